@@ -1,0 +1,97 @@
+# Every command of the house. `make` alone prints help.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+NAME ?= trainyard
+GPUS ?= 4
+KWOK_NODES ?= 0
+PROVIDER ?=
+PYTHON ?= python3
+export NAME GPUS KWOK_NODES PROVIDER
+
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+ROOMS := crds kube client operator gateway trainer-image telegram_bot cluster images demo
+SRC := $(foreach room,$(ROOMS),$(room)/src)
+PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-demo trainyard-gateway trainyard-images \
+	trainyard-kube trainyard-operator trainyard-trainer
+
+##@ First steps
+.PHONY: help demo demo-down test
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*##"; printf "\nUsage: make \033[36m<target>\033[0m\n"} \
+	  /^[a-zA-Z_-]+:.*?##/ { printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2 } \
+	  /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+
+demo: setup ## Bring up a cluster, install Trainyard, train six sessions, verify a model
+	@$(RUN) trainyard_demo up --name $(NAME) --gpus $(GPUS)
+
+demo-down: setup ## Remove everything that the demo made
+	@$(RUN) trainyard_demo down --name $(NAME)
+
+test: ## Run every check there is: lint, types, contracts, generated files, all tests
+	@./tests/run
+
+##@ Cluster and images
+.PHONY: cluster-up cluster-down cluster-status images
+cluster-up: setup ## A real single-node Kubernetes (NAME=, GPUS=, KWOK_NODES=, PROVIDER=kind|embedded)
+	@$(RUN) trainyard_cluster up --name $(NAME) --gpus $(GPUS) --kwok-nodes $(KWOK_NODES) $(if $(PROVIDER),--provider $(PROVIDER))
+
+cluster-down: setup ## Remove the cluster and all that it made
+	@$(RUN) trainyard_cluster down --name $(NAME)
+
+cluster-status: setup ## Parts, memory, GPUs and kubeconfig of the cluster
+	@$(RUN) trainyard_cluster status --name $(NAME)
+
+images: setup ## Build the four images (docker or buildah) into build/images
+	@$(RUN) trainyard_images build
+
+##@ Development
+.PHONY: setup lint fmt types imports manifests verify check lock clean
+setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
+
+$(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach room,$(ROOMS),$(room)/pyproject.toml)
+	@echo "setting up $(VENV) from requirements/dev.lock"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + " (choose another with PYTHON=…)" if sys.version_info < (3, 11) else 0)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment: on Debian and Ubuntu run 'apt-get install python3-venv'" >&2; exit 1; }
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements/dev.lock
+	@$(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python $(foreach room,$(ROOMS),-e ./$(room))
+	@touch $@
+
+fmt: setup ## Format the code
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix-only --quiet .
+
+lint: setup ## ruff, format check
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+
+types: setup ## mypy, strict on all src
+	@$(RUN) mypy $(SRC)
+	@$(RUN) mypy --no-strict --check-untyped-defs tests/support
+
+imports: setup ## Layer contracts
+	@$(VENV)/bin/lint-imports
+
+manifests: setup ## Render everything that is generated from code
+	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard
+
+verify: setup ## Fail when a generated file differs from what the code renders
+	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --check
+
+check: lint types imports verify ## Everything that does not run tests
+
+LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))
+
+lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains the images' locks
+	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" && \
+	  $(LOCK) --group dev pyproject.toml -o requirements/dev.lock && \
+	  for room in operator gateway telegram_bot trainer-image; do \
+	    $(LOCK) -c requirements/dev.lock $$room/pyproject.toml -o requirements/$$room.lock; \
+	  done
+
+clean: ## Remove what builds and tests left in this folder
+	@rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

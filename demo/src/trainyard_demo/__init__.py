@@ -1,0 +1,1 @@
+"""The guided first run: real datasets, six sessions, one verified model."""

@@ -1,0 +1,1 @@
+"""Shows and steers training sessions from a phone, as a client of the gateway."""

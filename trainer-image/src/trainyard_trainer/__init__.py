@@ -1,0 +1,1 @@
+"""Trains one model for one session with PyTorch and survives being killed."""
