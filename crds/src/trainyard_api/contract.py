@@ -1,0 +1,80 @@
+"""What operator and trainer pod agree on: environment, paths, exit codes. Standard library only.
+
+The operator writes these into the Job; the trainer and the reporting API read them. Nothing here may depend on
+anything but the standard library, because people's own training code imports it through `trainyard`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from trainyard_api.phase import FailureClass
+
+ENV_RUN: Final = "TRAINYARD_RUN"
+"""The run as JSON: `trainyard_api.run.Run`."""
+ENV_GATEWAY_URL: Final = "TRAINYARD_GATEWAY_URL"
+ENV_TOKEN_FILE: Final = "TRAINYARD_TOKEN_FILE"
+ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"
+"""Set by Kubernetes in Indexed Jobs: the worker's number, 0-based."""
+
+TOKEN_DIR: Final = "/var/run/secrets/trainyard"
+TOKEN_FILE: Final = f"{TOKEN_DIR}/token"
+TOKEN_AUDIENCE: Final = "trainyard-gateway"
+TOKEN_SECONDS: Final = 3600
+
+DATASETS_DIR: Final = "/data/datasets"
+"""Read-only in the trainer: every registered dataset, at `<dataset id>/<file>`."""
+RUN_DIR: Final = "/data/run"
+"""Read-write: this session's own folder; it survives attempts."""
+RESUME_DIR: Final = "/data/resume"
+"""Read-only: the folder of the session named in `resumeFrom`."""
+
+CHECKPOINTS: Final = "checkpoints"
+OUTPUT: Final = "output"
+SPOOL: Final = "spool"
+CACHE: Final = "cache"
+MODEL_FILE: Final = "model.safetensors"
+MODEL_CARD_FILE: Final = "model_card.json"
+
+TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
+TERMINATION_MESSAGE_BYTES: Final = 4096
+"""The kubelet keeps no more than this of a container's termination message."""
+
+GRACE_SECONDS: Final = 60
+"""From SIGTERM to SIGKILL; the trainer saves a checkpoint within it."""
+
+RENDEZVOUS_PORT: Final = 29500
+
+POD_USER: Final = 10001
+"""uid, gid and fsGroup of every pod."""
+
+
+class ExitCode(IntEnum):
+    """How a trainer ends, by cause. Numbers follow sysexits.h where it has one."""
+
+    SUCCEEDED = 0
+    PROGRAM_ERROR = 1
+    BAD_CONFIGURATION = 64
+    BAD_DATA = 65
+    DATASET_MISSING = 66
+    CHECKPOINT_MISSING = 67
+    DIVERGED = 70
+    WORKER_LOST = 71
+    VOLUME_FULL = 74
+    PREEMPTED = 75
+    """SIGTERM came; a checkpoint is saved; another attempt goes on from there."""
+    ACCESS_DENIED = 77
+
+
+EXIT_CLASSES: Final[dict[int, FailureClass]] = {
+    ExitCode.BAD_CONFIGURATION: FailureClass.BAD_CONFIGURATION,
+    ExitCode.BAD_DATA: FailureClass.BAD_DATA,
+    ExitCode.DATASET_MISSING: FailureClass.DATASET_MISSING,
+    ExitCode.CHECKPOINT_MISSING: FailureClass.CHECKPOINT_MISSING,
+    ExitCode.DIVERGED: FailureClass.DIVERGED,
+    ExitCode.WORKER_LOST: FailureClass.WORKER_LOST,
+    ExitCode.VOLUME_FULL: FailureClass.VOLUME_FULL,
+    ExitCode.ACCESS_DENIED: FailureClass.ACCESS_DENIED,
+}
+"""Exit codes that name their cause; any other non-zero code is the program's own error."""

@@ -1,0 +1,129 @@
+"""The base of every API model, and rules that hold in Python and in the API server alike.
+
+Guarantees:
+
+- Field names are camelCase on the wire and snake_case in Python; both are accepted as input from Python.
+- Unknown fields are refused, and the refusal names the nearest field that exists.
+- A `Rule` is written once: its CEL form goes into the CRD, its Python form runs here, and both carry the
+  same sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition across fields.
+
+    `cel` is evaluated by the API server with `self` as the object (and `oldSelf` on updates); `holds` is the same
+    condition on the Python model, or None for rules about changes, which only the API server can see.
+    """
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool] | None = None
+
+
+class Model(BaseModel):
+    """Frozen, closed, camelCase on the wire."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Self:
+        for rule in self.RULES:
+            if rule.holds is not None and not rule.holds(self):
+                raise ValueError(rule.message)
+        return self
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON form: camelCase names, absent instead of null."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Status(Model):
+    """A model that tolerates fields it does not know, so that an older reader survives a newer writer."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with an input: where (`spec.training.epochs`), what, and what was given."""
+
+    field: str
+    message: str
+    given: str | None = None
+
+
+def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
+    """Every problem of `error`, with the nearest valid name beside an unknown field."""
+    return list(_field_errors(error, model))
+
+
+def _field_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[FieldError]:
+    for problem in error.errors(include_url=False):
+        path = tuple(part for part in problem["loc"] if part != "__root__")
+        field = ".".join(str(part) for part in path)
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = _unknown_field(str(path[-1]), _names_at(model, path[:-1]))
+        given = problem.get("input")
+        shown = None if isinstance(given, (dict, list, BaseModel)) else _clip(repr(given))
+        yield FieldError(field=field, message=message, given=shown)
+
+
+def _unknown_field(name: str, valid: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"accepted are {', '.join(valid)}"
+    return f"unknown field; {hint}"
+
+
+def _names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The wire names of the fields at `path` below `model`, [] where the path leaves the known models."""
+    current: type[BaseModel] | None = model
+    for part in path:
+        if current is None:
+            return []
+        if isinstance(part, int):
+            continue
+        current = _model_of(current, str(part))
+    return sorted(f.alias or n for n, f in current.model_fields.items()) if current else []
+
+
+def _model_of(model: type[BaseModel], wire_name: str) -> type[BaseModel] | None:
+    for name, field in model.model_fields.items():
+        if wire_name in (name, field.alias):
+            return _first_model(field.annotation)
+    return None
+
+
+def _first_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _first_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _clip(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

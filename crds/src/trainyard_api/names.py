@@ -1,0 +1,71 @@
+"""Names that every room shares, and child names that are safe by construction.
+
+Guarantees:
+
+- `job_name` is a function of (session name, UID, attempt): the same attempt has the same name in every life of the
+  operator, two attempts or two sessions never share one, and it is a DNS label of at most 63 characters.
+- `is_session_name` accepts exactly the names for which every child name and label value is valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+GROUP: Final = "trainyard.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+SESSION_KIND: Final = "TrainingSession"
+SESSION_PLURAL: Final = "trainingsessions"
+QUEUE_KIND: Final = "TrainingQueue"
+QUEUE_PLURAL: Final = "trainingqueues"
+DEFAULT_QUEUE: Final = "default"
+DEFAULT_RUNTIME: Final = "default"
+
+LABEL_SESSION: Final = f"{GROUP}/session"
+LABEL_SESSION_UID: Final = f"{GROUP}/session-uid"
+LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
+LABEL_USER: Final = f"{GROUP}/user"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "trainyard"
+
+OPERATOR_FIELD_MANAGER: Final = "trainyard-operator"
+GATEWAY_FIELD_MANAGER: Final = "trainyard-gateway"
+
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+
+SESSION_NAME_MAX: Final = 48
+"""Leaves room for the UID's hash and the attempt in a child's name of 63 characters."""
+
+_SESSION_NAME = re.compile(rf"[a-z0-9](?:[-a-z0-9]{{0,{SESSION_NAME_MAX - 2}}}[a-z0-9])?")
+_RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[-._A-Za-z0-9]{0,126}[A-Za-z0-9])?")
+
+SESSION_NAME_PATTERN: Final = f"^{_SESSION_NAME.pattern}$"
+ARTIFACT_NAME_PATTERN: Final = f"^{_RESOURCE_NAME.pattern}$"
+"""Datasets and models: letters, digits, '-', '_' and '.', at most 128, a letter or digit at both ends."""
+
+
+def is_session_name(name: str) -> bool:
+    """Whether a session may be called `name`: a DNS label of at most `SESSION_NAME_MAX` characters."""
+    return _SESSION_NAME.fullmatch(name) is not None
+
+
+def is_artifact_name(name: str) -> bool:
+    """Whether a dataset or a model may be called `name`."""
+    return _RESOURCE_NAME.fullmatch(name) is not None and ".." not in name
+
+
+def job_name(session: str, uid: str, attempt: int) -> str:
+    """The name of the Job of one attempt, `<session>-<8 hex of the UID>-<attempt>`."""
+    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}-{attempt}"
+
+
+def rendezvous_name(session: str, uid: str) -> str:
+    """The name of the headless Service by which the workers of a session find each other."""
+    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}"
+
+
+def _short(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()[:8]

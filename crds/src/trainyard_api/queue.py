@@ -1,0 +1,49 @@
+"""TrainingQueue: a share of the cluster's GPUs with limits of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from trainyard_api.model import Model, Status
+
+
+class TrainingQueueSpec(Model):
+    """What sessions of this queue may use. Everything may change at any time; running sessions are not stopped by it."""
+
+    gpu_quota: int | None = Field(default=None, ge=0, le=100_000)
+    """GPUs that this queue is guaranteed. Default: no quota, the whole cluster is shared by weight."""
+    borrow: bool = True
+    """Whether sessions may use GPUs beyond the quota while other queues leave them idle; they give them back by preemption."""
+    weight: int = Field(default=1, ge=1, le=1000)
+    """Share of unguaranteed GPUs relative to other queues."""
+    max_sessions_per_user: int | None = Field(default=None, ge=1, le=100_000)
+    """Sessions of one user that may hold GPUs at once. Default: no limit."""
+    max_gpus_per_session: int | None = Field(default=None, ge=0, le=4096)
+    """Most GPUs (workers times GPUs per worker) that one session may ask for. Default: no limit."""
+    paused: bool = False
+    """Start nothing more from this queue; what runs goes on."""
+
+
+class TrainingQueueStatus(Status):
+    """What is; written by the operator."""
+
+    running: int | None = None
+    """Sessions that hold GPUs."""
+    waiting: int | None = None
+    """Sessions that wait."""
+    gpus_used: int | None = None
+    """GPUs that this queue's sessions hold."""
+    observed_generation: int | None = None
+    """Generation of the spec that this was derived from."""
+
+
+class TrainingQueue(Status):
+    """A share of the cluster's GPUs with limits of its own."""
+
+    api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"
+    kind: Literal["TrainingQueue"] = "TrainingQueue"
+    metadata: dict[str, Any]
+    spec: TrainingQueueSpec = Field(default=TrainingQueueSpec())
+    status: TrainingQueueStatus = Field(default=TrainingQueueStatus())

@@ -1,0 +1,376 @@
+"""TrainingSession: one training run as a custom resource. The comments here are what `kubectl explain` shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from trainyard_api import names
+from trainyard_api.model import Model, Rule, Status
+from trainyard_api.phase import DesiredState, FailureClass, Phase
+from trainyard_api.training import TrainingConfig
+
+CPU_PATTERN = r"^([1-9][0-9]{0,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$"
+MEMORY_PATTERN = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+
+
+def _quantity(pattern: str) -> tuple[Any, ...]:
+    schema = {
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "pattern": pattern,
+        "x-kubernetes-int-or-string": True,
+    }
+    to_text = BeforeValidator(lambda v: str(v) if isinstance(v, (int, float)) else v)
+    return (to_text, Field(pattern=pattern), WithJsonSchema(schema))
+
+
+_CPU_CHECK, _CPU_FIELD, _CPU_SCHEMA = _quantity(CPU_PATTERN)
+_MEMORY_CHECK, _MEMORY_FIELD, _MEMORY_SCHEMA = _quantity(MEMORY_PATTERN)
+CpuQuantity = Annotated[str, _CPU_CHECK, _CPU_FIELD, _CPU_SCHEMA]
+MemoryQuantity = Annotated[str, _MEMORY_CHECK, _MEMORY_FIELD, _MEMORY_SCHEMA]
+ArtifactName = Annotated[
+    str, Field(min_length=1, max_length=128, pattern=names.ARTIFACT_NAME_PATTERN)
+]
+SessionName = Annotated[
+    str,
+    Field(min_length=1, max_length=names.SESSION_NAME_MAX, pattern=names.SESSION_NAME_PATTERN),
+]
+
+
+class Resources(Model):
+    """What each worker gets. Requests equal limits, so that a worker never starves another."""
+
+    gpus: int = Field(default=1, ge=0, le=64)
+    """Whole GPUs per worker; 0 trains on the CPU."""
+    cpu: CpuQuantity = "1"
+    """CPU cores per worker, such as 2 or 500m."""
+    memory: MemoryQuantity = "2Gi"
+    """Memory per worker, such as 4Gi."""
+    shared_memory: MemoryQuantity = "64Mi"
+    """Size of /dev/shm per worker; counts towards memory."""
+
+
+class ResumeFrom(Model):
+    """Start from another session's checkpoint (a fork): its weights, optimizer state and position."""
+
+    session: SessionName
+    """Name of the session whose checkpoint is taken."""
+    checkpoint: str = Field(default="latest", min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")
+    """latest, best, or a step such as step-1200."""
+
+
+class Retry(Model):
+    """What happens when an attempt fails for a reason that another attempt can get past."""
+
+    limit: int = Field(default=3, ge=0, le=20)
+    """Further attempts after the first; preemption and suspension do not count."""
+    backoff_seconds: int = Field(default=10, ge=0, le=3600)
+    """Pause before the first retry, in seconds; doubles with every further one, up to an hour."""
+
+
+class TrainingSessionSpec(Model):
+    """What is asked for. All but desiredState, priority and ttlSecondsAfterFinished is fixed at creation."""
+
+    training: TrainingConfig | None = None
+    """Configuration of the built-in trainer. Give either this or command. Immutable."""
+    command: list[Annotated[str, Field(max_length=4096)]] | None = Field(
+        default=None, min_length=1, max_length=64
+    )
+    """Your own program and its arguments, run in the runtime's image without a shell; report with `import trainyard`. Immutable."""
+    dataset: ArtifactName | None = None
+    """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
+    output_model: ArtifactName | None = None
+    """Name under which the model is registered. Default: the session's name. Immutable."""
+    resume_from: ResumeFrom | None = None
+    """Start from another session's checkpoint instead of from scratch. Immutable."""
+    resources: Resources = Field(default=Resources())
+    """What each worker gets. Immutable."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Number of workers, started all or none, joined by torch.distributed. Immutable."""
+    runtime: str = Field(
+        default=names.DEFAULT_RUNTIME,
+        min_length=1,
+        max_length=63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    )
+    """Entry of the administrator's list of runtimes: image, GPU resource, node selector, tolerations. Immutable."""
+    queue: str = Field(
+        default=names.DEFAULT_QUEUE,
+        min_length=1,
+        max_length=63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    )
+    """TrainingQueue in which the session waits. Immutable."""
+    priority: int = Field(default=0, ge=-1000, le=1000)
+    """Higher goes first and may preempt lower. May change while the session waits or runs."""
+    desired_state: DesiredState = DesiredState.RUNNING
+    """Running; Suspended (save a checkpoint, give the GPUs back, may go on later); Stopped (final). May change."""
+    retry: Retry = Field(default=Retry())
+    """Retries after failures that can pass. Immutable."""
+    max_runtime_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    """Running time over all attempts, in seconds, after which the session fails with DeadlineExceeded. Default: none. Immutable."""
+    stall_timeout_seconds: int | None = Field(default=None, ge=30, le=86_400)
+    """Seconds without progress of the training step after which the attempt counts as hung and is retried. Default: none. Immutable."""
+    ttl_seconds_after_finished: int | None = Field(default=None, ge=0, le=31_536_000)
+    """Seconds after the end at which this object is deleted; history, logs and models stay in the gateway. Default: kept. May change."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.training) != has(self.command)",
+            message="give exactly one of training (built-in trainer) and command (your own program)",
+            holds=lambda s: (s.training is None) != (s.command is None),
+        ),
+        Rule(
+            cel="!has(self.training) || has(self.dataset)",
+            message="training needs a dataset",
+            holds=lambda s: s.training is None or s.dataset is not None,
+        ),
+        Rule(
+            cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
+            message="desiredState Stopped is final; create a new session with resumeFrom to go on",
+        ),
+    )
+
+
+IMMUTABLE_FIELDS = (
+    "training",
+    "command",
+    "dataset",
+    "output_model",
+    "resume_from",
+    "resources",
+    "workers",
+    "runtime",
+    "queue",
+    "retry",
+    "max_runtime_seconds",
+    "stall_timeout_seconds",
+)
+"""Fields of the spec that cannot change after creation; the CRD enforces it."""
+
+
+class Condition(Status):
+    """One aspect of the session's state, for programs."""
+
+    type: str = Field(max_length=64)
+    """Accepted, DatasetReady, Admitted, Running, Complete or Failed."""
+    status: Literal["True", "False", "Unknown"]
+    """True, False or Unknown."""
+    reason: str = Field(max_length=64)
+    """One word from a closed list."""
+    message: str = Field(default="", max_length=1024)
+    """A sentence that says what to do."""
+    last_transition_time: datetime
+    """When status last changed."""
+    observed_generation: int | None = None
+    """Generation of the spec that this was derived from."""
+
+
+class Ahead(Status):
+    """What stands before a session in its queue."""
+
+    sessions: int = 0
+    """Waiting sessions that go first."""
+    gpus: int = 0
+    """GPUs that those ask for."""
+
+
+class EstimatedStart(Status):
+    """When the session is expected to start."""
+
+    earliest: datetime | None = None
+    """If running sessions end as early as their step rates allow."""
+    latest: datetime | None = None
+    """If they take as long as their limits allow; absent when a limit is unknown."""
+
+
+class QueueStatus(Status):
+    """Where a waiting session stands."""
+
+    position: int | None = None
+    """1 is next."""
+    ahead: Ahead | None = None
+    """What goes first."""
+    reason: str | None = Field(default=None, max_length=64)
+    """Why it does not run yet, one word from a closed list."""
+    message: str | None = Field(default=None, max_length=1024)
+    """The same as a sentence."""
+    estimated_start: EstimatedStart | None = None
+    """When it is expected to start; absent while unknown."""
+
+
+class Checkpoint(Status):
+    """A durable checkpoint."""
+
+    step: int = 0
+    """Optimizer steps done when it was written."""
+    time: datetime | None = None
+    """When it became durable."""
+
+
+class Progress(Status):
+    """How far the training is; written by the gateway from the trainer's reports."""
+
+    epoch: int | None = None
+    """Epochs completed."""
+    epochs: int | None = None
+    """Epochs in all."""
+    step: int | None = None
+    """Optimizer steps done."""
+    total_steps: int | None = None
+    """Optimizer steps in all."""
+    percent: float | None = None
+    """Share done, 0 to 100."""
+    percent_display: str | None = Field(default=None, max_length=16)
+    """percent as text, such as 62%."""
+    steps_per_second: float | None = None
+    """Step rate of the last minute."""
+    eta_seconds: int | None = None
+    """Remaining seconds at that rate."""
+    eta_display: str | None = Field(default=None, max_length=16)
+    """etaSeconds as text, such as 4m10s."""
+    last_checkpoint: Checkpoint | None = None
+    """The newest durable checkpoint."""
+    last_heartbeat: datetime | None = None
+    """When the trainer last reported."""
+    last_step_time: datetime | None = None
+    """When the step count last rose."""
+    attempt: int | None = None
+    """The attempt that reported this."""
+
+
+class MetricValue(Status):
+    """The latest value of one metric."""
+
+    name: str = Field(max_length=128)
+    """Name as reported, such as val/accuracy."""
+    value: str = Field(max_length=32)
+    """Value as text, so that NaN and infinities survive."""
+    step: int | None = None
+    """Step at which it was reported."""
+
+
+class DatasetReference(Status):
+    """The dataset that the session's name resolved to; written by the gateway."""
+
+    state: Literal["Found", "NotFound"]
+    """Found or NotFound."""
+    name: str = Field(max_length=128)
+    """Name that was looked up."""
+    file: str | None = Field(default=None, max_length=512)
+    """Path below the datasets folder."""
+    format: str | None = Field(default=None, max_length=32)
+    """csv, parquet, npz, npy, jsonl, text or images."""
+    sha256: str | None = Field(default=None, max_length=64)
+    """Hash of the file."""
+    size_bytes: int | None = None
+    """Size of the file."""
+    samples: int | None = None
+    """Number of samples."""
+
+
+class ModelReference(Status):
+    """The registered model; written by the gateway."""
+
+    name: str = Field(max_length=128)
+    """Name in the registry."""
+    version: int
+    """Version in the registry."""
+    sha256: str = Field(max_length=64)
+    """Hash of the file."""
+
+
+class Failure(Status):
+    """Why the last attempt failed."""
+
+    failure_class: FailureClass | str = Field(alias="class", max_length=64)
+    """Kind of failure, from a closed list."""
+    attempt: int | None = None
+    """The attempt that failed."""
+    exit_code: int | None = None
+    """Exit code of the worker that failed first."""
+    reason: str | None = Field(default=None, max_length=128)
+    """Reason as Kubernetes or the trainer gave it."""
+    message: str | None = Field(default=None, max_length=2048)
+    """What happened."""
+    hint: str | None = Field(default=None, max_length=1024)
+    """What to do about it."""
+    last_log_lines: list[Annotated[str, Field(max_length=512)]] | None = Field(
+        default=None, max_length=20
+    )
+    """The last lines that the program printed."""
+    time: datetime | None = None
+    """When it was noticed."""
+
+
+class TrainingSessionStatus(Status):
+    """What is. The operator writes it; progress, metrics, dataset and model come from the gateway."""
+
+    observed_generation: int | None = None
+    """Generation of the spec that this status was derived from."""
+    phase: Phase | None = None
+    """Pending, Queued, Starting, Running, Suspending, Suspended, Stopping, Succeeded, Failed, Stopped or Cancelled."""
+    message: str | None = Field(default=None, max_length=1024)
+    """One sentence on why the session is in this phase."""
+    conditions: list[Condition] | None = Field(default=None, max_length=16)
+    """The same for programs."""
+    attempt: int | None = None
+    """Number of the current or last attempt, from 1; absent before the first."""
+    failures: int | None = None
+    """Attempts that failed and count against retry.limit."""
+    preemptions: int | None = None
+    """How often the session had to make room."""
+    job_name: str | None = Field(default=None, max_length=63)
+    """Job of the current or last attempt."""
+    start_time: datetime | None = None
+    """When the first attempt began to run."""
+    attempt_start_time: datetime | None = None
+    """When the current attempt began to run."""
+    completion_time: datetime | None = None
+    """When the session reached its end."""
+    queued_time: datetime | None = None
+    """When the session first became ready to run; its age in the queue counts from here, over preemptions too."""
+    retry_time: datetime | None = None
+    """Earliest time of the next attempt after a failure."""
+    run_seconds: int | None = None
+    """Seconds that finished attempts have run."""
+    gpu_seconds: int | None = None
+    """GPUs times seconds of finished attempts."""
+    queue: QueueStatus | None = None
+    """Where the session stands while it waits."""
+    progress: Progress | None = None
+    """How far the training is."""
+    metrics: list[MetricValue] | None = Field(default=None, max_length=32)
+    """Latest value of each metric."""
+    dataset: DatasetReference | None = None
+    """What the dataset's name resolved to."""
+    failure: Failure | None = None
+    """Why the last attempt failed."""
+    model: ModelReference | None = None
+    """The model that came out."""
+
+
+class TrainingSession(Status):
+    """One training run: a dataset, a configuration or your own program, and the GPUs it may use."""
+
+    api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"
+    kind: Literal["TrainingSession"] = "TrainingSession"
+    metadata: dict[str, Any]
+    spec: TrainingSessionSpec
+    status: TrainingSessionStatus = Field(default=TrainingSessionStatus())
+
+    @classmethod
+    def new(cls, name: str, namespace: str, spec: TrainingSessionSpec) -> Self:
+        """A session as it is handed to the API server."""
+        return cls(metadata={"name": name, "namespace": namespace}, spec=spec)
+
+    def manifest(self) -> dict[str, Any]:
+        """The object without status, as `kubectl apply` takes it."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "metadata": self.metadata,
+            "spec": self.spec.wire(),
+        }
