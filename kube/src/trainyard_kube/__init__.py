@@ -1,1 +1,21 @@
 """A small asynchronous Kubernetes client: JSON in, JSON out, and a list-watch that heals itself."""
+
+from trainyard_kube import errors, paths
+from trainyard_kube.client import Json, KubeClient
+from trainyard_kube.config import KubeConfig
+from trainyard_kube.list_watch import Applied, Change, Deleted, ListWatch, Live, Stale, Synced
+
+__all__ = [
+    "Applied",
+    "Change",
+    "Deleted",
+    "Json",
+    "KubeClient",
+    "KubeConfig",
+    "ListWatch",
+    "Live",
+    "Stale",
+    "Synced",
+    "errors",
+    "paths",
+]

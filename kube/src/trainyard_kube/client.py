@@ -1,0 +1,223 @@
+"""A Kubernetes client that speaks JSON: dicts in, dicts out, errors as in `trainyard_kube.errors`.
+
+Raw JSON because model objects cost several times the CPU and memory of the objects themselves
+(docs/decisions/0002-kubernetes-client.md).
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from trainyard_kube.config import KubeConfig
+from trainyard_kube.errors import Unreachable, from_status
+
+PAGE_SIZE = 500
+"""Objects per page of a list, as kubectl asks for."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+_MERGE_PATCH = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
+
+Json = dict[str, Any]
+
+
+class KubeClient:
+    """One connection pool to one API server. Use as an async context manager."""
+
+    def __init__(
+        self, config: KubeConfig, user_agent: str = "trainyard", connections: int = 32
+    ) -> None:
+        self.config = config
+        self._user_agent = user_agent
+        self._connections = connections
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(
+            base_url=self.config.server,
+            connector=aiohttp.TCPConnector(
+                limit=self._connections, ssl=self.config.ssl_context(), keepalive_timeout=60
+            ),
+            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+            timeout=_TIMEOUT,
+            # The API server is reached directly, as client-go does it in a pod.
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+    async def get(self, path: str, **query: str | int) -> Json:
+        """One object."""
+        return await self._json("GET", path, query=query)
+
+    async def list(self, path: str, **query: str | int) -> Json:
+        """A list with all its pages; `metadata.resourceVersion` is that of the first page."""
+        result = await self._json("GET", path, query={"limit": PAGE_SIZE, **query})
+        token = result["metadata"].get("continue")
+        while token:
+            page = await self._json(
+                "GET", path, query={"limit": PAGE_SIZE, **query, "continue": token}
+            )
+            result["items"].extend(page["items"])
+            token = page["metadata"].get("continue")
+        return result
+
+    async def create(self, path: str, body: Json, **query: str | int) -> Json:
+        """POST; AlreadyExists where an object of that name is there."""
+        return await self._json("POST", path, body=body, query=query)
+
+    async def replace(self, path: str, body: Json, **query: str | int) -> Json:
+        """PUT; Conflict unless `metadata.resourceVersion` is current."""
+        return await self._json("PUT", path, body=body, query=query)
+
+    async def merge_patch(
+        self, path: str, body: Json, field_manager: str | None = None, **query: str | int
+    ) -> Json:
+        """JSON merge patch (RFC 7386): None removes a field, lists are replaced whole."""
+        if field_manager:
+            query["fieldManager"] = field_manager
+        return await self._json("PATCH", path, body=body, query=query, content_type=_MERGE_PATCH)
+
+    async def json_patch(
+        self, path: str, operations: builtins.list[Json], field_manager: str | None = None
+    ) -> Json:
+        """JSON patch (RFC 6902); a failed `test` operation raises Invalid."""
+        query: dict[str, str | int] = {"fieldManager": field_manager} if field_manager else {}
+        return await self._json(
+            "PATCH", path, body=operations, query=query, content_type=_JSON_PATCH
+        )
+
+    async def apply(self, path: str, body: Json, field_manager: str, force: bool = True) -> Json:
+        """Server-side apply."""
+        query: dict[str, str | int] = {
+            "fieldManager": field_manager,
+            "force": "true" if force else "false",
+        }
+        return await self._json("PATCH", path, body=body, query=query, content_type=_APPLY_PATCH)
+
+    async def delete(
+        self,
+        path: str,
+        uid: str | None = None,
+        propagation: str = "Background",
+        grace_seconds: int | None = None,
+    ) -> Json:
+        """Delete; with `uid` only that very object (Conflict when it is another one by now)."""
+        options: Json = {"propagationPolicy": propagation}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        return await self._json("DELETE", path, body=options)
+
+    @asynccontextmanager
+    async def watch(
+        self, path: str, inactivity_seconds: float, **query: str | int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of a watch. A connection that stays silent for `inactivity_seconds` raises Unreachable."""
+        limits = aiohttp.ClientTimeout(total=None, connect=5, sock_read=inactivity_seconds)
+        async with self._request(
+            "GET", path, query={"watch": "true", **query}, limits=limits
+        ) as response:
+            yield _lines(response)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        body: Json | builtins.list[Json] | None = None,
+        query: dict[str, str | int] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        data = orjson.dumps(body) if body is not None else None
+        async with self._request(
+            method, path, data=data, query=query or {}, content_type=content_type
+        ) as response:
+            result: Json = orjson.loads(await _read(response))
+            return result
+
+    @asynccontextmanager
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str | int],
+        data: bytes | None = None,
+        content_type: str = "application/json",
+        limits: aiohttp.ClientTimeout = _TIMEOUT,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self._http is None:
+            raise RuntimeError("use KubeClient as an async context manager")
+        headers = {"Content-Type": content_type} if data is not None else {}
+        # The token is a file of some hundred bytes in memory (tmpfs); the kubelet replaces it about once an hour.
+        if bearer := self.config.bearer():
+            headers["Authorization"] = f"Bearer {bearer}"
+        try:
+            response = await self._http.request(
+                method, path, params=query, data=data, headers=headers, timeout=limits
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(self.config.server, error) from error
+        try:
+            if response.status >= 400:
+                raise from_status(
+                    await _status_body(response),
+                    response.status,
+                    response.headers.get("Retry-After"),
+                )
+            yield response
+        finally:
+            response.release() if response.content.at_eof() else response.close()
+
+
+def _unreachable(server: str, error: BaseException) -> Unreachable:
+    return Unreachable(
+        f"no answer from the API server at {server}: {str(error) or type(error).__name__}"
+    )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.read()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _unreachable(str(response.url.origin()), error) from error
+
+
+async def _status_body(response: aiohttp.ClientResponse) -> Json:
+    text = await _read(response)
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        body = None
+    return body if isinstance(body, dict) else {"message": text.decode(errors="replace")[:500]}
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Lines of any length; aiohttp's own line reader stops at 64 KiB, and an object may be larger."""
+    pending = bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            pending += chunk
+            while (end := pending.find(b"\n")) >= 0:
+                line = bytes(pending[:end])
+                del pending[: end + 1]
+                yield line
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _unreachable(str(response.url.origin()), error) from error
