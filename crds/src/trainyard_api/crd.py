@@ -1,0 +1,159 @@
+"""The CustomResourceDefinitions, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainyard_api import names
+from trainyard_api.queue import TrainingQueueSpec, TrainingQueueStatus
+from trainyard_api.session import IMMUTABLE_FIELDS, TrainingSessionSpec, TrainingSessionStatus
+from trainyard_api.structural import structural_schema
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`; those with a priority above 0 appear with `-o wide`."""
+
+    name: str
+    json_path: str
+    type: str = "string"
+    description: str = ""
+    priority: int = 0
+
+    def render(self) -> Manifest:
+        """As it stands in the CRD."""
+        return {
+            "name": self.name,
+            "jsonPath": self.json_path,
+            "type": self.type,
+            "description": self.description,
+            "priority": self.priority,
+        }
+
+
+_AGE = Column("Age", ".metadata.creationTimestamp", "date", "Time since creation.")
+
+SESSION_COLUMNS = (
+    Column("Phase", ".status.phase", description="Where the session is in its life."),
+    Column(
+        "Progress", ".status.progress.percentDisplay", description="Share of the training done."
+    ),
+    Column("ETA", ".status.progress.etaDisplay", description="Remaining time at the present rate."),
+    Column("Queue", ".spec.queue", description="The queue it waits in."),
+    Column("Pos", ".status.queue.position", "integer", "Place in the queue; 1 is next."),
+    Column("GPUs", ".spec.resources.gpus", "integer", "GPUs per worker."),
+    Column("Priority", ".spec.priority", "integer", "Higher goes first."),
+    _AGE,
+    Column("Workers", ".spec.workers", "integer", "Number of workers.", 1),
+    Column("Attempt", ".status.attempt", "integer", "Number of the current attempt.", 1),
+    Column("Dataset", ".spec.dataset", description="What it trains on.", priority=1),
+    Column("Reason", ".status.message", description="Why it is in this phase.", priority=1),
+)
+
+QUEUE_COLUMNS = (
+    Column("Quota", ".spec.gpuQuota", "integer", "Guaranteed GPUs."),
+    Column("Used", ".status.gpusUsed", "integer", "GPUs in use."),
+    Column("Running", ".status.running", "integer", "Sessions that hold GPUs."),
+    Column("Waiting", ".status.waiting", "integer", "Sessions that wait."),
+    Column("Weight", ".spec.weight", "integer", "Share of unguaranteed GPUs."),
+    Column("Paused", ".spec.paused", "boolean", "Whether nothing more is started."),
+    _AGE,
+)
+
+
+def session_crd() -> Manifest:
+    """The CRD of TrainingSession."""
+    name_rule = {
+        "rule": f"self.metadata.name.matches('{names.SESSION_NAME_PATTERN}')",
+        "message": f"metadata.name must be a DNS label of at most {names.SESSION_NAME_MAX} characters",
+    }
+    schema: Manifest = {
+        "type": "object",
+        "description": "One training run: a dataset, a configuration or your own program, and the GPUs it may use.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {
+                "description": "What is asked for.",
+                **structural_schema(TrainingSessionSpec, immutable=IMMUTABLE_FIELDS),
+            },
+            "status": {
+                "description": "What is.",
+                **structural_schema(TrainingSessionStatus),
+            },
+        },
+        "x-kubernetes-validations": [name_rule],
+    }
+    return _crd(
+        kind=names.SESSION_KIND,
+        plural=names.SESSION_PLURAL,
+        short="ts",
+        schema=schema,
+        columns=SESSION_COLUMNS,
+    )
+
+
+def queue_crd() -> Manifest:
+    """The CRD of TrainingQueue."""
+    schema: Manifest = {
+        "type": "object",
+        "description": "A share of the cluster's GPUs with limits of its own.",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {
+                "description": "What sessions of this queue may use.",
+                "default": {},
+                **structural_schema(TrainingQueueSpec),
+            },
+            "status": {
+                "description": "What is.",
+                **structural_schema(TrainingQueueStatus),
+            },
+        },
+    }
+    return _crd(
+        kind=names.QUEUE_KIND,
+        plural=names.QUEUE_PLURAL,
+        short="tq",
+        schema=schema,
+        columns=QUEUE_COLUMNS,
+    )
+
+
+def _crd(
+    kind: str, plural: str, short: str, schema: Manifest, columns: tuple[Column, ...]
+) -> Manifest:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": [names.MANAGED_BY],
+            },
+            "versions": [
+                {
+                    "name": names.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [c.render() for c in columns],
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
