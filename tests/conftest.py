@@ -1,0 +1,38 @@
+"""Fixtures that every ring of tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Real servers answer in milliseconds most of the time, not always; a slow example is no failure.
+settings.register_profile(
+    "trainyard",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("trainyard")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """Kubeconfig of a real cluster with this tree's CRDs in it."""
+    from cluster import apply_crds, find_kubeconfig
+
+    path = find_kubeconfig()
+    apply_crds(path)
+    return path
+
+
+@pytest.fixture
+def namespace(kubeconfig: Path) -> Iterator[str]:
+    """A fresh namespace under Pod Security `restricted`."""
+    from cluster import fresh_namespace
+
+    with fresh_namespace(kubeconfig) as name:
+        yield name

@@ -1,0 +1,71 @@
+"""House rules that a linter does not know."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ROOMS = sorted(p.parent for p in ROOT.glob("*/pyproject.toml"))
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def test_top_level_folders_are_projects_not_packages() -> None:
+    """A package called `operator` at the root would shadow the standard library."""
+    assert list(ROOT.glob("*/__init__.py")) == []
+
+
+def test_no_package_under_tests() -> None:
+    assert tracked("tests/**/__init__.py", "tests/__init__.py") == []
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
+def test_every_room_has_one_typed_package_in_the_workspace(room: Path) -> None:
+    packages = [p.parent for p in room.glob("src/*/py.typed")]
+    workspace = (ROOT / "pyproject.toml").read_text()
+
+    assert len(packages) == 1
+    assert f'"{room.name}"' in workspace
+
+
+def test_no_catch_all_modules() -> None:
+    names = {"utils.py", "helpers.py", "common.py", "misc.py"}
+
+    assert [p for p in tracked("*.py") if p.name in names] == []
+
+
+def test_no_registry_and_no_machine_path_in_any_file() -> None:
+    """Locks and docs must work on any machine."""
+    hosts = re.compile(
+        r"files\.pythonhosted|pypi\.org|proxy\.golang|registry\.npmjs|deb\.debian\.org"
+    )
+    paths = re.compile(r"/work/(main|shared)|/root/")
+    this = Path(__file__).resolve()
+
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in tracked()
+        if path != this and path.suffix not in {".png", ".sum"}
+        for match in (p.search(path.read_text(errors="replace")) for p in (hosts, paths))
+        if match
+    ]
+
+    assert found == []
+
+
+def test_the_deprecated_pynvml_distribution_is_not_locked() -> None:
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        assert not re.search(r"^pynvml==", lock.read_text(), re.MULTILINE), lock.name
