@@ -1,0 +1,3 @@
+module trainyard.io/pause
+
+go 1.24

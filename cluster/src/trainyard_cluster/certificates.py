@@ -1,0 +1,154 @@
+"""The cluster's own certificate authority and what it signs; everything is valid for ten years and belongs to this folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from trainyard_cluster.plan import API_SERVICE_IP, Addresses, Layout
+
+_YEARS = dt.timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate to be made: file name, subject, and the names under which a server answers."""
+
+    file: str
+    common_name: str
+    organization: str | None = None
+    hosts: tuple[str, ...] = ()
+
+
+def identities(layout: Layout, at: Addresses) -> list[Identity]:
+    """Everyone in the cluster who shows a certificate. Pure."""
+    api_names = (
+        at.node,
+        API_SERVICE_IP,
+        "127.0.0.1",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    )
+    return [
+        Identity("apiserver", "kube-apiserver", hosts=api_names),
+        Identity("apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
+        Identity("kubelet-serving", f"system:node:{layout.name}", hosts=(at.node, layout.name)),
+        Identity("kubelet", f"system:node:{layout.name}", "system:nodes"),
+        Identity("admin", "trainyard-admin", "system:masters"),
+        Identity("controller-manager", "system:kube-controller-manager"),
+        Identity("scheduler", "system:kube-scheduler"),
+        Identity("kube-proxy", "system:kube-proxy"),
+        Identity("coredns", "system:coredns"),
+    ]
+
+
+def create(layout: Layout, at: Addresses) -> None:
+    """Make the authority, the service-account key and every identity below `layout.pki`."""
+    layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"trainyard-{layout.name}")])
+    ca = (
+        _builder(ca_name, ca_name, ca_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs=True), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    _write(layout.pki / "ca", ca_key, ca)
+    for identity in identities(layout, at):
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write(layout.pki / identity.file, key, _sign(identity, key.public_key(), ca, ca_key))
+    _service_account_key(layout.pki)
+
+
+def _sign(
+    identity: Identity,
+    key: ec.EllipticCurvePublicKey,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, identity.common_name)]
+    if identity.organization:
+        parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, identity.organization))
+    usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
+    builder = _builder(x509.Name(parts), ca.subject, key).add_extension(
+        x509.BasicConstraints(ca=False, path_length=None), critical=True
+    )
+    if identity.hosts:
+        usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
+        names = x509.SubjectAlternativeName([_host(h) for h in identity.hosts])
+        builder = builder.add_extension(names, critical=False)
+    return builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False).sign(
+        ca_key, hashes.SHA256()
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        # A clock that runs a little behind must not refuse a certificate made a moment ago.
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + _YEARS)
+    )
+
+
+def _key_usage(signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _service_account_key(pki: Path) -> None:
+    # RS256 is the signature that every verifier of service-account tokens understands.
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    _private(pki / "service-account.key", key)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (pki / "service-account.pub").write_bytes(public)
+
+
+def _write(base: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+    _private(base.with_suffix(".key"), key)
+    base.with_suffix(".crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _private(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )

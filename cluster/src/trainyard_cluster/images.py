@@ -1,0 +1,86 @@
+"""Images in the node's container runtime: the pod sandbox that we make, and archives that others built."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from pathlib import Path
+
+from trainyard_cluster.config import PAUSE_IMAGE
+from trainyard_cluster.errors import NotPossible
+from trainyard_cluster.plan import Layout
+from trainyard_cluster.shell import run
+
+
+def ctr(layout: Layout, *arguments: str | Path) -> str:
+    """Run containerd's own client in the namespace that the kubelet uses."""
+    return run(["ctr", f"--address={layout.containerd_socket}", "--namespace=k8s.io", *arguments])
+
+
+def present(layout: Layout) -> dict[str, str]:
+    """Image reference → digest of what the node has."""
+    lines = ctr(layout, "images", "list").splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return {row[0]: row[2] for row in rows if len(row) > 2}
+
+
+def load(layout: Layout, archive: Path) -> bool:
+    """Import a docker or OCI archive; False when the node has that very archive already."""
+    if not archive.is_file():
+        raise NotPossible(
+            f"there is no image archive {archive}; build the images with `make images`"
+        )
+    marker = layout.state / "images" / f"{archive.stem}.loaded"
+    stat = archive.stat()
+    version = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    if marker.exists() and marker.read_text() == version:
+        return False
+    ctr(layout, "images", "import", archive)
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(version)
+    return True
+
+
+def load_pause(layout: Layout, program: Path) -> None:
+    """Make the sandbox image from one static program and import it."""
+    if PAUSE_IMAGE in present(layout):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "pause.tar"
+        archive.write_bytes(docker_archive(PAUSE_IMAGE, program.read_bytes()))
+        ctr(layout, "images", "import", archive)
+
+
+def docker_archive(reference: str, program: bytes) -> bytes:
+    """A docker-save archive of an image with one program at /pause. Pure."""
+    layer = _tar({"pause": program}, mode=0o755)
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],
+            },
+            "history": [{"created_by": "trainyard"}],
+        }
+    ).encode()
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps(
+        [{"Config": config_name, "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    ).encode()
+    return _tar({config_name: config, "layer.tar": layer, "manifest.json": manifest})
+
+
+def _tar(files: dict[str, bytes], mode: int = 0o644) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), mode
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,81 @@
+"""What is asked of the API server, through kubectl."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trainyard_cluster.config import GPU
+from trainyard_cluster.errors import StepFailed
+from trainyard_cluster.shell import run
+
+
+class Kubectl:
+    """kubectl of our own build, on one kubeconfig."""
+
+    def __init__(self, program: Path, kubeconfig: Path) -> None:
+        self._prefix = [str(program), f"--kubeconfig={kubeconfig}", "--request-timeout=20s"]
+
+    def __call__(self, *arguments: str, input_text: str | None = None) -> str:
+        """Standard output of one kubectl call; StepFailed with its last line otherwise."""
+        return run([*self._prefix, *arguments], input_text=input_text)
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Objects as JSON."""
+        result: dict[str, Any] = json.loads(self("get", *arguments, "-o", "json"))
+        return result
+
+    def apply(self, objects: list[dict[str, Any]]) -> None:
+        """Server-side apply."""
+        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        self("apply", "--server-side", "--force-conflicts", "-f", "-", input_text=body)
+
+    def node_ready(self, name: str) -> bool:
+        """Whether the node reports Ready."""
+        try:
+            node = self.get("node", name)
+        except StepFailed:
+            return False
+        return any(
+            c["type"] == "Ready" and c["status"] == "True"
+            for c in node.get("status", {}).get("conditions", ())
+        )
+
+    def set_gpus(self, node: str, count: int) -> None:
+        """Simulated GPUs: extended resources of the node, honoured by the scheduler like real ones."""
+        key = GPU.replace("/", "~1")
+        patch = [
+            {"op": "add", "path": f"/status/{part}/{key}", "value": str(count)}
+            for part in ("capacity", "allocatable")
+        ]
+        self(
+            "patch", "node", node, "--subresource=status", "--type=json", f"-p={json.dumps(patch)}"
+        )
+
+    def merge_status(self, kind: str, name: str, patch: dict[str, Any]) -> None:
+        """Merge-patch the status subresource."""
+        body = json.dumps(patch)
+        self("patch", kind, name, "--subresource=status", "--type=merge", f"-p={body}")
+
+    def gpus(self, node: str) -> int:
+        """Allocatable GPUs of a node."""
+        return int(self.get("node", node)["status"]["allocatable"].get(GPU, 0))
+
+
+def wait(
+    check: Callable[[], bool],
+    *,
+    what: str,
+    seconds: float,
+    log: Path | None = None,
+    every: float = 0.2,
+) -> None:
+    """Until `check` is true; StepFailed with the log's place after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise StepFailed(f"{what} did not happen within {seconds:.0f} s", log)
+        time.sleep(every)

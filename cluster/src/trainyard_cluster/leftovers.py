@@ -1,0 +1,118 @@
+"""What pods leave on a machine besides processes of ours: shims, mounts, cgroups. Found by this cluster's own paths only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from trainyard_cluster import supervise
+from trainyard_cluster.plan import Layout
+from trainyard_cluster.shell import run
+
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def stop_pods(layout: Layout) -> None:
+    """End every process in this cluster's cgroups and every shim of its runtime."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        pids = [*_pids_in_cgroups(layout), *_shims(layout)]
+        if not pids:
+            return
+        for pid in pids:
+            running = supervise.running_at(pid)
+            if running is not None:
+                supervise.terminate(running, grace_seconds=0.2)
+
+
+def unmount(layout: Layout) -> None:
+    """Unmount everything below this cluster's folders, deepest first."""
+    for mount in sorted(mounts(layout), key=len, reverse=True):
+        run(["umount", "--lazy", mount])
+
+
+def mounts(layout: Layout) -> list[str]:
+    """Mount points below this cluster's folders."""
+    roots = (f"{layout.state}/", f"{layout.run}/")
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    points = [line.split()[1].replace("\\040", " ") for line in lines]
+    return [p for p in points if p.startswith(roots)]
+
+
+def make_cgroups(layout: Layout) -> None:
+    """The kubelet's cgroup root in every hierarchy, with the cpuset opened so that pods may use every core."""
+    for hierarchy in hierarchies():
+        root = hierarchy / layout.cgroup
+        root.mkdir(exist_ok=True)
+        for knob in ("cpuset.cpus", "cpuset.mems"):
+            if (root / knob).exists() and not (root / knob).read_text().strip():
+                (root / knob).write_text((hierarchy / knob).read_text())
+
+
+def remove_cgroups(layout: Layout) -> None:
+    """Remove the empty cgroups of this cluster, deepest first."""
+    for hierarchy in hierarchies():
+        root = hierarchy / layout.cgroup
+        if root.exists():
+            for folder, _, _ in sorted(os.walk(root), key=lambda entry: -len(entry[0])):
+                _remove_cgroup(Path(folder))
+
+
+def forget_old_runtime(layout: Layout) -> None:
+    """After a crash the runtime's socket file outlives its process and would look like an answer."""
+    if supervise.find("containerd", layout.run) is None:
+        layout.containerd_socket.unlink(missing_ok=True)
+
+
+def remove_if_empty(*folders: Path) -> None:
+    """Remove folders that hold nothing any more, and parents that only held them."""
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            shutil.rmtree(folder)
+
+
+def _remove_cgroup(folder: Path) -> None:
+    """A cgroup whose last process has just ended stays busy for a moment."""
+    deadline = time.monotonic() + 5
+    while folder.exists():
+        try:
+            folder.rmdir()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def hierarchies() -> list[Path]:
+    """cgroup v2 has one hierarchy, v1 one per controller group."""
+    if (_CGROUP_ROOT / "cgroup.controllers").exists():
+        return [_CGROUP_ROOT]
+    return sorted(
+        {p.resolve() for p in _CGROUP_ROOT.iterdir() if p.is_dir() and p.name != "unified"}
+    )
+
+
+def _pids_in_cgroups(layout: Layout) -> list[int]:
+    pids: set[int] = set()
+    for hierarchy in hierarchies():
+        for procs in (hierarchy / layout.cgroup).rglob("cgroup.procs"):
+            pids.update(int(line) for line in procs.read_text().split())
+    return sorted(pids)
+
+
+def _shims(layout: Layout) -> list[int]:
+    """Shims name the socket of their containerd on their command line."""
+    mark = str(layout.containerd_socket).encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"containerd-shim" in command and mark in command:
+            found.append(int(entry.name))
+    return found

@@ -1,0 +1,81 @@
+"""The node's network namespace: a point-to-point link to the host and no way out of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainyard_cluster.errors import StepFailed, Taken
+from trainyard_cluster.plan import Addresses, Layout, slots
+from trainyard_cluster.shell import run
+
+_NETNS_DIR = Path("/run/netns")
+
+
+def choose_slot(layout: Layout, taken: frozenset[int]) -> int:
+    """The first slot that no other cluster holds and whose addresses no interface or route of this machine uses."""
+    used = run(["ip", "-4", "route", "show", "table", "all"])
+    for slot in slots(layout.name):
+        if slot not in taken and f"172.30.{slot}." not in used:
+            return slot
+    raise Taken("no free address range in 172.30.0.0/16: take down clusters that are not needed")
+
+
+def complete(layout: Layout, at: Addresses) -> bool:
+    """Whether both ends of the link have their addresses and are up."""
+    return (
+        (_NETNS_DIR / layout.netns).exists()
+        and at.host in _output(["ip", "-4", "-o", "addr", "show", "dev", layout.link, "up"])
+        and at.node
+        in _output([*enter(layout), "ip", "-4", "-o", "addr", "show", "dev", "eth0", "up"])
+        and "dev lo" in _output([*enter(layout), "ip", "route", "show", "default"])
+    )
+
+
+def up(layout: Layout, at: Addresses) -> None:
+    """Make namespace, link and addresses anew; nothing may live in an old namespace of that name any more."""
+    down(layout)
+    inside = f"{layout.link}n"[:15]
+    run(["ip", "netns", "add", layout.netns])
+    run(["ip", "link", "add", layout.link, "type", "veth", "peer", "name", inside])
+    run(["ip", "link", "set", inside, "netns", layout.netns, "name", "eth0"])
+    run(["ip", "addr", "add", f"{at.host}/30", "dev", layout.link])
+    run(["ip", "link", "set", layout.link, "up"])
+    for command in (
+        f"ip addr add {at.node}/30 dev eth0",
+        "ip link set eth0 up",
+        "ip link set lo up",
+        # Whatever is not this node ends on the loopback: nothing leaves the machine.
+        "ip route add default dev lo",
+        "sysctl -qw net.ipv4.ip_forward=1",
+    ):
+        run([*enter(layout), *command.split()])
+
+
+def down(layout: Layout) -> None:
+    """Remove link and namespace; fine when they are not there."""
+    if (Path("/sys/class/net") / layout.link).exists():
+        run(["ip", "link", "delete", layout.link])
+    if (_NETNS_DIR / layout.netns).exists():
+        run(["ip", "netns", "delete", layout.netns])
+
+
+def contains(layout: Layout, pid: int) -> bool:
+    """Whether a process lives in this namespace and not in an older one of the same name."""
+    try:
+        theirs = Path(f"/proc/{pid}/ns/net").stat()
+        ours = (_NETNS_DIR / layout.netns).stat()
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _output(argv: list[str]) -> str:
+    try:
+        return run(argv)
+    except StepFailed:
+        return ""
+
+
+def enter(layout: Layout) -> list[str]:
+    """Prefix that runs a command inside. Not `ip netns exec`: that remounts /sys and hides the cgroup v1 mounts."""
+    return ["nsenter", f"--net={_NETNS_DIR / layout.netns}"]

@@ -1,0 +1,276 @@
+"""The embedded single node: bring it up, repair it, take it down. Every step may be repeated after a cut at any line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from trainyard_cluster import (
+    certificates,
+    config,
+    images,
+    leftovers,
+    network,
+    packages,
+    parts,
+    registry,
+    supervise,
+)
+from trainyard_cluster.errors import NotPossible, StepFailed
+from trainyard_cluster.kubectl import Kubectl, wait
+from trainyard_cluster.plan import Addresses, Layout, Process, Wanted, processes
+from trainyard_cluster.progress import Progress
+from trainyard_cluster.registry import Record
+from trainyard_cluster.versions import NODE_PARTS
+
+POD_USER = 10001
+_DISK_GIB = 6
+_KWOK_STAGES = Path(__file__).with_name("kwok.yaml")
+_KUBECONFIGS = ("admin", "controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns")
+
+
+def up(wanted: Wanted, progress: Progress) -> Path:
+    """Bring the cluster into the wanted state; returns the administrator's kubeconfig."""
+    layout = registry.layout(wanted.name)
+    _require(layout)
+    layout.state.mkdir(parents=True, exist_ok=True)
+    packages.ensure(progress, layout.logs / "apt.log")
+    programs = {*NODE_PARTS, "pause", "helm"} | ({"kwok"} if wanted.kwok_nodes else set())
+    bin_dir = parts.obtain(programs, progress)
+    at = _place(layout, wanted)
+    running = processes(layout, at, bin_dir, wanted)
+    if not network.complete(layout, at) or _strays(layout):
+        with progress.step(f"network namespace {layout.netns} at {at.node}"):
+            # Parts of a cut-off run would go on living in the old namespace.
+            _stop(layout)
+            network.up(layout, at)
+    with progress.step("certificates and configuration"):
+        _configure(layout, at)
+    _start(layout, running, progress)
+    kubectl = Kubectl(bin_dir / "kubectl", layout.kubeconfig)
+    with progress.step("pod sandbox image, storage, DNS"):
+        images.load_pause(layout, bin_dir / "pause")
+        _volumes(layout, kubectl)
+    with progress.step("node ready"):
+        kubelet_log = layout.logs / "kubelet.log"
+        wait(
+            lambda: _alive(layout, "kubelet") and kubectl.node_ready(wanted.name),
+            what="the node becoming ready",
+            seconds=90,
+            log=kubelet_log,
+        )
+    with progress.step(f"{wanted.gpus} simulated GPUs"):
+        _gpus(kubectl, wanted)
+    if wanted.kwok_nodes:
+        with progress.step(
+            f"{wanted.kwok_nodes} simulated nodes with {wanted.kwok_gpus} GPUs each"
+        ):
+            _kwok_nodes(kubectl, wanted)
+    return layout.kubeconfig
+
+
+def down(name: str, progress: Progress) -> None:
+    """Remove everything that `up` made; fine when nothing or only half is there."""
+    layout = registry.layout(name)
+    _require_root()
+    with progress.step("stop parts and pods"):
+        _stop(layout)
+    with progress.step("remove network, mounts, cgroups and files"):
+        network.down(layout)
+        leftovers.unmount(layout)
+        leftovers.remove_cgroups(layout)
+        for folder in (layout.run, layout.state):
+            shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
+        leftovers.remove_if_empty(layout.run.parent, layout.state.parent)
+
+
+def _stop(layout: Layout) -> None:
+    """End all parts, then all pods, then the runtime that held them."""
+    for part in reversed(_all_names()):
+        if part != "containerd":
+            supervise.stop(part, layout.run)
+    leftovers.stop_pods(layout)
+    supervise.stop("containerd", layout.run)
+
+
+def _strays(layout: Layout) -> bool:
+    """Whether a part of a cut-off run lives outside the namespace."""
+    found = (supervise.find(name, layout.run) for name in _all_names())
+    return any(part and not network.contains(layout, part.pid) for part in found)
+
+
+def _require(layout: Layout) -> None:
+    _require_root()
+    if not Path("/sys/fs/cgroup").is_mount() and not Path("/sys/fs/cgroup").is_dir():
+        raise NotPossible(
+            "no cgroups are mounted at /sys/fs/cgroup; a container runtime needs them"
+        )
+    folder = next(p for p in (layout.state, *layout.state.parents) if p.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    if free < _DISK_GIB:
+        raise NotPossible(
+            f"a cluster with its images needs {_DISK_GIB} GiB of free disk at {folder}; there are {free:.1f}"
+        )
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise NotPossible(
+            "namespaces, mounts and cgroups need root: run it with sudo, or use PROVIDER=kind with a Docker engine"
+        )
+
+
+def _place(layout: Layout, wanted: Wanted) -> Addresses:
+    """The cluster's slot: the one it has, else a free one, recorded before anything is made there."""
+    record = registry.read(wanted.name)
+    if record is not None and record.provider != "embedded":
+        raise NotPossible(
+            f"the cluster {wanted.name!r} was made by {record.provider}; take it down first"
+        )
+    slot = record.slot if record else network.choose_slot(layout, registry.taken_slots(wanted.name))
+    registry.write(
+        wanted.name,
+        Record("embedded", slot, wanted.gpus, wanted.kwok_nodes, wanted.kwok_gpus),
+    )
+    return Addresses(slot)
+
+
+def _configure(layout: Layout, at: Addresses) -> None:
+    """Certificates once; configuration always, so that a new version of this program takes effect."""
+    done = layout.pki / "done"
+    if not done.exists():
+        certificates.create(layout, at)
+        done.touch()
+    (layout.config / "cni").mkdir(parents=True, exist_ok=True)
+    files = {
+        "containerd.toml": config.containerd(layout),
+        "cni/10-pods.conflist": config.cni(layout),
+        "kubelet.yaml": config.kubelet(layout, at),
+        "kube-proxy.yaml": config.kube_proxy(layout),
+        "Corefile": config.corefile(layout),
+        "resolv.conf": "",
+        "kwok.yaml": _KWOK_STAGES.read_text(),
+    }
+    ca = (layout.pki / "ca.crt").read_text()
+    for user in _KUBECONFIGS:
+        pair = [(layout.pki / f"{user}.{suffix}").read_text() for suffix in ("crt", "key")]
+        files[f"{user}.kubeconfig"] = config.kubeconfig(at.server, ca, *pair)
+    for name, text in files.items():
+        _write(layout.config / name, text)
+    _write(layout.kubeconfig, files["admin.kubeconfig"])
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_text(text)
+
+
+def _start(layout: Layout, parts_: list[Process], progress: Progress) -> None:
+    """Start what does not run; the API server and the runtime must answer before the rest is started."""
+    leftovers.make_cgroups(layout)
+    (layout.run / "containerd").mkdir(parents=True, exist_ok=True)
+    leftovers.forget_old_runtime(layout)
+    for part in parts_:
+        log = layout.logs / f"{part.name}.log"
+        if supervise.find(part.name, layout.run) is None:
+            supervise.start(part.name, [*network.enter(layout), *part.argv], layout.run, log)
+    for name, check in (
+        ("containerd", lambda: layout.containerd_socket.exists()),
+        ("kube-apiserver", lambda: _api_ready(layout)),
+    ):
+        with progress.step(f"{name} answers"):
+            log = layout.logs / f"{name}.log"
+            wait(check, what=f"{name} answering", seconds=90, log=log)
+    # A part that gave up while the API server was not there yet is started again.
+    for part in parts_:
+        if supervise.find(part.name, layout.run) is None:
+            log = layout.logs / f"{part.name}.log"
+            supervise.start(part.name, [*network.enter(layout), *part.argv], layout.run, log)
+
+
+def _api_ready(layout: Layout) -> bool:
+    record = registry.read(layout.name)
+    if record is None or not _alive(layout, "kube-apiserver"):
+        return False
+    context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
+    try:
+        with urllib.request.urlopen(
+            f"{Addresses(record.slot).server}/readyz", timeout=2, context=context
+        ) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _alive(layout: Layout, part: str) -> bool:
+    """True while the part runs; a part that ended makes waiting for it pointless."""
+    if supervise.find(part, layout.run) is None:
+        raise StepFailed(f"{part} ended", layout.logs / f"{part}.log")
+    return True
+
+
+def _volumes(layout: Layout, kubectl: Kubectl) -> None:
+    """Folders that pods of group 10001 can write to, the objects for them, and used ones made free again."""
+    objects = config.base_objects(layout)
+    volumes = [o for o in objects if o["kind"] == "PersistentVolume"]
+    for volume in volumes:
+        folder = Path(volume["spec"]["local"]["path"])
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, POD_USER, POD_USER)
+        # setgid: subPath folders that the kubelet makes as root belong to the group of the pods.
+        folder.chmod(0o2770)
+    wait(lambda: _applied(kubectl, objects), what="the API server taking objects", seconds=30)
+    for volume in kubectl.get("pv")["items"]:
+        if volume["status"].get("phase") in ("Released", "Failed"):
+            _free(Path(volume["spec"]["local"]["path"]), volume["metadata"]["name"], kubectl)
+
+
+def _applied(kubectl: Kubectl, objects: list[dict[str, object]]) -> bool:
+    try:
+        kubectl.apply(objects)
+    except StepFailed:
+        return False
+    return True
+
+
+def _free(folder: Path, name: str, kubectl: Kubectl) -> None:
+    for child in folder.iterdir():
+        shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
+    kubectl("patch", "pv", name, "--type=merge", '-p={"spec":{"claimRef":null}}')
+
+
+def _gpus(kubectl: Kubectl, wanted: Wanted) -> None:
+    """A kubelet that has just started removes extended resources that it does not know; so look twice."""
+
+    def set_and_kept() -> bool:
+        if kubectl.gpus(wanted.name) == wanted.gpus:
+            return True
+        kubectl.set_gpus(wanted.name, wanted.gpus)
+        return False
+
+    for _ in range(2):
+        wait(set_and_kept, what="the node keeping its GPUs", seconds=30)
+
+
+def _kwok_nodes(kubectl: Kubectl, wanted: Wanted) -> None:
+    nodes = [config.kwok_node(n, wanted.kwok_gpus) for n in range(1, wanted.kwok_nodes + 1)]
+    kubectl.apply(nodes)
+    for node in nodes:
+        name = node["metadata"]["name"]
+        if kubectl.gpus(name) != wanted.kwok_gpus:
+            patch = {"status": node["status"]}
+            kubectl.merge_status("node", name, patch)
+    names = [n["metadata"]["name"] for n in nodes]
+    wait(
+        lambda: all(kubectl.node_ready(name) for name in names),
+        what="the simulated nodes becoming ready",
+        seconds=60,
+    )
+
+
+def _all_names() -> list[str]:
+    return ["containerd", *(p for p in NODE_PARTS if p != "kubectl"), "kwok"]

@@ -1,0 +1,154 @@
+"""Where the programs of a cluster come from: a folder you name, the cache, official releases, or `go build`."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from trainyard_cluster import versions
+from trainyard_cluster.download import UnavailableError, fetch, releases
+from trainyard_cluster.errors import NotPossible
+from trainyard_cluster.progress import Progress
+from trainyard_cluster.shell import run
+
+ENV_FOLDER = "TRAINYARD_PARTS"
+SOURCES = Path(__file__).resolve().parents[2]
+_LDFLAGS = "-s -w"
+_BUILD_DISK_GIB = 8
+
+
+def cache_root() -> Path:
+    """`$XDG_CACHE_HOME/trainyard`, usually ~/.cache/trainyard."""
+    return user_cache_path("trainyard")
+
+
+def bin_dir() -> Path:
+    """Folder of the programs of exactly these versions."""
+    folder = os.environ.get(ENV_FOLDER)
+    return Path(folder).resolve() if folder else cache_root() / "parts" / cache_key() / "bin"
+
+
+def cache_key() -> str:
+    """Changes when a pinned version or a source of ours changes."""
+    digest = hashlib.sha256()
+    for file in ("node/main.go", "node/go.mod", "pause/main.go"):
+        digest.update((SOURCES / file).read_bytes())
+    return f"{versions.KUBERNETES}-{digest.hexdigest()[:12]}"
+
+
+def obtain(wanted: set[str], progress: Progress) -> Path:
+    """Make sure that every program of `wanted` is there; returns their folder.
+
+    Raises NotPossible when a program is neither in the named folder nor can be had in another way.
+    """
+    folder = bin_dir()
+    missing = {name for name in wanted if not (folder / name).exists()}
+    if not missing:
+        return folder
+    if os.environ.get(ENV_FOLDER):
+        raise NotPossible(
+            f"{folder} (from ${ENV_FOLDER}) lacks {', '.join(sorted(missing))}; put the programs there or unset it"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.parent / "lock"):
+        missing = {name for name in wanted if not (folder / name).exists()}
+        missing -= _download(missing, folder, progress)
+        _build(missing, folder, progress)
+    return folder
+
+
+def _download(missing: set[str], folder: Path, progress: Progress) -> set[str]:
+    """Try the official releases; gives up at the first that cannot be had, since the next would not fare better."""
+    done: set[str] = set()
+    for release in releases():
+        if release.program not in missing:
+            continue
+        try:
+            with progress.step(f"download {release.program}"):
+                fetch(release, folder)
+        except UnavailableError:
+            progress.note(
+                "official releases cannot be reached from here; building from source instead"
+            )
+            break
+        done.add(release.program)
+    return done
+
+
+def _build(missing: set[str], folder: Path, progress: Progress) -> None:
+    if not missing:
+        return
+    if shutil.which("go") is None:
+        raise NotPossible(
+            "official releases cannot be downloaded and Go is not installed: install Go 1.26 or newer, "
+            f"or put {', '.join(sorted(missing))} into a folder and name it by {ENV_FOLDER}"
+        )
+    free = shutil.disk_usage(folder).free / 2**30
+    if free < _BUILD_DISK_GIB:
+        raise NotPossible(
+            f"building needs {_BUILD_DISK_GIB} GiB of free disk at {folder}; there are {free:.1f}"
+        )
+    logs = folder.parent / "logs"
+    if missing & set(versions.NODE_PARTS):
+        with progress.step(
+            "build Kubernetes, etcd and CoreDNS with Go (about 8 minutes the first time)"
+        ):
+            ldflags = (
+                f"{_LDFLAGS} -X k8s.io/component-base/version.gitVersion={versions.KUBERNETES}"
+            )
+            _go_build("node", folder / "kube-node", ldflags, logs / "node.log")
+        for name in versions.NODE_PARTS:
+            _link(folder / name, "kube-node")
+    if "pause" in missing:
+        with progress.step("build the pod sandbox"):
+            _go_build("pause", folder / "pause", _LDFLAGS, logs / "pause.log")
+    for name in sorted(missing & versions.GO_TOOLS.keys()):
+        tool = versions.GO_TOOLS[name]
+        with progress.step(f"build {name} {tool.version} with Go (about a minute)"):
+            env = {**_go_env(), "GOBIN": str(folder)}
+            argv = [
+                "go",
+                "install",
+                "-trimpath",
+                "-ldflags",
+                _LDFLAGS,
+                f"{tool.package}@{tool.version}",
+            ]
+            run(argv, log=logs / f"{name}.log", env=env)
+
+
+def _go_build(source: str, target: Path, ldflags: str, log: Path) -> None:
+    """Build beside and rename, so that a cut-off build leaves no half program."""
+    temporary = target.with_suffix(".building")
+    run(
+        ["go", "build", "-trimpath", "-ldflags", ldflags, "-o", temporary, "."],
+        cwd=SOURCES / source,
+        log=log,
+        env=_go_env(),
+    )
+    temporary.replace(target)
+
+
+def _go_env() -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
+
+
+def _link(link: Path, target: str) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two callers must not build the same thing twice at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

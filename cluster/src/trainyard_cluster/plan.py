@@ -1,0 +1,228 @@
+"""What a cluster consists of, as values: folders, addresses, command lines. Pure.
+
+Guarantees: two clusters of different names and slots share no folder, no interface, no address that the host can reach and no cgroup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+POD_CIDR = "10.244.0.0/16"
+SERVICE_CIDR = "10.96.0.0/16"
+API_SERVICE_IP = "10.96.0.1"
+API_PORT = 6443
+SLOTS = 200
+"""Clusters that fit side by side on one machine; each takes one /30 of 172.30.0.0/16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything of one cluster lies."""
+
+    name: str
+    state: Path
+    """Folder that survives `down` only as long as it is empty: `down` removes it."""
+
+    @property
+    def run(self) -> Path:
+        """Sockets and pid files; short, since a unix socket's path has at most 107 characters."""
+        return Path("/run/trainyard") / self.name
+
+    @property
+    def logs(self) -> Path:
+        """One log per process."""
+        return self.state / "logs"
+
+    @property
+    def config(self) -> Path:
+        """Rendered configuration."""
+        return self.state / "config"
+
+    @property
+    def pki(self) -> Path:
+        """Certificates and keys."""
+        return self.state / "pki"
+
+    @property
+    def volumes(self) -> Path:
+        """Folders behind the persistent volumes."""
+        return self.state / "volumes"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """The container runtime."""
+        return self.run / "containerd" / "containerd.sock"
+
+    @property
+    def netns(self) -> str:
+        """Name of the network namespace."""
+        return f"trainyard-{self.name}"
+
+    @property
+    def link(self) -> str:
+        """The host's end of the veth pair; interface names have at most 15 characters."""
+        return f"ty{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+    @property
+    def cgroup(self) -> str:
+        """Root of the cgroups of pods; a kubelet removes cgroups of pods that it does not know below its root."""
+        return f"trainyard-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The point-to-point network between host and node, from the cluster's slot."""
+
+    slot: int
+
+    @property
+    def host(self) -> str:
+        """The host's end."""
+        return f"172.30.{self.slot}.1"
+
+    @property
+    def node(self) -> str:
+        """The node's end: API server, NodePorts, DNS."""
+        return f"172.30.{self.slot}.2"
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return f"https://{self.node}:{API_PORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for."""
+
+    name: str = "trainyard"
+    gpus: int = 4
+    kwok_nodes: int = 0
+    kwok_gpus: int = 8
+
+
+def preferred_slot(name: str) -> int:
+    """Where the search for a free slot begins, so that a name mostly keeps its address."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % SLOTS
+
+
+def slots(name: str) -> list[int]:
+    """All slots in the order in which they are tried."""
+    first = preferred_slot(name)
+    return [(first + i) % SLOTS for i in range(SLOTS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A long-running part: name, command line, whether it lives in the node's network namespace."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> list[Process]:
+    """The parts in the order in which they start."""
+    pki, config = layout.pki, layout.config
+    leader = "--leader-elect=false"
+    parts = [
+        Process("containerd", ("containerd", f"--config={config}/containerd.toml")),
+        Process(
+            "etcd",
+            (
+                f"{bin_dir}/etcd",
+                f"--data-dir={layout.state}/etcd",
+                "--listen-client-urls=http://127.0.0.1:2379",
+                "--advertise-client-urls=http://127.0.0.1:2379",
+                "--listen-peer-urls=http://127.0.0.1:2380",
+                "--listen-metrics-urls=http://127.0.0.1:2381",
+                # A machine that loses power loses this throw-away cluster's last moments, nothing else.
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+            ),
+        ),
+        Process("kube-apiserver", (f"{bin_dir}/kube-apiserver", *_api_server(pki, at))),
+        Process(
+            "kube-controller-manager",
+            (
+                f"{bin_dir}/kube-controller-manager",
+                f"--kubeconfig={config}/controller-manager.kubeconfig",
+                f"--service-account-private-key-file={pki}/service-account.key",
+                f"--root-ca-file={pki}/ca.crt",
+                f"--cluster-signing-cert-file={pki}/ca.crt",
+                f"--cluster-signing-key-file={pki}/ca.key",
+                "--use-service-account-credentials=true",
+                # A lost node is noticed in half a minute instead of five.
+                "--node-monitor-grace-period=20s",
+                "--bind-address=127.0.0.1",
+                leader,
+            ),
+        ),
+        Process(
+            "kube-scheduler",
+            (
+                f"{bin_dir}/kube-scheduler",
+                f"--kubeconfig={config}/scheduler.kubeconfig",
+                "--bind-address=127.0.0.1",
+                leader,
+            ),
+        ),
+        Process(
+            "kubelet",
+            (
+                f"{bin_dir}/kubelet",
+                f"--config={config}/kubelet.yaml",
+                f"--kubeconfig={config}/kubelet.kubeconfig",
+                f"--root-dir={layout.state}/kubelet",
+                f"--hostname-override={layout.name}",
+                f"--node-ip={at.node}",
+            ),
+        ),
+        Process("kube-proxy", (f"{bin_dir}/kube-proxy", f"--config={config}/kube-proxy.yaml")),
+        Process("coredns", (f"{bin_dir}/coredns", "-conf", f"{config}/Corefile")),
+    ]
+    if wanted.kwok_nodes:
+        parts.append(
+            Process(
+                "kwok",
+                (
+                    f"{bin_dir}/kwok",
+                    f"--kubeconfig={config}/admin.kubeconfig",
+                    "--manage-all-nodes=false",
+                    "--manage-nodes-with-label-selector=type=kwok",
+                    "--node-ip=127.0.0.1",
+                    f"--config={config}/kwok.yaml",
+                ),
+            )
+        )
+    return parts
+
+
+def _api_server(pki: Path, at: Addresses) -> tuple[str, ...]:
+    return (
+        f"--advertise-address={at.node}",
+        f"--secure-port={API_PORT}",
+        "--etcd-servers=http://127.0.0.1:2379",
+        f"--service-cluster-ip-range={SERVICE_CIDR}",
+        f"--client-ca-file={pki}/ca.crt",
+        f"--tls-cert-file={pki}/apiserver.crt",
+        f"--tls-private-key-file={pki}/apiserver.key",
+        f"--kubelet-certificate-authority={pki}/ca.crt",
+        f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
+        f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",
+        # Without it `kubectl logs` asks the machine's resolver for the node's name.
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--service-account-key-file={pki}/service-account.pub",
+        f"--service-account-signing-key-file={pki}/service-account.key",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        "--profiling=false",
+    )

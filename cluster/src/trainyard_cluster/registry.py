@@ -1,0 +1,83 @@
+"""Which clusters exist on this machine: one folder each, with a record of what was asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from trainyard_cluster.errors import ClusterError, NotPossible
+from trainyard_cluster.plan import Layout, Wanted
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What `up` was asked for and where the cluster lives."""
+
+    provider: str
+    slot: int
+    gpus: int
+    kwok_nodes: int
+    kwok_gpus: int
+
+    def wanted(self, name: str) -> Wanted:
+        """The same as `Wanted`."""
+        return Wanted(name, self.gpus, self.kwok_nodes, self.kwok_gpus)
+
+
+def root() -> Path:
+    """`$XDG_STATE_HOME/trainyard/clusters`, usually ~/.local/state/trainyard/clusters."""
+    return user_state_path("trainyard") / "clusters"
+
+
+def layout(name: str) -> Layout:
+    """Where the cluster `name` lives. Raises ClusterError for a name that cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise ClusterError(
+            f"a cluster cannot be called {name!r}: use a letter, then letters, digits and dashes, at most 20"
+        )
+    return Layout(name, root() / name)
+
+
+def read(name: str) -> Record | None:
+    """The record of a cluster, None when there is no such cluster or its record is torn."""
+    try:
+        return Record(**json.loads((layout(name).state / "cluster.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(name: str, record: Record) -> None:
+    """Write the record beside and rename."""
+    target = layout(name).state / "cluster.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(record)))
+    temporary.replace(target)
+
+
+def names() -> list[str]:
+    """All clusters that have a folder."""
+    return sorted(p.name for p in root().glob("*") if p.is_dir())
+
+
+def taken_slots(but: str) -> frozenset[int]:
+    """Slots of the other clusters."""
+    records = (read(name) for name in names() if name != but)
+    return frozenset(r.slot for r in records if r is not None)
+
+
+def existing(name: str) -> Record:
+    """The record of a cluster that must be there."""
+    record = read(name)
+    if record is None:
+        known = ", ".join(names()) or "none"
+        raise NotPossible(
+            f"there is no cluster called {name!r} (there are: {known}); make it with `make cluster-up NAME={name}`"
+        )
+    return record

@@ -1,0 +1,50 @@
+"""Pinned versions of every part. The cache key of a built part is made of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+KUBERNETES: Final = "v1.37.2"
+COREDNS: Final = "v1.15.0"
+HELM: Final = "v4.3.1"
+KWOK: Final = "v0.8.0"
+KIND: Final = "v0.32.0"
+
+DEBIAN_PACKAGES: Final = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+}
+"""Program (or file) → the Debian package that brings it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoTool:
+    """A program that `go install` builds from its module, verified by the Go checksum database."""
+
+    name: str
+    package: str
+    version: str
+
+
+GO_TOOLS: Final = {
+    "helm": GoTool("helm", "helm.sh/helm/v4/cmd/helm", HELM),
+    "kwok": GoTool("kwok", "sigs.k8s.io/kwok/cmd/kwok", KWOK),
+    "kind": GoTool("kind", "sigs.k8s.io/kind", KIND),
+}
+
+NODE_PARTS: Final = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubectl",
+    "coredns",
+)
+"""Names under which the one program of `cluster/node` is called."""
