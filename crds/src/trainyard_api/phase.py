@@ -71,6 +71,8 @@ class Reason(StrEnum):
     UNKNOWN_QUEUE = "UnknownQueue"
     NEVER_FITS = "NeverFits"
     EXCEEDS_QUEUE_LIMIT = "ExceedsQueueLimit"
+    INVALID_SPEC = "InvalidSpec"
+    RESUME_SOURCE_NOT_FOUND = "ResumeSourceNotFound"
     DATASET_FOUND = "DatasetFound"
     DATASET_NOT_FOUND = "DatasetNotFound"
     DATASET_UNKNOWN_YET = "DatasetUnknownYet"
@@ -126,6 +128,7 @@ RETRYABLE: Final = frozenset(
         FailureClass.WORKER_LOST,
         FailureClass.EVICTED,
         FailureClass.NODE_LOST,
+        FailureClass.UNSCHEDULABLE,
         FailureClass.STALLED,
         FailureClass.JOB_DELETED,
         FailureClass.KILLED,

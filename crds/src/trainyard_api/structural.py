@@ -51,6 +51,8 @@ def _convert(node: Schema, definitions: dict[str, Schema]) -> Schema:
     if node.get("x-kubernetes-int-or-string"):
         return {**{k: node[k] for k in _KEPT if k in node}, "anyOf": node["anyOf"]}
     out = {key: node[key] for key in _KEPT if key in node}
+    if isinstance(out.get("default"), dict):
+        out["default"] = {k: v for k, v in out["default"].items() if v is not None}
     if "const" in node:
         out |= {"type": "string", "enum": [node["const"]]}
     _convert_numbers(node, out)

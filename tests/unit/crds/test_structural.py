@@ -35,6 +35,14 @@ def test_schema_is_structural(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("manifest", CRDS.values(), ids=CRDS)
+def test_defaults_hold_no_null(manifest: dict[str, Any]) -> None:
+    for path, node in nodes(schema_of(manifest)):
+        default = node.get("default", {})
+        assert default is not None, path
+        assert not isinstance(default, dict) or None not in default.values(), path
+
+
+@pytest.mark.parametrize("manifest", CRDS.values(), ids=CRDS)
 def test_every_field_of_spec_and_status_is_described(manifest: dict[str, Any]) -> None:
     for part in ("spec", "status"):
         for path, node in nodes(schema_of(manifest)["properties"][part], part):

@@ -1,0 +1,260 @@
+"""One round: who starts now, on which nodes, and who is asked to make room.
+
+Guarantees:
+
+- A session starts only where all its workers fit into what is free now.
+- The first session that does not fit gets a reservation: the nodes on which it will fit first, by what is known
+  about the ends of running sessions. Nobody may start on them who would delay it, with one exception: while the
+  reservation lies at least the minimum run time ahead (or at an unknown time), later sessions may use them as *backfilled*, and
+  they give way once they have run that long. So GPUs do not idle, and the wait of the first stays bounded.
+- Whether a session starts does not depend on sessions behind it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trainyard_api.phase import Reason
+from trainyard_api.scheduling.amounts import FIRST_GPU, Amount, copies, smaller
+from trainyard_api.scheduling.cluster import Cluster, Holding, Request, Shape
+from trainyard_api.scheduling.ordering import Line, Lines
+from trainyard_api.scheduling.placement import give, place, take
+from trainyard_api.scheduling.preemption import candidates, choose, gave_no_way
+
+MOST_PREEMPTORS = 16
+"""Sessions for which one round makes room by preemption; the next round goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Start this session on these nodes."""
+
+    request: Request
+    nodes: tuple[str, ...]
+    backfilled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """Ask this session to save and leave."""
+
+    uid: str
+    by: str
+    """UID of the session that it makes room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round decided."""
+
+    admitted: tuple[Admit, ...]
+    preempted: tuple[Preempt, ...]
+    reserved: str | None = None
+    """UID of the session that the reservation is for."""
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    """Why each session that was looked at and not started waits, by UID."""
+
+
+def run_round(
+    cluster: Cluster, now: float, *, preempt: bool = True, explain: bool = False
+) -> Round:
+    """Decide. With `explain` every waiting session is looked at and gets its reason; without, hopeless ones are skipped."""
+    return _Round(cluster, now, preempt, explain).run()
+
+
+class _Round:
+    def __init__(self, cluster: Cluster, now: float, preempt: bool, explain: bool) -> None:
+        self.cluster = cluster
+        self.now = now
+        self.explain = explain
+        self.may_preempt = preempt
+        self.lines = Lines(cluster, now)
+        self.free = dict(cluster.free)
+        self.failed: set[object] = set()
+        self.admitted: list[Admit] = []
+        self.preempted: dict[str, Preempt] = {}
+        self.reasons: dict[str, Reason] = {}
+        self.first_blocked: Request | None = None
+        self.promised: dict[str, Amount] | None = None
+        self.shadow = math.inf
+        self.preemptors = 0
+
+    def run(self) -> Round:
+        for line in self.lines.heads():
+            request = line.ranked[line.at][1]
+            line.at += 1
+            reason = self._not_allowed(line, request) or self._try(request)
+            if reason is not None and self.explain:
+                self.reasons[request.uid] = reason
+        return Round(
+            tuple(self.admitted),
+            tuple(self.preempted.values()),
+            self.first_blocked.uid if self.first_blocked else None,
+            self.reasons,
+        )
+
+    def _not_allowed(self, line: Line, request: Request) -> Reason | None:
+        rules = line.rules
+        if rules.paused:
+            if not self.explain:
+                self.lines.drop(line)
+            return Reason.QUEUE_PAUSED
+        limit = rules.max_sessions_per_user
+        if limit is not None and self.lines.users[rules.name, request.user] >= limit:
+            return Reason.WAITING_FOR_USER_LIMIT
+        gpus = request.shape.gpus
+        if rules.gpu_quota is None or rules.borrow or gpus == 0:
+            return None
+        if self.lines.entitled(rules, gpus):
+            return None
+        # Those behind wait as well: small ones would otherwise keep a large one out for ever.
+        if not self.explain:
+            self.lines.drop(line)
+        return Reason.WAITING_FOR_QUOTA
+
+    def _try(self, request: Request) -> Reason | None:
+        shape = request.shape
+        if shape not in self.failed:
+            nodes = place(self.free, self.cluster.eligible(shape.runtime), shape)
+            if nodes is not None:
+                return self._start(request, nodes)
+            self.failed.add(shape)
+            if not self.explain:
+                self._blocked(request)
+                self.lines.drop_hopeless(self._hopeless())
+                return None
+        self._blocked(request)
+        return self._lack(shape) if self.explain else None
+
+    def _hopeless(self) -> set[object]:
+        """Shapes that cannot start in this round; none while someone behind might still preempt."""
+        return set() if 0 < self.preemptors < MOST_PREEMPTORS else self.failed
+
+    def _start(self, request: Request, nodes: tuple[str, ...]) -> Reason | None:
+        backfilled = False
+        if self.first_blocked is not None:
+            self._reserve(self.first_blocked)
+            allowed = self._beside_reservation(request, nodes)
+            if allowed is None:
+                return Reason.RESERVED_FOR_OTHER
+            nodes, backfilled = allowed
+        take(self.free, nodes, request.shape.worker)
+        self.lines.started(request)
+        self.admitted.append(Admit(request, nodes, backfilled))
+        return None
+
+    def _beside_reservation(
+        self, request: Request, nodes: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], bool] | None:
+        """Nodes for a session behind the reservation, and whether it must give way later; None if it has to wait."""
+        promised = self.promised
+        if promised is None:
+            return nodes, False
+        open_now = {
+            name: smaller(amount, promised[name]) if name in promised else amount
+            for name, amount in self.free.items()
+        }
+        eligible = self.cluster.eligible(request.shape.runtime)
+        beside = place(open_now, eligible, request.shape)
+        if beside is not None:
+            take(promised, [n for n in beside if n in promised], request.shape.worker)
+            return beside, False
+        length = request.expected_seconds or request.limit_seconds
+        if length is not None and self.now + length <= self.shadow:
+            return nodes, False
+        if self.shadow - self.now >= self.cluster.policy.minimum_run_seconds:
+            return nodes, True
+        return None
+
+    def _blocked(self, request: Request) -> None:
+        if self.first_blocked is None:
+            self.first_blocked = request
+        elif self.preemptors == 0:
+            return
+        if self.may_preempt and self.preemptors < MOST_PREEMPTORS:
+            self._make_room(request)
+
+    def _make_room(self, request: Request) -> None:
+        """Wait for those who are leaving already, else ask others to, if then `request` fits."""
+        eligible = self.cluster.eligible(request.shape.runtime)
+        cheapest = candidates(self.cluster, request, self.lines, self.now)
+        cheapest = [h for h in cheapest if h.uid not in self.preempted]
+        future = self.promised if self.promised is not None else self._after_leaving()
+        if place(future, eligible, request.shape) is None:
+            victims = choose(future, eligible, request, cheapest, self.now) if cheapest else None
+            if victims is None:
+                return
+            for victim in victims:
+                give(future, victim.nodes, victim.shape.worker)
+                self.preempted[victim.uid] = Preempt(victim.uid, request.uid)
+        nodes = place(future, eligible, request.shape)
+        if nodes is not None:
+            take(future, nodes, request.shape.worker)
+            self.promised = future
+            self.shadow = self.now + self.cluster.policy.grace_seconds
+            self.preemptors += 1
+
+    def _after_leaving(self) -> dict[str, Amount]:
+        future = dict(self.free)
+        for holding in self.cluster.holdings:
+            if holding.leaving:
+                give(future, holding.nodes, holding.shape.worker)
+        return future
+
+    def _reserve(self, request: Request) -> None:
+        """Find when and where the first blocked session will fit."""
+        if self.promised is not None:
+            return
+        eligible = self.cluster.eligible(request.shape.runtime)
+        worker, future = request.shape.worker, dict(self.free)
+        room = sum(copies(future[name], worker) for name in eligible)
+        inside = set(eligible)
+        for when, holding in self._releases(request):
+            for name in holding.nodes:
+                if name in inside:
+                    room -= copies(future[name], worker)
+                    give(future, (name,), holding.shape.worker)
+                    room += copies(future[name], worker)
+            self.shadow = when
+            if room >= request.shape.workers:
+                break
+        nodes = place(future, eligible, request.shape)
+        if nodes is None:
+            # Even after all ends there is no room: others hold it. Nothing to reserve, so nobody is kept back.
+            self.shadow, self.promised = math.inf, {}
+            return
+        take(future, nodes, worker)
+        self.promised = {name: future[name] for name in set(nodes)}
+
+    def _releases(self, request: Request) -> list[tuple[float, Holding]]:
+        return sorted(
+            ((release_time(h, request, self.cluster, self.now), h) for h in self.cluster.holdings),
+            key=lambda item: (item[0], item[1].uid),
+        )
+
+    def _lack(self, shape: Shape) -> Reason:
+        """Whether GPUs are missing, or only CPU, memory or pods."""
+        eligible = self.cluster.eligible(shape.runtime)
+        only_gpus = (0,) * FIRST_GPU + shape.worker[FIRST_GPU:]
+        if not any(only_gpus):
+            return Reason.WAITING_FOR_RESOURCES
+        fits = place(self.free, eligible, shape._replace(worker=only_gpus)) is not None
+        return Reason.WAITING_FOR_RESOURCES if fits else Reason.WAITING_FOR_GPUS
+
+
+def release_time(holding: Holding, request: Request, cluster: Cluster, now: float) -> float:
+    """When a holding's capacity can be expected back, for `request`; infinity when nothing is known."""
+    policy = cluster.policy
+    if holding.leaving:
+        return now + policy.grace_seconds
+    known = [math.inf]
+    if holding.eta_seconds is not None:
+        known.append(now + holding.eta_seconds)
+    if holding.limit is not None:
+        known.append(max(now, holding.limit))
+    if gave_no_way(holding, request) and holding.started is not None:
+        earliest = max(now, holding.started + policy.minimum_run_seconds)
+        known.append(earliest + policy.grace_seconds)
+    return min(known)

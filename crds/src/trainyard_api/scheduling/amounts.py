@@ -1,0 +1,113 @@
+"""Amounts of resources as plain integer tuples, and Kubernetes quantities.
+
+An amount is `(pods, CPU in millicores, memory in bytes, GPUs of kind 0, GPUs of kind 1, …)`. Tuples because a round of
+decisions adds and compares hundreds of thousands of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final
+
+Amount = tuple[int, ...]
+
+PODS: Final = 0
+CPU: Final = 1
+MEMORY: Final = 2
+FIRST_GPU: Final = 3
+
+_FACTORS: Final = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal("1e3"),
+    "M": Decimal("1e6"),
+    "G": Decimal("1e9"),
+    "T": Decimal("1e12"),
+    "P": Decimal("1e15"),
+    "E": Decimal("1e18"),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+
+
+@lru_cache(maxsize=4096)
+def quantity(text: str) -> Decimal:
+    """The value of a Kubernetes quantity such as `500m`, `1.5Gi` or `1e3`. Raises ValueError."""
+    number = text.rstrip("numkMGTPEi")
+    try:
+        return Decimal(number) * _FACTORS[text[len(number) :]]
+    except (InvalidOperation, KeyError):
+        pass
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a quantity such as 500m, 2 or 4Gi") from None
+
+
+@lru_cache(maxsize=4096)
+def millicores(text: str) -> int:
+    """CPU as millicores, rounded up."""
+    return _ceil(quantity(text) * 1000)
+
+
+@lru_cache(maxsize=4096)
+def whole(text: str) -> int:
+    """Bytes or devices, rounded up."""
+    return _ceil(quantity(text))
+
+
+def _ceil(value: Decimal) -> int:
+    return int(value.to_integral_value(rounding=ROUND_CEILING))
+
+
+def amount(resources: Mapping[str, Any], gpu_kinds: Sequence[str], pods: int = 0) -> Amount:
+    """The amount in a Kubernetes resource list such as `{"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}`."""
+    return (
+        pods,
+        millicores(str(resources.get("cpu", 0))),
+        whole(str(resources.get("memory", 0))),
+        *(whole(str(resources.get(kind, 0))) for kind in gpu_kinds),
+    )
+
+
+def plus(a: Amount, b: Amount) -> Amount:
+    """a + b."""
+    return tuple([x + y for x, y in zip(a, b, strict=True)])
+
+
+def minus(a: Amount, b: Amount) -> Amount:
+    """a − b; may go below zero where nodes are overcommitted."""
+    return tuple([x - y for x, y in zip(a, b, strict=True)])
+
+
+def times(a: Amount, n: int) -> Amount:
+    """a × n."""
+    return tuple([x * n for x in a])
+
+
+def larger(a: Amount, b: Amount) -> Amount:
+    """The larger of both in each resource."""
+    return tuple([max(x, y) for x, y in zip(a, b, strict=True)])
+
+
+def smaller(a: Amount, b: Amount) -> Amount:
+    """The smaller of both in each resource."""
+    return tuple([min(x, y) for x, y in zip(a, b, strict=True)])
+
+
+def copies(free: Amount, one: Amount) -> int:
+    """How many times `one` fits into `free`. A resource that is not asked for does not count, even when overcommitted."""
+    return max(0, min([f // d for f, d in zip(free, one, strict=True) if d > 0], default=0))
+
+
+def gpus(a: Amount) -> int:
+    """GPUs of every kind together."""
+    return sum(a[FIRST_GPU:])
