@@ -1,0 +1,94 @@
+# One file for all images: targets operator, gateway, bot, trainer.
+#
+# Build arguments
+#   BASE_IMAGE   Debian or Ubuntu with Python 3.14 as `python3` and its venv module. The default comes from a registry;
+#                without one, `python -m trainyard_images build` makes a base from the distribution's packages.
+#   TORCH_FROM   distribution: the package python3-torch (small, CPU). index: from TORCH_INDEX by pip (GPUs).
+#   TORCH_INDEX  pip index with the build of torch for your driver; empty is pip's own default.
+# Secret (optional)
+#   ca           CA bundle, for machines behind a proxy that inspects TLS; stays out of every layer.
+#
+# Layers from rare to frequent change: base, dependencies by their hashed pins, our code. A code change rebuilds the last.
+ARG BASE_IMAGE=docker.io/library/python:3.14-slim
+
+FROM ${BASE_IMAGE} AS base
+ENV PATH=/opt/trainyard/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONPATH=/opt/app \
+    PYTHONUNBUFFERED=1
+RUN echo 'trainyard:x:10001:10001:Trainyard:/tmp:/usr/sbin/nologin' >> /etc/passwd \
+ && echo 'trainyard:x:10001:' >> /etc/group
+
+
+FROM base AS operator-dependencies
+COPY requirements/operator.lock /tmp/requirements.lock
+RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required=false \
+    python3 -m venv /opt/trainyard \
+ && pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+ && pip uninstall --yes --quiet pip
+
+FROM base AS operator
+COPY --from=operator-dependencies /opt/trainyard /opt/trainyard
+COPY crds/src kube/src operator/src /opt/app/
+RUN python3 -m compileall -q /opt/app
+USER 10001:10001
+ENTRYPOINT ["python3", "-m", "trainyard_operator"]
+
+
+FROM base AS gateway-dependencies
+COPY requirements/gateway.lock /tmp/requirements.lock
+RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required=false \
+    python3 -m venv /opt/trainyard \
+ && pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+ && pip uninstall --yes --quiet pip
+
+FROM base AS gateway
+COPY --from=gateway-dependencies /opt/trainyard /opt/trainyard
+COPY crds/src kube/src gateway/src /opt/app/
+RUN python3 -m compileall -q /opt/app
+USER 10001:10001
+ENTRYPOINT ["python3", "-m", "trainyard_gateway"]
+
+
+FROM base AS bot-dependencies
+COPY requirements/telegram_bot.lock /tmp/requirements.lock
+RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required=false \
+    python3 -m venv /opt/trainyard \
+ && pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+ && pip uninstall --yes --quiet pip
+
+FROM base AS bot
+COPY --from=bot-dependencies /opt/trainyard /opt/trainyard
+COPY crds/src client/src telegram_bot/src /opt/app/
+RUN python3 -m compileall -q /opt/app
+USER 10001:10001
+ENTRYPOINT ["python3", "-m", "trainyard_bot"]
+
+
+FROM base AS trainer-dependencies
+ARG TORCH_FROM=index
+ARG TORCH_INDEX=
+COPY requirements/trainer-image.lock /tmp/requirements.lock
+RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required=false \
+    python3 -m venv --system-site-packages /opt/trainyard \
+ && pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+ && if [ "${TORCH_FROM}" = index ]; then \
+      pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} 'torch>=2.10'; \
+    fi \
+ && pip uninstall --yes --quiet pip
+
+FROM base AS trainer
+ARG TORCH_FROM=index
+# The distribution's own reference BLAS is some thirty times slower than this one. Test programs and headers only fill disks.
+RUN if [ "${TORCH_FROM}" = distribution ]; then \
+      apt-get update -q \
+   && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-torch libopenblas0-pthread \
+   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
+        /usr/lib/python3/dist-packages/torch/test /usr/lib/python3/dist-packages/torch/include \
+   && python3 -m compileall -q /usr/lib/python3/dist-packages/torch; \
+    fi
+COPY --from=trainer-dependencies /opt/trainyard /opt/trainyard
+COPY crds/src client/src trainer-image/src /opt/app/
+RUN python3 -m compileall -q /opt/app
+USER 10001:10001
+WORKDIR /data/run
+ENTRYPOINT ["python3", "-m", "trainyard_trainer"]

@@ -1,0 +1,173 @@
+"""Docker where an engine answers, buildah otherwise. Both build the same Dockerfile into one archive per image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trainyard_images import base
+from trainyard_images.command import run
+from trainyard_images.errors import NotPossible
+from trainyard_images.recipe import Recipe
+
+BASE_REFERENCE = f"localhost/trainyard/base:{base.version()}"
+
+
+class Builder(Protocol):
+    """Builds a target and saves it."""
+
+    def base_key(self) -> str:
+        """What the images stand on, for their content hash."""
+
+    def prepare(self, log: Path) -> None:
+        """Whatever must be there before the first build."""
+
+    def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
+        """Build `recipe` as `reference` and save it to `archive`."""
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine answers (a client alone does not count)."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+def ca_bundle() -> Path | None:
+    """The CA bundle that this machine's programs trust, if it is a file."""
+    named = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    return Path(named) if named and Path(named).is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user may choose."""
+
+    root: Path
+    cache: Path
+    base_image: str | None = None
+    torch_from: str | None = None
+    torch_index: str | None = None
+
+    def arguments(self, base_image: str | None, torch_from: str) -> list[str]:
+        """Build arguments for either builder."""
+        values = {
+            "BASE_IMAGE": base_image,
+            "TORCH_FROM": torch_from,
+            "TORCH_INDEX": self.torch_index,
+        }
+        return [f"--build-arg={name}={value}" for name, value in values.items() if value]
+
+
+class Docker:
+    """`docker build` with BuildKit."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def base_key(self) -> str:
+        return f"{self._options.base_image or 'registry'} {self._options.torch_from or 'index'}"
+
+    def prepare(self, log: Path) -> None:
+        """Nothing: the engine pulls what it needs."""
+
+    def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
+        options = self._options
+        arguments = options.arguments(options.base_image, options.torch_from or "index")
+        bundle = ca_bundle()
+        secret = [f"--secret=id=ca,src={bundle}"] if bundle else []
+        run(
+            [
+                "docker",
+                "build",
+                f"--target={recipe.target}",
+                f"--tag={reference}",
+                *arguments,
+                *secret,
+                ".",
+            ],
+            log,
+            cwd=options.root,
+            env={"DOCKER_BUILDKIT": "1"},
+        )
+        temporary = archive.with_suffix(".saving")
+        run(["docker", "save", f"--output={temporary}", reference], log)
+        temporary.replace(archive)
+
+
+class Buildah:
+    """buildah without an engine, with storage of its own below the cache."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._storage = options.cache / "storage"
+
+    def base_key(self) -> str:
+        return f"{self._options.base_image or base.version()} {self._torch_from()}"
+
+    def prepare(self, log: Path) -> None:
+        """Tools, and the base image unless one is named."""
+        if os.geteuid() != 0:
+            raise NotPossible("building without a Docker engine needs root: run it with sudo")
+        base.ensure_tools(log)
+        if self._options.base_image or self._exists(BASE_REFERENCE, log):
+            return
+        tree = self._options.cache / f"root-{base.version()}"
+        base.root_tree(tree, log)
+        container = self._buildah(log, "from", "scratch").strip()
+        try:
+            self._buildah(log, "add", "--quiet", container, str(tree), "/")
+            self._buildah(log, "commit", "--quiet", container, BASE_REFERENCE)
+        finally:
+            self._buildah(log, "rm", container)
+        shutil.rmtree(tree)
+
+    def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
+        image = self._options.base_image or BASE_REFERENCE
+        bundle = ca_bundle()
+        self._buildah(
+            log,
+            "build",
+            "--layers",
+            "--pull=true" if self._options.base_image else "--pull=never",
+            f"--target={recipe.target}",
+            f"--tag={reference}",
+            *self._options.arguments(image, self._torch_from()),
+            *([f"--secret=id=ca,src={bundle}"] if bundle else []),
+            ".",
+        )
+        temporary = archive.with_suffix(".saving")
+        temporary.unlink(missing_ok=True)
+        self._buildah(log, "push", "--quiet", reference, f"docker-archive:{temporary}:{reference}")
+        temporary.replace(archive)
+
+    def _torch_from(self) -> str:
+        default = "index" if self._options.base_image else "distribution"
+        return self._options.torch_from or default
+
+    def _exists(self, reference: str, log: Path) -> bool:
+        names = self._buildah(log, "images", "--format={{.Name}}:{{.Tag}}")
+        return reference in names.split()
+
+    def _buildah(self, log: Path, *arguments: str) -> str:
+        run_root = self._storage / "run"
+        return run(
+            ["buildah", f"--root={self._storage / 'root'}", f"--runroot={run_root}", *arguments],
+            log,
+            cwd=self._options.root,
+            env={
+                "STORAGE_DRIVER": "overlay",
+                "BUILDAH_ISOLATION": "chroot",
+                "TMPDIR": str(_folder(self._options.cache / "tmp")),
+            },
+        )
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path

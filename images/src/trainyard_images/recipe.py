@@ -1,0 +1,46 @@
+"""What each image is made of, and the name that its content gives it. Pure but for reading the files it hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = "docker.io/trainyard"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An image: its target in the Dockerfile and the files that decide what is in it."""
+
+    target: str
+    lock: str
+    sources: tuple[str, ...]
+
+    def tag(self, root: Path, base: str) -> str:
+        """Content hash: equal inputs give the same tag, so that an unchanged image restarts nothing."""
+        digest = hashlib.sha256(base.encode())
+        for path in self._inputs(root):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    def reference(self, tag: str) -> str:
+        """Full name of the image."""
+        return f"{REPOSITORY}/{self.target}:{tag}"
+
+    def _inputs(self, root: Path) -> Iterator[Path]:
+        yield root / "Dockerfile"
+        yield root / "requirements" / f"{self.lock}.lock"
+        for source in self.sources:
+            files = (root / source / "src").rglob("*")
+            yield from sorted(p for p in files if p.is_file() and "__pycache__" not in p.parts)
+
+
+RECIPES = (
+    Recipe("operator", "operator", ("crds", "kube", "operator")),
+    Recipe("gateway", "gateway", ("crds", "kube", "gateway")),
+    Recipe("bot", "telegram_bot", ("crds", "client", "telegram_bot")),
+    Recipe("trainer", "trainer-image", ("crds", "client", "trainer-image")),
+)
