@@ -126,7 +126,8 @@ def metric_lines(metrics: Sequence[tuple[str, str]], limit: int = 6) -> list[str
 
 def with_rest(lines: Sequence[str], rest: int) -> str:
     """`lines` as one message, with a last line that counts the `rest` and the lines that did not fit."""
-    kept, room = [], MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
+    kept: list[str] = []
+    room = MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
     for line in lines:
         room -= length(line) + 1
         if room < 0:

@@ -49,6 +49,8 @@ def due(run: Run, said: Collection[str], now: datetime, thresholds: Thresholds) 
         found = _stalled(run, now, thresholds)
     else:
         found = []
+    if run.phase not in ENDS and run.failure and run.failure.kind == "Stalled":
+        found.append(Notice("restarted", f"restarted:{run.failure.attempt or 0}"))
     return [notice for notice in found if notice.key not in said]
 
 

@@ -174,13 +174,15 @@ def _tail(last_lines: Sequence[str], limit: int = 1200) -> str:
 
 
 def notice(kind: str, view: Run, at: Moment) -> str:
-    """What is sent unasked: `finished`, `failed`, `ended` (stopped or cancelled), `soon` or `stalled`."""
+    """What is sent unasked: `finished`, `failed`, `ended` (stopped or cancelled), `soon`, `stalled`, `restarted`."""
     name = f"<b>{escape(view.name)}</b>"
     if kind == "soon":
         when = _start_interval(view.wait.earliest, view.wait.latest, at) if view.wait else ""
         return f"🔔 {name} starts soon: {when or 'any minute'}."
     if kind == "stalled":
         return _stalled(view, at)
+    if kind == "restarted":
+        return f"🐌 {name} made no step for too long; it is restarted from its last checkpoint."
     headline = {
         "finished": "🎉 {} is done.",
         "failed": "🆘 {} failed.",

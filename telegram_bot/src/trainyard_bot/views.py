@@ -16,6 +16,7 @@ class Failure:
     """Why the last attempt failed."""
 
     kind: str
+    attempt: int | None = None
     message: str = ""
     hint: str = ""
     exit_code: int | None = None

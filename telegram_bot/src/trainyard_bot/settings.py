@@ -1,0 +1,210 @@
+"""Settings of the bot: YAML file < environment (`TRAINYARD_BOT_*`) < arguments. Built once, frozen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel, to_snake
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from trainyard_bot.errors import ConfigError
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone; write one such as Europe/Vienna") from error
+    return name
+
+
+def _web_address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} must start with http:// or https://")
+    return url.rstrip("/")
+
+
+def _chats(given: Any) -> Any:
+    """`1,-2` or a list of numbers stands for chats with defaults; JSON (from the environment) is read."""
+    if isinstance(given, str):
+        given = yaml.safe_load(given if given.lstrip().startswith("[") else f"[{given}]")
+    if isinstance(given, int):
+        given = [given]
+    if isinstance(given, list):
+        return tuple({"id": c} if isinstance(c, int) else c for c in given)
+    return given
+
+
+ZoneName = Annotated[str, AfterValidator(_zone)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Chat(BaseModel):
+    """One chat that may talk to the bot."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        alias_generator=AliasGenerator(alias=to_camel),
+        use_attribute_docstrings=True,
+    )
+
+    id: int
+    """Telegram's number of the chat; negative for groups. /start in the chat does not show it to strangers."""
+    users: tuple[int, ...] | None = None
+    """Telegram's numbers of the people who may give commands there. Default: everybody in the chat."""
+    notify: Literal["all", "own", "none"] = "all"
+    """Notices about every run, about those that were started or looked at in this chat, or about none."""
+    time_zone: ZoneName | None = None
+    """Zone of the times shown here. Default: the bot's timeZone."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRAINYARD_BOT_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    gateway_url: WebAddress
+    """Address of the gateway, such as http://trainyard-gateway.trainyard.svc."""
+    api_key_file: Path | None = None
+    """File with the gateway's API key. Give this or TRAINYARD_BOT_API_KEY."""
+    api_key: SecretStr | None = None
+    """The key itself; from the environment only, a file is better."""
+    token_file: Path | None = None
+    """File with the bot's token. Give this or TRAINYARD_BOT_TOKEN."""
+    token: SecretStr | None = None
+    """The token itself; from the environment only, a file is better."""
+    chats: Annotated[tuple[Chat, ...], NoDecode, BeforeValidator(_chats)] = Field(min_length=1)
+    """The chats that may talk to the bot; all others get no answer and cause no call. Numbers, or objects."""
+    time_zone: ZoneName = "UTC"
+    """Zone of the times shown, unless a chat has its own."""
+    state_file: Path = Path("/data/bot/state.json")
+    """Where notices that are not sent yet and live messages are remembered over restarts."""
+    api_base_url: WebAddress = "https://api.telegram.org"
+    """Address of the Bot API, without /bot<token>."""
+    poll_seconds: float = Field(default=5, gt=0, le=300)
+    """Pause between two looks at the gateway."""
+    edit_seconds: float = Field(default=5, ge=0, le=300)
+    """Smallest time between two edits of one message."""
+    gateway_timeout_seconds: float = Field(default=10, gt=0, le=120)
+    """How long one call of the gateway may take."""
+    starts_soon_seconds: float = Field(default=600, ge=0, le=86_400)
+    """A notice goes out when a waiting run is expected to start within this time."""
+    stalled_seconds: float = Field(default=600, ge=30, le=86_400)
+    """A notice goes out when a run made no step for this long."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Smallest level that is logged."""
+
+    @model_validator(mode="after")
+    def _chats_once(self) -> Self:
+        ids = [chat.id for chat in self.chats]
+        if len(set(ids)) < len(ids):
+            raise ValueError("chats: each id may stand there once")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not used: no .env files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not used: token and key name their files
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file (handed over as `_file`)."""
+        given = dict(getattr(init_settings, "init_kwargs", {}))
+        file = given.pop("file_values", {})
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, file),
+        )
+
+    def zone(self, chat_id: int) -> ZoneInfo:
+        """The zone of the times shown in a chat."""
+        own = next((c.time_zone for c in self.chats if c.id == chat_id), None)
+        return ZoneInfo(own or self.time_zone)
+
+
+def load(config: Path | None, arguments: Mapping[str, Any]) -> Settings:
+    """The settings from file, environment and `arguments` (snake_case, None left out); `ConfigError` in one sentence each."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return Settings(**given, file_values=_read(config))  # type: ignore[call-arg]  # popped by the sources
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _read(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        values = yaml.safe_load(config.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {config}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{config} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{config} must hold settings as `name: value` lines")
+    return {_field(str(key), config): value for key, value in values.items()}
+
+
+def _field(key: str, config: Path) -> str:
+    accepted = {to_camel(n): n for n in Settings.model_fields if n not in ("token", "api_key")}
+    if key in accepted:
+        return accepted[key]
+    if to_snake(key) in ("token", "api_key"):
+        raise ConfigError(f"{config}: {key} does not belong in this file; name a file in {key}File")
+    nearest = difflib.get_close_matches(key, accepted, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"accepted: {', '.join(accepted)}"
+    raise ConfigError(f"{config}: unknown setting {key}; {hint}")
+
+
+def _sentence(problem: Any) -> str:
+    """One problem as `setting: what is wrong`, without the value: it may be a secret."""
+    where = ".".join(to_camel(str(part)) for part in problem["loc"])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        variable = f"TRAINYARD_BOT_{str(problem['loc'][0]).upper()}"
+        message = f"missing; set it in the file, or {variable} in the environment"
+    return f"{where}: {message}" if where else message
+
+
+def read_secret(direct: SecretStr | None, file: Path | None, name: str) -> str:
+    """A secret from its file (surrounding white space dropped) or, failing that, from the environment."""
+    if file is not None:
+        try:
+            text = file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}File: cannot read {file}: {error}") from error
+        if not text:
+            raise ConfigError(f"{name}File: {file} is empty")
+        return text
+    if direct is not None and direct.get_secret_value().strip():
+        return direct.get_secret_value().strip()
+    raise ConfigError(f"{name}File: missing; name the file that holds the {name}")
