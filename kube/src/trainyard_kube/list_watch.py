@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -38,6 +38,8 @@ class Synced:
     """A fresh and complete list; replaces everything known before. UID → object."""
 
     objects: dict[str, Json]
+    version: int = field(default=0, compare=False)
+    """resourceVersion of the list: what was made later is not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class ListWatch:
             item.setdefault("kind", kind)
             item.setdefault("apiVersion", api_version)
             objects[item["metadata"]["uid"]] = item
-        return Synced(objects)
+        return Synced(objects, int(self._version or 0))
 
     async def _watch(self) -> AsyncIterator[Change]:
         query = {

@@ -41,7 +41,7 @@ _FACTORS: Final = {
 @lru_cache(maxsize=4096)
 def quantity(text: str) -> Decimal:
     """The value of a Kubernetes quantity such as `500m`, `1.5Gi` or `1e3`. Raises ValueError."""
-    number = text.rstrip("numkMGTPEi")
+    number = text.rstrip("numkKMGTPEi")
     try:
         return Decimal(number) * _FACTORS[text[len(number) :]]
     except (InvalidOperation, KeyError):

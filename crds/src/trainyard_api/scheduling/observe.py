@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainyard_api.scheduling.amounts import Amount, amount, larger, plus
+from trainyard_api.scheduling.amounts import Amount, amount, larger, plus, whole
 from trainyard_api.scheduling.cluster import Node, Taint, Toleration
 
 _DONE = ("Succeeded", "Failed")
@@ -21,7 +21,7 @@ def node(raw: Mapping[str, Any], gpu_kinds: Sequence[str]) -> Node:
     )
     return Node(
         name=raw["metadata"]["name"],
-        allocatable=amount(allocatable, gpu_kinds, pods=int(allocatable.get("pods", 110))),
+        allocatable=amount(allocatable, gpu_kinds, pods=whole(str(allocatable.get("pods", 110)))),
         usable=ready and not spec.get("unschedulable", False),
         labels=frozenset((raw["metadata"].get("labels") or {}).items()),
         taints=tuple(

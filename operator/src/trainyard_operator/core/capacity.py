@@ -1,0 +1,100 @@
+"""What is free, and who holds the rest: the `World` as the facts of a scheduling round."""
+
+from __future__ import annotations
+
+from trainyard_api.phase import Phase
+from trainyard_api.scheduling.amounts import Amount, minus
+from trainyard_api.scheduling.cluster import Cluster, Holding, Request
+from trainyard_operator.core.lifecycle import current_attempt
+from trainyard_operator.core.site import Site
+from trainyard_operator.core.world import Session, World, unplaced
+
+
+def cluster_of(world: World, waiting: tuple[Request, ...], site: Site, now: float) -> Cluster:
+    """Nodes, what is free on them, holdings and `waiting`."""
+    return Cluster(
+        nodes=world.nodes,
+        free=free_of(world),
+        runtimes=site.runtimes,
+        queues=world.rules,
+        holdings=tuple(holdings(world, now)),
+        waiting=waiting,
+        policy=site.policy,
+    )
+
+
+def free_of(world: World) -> dict[str, Amount]:
+    """Free on each usable node: allocatable − live pods, ours or not − workers that are still to come."""
+    free = {name: node.allocatable for name, node in world.nodes.items() if node.usable}
+    for name in free.keys() & world.taken.keys():
+        free[name] = minus(free[name], world.taken[name])
+    for session in [world.sessions[uid] for uid in world.holders if uid in world.sessions]:
+        pods = world.pods_for(session.uid).values()
+        for job in world.jobs_for(session.uid).values():
+            if not job.finished:
+                _take(free, unplaced(job, pods), session.wish.shape.worker)
+    for uid, assumed in world.assumed.items():
+        if assumed.attempt not in world.jobs_for(uid):
+            _take(free, assumed.nodes, assumed.shape.worker)
+    return free
+
+
+def _take(free: dict[str, Amount], nodes: tuple[str, ...], worker: Amount) -> None:
+    for name in nodes:
+        if name in free:
+            free[name] = minus(free[name], worker)
+
+
+def holdings(world: World, now: float) -> list[Holding]:
+    """Every session that holds capacity."""
+    found = []
+    for uid in world.holders | world.assumed.keys():
+        session = world.sessions.get(uid)
+        if session is not None:
+            found.append(_holding(session, world, now))
+    return found
+
+
+def _holding(session: Session, world: World, now: float) -> Holding:
+    seen, wish = session.seen, session.wish
+    jobs, pods = world.jobs_for(session.uid), world.pods_for(session.uid)
+    attempt = current_attempt(session, jobs)
+    job = jobs.get(attempt)
+    nodes = [p.node for p in pods.values() if p.node is not None]
+    assumed = world.assumed.get(session.uid)
+    leaving = False
+    if job is not None and not job.finished:
+        nodes += unplaced(job, pods.values())
+        leaving = job.deleting
+    elif assumed is not None:
+        nodes += assumed.nodes
+    else:
+        leaving = True
+    same = seen.attempt == attempt
+    started = seen.attempt_started if same and seen.phase == Phase.RUNNING else None
+    leaving = leaving or (same and seen.phase in (Phase.SUSPENDING, Phase.STOPPING))
+    limit = None
+    if wish.max_runtime is not None and started is not None:
+        limit = started + max(0, wish.max_runtime - seen.run_seconds)
+    return Holding(
+        uid=session.uid,
+        queue=wish.queue,
+        user=session.user,
+        priority=wish.priority,
+        queued=seen.queued or session.created,
+        shape=wish.shape,
+        nodes=tuple(nodes),
+        started=started,
+        leaving=leaving or (same and seen.failed_attempt == attempt),
+        checkpoint=seen.checkpoint if seen.progress_attempt == attempt else None,
+        eta_seconds=_eta(session, attempt, now),
+        limit=limit,
+        backfilled=job.backfilled if job is not None else False,
+    )
+
+
+def _eta(session: Session, attempt: int, now: float) -> float | None:
+    seen = session.seen
+    if seen.eta_seconds is None or seen.eta_at is None or seen.progress_attempt != attempt:
+        return None
+    return max(0.0, seen.eta_seconds - (now - seen.eta_at))

@@ -1,0 +1,188 @@
+"""Why an attempt ended: pods and Job as Kubernetes reports them → class, reason, message, hint, last log lines.
+
+The worker that failed first decides; workers that fell because another one did (WorkerLost, or killed by the Job controller
+afterwards) never hide the cause.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from trainyard_api.contract import EXIT_CLASSES, ExitCode
+from trainyard_api.phase import FailureClass
+from trainyard_operator.core.world import Job, Pod
+
+C = FailureClass
+LOG_LINES = 20
+LINE_LENGTH = 512
+
+HINTS: dict[FailureClass, str] = {
+    C.OUT_OF_MEMORY: "Ask for more resources.memory, or lower training.batchSize. /dev/shm (resources.sharedMemory) counts towards memory.",
+    C.BAD_CONFIGURATION: "Correct spec.training as the message says and submit a new session.",
+    C.BAD_DATA: "Correct the dataset where the message points, upload it again and submit a new session.",
+    C.DATASET_MISSING: "Upload the dataset again and submit a new session.",
+    C.CHECKPOINT_MISSING: "Look up the checkpoints of the session named in resumeFrom, or start without resumeFrom.",
+    C.DIVERGED: "The loss became NaN or infinite: lower training.learningRate, set training.gradientClip, or use fp32 or bf16.",
+    C.VOLUME_FULL: "Free space on the data volume (old models, datasets, runs) or enlarge it.",
+    C.ACCESS_DENIED: "The gateway did not accept the trainer's token: check the gateway's log and the clocks of the nodes.",
+    C.PROGRAM_ERROR: "The program ended with an error; its last lines are in lastLogLines.",
+    C.WORKER_LOST: "A worker of the gang went away; look at its node and at lastLogLines.",
+    C.IMAGE_UNAVAILABLE: "Check the runtime's image in the installation's values, the registry and the pull secret.",
+    C.CONTAINER_CONFIG: "The container could not be made: check the runtime's image, the data volume and the command.",
+    C.UNSCHEDULABLE: "No node took the pod although the queue saw room: check the message, node taints and the data volume.",
+    C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt goes on from the last checkpoint.",
+    C.NODE_LOST: "The node stopped answering; the next attempt goes on from the last checkpoint on another one.",
+    C.STALLED: "Look at the last lines, or raise stallTimeoutSeconds if steps may be that slow.",
+    C.DEADLINE_EXCEEDED: "Raise maxRuntimeSeconds, or go on from the last checkpoint with a new session and resumeFrom.",
+    C.JOB_DELETED: "Somebody deleted the session's Job. Suspend or stop the session instead.",
+    C.KILLED: "The program was killed by a signal from outside; look at the node if it happens again.",
+    C.UNKNOWN: "The pods went away before they could report; look at the events of the Job and of the node.",
+}
+"""What to do about each class."""
+
+_IMAGE = frozenset(
+    {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_EVICTIONS = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler", "TerminationByKubelet"})
+_NODE_LOSSES = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
+_BY_CODE = {**EXIT_CLASSES, ExitCode.PREEMPTED: C.EVICTED}
+_JOB_EXIT = re.compile(r"Container \S+ for pod \S+ failed with exit code (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an attempt ended, or has to end."""
+
+    kind: FailureClass
+    reason: str
+    message: str
+    exit_code: int | None = None
+    lines: tuple[str, ...] = ()
+    hint: str = ""
+    preempted: bool = False
+    """It saved and left because the cluster asked it to; not a failure."""
+
+
+def failure_of(job: Job | None, pods: Iterable[Pod]) -> Cause | None:
+    """The cause of an attempt's failure, None as long as nothing failed."""
+    failed = [p for p in pods if p.phase == "Failed"]
+    causes = sorted(((_weight(p), _pod_cause(p)) for p in failed), key=lambda item: item[0])
+    if causes:
+        return causes[0][1]
+    return _job_cause(job) if job is not None and job.finished == "Failed" else None
+
+
+def _weight(pod: Pod) -> tuple[int, float, int]:
+    """Workers that ended because another one did come last, then the first to end comes first."""
+    follower = pod.exit_code in (ExitCode.WORKER_LOST, ExitCode.PREEMPTED, 143) or (
+        pod.deleting and not pod.disruption
+    )
+    return (int(follower), pod.ended or 0.0, pod.worker)
+
+
+def stuck(pods: Iterable[Pod], now: float, start_timeout: float) -> Cause | None:
+    """Why pods that have not started never will, None while they still may."""
+    for pod in pods:
+        if pod.waiting_reason in _IMAGE:
+            return _cause(C.IMAGE_UNAVAILABLE, pod.waiting_reason, pod.waiting_message)
+        if pod.waiting_reason in _CONFIG:
+            return _cause(C.CONTAINER_CONFIG, pod.waiting_reason, pod.waiting_message)
+        since = pod.unschedulable_since
+        if pod.unschedulable and since is not None and now - since >= start_timeout:
+            return _cause(C.UNSCHEDULABLE, "Unschedulable", pod.unschedulable)
+    return None
+
+
+def condemned(kind: FailureClass, message: str) -> Cause:
+    """A cause that the operator itself states."""
+    return _cause(kind, kind.value, message)
+
+
+def _pod_cause(pod: Pod) -> Cause:
+    told = _termination(pod.termination_message)
+    lines = _lines(told, pod.termination_message)
+    code = pod.exit_code
+    kind = _kind(pod)
+    reason = told.get("reason") or pod.terminated_reason or pod.reason or kind.value
+    message = told.get("message") or _sentence(pod, kind)
+    preempted = code == ExitCode.PREEMPTED and kind == C.EVICTED
+    return Cause(
+        kind=kind,
+        reason=str(reason)[:128],
+        message=str(message)[:2048],
+        exit_code=code,
+        lines=lines,
+        hint=str(told.get("hint") or HINTS[kind])[:1024],
+        preempted=preempted,
+    )
+
+
+def _kind(pod: Pod) -> FailureClass:
+    code = pod.exit_code
+    if pod.terminated_reason == "OOMKilled":
+        return C.OUT_OF_MEMORY
+    if code is not None and code in _BY_CODE:
+        return _BY_CODE[code]
+    if pod.disruption in _NODE_LOSSES or pod.reason in ("NodeLost", "NodeShutdown", "Terminated"):
+        return C.NODE_LOST
+    if pod.disruption in _EVICTIONS or pod.reason in ("Evicted", "Preempting"):
+        return C.EVICTED
+    return C.UNKNOWN if code is None else _by_signal(pod, code)
+
+
+def _by_signal(pod: Pod, code: int) -> FailureClass:
+    if pod.terminated_reason in ("StartError", "ContainerCannotRun") or code in (126, 127):
+        return C.CONTAINER_CONFIG
+    if code in (137, 143) or pod.signal in (9, 15):
+        return C.KILLED
+    return C.PROGRAM_ERROR
+
+
+def _sentence(pod: Pod, kind: FailureClass) -> str:
+    if kind == C.OUT_OF_MEMORY:
+        return f"Worker {pod.worker} used more memory than it asked for and was killed."
+    if pod.message:
+        return pod.message
+    if pod.exit_code is None:
+        return f"Worker {pod.worker} ended without an exit code."
+    return f"Worker {pod.worker} ended with exit code {pod.exit_code}."
+
+
+def _job_cause(job: Job) -> Cause:
+    """From the Job alone, when its pods are gone."""
+    match = _JOB_EXIT.search(job.message)
+    if match:
+        code = int(match.group(1))
+        ghost = Pod("", "", 0, None, (), exit_code=code, phase="Failed")
+        found = _pod_cause(ghost)
+        return Cause(found.kind, job.reason, job.message, code, (), found.hint, found.preempted)
+    if "DisruptionTarget" in job.message:
+        return _cause(C.EVICTED, job.reason, job.message)
+    return _cause(C.UNKNOWN, job.reason or "Unknown", job.message or "The Job failed.")
+
+
+def _cause(kind: FailureClass, reason: str, message: str) -> Cause:
+    return Cause(kind, reason[:128] or kind.value, message[:2048], hint=HINTS[kind])
+
+
+def _termination(text: str) -> dict[str, Any]:
+    """The trainer's JSON termination message, {} for anything else."""
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _lines(told: dict[str, Any], text: str) -> tuple[str, ...]:
+    given = told.get("lastLogLines")
+    lines = [str(line) for line in given] if isinstance(given, list) else []
+    if not told:
+        lines = text.splitlines()
+    return tuple(line[:LINE_LENGTH] for line in lines[-LOG_LINES:])

@@ -1,0 +1,319 @@
+"""Raw objects → items of the `World`.
+
+A session that makes no sense becomes `Unreadable`; any other object that makes none raises PoisonousError.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from trainyard_api import names
+from trainyard_api.model import field_errors
+from trainyard_api.phase import ConditionType, Phase, Reason
+from trainyard_api.queue import TrainingQueueSpec
+from trainyard_api.scheduling import observe as facts
+from trainyard_api.scheduling.amounts import FIRST_GPU, millicores, whole
+from trainyard_api.scheduling.cluster import Node, QueueRules, Shape
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_operator.core.site import Site
+from trainyard_operator.core.times import seconds
+from trainyard_operator.core.world import Job, Pod, Queue, Seen, Session, Unreadable, Wish
+
+Raw = Mapping[str, Any]
+
+NODES_ANNOTATION = f"{names.GROUP}/nodes"
+"""On Jobs: the nodes that the queue chose for the workers, separated by commas."""
+BACKFILLED_ANNOTATION = f"{names.GROUP}/backfilled"
+"""On Jobs: started past a session that had waited longer."""
+
+FOREIGN_STATUS = ("progress", "metrics", "dataset", "model")
+"""Parts of the status that the gateway writes."""
+
+
+class PoisonousError(ValueError):
+    """An object that cannot be understood; it is left alone."""
+
+
+def session(
+    raw: Raw, site: Site, before: Session | Unreadable | None = None
+) -> Session | Unreadable:
+    """A TrainingSession. `before` saves parsing a spec that did not change."""
+    meta = raw["metadata"]
+    status = raw.get("status")
+    status = status if isinstance(status, dict) else {}
+    generation = int(meta.get("generation") or 0)
+    if isinstance(before, Session) and before.generation == generation:
+        parsed: Wish | str = before.wish
+    else:
+        parsed = _wish(raw.get("spec"), site)
+    if isinstance(parsed, str):
+        return Unreadable(
+            meta["uid"], meta["name"], _version(meta), generation, parsed, _own(status)
+        )
+    return Session(
+        uid=meta["uid"],
+        name=meta["name"],
+        user=str((meta.get("labels") or {}).get(names.LABEL_USER, "")),
+        created=seconds(meta.get("creationTimestamp")) or 0.0,
+        generation=generation,
+        version=_version(meta),
+        deleting="deletionTimestamp" in meta,
+        wish=parsed,
+        seen=_seen(status),
+    )
+
+
+def _wish(raw: Any, site: Site) -> Wish | str:
+    try:
+        spec = TrainingSessionSpec.model_validate(raw)
+    except ValidationError as error:
+        return "; ".join(
+            f"spec.{e.field}: {e.message}" for e in field_errors(error, TrainingSessionSpec)[:5]
+        )
+    entry = site.runtimes.get(spec.runtime)
+    kind = entry.gpu_kind if entry else 0
+    gpus = [0] * len(site.gpu_kinds)
+    gpus[kind] = spec.resources.gpus
+    worker = (1, millicores(spec.resources.cpu), whole(spec.resources.memory), *gpus)
+    assert len(worker) == FIRST_GPU + len(site.gpu_kinds)
+    return Wish(
+        desired=spec.desired_state,
+        priority=spec.priority,
+        queue=spec.queue,
+        runtime=spec.runtime,
+        shape=Shape(worker, spec.workers, spec.runtime),
+        dataset=spec.dataset,
+        resume_session=spec.resume_from.session if spec.resume_from else None,
+        retry_limit=spec.retry.limit,
+        backoff_seconds=spec.retry.backoff_seconds,
+        max_runtime=spec.max_runtime_seconds,
+        stall_timeout=spec.stall_timeout_seconds,
+        ttl=spec.ttl_seconds_after_finished,
+        kind=_kind(raw),
+        json=orjson.dumps(raw),
+    )
+
+
+def _kind(raw: Raw) -> int:
+    work = {k: raw.get(k) for k in ("command", "dataset", "resources", "workers", "runtime")}
+    training = {k: v for k, v in _dict(raw.get("training")).items() if k != "seed"}
+    return zlib.crc32(orjson.dumps([work, training], option=orjson.OPT_SORT_KEYS))
+
+
+def _seen(status: Raw) -> Seen:
+    progress = _dict(status.get("progress"))
+    dataset = _dict(status.get("dataset"))
+    failure = _dict(status.get("failure"))
+    phase = status.get("phase")
+    heartbeat = seconds(progress.get("lastHeartbeat"))
+    return Seen(
+        phase=Phase(phase) if phase in _PHASES else None,
+        attempt=_count(status.get("attempt")),
+        failures=_count(status.get("failures")),
+        preemptions=_count(status.get("preemptions")),
+        queued=seconds(status.get("queuedTime")),
+        retry=seconds(status.get("retryTime")),
+        started=seconds(status.get("startTime")),
+        attempt_started=seconds(status.get("attemptStartTime")),
+        completed=seconds(status.get("completionTime")),
+        run_seconds=_count(status.get("runSeconds")),
+        gpu_seconds=_count(status.get("gpuSeconds")),
+        failed_attempt=_count(failure.get("attempt")),
+        failure_class=str(failure.get("class", "")),
+        preempting=_preempting(status),
+        dataset_state=str(dataset.get("state", "")),
+        dataset=orjson.dumps(dataset) if dataset else b"",
+        progress_attempt=_count(progress.get("attempt")),
+        eta_seconds=_length(progress.get("etaSeconds")),
+        eta_at=heartbeat,
+        checkpoint=seconds(_dict(progress.get("lastCheckpoint")).get("time")),
+        stepped=seconds(progress.get("lastStepTime")),
+        steps_done=_count(progress.get("step")),
+        has_model=isinstance(status.get("model"), dict),
+        own=_own(status),
+    )
+
+
+_PHASES = frozenset(Phase)
+
+
+def _preempting(status: Raw) -> bool:
+    return status.get("phase") == Phase.SUSPENDING and any(
+        isinstance(c, dict)
+        and c.get("type") == ConditionType.ADMITTED
+        and c.get("reason") == Reason.PREEMPTED
+        for c in status.get("conditions") or ()
+    )
+
+
+def _own(status: Raw) -> bytes:
+    return orjson.dumps({k: v for k, v in status.items() if k not in FOREIGN_STATUS})
+
+
+def queue(raw: Raw) -> Queue:
+    """A TrainingQueue. Raises PoisonousError."""
+    meta = raw["metadata"]
+    try:
+        spec = TrainingQueueSpec.model_validate(raw.get("spec") or {})
+    except ValidationError as error:
+        raise PoisonousError(f"TrainingQueue {meta['name']}: {error.errors()[0]['msg']}") from error
+    rules = QueueRules(
+        name=meta["name"],
+        gpu_quota=spec.gpu_quota,
+        borrow=spec.borrow,
+        weight=spec.weight,
+        max_sessions_per_user=spec.max_sessions_per_user,
+        max_gpus_per_session=spec.max_gpus_per_session,
+        paused=spec.paused,
+    )
+    own = orjson.dumps(_dict(raw.get("status")))
+    return Queue(
+        meta["uid"], meta["name"], _version(meta), int(meta.get("generation") or 0), rules, own
+    )
+
+
+def node(raw: Raw, site: Site) -> Node:
+    """A node. Raises PoisonousError."""
+    try:
+        return facts.node(raw, site.gpu_kinds)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PoisonousError(f"node {raw['metadata'].get('name')}: {error}") from error
+
+
+def job(raw: Raw) -> Job | None:
+    """A Job of ours, None for anybody else's."""
+    meta = raw["metadata"]
+    labels = meta.get("labels") or {}
+    owner = next(
+        (o for o in meta.get("ownerReferences") or () if o.get("kind") == names.SESSION_KIND), None
+    )
+    attempt = labels.get(names.LABEL_ATTEMPT, "")
+    if owner is None or not attempt.isdecimal():
+        return None
+    expected = names.job_name(labels.get(names.LABEL_SESSION, ""), owner["uid"], int(attempt))
+    if meta["name"] != expected:
+        return None
+    annotations = meta.get("annotations") or {}
+    done = _job_end(raw.get("status") or {})
+    return Job(
+        uid=meta["uid"],
+        name=meta["name"],
+        session_uid=owner["uid"],
+        attempt=int(attempt),
+        version=_version(meta),
+        created=seconds(meta.get("creationTimestamp")) or 0.0,
+        workers=int((raw.get("spec") or {}).get("completions") or 1),
+        nodes=tuple(n for n in annotations.get(NODES_ANNOTATION, "").split(",") if n),
+        backfilled=annotations.get(BACKFILLED_ANNOTATION) == "true",
+        finished=done.get("type", ""),
+        reason=done.get("reason") or "",
+        message=done.get("message") or "",
+        finish_time=seconds(done.get("lastTransitionTime")),
+        deleting="deletionTimestamp" in meta,
+    )
+
+
+def _job_end(status: Raw) -> Raw:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
+            return dict(condition)
+    return {}
+
+
+def pod(raw: Raw, site: Site) -> Pod:
+    """A pod. Raises PoisonousError."""
+    try:
+        return _pod(raw, site)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PoisonousError(f"pod {raw['metadata'].get('name')}: {error}") from error
+
+
+def _pod(raw: Raw, site: Site) -> Pod:
+    meta, status = raw["metadata"], raw.get("status") or {}
+    labels = meta.get("labels") or {}
+    owners: Iterable[Raw] = meta.get("ownerReferences") or ()
+    owner: Raw = next((o for o in owners if o.get("controller")), {})
+    ours = owner.get("kind") == "Job" and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+    base = {
+        "uid": meta["uid"],
+        "name": meta["name"],
+        "version": _version(meta),
+        "node": facts.holds_node(raw),
+        "amount": facts.pod_requests(raw, site.gpu_kinds),
+        "phase": status.get("phase") or "",
+    }
+    if not ours:
+        return Pod(**base)
+    return Pod(
+        **base,
+        session_uid=labels.get(names.LABEL_SESSION_UID, ""),
+        job_uid=owner.get("uid", ""),
+        deleting="deletionTimestamp" in meta,
+        assigned=(raw.get("spec") or {}).get("nodeName") or "",
+        reason=status.get("reason") or "",
+        message=status.get("message") or "",
+        worker=_number(labels.get("batch.kubernetes.io/job-completion-index")),
+        attempt=_number(labels.get(names.LABEL_ATTEMPT)),
+        **_conditions(status),
+        **_container(status),
+    )
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+def _conditions(status: Raw) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            found["unschedulable"] = condition.get("message") or condition.get("reason") or "?"
+            found["unschedulable_since"] = seconds(condition.get("lastTransitionTime"))
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            found["disruption"] = condition.get("reason") or "?"
+    return found
+
+
+def _container(status: Raw) -> dict[str, Any]:
+    containers = status.get("containerStatuses") or ()
+    if not containers:
+        return {}
+    state = containers[0].get("state") or {}
+    if waiting := state.get("waiting"):
+        return {
+            "waiting_reason": waiting.get("reason") or "",
+            "waiting_message": waiting.get("message") or "",
+        }
+    if running := state.get("running"):
+        return {"started": seconds(running.get("startedAt"))}
+    ended = state.get("terminated") or {}
+    code = ended.get("exitCode")
+    return {
+        "started": seconds(ended.get("startedAt")),
+        "ended": seconds(ended.get("finishedAt")),
+        "exit_code": int(code) if code is not None else None,
+        "signal": int(ended.get("signal") or 0),
+        "terminated_reason": ended.get("reason") or "",
+        "termination_message": ended.get("message") or "",
+    }
+
+
+def _version(meta: Raw) -> int:
+    return int(meta.get("resourceVersion") or 0)
+
+
+def _dict(value: object) -> Raw:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _length(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None

@@ -1,0 +1,169 @@
+"""A verdict → the operator's part of the status, and the merge patch that gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
+from trainyard_operator.core import times
+from trainyard_operator.core.acceptance import Acceptance
+from trainyard_operator.core.lifecycle import Verdict
+from trainyard_operator.core.world import Session, Unreadable
+
+Status = dict[str, Any]
+
+
+def render(
+    session: Session,
+    verdict: Verdict,
+    acceptance: Acceptance,
+    queue: Mapping[str, Any] | None,
+    now: float,
+) -> tuple[Status, Status]:
+    """The operator's part of the status, as it is and as it should be.
+
+    `queue` is the place in the queue while it waits, None to leave that as it is.
+    """
+    current: Status = orjson.loads(session.seen.own)
+    if session.seen.phase in TERMINAL:
+        return current, current
+    wanted = {**current, **{k: v for k, v in verdict.changes.items() if v is not None}}
+    for name, value in verdict.changes.items():
+        if value is None:
+            wanted.pop(name, None)
+    wanted["phase"] = verdict.phase.value
+    wanted["message"] = verdict.message
+    wanted["observedGeneration"] = session.generation
+    _keep_failure_time(current, wanted, now)
+    if verdict.phase != Phase.QUEUED:
+        wanted.pop("queue", None)
+    elif queue is not None:
+        wanted["queue"] = dict(queue)
+    facts = _conditions(session, verdict, acceptance, wanted.get("queue"))
+    wanted["conditions"] = _merged(current.get("conditions"), facts, session.generation, now)
+    return current, wanted
+
+
+def render_unreadable(item: Unreadable, now: float) -> tuple[Status, Status]:
+    """(as it is, as it should be) for a session whose spec makes no sense."""
+    current: Status = orjson.loads(item.own)
+    if current.get("phase") in TERMINAL:
+        return current, current
+    message = f"The spec cannot be used: {item.why}"[:1024]
+    facts: Facts = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
+    wanted = {
+        **current,
+        "phase": Phase.PENDING.value,
+        "message": message,
+        "observedGeneration": item.generation,
+        "conditions": _merged(current.get("conditions"), facts, item.generation, now),
+    }
+    return current, wanted
+
+
+def merge_patch(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> Status:
+    """The JSON merge patch (RFC 7386) from `current` to `wanted`; {} when they are equal."""
+    patch: Status = {}
+    for name, value in wanted.items():
+        old = current.get(name)
+        if old == value:
+            continue
+        if isinstance(old, dict) and isinstance(value, dict):
+            patch[name] = merge_patch(old, value)
+        else:
+            patch[name] = value
+    patch.update({name: None for name in current if name not in wanted})
+    return patch
+
+
+def _keep_failure_time(current: Status, wanted: Status, now: float) -> None:
+    new, old = wanted.get("failure"), current.get("failure")
+    if not isinstance(new, dict):
+        return
+    same = isinstance(old, dict) and old.get("attempt") == new.get("attempt")
+    time = old.get("time") if same and isinstance(old, dict) else None
+    wanted["failure"] = {**new, "time": time or times.text(now)}
+
+
+Fact = tuple[ConditionType, str, str, str]
+Facts = list[Fact]
+
+_DATASET_REASONS = (Reason.DATASET_NOT_FOUND, Reason.DATASET_UNKNOWN_YET)
+
+
+def _conditions(
+    session: Session, verdict: Verdict, acceptance: Acceptance, queue: Mapping[str, Any] | None
+) -> list[Fact]:
+    phase, message = verdict.phase, verdict.message
+    facts: list[Fact] = [_accepted(verdict, acceptance), _dataset(session, verdict)]
+    reason = str(verdict.reason)
+    if phase == Phase.QUEUED and queue is not None:
+        reason = str(queue.get("reason") or reason)
+        message = str(queue.get("message") or message)
+    admitted = phase in (Phase.STARTING, Phase.RUNNING)
+    why = Reason.ADMITTED if admitted else reason
+    facts.append((ConditionType.ADMITTED, _truth(admitted), why, "" if admitted else message))
+    running = phase == Phase.RUNNING
+    facts.append((ConditionType.RUNNING, _truth(running), reason, message))
+    if phase == Phase.SUCCEEDED:
+        facts.append((ConditionType.COMPLETE, "True", Reason.SUCCEEDED, message))
+    if phase == Phase.FAILED:
+        facts.append((ConditionType.FAILED, "True", reason, message))
+    return facts
+
+
+def _accepted(verdict: Verdict, acceptance: Acceptance) -> Fact:
+    if verdict.reason == Reason.RESUME_SOURCE_NOT_FOUND:
+        return (ConditionType.ACCEPTED, "False", str(verdict.reason), verdict.message)
+    return (
+        ConditionType.ACCEPTED,
+        _truth(acceptance.ok),
+        acceptance.reason,
+        acceptance.message,
+    )
+
+
+def _dataset(session: Session, verdict: Verdict) -> Fact:
+    name = session.wish.dataset
+    if name is None:
+        return (ConditionType.DATASET_READY, "True", Reason.NO_DATASET_NEEDED, "")
+    if session.seen.dataset_state == "Found":
+        message = f"The dataset {name!r} is registered."
+        return (ConditionType.DATASET_READY, "True", Reason.DATASET_FOUND, message)
+    found = session.seen.dataset_state == "NotFound"
+    reason = Reason.DATASET_NOT_FOUND if found else Reason.DATASET_UNKNOWN_YET
+    message = verdict.message if verdict.reason in _DATASET_REASONS else ""
+    return (ConditionType.DATASET_READY, "False" if found else "Unknown", reason, message)
+
+
+def _truth(value: bool) -> str:
+    return "True" if value else "False"
+
+
+def _merged(current: object, facts: list[Fact], generation: int, now: float) -> list[Status]:
+    """Conditions with the time of their last change of status kept."""
+    known = {
+        c["type"]: c
+        for c in (current if isinstance(current, list) else ())
+        if isinstance(c, dict) and "type" in c
+    }
+    merged: list[Status] = []
+    for kind, truth, reason, message in facts:
+        old = known.get(kind.value)
+        same = old is not None and old.get("status") == truth and old.get("lastTransitionTime")
+        merged.append(
+            {
+                "type": kind.value,
+                "status": truth,
+                "reason": str(reason),
+                "message": message[:1024],
+                "lastTransitionTime": old["lastTransitionTime"]
+                if old and same
+                else times.text(now),
+                "observedGeneration": generation,
+            }
+        )
+    return merged

@@ -1,0 +1,86 @@
+"""What waiting sessions are told about their place, and which news are worth a write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainyard_api.phase import Reason
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.estimate import Standing, standings
+from trainyard_operator.core import times
+
+SENTENCES: Mapping[Reason, str] = {
+    Reason.WAITING_FOR_GPUS: "Not enough GPUs are free on any set of nodes that it could use.",
+    Reason.WAITING_FOR_RESOURCES: "GPUs are free, but not with enough CPU or memory beside them.",
+    Reason.WAITING_FOR_TURN: "Others go first.",
+    Reason.WAITING_FOR_QUOTA: "Its queue has used up its GPU quota and may not borrow.",
+    Reason.WAITING_FOR_USER_LIMIT: "Its user runs as many sessions of this queue as are allowed at once.",
+    Reason.QUEUE_PAUSED: "Its queue is paused by an administrator.",
+    Reason.RESERVED_FOR_OTHER: "The free GPUs are kept for a session that has waited longer.",
+}
+
+START_TOLERANCE = 0.1
+"""A start time is told anew when it moved by this share of the time that is left…"""
+START_TOLERANCE_SECONDS = 30.0
+"""… and by at least this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of one session."""
+
+    standing: Standing
+    now: float
+
+    @property
+    def position(self) -> int:
+        """1 is next."""
+        return self.standing.position
+
+    def wire(self) -> dict[str, Any]:
+        """`status.queue`."""
+        s = self.standing
+        told: dict[str, Any] = {
+            "position": s.position,
+            "ahead": {"sessions": s.ahead_sessions, "gpus": s.ahead_gpus},
+            "reason": s.reason.value,
+            "message": SENTENCES[s.reason],
+        }
+        start = {"earliest": s.earliest, "latest": s.latest}
+        known = {k: times.text(v) for k, v in start.items() if v is not None}
+        if known:
+            told["estimatedStart"] = known
+        return told
+
+    def news(self, told: object) -> float:
+        """How much this differs from what the session was told: 0 not at all, infinity when it must be said."""
+        if not isinstance(told, dict) or told.get("reason") != self.standing.reason:
+            return math.inf
+        old = told.get("position")
+        if not isinstance(old, int):
+            return math.inf
+        moved = abs(old - self.position) / self.position
+        start = told.get("estimatedStart")
+        start = start if isinstance(start, dict) else {}
+        shifts = [
+            self._shift(times.seconds(start.get("earliest")), self.standing.earliest),
+            self._shift(times.seconds(start.get("latest")), self.standing.latest),
+        ]
+        return max(moved, *shifts)
+
+    def _shift(self, told: float | None, known: float | None) -> float:
+        if told is None or known is None:
+            return 0.0 if told is known else 0.5
+        shift = abs(told - known)
+        left = max(1.0, known - self.now)
+        if shift < START_TOLERANCE_SECONDS or shift < START_TOLERANCE * left:
+            return 0.0
+        return shift / left
+
+
+def places(cluster: Cluster, now: float) -> dict[str, Place]:
+    """The place of every waiting session, by UID."""
+    return {uid: Place(standing, now) for uid, standing in standings(cluster, now).items()}

@@ -1,0 +1,355 @@
+"""What exists, as small frozen values in an indexed store.
+
+`World` is changed only by putting and dropping whole items; decisions read it and never write. Everything is keyed by UID, so
+that an object made again under the same name is another object.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from trainyard_api.phase import DesiredState, Phase
+from trainyard_api.scheduling.amounts import Amount, minus, plus
+from trainyard_api.scheduling.cluster import Node, QueueRules, Shape
+
+_Kept = TypeVar("_Kept")
+
+NO_JOBS: Mapping[int, Job] = {}
+NO_PODS: Mapping[str, Pod] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The spec of a session: what its owner asks for."""
+
+    desired: DesiredState
+    priority: int
+    queue: str
+    runtime: str
+    shape: Shape
+    dataset: str | None
+    resume_session: str | None
+    retry_limit: int
+    backoff_seconds: int
+    max_runtime: int | None
+    stall_timeout: int | None
+    ttl: int | None
+    kind: int
+    """Hash of what decides how long it runs; sessions of one kind take about equally long."""
+    json: bytes
+    """The whole spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The status of a session, as far as decisions need it; what makes no sense counts as absent."""
+
+    phase: Phase | None = None
+    attempt: int = 0
+    failures: int = 0
+    preemptions: int = 0
+    queued: float | None = None
+    retry: float | None = None
+    started: float | None = None
+    attempt_started: float | None = None
+    completed: float | None = None
+    run_seconds: int = 0
+    gpu_seconds: int = 0
+    failed_attempt: int = 0
+    """The attempt that `failure` speaks of."""
+    failure_class: str = ""
+    preempting: bool = False
+    """Suspending because the operator asked for it, not the owner."""
+    dataset_state: str = ""
+    dataset: bytes = b""
+    """What the gateway says of the dataset."""
+    progress_attempt: int = 0
+    eta_seconds: float | None = None
+    eta_at: float | None = None
+    """When the ETA was true."""
+    checkpoint: float | None = None
+    stepped: float | None = None
+    """When the step count last rose."""
+    steps_done: int = 0
+    has_model: bool = False
+    own: bytes = b"{}"
+    """The operator's part of the status, as it is in the API server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A TrainingSession."""
+
+    uid: str
+    name: str
+    user: str
+    created: float
+    generation: int
+    version: int
+    deleting: bool
+    wish: Wish
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A TrainingSession whose spec makes no sense; it is told so and bothers nobody else."""
+
+    uid: str
+    name: str
+    version: int
+    generation: int
+    why: str
+    own: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A TrainingQueue."""
+
+    uid: str
+    name: str
+    version: int
+    generation: int
+    rules: QueueRules
+    own: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The Job of one attempt."""
+
+    uid: str
+    name: str
+    session_uid: str
+    attempt: int
+    version: int
+    created: float
+    workers: int
+    nodes: tuple[str, ...] = ()
+    """Where each worker was meant to go."""
+    backfilled: bool = False
+    finished: str = ""
+    """Complete, Failed or empty."""
+    reason: str = ""
+    message: str = ""
+    finish_time: float | None = None
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, ours or not; of foreign ones only what they hold matters."""
+
+    uid: str
+    name: str
+    version: int
+    node: str | None
+    """Node whose resources it takes, None before it is bound and after its end."""
+    amount: Amount
+    session_uid: str = ""
+    job_uid: str = ""
+    attempt: int = 0
+    phase: str = ""
+    deleting: bool = False
+    assigned: str = ""
+    """Node it was bound to, kept after its end."""
+    waiting_reason: str = ""
+    """Why its container does not run yet, such as ImagePullBackOff."""
+    waiting_message: str = ""
+    unschedulable: str = ""
+    """kube-scheduler's message while it finds no node."""
+    unschedulable_since: float | None = None
+    started: float | None = None
+    """When its container began to run."""
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: int = 0
+    terminated_reason: str = ""
+    termination_message: str = ""
+    reason: str = ""
+    """The pod's own reason, such as Evicted."""
+    message: str = ""
+    disruption: str = ""
+    """Reason of the DisruptionTarget condition."""
+    worker: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Not ended yet."""
+        return self.phase not in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """An attempt whose Job is being created and does not show in the cluster yet."""
+
+    attempt: int
+    nodes: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass
+class World:
+    """Everything that is known, with the indexes that decisions need."""
+
+    sessions: dict[str, Session] = field(default_factory=dict)
+    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    queues: dict[str, Queue] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    assumed: dict[str, Assumed] = field(default_factory=dict)
+    """By session UID."""
+    busy: set[str] = field(default_factory=set)
+    """UIDs of sessions with a write under way or held back; nothing new is decided for them."""
+    jobs_of: defaultdict[str, dict[int, Job]] = field(default_factory=lambda: defaultdict(dict))
+    pods_of: defaultdict[str, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
+    taken: dict[str, Amount] = field(default_factory=dict)
+    """What live pods take, by node."""
+    names: dict[str, str] = field(default_factory=dict)
+    """UID by session name."""
+    holders: set[str] = field(default_factory=set)
+    """UIDs of sessions with an unfinished Job or a live pod."""
+    touched: set[str] = field(default_factory=set)
+    """UIDs of sessions about which something changed since somebody last emptied this."""
+    rules: dict[str, QueueRules] = field(default_factory=dict)
+    """Rules by queue name."""
+    revision: int = 0
+    """Counts changes of nodes and queues, on which acceptance depends."""
+
+    def put_node(self, item: Node) -> None:
+        """Add or replace a node."""
+        old = self.nodes.get(item.name)
+        self.nodes[item.name] = item
+        if old is None or replace(old, version=item.version) != item:
+            self.revision += 1
+
+    def drop_node(self, name: str) -> None:
+        """Forget a node."""
+        if self.nodes.pop(name, None) is not None:
+            self.revision += 1
+
+    def put_queue(self, item: Queue) -> None:
+        """Add or replace a queue."""
+        self.queues[item.uid] = item
+        if self.rules.get(item.name) != item.rules:
+            self.rules[item.name] = item.rules
+            self.revision += 1
+
+    def drop_queue(self, uid: str) -> None:
+        """Forget a queue."""
+        old = self.queues.pop(uid, None)
+        if old is not None:
+            self.rules = {q.name: q.rules for q in self.queues.values()}
+            self.revision += 1
+
+    def put_session(self, item: Session | Unreadable) -> None:
+        """Add or replace a session."""
+        self.drop_session(item.uid)
+        self.names[item.name] = item.uid
+        self.touched.add(item.uid)
+        if isinstance(item, Session):
+            self.sessions[item.uid] = item
+        else:
+            self.unreadable[item.uid] = item
+
+    def drop_session(self, uid: str) -> None:
+        """Forget a session."""
+        old = self.sessions.pop(uid, None) or self.unreadable.pop(uid, None)
+        if old is not None and self.names.get(old.name) == uid:
+            del self.names[old.name]
+        self.touched.add(uid)
+
+    def put_job(self, item: Job) -> None:
+        """Add or replace a Job."""
+        self.jobs[item.uid] = item
+        # A copy, since memos compare these by identity.
+        self.jobs_of[item.session_uid] = {**self.jobs_of[item.session_uid], item.attempt: item}
+        self._touch(item.session_uid)
+
+    def drop_job(self, uid: str) -> None:
+        """Forget a Job."""
+        job = self.jobs.pop(uid, None)
+        if job is None:
+            return
+        left = {a: j for a, j in self.jobs_of[job.session_uid].items() if j.uid != uid}
+        _keep(self.jobs_of, job.session_uid, left)
+        self._touch(job.session_uid)
+
+    def put_pod(self, item: Pod) -> None:
+        """Add or replace a pod."""
+        self._release(self.pods.get(item.uid))
+        self.pods[item.uid] = item
+        if item.node is not None:
+            held = self.taken.get(item.node)
+            self.taken[item.node] = plus(held, item.amount) if held else item.amount
+        if item.session_uid:
+            self.pods_of[item.session_uid] = {**self.pods_of[item.session_uid], item.uid: item}
+            self._touch(item.session_uid)
+
+    def drop_pod(self, uid: str) -> None:
+        """Forget a pod."""
+        pod = self.pods.pop(uid, None)
+        self._release(pod)
+        if pod is not None and pod.session_uid:
+            left = {u: p for u, p in self.pods_of[pod.session_uid].items() if u != uid}
+            _keep(self.pods_of, pod.session_uid, left)
+            self._touch(pod.session_uid)
+
+    def begin(self, uid: str, assumed: Assumed | None = None) -> None:
+        """A write for this session is under way; with `assumed`, the capacity of the attempt that it starts is taken."""
+        self.busy.add(uid)
+        if assumed is not None:
+            self.assumed[uid] = assumed
+
+    def done(self, uid: str) -> None:
+        """No write for this session is under way any more, and what it did shows in the world."""
+        self.busy.discard(uid)
+        self.assumed.pop(uid, None)
+        self.touched.add(uid)
+
+    def _touch(self, session_uid: str) -> None:
+        self.touched.add(session_uid)
+        holds = any(not j.finished for j in self.jobs_for(session_uid).values()) or any(
+            p.live for p in self.pods_for(session_uid).values()
+        )
+        (self.holders.add if holds else self.holders.discard)(session_uid)
+
+    def _release(self, pod: Pod | None) -> None:
+        if pod is not None and pod.node is not None:
+            self.taken[pod.node] = minus(self.taken[pod.node], pod.amount)
+
+    def jobs_for(self, session_uid: str) -> Mapping[int, Job]:
+        """Jobs of a session by attempt."""
+        return self.jobs_of.get(session_uid, NO_JOBS)
+
+    def pods_for(self, session_uid: str) -> Mapping[str, Pod]:
+        """Pods of a session by UID."""
+        return self.pods_of.get(session_uid, NO_PODS)
+
+
+def _keep(index: dict[str, _Kept], key: str, left: _Kept) -> None:
+    if left:
+        index[key] = left
+    else:
+        index.pop(key, None)
+
+
+def unplaced(job: Job, pods: Iterable[Pod]) -> tuple[str, ...]:
+    """Nodes on which workers of an unfinished Job are still to come: those that have no pod bound yet."""
+    expected = Counter(job.nodes)
+    for pod in pods:
+        if pod.job_uid != job.uid or not pod.assigned:
+            continue
+        if expected[pod.assigned] > 0:
+            expected[pod.assigned] -= 1
+        elif expected:
+            # It went elsewhere: any one of the meant places is free of it now.
+            elsewhere = next((n for n, count in expected.items() if count > 0), None)
+            if elsewhere is not None:
+                expected[elsewhere] -= 1
+    return tuple(expected.elements())

@@ -1,0 +1,105 @@
+"""Kubernetes Events: best effort, in the background, at a bounded rate.
+
+Events are for people who look at one session; in a burst of hundreds they would cost the API server more than
+the scheduling itself. What exceeds the rate is dropped and counted; the status always has the whole truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from trainyard_api import names
+from trainyard_kube import Json, KubeClient, errors, paths
+from trainyard_operator.core.decisions import Note
+from trainyard_operator.metrics import Metrics
+
+_log = structlog.stdlib.get_logger(__name__)
+
+BURST = 50
+PER_SECOND = 5.0
+"""Events in the long run; a burst of `BURST` goes through at once."""
+
+
+class EventSink:
+    """Writes Events about sessions."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        namespace: str,
+        instance: str,
+        metrics: Metrics,
+        may_write: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._instance = instance
+        self._metrics = metrics
+        self._may_write = may_write
+        self._clock = clock
+        self._tokens = float(BURST)
+        self._filled = clock()
+        self._waiting: deque[Json] = deque()
+        self._wake = asyncio.Event()
+
+    def offer(self, uid: str, name: str, note: Note) -> None:
+        """Write an Event soon, unless there are too many."""
+        now = self._clock()
+        self._tokens = min(float(BURST), self._tokens + (now - self._filled) * PER_SECOND)
+        self._filled = now
+        if self._tokens < 1:
+            self._metrics.events_dropped.inc()
+            return
+        self._tokens -= 1
+        self._waiting.append(self._event(uid, name, note))
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Write what was offered, without end."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._write(self._waiting.popleft())
+
+    async def _write(self, event: Json) -> None:
+        if not self._may_write():
+            return
+        try:
+            await self._kube.create(paths.events(self._namespace), event)
+            self._metrics.writes.labels("Event", "ok").inc()
+        except errors.KubeError as error:
+            self._metrics.writes.labels("Event", "refused").inc()
+            _log.debug("an Event was not written", error=str(error))
+
+    def _event(self, uid: str, name: str, note: Note) -> Json:
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{name}.{uuid.uuid4().hex[:16]}",
+                "namespace": self._namespace,
+            },
+            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": f"{names.GROUP}/operator",
+            "reportingInstance": self._instance[:128],
+            "action": note.reason.value,
+            "reason": note.reason.value,
+            "type": "Warning" if note.warning else "Normal",
+            "note": note.message[:1000],
+            "regarding": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.SESSION_KIND,
+                "namespace": self._namespace,
+                "name": name,
+                "uid": uid,
+            },
+        }

@@ -1,0 +1,241 @@
+"""Keeps the `World` in step with the cluster: five list-watches in, answers to our own writes besides.
+
+Guarantees:
+
+- An older state never replaces a newer one, whether it comes from a watch or from the answer to a write (resourceVersions
+  of one cluster are ordered).
+- What we wrote shows in the world as soon as its answer is there, so that no decision is made without it.
+- An object that cannot be understood is counted, logged once, and otherwise left alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from trainyard_kube import (
+    Applied,
+    Change,
+    Deleted,
+    Json,
+    KubeClient,
+    ListWatch,
+    Live,
+    Stale,
+    Synced,
+    paths,
+)
+from trainyard_operator.core import observe
+from trainyard_operator.core.site import Site
+from trainyard_operator.core.world import World
+
+_log = structlog.stdlib.get_logger(__name__)
+
+SILENT_SECONDS = 150.0
+"""A watch that heard nothing for this long, not even a bookmark, is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How objects of one kind enter and leave the world."""
+
+    put: Callable[[Json], None]
+    drop: Callable[[str], None]
+    version: Callable[[str], int | None]
+    """resourceVersion of a known object by UID, None when unknown."""
+    known: Callable[[], Mapping[str, int]]
+    """resourceVersion by UID of all known objects."""
+
+
+class Feed:
+    """The world and where it comes from."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        site: Site,
+        changed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.world = World()
+        self.poisonous: dict[str, int] = {}
+        """Version of each object that made no sense, by UID."""
+        self.site = site
+        self._changed = changed
+        self._clock = clock
+        self._node_uids: dict[str, str] = {}
+        namespace = site.namespace
+        self.watches = {
+            "sessions": ListWatch(kube, paths.sessions(namespace), clock=clock),
+            "queues": ListWatch(kube, paths.queues(namespace), clock=clock),
+            "jobs": ListWatch(kube, paths.jobs(namespace), clock=clock),
+            "pods": ListWatch(kube, paths.pods(), clock=clock),
+            "nodes": ListWatch(kube, paths.nodes(), clock=clock),
+        }
+        self.kinds = {
+            "sessions": _Kind(
+                self._put_session, self.world.drop_session, self._session_version, self._sessions
+            ),
+            "queues": _kind(self._put_queue, self.world.drop_queue, self.world.queues),
+            "jobs": _kind(self._put_job, self.world.drop_job, self.world.jobs),
+            "pods": _kind(self._put_pod, self.world.drop_pod, self.world.pods),
+            "nodes": _Kind(self._put_node, self._drop_node, self._node_version, self._nodes),
+        }
+        self._passed = dict.fromkeys(self.kinds, 0)
+        self._synced: set[str] = set()
+        self._stale: set[str] = set()
+
+    @property
+    def synced(self) -> bool:
+        """Whether every kind was listed at least once."""
+        return len(self._synced) == len(self.kinds)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the API server cannot be reached."""
+        return bool(self._stale)
+
+    def silent(self) -> list[str]:
+        """Kinds whose watch neither hears nor reports anything: dead without knowing it."""
+        now = self._clock()
+        return [
+            kind
+            for kind, watch in self.watches.items()
+            if kind not in self._stale
+            and watch.last_contact is not None
+            and now - watch.last_contact > SILENT_SECONDS
+        ]
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since each watch heard something."""
+        now = self._clock()
+        return {
+            kind: now - watch.last_contact
+            for kind, watch in self.watches.items()
+            if watch.last_contact is not None
+        }
+
+    async def follow(self, kind: str) -> None:
+        """Apply the changes of one kind, without end."""
+        async for change in self.watches[kind]:
+            self._change(kind, change)
+            self._changed()
+
+    def absorb(self, kind: str, raw: Json) -> None:
+        """The answer to a write: an object as it is now."""
+        uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
+        known = self.kinds[kind].version(uid)
+        # Unknown, although the watch is past it: it was deleted meanwhile.
+        if known is None and version <= self._passed[kind]:
+            return
+        self._apply(kind, raw)
+
+    def vanished(self, kind: str, uid: str) -> None:
+        """The answer to a write: the object is gone."""
+        self.kinds[kind].drop(uid)
+
+    def _change(self, kind: str, change: Change) -> None:
+        match change:
+            case Synced(objects, version):
+                self._stale.discard(kind)
+                self._replace(kind, objects, version)
+                self._synced.add(kind)
+            case Applied(raw):
+                self._pass(kind, raw)
+                self._apply(kind, raw)
+            case Deleted(raw):
+                self._pass(kind, raw)
+                self.kinds[kind].drop(raw["metadata"]["uid"])
+            case Stale(reason):
+                self._stale.add(kind)
+                _log.warning("the API server does not answer", watch=kind, reason=reason)
+            case Live():
+                self._stale.discard(kind)
+                _log.info("the API server answers again", watch=kind)
+
+    def _replace(self, kind: str, objects: Mapping[str, Json], version: int) -> None:
+        self._passed[kind] = max(self._passed[kind], version)
+        known = self.kinds[kind].known()
+        for uid in [u for u, v in known.items() if u not in objects and v <= version]:
+            self.kinds[kind].drop(uid)
+        for raw in objects.values():
+            self._apply(kind, raw)
+
+    def _pass(self, kind: str, raw: Json) -> None:
+        self._passed[kind] = max(self._passed[kind], int(raw["metadata"]["resourceVersion"]))
+
+    def _apply(self, kind: str, raw: Json) -> None:
+        uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
+        known = self.kinds[kind].version(uid)
+        if known is not None and known > version:
+            return
+        try:
+            self.kinds[kind].put(raw)
+            self.poisonous.pop(uid, None)
+        except observe.PoisonousError as error:
+            if uid not in self.poisonous:
+                _log.warning("cannot understand an object", watch=kind, error=str(error))
+            self.poisonous[uid] = version
+
+    def _put_session(self, raw: Json) -> None:
+        uid = raw["metadata"]["uid"]
+        before = self.world.sessions.get(uid)
+        self.world.put_session(observe.session(raw, self.site, before))
+
+    def _session_version(self, uid: str) -> int | None:
+        item = self.world.sessions.get(uid) or self.world.unreadable.get(uid)
+        return item.version if item else None
+
+    def _sessions(self) -> Mapping[str, int]:
+        return _versions(self.world.sessions.values()) | _versions(self.world.unreadable.values())
+
+    def _put_queue(self, raw: Json) -> None:
+        self.world.put_queue(observe.queue(raw))
+
+    def _put_job(self, raw: Json) -> None:
+        job = observe.job(raw)
+        if job is not None:
+            self.world.put_job(job)
+
+    def _put_pod(self, raw: Json) -> None:
+        self.world.put_pod(observe.pod(raw, self.site))
+
+    def _put_node(self, raw: Json) -> None:
+        self._node_uids[raw["metadata"]["uid"]] = raw["metadata"]["name"]
+        self.world.put_node(observe.node(raw, self.site))
+
+    def _drop_node(self, uid: str) -> None:
+        name = self._node_uids.pop(uid, None)
+        # A node made again under the same name may be known already.
+        if name is not None and name not in self._node_uids.values():
+            self.world.drop_node(name)
+
+    def _node_version(self, uid: str) -> int | None:
+        name = self._node_uids.get(uid)
+        node = self.world.nodes.get(name) if name else None
+        return node.version if node else None
+
+    def _nodes(self) -> Mapping[str, int]:
+        return {
+            u: self.world.nodes[n].version
+            for u, n in self._node_uids.items()
+            if n in self.world.nodes
+        }
+
+
+def _kind(
+    put: Callable[[Json], None], drop: Callable[[str], None], items: Mapping[str, Any]
+) -> _Kind:
+    def version(uid: str) -> int | None:
+        item = items.get(uid)
+        return item.version if item else None
+
+    return _Kind(put, drop, version, lambda: _versions(items.values()))
+
+
+def _versions(items: Collection[Any]) -> dict[str, int]:
+    return {item.uid: item.version for item in items}

@@ -1,0 +1,109 @@
+"""The one loop: wait for news, decide, hand the writes over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from trainyard_operator.core.decide import Memory, decide
+from trainyard_operator.core.decisions import Decisions
+from trainyard_operator.core.site import Site
+from trainyard_operator.feed import Feed
+from trainyard_operator.metrics import Metrics
+from trainyard_operator.writer import Writer
+
+_log = structlog.stdlib.get_logger(__name__)
+
+GATHER_SECONDS = 0.01
+"""Changes that come this close together are decided upon at once."""
+SAFETY_SECONDS = 30.0
+"""Look at everything at least this often, whether or not anything was heard."""
+SURVEY_SECONDS = 1.0
+"""Waiting sessions are told their places at most this often…"""
+SURVEY_SHARE = 20
+"""… and a survey takes at most one part in this many of the time."""
+
+
+class Loop:
+    """Decides whenever something changed."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        site: Site,
+        metrics: Metrics,
+        may_write: Callable[[], bool],
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._feed = feed
+        self._site = site
+        self._metrics = metrics
+        self._may_write = may_write
+        self._now = now
+        self._clock = clock
+        self._news = asyncio.Event()
+        self._memory = Memory.empty(site)
+        self._surveyed = float("-inf")
+        self._survey_cost = 0.0
+        self.beat = clock()
+        """When the loop last went round."""
+
+    def changed(self) -> None:
+        """Something happened."""
+        self._news.set()
+
+    async def run(self, writer: Writer) -> None:
+        """Decide, without end."""
+        pause = SAFETY_SECONDS
+        while True:
+            await self._wait(pause)
+            self.beat = self._clock()
+            if not self._feed.synced or not self._may_write():
+                pause = SAFETY_SECONDS if not self._feed.synced else 0.2
+                continue
+            decisions = self._decide()
+            for write in decisions.writes:
+                writer.submit(write)
+            pause = self._pause(decisions)
+
+    async def _wait(self, pause: float) -> None:
+        try:
+            async with asyncio.timeout(pause):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(GATHER_SECONDS)
+        self._news.clear()
+
+    def _decide(self) -> Decisions:
+        world, started = self._feed.world, self._clock()
+        for uid in world.touched:
+            self._memory.forget(uid)
+        world.touched.clear()
+        survey = started - self._surveyed >= max(SURVEY_SECONDS, self._survey_cost * SURVEY_SHARE)
+        decisions = decide(world, self._now(), self._site, self._memory, survey=survey)
+        took = self._clock() - started
+        if survey:
+            self._surveyed, self._survey_cost = started, took
+        else:
+            self._metrics.decision.observe(took)
+        self._metrics.waiting.set(decisions.waiting)
+        self._metrics.holding.set(decisions.holding)
+        self._metrics.gpus_used.set(decisions.gpus_used)
+        self._metrics.gpus_capacity.set(decisions.gpus_capacity)
+        self._metrics.preemptions.inc(decisions.preempted)
+        return decisions
+
+    def _pause(self, decisions: Decisions) -> float:
+        due = [SAFETY_SECONDS]
+        if decisions.wake is not None:
+            due.append(decisions.wake - self._now())
+        if decisions.waiting:
+            next_survey = max(SURVEY_SECONDS, self._survey_cost * SURVEY_SHARE)
+            due.append(self._surveyed + next_survey - self._clock())
+        return max(GATHER_SECONDS, min(due))

@@ -1,0 +1,118 @@
+"""The running operator: wires feed, loop, writers, fence and health together, and takes them down again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from trainyard_kube import KubeClient, KubeConfig
+from trainyard_operator.events import EventSink
+from trainyard_operator.feed import Feed
+from trainyard_operator.fence import Fence
+from trainyard_operator.health import HealthServer
+from trainyard_operator.loop import Loop
+from trainyard_operator.metrics import Metrics
+from trainyard_operator.settings import Settings
+from trainyard_operator.writer import WORKERS, Writer
+
+_log = structlog.stdlib.get_logger(__name__)
+
+STUCK_SECONDS = 90.0
+"""A loop that has not gone round for this long hangs."""
+
+
+class Operator:
+    """Everything that runs between start-up and clean-up."""
+
+    def __init__(self, settings: Settings, config: KubeConfig) -> None:
+        self.settings = settings
+        self._kube = KubeClient(config, user_agent="trainyard-operator")
+        self._metrics = Metrics()
+        self._servers = HealthServer()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._feed: Feed
+        self._fence: Fence
+        self._loop: Loop
+
+    async def start(self, failed: Callable[[BaseException], None]) -> None:
+        """Start everything; `failed` is called when a part ends that never should."""
+        settings, site = self.settings, self.settings.site()
+        await self._kube.__aenter__()
+        self._feed = Feed(self._kube, site, lambda: self._loop.changed())
+        self._fence = Fence(
+            self._kube,
+            settings.namespace,
+            f"{settings.release}-operator",
+            settings.identity,
+            seconds=settings.lease_seconds,
+        )
+        self._loop = Loop(self._feed, site, self._metrics, self._may_write)
+        events = EventSink(
+            self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
+        )
+        writer = Writer(
+            self._kube,
+            self._feed,
+            events,
+            self._metrics,
+            self._may_write,
+            self._loop.changed,
+        )
+        await self._servers.start_health(settings.health_port, self._unhealthy, self._unready)
+        await self._servers.start_metrics(
+            settings.metrics_port, self._metrics.registry, self._refresh_metrics
+        )
+        _log.info("listening", ports=self._servers.ports)
+        for kind in self._feed.watches:
+            self._spawn(self._feed.follow(kind), failed)
+        for _ in range(WORKERS):
+            self._spawn(writer.work(), failed)
+        self._spawn(events.work(), failed)
+        self._spawn(self._fence.hold(self._loop.changed), failed)
+        self._spawn(self._loop.run(writer), failed)
+
+    async def stop(self) -> None:
+        """Finish nothing new, give the Lease back, close everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fence.release()
+        await self._servers.stop()
+        await self._kube.__aexit__(None, None, None)
+
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], failed: Callable[[BaseException], None]
+    ) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                failed(error)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(ended)
+        self._tasks.append(task)
+
+    def _may_write(self) -> bool:
+        return self._fence.valid
+
+    def _unhealthy(self) -> list[str]:
+        problems = [f"the watch of {kind} is silent" for kind in self._feed.silent()]
+        if time.monotonic() - self._loop.beat > STUCK_SECONDS:
+            problems.append("the loop hangs")
+        return problems
+
+    def _unready(self) -> list[str]:
+        problems = self._unhealthy()
+        if not self._feed.synced:
+            problems.append("not everything is listed yet")
+        if self._feed.stale:
+            problems.append("the API server does not answer")
+        return problems
+
+    def _refresh_metrics(self) -> None:
+        for kind, age in self._feed.ages().items():
+            self._metrics.watch_age.labels(kind).set(age)
+        self._metrics.poisonous.set(len(self._feed.poisonous) + len(self._feed.world.unreadable))

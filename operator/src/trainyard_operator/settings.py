@@ -1,0 +1,158 @@
+"""The operator's settings: YAML file < environment (`TRAINYARD_OPERATOR_*`) < arguments. Frozen, built once."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from trainyard_api import names
+from trainyard_api.scheduling.cluster import Policy, Runtime
+from trainyard_api.scheduling.observe import toleration
+from trainyard_operator.core.site import RuntimeEntry, Site
+from trainyard_operator.errors import SettingsError
+
+_ALIASES = AliasGenerator(alias=to_camel)
+
+
+class RuntimeSettings(BaseModel):
+    """An entry of the list of runtimes."""
+
+    model_config = ConfigDict(
+        alias_generator=_ALIASES, populate_by_name=True, frozen=True, extra="forbid"
+    )
+
+    image: str = Field(min_length=1)
+    """Image of trainer pods."""
+    gpu_resource_name: str = names.GPU_RESOURCE
+    """Extended resource by which nodes offer this runtime's GPUs."""
+    node_selector: dict[str, str] = {}
+    """Labels that nodes must have."""
+    tolerations: tuple[dict[str, Any], ...] = ()
+    """Taints that its pods accept, as in a pod."""
+    runtime_class_name: str | None = None
+    """RuntimeClass of its pods. Default: the cluster's."""
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """When the kubelet pulls the image."""
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets with registry credentials."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRAINYARD_OPERATOR_",
+        env_nested_delimiter="__",
+        alias_generator=_ALIASES,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    namespace: str = Field(min_length=1)
+    """Namespace of sessions, queues and Jobs."""
+    release: str = "trainyard"
+    """Name of the installation; the Lease is `<release>-operator`."""
+    gateway_url: str = Field(min_length=1)
+    """Gateway, as trainer pods reach it."""
+    data_claim: str = Field(min_length=1)
+    """PersistentVolumeClaim of datasets and runs."""
+    trainer_service_account: str = Field(min_length=1)
+    """ServiceAccount of trainer pods; needs no rights."""
+    runtimes: dict[str, RuntimeSettings]
+    """Runtimes by name; `default` must be there."""
+    health_port: int = Field(default=8080, ge=0, le=65_535)
+    """/healthz and /readyz."""
+    metrics_port: int = Field(default=9090, ge=0, le=65_535)
+    """/metrics."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
+    identity: str = Field(default_factory=socket.gethostname, min_length=1)
+    """Who holds the Lease: the pod's name. A restarted container of the same pod goes on at once."""
+    ageing_seconds: float = Field(default=300, gt=0)
+    """Waiting this long raises a session's rank by one priority point."""
+    minimum_run_seconds: float = Field(default=300, ge=0)
+    """A session is not preempted before it has run this long."""
+    start_timeout_seconds: float = Field(default=120, gt=0)
+    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    lease_seconds: float = Field(default=15, ge=3)
+    """A new operator waits this long for one that vanished without giving its Lease back."""
+
+    @classmethod
+    def settings_customise_sources(  # pydantic-settings gives all five
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file (the file comes in as initial values)."""
+        return env_settings, init_settings
+
+    def site(self) -> Site:
+        """The part that decisions need."""
+        kinds = tuple(dict.fromkeys(r.gpu_resource_name for r in self.runtimes.values()))
+        return Site(
+            namespace=self.namespace,
+            release=self.release,
+            gateway_url=self.gateway_url,
+            data_claim=self.data_claim,
+            trainer_service_account=self.trainer_service_account,
+            entries={name: _entry(r) for name, r in self.runtimes.items()},
+            runtimes={
+                name: Runtime(
+                    name=name,
+                    gpu_kind=kinds.index(r.gpu_resource_name),
+                    node_selector=frozenset(r.node_selector.items()),
+                    tolerations=tuple(toleration(t) for t in r.tolerations),
+                )
+                for name, r in self.runtimes.items()
+            },
+            gpu_kinds=kinds,
+            policy=Policy(
+                ageing_seconds=self.ageing_seconds,
+                minimum_run_seconds=self.minimum_run_seconds,
+            ),
+            start_timeout_seconds=self.start_timeout_seconds,
+        )
+
+
+def _entry(runtime: RuntimeSettings) -> RuntimeEntry:
+    return RuntimeEntry(
+        image=runtime.image,
+        gpu_resource=runtime.gpu_resource_name,
+        node_selector=runtime.node_selector,
+        tolerations=runtime.tolerations,
+        runtime_class=runtime.runtime_class_name,
+        image_pull_policy=runtime.image_pull_policy,
+        image_pull_secrets=runtime.image_pull_secrets,
+    )
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a YAML file and the environment. Raises SettingsError with every wrong setting."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text()) or {}
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        except yaml.YAMLError as error:
+            raise SettingsError(f"{path} is not valid YAML: {error}") from error
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path} must hold a mapping of settings")
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsError("; ".join(problems)) from error
+    if names.DEFAULT_RUNTIME not in settings.runtimes:
+        raise SettingsError(f"runtimes: an entry {names.DEFAULT_RUNTIME!r} is needed")
+    return settings
