@@ -20,7 +20,7 @@ _URI = re.compile(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s*)?)(?P<uri>https?://\S+)",
 
 def version() -> str:
     """Changes when the recipe of the base changes."""
-    return f"{SUITE}-2"
+    return f"{SUITE}-3"
 
 
 def ensure_tools(log: Path) -> None:
@@ -80,6 +80,11 @@ def root_tree(folder: Path, log: Path) -> None:
         ],
         log,
     )
+    # An archive that is frozen at a date has expired release files; where this machine accepts that, so does the base.
+    frozen = run(["apt-config", "shell", "VALUE", "Acquire::Check-Valid-Until"], log)
+    if "false" in frozen.lower():
+        setting = temporary / "etc/apt/apt.conf.d/90-frozen-archive"
+        setting.write_text('Acquire::Check-Valid-Until "false";\n')
     for waste in (
         "var/cache/apt",
         "var/lib/apt/lists",

@@ -1,0 +1,82 @@
+{{/* Names and labels. Every object is called <release>-<component>; the release name is cut to leave room. */}}
+{{- define "trainyard.name" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Labels of an object: include "trainyard.labels" (dict "root" . "component" "operator") */}}
+{{- define "trainyard.labels" -}}
+app.kubernetes.io/name: trainyard
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: trainyard
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Labels by which a Service or Deployment finds its pods; never change them. */}}
+{{- define "trainyard.selector" -}}
+app.kubernetes.io/name: trainyard
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Full image name: include "trainyard.image" (dict "root" . "image" .Values.operator.image) */}}
+{{- define "trainyard.image" -}}
+{{- printf "%s/%s:%s" .root.Values.image.registry .image.repository (.image.tag | default .root.Chart.AppVersion) -}}
+{{- end -}}
+
+{{- define "trainyard.claim" -}}
+{{- .Values.storage.existingClaim | default (printf "%s-data" (include "trainyard.name" .)) -}}
+{{- end -}}
+
+{{- define "trainyard.apiKeySecret" -}}
+{{- .Values.gateway.apiKey.existingSecret | default (printf "%s-api-key" (include "trainyard.name" .)) -}}
+{{- end -}}
+
+{{- define "trainyard.gatewayUrl" -}}
+{{- $port := ternary "" (printf ":%d" (int .Values.gateway.service.port)) (eq (int .Values.gateway.service.port) 80) -}}
+{{- printf "http://%s-gateway.%s.svc%s" (include "trainyard.name" .) .Release.Namespace $port -}}
+{{- end -}}
+
+{{/* Pod Security `restricted` and a little more: fixed user, no service links. */}}
+{{- define "trainyard.podSecurity" -}}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "trainyard.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* What cannot work is refused here, with the way out, when the schema cannot see it. */}}
+{{- define "trainyard.check" -}}
+{{- if and (gt (int .Values.gateway.replicas) 1) (ne .Values.storage.accessMode "ReadWriteMany") (not .Values.storage.existingClaim) -}}
+{{- fail "gateway.replicas above 1 needs storage.accessMode ReadWriteMany (every gateway mounts the volume)" -}}
+{{- end -}}
+{{- if and .Values.bot.enabled (not .Values.bot.tokenSecret) -}}
+{{- fail "bot.enabled needs bot.tokenSecret: kubectl create secret generic telegram --from-literal=token=<token>" -}}
+{{- end -}}
+{{- if and .Values.gateway.ingress.enabled (not .Values.gateway.ingress.host) -}}
+{{- fail "gateway.ingress.enabled needs gateway.ingress.host" -}}
+{{- end -}}
+{{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
+{{- fail "priority.min must not be above priority.max" -}}
+{{- end -}}
+{{- end -}}
