@@ -37,7 +37,8 @@ class Call:
     parameters: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
     at: float = 0.0
-    answer: dict[str, Any] = field(default_factory=dict)
+    effect: bool = False
+    """Whether it did what it asks for; with a lost answer the caller does not know."""
 
     @property
     def text(self) -> str:
@@ -75,7 +76,7 @@ class _Checker(HTMLParser):
         self.problem = ""
         self.plain = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  the base class's signature
         self.open.append(tag)
         if tag not in TAGS:
             self.problem = f'Unsupported start tag "{tag}"'
@@ -110,7 +111,7 @@ class BotApi:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 api._serve(self, body)
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815  the name that http.server looks for
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -176,13 +177,13 @@ class BotApi:
             self.faults.append(Fault(method, **values))
 
     def of(self, *methods: str, chat: int | None = None) -> list[Call]:
-        """The calls of these methods that were answered well, in order."""
+        """The calls of these methods that took effect, in order."""
         with self._changed:
             return [
                 c
                 for c in self.calls
                 if c.method in methods
-                and c.answer.get("ok")
+                and c.effect
                 and (chat is None or c.parameters.get("chat_id") == chat)
             ]
 
@@ -224,11 +225,13 @@ class BotApi:
         method = match[2]
         parameters, files = _read(request.headers.get("Content-Type", ""), body)
         fault = self._fault(method)
+        effect = False
         if fault is None or fault.do_it:
             status, answer = self._answer(method, parameters, files)
+            effect = status == 200
         if fault is not None:
             status, answer = _faulty(fault)
-        call = Call(method, parameters, files, time.monotonic(), answer)
+        call = Call(method, parameters, files, time.monotonic(), effect)
         with self._changed:
             self.calls.append(call)
         if fault is not None and fault.drop:

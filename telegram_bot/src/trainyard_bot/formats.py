@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -46,6 +47,11 @@ class Moment:
 def escape(text: str) -> str:
     """`text` as it may stand between HTML tags of a message."""
     return html.escape(text, quote=False)
+
+
+def plain(text: str) -> str:
+    """A message without its tags, for places that show no HTML."""
+    return html.unescape(re.sub(r"</?(?:b|i|code|pre)>", "", text))
 
 
 def length(text: str) -> int:

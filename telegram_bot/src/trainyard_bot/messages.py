@@ -54,6 +54,8 @@ NOTHING_TO_CANCEL: Final = "No form is open and no run is waiting."
 NO_RUNS: Final = "No run to show. /train starts one."
 
 
+HINT: Final = "I understand commands; /help lists them."
+GONE: Final = "It is no longer there."
 KEPT: Final = "Nothing was changed."
 
 
@@ -113,7 +115,7 @@ def confirm_delete(name: str, versions: int) -> str:
 
 
 def done(action: str, name: str) -> str:
-    """After `stop`, `suspend`, `resume`, `cancel`, `delete`, or `priority …`."""
+    """After `stop`, `suspend`, `resume`, `cancel`, `delete` or `raise`."""
     said = {
         "stop": "⏹ {} is stopping.",
         "suspend": "⏸ {} saves a checkpoint and pauses.",
@@ -140,9 +142,15 @@ def choose(command: str) -> str:
     return f"Which run? Tap one, or write <code>{escape(usage_line(command))}</code>."
 
 
-def started(name: str, dry: bool = False) -> str:
+def started(name: str) -> str:
     """After the form was handed in."""
-    return f"<b>{escape(name)}</b> {'is valid' if dry else 'is handed in'}."
+    return f"📝 <b>{escape(name)}</b> is handed in."
+
+
+def model_file(name: str, sha256: str) -> str:
+    """The caption of a model's file."""
+    check = f"\nSHA-256 <code>{escape(sha256)}</code>" if sha256 else ""
+    return f"📦 <b>{escape(name)}</b>{check}"
 
 
 def too_big(name: str, size_bytes: int) -> str:

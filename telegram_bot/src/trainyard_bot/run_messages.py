@@ -254,8 +254,12 @@ def logs(view: Run, lines: Sequence[str]) -> list[str]:
     """The log lines as messages, in order; more than the caller wants to send belong in a file."""
     if not lines:
         return [f"<b>{escape(view.name)}</b> has written no log lines yet."]
-    head = f"<b>{escape(view.name)}</b>, last {count(len(lines), 'line')}"
-    return formats.pages(list(lines), head)
+    return formats.pages(list(lines), log_caption(view, len(lines)))
+
+
+def log_caption(view: Run, number: int) -> str:
+    """What stands above the log lines, or below their file."""
+    return f"<b>{escape(view.name)}</b>, last {count(number, 'line')}"
 
 
 def estimate(view: Estimate, at: Moment) -> str:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -39,12 +40,11 @@ class Outgoing(_Frozen):
 
 
 class Live(_Frozen):
-    """A message that shows one run and is edited as it goes. `digest` is of what it shows now."""
+    """A message that shows one run and is edited as it goes."""
 
     chat: int
     message: int
     uid: str
-    digest: str = ""
 
 
 class State(_Frozen):
@@ -53,6 +53,7 @@ class State(_Frozen):
     version: Literal[1] = 1
     primed: bool = False
     said: dict[str, tuple[str, ...]] = {}
+    told_until: datetime | None = None
     outbox: tuple[Outgoing, ...] = ()
     live: tuple[Live, ...] = ()
     handled: tuple[int, ...] = ()

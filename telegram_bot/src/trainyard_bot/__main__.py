@@ -1,0 +1,52 @@
+"""`python -m trainyard_bot --config bot.yaml`: runs until SIGTERM. Exit codes: 0 asked to stop, 2 wrong settings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from telegram.error import InvalidToken
+
+from trainyard_bot import app, logs, settings
+from trainyard_bot.errors import ConfigError
+from trainyard_bot.redaction import Redactor
+from trainyard_bot.trainyard_gateway_client import connect
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, load, run."""
+    given = _arguments().parse_args(argv)
+    overrides = {key: value for key, value in vars(given).items() if key != "config"}
+    try:
+        values = settings.load(given.config, overrides)
+        token = settings.read_secret(values.token, values.token_file, "token")
+        key = settings.read_secret(values.api_key, values.api_key_file, "apiKey")
+    except ConfigError as error:
+        sys.stderr.write(f"trainyard_bot: {error}\n")
+        return 2
+    redactor = Redactor((token, key))
+    logs.configure(values.log_level, redactor)
+    application = app.build(values, token, connect(values, key), redactor)
+    try:
+        application.run_polling(allowed_updates=list(app.UPDATES), bootstrap_retries=-1)
+    except InvalidToken:
+        sys.stderr.write("trainyard_bot: token: the Bot API does not accept it\n")
+        return 2
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainyard_bot", description="Telegram bot of Trainyard."
+    )
+    parser.add_argument("--config", type=Path, help="YAML file with the settings")
+    parser.add_argument("--gateway-url", help="address of the gateway")
+    parser.add_argument("--api-base-url", help="address of the Bot API")
+    parser.add_argument("--state-file", type=Path, help="where to remember over restarts")
+    parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Delivers replies to chats: the only place that speaks to the Bot API unasked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from trainyard_bot.buttons import Keyboard, encode
+from trainyard_bot.formats import CAPTION_LIMIT, length, plain
+from trainyard_bot.redaction import Redactor
+from trainyard_bot.replies import Reply
+from trainyard_bot.state import Live, Memory, with_live, without_live
+
+_log = logging.getLogger(__name__)
+_NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+TOAST_LIMIT: Final = 200
+
+
+class Sender:
+    """Sends and edits. Rate limits (429) are waited for by the bot's rate limiter, below this."""
+
+    def __init__(
+        self, bot: Bot, memory: Memory, redactor: Redactor, monotonic: Callable[[], float]
+    ) -> None:
+        self._bot = bot
+        self._memory = memory
+        self._clean = redactor
+        self._monotonic = monotonic
+        self._edited: dict[tuple[int, int], float] = {}
+        self._shown: dict[tuple[int, int], tuple[str, Keyboard]] = {}
+
+    async def reply(self, reply: Reply, chat: int, tapped: int | None = None) -> None:
+        """Deliver one reply; `tapped` is the message whose button asked for it."""
+        if reply.edit and tapped is not None:
+            message = tapped
+            if not await self._edit(chat, message, reply.text, reply.keyboard):
+                message = await self.send(reply, chat)
+        else:
+            message = await self.send(reply, chat)
+        if reply.live is not None:
+            live = Live(chat=chat, message=message, uid=reply.live)
+            await self._memory.change(lambda state: with_live(state, live))
+            self._note(chat, message, reply.text, reply.keyboard)
+
+    async def send(self, reply: Reply, chat: int) -> int:
+        """Send a new message; its number. HTML that the Bot API refuses goes out as plain text."""
+        text = self._clean(reply.text)
+        try:
+            return await self._put(reply, chat, text, ParseMode.HTML)
+        except BadRequest as error:
+            if "parse entities" not in str(error):
+                raise
+            _log.exception("the Bot API refused a text; it goes out without formatting")
+            return await self._put(reply, chat, plain(text), None)
+
+    async def _put(self, reply: Reply, chat: int, text: str, mode: ParseMode | None) -> int:
+        markup = _markup(reply.keyboard)
+        attachment = reply.picture or reply.file
+        if attachment is not None and length(text) > CAPTION_LIMIT:
+            await self._put(Reply(reply.text), chat, text, mode)
+            text = ""
+        if attachment is None:
+            message = await self._bot.send_message(
+                chat, text, parse_mode=mode, reply_markup=markup, link_preview_options=_NO_PREVIEW
+            )
+            return message.message_id
+        file = InputFile(attachment.content, filename=attachment.name)
+        if reply.picture is not None:
+            message = await self._bot.send_photo(
+                chat, file, caption=text, parse_mode=mode, reply_markup=markup
+            )
+        else:
+            message = await self._bot.send_document(
+                chat, file, caption=text, parse_mode=mode, reply_markup=markup
+            )
+        return message.message_id
+
+    async def toast(self, query_id: str, text: str | None) -> None:
+        """Answer a tap, with a short text over the chat or with nothing."""
+        shown = None if text is None else plain(self._clean(text))[:TOAST_LIMIT]
+        try:
+            await self._bot.answer_callback_query(query_id, text=shown)
+        except BadRequest as error:
+            # Taps older than about a minute cannot be answered any more; what they ask for still counts.
+            _log.info("a tap was not answered: %s", error.message)
+
+    async def refresh(
+        self, live: Live, text: str, keyboard: Keyboard, pause: float, last: bool
+    ) -> None:
+        """Bring a live message up to date, unless it was edited less than `pause` seconds ago.
+
+        After the `last` edit, or when the message is gone, it is forgotten.
+        """
+        key = (live.chat, live.message)
+        if self._shown.get(key) != (text, keyboard):
+            if self._monotonic() - self._edited.get(key, -pause) < pause:
+                return
+            there = await self._edit(live.chat, live.message, text, keyboard)
+            last = last or not there
+        if last:
+            await self._memory.change(lambda state: without_live(state, live))
+            self._edited.pop(key, None)
+            self._shown.pop(key, None)
+
+    def _note(self, chat: int, message: int, text: str, keyboard: Keyboard) -> None:
+        self._edited[chat, message] = self._monotonic()
+        self._shown[chat, message] = (text, keyboard)
+
+    async def _edit(self, chat: int, message: int, text: str, keyboard: Keyboard) -> bool:
+        """Whether the message shows `text` now; False where it cannot be edited (deleted, or too old)."""
+        try:
+            await self._bot.edit_message_text(
+                self._clean(text),
+                chat_id=chat,
+                message_id=message,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_markup(keyboard),
+                link_preview_options=_NO_PREVIEW,
+            )
+        except BadRequest as error:
+            if "not modified" not in str(error):
+                _log.info("message %d in chat %d is not edited: %s", message, chat, error.message)
+                return False
+        self._note(chat, message, text, keyboard)
+        return True
+
+
+def _markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
+    if not keyboard:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [
+                InlineKeyboardButton(button.caption, callback_data=encode(button.tap))
+                for button in row
+            ]
+            for row in keyboard
+        ]
+    )
