@@ -11,7 +11,7 @@ Guarantees:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class Form:
     form_id: str
     datasets: tuple[str, ...] = ()
     proposal: str = ""
-    values: Mapping[str, Value] = MappingProxyType({})
+    values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,14 @@ def spec(form: Form) -> dict[str, Any]:
     """The session's spec in wire form; only what was filled in, the gateway knows the defaults."""
     values = form.values
     training: dict[str, Any] = {"task": values["task"]}
-    for key, field in (
+    for key, wire_name in (
         ("epochs", "epochs"),
         ("batch", "batchSize"),
         ("lr", "learningRate"),
         ("target", "target"),
     ):
         if key in values:
-            training[field] = values[key]
+            training[wire_name] = values[key]
     result: dict[str, Any] = {
         "training": training,
         "dataset": values["dataset"],
