@@ -1,1 +1,31 @@
-"""Python client, command line and reporting API of Trainyard."""
+"""Trainyard for Python: a client of the gateway, and reporting from training code.
+
+Everything is loaded at first use, so that `import trainyard` in a training script costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainyard.client import AsyncClient, Client
+    from trainyard.reporting import checkpoint, finish, init, log
+
+_HOMES = {
+    "AsyncClient": "trainyard.client",
+    "Client": "trainyard.client",
+    "checkpoint": "trainyard.reporting",
+    "finish": "trainyard.reporting",
+    "init": "trainyard.reporting",
+    "log": "trainyard.reporting",
+}
+
+__all__ = ["AsyncClient", "Client", "checkpoint", "finish", "init", "log"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'trainyard' has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -1,0 +1,155 @@
+"""The background thread: takes what the training said, makes batches, spools them, sends them, repeats until acknowledged."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from trainyard.reporting.spool import Entry, Spool
+from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
+
+FLUSH_SECONDS = 1.0
+"""How long a value waits for company before its batch is made."""
+BATCH_ITEMS = 2000
+"""Rows and lines per batch; well below the gateway's limit of bytes."""
+MEMORY_ITEMS = 100_000
+"""Values held in memory when not even the disk keeps up; older ones are given up then."""
+_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+Item = tuple[str, float, Any]
+"""Kind (metrics, logs, heartbeat, checkpoint), wall-clock seconds, content."""
+
+
+class Sender:
+    """Delivers items of one stream of one attempt, exactly once and in order."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        spool: Spool,
+        identity: dict[str, Any],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._transport = transport
+        self._spool = spool
+        self._identity = identity
+        self._warn = warn
+        self._items: deque[Item] = deque(maxlen=MEMORY_ITEMS)
+        self._wake = threading.Event()
+        self._stopping = False
+        self._sequence = spool.last_sequence()
+        self._waiting: deque[Entry] = deque(spool.entries())
+        self._failures = 0
+        self._not_before = 0.0
+        self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
+        self._thread.start()
+
+    def put(self, kind: str, content: Any) -> None:
+        """Queue an item; never blocks."""
+        self._items.append((kind, time.time(), content))
+        if len(self._items) >= BATCH_ITEMS:
+            self._wake.set()
+
+    def stop(self, timeout: float) -> bool:
+        """Send what is left for at most `timeout` seconds; whether all of it arrived. The rest stays in the spool."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self._waiting and not self._items
+
+    def _work(self) -> None:
+        while True:
+            last = self._stopping
+            self._wake.wait(0.05 if last else FLUSH_SECONDS)
+            self._wake.clear()
+            try:
+                self._make_batches()
+                delivered = self._deliver()
+            except OSError as error:
+                # The disk is full or gone: the training goes on, and so does the attempt to report it.
+                self._warn(f"cannot spool reports: {error}")
+                delivered = False
+            if last and delivered and not self._items:
+                return
+
+    def _make_batches(self) -> None:
+        while self._items:
+            count = min(len(self._items), BATCH_ITEMS)
+            batch = make_batch([self._items.popleft() for _ in range(count)])
+            self._sequence += 1
+            body = json.dumps({**self._identity, "sequence": self._sequence, **batch}).encode()
+            self._waiting.append(self._spool.put(self._sequence, body))
+
+    def _deliver(self) -> bool:
+        """Send in order until one fails; whether nothing is left."""
+        while self._waiting:
+            if time.monotonic() < self._not_before:
+                return False
+            entry = self._waiting[0]
+            try:
+                self._transport.post("/report/batches", entry.read())
+            except FileNotFoundError:
+                self._waiting.popleft()
+                continue
+            except RejectedError as error:
+                self._warn(f"a report was refused and is given up: {error}")
+            except NotDeliveredError as error:
+                self._postpone(error)
+                return False
+            self._failures = 0
+            self._waiting.popleft()
+            self._spool.remove(entry)
+        return True
+
+    def _postpone(self, error: NotDeliveredError) -> None:
+        if self._failures == 0:
+            self._warn(f"reports wait on disk: {error}")
+        pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
+        # Jitter, so that many trainers do not come back in the same moment.
+        pause = max(pause, error.retry_after or 0.0) * random.uniform(0.75, 1.25)
+        self._failures += 1
+        self._not_before = time.monotonic() + pause
+
+
+def make_batch(items: list[Item]) -> dict[str, Any]:
+    """The body of a batch (`trainyard_api.report.Batch` without identity). Pure."""
+    batch: dict[str, Any] = {"metrics": [], "logs": []}
+    for kind, when, content in items:
+        stamp = timestamp(when)
+        if kind == "metrics":
+            step, epoch, values = content
+            row = {
+                "step": step,
+                "time": stamp,
+                "values": {k: _number(v) for k, v in values.items()},
+            }
+            batch["metrics"].append(row if epoch is None else {**row, "epoch": epoch})
+        elif kind == "logs":
+            level, message, rank = content
+            batch["logs"].append(
+                {"time": stamp, "level": level, "message": message[:16_384], "rank": rank}
+            )
+        else:
+            # Only the newest heartbeat and checkpoint of a batch matter.
+            batch[kind] = {"time": stamp, **content}
+    return batch
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def _number(value: Any) -> float | str:
+    """JSON has no NaN and no infinities."""
+    number = float(value)
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")

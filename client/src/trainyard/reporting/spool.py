@@ -1,0 +1,72 @@
+"""Batches on disk until the gateway has acknowledged them.
+
+Guarantees: a batch that `put` has returned for survives the process; batches come back in the order in which they were put;
+the spool never holds more than `limit_bytes` (the oldest batches are given up first, and the loss is counted).
+One file per batch, `<attempt>/<stream>/<sequence>.json`, written beside and renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LIMIT_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A batch in the spool."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        """The batch as it is sent."""
+        return self.path.read_bytes()
+
+
+class Spool:
+    """The folder of one session; every attempt and stream has its own below it."""
+
+    def __init__(
+        self, root: Path, attempt: int, stream: str, limit_bytes: int = LIMIT_BYTES
+    ) -> None:
+        self._root = root
+        self._own = root / f"{attempt:06d}" / stream
+        self._own.mkdir(parents=True, exist_ok=True)
+        self._limit = limit_bytes
+        self._bytes = sum(e.path.stat().st_size for e in self.entries())
+        self.dropped = 0
+        """Batches given up because the spool was full."""
+
+    def put(self, sequence: int, body: bytes) -> Entry:
+        """Keep a batch."""
+        while self._bytes + len(body) > self._limit and self._give_up_oldest():
+            self.dropped += 1
+        path = self._own / f"{sequence:012d}.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(body)
+        temporary.replace(path)
+        self._bytes += len(body)
+        return Entry(path)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget a batch that was acknowledged."""
+        self._bytes -= entry.path.stat().st_size
+        entry.path.unlink()
+
+    def entries(self) -> Iterator[Entry]:
+        """All batches, those of earlier attempts first, each stream in order."""
+        for path in sorted(self._root.glob("*/*/*.json")):
+            yield Entry(path)
+
+    def last_sequence(self) -> int:
+        """The highest sequence of this attempt's stream that is still here, 0 when there is none."""
+        return max((int(p.stem) for p in self._own.glob("*.json")), default=0)
+
+    def _give_up_oldest(self) -> bool:
+        oldest = next(self.entries(), None)
+        if oldest is None:
+            return False
+        self.remove(oldest)
+        return True

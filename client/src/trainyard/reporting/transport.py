@@ -1,0 +1,105 @@
+"""One HTTP request to the gateway with the pod's projected token."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+
+class RejectedError(Exception):
+    """The gateway will never accept this request (a 4xx other than 401, 408, 425 and 429)."""
+
+
+class NotDeliveredError(Exception):
+    """The request may succeed later: no answer, 5xx, 401, 408, 425, 429. `retry_after` in seconds if the gateway named one."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Transport(Protocol):
+    """Sends one JSON body."""
+
+    def post(self, path: str, body: bytes) -> dict[str, Any]:
+        """The answer's JSON. Raises RejectedError or NotDeliveredError."""
+
+
+_PASSING = frozenset({401, 408, 425, 429})
+
+
+@dataclass(slots=True)
+class GatewayTransport:
+    """Keeps one connection open; the token file is read for every request because the kubelet renews it."""
+
+    url: str
+    token_file: Path
+    timeout: float = 10.0
+    _connection: http.client.HTTPConnection | None = None
+
+    def post(self, path: str, body: bytes) -> dict[str, Any]:
+        """POST to `<url>/api/v1<path>`."""
+        try:
+            token = self.token_file.read_text().strip()
+            connection = self._connect()
+            connection.request(
+                "POST",
+                f"{urlsplit(self.url).path.rstrip('/')}/api/v1{path}",
+                body,
+                {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+            )
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise NotDeliveredError(
+                f"no answer from {self.url}: {str(error) or type(error).__name__}"
+            ) from error
+        if response.status < 300:
+            return _object(content)
+        if response.status >= 500 or response.status in _PASSING:
+            raise NotDeliveredError(
+                f"{self.url} answered {response.status}",
+                _seconds(response.headers.get("Retry-After")),
+            )
+        raise RejectedError(f"{self.url} answered {response.status}: {_detail(content)}")
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            parts = urlsplit(self.url)
+            kind = (
+                http.client.HTTPSConnection
+                if parts.scheme == "https"
+                else http.client.HTTPConnection
+            )
+            self._connection = kind(parts.hostname or "", parts.port, timeout=self.timeout)
+        return self._connection
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _detail(content: bytes) -> str:
+    return str(_object(content).get("detail") or content[:200].decode(errors="replace"))
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None

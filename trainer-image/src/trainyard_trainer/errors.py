@@ -1,0 +1,62 @@
+"""How training can fail, and the exit code of each.
+
+TrainingError
+├── BadConfiguration     64: the configuration does not fit the data
+├── BadData              65: the dataset's content cannot be used
+├── DatasetMissing       66: the dataset's file is not on the volume
+├── CheckpointMissing    67: the checkpoint to start from is not there
+├── Diverged             70: the loss is not finite
+└── Preempted            75: SIGTERM came and a checkpoint is saved
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from trainyard_api.contract import ExitCode
+
+
+class TrainingError(Exception):
+    """Training ended; `hint` says what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.PROGRAM_ERROR
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class BadConfiguration(TrainingError):
+    """The configuration does not fit the data."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+
+
+class BadData(TrainingError):
+    """The dataset's content cannot be used."""
+
+    exit_code = ExitCode.BAD_DATA
+
+
+class DatasetMissing(TrainingError):
+    """The dataset's file is not on the volume."""
+
+    exit_code = ExitCode.DATASET_MISSING
+
+
+class CheckpointMissing(TrainingError):
+    """The checkpoint to start from is not there."""
+
+    exit_code = ExitCode.CHECKPOINT_MISSING
+
+
+class Diverged(TrainingError):
+    """The loss is not finite."""
+
+    exit_code = ExitCode.DIVERGED
+
+
+class Preempted(TrainingError):
+    """SIGTERM came and a checkpoint is saved."""
+
+    exit_code = ExitCode.PREEMPTED

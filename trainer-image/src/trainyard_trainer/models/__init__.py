@@ -1,0 +1,55 @@
+"""The models by name, and what each needs to know of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from trainyard_api.training import Architecture, ModelParameters, TrainingConfig
+from trainyard_trainer.models.cnn import CNN
+from trainyard_trainer.models.mlp import MLP
+from trainyard_trainer.models.resnet18 import ResNet18
+from trainyard_trainer.models.transformer import Transformer
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Shape of one sample and number of outputs (classes, 1 for regression, vocabulary for text)."""
+
+    sample: tuple[int, ...]
+    outputs: int
+
+
+def build(config: TrainingConfig, shape: Shape) -> nn.Module:
+    """A freshly initialised model for data of `shape`; torch's global generator decides its weights."""
+    sizes = (config.model.parameters if config.model else None) or ModelParameters()
+    activation = sizes.activation or "relu"
+    dropout = sizes.dropout or 0.0
+    match config.architecture():
+        case Architecture.MLP:
+            inputs = 1
+            for extent in shape.sample:
+                inputs *= extent
+            return MLP(inputs, shape.outputs, sizes.hidden_sizes or [128, 64], activation, dropout)
+        case Architecture.CNN:
+            return CNN(
+                shape.sample[0], shape.outputs, sizes.channels or [32, 64], activation, dropout
+            )
+        case Architecture.RESNET18:
+            return ResNet18(shape.sample[0], shape.outputs, min(shape.sample[1:]))
+        case Architecture.TRANSFORMER:
+            return Transformer(
+                vocabulary=shape.outputs,
+                context=context_length(config),
+                width=sizes.embedding_size or 128,
+                layers=sizes.layers or 4,
+                heads=sizes.heads or 4,
+                dropout=dropout,
+            )
+
+
+def context_length(config: TrainingConfig) -> int:
+    """Tokens that a transformer sees at once."""
+    sizes = config.model.parameters if config.model else None
+    return (sizes.context_length if sizes else None) or 128

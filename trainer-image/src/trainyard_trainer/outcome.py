@@ -1,0 +1,109 @@
+"""What a finished run leaves: the model as safetensors with its card inside, and its registration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from trainyard.reporting.sender import timestamp
+from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
+from trainyard_api.contract import MODEL_CARD_FILE, MODEL_FILE
+from trainyard_api.run import Run
+from trainyard_trainer.errors import TrainingError
+from trainyard_trainer.train import Trainer
+
+CARD_KEY = "trainyard"
+"""Key of the card in the safetensors metadata: the one file is enough to predict."""
+
+
+def model_card(run: Run, trainer: Trainer) -> dict[str, Any]:
+    """Configuration, data, metrics, lineage and versions."""
+    assert run.training is not None
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    return {
+        "name": run.output_model,
+        "session": {"name": run.session, "uid": run.uid, "attempt": run.attempt},
+        "created": timestamp(time.time()),
+        "training": run.training.wire(),
+        "architecture": str(run.training.architecture()),
+        "parameters": parameters,
+        "dataset": run.dataset.wire() if run.dataset else None,
+        "schema": trainer.dataset.schema.wire(),
+        "shape": {
+            "sample": list(trainer.dataset.shape.sample),
+            "outputs": trainer.dataset.shape.outputs,
+        },
+        "samples": {
+            "train": len(trainer.dataset.train),
+            "validation": len(trainer.dataset.validation),
+        },
+        "metrics": trainer.position.metrics,
+        "steps": trainer.position.step,
+        "epochs": trainer.position.epoch,
+        "resumedFrom": run.resume_from.wire() if run.resume_from else None,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
+    """Write model and card, beside and renamed; returns the model's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in trainer.model.state_dict().items()}
+    model = folder / MODEL_FILE
+    temporary = folder / f"{MODEL_FILE}.tmp"
+    save_file(tensors, temporary, metadata={CARD_KEY: json.dumps(card)})
+    _sync(temporary)
+    temporary.replace(model)
+    card_file = folder / f"{MODEL_CARD_FILE}.tmp"
+    card_file.write_text(json.dumps(card, indent=2))
+    _sync(card_file)
+    card_file.replace(folder / MODEL_CARD_FILE)
+    _sync(folder)
+    return model
+
+
+def register(
+    transport: Transport, run: Run, model: Path, card: dict[str, Any], patience: float = 300.0
+) -> dict[str, Any]:
+    """Ask the gateway to take the model over, again and again for `patience` seconds. Safe to repeat."""
+    with model.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    body = {
+        "sessionUid": run.uid,
+        "attempt": run.attempt,
+        "name": run.output_model,
+        "sha256": digest,
+        "sizeBytes": model.stat().st_size,
+        "card": card,
+    }
+    deadline = time.monotonic() + patience
+    pause = 0.5
+    while True:
+        try:
+            return transport.post("/report/model", json.dumps(body).encode())
+        except RejectedError as error:
+            raise TrainingError(f"the gateway refused the model: {error}") from error
+        except NotDeliveredError as error:
+            if time.monotonic() > deadline:
+                raise TrainingError(
+                    f"the model is saved, but the gateway could not register it: {error}",
+                    hint="the next attempt finds the training finished and only registers it",
+                ) from error
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

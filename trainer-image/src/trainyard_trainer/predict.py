@@ -1,0 +1,97 @@
+"""Load a trained model from its one file and predict: `python -m trainyard_trainer predict --model FILE --input FILE`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from trainyard_api.contract import MODEL_FILE
+from trainyard_api.training import TrainingConfig
+from trainyard_trainer import models
+from trainyard_trainer.data import arrays, tables
+from trainyard_trainer.data.schema import DataSchema
+from trainyard_trainer.errors import BadData
+from trainyard_trainer.outcome import CARD_KEY
+
+FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".npz": "npz", ".npy": "npy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A trained model with everything needed to use it."""
+
+    model: torch.nn.Module
+    schema: DataSchema
+    card: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> Predictor:
+        """From a model file, or the folder that holds it. Raises BadData for a file that is no Trainyard model."""
+        file = path / MODEL_FILE if path.is_dir() else path
+        try:
+            with safe_open(file, framework="pt") as archive:
+                card = json.loads((archive.metadata() or {}).get(CARD_KEY, "null"))
+                tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - no mapping
+        except Exception as error:  # safetensors raises its own and builtin errors alike
+            raise BadData(f"{file} is no model file: {error}") from error
+        if card is None:
+            raise BadData(f"{file} has no model card; it was not trained by Trainyard")
+        config = TrainingConfig.model_validate(card["training"])
+        shape = models.Shape(tuple(card["shape"]["sample"]), card["shape"]["outputs"])
+        model = models.build(config, shape)
+        model.load_state_dict(tensors)
+        return cls(model.eval(), DataSchema.model_validate(card["schema"]), card)
+
+    @torch.no_grad()
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Raw outputs of the model."""
+        parts = [self.model(part) for part in torch.split(inputs, 1024)]
+        return torch.cat(parts)
+
+    def predict(self, inputs: Tensor) -> list[Any]:
+        """Class names, or values in the target's own unit."""
+        scores, schema = self.scores(inputs), self.schema
+        if schema.classes is not None:
+            return [schema.classes[i] for i in scores.argmax(-1).tolist()]
+        return [v * schema.target_scale + schema.target_mean for v in scores.squeeze(-1).tolist()]
+
+
+def read_inputs(path: Path, schema: DataSchema) -> tuple[Tensor, list[str] | None]:
+    """Model inputs of a file, and its targets as text where it has them."""
+    file_format = FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        raise BadData(f"{path.name}: the input must be one of {', '.join(FORMATS)}")
+    if file_format in ("npz", "npy"):
+        return _from_arrays(arrays.read(path, file_format), schema)
+    columns = tables.read(path, file_format)
+    inputs = torch.from_numpy(tables.encode(columns, schema.features))
+    return inputs, _truth(columns.get(schema.target or ""))
+
+
+def _from_arrays(loaded: dict[str, Any], schema: DataSchema) -> tuple[Tensor, list[str] | None]:
+    names = [n for n in loaded if n != schema.target]
+    chosen = next((n for n in arrays.INPUT_NAMES if n in names), names[0] if names else None)
+    if chosen is None:
+        raise BadData(f"no array with samples among {list(loaded)}")
+    truth = _truth(loaded.get(schema.target or ""))
+    if schema.kind == "table":
+        columns = arrays.as_columns(loaded[chosen])
+        return torch.from_numpy(tables.encode(columns, schema.features)), truth
+    pixels = arrays.as_images(loaded[chosen]).astype(np.float32) / np.float32(schema.input_scale)
+    return torch.from_numpy(pixels), truth
+
+
+def _truth(values: Any) -> list[str] | None:
+    if values is None:
+        return None
+    return [
+        str(int(v)) if isinstance(v, (int, float, np.number)) and float(v).is_integer() else str(v)
+        for v in values
+    ]
