@@ -170,6 +170,11 @@ class Lab:
         listed = self.custom.list_namespaced_custom_object(GROUP, VERSION, self.namespace, SESSIONS)
         return {item["metadata"]["name"]: item for item in listed["items"]}
 
+    def phases(self, names: list[str]) -> list[str | None]:
+        """Phases of some sessions, from one list."""
+        found = self.sessions()
+        return [(found[name].get("status") or {}).get("phase") for name in names]
+
     def patch(self, name: str, **spec: Any) -> None:
         """Change a session's spec."""
         self.custom.patch_namespaced_custom_object(

@@ -21,7 +21,7 @@ GATHER_SECONDS = 0.01
 """Changes that come this close together are decided upon at once."""
 SAFETY_SECONDS = 30.0
 """Look at everything at least this often, whether or not anything was heard."""
-SURVEY_SECONDS = 1.0
+SURVEY_SECONDS = 0.1
 """Waiting sessions are told their places at most this often…"""
 SURVEY_SHARE = 20
 """… and a survey takes at most one part in this many of the time."""

@@ -60,6 +60,8 @@ def registry(process: Process) -> kopf.OperatorRegistry:
     async def stop(**_: object) -> None:
         if process.operator is not None:
             await process.operator.stop()
+        # kopf waits five seconds for its own waiter on this flag otherwise.
+        process.stop.set()
 
     return handlers
 

@@ -39,8 +39,8 @@ from trainyard_operator.core.world import Session, World
 
 TICK_SECONDS: Final = 5.0
 """While sessions wait, decide at least this often: ages and ends of minimum run times change who is next."""
-PLACES_PER_SURVEY: Final = 10
-"""Places in the queue that one survey rewrites at most; new sessions and new reasons do not count."""
+PLACES_PER_SECOND: Final = 10.0
+"""Places in the queue that are rewritten at most; new sessions and new reasons do not count."""
 QUEUE_STATUS_SECONDS: Final = 5.0
 """Shortest time between two writes of one queue's status."""
 LENGTHS_KEPT: Final = 9
@@ -64,6 +64,9 @@ class Memory:
     """Sessions whose length is in there."""
     revision: int = -1
     queue_written: dict[str, float] = field(default_factory=dict)
+    places_left: float = PLACES_PER_SECOND
+    """How many places may be rewritten now, at `places_filled`."""
+    places_filled: float = 0.0
 
     @classmethod
     def empty(cls, site: Site) -> Memory:
@@ -274,8 +277,17 @@ class _Decision:
             elif weight > 0:
                 changed.append((weight, session, place))
         changed.sort(key=lambda item: (-item[0], item[2].position))
-        for _, session, place in changed[:PLACES_PER_SURVEY]:
+        for _, session, place in changed[: self._places_allowed(len(changed))]:
             self._tell(session, self.memory.verdicts[session.uid], place.wire())
+
+    def _places_allowed(self, wanted: int) -> int:
+        memory = self.memory
+        gained = max(0.0, self.now - memory.places_filled) * PLACES_PER_SECOND
+        memory.places_filled = self.now
+        memory.places_left = min(PLACES_PER_SECOND, memory.places_left + gained)
+        allowed = min(wanted, int(memory.places_left))
+        memory.places_left -= allowed
+        return allowed
 
     def _tell_queues(self, cluster: Cluster) -> None:
         for queue in self.world.queues.values():
