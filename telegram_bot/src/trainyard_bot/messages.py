@@ -37,23 +37,11 @@ PROBLEMS: Final = MappingProxyType(
     }
 )
 """One sentence for each kind of gateway error: what happened, and what to do."""
-
-
 EXPIRED: Final = "This button is too old. Send the command again."
-
-
 FORM_EXPIRED: Final = "This form is no longer open. /train starts a new one."
-
-
 FORM_LEFT: Final = "Form closed; nothing was started."
-
-
 NOTHING_TO_CANCEL: Final = "No form is open and no run is waiting."
-
-
 NO_RUNS: Final = "No run to show. /train starts one."
-
-
 HINT: Final = "I understand commands; /help lists them."
 GONE: Final = "It is no longer there."
 KEPT: Final = "Nothing was changed."

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from trainyard_api.phase import Phase
 
+from trainyard_api.phase import Phase
 from trainyard_bot import run_messages
 from trainyard_bot.formats import MESSAGE_LIMIT, Moment, length, plain
 from trainyard_bot.views import Estimate, Failure, Progress, Run, Wait

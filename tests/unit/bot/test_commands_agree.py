@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from trainyard_api import names
 from trainyard_api.phase import Phase
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_api.training import Task
-
 from trainyard_bot import commands, form
 from trainyard_bot.commands import Mistake, read_field
 
