@@ -1,0 +1,90 @@
+"""`python -m trainyard_gateway [--config FILE] [--host] [--port] [--api-key-file] [--data-dir] [--namespace]`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+from prometheus_client import start_http_server
+
+from trainyard_gateway import settings as configuration
+from trainyard_gateway.app import create_app
+from trainyard_gateway.errors import SettingsError
+from trainyard_kube import KubeConfig, errors
+
+SHUTDOWN_SECONDS = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until told to stop; the exit code."""
+    options = _parser().parse_args(arguments)
+    given = {
+        "host": options.host,
+        "port": options.port,
+        "namespace": options.namespace,
+        "data_dir": options.data_dir,
+        "api_key_file": options.api_key_file,
+    }
+    try:
+        if options.namespace:
+            os.environ.setdefault("TRAINYARD_GATEWAY_NAMESPACE", options.namespace)
+        settings = configuration.load(options.config, given)
+        settings.admin_key()
+        config = KubeConfig.find()
+    except (SettingsError, errors.ConfigError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    _log_to_stderr(settings.log_level)
+    # Files of the volume belong to the group of the pods.
+    os.umask(0o007)
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr=settings.host)
+    uvicorn.run(
+        create_app(settings, config),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trainyard_gateway", description="The REST door of Trainyard."
+    )
+    parser.add_argument("--config", type=Path, help="YAML file")
+    parser.add_argument("--host", help="address to listen on")
+    parser.add_argument("--port", type=int, help="port to listen on")
+    parser.add_argument("--namespace", help="namespace of sessions")
+    parser.add_argument("--data-dir", type=Path, help="database, datasets, models and runs")
+    parser.add_argument("--api-key-file", type=Path, help="file with the administrator's key")
+    return parser
+
+
+def _log_to_stderr(level: str) -> None:
+    """JSON lines; other libraries through the same door."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=number, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What goes wrong, as RFC 9457 problems.
+
+SettingsError             the gateway cannot start
+Problem                   an answer with a status; `detail` says what to do
+├── BadRequest            400
+├── NotAuthenticated      401
+├── NotPermitted          403
+├── NotFound              404
+├── AlreadyThere          409
+├── TooLarge              413
+├── Unprocessable         422; `errors` lists the fields
+├── Unavailable           503
+└── OutOfSpace            507
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from trainyard_api.model import FieldError
+
+
+class SettingsError(Exception):
+    """The gateway cannot start."""
+
+
+class Problem(Exception):
+    """An answer with an error status."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        errors: list[FieldError] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class BadRequest(Problem):
+    """What was sent cannot be understood."""
+
+    status, title = 400, "Bad request"
+
+
+class NotAuthenticated(Problem):
+    """No key, or not one that is known."""
+
+    status, title = 401, "Not authenticated"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class NotPermitted(Problem):
+    """The credential is known but does not allow this."""
+
+    status, title = 403, "Not permitted"
+
+
+class NotFound(Problem):
+    """Nothing of that name."""
+
+    status, title = 404, "Not found"
+
+
+class AlreadyThere(Problem):
+    """The state of things does not allow it."""
+
+    status, title = 409, "Conflict"
+
+
+class TooLarge(Problem):
+    """More bytes than accepted."""
+
+    status, title = 413, "Too large"
+
+
+class Unprocessable(Problem):
+    """Understood, but the values are not acceptable."""
+
+    status, title = 422, "Invalid values"
+
+
+class Unavailable(Problem):
+    """Something that the gateway needs does not answer; try again."""
+
+    status, title = 503, "Not available"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "2"})
+
+
+class OutOfSpace(Problem):
+    """The volume is full."""
+
+    status, title = 507, "Out of space"
+
+
+def body(
+    status: int, title: str, detail: str, instance: str, errors: list[FieldError] | None = None
+) -> dict[str, Any]:
+    """The one shape of every error answer (RFC 9457)."""
+    out: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+    }
+    if errors:
+        out["errors"] = [
+            {"field": e.field, "message": e.message, **({"given": e.given} if e.given else {})}
+            for e in errors
+        ]
+    return out

@@ -1,0 +1,1 @@
+"""Files on the volume: whole or not there, and what is in them."""

@@ -1,0 +1,108 @@
+"""Files that are there whole or not at all.
+
+Guarantees: nothing is visible under its final name before it is complete, hashed and durable (file and folder fsynced); what was cut off
+lies in `.incoming` and is removed at the next start; memory does not grow with the size; the reserve of free space stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from trainyard_gateway.errors import OutOfSpace
+
+FOLDER_MODE = 0o2770
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A complete and durable temporary file."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class Store:
+    """A folder of folders with server-made names; all on one filesystem, so that a rename is atomic."""
+
+    def __init__(self, root: Path, reserve_bytes: int) -> None:
+        self.root = root
+        self._incoming = root / ".incoming"
+        self._reserve = reserve_bytes
+
+    def open(self) -> None:
+        """Make the folders and remove what an earlier life left half-received."""
+        self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._incoming.mkdir(mode=FOLDER_MODE)
+
+    async def receive(self, chunks: AsyncIterator[bytes], declared: int | None = None) -> Received:
+        """Write a stream to a temporary file. Raises OutOfSpace before the reserve is touched."""
+        self._require(declared or 0)
+        path = self._incoming / uuid.uuid4().hex
+        digest, size = hashlib.sha256(), 0
+        try:
+            with path.open("xb") as file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    self._require(len(chunk))
+                    await asyncio.to_thread(_append, file, digest, chunk)
+                await asyncio.to_thread(_sync_file, file)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise OutOfSpace("the volume is full; delete datasets or models first") from error
+            raise
+        return Received(path, digest.hexdigest(), size)
+
+    def keep(self, received: Received, folder: str, file: str) -> Path:
+        """Give a received file its place: `<root>/<folder>/<file>`."""
+        target = self.root / folder
+        target.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        received.path.chmod(0o640)
+        received.path.replace(target / file)
+        for path in (target, self.root):
+            _sync_folder(path)
+        return target / file
+
+    def discard(self, received: Received) -> None:
+        """Remove a received file that nobody wants."""
+        received.path.unlink(missing_ok=True)
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with everything in it; fine when it is gone."""
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    def _require(self, more: int) -> None:
+        if shutil.disk_usage(self.root).free - more < self._reserve:
+            raise OutOfSpace(
+                f"the volume has less than {self._reserve >> 20} MiB left over; delete datasets or models first"
+            )
+
+
+def _append(file: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
+    file.write(chunk)
+    digest.update(chunk)
+
+
+def _sync_file(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""`/api/v1/datasets`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from trainyard_api.model import Status
+from trainyard_gateway.registry import DatasetInfo, Upload
+from trainyard_gateway.routes.deps import ServicesDep, body_chunks
+from trainyard_gateway.routes.uploads import form_upload
+
+router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+
+class DatasetsAnswer(Status):
+    """Every dataset."""
+
+    datasets: list[DatasetInfo]
+
+
+@router.get("")
+async def datasets(parts: ServicesDep) -> DatasetsAnswer:
+    """Every dataset with what is in it."""
+    return DatasetsAnswer(datasets=await parts.datasets.all())
+
+
+@router.post("", status_code=201)
+async def upload(
+    request: Request,
+    response: Response,
+    parts: ServicesDep,
+    name: Annotated[str, Query(min_length=1, max_length=256)],
+    filename: Annotated[str, Query(max_length=256)] = "",
+) -> DatasetInfo:
+    """Upload a dataset: the raw file as body with `filename`, or a multipart form with a field `file`."""
+    async with form_upload(request, filename) as (chunks, given):
+        wanted = Upload(name, given, _declared(request))
+        found, created = await parts.datasets.add(wanted, chunks or body_chunks(request))
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/api/v1/datasets/{name}"
+    parts.publisher.touch_waiting_for(name)
+    return found
+
+
+@router.get("/{name}")
+async def dataset(parts: ServicesDep, name: str) -> DatasetInfo:
+    """One dataset."""
+    return await parts.datasets.get(name)
+
+
+@router.delete("/{name}", status_code=204)
+async def remove(parts: ServicesDep, name: str) -> None:
+    """Delete a dataset: its row and its file."""
+    await parts.datasets.remove(name)
+
+
+def _declared(request: Request) -> int | None:
+    length = request.headers.get("content-length")
+    return int(length) if length and length.isdigit() else None

@@ -1,0 +1,71 @@
+"""`/api/v1/models`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from trainyard_api.model import Status
+from trainyard_gateway.registry import ModelInfo
+from trainyard_gateway.routes.deps import ServicesDep, body_chunks
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+class ModelsAnswer(Status):
+    """Models, newest version of each, or all versions of one."""
+
+    models: list[ModelInfo]
+
+
+@router.get("")
+async def models(parts: ServicesDep) -> ModelsAnswer:
+    """The newest version of every model."""
+    return ModelsAnswer(models=await parts.models.all())
+
+
+@router.post("", status_code=201)
+async def upload(
+    request: Request,
+    response: Response,
+    parts: ServicesDep,
+    name: Annotated[str, Query(min_length=1, max_length=256)],
+) -> ModelInfo:
+    """Upload a safetensors file as the next version of a model."""
+    length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdigit() else None
+    response.headers["Location"] = f"/api/v1/models/{name}"
+    return await parts.models.upload(name, body_chunks(request), declared)
+
+
+@router.get("/{name}/versions")
+async def versions(parts: ServicesDep, name: str) -> ModelsAnswer:
+    """All versions of a model with their cards."""
+    return ModelsAnswer(models=await parts.models.versions(name))
+
+
+@router.get("/{name}", response_class=FileResponse)
+async def download(
+    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1)] = None
+) -> FileResponse:
+    """The model's file (the newest version by default); `Range` resumes a download."""
+    info, path = await parts.models.get(name, version)
+    headers = {
+        "X-Content-SHA256": info.sha256,
+        "X-Model-Version": str(info.version),
+        "ETag": f'"{info.sha256}"',
+    }
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=f"{name}-{info.version}.safetensors",
+        headers=headers,
+    )
+
+
+@router.delete("/{name}", status_code=204)
+async def remove(parts: ServicesDep, name: str) -> None:
+    """Delete a model with all its versions."""
+    await parts.models.remove(name)

@@ -1,0 +1,67 @@
+"""`/api/v1/report`: what trainers send, with their own token instead of an API key."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+
+from trainyard_api.model import field_errors
+from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
+from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
+from trainyard_gateway.identity import Trainer
+from trainyard_gateway.routes.deps import ServicesDep, TrainerDep
+from trainyard_gateway.store import reports
+
+router = APIRouter(prefix="/report", tags=["report"])
+
+
+@router.post(
+    "/batches",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": Batch.model_json_schema(ref_template="#/components/schemas/{model}")
+                }
+            },
+        }
+    },
+)
+async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
+    """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
+    batch = await _batch(request)
+    _check(trainer, batch.session_uid, batch.attempt)
+    applied = await parts.database.write(lambda c: reports.apply(c, batch))
+    parts.publisher.touch(batch.session_uid)
+    return BatchReceipt(sequence=batch.sequence, duplicate=applied.duplicate)
+
+
+@router.post("/model", status_code=201)
+async def model(parts: ServicesDep, trainer: TrainerDep, report: ModelReport) -> ModelReceipt:
+    """The final model lies in the run's output folder; check and register it."""
+    _check(trainer, report.session_uid, report.attempt)
+    found = await parts.models.adopt(report)
+    parts.publisher.touch(report.session_uid)
+    return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)
+
+
+def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
+    """A trainer speaks for its own session; for earlier attempts too, whose spool it found."""
+    if trainer.session_uid != session_uid:
+        raise NotPermitted("this token belongs to another session")
+    if attempt > trainer.attempt:
+        raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
+
+
+async def _batch(request: Request) -> Batch:
+    """Parsed straight from bytes, once, and bounded before it is read whole."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BATCH_BYTES:
+            raise TooLarge(f"a batch has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
+    try:
+        return Batch.model_validate_json(bytes(body))
+    except ValidationError as error:
+        raise Unprocessable("the batch is not valid", field_errors(error, Batch)) from error

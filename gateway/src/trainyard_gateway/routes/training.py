@@ -1,0 +1,161 @@
+"""`/api/v1/training`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Response
+from pydantic import Field
+
+from trainyard_api.model import Model, Status
+from trainyard_gateway.routes.deps import ServicesDep
+from trainyard_gateway.sessions import queue
+from trainyard_gateway.sessions.cache import SessionInfo
+from trainyard_gateway.sessions.listing import SessionPage, page
+from trainyard_gateway.store import reads
+
+router = APIRouter(prefix="/training", tags=["training"])
+
+_EXAMPLE = {
+    "name": "digits-mlp",
+    "dataset": "digits",
+    "training": {"task": "tabular-classification", "epochs": 20},
+    "resources": {"gpus": 1},
+}
+
+
+class PriorityChange(Model):
+    """A new priority."""
+
+    priority: int = Field(ge=-1000, le=1000)
+    """Higher goes first."""
+
+
+class MetricsAnswer(Status):
+    """Latest values."""
+
+    session: str
+    metrics: list[reads.LatestValue]
+
+
+class HistoryAnswer(Status):
+    """Values over the steps."""
+
+    session: str
+    series: list[reads.Series]
+
+
+class LogsAnswer(Status):
+    """Lines, and the cursor after which the next ones come."""
+
+    session: str
+    lines: list[reads.LogEntry]
+    next: int
+
+
+@router.post("/start", status_code=201)
+async def start(
+    parts: ServicesDep,
+    response: Response,
+    body: Annotated[dict[str, Any], Body(examples=[_EXAMPLE])],
+    dry_run: Annotated[bool, Query(alias="dryRun")] = False,
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> SessionInfo:
+    """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
+    session = await parts.commands.start(body, idempotency_key, dry_run)
+    response.headers["Location"] = f"/api/v1/training/{session.name}/status"
+    return session
+
+
+@router.get("/sessions")
+async def sessions(
+    parts: ServicesDep,
+    phase: str | None = None,
+    history: bool = False,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> SessionPage:
+    """Sessions, newest first; with `history` those that the cluster no longer has."""
+    if history:
+        return page(await parts.cache.history(limit + 1, cursor), limit, None, None)
+    return page([queue.seen(b) for b in parts.cache.live()], limit, cursor, phase)
+
+
+@router.get("/queue")
+async def waiting(parts: ServicesDep) -> queue.QueueAnswer:
+    """Who waits, in order, why, and since when."""
+    return queue.answer(parts.cache.live())
+
+
+@router.delete("/queue/{session}")
+async def cancel(parts: ServicesDep, session: str) -> SessionInfo:
+    """Take a waiting session out of the queue."""
+    return await parts.commands.cancel(session)
+
+
+@router.get("/{session}/status")
+async def status(parts: ServicesDep, session: str) -> SessionInfo:
+    """One session by name or UID."""
+    return await parts.cache.find(session)
+
+
+@router.post("/{session}/stop", status_code=202)
+async def stop(parts: ServicesDep, session: str) -> SessionInfo:
+    """Save a checkpoint and end. Final."""
+    return await parts.commands.edit(session, {"desiredState": "Stopped"})
+
+
+@router.post("/{session}/suspend", status_code=202)
+async def suspend(parts: ServicesDep, session: str) -> SessionInfo:
+    """Save a checkpoint and give the GPUs back."""
+    return await parts.commands.edit(session, {"desiredState": "Suspended"})
+
+
+@router.post("/{session}/resume", status_code=202)
+async def resume(parts: ServicesDep, session: str) -> SessionInfo:
+    """Go on after a suspension."""
+    return await parts.commands.edit(session, {"desiredState": "Running"})
+
+
+@router.patch("/{session}")
+async def change(parts: ServicesDep, session: str, body: PriorityChange) -> SessionInfo:
+    """Change the priority."""
+    return await parts.commands.edit(session, {"priority": body.priority})
+
+
+@router.get("/{session}/metrics")
+async def metrics(parts: ServicesDep, session: str) -> MetricsAnswer:
+    """Latest value of each metric."""
+    found = await parts.cache.find(session)
+    values = await parts.database.read(lambda c: reads.latest(c, found.uid))
+    return MetricsAnswer(session=found.name, metrics=values)
+
+
+@router.get("/{session}/history")
+async def history_of(
+    parts: ServicesDep,
+    session: str,
+    metric: Annotated[list[str] | None, Query()] = None,
+    by_epoch: Annotated[bool, Query(alias="byEpoch")] = False,
+    max_points: Annotated[int, Query(alias="maxPoints", ge=4, le=100_000)] = 1000,
+) -> HistoryAnswer:
+    """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
+    found = await parts.cache.find(session)
+    series = await parts.database.read(
+        lambda c: reads.history(c, found.uid, metric or [], by_epoch, max_points)
+    )
+    return HistoryAnswer(session=found.name, series=series)
+
+
+@router.get("/{session}/logs")
+async def logs(
+    parts: ServicesDep,
+    session: str,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    tail: bool = False,
+) -> LogsAnswer:
+    """Printed lines after a cursor, or the last ones with `tail`."""
+    found = await parts.cache.find(session)
+    lines = await parts.database.read(lambda c: reads.lines(c, found.uid, after, limit, tail))
+    return LogsAnswer(session=found.name, lines=lines, next=lines[-1].cursor if lines else after)

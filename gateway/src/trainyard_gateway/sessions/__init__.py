@@ -1,0 +1,1 @@
+"""Sessions: the cluster's truth cached, its history kept, its status told."""

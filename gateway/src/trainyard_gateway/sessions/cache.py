@@ -1,0 +1,166 @@
+"""The sessions of the cluster, from a list-watch, with their history in the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from trainyard_api.model import Status
+from trainyard_gateway.errors import NotFound
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import sessions
+from trainyard_kube import Applied, Deleted, Json, KubeClient, ListWatch, Live, Stale, Synced, paths
+
+
+class SessionInfo(Status):
+    """A session as people see it."""
+
+    name: str
+    uid: str
+    namespace: str
+    phase: str
+    """Pending until the operator has seen it."""
+    created: str
+    user: str | None = None
+    deleted: bool = False
+    """Whether the cluster no longer has it; its history stays."""
+    spec: dict[str, Any]
+    status: dict[str, Any] = {}
+
+
+class SessionCache:
+    """Every session of the namespace by UID."""
+
+    def __init__(self, kube: KubeClient, namespace: str, database: Database) -> None:
+        self._watch = ListWatch(kube, paths.sessions(namespace))
+        self._database = database
+        self._objects: dict[str, Json] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        self.synced = asyncio.Event()
+        self.stale: str | None = None
+        """Why what is known may be out of date, None while it is not."""
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the UID of each session that changes."""
+        self._listeners.append(listener)
+
+    def live(self) -> list[Json]:
+        """The objects of the cluster."""
+        return list(self._objects.values())
+
+    def get(self, uid: str) -> Json | None:
+        """A live object."""
+        return self._objects.get(uid)
+
+    async def run(self) -> None:
+        """Follow the cluster without end."""
+        async for change in self._watch:
+            match change:
+                case Synced(objects):
+                    await self._replace(objects)
+                case Applied(body):
+                    self._objects[body["metadata"]["uid"]] = body
+                    await self._remember([body])
+                case Deleted(body):
+                    self._objects.pop(body["metadata"]["uid"], None)
+                    await self._remember([body], deleted=True)
+                case Stale(reason):
+                    self.stale = reason
+                case Live():
+                    self.stale = None
+
+    async def find(self, name_or_uid: str) -> SessionInfo:
+        """A session by name (the newest of that name) or UID, also one that the cluster no longer has. Raises NotFound."""
+        for body in self._objects.values():
+            if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"]):
+                return info(body)
+        match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
+        query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
+        row = await self._database.read(lambda c: c.execute(query).one_or_none())
+        if row is None:
+            raise NotFound(
+                f"there is no session {name_or_uid!r}; GET /api/v1/training/sessions lists them"
+            )
+        return info(orjson.loads(row.object), deleted=row.deleted)
+
+    async def history(self, limit: int, before: str | None) -> list[SessionInfo]:
+        """Sessions that the cluster no longer has, newest first."""
+        query = select(sessions).where(sessions.c.deleted)
+        if before is not None:
+            query = query.where(sessions.c.created < before)
+        query = query.order_by(sessions.c.created.desc()).limit(limit)
+        rows = await self._database.read(lambda c: c.execute(query).all())
+        return [info(orjson.loads(r.object), deleted=True) for r in rows]
+
+    def put(self, body: Json) -> None:
+        """An object that this gateway has just written, before the watch brings it."""
+        known = self._objects.get(body["metadata"]["uid"])
+        if known is None or _version(known) < _version(body):
+            self._objects[body["metadata"]["uid"]] = body
+
+    async def _replace(self, objects: dict[str, Json]) -> None:
+        self._objects = dict(objects)
+        await self._remember(list(objects.values()))
+        await self._database.write(lambda c: _forget_others(c, set(objects)))
+        self.stale = None
+        self.synced.set()
+
+    async def _remember(self, bodies: list[Json], deleted: bool = False) -> None:
+        if bodies:
+            rows = [_row(b, deleted) for b in bodies]
+            await self._database.write(lambda c: _upsert(c, rows))
+        for body in bodies:
+            for listener in self._listeners:
+                listener(body["metadata"]["uid"])
+
+
+def info(body: Json, deleted: bool = False) -> SessionInfo:
+    """A session as people see it. Pure."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    labels = metadata.get("labels") or {}
+    return SessionInfo(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        namespace=metadata.get("namespace", ""),
+        phase=status.get("phase") or "Pending",
+        created=metadata["creationTimestamp"],
+        user=labels.get("trainyard.io/user"),
+        deleted=deleted,
+        spec=body["spec"],
+        status=status,
+    )
+
+
+def _version(body: Json) -> int:
+    return int(body["metadata"].get("resourceVersion") or 0)
+
+
+def _row(body: Json, deleted: bool) -> dict[str, Any]:
+    metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
+    return {
+        "uid": metadata["uid"],
+        "name": metadata["name"],
+        "created": metadata["creationTimestamp"],
+        "object": orjson.dumps({**body, "metadata": metadata}).decode(),
+        "deleted": deleted,
+    }
+
+
+def _upsert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    statement = insert(sessions)
+    new = {name: statement.excluded[name] for name in ("object", "deleted")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["uid"], set_=new), rows)
+
+
+def _forget_others(connection: Connection, present: set[str]) -> None:
+    """Mark what was deleted while nobody was watching."""
+    known = connection.execute(select(sessions.c.uid).where(~sessions.c.deleted)).scalars()
+    gone = [{"gone": uid} for uid in known if uid not in present]
+    if gone:
+        statement = update(sessions).where(sessions.c.uid == bindparam("gone")).values(deleted=True)
+        connection.execute(statement, gone)

@@ -1,0 +1,140 @@
+"""Keeps the gateway's part of every session's status true: dataset, progress, metrics, model.
+
+Level-triggered: for a session that was touched, what the status should say is computed from database and registries, compared with what
+it says, and patched when different. Total rate and rate per session are bounded; a session touched meanwhile waits its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select
+
+from trainyard_api import names
+from trainyard_api.report import CheckpointReport, Heartbeat
+from trainyard_gateway.registry import Datasets, Models
+from trainyard_gateway.sessions import status
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.store import reads
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import progress
+from trainyard_kube import Json, KubeClient, errors, paths
+
+PAUSE_PER_SESSION = 2.0
+"""Seconds between two progress patches of one session."""
+PATCHES_PER_SECOND = 20.0
+"""All sessions together."""
+
+_log = structlog.get_logger()
+
+
+class Publisher:
+    """Patches `/status` of touched sessions."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        namespace: str,
+        cache: SessionCache,
+        database: Database,
+        datasets: Datasets,
+        models: Models,
+    ) -> None:
+        self._kube, self._namespace, self._cache = kube, namespace, cache
+        self._database, self._datasets, self._models = database, datasets, models
+        self._touched: dict[str, None] = {}
+        self._not_before: dict[str, float] = {}
+        self._wake = asyncio.Event()
+
+    def touch(self, uid: str) -> None:
+        """Look at this session soon."""
+        self._touched[uid] = None
+        self._wake.set()
+
+    def touch_waiting_for(self, dataset: str) -> None:
+        """Look at the sessions that name this dataset."""
+        for body in self._cache.live():
+            if body["spec"].get("dataset") == dataset:
+                self.touch(body["metadata"]["uid"])
+
+    async def run(self) -> None:
+        """Patch without end."""
+        await self._cache.synced.wait()
+        while True:
+            uid = self._next()
+            if uid is None:
+                self._wake.clear()
+                timeout = 0.2 if self._touched else None
+                try:
+                    await asyncio.wait_for(self._wake.wait(), timeout)
+                except TimeoutError:
+                    continue
+                continue
+            await self._publish(uid)
+            await asyncio.sleep(1 / PATCHES_PER_SECOND)
+
+    def _next(self) -> str | None:
+        """The touched session that has waited longest and may be patched now."""
+        now = time.monotonic()
+        for uid in self._touched:
+            if self._not_before.get(uid, 0.0) <= now:
+                del self._touched[uid]
+                return uid
+        return None
+
+    async def _publish(self, uid: str) -> None:
+        body = self._cache.get(uid)
+        if body is None:
+            self._not_before.pop(uid, None)
+            return
+        try:
+            wanted = await self._wanted(uid, body)
+            current = body.get("status") or {}
+            patch = {k: v for k, v in wanted.items() if current.get(k) != v}
+            if not patch:
+                return
+            path = paths.status(paths.sessions(self._namespace, body["metadata"]["name"]))
+            guarded = {"metadata": {"uid": uid}, "status": patch}
+            written = await self._kube.merge_patch(path, guarded, names.GATEWAY_FIELD_MANAGER)
+            self._cache.put(written)
+            if "progress" in patch:
+                self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
+        except (errors.NotFound, errors.Conflict):
+            # Deleted, or another one of that name: the watch will say.
+            return
+        except errors.KubeError as error:
+            _log.warning("status not written", session=uid, error=str(error))
+            self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
+            self.touch(uid)
+
+    async def _wanted(self, uid: str, body: Json) -> dict[str, Any]:
+        wanted: dict[str, Any] = {}
+        name = body["spec"].get("dataset")
+        phase = (body.get("status") or {}).get("phase")
+        if name and phase in (None, "Pending", "Queued", "Suspended"):
+            wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
+        row = await self._database.read(lambda c: _progress(c, uid))
+        if row is not None:
+            wanted["progress"] = row
+            wanted["metrics"] = status.metrics(
+                await self._database.read(lambda c: reads.latest(c, uid))
+            )
+        model = await self._models.of_session(uid)
+        if model is not None:
+            wanted["model"] = status.model(model)
+        return wanted
+
+
+def _progress(connection: Connection, uid: str) -> dict[str, Any] | None:
+    row = connection.execute(select(progress).where(progress.c.session_uid == uid)).one_or_none()
+    if row is None:
+        return None
+    return status.progress(
+        row.attempt,
+        Heartbeat.model_validate_json(row.heartbeat) if row.heartbeat else None,
+        CheckpointReport.model_validate_json(row.checkpoint) if row.checkpoint else None,
+        row.last_step_time,
+    )

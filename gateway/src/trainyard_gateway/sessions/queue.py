@@ -1,0 +1,66 @@
+"""The queue as people see it: who waits, in which place, and why. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainyard_api.model import Status
+from trainyard_gateway.sessions.cache import SessionInfo, info
+from trainyard_kube import Json
+
+WAITING = ("Pending", "Queued")
+
+
+class QueueEntry(Status):
+    """A waiting session."""
+
+    name: str
+    uid: str
+    queue: str
+    priority: int
+    gpus: int
+    """GPUs that it asks for, over all workers."""
+    phase: str
+    position: int | None = None
+    """1 is next; absent until the operator has placed it."""
+    reason: str | None = None
+    message: str | None = None
+    estimated_start: dict[str, Any] | None = None
+
+
+class QueueAnswer(Status):
+    """Everyone who waits."""
+
+    waiting: list[QueueEntry]
+
+
+def seen(body: Json) -> SessionInfo:
+    """A live session."""
+    return info(body)
+
+
+def answer(bodies: list[Json]) -> QueueAnswer:
+    """Waiting sessions in their order; those without a place last."""
+    entries = [
+        _entry(b) for b in bodies if ((b.get("status") or {}).get("phase") or "Pending") in WAITING
+    ]
+    last = len(bodies) + 1
+    entries.sort(key=lambda e: (e.queue, e.position or last, e.name))
+    return QueueAnswer(waiting=entries)
+
+
+def _entry(body: Json) -> QueueEntry:
+    spec, status = body["spec"], body.get("status") or {}
+    place = status.get("queue") or {}
+    return QueueEntry(
+        name=body["metadata"]["name"],
+        uid=body["metadata"]["uid"],
+        queue=spec.get("queue", "default"),
+        priority=spec.get("priority", 0),
+        gpus=(spec.get("resources") or {}).get("gpus", 0) * spec.get("workers", 1),
+        phase=status.get("phase") or "Pending",
+        position=place.get("position"),
+        reason=place.get("reason"),
+        message=place.get("message") or status.get("message"),
+        estimated_start=place.get("estimatedStart"),
+    )

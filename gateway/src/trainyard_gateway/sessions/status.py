@@ -1,0 +1,96 @@
+"""What the gateway knows of a session, in the words of its status. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from trainyard_api.report import CheckpointReport, Heartbeat
+from trainyard_gateway.registry import DatasetInfo, ModelInfo
+from trainyard_gateway.store.reads import LatestValue
+
+METRICS_SHOWN = 32
+
+
+def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
+    """`status.dataset`."""
+    if found is None:
+        return {"state": "NotFound", "name": name}
+    return {
+        "state": "Found",
+        "name": name,
+        "file": found.file,
+        "format": found.format,
+        "sha256": found.sha256,
+        "sizeBytes": found.size_bytes,
+        "samples": found.details.samples,
+    }
+
+
+def model(found: ModelInfo) -> dict[str, Any]:
+    """`status.model`."""
+    return {"name": found.name, "version": found.version, "sha256": found.sha256}
+
+
+def metrics(values: list[LatestValue]) -> list[dict[str, Any]]:
+    """`status.metrics`: summaries of epochs first, since those are what people look for."""
+    ordered = sorted(values, key=lambda v: (v.epoch is None, v.name))[:METRICS_SHOWN]
+    return [
+        {
+            "name": v.name,
+            "value": v.value if isinstance(v.value, str) else f"{v.value:.6g}",
+            "step": v.step,
+        }
+        for v in sorted(ordered, key=lambda v: v.name)
+    ]
+
+
+def progress(
+    attempt: int,
+    heartbeat: Heartbeat | None,
+    checkpoint: CheckpointReport | None,
+    last_step_time: str | None,
+) -> dict[str, Any]:
+    """`status.progress`."""
+    out: dict[str, Any] = {"attempt": attempt}
+    if heartbeat is not None:
+        out |= _position(heartbeat)
+        out["lastHeartbeat"] = _seconds(heartbeat.time)
+        if last_step_time is not None:
+            out["lastStepTime"] = _seconds(datetime.fromisoformat(last_step_time))
+    if checkpoint is not None:
+        out["lastCheckpoint"] = {"step": checkpoint.step, "time": _seconds(checkpoint.time)}
+    return out
+
+
+def duration(seconds: float) -> str:
+    """42s, 4m10s, 3h05m, 2d04h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours}h{minutes:02d}m"
+    return f"{hours // 24}d{hours % 24:02d}h"
+
+
+def _position(beat: Heartbeat) -> dict[str, Any]:
+    out: dict[str, Any] = {"step": beat.step}
+    named = {"epoch": beat.epoch, "epochs": beat.epochs, "totalSteps": beat.total_steps}
+    out |= {k: v for k, v in named.items() if v is not None}
+    if beat.steps_per_second is not None:
+        out["stepsPerSecond"] = round(beat.steps_per_second, 3)
+    if beat.total_steps:
+        percent = min(100.0, 100 * beat.step / beat.total_steps)
+        out |= {"percent": round(percent, 2), "percentDisplay": f"{percent:.0f}%"}
+        if beat.steps_per_second:
+            left = max(0, beat.total_steps - beat.step) / beat.steps_per_second
+            out |= {"etaSeconds": round(left), "etaDisplay": duration(left)}
+    return out
+
+
+def _seconds(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
