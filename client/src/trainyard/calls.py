@@ -1,0 +1,156 @@
+"""Every endpoint as a value: what to send and what comes back. Pure; both clients send the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from trainyard import models
+from trainyard_api.model import Status
+from trainyard_api.session import TrainingSessionSpec
+
+T = TypeVar("T", bound=Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request. `repeatable` says whether sending it twice is the same as once."""
+
+    method: str
+    path: str
+    answer: type[T] | None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+
+
+def start(
+    spec: TrainingSessionSpec | Mapping[str, Any],
+    name: str | None,
+    dry_run: bool,
+    idempotency_key: str | None,
+) -> Call[models.Session]:
+    """POST /training/start; repeatable with an idempotency key."""
+    fields = spec.wire() if isinstance(spec, TrainingSessionSpec) else dict(spec)
+    return Call(
+        "POST",
+        "/training/start",
+        models.Session,
+        query={"dryRun": "true"} if dry_run else {},
+        body={"name": name, **fields} if name else fields,
+        headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+        repeatable=idempotency_key is not None,
+    )
+
+
+def sessions(
+    phase: str | None, limit: int, cursor: str | None, history: bool
+) -> Call[models.SessionPage]:
+    """GET /training/sessions."""
+    query = {
+        "phase": phase,
+        "limit": limit,
+        "cursor": cursor,
+        "history": "true" if history else None,
+    }
+    return Call("GET", "/training/sessions", models.SessionPage, query=_given(query))
+
+
+def status(session: str) -> Call[models.Session]:
+    """GET /training/{id}/status."""
+    return Call("GET", f"/training/{_part(session)}/status", models.Session)
+
+
+def action(session: str, verb: str) -> Call[models.Session]:
+    """POST /training/{id}/stop, suspend or resume."""
+    return Call("POST", f"/training/{_part(session)}/{verb}", models.Session)
+
+
+def priority(session: str, value: int) -> Call[models.Session]:
+    """PATCH /training/{id}."""
+    return Call("PATCH", f"/training/{_part(session)}", models.Session, body={"priority": value})
+
+
+def cancel(session: str) -> Call[models.Session]:
+    """DELETE /training/queue/{id}."""
+    return Call("DELETE", f"/training/queue/{_part(session)}", models.Session)
+
+
+def queue() -> Call[models.Queue]:
+    """GET /training/queue."""
+    return Call("GET", "/training/queue", models.Queue)
+
+
+def metrics(session: str) -> Call[models.Metrics]:
+    """GET /training/{id}/metrics."""
+    return Call("GET", f"/training/{_part(session)}/metrics", models.Metrics)
+
+
+def history(
+    session: str, names: tuple[str, ...], by_epoch: bool, max_points: int
+) -> Call[models.History]:
+    """GET /training/{id}/history."""
+    query = {
+        "metric": list(names),
+        "byEpoch": "true" if by_epoch else None,
+        "maxPoints": max_points,
+    }
+    return Call("GET", f"/training/{_part(session)}/history", models.History, query=_given(query))
+
+
+def logs(session: str, after: int, limit: int, tail: bool) -> Call[models.Logs]:
+    """GET /training/{id}/logs."""
+    query = {"after": after, "limit": limit, "tail": "true" if tail else None}
+    return Call("GET", f"/training/{_part(session)}/logs", models.Logs, query=_given(query))
+
+
+def datasets() -> Call[models.Datasets]:
+    """GET /datasets."""
+    return Call("GET", "/datasets", models.Datasets)
+
+
+def dataset(name: str) -> Call[models.Dataset]:
+    """GET /datasets/{name}."""
+    return Call("GET", f"/datasets/{_part(name)}", models.Dataset)
+
+
+def delete_dataset(name: str) -> Call[Status]:
+    """DELETE /datasets/{name}."""
+    return Call("DELETE", f"/datasets/{_part(name)}", None)
+
+
+def all_models() -> Call[models.Models]:
+    """GET /models."""
+    return Call("GET", "/models", models.Models)
+
+
+def versions(name: str) -> Call[models.Models]:
+    """GET /models/{name}/versions."""
+    return Call("GET", f"/models/{_part(name)}/versions", models.Models)
+
+
+def delete_model(name: str) -> Call[Status]:
+    """DELETE /models/{name}."""
+    return Call("DELETE", f"/models/{_part(name)}", None)
+
+
+def system() -> Call[models.System]:
+    """GET /system/info."""
+    return Call("GET", "/system/info", models.System)
+
+
+def model_path(name: str) -> str:
+    """GET /models/{name}: the file."""
+    return f"/models/{_part(name)}"
+
+
+def _part(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in query.items() if v not in (None, [])}

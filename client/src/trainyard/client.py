@@ -1,0 +1,422 @@
+"""The client of the gateway, blocking and asynchronous; both send the calls of `trainyard.calls`.
+
+with trainyard.Client("http://gateway.example", key) as gateway:
+    session = gateway.start_training({"dataset": "digits", "training": {"task": "tabular-classification"}})
+    print(gateway.status(session.name).phase)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from trainyard import calls, wire
+from trainyard import models as answers
+from trainyard.calls import Call
+from trainyard.errors import TrainyardError
+from trainyard.policy import pause_before_retry
+from trainyard_api.model import Status
+from trainyard_api.session import TrainingSessionSpec
+
+T = TypeVar("T", bound=Status)
+Spec = TrainingSessionSpec | Mapping[str, Any]
+
+
+class Client:
+    """Blocking client; retries what may be repeated, with jitter."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: httpx.Timeout = wire.TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def start_training(
+        self,
+        spec: Spec,
+        name: str | None = None,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> answers.Session:
+        """Start a session from the fields of its spec."""
+        return self._send(calls.start(spec, name, dry_run, idempotency_key))
+
+    def sessions(
+        self,
+        phase: str | None = None,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        history: bool = False,
+    ) -> answers.SessionPage:
+        """Sessions, newest first; with `history` those that the cluster no longer has."""
+        return self._send(calls.sessions(phase, limit, cursor, history))
+
+    def status(self, session: str) -> answers.Session:
+        """One session by name or UID."""
+        return self._send(calls.status(session))
+
+    def stop(self, session: str) -> answers.Session:
+        """Save a checkpoint and end. Final."""
+        return self._send(calls.action(session, "stop"))
+
+    def suspend(self, session: str) -> answers.Session:
+        """Save a checkpoint and give the GPUs back."""
+        return self._send(calls.action(session, "suspend"))
+
+    def resume(self, session: str) -> answers.Session:
+        """Go on after a suspension."""
+        return self._send(calls.action(session, "resume"))
+
+    def set_priority(self, session: str, priority: int) -> answers.Session:
+        """Change the priority (-1000 to 1000)."""
+        return self._send(calls.priority(session, priority))
+
+    def cancel(self, session: str) -> answers.Session:
+        """Take a waiting session out of the queue."""
+        return self._send(calls.cancel(session))
+
+    def queue(self) -> answers.Queue:
+        """Who waits, in order."""
+        return self._send(calls.queue())
+
+    def metrics(self, session: str) -> answers.Metrics:
+        """Newest value of each metric."""
+        return self._send(calls.metrics(session))
+
+    def history(
+        self, session: str, *names: str, by_epoch: bool = False, max_points: int = 1000
+    ) -> answers.History:
+        """Metrics over the steps, down-sampled so that no spike is lost."""
+        return self._send(calls.history(session, names, by_epoch, max_points))
+
+    def logs(
+        self, session: str, *, after: int = 0, limit: int = 1000, tail: bool = False
+    ) -> answers.Logs:
+        """Printed lines after a cursor, or the last ones with `tail`."""
+        return self._send(calls.logs(session, after, limit, tail))
+
+    def datasets(self) -> answers.Datasets:
+        """Every dataset."""
+        return self._send(calls.datasets())
+
+    def dataset(self, name: str) -> answers.Dataset:
+        """One dataset."""
+        return self._send(calls.dataset(name))
+
+    def models(self) -> answers.Models:
+        """The newest version of every model."""
+        return self._send(calls.all_models())
+
+    def versions(self, name: str) -> answers.Models:
+        """All versions of a model."""
+        return self._send(calls.versions(name))
+
+    def system_info(self) -> answers.System:
+        """Machine and cluster."""
+        return self._send(calls.system())
+
+    def delete_dataset(self, name: str) -> None:
+        """Delete a dataset."""
+        self._deliver(calls.delete_dataset(name))
+
+    def delete_model(self, name: str) -> None:
+        """Delete a model with all its versions."""
+        self._deliver(calls.delete_model(name))
+
+    def upload_dataset(self, name: str, path: Path) -> answers.Dataset:
+        """Upload a file in pieces."""
+        query = {"name": name, "filename": path.name}
+        size = wire.upload_headers(path)
+        call = Call("POST", "/datasets", answers.Dataset, query=query)
+        try:
+            response = self._http.post(
+                "/datasets", params=query, content=wire.file_chunks(path), headers=size
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    def upload_model(self, name: str, path: Path) -> answers.Model:
+        """Upload a file in pieces."""
+        query = {"name": name}
+        size = wire.upload_headers(path)
+        call = Call("POST", "/models", answers.Model, query=query)
+        try:
+            response = self._http.post(
+                "/models", params=query, content=wire.file_chunks(path), headers=size
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    def download_model(self, name: str, target: Path, version: int | None = None) -> Path:
+        """Download a model's file; goes on where an earlier download was cut off, and checks the hash."""
+        query = {"version": version} if version is not None else {}
+        download = wire.Download(target)
+        try:
+            with self._http.stream(
+                "GET", calls.model_path(name), params=query, headers=download.range_headers()
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                    download.reset()
+                wire.check(response)
+                download.begin(response)
+                for chunk in response.iter_bytes(wire.CHUNK):
+                    download.add(chunk)
+                expected = response.headers.get("X-Content-SHA256")
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return download.finish(expected)
+
+    def _send(self, call: Call[T]) -> T:
+        return _present(self._deliver(call))
+
+    def _deliver(self, call: Call[T]) -> T | None:
+        attempt = 1
+        while True:
+            try:
+                return wire.parse(call, self._once(call))
+            except TrainyardError as error:
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+            time.sleep(pause)
+            attempt += 1
+
+    def _once(self, call: Call[Any]) -> httpx.Response:
+        try:
+            return self._http.request(call.method, call.path, **wire.request_arguments(call))
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+
+
+class AsyncClient:
+    """Asynchronous client; retries what may be repeated, with jitter."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: httpx.Timeout = wire.TIMEOUT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def start_training(
+        self,
+        spec: Spec,
+        name: str | None = None,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> answers.Session:
+        """Start a session from the fields of its spec."""
+        return await self._send(calls.start(spec, name, dry_run, idempotency_key))
+
+    async def sessions(
+        self,
+        phase: str | None = None,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        history: bool = False,
+    ) -> answers.SessionPage:
+        """Sessions, newest first; with `history` those that the cluster no longer has."""
+        return await self._send(calls.sessions(phase, limit, cursor, history))
+
+    async def status(self, session: str) -> answers.Session:
+        """One session by name or UID."""
+        return await self._send(calls.status(session))
+
+    async def stop(self, session: str) -> answers.Session:
+        """Save a checkpoint and end. Final."""
+        return await self._send(calls.action(session, "stop"))
+
+    async def suspend(self, session: str) -> answers.Session:
+        """Save a checkpoint and give the GPUs back."""
+        return await self._send(calls.action(session, "suspend"))
+
+    async def resume(self, session: str) -> answers.Session:
+        """Go on after a suspension."""
+        return await self._send(calls.action(session, "resume"))
+
+    async def set_priority(self, session: str, priority: int) -> answers.Session:
+        """Change the priority (-1000 to 1000)."""
+        return await self._send(calls.priority(session, priority))
+
+    async def cancel(self, session: str) -> answers.Session:
+        """Take a waiting session out of the queue."""
+        return await self._send(calls.cancel(session))
+
+    async def queue(self) -> answers.Queue:
+        """Who waits, in order."""
+        return await self._send(calls.queue())
+
+    async def metrics(self, session: str) -> answers.Metrics:
+        """Newest value of each metric."""
+        return await self._send(calls.metrics(session))
+
+    async def history(
+        self, session: str, *names: str, by_epoch: bool = False, max_points: int = 1000
+    ) -> answers.History:
+        """Metrics over the steps, down-sampled so that no spike is lost."""
+        return await self._send(calls.history(session, names, by_epoch, max_points))
+
+    async def logs(
+        self, session: str, *, after: int = 0, limit: int = 1000, tail: bool = False
+    ) -> answers.Logs:
+        """Printed lines after a cursor, or the last ones with `tail`."""
+        return await self._send(calls.logs(session, after, limit, tail))
+
+    async def datasets(self) -> answers.Datasets:
+        """Every dataset."""
+        return await self._send(calls.datasets())
+
+    async def dataset(self, name: str) -> answers.Dataset:
+        """One dataset."""
+        return await self._send(calls.dataset(name))
+
+    async def models(self) -> answers.Models:
+        """The newest version of every model."""
+        return await self._send(calls.all_models())
+
+    async def versions(self, name: str) -> answers.Models:
+        """All versions of a model."""
+        return await self._send(calls.versions(name))
+
+    async def system_info(self) -> answers.System:
+        """Machine and cluster."""
+        return await self._send(calls.system())
+
+    async def delete_dataset(self, name: str) -> None:
+        """Delete a dataset."""
+        await self._deliver(calls.delete_dataset(name))
+
+    async def delete_model(self, name: str) -> None:
+        """Delete a model with all its versions."""
+        await self._deliver(calls.delete_model(name))
+
+    async def upload_dataset(self, name: str, path: Path) -> answers.Dataset:
+        """Upload a file in pieces."""
+        query = {"name": name, "filename": path.name}
+        size = await asyncio.to_thread(wire.upload_headers, path)
+        call = Call("POST", "/datasets", answers.Dataset, query=query)
+        try:
+            response = await self._http.post(
+                "/datasets", params=query, content=_async_chunks(path), headers=size
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    async def upload_model(self, name: str, path: Path) -> answers.Model:
+        """Upload a file in pieces."""
+        query = {"name": name}
+        size = await asyncio.to_thread(wire.upload_headers, path)
+        call = Call("POST", "/models", answers.Model, query=query)
+        try:
+            response = await self._http.post(
+                "/models", params=query, content=_async_chunks(path), headers=size
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    async def download_model(self, name: str, target: Path, version: int | None = None) -> Path:
+        """Download a model's file; goes on where an earlier download was cut off, and checks the hash."""
+        query = {"version": version} if version is not None else {}
+        download = wire.Download(target)
+        try:
+            async with self._http.stream(
+                "GET", calls.model_path(name), params=query, headers=download.range_headers()
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    download.reset()
+                wire.check(response)
+                download.begin(response)
+                async for chunk in response.aiter_bytes(wire.CHUNK):
+                    download.add(chunk)
+                expected = response.headers.get("X-Content-SHA256")
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return download.finish(expected)
+
+    async def _send(self, call: Call[T]) -> T:
+        return _present(await self._deliver(call))
+
+    async def _deliver(self, call: Call[T]) -> T | None:
+        attempt = 1
+        while True:
+            try:
+                return wire.parse(call, await self._once(call))
+            except TrainyardError as error:
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def _once(self, call: Call[Any]) -> httpx.Response:
+        try:
+            return await self._http.request(call.method, call.path, **wire.request_arguments(call))
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+
+
+def _present(answer: T | None) -> T:
+    assert answer is not None  # every call that comes here names its answer
+    return answer
+
+
+async def _async_chunks(path: Path) -> AsyncIterator[bytes]:
+    for chunk in wire.file_chunks(path):
+        yield chunk

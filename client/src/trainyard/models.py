@@ -1,0 +1,219 @@
+"""What the gateway answers, as typed models. Unknown fields are ignored, so that an older client reads a newer gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainyard_api.model import Status
+from trainyard_api.phase import TERMINAL, Phase
+from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
+
+
+class Session(Status):
+    """A training session."""
+
+    name: str
+    uid: str
+    namespace: str = ""
+    phase: str
+    created: str
+    user: str | None = None
+    deleted: bool = False
+    spec: TrainingSessionSpec
+    status: TrainingSessionStatus
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.phase in {str(p) for p in TERMINAL}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it trained to the end."""
+        return self.phase == Phase.SUCCEEDED
+
+
+class SessionPage(Status):
+    """Some sessions."""
+
+    sessions: list[Session]
+    total: int
+    cursor: str | None = None
+
+
+class QueueEntry(Status):
+    """A waiting session."""
+
+    name: str
+    uid: str
+    queue: str
+    priority: int
+    gpus: int
+    phase: str
+    position: int | None = None
+    reason: str | None = None
+    message: str | None = None
+    estimated_start: dict[str, Any] | None = None
+
+
+class Queue(Status):
+    """Everyone who waits, in order."""
+
+    waiting: list[QueueEntry]
+
+
+class Value(Status):
+    """The newest value of a metric; NaN and infinities are text."""
+
+    name: str
+    step: int
+    epoch: int | None = None
+    time: str
+    value: float | str
+
+
+class Metrics(Status):
+    """Newest values."""
+
+    session: str
+    metrics: list[Value]
+
+    def get(self, name: str) -> float | None:
+        """The number of one metric, None where it is absent or no number."""
+        found = next((v.value for v in self.metrics if v.name == name), None)
+        return found if isinstance(found, float) else None
+
+
+class Point(Status):
+    """A value at a step."""
+
+    step: int
+    epoch: int | None = None
+    time: str
+    value: float | str
+
+
+class Series(Status):
+    """One metric over the steps."""
+
+    name: str
+    total: int
+    points: list[Point]
+
+
+class History(Status):
+    """Metrics over the steps."""
+
+    session: str
+    series: list[Series]
+
+
+class LogLine(Status):
+    """One printed line."""
+
+    cursor: int
+    time: str
+    level: str
+    message: str
+    rank: int
+    attempt: int
+
+
+class Logs(Status):
+    """Printed lines; `next` is the cursor for what comes after."""
+
+    session: str
+    lines: list[LogLine]
+    next: int
+
+
+class ColumnInfo(Status):
+    """A column or array."""
+
+    name: str
+    type: str
+
+
+class DatasetDetails(Status):
+    """What is in a dataset."""
+
+    samples: int
+    dimensions: list[int]
+    columns: list[ColumnInfo] = []
+    classes: list[str] | None = None
+
+
+class Dataset(Status):
+    """A registered dataset."""
+
+    name: str
+    format: str
+    sha256: str
+    size_bytes: int
+    created: str
+    details: DatasetDetails
+
+
+class Datasets(Status):
+    """Every dataset."""
+
+    datasets: list[Dataset]
+
+
+class Model(Status):
+    """One version of a model."""
+
+    name: str
+    version: int
+    sha256: str
+    size_bytes: int
+    created: str
+    session_uid: str | None = None
+    card: dict[str, Any] = {}
+
+
+class Models(Status):
+    """Models."""
+
+    models: list[Model]
+
+
+class Usage(Status):
+    """Memory or disk."""
+
+    total_bytes: int
+    used_bytes: int
+    percent: float
+
+
+class Gpu(Status):
+    """A GPU of the gateway's machine."""
+
+    index: int
+    name: str
+    memory_total_bytes: int
+    memory_used_bytes: int
+    utilization_percent: float
+
+
+class Node(Status):
+    """A node of the cluster."""
+
+    name: str
+    ready: bool
+    gpus: int
+    gpus_used: int
+
+
+class System(Status):
+    """Machine and cluster."""
+
+    time: str
+    cpu_percent: float
+    cpu_count: int
+    memory: Usage
+    disk: Usage
+    gpus: list[Gpu]
+    nodes: list[Node]
+    gpus_total: int
+    gpus_used: int

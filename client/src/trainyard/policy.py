@@ -1,0 +1,29 @@
+"""When a call is sent again, and after how long. Pure."""
+
+from __future__ import annotations
+
+import random
+
+from trainyard.errors import ApiError, TooManyRequests, TrainyardError, Unreachable
+
+ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+_PASSING = frozenset({502, 503, 504})
+
+
+def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) -> float | None:
+    """Seconds to wait before attempt number `attempt + 1` (1-based), None to give up.
+
+    Full jitter (Brooker, "Exponential Backoff And Jitter", 2015), never shorter than the server's Retry-After.
+    """
+    if attempt >= ATTEMPTS:
+        return None
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    passing = isinstance(error, TooManyRequests) or (
+        isinstance(error, ApiError) and error.status in _PASSING
+    )
+    if not passing and not (isinstance(error, Unreachable) and repeatable):
+        return None
+    ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+    return max(asked or 0.0, random.uniform(0, ceiling))
