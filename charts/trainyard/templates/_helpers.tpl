@@ -67,9 +67,6 @@ securityContext:
 
 {{/* What cannot work is refused here, with the way out, when the schema cannot see it. */}}
 {{- define "trainyard.check" -}}
-{{- if and (gt (int .Values.gateway.replicas) 1) (ne .Values.storage.accessMode "ReadWriteMany") (not .Values.storage.existingClaim) -}}
-{{- fail "gateway.replicas above 1 needs storage.accessMode ReadWriteMany (every gateway mounts the volume)" -}}
-{{- end -}}
 {{- if and .Values.bot.enabled (not .Values.bot.tokenSecret) -}}
 {{- fail "bot.enabled needs bot.tokenSecret: kubectl create secret generic telegram --from-literal=token=<token>" -}}
 {{- end -}}

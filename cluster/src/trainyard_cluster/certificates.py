@@ -14,6 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from trainyard_cluster.plan import API_SERVICE_IP, Addresses, Layout
 
+RECIPE = "2"
+"""Changes when certificates are made in another way, so that an older cluster gets new ones."""
 _YEARS = dt.timedelta(days=3650)
 
 
@@ -51,13 +53,19 @@ def identities(layout: Layout, at: Addresses) -> list[Identity]:
     ]
 
 
+def current(layout: Layout) -> bool:
+    """Whether this cluster's certificates are complete and made in today's way."""
+    done = layout.pki / "done"
+    return done.exists() and done.read_text() == RECIPE
+
+
 def create(layout: Layout, at: Addresses) -> None:
     """Make the authority, the service-account key and every identity below `layout.pki`."""
     layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"trainyard-{layout.name}")])
     ca = (
-        _builder(ca_name, ca_name, ca_key.public_key())
+        _builder(ca_name, ca_name, ca_key.public_key(), ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs=True), critical=True)
         .sign(ca_key, hashes.SHA256())
@@ -67,6 +75,8 @@ def create(layout: Layout, at: Addresses) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         _write(layout.pki / identity.file, key, _sign(identity, key.public_key(), ca, ca_key))
     _service_account_key(layout.pki)
+    # Last, so that a cut-off run starts over.
+    (layout.pki / "done").write_text(RECIPE)
 
 
 def _sign(
@@ -79,7 +89,7 @@ def _sign(
     if identity.organization:
         parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, identity.organization))
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    builder = _builder(x509.Name(parts), ca.subject, key).add_extension(
+    builder = _builder(x509.Name(parts), ca.subject, key, ca_key.public_key()).add_extension(
         x509.BasicConstraints(ca=False, path_length=None), critical=True
     )
     if identity.hosts:
@@ -92,11 +102,18 @@ def _sign(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePublicKey,
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
+    # Python from 3.13 on refuses chains without key identifiers (RFC 5280, 4.2.1.1).
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key)
     return (
         x509.CertificateBuilder()
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(authority, critical=False)
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)

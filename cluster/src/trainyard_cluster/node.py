@@ -141,10 +141,9 @@ def _place(layout: Layout, wanted: Wanted) -> Addresses:
 
 def _configure(layout: Layout, at: Addresses) -> None:
     """Certificates once; configuration always, so that a new version of this program takes effect."""
-    done = layout.pki / "done"
-    if not done.exists():
+    if not certificates.current(layout):
+        _stop(layout)
         certificates.create(layout, at)
-        done.touch()
     (layout.config / "cni").mkdir(parents=True, exist_ok=True)
     files = {
         "containerd.toml": config.containerd(layout),
