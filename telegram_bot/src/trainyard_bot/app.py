@@ -130,7 +130,7 @@ def build(settings: Settings, token: str, gateway: Gateway, redactor: Redactor) 
     questions = Questions(lambda: secrets.token_hex(8), time.monotonic)
     runs = RunDesk(gateway, questions, artist, moment)
     stock = StockDesk(gateway, questions, moment)
-    forms = FormDesk(gateway, runs.show, lambda: secrets.token_hex(8), moment)
+    forms = FormDesk(gateway, runs.show, lambda: secrets.token_hex(8))
     dispatcher = Dispatcher(runs, stock, forms, questions, lambda: secrets.token_hex(3))
 
     tasks: list[asyncio.Task[None]] = []
@@ -148,6 +148,7 @@ def build(settings: Settings, token: str, gateway: Gateway, redactor: Redactor) 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         artist.close()
+        await gateway.close()
 
     return builder.post_init(begin).post_stop(end).build()
 

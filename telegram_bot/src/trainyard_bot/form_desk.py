@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from trainyard_bot import form as forms
-from trainyard_bot import messages, run_messages
+from trainyard_bot import messages
 from trainyard_bot.buttons import Button, Keyboard, Tap
 from trainyard_bot.commands import Mistake
 from trainyard_bot.errors import GatewayError
 from trainyard_bot.form import Form
-from trainyard_bot.formats import Moment, clip
+from trainyard_bot.formats import clip
 from trainyard_bot.gateway import Gateway
 from trainyard_bot.replies import Asker, Reply
 from trainyard_bot.views import Run
@@ -29,12 +29,10 @@ class FormDesk:
         gateway: Gateway,
         show: Callable[[Run, Asker], Reply],
         new_id: Callable[[], str],
-        moment: Callable[[int], Moment],
     ) -> None:
         self._gateway = gateway
         self._show = show
         self._new_id = new_id
-        self._moment = moment
         self._open: dict[Asker, Form] = {}
 
     async def open(self, values: Mapping[str, forms.Value], asker: Asker) -> list[Reply]:
@@ -85,16 +83,15 @@ class FormDesk:
         question = forms.question(form)
         text = messages.form(forms.shown(form), question.text)
         if question.key == "review":
-            text += "\n" + await self._estimate(form, asker)
+            text += "\n" + await self._checked(form)
         return Reply(text, _keyboard(form, question))
 
-    async def _estimate(self, form: Form, asker: Asker) -> str:
+    async def _checked(self, form: Form) -> str:
         try:
-            view = await self._gateway.estimate(forms.spec(form))
+            await self._gateway.check(str(form.values["name"]), forms.spec(form))
         except GatewayError as error:
-            # What the gateway says about the form is worth showing before it is handed in.
             return messages.problem(error.problem)
-        return run_messages.estimate(view, self._moment(asker.chat))
+        return messages.checked()
 
     async def _finish(self, form: Form, number: int, asker: Asker) -> list[Reply]:
         # Taken out before the call: a second tap finds no form. The form's id is the idempotency key besides.

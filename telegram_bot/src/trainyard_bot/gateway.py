@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainyard_bot.views import Dataset, Estimate, Model, Run, Series, System
+from trainyard_bot.views import Dataset, Model, Run, Series, System
 
 
 class Gateway(Protocol):
     """The gateway, in the bot's words. Every method raises `GatewayError` and nothing else."""
+
+    async def close(self) -> None:
+        """Close the connections."""
 
     async def runs(self, phase: str = "") -> tuple[Sequence[Run], int]:
         """Runs, newest first, and how many there are: not over (""), all ("all"), or in a phase."""
@@ -20,6 +23,9 @@ class Gateway(Protocol):
 
     async def run(self, name_or_uid: str) -> Run:
         """One run."""
+
+    async def check(self, name: str, spec: dict[str, Any]) -> None:
+        """Whether the gateway would accept the run; nothing is started."""
 
     async def start(self, name: str, spec: dict[str, Any], key: str) -> Run:
         """Hand in a run; the same idempotency `key` again gives the same run."""
@@ -71,6 +77,3 @@ class Gateway(Protocol):
 
     async def system(self) -> System:
         """Nodes and GPUs."""
-
-    async def estimate(self, spec: dict[str, Any]) -> Estimate:
-        """When a run like this would start."""

@@ -79,8 +79,6 @@ def problem(error: Problem) -> str:
         f"• <code>{escape(clip(name, 100))}</code>: {escape(clip(text, 200))}"
         for name, text in error.fields[:8]
     ]
-    if error.request_id:
-        lines.append(f"Request <code>{escape(clip(error.request_id, 64))}</code>")
     return "\n".join(lines)
 
 
@@ -147,6 +145,11 @@ def too_big(name: str, size_bytes: int) -> str:
         f"<b>{escape(name)}</b> has {formats.size(size_bytes)}; I can send at most 50 MiB. "
         f"Use the command line: <code>trainyard models get {escape(name)}</code>"
     )
+
+
+def checked() -> str:
+    """Below a complete form that the gateway would accept."""
+    return "✅ The gateway accepts this."
 
 
 def form(fields: Sequence[tuple[str, str]], question: str) -> str:

@@ -20,7 +20,7 @@ from trainyard_bot.formats import (
     with_rest,
 )
 from trainyard_bot.messages import NO_RUNS
-from trainyard_bot.views import Estimate, Progress, Run
+from trainyard_bot.views import Progress, Run
 
 ICONS: Final = MappingProxyType(
     {
@@ -260,13 +260,3 @@ def logs(view: Run, lines: Sequence[str]) -> list[str]:
 def log_caption(view: Run, number: int) -> str:
     """What stands above the log lines, or below their file."""
     return f"<b>{escape(view.name)}</b>, last {count(number, 'line')}"
-
-
-def estimate(view: Estimate, at: Moment) -> str:
-    """What the queue says, as a line below the form."""
-    when = _start_interval(view.earliest, view.latest, at)
-    if when:
-        return f"Would start {when}."
-    if view.reason:
-        return f"When it would start is unknown: {escape(clip(view.reason, 200))}"
-    return "When it would start is unknown."

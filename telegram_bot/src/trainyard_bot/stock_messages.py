@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from trainyard_bot import formats
 from trainyard_bot.formats import LIST_LIMIT, Moment, clip, count, escape, metric_lines, with_rest
 from trainyard_bot.views import Dataset, Model, Node, System
+
+GPUS_SHOWN: Final = 16
 
 
 def models(views: Sequence[Model], at: Moment) -> str:
@@ -86,34 +89,29 @@ def dataset(view: Dataset, at: Moment) -> str:
 
 
 def system(view: System) -> str:
-    """Nodes and GPUs, and how busy they are."""
-    lines = ["🖥 <b>System</b>"]
-    if view.gpus_total is not None:
-        used = f"{view.gpus_used} of " if view.gpus_used is not None else ""
-        lines.append(
-            f"GPUs in use: {used}{view.gpus_total}" if used else f"GPUs: {view.gpus_total}"
-        )
-    for node in view.nodes[:LIST_LIMIT]:
-        lines += _node(node)
-    return with_rest(lines, len(view.nodes) - LIST_LIMIT)
+    """The cluster's GPUs node by node, then the gateway's machine."""
+    lines = [f"🖥 <b>GPUs in use: {view.gpus_used} of {view.gpus_total}</b>"]
+    lines += [_node(node) for node in view.nodes[:LIST_LIMIT]]
+    if len(view.nodes) > LIST_LIMIT:
+        lines.append(f"… and {count(len(view.nodes) - LIST_LIMIT, 'more node')}")
+    lines.append("<b>Machine of the gateway</b>")
+    lines.append(
+        f"CPU {view.cpu_percent:.0f} % · memory {_share(view.memory)} · disk {_share(view.disk)}"
+    )
+    lines += [
+        f"{escape(clip(gpu.name, 40))} {gpu.utilization:.0f} % · {_share((gpu.memory_used, gpu.memory_total))}"
+        for gpu in view.gpus[:GPUS_SHOWN]
+    ]
+    return with_rest(lines, 0)
 
 
-def _node(node: Node) -> list[str]:
-    facts = []
-    if node.cpu_percent is not None:
-        facts.append(f"CPU {node.cpu_percent:.0f} %")
-    if node.memory_used is not None and node.memory_total:
-        facts.append(
-            f"memory {formats.size(node.memory_used)} of {formats.size(node.memory_total)}"
-        )
-    if node.disk_used is not None and node.disk_total:
-        facts.append(f"disk {formats.size(node.disk_used)} of {formats.size(node.disk_total)}")
-    lines = [f"<b>{escape(clip(node.name, 100))}</b> {' · '.join(facts)}".rstrip()]
-    for gpu in node.gpus[:8]:
-        about = [escape(clip(gpu.name, 40))]
-        if gpu.utilization is not None:
-            about.append(f"{gpu.utilization:.0f} %")
-        if gpu.memory_used is not None and gpu.memory_total:
-            about.append(f"{formats.size(gpu.memory_used)} of {formats.size(gpu.memory_total)}")
-        lines.append("  " + " · ".join(about))
-    return lines
+def _node(node: Node) -> str:
+    name = escape(clip(node.name, 100))
+    if not node.ready:
+        return f"⚠️ <code>{name}</code> is not ready"
+    return f"<code>{name}</code> {node.gpus_used} of {count(node.gpus, 'GPU')}"
+
+
+def _share(used_and_total: tuple[int, int]) -> str:
+    used, total = used_and_total
+    return f"{formats.size(used)} of {formats.size(total)}"

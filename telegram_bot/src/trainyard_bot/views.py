@@ -48,7 +48,6 @@ class Progress:
     eta_seconds: int | None = None
     checkpoint_step: int | None = None
     last_step: datetime | None = None
-    last_heartbeat: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ class Run:
     queue: str = "default"
     gpus: int = 0
     attempt: int | None = None
-    created: datetime | None = None
     started: datetime | None = None
     attempt_started: datetime | None = None
     ended: datetime | None = None
@@ -119,44 +117,35 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU of a node; percentages 0 to 100, memory in bytes."""
+    """One GPU of the gateway's machine; utilization 0 to 100, memory in bytes."""
 
     name: str
-    utilization: float | None = None
-    memory_used: int | None = None
-    memory_total: int | None = None
+    utilization: float
+    memory_used: int
+    memory_total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node; percentages 0 to 100."""
+    """One node of the cluster and its GPUs."""
 
     name: str
-    cpu_percent: float | None = None
-    memory_used: int | None = None
-    memory_total: int | None = None
-    disk_used: int | None = None
-    disk_total: int | None = None
-    gpus: tuple[Gpu, ...] = ()
+    ready: bool
+    gpus_used: int
+    gpus: int
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The cluster: nodes, and GPUs in use and in all."""
+    """The gateway's machine (CPU 0 to 100; memory and disk as bytes used and in all) and the cluster's GPUs."""
 
+    cpu_percent: float
+    memory: tuple[int, int]
+    disk: tuple[int, int]
+    gpus: tuple[Gpu, ...] = ()
     nodes: tuple[Node, ...] = ()
-    gpus_used: int | None = None
-    gpus_total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What the queue says about a run before it is handed in."""
-
-    position: int | None = None
-    earliest: datetime | None = None
-    latest: datetime | None = None
-    reason: str = ""
+    gpus_used: int = 0
+    gpus_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +156,3 @@ class Problem:
     detail: str = ""
     fields: tuple[tuple[str, str], ...] = field(default=())
     retry_after: float | None = None
-    request_id: str | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import struct
 import sys
 import threading
@@ -64,7 +63,7 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert file.load() == state
     file.save(State())
     assert file.load() == State()
-    assert os.listdir(tmp_path) == ["state.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_a_broken_file_is_kept_aside(tmp_path: Path) -> None:
@@ -84,7 +83,7 @@ def test_a_state_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
 async def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
     memory = Memory(StateFile(tmp_path / "state.json"))
     await memory.change(lambda state: state)
-    assert os.listdir(tmp_path) == []
+    assert not (tmp_path / "state.json").exists()
 
 
 def test_one_live_message_per_run_and_chat() -> None:

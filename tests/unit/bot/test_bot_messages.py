@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -31,8 +32,8 @@ PROBLEMS: dict[str, tuple[Problem, str]] = {
         "<i>no session &lt;x&gt;</i>",
     ),
     "409": (
-        Problem("conflict", "It is already over.", request_id="r&1"),
-        "⚠️ This cannot be done in its present state.\n<i>It is already over.</i>\nRequest <code>r&amp;1</code>",
+        Problem("conflict", "It is already over."),
+        "⚠️ This cannot be done in its present state.\n<i>It is already over.</i>",
     ),
     "422": (
         Problem("invalid", "2 fields", (("training.epochs", "must be <= 100000"), ("dataset", "is missing"))),
@@ -83,13 +84,12 @@ def test_every_kind_of_problem_is_in_the_table() -> None:
 
 def test_a_long_problem_is_cut() -> None:
     fields = tuple((f"f{n}" + "n" * 120, "t" * 300) for n in range(12))
-    text = messages.problem(Problem("invalid", "d" * 700, fields, request_id="r" * 99))
+    text = messages.problem(Problem("invalid", "d" * 700, fields))
     lines = text.splitlines()
 
     assert lines[1] == "<i>" + "d" * 599 + "…</i>"
     assert lines[2] == "• <code>f0" + "n" * 97 + "…</code>: " + "t" * 199 + "…"
-    assert len(lines) == 2 + 8 + 1
-    assert lines[-1] == "Request <code>" + "r" * 63 + "…</code>"
+    assert len(lines) == 2 + 8
     assert length(plain(text)) <= MESSAGE_LIMIT
 
 
@@ -196,6 +196,7 @@ def test_short_answers() -> None:
     assert messages.choose("logs") == (
         "Which run? Tap one, or write <code>/logs [session] [lines]</code>."
     )
+    assert messages.checked() == "✅ The gateway accepts this."
     assert messages.started("a<") == "📝 <b>a&lt;</b> is handed in."
     assert messages.model_file("m<", "") == "📦 <b>m&lt;</b>"
     assert messages.model_file("m", "f<0") == "📦 <b>m</b>\nSHA-256 <code>f&lt;0</code>"
@@ -289,13 +290,11 @@ def test_dataset() -> None:
 
 @pytest.mark.parametrize(("number", "lines"), [(30, 31), (31, 32), (33, 32)])
 def test_long_lists_are_cut_and_counted(number: int, lines: int) -> None:
-    node = Node("n")
     wide = Dataset("d", columns=(("c", "t"),) * number)
     for text in (
         stock_messages.models([Model("m")] * number, AT),
         stock_messages.datasets([Dataset("d")] * number, AT),
         stock_messages.dataset(wide, AT),
-        stock_messages.system(System(nodes=(node,) * number)),
     ):
         shown = text.splitlines()
         assert len(shown) == lines
@@ -309,43 +308,36 @@ def test_long_names_are_kept_up_to_the_longest_that_exist() -> None:
 
 
 GIB = 2**30
-SYSTEM = System(
-    nodes=(
-        Node(
-            "node<1",
-            cpu_percent=12.6,
-            memory_used=3 * GIB,
-            memory_total=16 * GIB,
-            disk_used=40 * GIB,
-            disk_total=100 * GIB,
-            gpus=(
-                Gpu("H<200", utilization=99.5, memory_used=70 * GIB, memory_total=140 * GIB),
-                Gpu("g" * 50),
-            ),
-        ),
-        Node("bare", memory_used=1, disk_used=1),
-    ),
-    gpus_used=0,
-    gpus_total=4,
-)
+MACHINE = System(cpu_percent=12.6, memory=(3 * GIB, 16 * GIB), disk=(40 * GIB, 100 * GIB))
 
 
 def test_system() -> None:
-    assert stock_messages.system(SYSTEM) == (
-        "🖥 <b>System</b>\n"
-        "GPUs in use: 0 of 4\n"
-        "<b>node&lt;1</b> CPU 13 % · memory 3.0 GiB of 16 GiB · disk 40 GiB of 100 GiB\n"
-        "  H&lt;200 · 100 % · 70 GiB of 140 GiB\n"
-        f"  {'g' * 39}…\n"
-        "<b>bare</b>"
+    nodes = (Node("node<1", True, 3, 4), Node("tiny", True, 0, 1), Node("gone<", False, 0, 8))
+    view = replace(
+        MACHINE, nodes=nodes, gpus_used=3, gpus_total=5, gpus=(Gpu("H<200", 99.5, 70 * GIB, 140 * GIB),)
+    )  # fmt: skip
+
+    assert stock_messages.system(view) == (
+        "🖥 <b>GPUs in use: 3 of 5</b>\n"
+        "<code>node&lt;1</code> 3 of 4 GPUs\n"
+        "<code>tiny</code> 0 of 1 GPU\n"
+        "⚠️ <code>gone&lt;</code> is not ready\n"
+        "<b>Machine of the gateway</b>\n"
+        "CPU 13 % · memory 3.0 GiB of 16 GiB · disk 40 GiB of 100 GiB\n"
+        "H&lt;200 100 % · 70 GiB of 140 GiB"
     )
-    assert stock_messages.system(System(gpus_total=2)) == "🖥 <b>System</b>\nGPUs: 2"
-    assert stock_messages.system(System()) == "🖥 <b>System</b>"
 
 
-def test_system_with_many_gpus() -> None:
-    node = Node("n" * 101, gpus=(Gpu("g"),) * 9)
-    lines = stock_messages.system(System(nodes=(node,))).splitlines()
+def test_a_large_system_is_cut_and_counted() -> None:
+    node, gpu = Node("n" * 101, True, 0, 1), Gpu("g" * 41, 0, 0, 1)
 
-    assert len(lines) == 2 + 8
-    assert lines[1] == f"<b>{'n' * 99}…</b>"
+    def shown(nodes: int, gpus: int) -> list[str]:
+        view = replace(MACHINE, nodes=(node,) * nodes, gpus=(gpu,) * gpus)
+        return stock_messages.system(view).splitlines()
+
+    assert len(shown(30, 16)) == 1 + 30 + 2 + 16
+    assert len(shown(30, 17)) == 1 + 30 + 2 + 16
+    assert shown(31, 0)[31] == "… and 1 more node"
+    assert shown(33, 0)[31] == "… and 3 more nodes"
+    assert shown(1, 1)[1] == f"<code>{'n' * 99}…</code> 0 of 1 GPU"
+    assert shown(1, 1)[-1] == f"{'g' * 39}… 0 % · 0 B of 1 B"

@@ -11,7 +11,7 @@ import pytest
 from trainyard_api.phase import Phase
 from trainyard_bot import run_messages
 from trainyard_bot.formats import MESSAGE_LIMIT, Moment, length, plain
-from trainyard_bot.views import Estimate, Failure, Progress, Run, Wait
+from trainyard_bot.views import Failure, Progress, Run, Wait
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = Moment(NOW, ZoneInfo("Europe/Vienna"))
@@ -198,31 +198,26 @@ def test_every_phase_has_its_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("earliest", "latest", "text"),
+    ("earliest", "latest", "line"),
     [
-        (None, later(minutes=5), "When it would start is unknown."),
-        (later(seconds=-1), None, "Would start now."),
-        (NOW, NOW, "Would start now."),
-        (NOW, later(minutes=5), "Would start now, 14:05 at the latest."),
-        (later(seconds=1), None, "Would start about 14:00 (in 1s)."),
-        (later(minutes=5), later(minutes=5, seconds=3), "Would start about 14:05 (in 5m00s)."),
-        (later(minutes=5), later(minutes=-1), "Would start about 14:05 (in 5m00s)."),
+        (None, later(minutes=5), None),
+        (later(seconds=-1), None, "Starts now"),
+        (NOW, NOW, "Starts now"),
+        (NOW, later(minutes=5), "Starts now, 14:05 at the latest"),
+        (later(seconds=1), None, "Starts about 14:00 (in 1s)"),
+        (later(minutes=5), later(minutes=5, seconds=3), "Starts about 14:05 (in 5m00s)"),
+        (later(minutes=5), later(minutes=-1), "Starts about 14:05 (in 5m00s)"),
         (
             later(hours=1),
             later(hours=12),
-            "Would start about 15:00 (in 1h00m), 02 Jul 02:00 at the latest.",
+            "Starts about 15:00 (in 1h00m), 02 Jul 02:00 at the latest",
         ),
     ],
 )
-def test_estimate(earliest: datetime | None, latest: datetime | None, text: str) -> None:
-    assert run_messages.estimate(Estimate(earliest=earliest, latest=latest), AT) == text
+def test_start(earliest: datetime | None, latest: datetime | None, line: str | None) -> None:
+    run = Run(uid="u", name="a", phase="Queued", wait=Wait(earliest=earliest, latest=latest))
 
-
-def test_estimate_says_why_it_is_unknown() -> None:
-    assert (
-        run_messages.estimate(Estimate(reason="runs without <limit>" + "x" * 300), AT)
-        == "When it would start is unknown: runs without &lt;limit&gt;" + "x" * 179 + "…"
-    )
+    assert run_messages.run(run, AT).splitlines()[2:] == ([line] if line else [])
 
 
 NOTICES: dict[str, tuple[str, Run, str]] = {
