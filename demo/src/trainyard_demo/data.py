@@ -1,0 +1,29 @@
+"""Two real datasets that scikit-learn ships, written to files at run time."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_diabetes, load_digits
+
+
+def write_digits(folder: Path) -> Path:
+    """1,797 handwritten digits of 8 × 8 pixels (Alpaydin and Kaynak, UCI, 1998) as NPZ with arrays x and y."""
+    digits = load_digits()
+    path = folder / "digits.npz"
+    np.savez(path, x=digits.data.astype(np.float32), y=digits.target)
+    return path
+
+
+def write_diabetes(folder: Path) -> Path:
+    """442 patients with ten measurements and the disease's progression after a year (Efron et al., 2004) as CSV."""
+    diabetes = load_diabetes()
+    path = folder / "diabetes.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*diabetes.feature_names, "target"])
+        for features, target in zip(diabetes.data, diabetes.target, strict=True):
+            writer.writerow([*(f"{v:.8f}" for v in features), f"{target:g}"])
+    return path

@@ -1,0 +1,128 @@
+"""Cluster, images and chart: what has to be there before the first session."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMESPACE = "trainyard"
+RELEASE = "trainyard"
+IMAGES = ("operator", "gateway", "trainer")
+
+
+class DemoError(Exception):
+    """A step of the demo failed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """kubectl and helm on the demo's cluster."""
+
+    kubectl: str
+    helm: str
+    kubeconfig: Path
+
+    def run(self, *argv: str, input_text: str | None = None) -> str:
+        """Standard output of kubectl or helm. Raises DemoError with what it said."""
+        program, *arguments = argv
+        command = [getattr(self, program), *arguments]
+        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        done = subprocess.run(
+            command, env=env, input=input_text, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise DemoError(f"`{' '.join(argv[:3])} …` failed: {done.stderr.strip()[-800:]}")
+        return done.stdout
+
+
+def cluster_up(name: str, gpus: int) -> Tools:
+    """Bring the cluster up; its own output shows how far it is."""
+    _module("trainyard_cluster", "up", "--name", name, "--gpus", str(gpus))
+    kubeconfig = Path(_answer("trainyard_cluster", "kubeconfig", "--name", name))
+    tools = json.loads(_answer("trainyard_cluster", "tools"))
+    return Tools(tools["kubectl"], tools["helm"], kubeconfig)
+
+
+def cluster_down(name: str) -> None:
+    """Remove the cluster and everything it made."""
+    _module("trainyard_cluster", "down", "--name", name)
+
+
+def images(name: str) -> dict[str, str]:
+    """Build what changed and load it into the node; target → tag."""
+    targets = [f"--target={image}" for image in IMAGES]
+    _module("trainyard_images", "build", *targets)
+    tags = {}
+    for image in IMAGES:
+        folder = ROOT / "build" / "images"
+        _module("trainyard_cluster", "load-image", "--name", name, str(folder / f"{image}.tar"))
+        tags[image] = str(json.loads((folder / f"{image}.json").read_text())["tag"])
+    return tags
+
+
+def install(tools: Tools, tags: dict[str, str]) -> None:
+    """Install or upgrade the chart into a namespace that enforces Pod Security `restricted`."""
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": NAMESPACE,
+            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+        },
+    }
+    tools.run("kubectl", "apply", "-f", "-", input_text=json.dumps(namespace))
+    values = [f"--set={image}.image.tag={tag}" for image, tag in tags.items()]
+    tools.run(
+        "helm",
+        "upgrade",
+        "--install",
+        RELEASE,
+        str(ROOT / "charts" / "trainyard"),
+        f"--namespace={NAMESPACE}",
+        "--set=gateway.service.type=NodePort",
+        *values,
+        "--wait",
+        "--timeout=180s",
+    )
+
+
+def gateway(tools: Tools) -> tuple[str, str]:
+    """URL and API key of the gateway, as this machine reaches it."""
+    service = json.loads(_get(tools, "service", f"{RELEASE}-gateway"))
+    nodes = json.loads(tools.run("kubectl", "get", "nodes", "-o", "json"))["items"]
+    addresses = [a for n in nodes for a in n["status"]["addresses"] if a["type"] == "InternalIP"]
+    secret = json.loads(_get(tools, "secret", f"{RELEASE}-api-key"))
+    key = base64.b64decode(secret["data"]["api-key"]).decode()
+    return f"http://{addresses[0]['address']}:{service['spec']['ports'][0]['nodePort']}", key
+
+
+def _get(tools: Tools, kind: str, name: str) -> str:
+    return tools.run("kubectl", "-n", NAMESPACE, "get", kind, name, "-o", "json")
+
+
+def _module(module: str, *arguments: str) -> None:
+    """Run one of our own programs with its output on the terminal."""
+    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode != 0:
+        raise DemoError(
+            f"`python -m {module} {arguments[0]}` ended with exit code {done.returncode}; see above"
+        )
+
+
+def _answer(module: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise DemoError(
+            f"`python -m {module} {arguments[0]}` ended with exit code {done.returncode}"
+        )
+    return done.stdout.strip()

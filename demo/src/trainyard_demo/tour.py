@@ -1,0 +1,133 @@
+"""The guided run: upload, start, watch, compare, download, predict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+
+from trainyard.client import Client
+from trainyard.errors import Conflict
+from trainyard.models import Session
+from trainyard_demo import data, plan
+from trainyard_demo.installation import NAMESPACE, ROOT, DemoError, Tools
+
+PATIENCE_SECONDS = 600.0
+REFRESH_SECONDS = 1.0
+
+
+@contextmanager
+def step(console: Console, what: str) -> Iterator[None]:
+    """Say a step and how long it took."""
+    started = time.monotonic()
+    yield
+    took = time.monotonic() - started
+    console.print(f"  [green]✓[/green] {escape(what)} [dim]({took:.1f} s)[/dim]", highlight=False)
+
+
+def upload(gateway: Client, console: Console) -> None:
+    """Both datasets; equal ones that are there already are left alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in (("digits", data.write_digits), ("diabetes", data.write_diabetes)):
+            path = write(Path(folder))
+            try:
+                found = gateway.upload_dataset(name, path)
+            except Conflict:
+                gateway.delete_dataset(name)
+                found = gateway.upload_dataset(name, path)
+            console.print(
+                f"    {name}: {found.details.samples:,} samples, {found.format}", highlight=False
+            )
+
+
+def start(gateway: Client, tools: Tools, suffix: str) -> list[str]:
+    """Five sessions by REST and one by kubectl; their names."""
+    names = []
+    for wanted in plan.sessions():
+        names.append(gateway.start_training(wanted.spec, f"{wanted.name}-{suffix}").name)
+    manifest = yaml.safe_load((ROOT / "examples" / "session.yaml").read_text())
+    manifest["metadata"]["name"] += f"-{suffix}"
+    tools.run("kubectl", "-n", NAMESPACE, "apply", "-f", "-", input_text=json.dumps(manifest))
+    return [*names, str(manifest["metadata"]["name"])]
+
+
+def watch(gateway: Client, names: list[str], console: Console) -> list[Session]:
+    """Show the sessions until all are finished. Raises DemoError when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    shown: dict[str, tuple[str, ...]] = {}
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        while True:
+            found = [gateway.status(name) for name in names]
+            if console.is_terminal:
+                live.update(plan.live_table(found))
+            else:
+                _print_changes(console, found, shown)
+            if all(session.finished for session in found):
+                return found
+            if time.monotonic() > deadline:
+                raise DemoError(f"the sessions did not finish within {PATIENCE_SECONDS:.0f} s")
+            time.sleep(REFRESH_SECONDS)
+
+
+def _print_changes(
+    console: Console, found: list[Session], shown: dict[str, tuple[str, ...]]
+) -> None:
+    """Without a terminal: a line for every session that changed its phase or place."""
+    for session in found:
+        cells = plan.row(session)
+        mark = (cells[1], cells[4])
+        if shown.get(session.name) != mark:
+            shown[session.name] = mark
+            place = f", position {cells[4]}" if cells[4] != "-" else ""
+            console.print(f"    {cells[0]}: {cells[1]}{place}", highlight=False)
+
+
+def metrics(gateway: Client, found: list[Session]) -> dict[str, dict[str, float]]:
+    """Newest numbers of every session."""
+    out = {}
+    for session in found:
+        values = gateway.metrics(session.name).metrics
+        out[session.name] = {v.name: v.value for v in values if isinstance(v.value, float)}
+    return out
+
+
+def download_and_predict(gateway: Client, session: Session, folder: Path) -> str:
+    """Download a session's model, check its hash, and predict with it. Raises DemoError when it cannot."""
+    model = session.status.model
+    assert model is not None
+    path = gateway.download_model(model.name, folder / "model.safetensors", model.version)
+    digits = data.write_digits(folder)
+    command = [sys.executable, "-m", "trainyard_trainer", "predict"]
+    done = subprocess.run(
+        [
+            *command,
+            "--model",
+            str(path),
+            "--input",
+            str(digits),
+            "--output",
+            str(folder / "predictions.jsonl"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DemoError(f"the model does not predict: {done.stderr.strip()[-500:]}")
+    summary = json.loads(done.stderr.strip().splitlines()[-1])
+    if summary["accuracy"] < plan.ACCURACY_GOAL:
+        raise DemoError(f"the downloaded model's accuracy is {summary['accuracy']:.4f}")
+    return (
+        f"{model.name} v{model.version}: SHA-256 {model.sha256[:16]}… is right, "
+        f"{summary['accuracy']:.4f} of {summary['samples']:,} digits predicted correctly"
+    )
