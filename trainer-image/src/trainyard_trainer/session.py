@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def train_session(places: Places | None = None) -> int:
         _train(run, places, report)
         code = ExitCode.SUCCEEDED
     except Preempted as error:
-        print(error, flush=True)  # noqa: T201 - the run's own log
+        _say(str(error))
         code = error.exit_code
     except TrainingError as error:
         code = error.exit_code
@@ -68,9 +69,7 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = torch.device("cuda" if run.gpus and torch.cuda.is_available() else "cpu")
     workers = gang.join(run.workers, device)
-    print(
-        f"attempt {run.attempt} of {run.session} on {device}, {workers.size} worker(s)", flush=True
-    )
+    _say(f"attempt {run.attempt} of {run.session} on {device}, {workers.size} worker(s)")
     dataset = data.load(places.datasets / run.dataset.file, run.dataset.format, config)
     folder = CheckpointFolder(places.run / contract.CHECKPOINTS, config.keep_checkpoints)
     trainer = Trainer(config, dataset, folder, report, workers, device)
@@ -80,7 +79,7 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
         card = outcome.model_card(run, trainer)
         model = outcome.save(places.run / contract.OUTPUT, trainer, card)
         receipt = outcome.register(_transport(), run, model, card)
-        print(f"registered {receipt.get('name')} version {receipt.get('version')}", flush=True)  # noqa: T201 - the run's own log
+        _say(f"registered {receipt.get('name')} version {receipt.get('version')}")
     workers.leave()
 
 
@@ -90,7 +89,7 @@ def _resume(trainer: Trainer, folder: CheckpointFolder, run: Run, places: Places
     if own is not None:
         record, state = own
         trainer.restore(state)
-        print(f"resumed at step {record.step}", flush=True)  # noqa: T201 - the run's own log
+        _say(f"resumed at step {record.step}")
     elif run.resume_from is not None:
         wanted = run.resume_from.checkpoint
         found = CheckpointFolder(places.resume / contract.CHECKPOINTS).find(wanted)
@@ -100,7 +99,7 @@ def _resume(trainer: Trainer, folder: CheckpointFolder, run: Run, places: Places
                 hint="name latest, best or step-<n> of a session that has saved one",
             )
         trainer.restore(found[1], same_run=False)
-        print(f"forked from {run.resume_from.session} at step {found[0].step}", flush=True)  # noqa: T201 - the run's own log
+        _say(f"forked from {run.resume_from.session} at step {found[0].step}")
 
 
 def _read_run() -> Run:
@@ -119,6 +118,12 @@ def _read_run() -> Run:
 def _transport() -> GatewayTransport:
     token = Path(os.environ.get(contract.ENV_TOKEN_FILE, contract.TOKEN_FILE))
     return GatewayTransport(os.environ[contract.ENV_GATEWAY_URL], token, timeout=120.0)
+
+
+def _say(text: str) -> None:
+    """A line of the run's log, which is its standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _threads() -> int:
@@ -158,7 +163,7 @@ def _crash(report: reporting.Run, file: Path, error: Exception) -> None:
 
 def _explain(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:
     """For people in the log, for the operator in the termination message; both say the same."""
-    print(f"error: {message}" + (f" ({hint})" if hint else ""), flush=True)  # noqa: T201 - the run's own log
+    _say(f"error: {message}" + (f" ({hint})" if hint else ""))
     lines = [line[:300] for line in report.last_lines()]
     while True:
         text = json.dumps(
