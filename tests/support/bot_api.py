@@ -39,6 +39,8 @@ class Call:
     at: float = 0.0
     effect: bool = False
     """Whether it did what it asks for; with a lost answer the caller does not know."""
+    number: int = 0
+    """The message that it made or changed."""
 
     @property
     def text(self) -> str:
@@ -231,7 +233,9 @@ class BotApi:
             effect = status == 200
         if fault is not None:
             status, answer = _faulty(fault)
-        call = Call(method, parameters, files, time.monotonic(), effect)
+        result = answer.get("result")
+        number = result.get("message_id", 0) if isinstance(result, dict) else 0
+        call = Call(method, parameters, files, time.monotonic(), effect, number)
         with self._changed:
             self.calls.append(call)
         if fault is not None and fault.drop:

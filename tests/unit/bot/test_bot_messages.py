@@ -329,7 +329,7 @@ def test_system() -> None:
 
 
 def test_a_large_system_is_cut_and_counted() -> None:
-    node, gpu = Node("n" * 101, True, 0, 1), Gpu("g" * 41, 0, 0, 1)
+    node, gpu = Node("n", True, 0, 1), Gpu("g", 0, 0, 1)
 
     def shown(nodes: int, gpus: int) -> list[str]:
         view = replace(MACHINE, nodes=(node,) * nodes, gpus=(gpu,) * gpus)
@@ -339,5 +339,6 @@ def test_a_large_system_is_cut_and_counted() -> None:
     assert len(shown(30, 17)) == 1 + 30 + 2 + 16
     assert shown(31, 0)[31] == "… and 1 more node"
     assert shown(33, 0)[31] == "… and 3 more nodes"
+    node, gpu = Node("n" * 101, True, 0, 1), Gpu("g" * 41, 0, 0, 1)
     assert shown(1, 1)[1] == f"<code>{'n' * 99}…</code> 0 of 1 GPU"
     assert shown(1, 1)[-1] == f"{'g' * 39}… 0 % · 0 B of 1 B"
