@@ -77,6 +77,7 @@ def install(tools: Tools, tags: dict[str, str]) -> None:
         },
     }
     tools.run("kubectl", "apply", "-f", "-", input_text=json.dumps(namespace))
+    _clear_interrupted(tools)
     values = [f"--set={image}.image.tag={tag}" for image, tag in tags.items()]
     tools.run(
         "helm",
@@ -90,6 +91,16 @@ def install(tools: Tools, tags: dict[str, str]) -> None:
         "--wait",
         "--timeout=180s",
     )
+
+
+def _clear_interrupted(tools: Tools) -> None:
+    """Helm refuses to touch a release whose last operation was cut off; undo just that operation."""
+    listed = tools.run("helm", "list", f"--namespace={NAMESPACE}", "--pending", "-o", "json")
+    for release in json.loads(listed or "[]"):
+        if release["name"] == RELEASE:
+            # The first installation has nothing to go back to; volume and key are kept by their policy.
+            undo = "uninstall" if release["revision"] in (1, "1") else "rollback"
+            tools.run("helm", undo, RELEASE, f"--namespace={NAMESPACE}", "--wait")
 
 
 def gateway(tools: Tools) -> tuple[str, str]:
