@@ -1,0 +1,277 @@
+"""Who may report for whom, what becomes of a report, and what a kill leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cluster import api_client, fresh_namespace
+from gateway_lab import GatewayLab, Trainer, running_gateway
+from kubernetes import client
+from poll import eventually
+
+from trainyard.errors import Conflict, Invalid, NotFound
+from trainyard_api import names
+
+pytestmark = pytest.mark.integration
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "gw") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+    ):
+        yield lab
+
+
+def start(lab: GatewayLab, name: str) -> Trainer:
+    """A session with a trainer of its own."""
+    with lab.client() as gateway:
+        session = gateway.start_training({"command": ["x"]}, name)
+    return lab.trainer(session.uid, name)
+
+
+def status_in_cluster(lab: GatewayLab, name: str) -> dict[str, Any]:
+    with api_client(lab.kubeconfig) as api:
+        body = client.CustomObjectsApi(api).get_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, name
+        )
+    found: dict[str, Any] = body.get("status") or {}
+    return found
+
+
+def test_reports_reach_people_and_the_cluster(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    beat = {
+        "time": NOW, "step": 62, "totalSteps": 100, "epoch": 1, "epochs": 2, "stepsPerSecond": 0.5,
+    }  # fmt: skip
+    body = {
+        "sequence": 1,
+        "metrics": [
+            {"step": 62, "time": NOW, "epoch": 1, "values": {"val/loss": 0.25, "odd": "NaN"}}
+        ],
+        "logs": [{"time": NOW, "message": "hello"}],
+        "heartbeat": beat,
+        "checkpoint": {"time": NOW, "step": 50, "name": "step-50"},
+    }
+
+    assert trainer.report(body).json() == {"sequence": 1, "duplicate": False}
+    assert trainer.report(body).json() == {"sequence": 1, "duplicate": True}
+
+    with lab.client() as gateway:
+        assert [(m.name, m.value) for m in gateway.metrics("s").metrics] == [
+            ("odd", "NaN"),
+            ("val/loss", 0.25),
+        ]
+        assert [line.message for line in gateway.logs("s").lines] == ["hello"]
+    status = eventually(
+        lambda: status_in_cluster(lab, "s").get("progress") and status_in_cluster(lab, "s")
+    )
+    assert status["progress"]["percentDisplay"] == "62%"
+    assert status["progress"]["etaDisplay"] == "1m16s"
+    assert status["progress"]["lastCheckpoint"]["step"] == 50
+    assert {"name": "val/loss", "value": "0.25", "step": 62} in status["metrics"]
+
+
+def test_a_token_of_one_session_is_worth_nothing_for_another(lab: GatewayLab) -> None:
+    first, second = start(lab, "first"), start(lab, "second")
+
+    stolen = first.post(
+        "batches", {"sessionUid": second.session_uid, "attempt": 1, "stream": "x", "sequence": 1}
+    )
+    early = first.report({"attempt": 2, "sequence": 1})
+
+    assert (stolen.status_code, early.status_code) == (403, 403)
+
+
+def test_a_token_dies_with_its_pod_and_an_api_key_is_no_token(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    with api_client(lab.kubeconfig) as api:
+        client.CoreV1Api(api).delete_namespaced_pod(
+            trainer.pod, lab.namespace, grace_period_seconds=0
+        )
+
+    eventually(lambda: trainer.report({"sequence": 1}).status_code == 401, within=10)
+    forged = httpx.post(
+        f"{lab.url}/api/v1/report/batches", json={}, headers={"Authorization": f"Bearer {lab.key}"}
+    )
+    assert forged.status_code == 401
+
+
+def test_a_later_attempt_replaces_the_steps_that_it_trains_again(lab: GatewayLab) -> None:
+    with lab.client() as gateway:
+        session = gateway.start_training({"command": ["x"]}, "s")
+        trainer = lab.trainer(session.uid, "s", attempt=2)
+
+        def say(attempt: int, step: int, value: float, sequence: int) -> None:
+            row = {"step": step, "time": NOW, "values": {"loss": value}}
+            trainer.report(
+                {"attempt": attempt, "sequence": sequence, "metrics": [row]}
+            ).raise_for_status()
+
+        say(1, 10, 1.0, 1)
+        say(1, 20, 2.0, 2)
+        say(2, 20, 3.0, 1)
+        say(1, 20, 4.0, 3)  # late news of the first attempt
+
+        [series] = gateway.history("s").series
+    assert [(p.step, p.value) for p in series.points] == [(10, 1.0), (20, 3.0)]
+
+
+def test_a_model_is_taken_over_once_and_only_as_it_was_reported(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    folder = lab.data / "runs" / trainer.session_uid / "output"
+    folder.mkdir(parents=True)
+    head = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    body = struct.pack("<Q", len(head)) + head + struct.pack("<f", 1.5)
+    (folder / "model.safetensors").write_bytes(body)
+    report = {
+        "sessionUid": trainer.session_uid,
+        "attempt": 1,
+        "name": "m",
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "sizeBytes": len(body),
+        "card": {"metrics": {"val/loss": 0.1}},
+    }
+
+    wrong = trainer.post("model", {**report, "sha256": "0" * 64})
+    first, second = trainer.post("model", report), trainer.post("model", report)
+
+    assert (wrong.status_code, first.status_code) == (400, 201)
+    assert first.json() == second.json() == {"name": "m", "version": 1, "sha256": report["sha256"]}
+    assert eventually(lambda: status_in_cluster(lab, "s").get("model"))["version"] == 1
+
+
+def test_a_link_in_place_of_the_model_is_refused(lab: GatewayLab, tmp_path: Path) -> None:
+    trainer = start(lab, "s")
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    folder = lab.data / "runs" / trainer.session_uid / "output"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").symlink_to(secret)
+
+    answer = trainer.post(
+        "model",
+        {
+            "sessionUid": trainer.session_uid,
+            "attempt": 1,
+            "name": "m",
+            "sha256": hashlib.sha256(b"secret").hexdigest(),
+            "sizeBytes": 6,
+        },
+    )
+
+    assert answer.status_code == 400
+
+
+def test_what_was_acknowledged_survives_a_kill(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    acknowledged = []
+    for sequence in range(1, 40):
+        row = {"step": sequence, "time": NOW, "values": {"loss": float(sequence)}}
+        if trainer.report({"sequence": sequence, "metrics": [row]}).status_code == 200:
+            acknowledged.append(sequence)
+        if sequence in (13, 26):
+            lab.stop(signal.SIGKILL)
+            lab.start()
+
+    with lab.client() as gateway:
+        [series] = gateway.history("s").series
+    assert [p.step for p in series.points] == acknowledged
+    assert len(acknowledged) == 39
+
+
+def test_half_an_upload_leaves_nothing(lab: GatewayLab) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"a,y\n1,2\n"
+        raise RuntimeError("the line is cut")
+
+    with lab.http() as http:
+        with pytest.raises(RuntimeError):
+            http.post("/datasets", params={"name": "half", "filename": "a.csv"}, content=broken())
+
+        assert http.get("/datasets/half").status_code == 404
+        eventually(lambda: not list((lab.data / "datasets" / ".incoming").iterdir()), within=5)
+
+
+def test_a_deleted_session_stays_readable(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    trainer.report({"sequence": 1, "logs": [{"time": NOW, "message": "kept"}]}).raise_for_status()
+    with api_client(lab.kubeconfig) as api:
+        client.CustomObjectsApi(api).delete_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s"
+        )
+
+    with lab.client() as gateway:
+        eventually(lambda: gateway.status("s").deleted, within=10)
+        assert [line.message for line in gateway.logs("s").lines] == ["kept"]
+        assert [s.name for s in gateway.sessions(history=True).sessions] == ["s"]
+        with pytest.raises(Conflict):
+            gateway.stop("s")
+
+
+def test_errors_of_starting_are_typed(lab: GatewayLab) -> None:
+    training = {"task": "tabular-classification"}
+    with lab.client() as gateway:
+        with pytest.raises(NotFound, match="no dataset 'nope'"):
+            gateway.start_training({"dataset": "nope", "training": training})
+        with pytest.raises(Invalid, match="did you mean 'epochs'"):
+            gateway.start_training({"dataset": "nope", "training": {**training, "epoch": 2}})
+        gateway.start_training({"command": ["x"]}, "twice")
+        with pytest.raises(Conflict, match="already"):
+            gateway.start_training({"command": ["x"]}, "twice")
+
+
+def test_the_same_idempotency_key_gives_the_same_session(lab: GatewayLab) -> None:
+    with lab.client() as gateway:
+        first = gateway.start_training({"command": ["x"]}, idempotency_key="k")
+        again = gateway.start_training({"command": ["x"]}, idempotency_key="k")
+        with pytest.raises(Conflict, match="another body"):
+            gateway.start_training({"command": ["y"]}, idempotency_key="k")
+
+    assert first.uid == again.uid
+
+
+def test_sessions_that_name_a_missing_dataset_are_told_and_go_on_when_it_comes(
+    lab: GatewayLab,
+) -> None:
+    body = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.SESSION_KIND,
+        "metadata": {"name": "early"},
+        "spec": {"dataset": "late", "training": {"task": "tabular-classification"}},
+    }
+    with api_client(lab.kubeconfig) as api:
+        client.CustomObjectsApi(api).create_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, body
+        )
+
+    def state() -> str:
+        return str(status_in_cluster(lab, "early").get("dataset", {}).get("state"))
+
+    eventually(lambda: state() == "NotFound", within=10)
+    with lab.http() as http:
+        query = {"name": "late", "filename": "late.csv"}
+        http.post("/datasets", params=query, content=b"a,y\n1,2\n2,3").raise_for_status()
+    eventually(lambda: state() == "Found", within=10)
+
+
+def test_no_secret_in_the_log(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    trainer.report({"sequence": 1})
+    httpx.get(f"{lab.url}/api/v1/datasets", headers={"X-API-Key": f"{lab.key}x"})
+
+    log = lab.log.read_text()
+
+    assert lab.key not in log
+    assert trainer.token not in log
