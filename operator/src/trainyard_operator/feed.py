@@ -10,9 +10,10 @@ Guarantees:
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -31,9 +32,12 @@ from trainyard_kube import (
 )
 from trainyard_operator.core import observe
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import World
+from trainyard_operator.core.world import Job, World
 
 _log = structlog.stdlib.get_logger(__name__)
+
+LINGER_SECONDS = 2.0
+"""How much later than the Jobs' watch the pods' watch may show the pods of a Job that is gone."""
 
 SILENT_SECONDS = 150.0
 """A watch that heard nothing for this long, not even a bookmark, is dead."""
@@ -51,6 +55,10 @@ class _Kind:
     """resourceVersion by UID of all known objects."""
 
 
+def _call_later(seconds: float, what: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, what)
+
+
 class Feed:
     """The world and where it comes from."""
 
@@ -60,11 +68,13 @@ class Feed:
         site: Site,
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], None]], object] = _call_later,
     ) -> None:
         self.world = World()
         self.poisonous: dict[str, int] = {}
         """Version of each object that made no sense, by UID."""
         self.site = site
+        self._later = later
         self._changed = changed
         self._clock = clock
         self._node_uids: dict[str, str] = {}
@@ -81,7 +91,7 @@ class Feed:
                 self._put_session, self.world.drop_session, self._session_version, self._sessions
             ),
             "queues": _kind(self._put_queue, self.world.drop_queue, self.world.queues),
-            "jobs": _kind(self._put_job, self.world.drop_job, self.world.jobs),
+            "jobs": _kind(self._put_job, self._drop_job, self.world.jobs),
             "pods": _kind(self._put_pod, self.world.drop_pod, self.world.pods),
             "nodes": _Kind(self._put_node, self._drop_node, self._node_version, self._nodes),
         }
@@ -197,9 +207,26 @@ class Feed:
         self.world.put_queue(observe.queue(raw))
 
     def _put_job(self, raw: Json) -> None:
-        job = observe.job(raw)
+        job = observe.job(raw, self.site)
         if job is not None:
             self.world.put_job(job)
+
+    def _drop_job(self, uid: str) -> None:
+        """Forget a Job; one whose pods have not all shown up yet only when they had the time to."""
+        job = self.world.jobs.get(uid)
+        if job is None or job.finished or not self._has_unseen_pods(job):
+            self.world.drop_job(uid)
+            return
+        self.world.put_job(replace(job, deleting=True))
+        self._later(LINGER_SECONDS, lambda: self._forget_job(uid))
+
+    def _forget_job(self, uid: str) -> None:
+        self.world.drop_job(uid)
+        self._changed()
+
+    def _has_unseen_pods(self, job: Job) -> bool:
+        seen = [p for p in self.world.pods_for(job.session_uid).values() if p.job_uid == job.uid]
+        return len(seen) < job.workers
 
     def _put_pod(self, raw: Json) -> None:
         self.world.put_pod(observe.pod(raw, self.site))

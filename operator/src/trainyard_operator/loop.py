@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import structlog
 
-from trainyard_operator.core.decide import Memory, decide
+from trainyard_operator.core.decide import decide
 from trainyard_operator.core.decisions import Decisions
+from trainyard_operator.core.memory import Memory
 from trainyard_operator.core.site import Site
 from trainyard_operator.feed import Feed
 from trainyard_operator.metrics import Metrics

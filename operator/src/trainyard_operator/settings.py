@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trainyard_api import names
-from trainyard_api.scheduling.cluster import Policy, Runtime
+from trainyard_api.scheduling.facts import Policy, Runtime
 from trainyard_api.scheduling.observe import toleration
 from trainyard_operator.core.site import RuntimeEntry, Site
 from trainyard_operator.errors import SettingsError

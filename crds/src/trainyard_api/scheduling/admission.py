@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 
 from trainyard_api.phase import Reason
 from trainyard_api.scheduling.amounts import FIRST_GPU, Amount, copies, smaller
-from trainyard_api.scheduling.cluster import Cluster, Holding, Request, Shape
-from trainyard_api.scheduling.ordering import Line, Lines
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.facts import Holding, Request, Shape
+from trainyard_api.scheduling.ordering import Turn, Turns, is_bounded
 from trainyard_api.scheduling.placement import give, place, take
-from trainyard_api.scheduling.preemption import candidates, choose, gave_no_way
+from trainyard_api.scheduling.preemption import candidates, choose, gave_no_way, has_run_enough
 
 MOST_PREEMPTORS = 16
 """Sessions for which one round makes room by preemption; the next round goes on."""
+MOST_LOOKED = 200
+"""Sessions that one round looks at to find those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Round:
     preempted: tuple[Preempt, ...]
     reserved: str | None = None
     """UID of the session that the reservation is for."""
+    free: Mapping[str, Amount] = field(default_factory=dict)
+    """What is free on each node after these starts."""
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     """Why each session that was looked at and not started waits, by UID."""
 
@@ -70,9 +75,11 @@ class _Round:
         self.now = now
         self.explain = explain
         self.may_preempt = preempt
-        self.lines = Lines(cluster, now)
+        self.turns = Turns(cluster, now)
         self.free = dict(cluster.free)
-        self.failed: set[object] = set()
+        self.failed: set[Shape] = set()
+        self.held_back: set[Shape] = set()
+        """Shapes that fit now, but would take what is reserved if nobody knows how long they run."""
         self.admitted: list[Admit] = []
         self.preempted: dict[str, Preempt] = {}
         self.reasons: dict[str, Reason] = {}
@@ -80,57 +87,59 @@ class _Round:
         self.promised: dict[str, Amount] | None = None
         self.shadow = math.inf
         self.preemptors = 0
+        self.looked = 0
+        self.preemptible = [h for h in cluster.holdings if has_run_enough(h, now, cluster.policy)]
 
     def run(self) -> Round:
-        for line in self.lines.heads():
-            request = line.ranked[line.at][1]
-            line.at += 1
-            reason = self._not_allowed(line, request) or self._try(request)
+        for turn, request in self.turns.heads():
+            reason = self._not_allowed(turn, request) or self._try(request)
             if reason is not None and self.explain:
                 self.reasons[request.uid] = reason
         return Round(
             tuple(self.admitted),
             tuple(self.preempted.values()),
             self.first_blocked.uid if self.first_blocked else None,
+            self.free,
             self.reasons,
         )
 
-    def _not_allowed(self, line: Line, request: Request) -> Reason | None:
-        rules = line.rules
+    def _not_allowed(self, turn: Turn, request: Request) -> Reason | None:
+        rules = turn.rules
         if rules.paused:
             if not self.explain:
-                self.lines.drop(line)
+                self.turns.drop(turn)
             return Reason.QUEUE_PAUSED
         limit = rules.max_sessions_per_user
-        if limit is not None and self.lines.users[rules.name, request.user] >= limit:
+        if limit is not None and self.turns.users[rules.name, request.user] >= limit:
             return Reason.WAITING_FOR_USER_LIMIT
         gpus = request.shape.gpus
         if rules.gpu_quota is None or rules.borrow or gpus == 0:
             return None
-        if self.lines.entitled(rules, gpus):
+        if self.turns.entitled(rules, gpus):
             return None
         # Those behind wait as well: small ones would otherwise keep a large one out for ever.
         if not self.explain:
-            self.lines.drop(line)
+            self.turns.drop(turn)
         return Reason.WAITING_FOR_QUOTA
 
     def _try(self, request: Request) -> Reason | None:
         shape = request.shape
+        if shape in self.held_back and not is_bounded(request):
+            return Reason.RESERVED_FOR_OTHER
         if shape not in self.failed:
             nodes = place(self.free, self.cluster.eligible(shape.runtime), shape)
             if nodes is not None:
                 return self._start(request, nodes)
             self.failed.add(shape)
-            if not self.explain:
-                self._blocked(request)
-                self.lines.drop_hopeless(self._hopeless())
-                return None
         self._blocked(request)
+        self._skip_hopeless()
         return self._lack(shape) if self.explain else None
 
-    def _hopeless(self) -> set[object]:
-        """Shapes that cannot start in this round; none while someone behind might still preempt."""
-        return set() if 0 < self.preemptors < MOST_PREEMPTORS else self.failed
+    def _skip_hopeless(self) -> None:
+        """Leave the lines in which nobody can start any more, unless somebody there might still make room for himself."""
+        more = 0 < self.preemptors < MOST_PREEMPTORS and self.looked < MOST_LOOKED
+        if not self.explain and not (more and self.preemptible):
+            self.turns.drop_hopeless(self.failed, self.held_back)
 
     def _start(self, request: Request, nodes: tuple[str, ...]) -> Reason | None:
         backfilled = False
@@ -138,10 +147,13 @@ class _Round:
             self._reserve(self.first_blocked)
             allowed = self._beside_reservation(request, nodes)
             if allowed is None:
+                if not is_bounded(request):
+                    self.held_back.add(request.shape)
+                    self._skip_hopeless()
                 return Reason.RESERVED_FOR_OTHER
             nodes, backfilled = allowed
         take(self.free, nodes, request.shape.worker)
-        self.lines.started(request)
+        self.turns.started(request)
         self.admitted.append(Admit(request, nodes, backfilled))
         return None
 
@@ -174,13 +186,14 @@ class _Round:
         elif self.preemptors == 0:
             return
         if self.may_preempt and self.preemptors < MOST_PREEMPTORS:
+            self.looked += 1
             self._make_room(request)
 
     def _make_room(self, request: Request) -> None:
         """Wait for those who are leaving already, else ask others to, if then `request` fits."""
         eligible = self.cluster.eligible(request.shape.runtime)
-        cheapest = candidates(self.cluster, request, self.lines, self.now)
-        cheapest = [h for h in cheapest if h.uid not in self.preempted]
+        left = [h for h in self.preemptible if h.uid not in self.preempted]
+        cheapest = candidates(left, request, self.cluster, self.turns, self.now)
         future = self.promised if self.promised is not None else self._after_leaving()
         if place(future, eligible, request.shape) is None:
             victims = choose(future, eligible, request, cheapest, self.now) if cheapest else None

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Reason
 from trainyard_api.scheduling.admission import run_round
-from trainyard_api.scheduling.cluster import Cluster, Holding, Request
-from trainyard_api.scheduling.ordering import serving_order
-from trainyard_api.scheduling.placement import give
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.facts import Holding, Request
+from trainyard_api.scheduling.ordering import everyone, front, gpus_ahead, lines_of
+from trainyard_api.scheduling.placement import give, take
 
-ESTIMATED_SESSIONS = 100
-"""Sessions from the front of the order that get a start time; further ones have a position only."""
-MOST_STEPS = 400
+FRONT = 100
+"""Sessions from the front of the order that get a start time and an exact reason; further ones only wait for their turn."""
+MOST_STEPS = 150
 """Ends of sessions that one forward run looks at."""
 
 
@@ -40,67 +41,66 @@ class Standing:
     latest: float | None = None
 
 
-def standings(cluster: Cluster, now: float) -> dict[str, Standing]:
-    """The standing of every waiting session, by UID, in the order in which they will be served."""
-    order = serving_order(cluster, now)
-    reasons = run_round(cluster, now, preempt=False, explain=True).reasons
-    front = tuple(order[:ESTIMATED_SESSIONS])
-    ahead = replace(cluster, waiting=front)
-    earliest, latest = _starts(ahead, now, limits=False), _starts(ahead, now, limits=True)
-    sessions: dict[str, int] = {}
-    gpus: dict[str, int] = {}
-    found = {}
-    for request in order:
-        queue = request.queue
-        before = sessions.get(queue, 0)
-        found[request.uid] = Standing(
+class Outlook:
+    """What can be said about everybody who waits, computed once for many."""
+
+    def __init__(self, cluster: Cluster, now: float) -> None:
+        self._cluster = cluster
+        self.front = front(cluster, now, FRONT)
+        """Those whose turns come first, in order."""
+        ahead = replace(cluster, waiting=lines_of(self.front, cluster.policy))
+        self._reasons = run_round(ahead, now, preempt=False, explain=True).reasons
+        self._earliest = _starts(ahead, now, limits=False)
+        self._latest = _starts(ahead, now, limits=True)
+        self._sums: dict[str, list[int]] = {}
+
+    def standing(self, request: Request) -> Standing:
+        """Where a waiting session stands. Raises KeyError or ValueError when it does not wait."""
+        line = self._cluster.waiting[request.queue]
+        if request.queue not in self._sums:
+            self._sums[request.queue] = gpus_ahead(line)
+        before = line.index(request)
+        reason = self._reasons.get(request.uid, Reason.WAITING_FOR_TURN)
+        if self._cluster.queues[request.queue].paused:
+            reason = Reason.QUEUE_PAUSED
+        return Standing(
             position=before + 1,
             ahead_sessions=before,
-            ahead_gpus=gpus.get(queue, 0),
-            reason=reasons.get(request.uid, Reason.WAITING_FOR_TURN),
-            earliest=earliest.get(request.uid),
-            latest=latest.get(request.uid),
+            ahead_gpus=self._sums[request.queue][before],
+            reason=reason,
+            earliest=self._earliest.get(request.uid),
+            latest=self._latest.get(request.uid),
         )
-        sessions[queue] = before + 1
-        gpus[queue] = gpus.get(queue, 0) + request.shape.gpus
-    return found
 
 
 def what_if(cluster: Cluster, request: Request, now: float) -> Standing:
     """Where `request` would stand if it waited as well."""
-    waiting = (*(r for r in cluster.waiting if r.uid != request.uid), request)
-    return standings(replace(cluster, waiting=waiting), now)[request.uid]
+    others = (r for r in everyone(cluster.waiting) if r.uid != request.uid)
+    waiting = lines_of((*others, request), cluster.policy)
+    return Outlook(replace(cluster, waiting=waiting), now).standing(request)
 
 
 def _starts(cluster: Cluster, now: float, *, limits: bool) -> dict[str, float]:
     """When each waiting session starts, by UID, as far as it can be known."""
+    waiting = lines_of(everyone(cluster.waiting), cluster.policy)
     free = dict(cluster.free)
     running = {h.uid: h for h in cluster.holdings}
-    waiting = {r.uid: r for r in cluster.waiting}
     ends: list[tuple[float, str]] = []
     for holding in cluster.holdings:
         _schedule(ends, _end_of(holding, cluster, now, limits), holding.uid)
     starts: dict[str, float] = {}
     moment = now
     for _ in range(MOST_STEPS):
-        round_ = run_round(
-            replace(
-                cluster,
-                free=free,
-                holdings=tuple(running.values()),
-                waiting=tuple(waiting.values()),
-            ),
-            moment,
-            preempt=False,
-        )
-        for admit in round_.admitted:
-            request = waiting.pop(admit.request.uid)
+        state = replace(cluster, free=free, holdings=tuple(running.values()), waiting=waiting)
+        for admit in run_round(state, moment, preempt=False).admitted:
+            request = admit.request
+            waiting[request.queue].remove(request)
             starts[request.uid] = moment
-            running[request.uid] = _held(request, admit.nodes, moment)
-            give(free, admit.nodes, tuple([-x for x in request.shape.worker]))
+            running[request.uid] = held(request, admit.nodes, moment)
+            take(free, admit.nodes, request.shape.worker)
             length = request.limit_seconds if limits else request.expected_seconds
             _schedule(ends, math.inf if length is None else moment + length, request.uid)
-        if not waiting or not ends:
+        if not ends or not any(waiting.values()):
             break
         moment = ends[0][0]
         while ends and ends[0][0] <= moment:
@@ -122,8 +122,8 @@ def _end_of(holding: Holding, cluster: Cluster, now: float, limits: bool) -> flo
     return math.inf if holding.eta_seconds is None else now + holding.eta_seconds
 
 
-def _held(request: Request, nodes: tuple[str, ...], started: float) -> Holding:
-    """A session that starts in the forward run; when it ends is known to the run alone."""
+def held(request: Request, nodes: tuple[str, ...], started: float) -> Holding:
+    """A session from the moment of its start."""
     return Holding(
         uid=request.uid,
         queue=request.queue,
@@ -133,4 +133,6 @@ def _held(request: Request, nodes: tuple[str, ...], started: float) -> Holding:
         shape=request.shape,
         nodes=nodes,
         started=started,
+        eta_seconds=request.expected_seconds,
+        limit=None if request.limit_seconds is None else started + request.limit_seconds,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainyard_api.scheduling.amounts import Amount, amount, larger, plus, whole
-from trainyard_api.scheduling.cluster import Node, Taint, Toleration
+from trainyard_api.scheduling.facts import Node, Taint, Toleration
 
 _DONE = ("Succeeded", "Failed")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping
 
 from trainyard_api.scheduling.amounts import Amount, copies, gpus, minus, times
-from trainyard_api.scheduling.cluster import Node, Runtime, Shape
+from trainyard_api.scheduling.facts import Node, Runtime, Shape
 
 
 def place(

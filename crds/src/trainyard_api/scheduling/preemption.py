@@ -7,11 +7,12 @@ within its queue's guaranteed quota, those of queues that use more than theirs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trainyard_api.scheduling.amounts import Amount
-from trainyard_api.scheduling.cluster import Cluster, Holding, Policy, Request
-from trainyard_api.scheduling.ordering import Lines
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.facts import Holding, Policy, Request
+from trainyard_api.scheduling.ordering import Turns
 from trainyard_api.scheduling.placement import give, place
 
 
@@ -30,18 +31,17 @@ def has_run_enough(holding: Holding, now: float, policy: Policy) -> bool:
     )
 
 
-def candidates(cluster: Cluster, request: Request, lines: Lines, now: float) -> list[Holding]:
-    """Sessions that may be asked to leave for `request`, the cheapest first."""
-    entitled = lines.entitled(cluster.queues[request.queue], request.shape.gpus)
+def candidates(
+    preemptible: Iterable[Holding], request: Request, cluster: Cluster, turns: Turns, now: float
+) -> list[Holding]:
+    """Those of `preemptible` that may be asked to leave for `request`, the cheapest first."""
+    entitled = turns.entitled(cluster.queues[request.queue], request.shape.gpus)
     found = [
         h
-        for h in cluster.holdings
-        if has_run_enough(h, now, cluster.policy)
-        and (
-            h.priority < request.priority
-            or gave_no_way(h, request)
-            or (entitled and h.queue != request.queue and _over_quota(cluster, lines, h))
-        )
+        for h in preemptible
+        if h.priority < request.priority
+        or gave_no_way(h, request)
+        or (entitled and h.queue != request.queue and _over_quota(cluster, turns, h))
     ]
     found.sort(key=lambda h: (lost(h, now), h.priority, -(h.started or 0.0), h.uid))
     return found
@@ -57,10 +57,10 @@ def gave_no_way(holding: Holding, request: Request) -> bool:
     )
 
 
-def _over_quota(cluster: Cluster, lines: Lines, holding: Holding) -> bool:
+def _over_quota(cluster: Cluster, turns: Turns, holding: Holding) -> bool:
     rules = cluster.queues.get(holding.queue)
     guaranteed = (rules.gpu_quota or 0) if rules else 0
-    return holding.shape.gpus > 0 and lines.used[holding.queue] > guaranteed
+    return holding.shape.gpus > 0 and turns.used[holding.queue] > guaranteed
 
 
 def choose(

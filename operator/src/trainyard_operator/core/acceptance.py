@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainyard_api.phase import Reason
 from trainyard_api.scheduling.amounts import CPU, MEMORY, gpus
-from trainyard_api.scheduling.cluster import QueueRules, Shape
+from trainyard_api.scheduling.facts import QueueRules, Shape
 from trainyard_api.scheduling.placement import could_ever_fit
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.world import Wish, World

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trainyard_api.phase import Phase
 from trainyard_api.scheduling.amounts import Amount, minus
-from trainyard_api.scheduling.cluster import Cluster, Holding, Request
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.facts import Holding
+from trainyard_api.scheduling.ordering import WaitingLine
 from trainyard_operator.core.lifecycle import current_attempt
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.world import Session, World, unplaced
 
 
-def cluster_of(world: World, waiting: tuple[Request, ...], site: Site, now: float) -> Cluster:
+def cluster_of(world: World, waiting: Mapping[str, WaitingLine], site: Site, now: float) -> Cluster:
     """Nodes, what is free on them, holdings and `waiting`."""
     return Cluster(
         nodes=world.nodes,
@@ -28,15 +32,26 @@ def free_of(world: World) -> dict[str, Amount]:
     free = {name: node.allocatable for name, node in world.nodes.items() if node.usable}
     for name in free.keys() & world.taken.keys():
         free[name] = minus(free[name], world.taken[name])
-    for session in [world.sessions[uid] for uid in world.holders if uid in world.sessions]:
-        pods = world.pods_for(session.uid).values()
-        for job in world.jobs_for(session.uid).values():
-            if not job.finished:
-                _take(free, unplaced(job, pods), session.wish.shape.worker)
+    _take_unseen(free, world)
     for uid, assumed in world.assumed.items():
         if assumed.attempt not in world.jobs_for(uid):
             _take(free, assumed.nodes, assumed.shape.worker)
     return free
+
+
+def _take_unseen(free: dict[str, Amount], world: World) -> None:
+    """Take what pods will take that are not on a node yet, as far as the watches show."""
+    # Also Jobs of sessions that are gone: until it is gone itself, a Job may still make its pods.
+    for uid in world.holders:
+        pods = world.pods_for(uid).values()
+        for job in world.jobs_for(uid).values():
+            if not job.finished:
+                _take(free, unplaced(job, pods), job.worker)
+    # A pod without node whose Job is over may have got its node already, which only the watch does not show yet.
+    for pod in world.unbound.values():
+        its_job = world.jobs.get(pod.job_uid)
+        if its_job is None or its_job.finished:
+            _take(free, pod.meant, pod.amount)
 
 
 def _take(free: dict[str, Amount], nodes: tuple[str, ...], worker: Amount) -> None:

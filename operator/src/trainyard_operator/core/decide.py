@@ -1,87 +1,51 @@
-"""`decide`: the world and the time → everything to be done now.
-
-A pure function. `Memory` only saves work: an empty one gives the same decisions, later.
-"""
+"""`decide`: the world and the time → everything to be done now. A pure function; `Memory` only saves work."""
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from statistics import median
+from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 
 from trainyard_api import names
 from trainyard_api.phase import TERMINAL, Phase, Reason
-from trainyard_api.scheduling.admission import Admit, Preempt, run_round
-from trainyard_api.scheduling.cluster import Cluster, Request
-from trainyard_operator.core.acceptance import ACCEPTED, Acceptance, Gatekeeper
+from trainyard_api.scheduling.admission import Admit, Preempt, Round, run_round
+from trainyard_api.scheduling.cluster import Cluster
+from trainyard_api.scheduling.estimate import held
+from trainyard_api.scheduling.facts import Request
+from trainyard_api.scheduling.ordering import everyone
+from trainyard_operator.core.acceptance import ACCEPTED
 from trainyard_operator.core.capacity import cluster_of
 from trainyard_operator.core.decisions import (
     CreateJob,
     Decisions,
     DeleteJobs,
     DeleteSession,
+    Note,
     PatchQueue,
     PatchStatus,
     Write,
 )
 from trainyard_operator.core.lifecycle import Verdict, current_attempt, judge, queued_now
 from trainyard_operator.core.manifests import build_job, build_service
+from trainyard_operator.core.memory import Memory
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.status import merge_patch, render, render_unreadable
 from trainyard_operator.core.story import note_of
-from trainyard_operator.core.survey import Place, places
+from trainyard_operator.core.survey import Place, Survey
 from trainyard_operator.core.world import Session, World
 
 TICK_SECONDS: Final = 5.0
-"""While sessions wait, decide at least this often: ages and ends of minimum run times change who is next."""
-PLACES_PER_SECOND: Final = 10.0
-"""Places in the queue that are rewritten at most; new sessions and new reasons do not count."""
+"""While sessions wait, decide at least this often: ends of minimum run times change who may start."""
+TOLD_PER_SURVEY: Final = 500
+"""Sessions with news that one survey looks at."""
+CHECKED_PER_SURVEY: Final = 200
+"""Further sessions whose place one survey checks, in turn."""
 QUEUE_STATUS_SECONDS: Final = 5.0
 """Shortest time between two writes of one queue's status."""
-LENGTHS_KEPT: Final = 9
-"""Finished sessions of a kind from which the usual length is taken."""
-
-
-@dataclass
-class Memory:
-    """What need not be computed again."""
-
-    gatekeeper: Gatekeeper
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    accepted: dict[str, Acceptance] = field(default_factory=dict)
-    requests: dict[str, Request] = field(default_factory=dict)
-    """Sessions that could start now, by UID."""
-    wakes: list[tuple[float, str]] = field(default_factory=list)
-    """Heap of when to judge again whom."""
-    lengths: dict[int, deque[int]] = field(default_factory=dict)
-    """Running seconds of succeeded sessions, by kind."""
-    counted: set[str] = field(default_factory=set)
-    """Sessions whose length is in there."""
-    revision: int = -1
-    queue_written: dict[str, float] = field(default_factory=dict)
-    places_left: float = PLACES_PER_SECOND
-    """How many places may be rewritten now, at `places_filled`."""
-    places_filled: float = 0.0
-
-    @classmethod
-    def empty(cls, site: Site) -> Memory:
-        """Nothing remembered."""
-        return cls(Gatekeeper(site))
-
-    def forget(self, uid: str) -> None:
-        """Something about this session changed."""
-        self.verdicts.pop(uid, None)
-        self.requests.pop(uid, None)
-
-    def usual_seconds(self, kind: int) -> float | None:
-        """How long sessions of this kind took, None when none has succeeded yet."""
-        known = self.lengths.get(kind)
-        return float(median(known)) if known else None
 
 
 def decide(
@@ -95,27 +59,27 @@ class _Decision:
     def __init__(self, world: World, now: float, site: Site, memory: Memory) -> None:
         self.world, self.now, self.site, self.memory = world, now, site, memory
         self.writes: list[Write] = []
-        self.starting: set[str] = set()
 
     def run(self, survey: bool) -> Decisions:
-        memory, world = self.memory, self.world
+        memory = self.memory
         self._refresh()
-        waiting = tuple(memory.requests.values())
-        cluster = cluster_of(world, waiting, self.site, self.now)
+        cluster = cluster_of(self.world, memory.lines, self.site, self.now)
         outcome = run_round(cluster, self.now)
         for admit in outcome.admitted:
             self._admit(admit)
         for preempt in outcome.preempted:
             self._preempt(preempt)
+        cluster = _afterwards(cluster, outcome, self.now)
         if survey:
             self._survey(cluster)
             self._tell_queues(cluster)
         self.writes.sort(key=_urgency)
         return Decisions(
             writes=tuple(self.writes),
-            wake=self._wake(bool(waiting)),
-            waiting=len(waiting) - len(outcome.admitted),
-            holding=len(cluster.holdings) + len(outcome.admitted),
+            wake=self._wake(),
+            waiting=len(memory.requests),
+            untold=len(memory.untold),
+            holding=len(cluster.holdings),
             gpus_used=sum(h.shape.gpus for h in cluster.holdings),
             gpus_capacity=cluster.gpu_capacity(),
             preempted=len(outcome.preempted),
@@ -125,17 +89,21 @@ class _Decision:
 
     def _refresh(self) -> None:
         memory, world = self.memory, self.world
+        if memory.fresh:
+            memory.fresh = False
+            memory.dirty.update(world.sessions)
         if memory.revision != world.revision:
             memory.revision = world.revision
             self._recheck_acceptance()
-        while memory.wakes and memory.wakes[0][0] <= self.now:
-            memory.forget(heapq.heappop(memory.wakes)[1])
-        for uid in memory.verdicts.keys() - world.sessions.keys():
-            memory.forget(uid)
-            memory.accepted.pop(uid, None)
-            memory.counted.discard(uid)
-        for uid in world.sessions.keys() - memory.verdicts.keys() - world.busy:
-            self._judge(world.sessions[uid])
+        memory.wake_up(self.now)
+        restless = set()
+        for uid in memory.dirty:
+            session = world.sessions.get(uid)
+            if session is None:
+                memory.forget_gone(uid)
+            elif uid not in world.busy and not self._judge(session):
+                restless.add(uid)
+        memory.dirty = restless
         for item in world.unreadable.values():
             if item.uid not in world.busy:
                 self._patch(item.uid, item.name, *render_unreadable(item, self.now))
@@ -147,12 +115,12 @@ class _Decision:
             if session and memory.gatekeeper.answer(session.wish, world) is not old:
                 memory.forget(uid)
 
-    def _judge(self, session: Session) -> None:
+    def _judge(self, session: Session) -> bool:
+        """Judge and act; False when it depends on things that do not call for another look by themselves."""
         memory, world, uid = self.memory, self.world, session.uid
         acceptance = ACCEPTED
         if session.seen.phase not in TERMINAL:
-            acceptance = memory.gatekeeper.answer(session.wish, world)
-            memory.accepted[uid] = acceptance
+            acceptance = memory.accepted[uid] = memory.gatekeeper.answer(session.wish, world)
         source = session.wish.resume_session
         verdict = judge(
             session,
@@ -163,14 +131,15 @@ class _Decision:
             self.now,
             self.site,
         )
-        if verdict.reason != Reason.RESUME_SOURCE_NOT_FOUND:
-            memory.verdicts[uid] = verdict
+        memory.verdicts[uid] = verdict
+        memory.leave_line(uid)
         if verdict.wake is not None:
-            heapq.heappush(memory.wakes, (verdict.wake, uid))
+            memory.wake_at(verdict.wake, uid)
         if verdict.eligible:
-            memory.requests[uid] = self._request(session)
-        self._learn(session)
+            memory.join_line(self._request(session))
+        memory.learn(session)
         self._act(session, verdict)
+        return verdict.reason != Reason.RESUME_SOURCE_NOT_FOUND
 
     def _act(self, session: Session, verdict: Verdict) -> None:
         if verdict.delete_session:
@@ -193,7 +162,7 @@ class _Decision:
         name: str,
         current: dict[str, Any],
         wanted: dict[str, Any],
-        note: Any = None,
+        note: Note | None = None,
     ) -> None:
         patch = merge_patch(current, wanted)
         if patch:
@@ -217,18 +186,12 @@ class _Decision:
             limit_seconds=limit,
         )
 
-    def _learn(self, session: Session) -> None:
-        if session.seen.phase != Phase.SUCCEEDED or session.uid in self.memory.counted:
-            return
-        self.memory.counted.add(session.uid)
-        known = self.memory.lengths.setdefault(session.wish.kind, deque(maxlen=LENGTHS_KEPT))
-        known.append(session.seen.run_seconds)
-
     # ── the round ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _admit(self, admit: Admit) -> None:
         world, uid = self.world, admit.request.uid
         session = world.sessions[uid]
+        self.memory.leave_line(uid)
         attempt = current_attempt(session, world.jobs_for(uid)) + 1
         source = session.wish.resume_session
         job = build_job(
@@ -244,7 +207,6 @@ class _Decision:
         self.writes.append(
             CreateJob(uid, name, attempt, admit.nodes, admit.request.shape, job, service)
         )
-        self.starting.add(uid)
 
     def _preempt(self, preempt: Preempt) -> None:
         session = self.world.sessions[preempt.uid]
@@ -259,45 +221,46 @@ class _Decision:
     # ── what waiting sessions are told ────────────────────────────────────────────────────────────────────
 
     def _survey(self, cluster: Cluster) -> None:
-        left = tuple(r for r in cluster.waiting if r.uid not in self.starting)
-        if not left:
-            return
-        found = places(replace(cluster, waiting=left), self.now)
-        changed: list[tuple[float, Session, Place]] = []
-        for uid, place in found.items():
-            session = self.world.sessions[uid]
-            if uid in self.world.busy:
-                continue
-            if session.seen.phase != Phase.QUEUED:
-                self._tell(session, self.memory.verdicts[uid], place.wire())
-                continue
-            weight = place.news(orjson.loads(session.seen.own).get("queue"))
-            if weight == float("inf"):
-                self._tell(session, self.memory.verdicts[uid], place.wire())
-            elif weight > 0:
-                changed.append((weight, session, place))
-        changed.sort(key=lambda item: (-item[0], item[2].position))
-        for _, session, place in changed[: self._places_allowed(len(changed))]:
-            self._tell(session, self.memory.verdicts[session.uid], place.wire())
-
-    def _places_allowed(self, wanted: int) -> int:
         memory = self.memory
-        gained = max(0.0, self.now - memory.places_filled) * PLACES_PER_SECOND
-        memory.places_filled = self.now
-        memory.places_left = min(PLACES_PER_SECOND, memory.places_left + gained)
-        allowed = min(wanted, int(memory.places_left))
-        memory.places_left -= allowed
-        return allowed
+        if not memory.requests:
+            return
+        survey = Survey(cluster, self.now)
+        known: list[tuple[float, Session, Place]] = []
+        for request in self._asking(cluster, survey):
+            session = self.world.sessions[request.uid]
+            memory.untold.pop(request.uid, None)
+            place = survey.place(request)
+            weight = math.inf
+            if session.seen.phase == Phase.QUEUED:
+                weight = place.news(orjson.loads(session.seen.own).get("queue"))
+            if weight == math.inf:
+                self._tell(session, memory.verdicts[request.uid], place.wire())
+            elif weight > 0:
+                known.append((weight, session, place))
+        known.sort(key=lambda item: (-item[0], item[2].position))
+        for _, session, place in known[: memory.places_allowed(len(known), self.now)]:
+            self._tell(session, memory.verdicts[session.uid], place.wire())
+
+    def _asking(self, cluster: Cluster, survey: Survey) -> list[Request]:
+        """Those with news, those in front, and some of the others in turn."""
+        memory = self.memory
+        asking = {uid: memory.requests[uid] for uid in islice(memory.untold, TOLD_PER_SURVEY)}
+        asking.update((r.uid, r) for r in survey.front)
+        start, end = memory.cursor, memory.cursor + CHECKED_PER_SURVEY
+        asking.update((r.uid, r) for r in islice(everyone(cluster.waiting), start, end))
+        memory.cursor = end if end < len(memory.requests) else 0
+        return list(asking.values())
 
     def _tell_queues(self, cluster: Cluster) -> None:
         for queue in self.world.queues.values():
-            if self.now - self.memory.queue_written.get(queue.uid, 0.0) < QUEUE_STATUS_SECONDS:
+            written = self.memory.queue_written.get(queue.uid, -math.inf)
+            if self.now - written < QUEUE_STATUS_SECONDS or queue.uid in self.world.busy:
                 continue
-            held = [h for h in cluster.holdings if h.queue == queue.name]
+            held_here = [h for h in cluster.holdings if h.queue == queue.name]
             wanted = {
-                "running": len(held),
-                "waiting": sum(r.queue == queue.name for r in cluster.waiting),
-                "gpusUsed": sum(h.shape.gpus for h in held),
+                "running": len(held_here),
+                "waiting": len(cluster.waiting.get(queue.name, ())),
+                "gpusUsed": sum(h.shape.gpus for h in held_here),
                 "observedGeneration": queue.generation,
             }
             patch = merge_patch(orjson.loads(queue.own), wanted)
@@ -305,11 +268,19 @@ class _Decision:
                 self.memory.queue_written[queue.uid] = self.now
                 self.writes.append(PatchQueue(queue.uid, queue.name, {"status": patch}))
 
-    def _wake(self, waiting: bool) -> float | None:
-        due = [self.memory.wakes[0][0]] if self.memory.wakes else []
-        if waiting:
+    def _wake(self) -> float | None:
+        due = [self.memory.next_wake] if self.memory.next_wake is not None else []
+        if self.memory.requests:
             due.append(self.now + TICK_SECONDS)
         return min(due, default=None)
+
+
+def _afterwards(cluster: Cluster, outcome: Round, now: float) -> Cluster:
+    """The cluster once the admitted sessions have started."""
+    if not outcome.admitted:
+        return cluster
+    started = tuple(held(a.request, a.nodes, now) for a in outcome.admitted)
+    return replace(cluster, free=outcome.free, holdings=cluster.holdings + started)
 
 
 def _not_in_line(verdict: Verdict) -> dict[str, Any] | None:

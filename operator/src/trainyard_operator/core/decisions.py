@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_api.phase import EventReason
-from trainyard_api.scheduling.cluster import Shape
+from trainyard_api.scheduling.facts import Shape
 
 Manifest = dict[str, Any]
 
@@ -80,6 +80,8 @@ class Decisions:
     """When to decide again even if nothing happens; None when only events matter."""
     waiting: int = 0
     """Sessions that could start now and do not."""
+    untold: int = 0
+    """Those of them who may have to be told something."""
     holding: int = 0
     """Sessions that hold capacity."""
     gpus_used: int = 0

@@ -18,7 +18,7 @@ from trainyard_api.phase import ConditionType, Phase, Reason
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.scheduling import observe as facts
 from trainyard_api.scheduling.amounts import FIRST_GPU, millicores, whole
-from trainyard_api.scheduling.cluster import Node, QueueRules, Shape
+from trainyard_api.scheduling.facts import Node, QueueRules, Shape
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.times import seconds
@@ -185,7 +185,7 @@ def node(raw: Raw, site: Site) -> Node:
         raise PoisonousError(f"node {raw['metadata'].get('name')}: {error}") from error
 
 
-def job(raw: Raw) -> Job | None:
+def job(raw: Raw, site: Site) -> Job | None:
     """A Job of ours, None for anybody else's."""
     meta = raw["metadata"]
     labels = meta.get("labels") or {}
@@ -207,7 +207,8 @@ def job(raw: Raw) -> Job | None:
         attempt=int(attempt),
         version=_version(meta),
         created=seconds(meta.get("creationTimestamp")) or 0.0,
-        workers=int((raw.get("spec") or {}).get("completions") or 1),
+        workers=int(raw["spec"].get("completions") or 1),
+        worker=facts.pod_requests(raw["spec"]["template"], site.gpu_kinds),
         nodes=tuple(n for n in annotations.get(NODES_ANNOTATION, "").split(",") if n),
         backfilled=annotations.get(BACKFILLED_ANNOTATION) == "true",
         finished=done.get("type", ""),
@@ -255,6 +256,7 @@ def _pod(raw: Raw, site: Site) -> Pod:
         job_uid=owner.get("uid", ""),
         deleting="deletionTimestamp" in meta,
         assigned=(raw.get("spec") or {}).get("nodeName") or "",
+        meant=_meant(raw.get("spec") or {}),
         reason=status.get("reason") or "",
         message=status.get("message") or "",
         worker=_number(labels.get("batch.kubernetes.io/job-completion-index")),
@@ -262,6 +264,14 @@ def _pod(raw: Raw, site: Site) -> Pod:
         **_conditions(status),
         **_container(status),
     )
+
+
+def _meant(spec: Raw) -> tuple[str, ...]:
+    """The nodes that our manifests put into a pod's preferred affinity."""
+    affinity = _dict(_dict(spec.get("affinity")).get("nodeAffinity"))
+    terms = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+    fields = (f for t in terms for f in _dict(t.get("preference")).get("matchFields") or ())
+    return tuple(f["values"][0] for f in fields if f.get("key") == "metadata.name")
 
 
 def _number(text: str | None) -> int:

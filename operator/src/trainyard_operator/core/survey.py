@@ -9,7 +9,8 @@ from typing import Any
 
 from trainyard_api.phase import Reason
 from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.estimate import Standing, standings
+from trainyard_api.scheduling.estimate import Outlook, Standing
+from trainyard_api.scheduling.facts import Request
 from trainyard_operator.core import times
 
 SENTENCES: Mapping[Reason, str] = {
@@ -81,6 +82,15 @@ class Place:
         return shift / left
 
 
-def places(cluster: Cluster, now: float) -> dict[str, Place]:
-    """The place of every waiting session, by UID."""
-    return {uid: Place(standing, now) for uid, standing in standings(cluster, now).items()}
+class Survey:
+    """The places of many sessions at one moment."""
+
+    def __init__(self, cluster: Cluster, now: float) -> None:
+        self._outlook = Outlook(cluster, now)
+        self._now = now
+        self.front = self._outlook.front
+        """Those whose turns come first."""
+
+    def place(self, request: Request) -> Place:
+        """Where a waiting session stands."""
+        return Place(self._outlook.standing(request), self._now)

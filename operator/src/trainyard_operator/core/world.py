@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_api.scheduling.amounts import Amount, minus, plus
-from trainyard_api.scheduling.cluster import Node, QueueRules, Shape
+from trainyard_api.scheduling.facts import Node, QueueRules, Shape
 
 _Kept = TypeVar("_Kept")
 
@@ -129,6 +129,8 @@ class Job:
     version: int
     created: float
     workers: int
+    worker: Amount
+    """What one of its pods asks for."""
     nodes: tuple[str, ...] = ()
     """Where each worker was meant to go."""
     backfilled: bool = False
@@ -157,6 +159,8 @@ class Pod:
     deleting: bool = False
     assigned: str = ""
     """Node it was bound to, kept after its end."""
+    meant: tuple[str, ...] = ()
+    """Nodes that it prefers."""
     waiting_reason: str = ""
     """Why its container does not run yet, such as ImagePullBackOff."""
     waiting_message: str = ""
@@ -204,6 +208,8 @@ class World:
     pods: dict[str, Pod] = field(default_factory=dict)
     assumed: dict[str, Assumed] = field(default_factory=dict)
     """By session UID."""
+    unbound: dict[str, Pod] = field(default_factory=dict)
+    """Live pods of ours that have no node yet."""
     busy: set[str] = field(default_factory=set)
     """UIDs of sessions with a write under way or held back; nothing new is decided for them."""
     jobs_of: defaultdict[str, dict[int, Job]] = field(default_factory=lambda: defaultdict(dict))
@@ -287,13 +293,17 @@ class World:
         if item.node is not None:
             held = self.taken.get(item.node)
             self.taken[item.node] = plus(held, item.amount) if held else item.amount
+        self.unbound.pop(item.uid, None)
         if item.session_uid:
+            if item.live and not item.assigned:
+                self.unbound[item.uid] = item
             self.pods_of[item.session_uid] = {**self.pods_of[item.session_uid], item.uid: item}
             self._touch(item.session_uid)
 
     def drop_pod(self, uid: str) -> None:
         """Forget a pod."""
         pod = self.pods.pop(uid, None)
+        self.unbound.pop(uid, None)
         self._release(pod)
         if pod is not None and pod.session_uid:
             left = {u: p for u, p in self.pods_of[pod.session_uid].items() if u != uid}

@@ -1,0 +1,176 @@
+"""Builders of small worlds for the operator's pure core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from trainyard_api import names
+from trainyard_api.phase import DesiredState, Phase
+from trainyard_api.scheduling.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
+from trainyard_operator.core import times
+from trainyard_operator.core.site import RuntimeEntry, Site
+from trainyard_operator.core.world import Job, Pod, Queue, Seen, Session, Wish, World
+
+NOW = 1_800_000_000.0
+GIB = 2**30
+
+SITE = Site(
+    namespace="ns",
+    release="trainyard",
+    gateway_url="http://trainyard-gateway.ns.svc",
+    data_claim="trainyard-data",
+    trainer_service_account="trainyard-trainer",
+    entries={
+        "default": RuntimeEntry("trainyard/trainer:1"),
+        "special": RuntimeEntry(
+            "trainyard/special:1",
+            gpu_resource="amd.com/gpu",
+            node_selector={"gpu": "amd"},
+            tolerations=({"key": "amd", "operator": "Exists"},),
+            runtime_class="amd",
+            image_pull_secrets=("pull",),
+        ),
+    },
+    runtimes={
+        "default": Runtime("default"),
+        "special": Runtime(
+            "special", 1, frozenset({("gpu", "amd")}), (Toleration("amd", "Exists"),)
+        ),
+    },
+    gpu_kinds=("nvidia.com/gpu", "amd.com/gpu"),
+    policy=Policy(),
+)
+
+
+def amount(gpus: int = 0, cpu: int = 1000, memory: int = GIB, pods: int = 1) -> tuple[int, ...]:
+    """pods, millicores, bytes, NVIDIA GPUs, AMD GPUs."""
+    return (pods, cpu, memory, gpus, 0)
+
+
+def node(name: str = "n1", gpus: int = 4, cpu: int = 64_000, **more: Any) -> Node:
+    """A big node."""
+    return Node(name, amount(gpus, cpu, 256 * GIB, 110), **more)
+
+
+def shape(gpus: int = 1, workers: int = 1, runtime: str = "default", cpu: int = 1000) -> Shape:
+    """One CPU and a GiB beside the GPUs."""
+    return Shape(amount(gpus, cpu), workers, runtime)
+
+
+def make_session(
+    name: str = "s1",
+    *,
+    gpus: int = 1,
+    workers: int = 1,
+    phase: Phase | None = None,
+    desired: DesiredState = DesiredState.RUNNING,
+    wish: dict[str, Any] | None = None,
+    seen: dict[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
+    **more: Any,
+) -> Session:
+    """A session of people's own program; `wish`, `seen`, `own` change fields of the spec, the status, its raw form."""
+    spec = {
+        "command": ["run"],
+        "resources": {"gpus": gpus, "cpu": "1", "memory": "1Gi"},
+        "workers": workers,
+    }
+    raw = {**({"phase": phase.value} if phase else {}), **(own or {})}
+    fields = {
+        "desired": desired,
+        "priority": 0,
+        "queue": "default",
+        "runtime": "default",
+        "shape": shape(gpus, workers),
+        "dataset": None,
+        "resume_session": None,
+        "retry_limit": 3,
+        "backoff_seconds": 10,
+        "max_runtime": None,
+        "stall_timeout": None,
+        "ttl": None,
+        "kind": 1,
+        "json": orjson.dumps(spec),
+        **(wish or {}),
+    }
+    return Session(
+        **{
+            "uid": f"uid-{name}",
+            "name": name,
+            "user": "",
+            "created": NOW - 100,
+            "generation": 1,
+            "version": 7,
+            "deleting": False,
+            "wish": Wish(**fields),
+            "seen": Seen(**{"phase": phase, "own": orjson.dumps(raw), **(seen or {})}),
+            **more,
+        }
+    )
+
+
+def make_job(session: Session, attempt: int = 1, **more: Any) -> Job:
+    """The Job of an attempt, on node n1."""
+    return Job(
+        **{
+            "uid": f"job-{session.name}-{attempt}",
+            "name": names.job_name(session.name, session.uid, attempt),
+            "session_uid": session.uid,
+            "attempt": attempt,
+            "version": 8,
+            "created": NOW - 50,
+            "workers": session.wish.shape.workers,
+            "worker": session.wish.shape.worker,
+            "nodes": ("n1",) * session.wish.shape.workers,
+            **more,
+        }
+    )
+
+
+def make_pod(job: Job, session: Session, phase: str = "Running", **more: Any) -> Pod:
+    """A pod of `job`, bound to n1 unless it is Pending."""
+    live = phase in ("Pending", "Running")
+    worker = more.get("worker", 0)
+    fields = {
+        "uid": f"pod-{job.name}-{worker}",
+        "name": f"{job.name}-{worker}",
+        "version": 9,
+        "node": "n1" if live and phase == "Running" else None,
+        "assigned": "n1" if phase != "Pending" else "",
+        "amount": session.wish.shape.worker,
+        "session_uid": session.uid,
+        "job_uid": job.uid,
+        "attempt": job.attempt,
+        "meant": tuple(dict.fromkeys(job.nodes)),
+        "phase": phase,
+        "started": NOW - 40 if phase != "Pending" else None,
+        **more,
+    }
+    return Pod(**fields)
+
+
+def make_world(*items: Any, queues: tuple[QueueRules, ...] = (QueueRules("default"),)) -> World:
+    """A world of sessions, Jobs, pods and nodes (n1 with 4 GPUs if none is given)."""
+    world = World()
+    for rules in queues:
+        world.put_queue(Queue(f"q-{rules.name}", rules.name, 1, 1, rules))
+    if not any(isinstance(item, Node) for item in items):
+        world.put_node(node())
+    for item in items:
+        match item:
+            case Node():
+                world.put_node(item)
+            case Job():
+                world.put_job(item)
+            case Pod():
+                world.put_pod(item)
+            case _:
+                world.put_session(item)
+    return world
+
+
+def text(offset: float) -> str:
+    """NOW plus `offset` seconds, as the API server writes it."""
+    return times.text(NOW + offset)

@@ -1,0 +1,334 @@
+"""`judge` as a truth table: what exists → phase, reason, what is done about it."""
+
+# ruff: noqa: E501  # one case of a table is one line
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from operator_world import NOW, SITE, make_job, make_pod, make_session, text
+
+from trainyard_api.phase import DesiredState, Phase, Reason
+from trainyard_operator.core.acceptance import ACCEPTED, Acceptance
+from trainyard_operator.core.lifecycle import Verdict, judge
+from trainyard_operator.core.world import Job, Pod, Session
+
+STOPPED, SUSPENDED = DesiredState.STOPPED, DesiredState.SUSPENDED
+REFUSED = Acceptance(False, Reason.NEVER_FITS, "too large")
+
+
+def verdict(
+    session: Session,
+    *found: Job | Pod,
+    acceptance: Acceptance = ACCEPTED,
+    resume_ready: bool = True,
+    now: float = NOW,
+) -> Verdict:
+    jobs = {item.attempt: item for item in found if isinstance(item, Job)}
+    pods = {item.uid: item for item in found if isinstance(item, Pod)}
+    return judge(session, jobs, pods, acceptance, resume_ready, now, SITE)
+
+
+# ── no attempt is open ────────────────────────────────────────────────────────────────────────────────────
+
+WAITING = [
+    pytest.param({}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, True, id="fresh"),
+    pytest.param(
+        {"desired": STOPPED},
+        {},
+        Phase.CANCELLED,
+        Reason.STOPPED_BY_OWNER,
+        False,
+        id="stopped-fresh",
+    ),
+    pytest.param(
+        {"desired": SUSPENDED},
+        {},
+        Phase.SUSPENDED,
+        Reason.SUSPENDED_BY_OWNER,
+        False,
+        id="suspended-fresh",
+    ),
+    pytest.param(
+        {"phase": Phase.QUEUED, "desired": STOPPED},
+        {},
+        Phase.CANCELLED,
+        Reason.STOPPED_BY_OWNER,
+        False,
+        id="stopped-queued",
+    ),
+    pytest.param(
+        {"phase": Phase.QUEUED, "desired": SUSPENDED},
+        {},
+        Phase.SUSPENDED,
+        Reason.SUSPENDED_BY_OWNER,
+        False,
+        id="suspended-queued",
+    ),
+    pytest.param(
+        {"phase": Phase.SUSPENDED}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, True, id="resumed"
+    ),
+    pytest.param(
+        {"phase": Phase.SUSPENDED, "seen": {"attempt": 2}, "desired": STOPPED},
+        {},
+        Phase.STOPPED,
+        Reason.STOPPED_BY_OWNER,
+        False,
+        id="stopped-suspended",
+    ),
+    pytest.param(
+        {}, {"acceptance": REFUSED}, Phase.PENDING, Reason.NEVER_FITS, False, id="refused"
+    ),
+    pytest.param(
+        {"desired": STOPPED},
+        {"acceptance": REFUSED},
+        Phase.CANCELLED,
+        Reason.STOPPED_BY_OWNER,
+        False,
+        id="refused-stopped",
+    ),
+    pytest.param(
+        {"wish": {"dataset": "d"}},
+        {},
+        Phase.PENDING,
+        Reason.DATASET_UNKNOWN_YET,
+        False,
+        id="dataset-unknown",
+    ),
+    pytest.param(
+        {"wish": {"dataset": "d"}, "seen": {"dataset_state": "NotFound"}},
+        {},
+        Phase.PENDING,
+        Reason.DATASET_NOT_FOUND,
+        False,
+        id="dataset-missing",
+    ),
+    pytest.param(
+        {"wish": {"dataset": "d"}, "seen": {"dataset_state": "Found"}},
+        {},
+        Phase.QUEUED,
+        Reason.WAITING_FOR_TURN,
+        True,
+        id="dataset-found",
+    ),
+    pytest.param(
+        {"wish": {"resume_session": "x"}},
+        {"resume_ready": False},
+        Phase.PENDING,
+        Reason.RESUME_SOURCE_NOT_FOUND,
+        False,
+        id="fork-of-nothing",
+    ),
+    pytest.param(
+        {"phase": Phase.QUEUED, "seen": {"attempt": 1, "retry": NOW + 5}},
+        {},
+        Phase.QUEUED,
+        Reason.WAITING_FOR_RETRY,
+        False,
+        id="back-off",
+    ),
+    pytest.param(
+        {"phase": Phase.QUEUED, "seen": {"attempt": 1, "retry": NOW}},
+        {},
+        Phase.QUEUED,
+        Reason.WAITING_FOR_TURN,
+        True,
+        id="back-off-over",
+    ),
+    pytest.param(
+        {"deleting": True}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, False, id="being-deleted"
+    ),
+]
+
+
+@pytest.mark.parametrize(("session", "around", "phase", "reason", "eligible"), WAITING)
+def test_waiting(
+    session: dict[str, Any], around: dict[str, Any], phase: Phase, reason: Reason, eligible: bool
+) -> None:
+    found = verdict(make_session(**session), **around)
+    assert (found.phase, found.reason, found.eligible) == (phase, reason, eligible)
+    assert not found.delete_jobs
+
+
+def test_the_next_attempt_waits_for_the_pods_of_the_last() -> None:
+    session = make_session(phase=Phase.QUEUED, seen={"attempt": 1, "queued": NOW})
+    job = make_job(session, finished="Failed")
+    found = verdict(session, job, make_pod(job, session, deleting=True))
+    assert (found.reason, found.eligible) == (Reason.WAITING_FOR_PREVIOUS_PODS, False)
+
+
+# ── an attempt is open ────────────────────────────────────────────────────────────────────────────────────
+
+RAN = {"attempt": 1, "attempt_started": NOW - 40, "started": NOW - 40, "queued": NOW - 90}
+IMAGE = {"waiting_reason": "ImagePullBackOff", "waiting_message": "no such image"}
+
+OPEN = [
+    pytest.param({}, {}, None, Phase.STARTING, Reason.PODS_STARTING, id="no-pod-yet"),
+    pytest.param({}, {}, {"phase": "Pending"}, Phase.STARTING, Reason.PODS_STARTING, id="pod-pending"),
+    pytest.param({}, {}, {}, Phase.RUNNING, Reason.PODS_RUNNING, id="pod-running"),
+    pytest.param({}, {"finished": "Complete"}, {"phase": "Succeeded"}, Phase.SUCCEEDED, Reason.SUCCEEDED, id="complete"),
+    pytest.param({"desired": STOPPED}, {"finished": "Complete"}, {"phase": "Succeeded"}, Phase.SUCCEEDED, Reason.SUCCEEDED, id="complete-before-stop"),
+    pytest.param({"desired": STOPPED}, {}, {}, Phase.STOPPING, Reason.STOPPED_BY_OWNER, id="stop"),
+    pytest.param({"desired": SUSPENDED}, {}, {}, Phase.SUSPENDING, Reason.SUSPENDED_BY_OWNER, id="suspend"),
+    pytest.param({"desired": STOPPED}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.STOPPED, Reason.STOPPED_BY_OWNER, id="stopped"),
+    pytest.param({"desired": SUSPENDED}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended-whatever-the-code"),
+    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="retryable"),
+    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 64}, Phase.FAILED, "BadConfiguration", id="final"),
+    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="left-by-itself"),
+    pytest.param({"wish": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.FAILED, "ProgramError", id="no-retries"),
+    pytest.param({}, {}, {"phase": "Pending", **IMAGE}, Phase.STARTING, Reason.PODS_STARTING, id="bad-image-said-first"),
+    pytest.param({}, {}, {"phase": "Failed", "exit_code": 1}, Phase.STARTING, Reason.PODS_STARTING, id="pod-failed-before-job"),
+    pytest.param({"wish": {"max_runtime": 30}}, {}, {}, Phase.STARTING, Reason.PODS_STARTING, id="overdue-said-first"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("session", "job", "pod", "phase", "reason"), OPEN)
+def test_open_attempt(
+    session: dict[str, Any],
+    job: dict[str, Any],
+    pod: dict[str, Any] | None,
+    phase: Phase,
+    reason: str,
+) -> None:
+    subject = make_session(phase=Phase.STARTING, **{"seen": {"attempt": 1}, **session})
+    its_job = make_job(subject, **job)
+    pods = [] if pod is None else [make_pod(its_job, subject, **pod)]
+    found = verdict(subject, its_job, *pods)
+    assert (found.phase, found.reason) == (phase, reason)
+    assert not found.delete_jobs, "the status comes first"
+
+
+LEAVING = [
+    pytest.param({"phase": Phase.STOPPING, "desired": STOPPED}, id="stopping"),
+    pytest.param({"phase": Phase.SUSPENDING, "desired": SUSPENDED}, id="suspending"),
+    pytest.param({"phase": Phase.SUSPENDING}, id="resumed-while-suspending"),
+    pytest.param({"phase": Phase.SUSPENDING, "seen": {**RAN, "preempting": True}}, id="preempted"),
+    pytest.param({"phase": Phase.RUNNING, "seen": {**RAN, "failed_attempt": 1, "failure_class": "Stalled"}}, id="stalled"),
+    pytest.param({"phase": Phase.STARTING, "seen": {"attempt": 1, "failed_attempt": 1, "failure_class": "ImageUnavailable"}}, id="bad-image"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("session", LEAVING)
+def test_the_job_goes_once_the_status_says_so(session: dict[str, Any]) -> None:
+    subject = make_session(**{"seen": RAN, **session})
+    job = make_job(subject)
+    found = verdict(subject, job, make_pod(job, subject))
+    assert found.delete_jobs == (job,)
+    deleting = make_job(subject, deleting=True)
+    assert not verdict(subject, deleting, make_pod(deleting, subject)).delete_jobs
+
+
+GONE = [
+    pytest.param(Phase.RUNNING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="deleted-by-somebody"),
+    pytest.param(Phase.RUNNING, {"wish": {"retry_limit": 0}}, {}, Phase.FAILED, "JobDeleted", id="deleted-no-retries"),
+    pytest.param(Phase.SUSPENDING, {}, {"preempting": True}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="preempted"),
+    pytest.param(Phase.SUSPENDING, {"desired": SUSPENDED}, {}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended"),
+    pytest.param(Phase.SUSPENDING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="resumed-meanwhile"),
+    pytest.param(Phase.SUSPENDING, {"desired": SUSPENDED}, {"preempting": True}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended-while-preempted"),
+    pytest.param(Phase.STOPPING, {"desired": STOPPED}, {}, Phase.STOPPED, Reason.STOPPED_BY_OWNER, id="stopped"),
+    pytest.param(Phase.RUNNING, {}, {"failed_attempt": 1, "failure_class": "Stalled"}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="stalled"),
+    pytest.param(Phase.RUNNING, {}, {"failed_attempt": 1, "failure_class": "DeadlineExceeded"}, Phase.FAILED, "DeadlineExceeded", id="deadline"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("phase", "session", "seen", "then", "reason"), GONE)
+def test_the_job_is_gone(
+    phase: Phase, session: dict[str, Any], seen: dict[str, Any], then: Phase, reason: str
+) -> None:
+    subject = make_session(phase=phase, seen={**RAN, **seen}, **session)
+    found = verdict(subject)
+    assert (found.phase, found.reason) == (then, reason)
+    assert found.changes["runSeconds"] == 40
+
+
+def test_pods_that_are_still_ending_hold_the_account_open() -> None:
+    subject = make_session(phase=Phase.SUSPENDING, seen={**RAN, "preempting": True})
+    ghost = make_job(subject)
+    found = verdict(subject, make_pod(ghost, subject, deleting=True))
+    assert (found.phase, found.reason) == (Phase.SUSPENDING, Reason.PREEMPTED)
+
+
+@pytest.mark.parametrize(
+    ("failures", "pause"), [(0, 10), (1, 20), (2, 40)], ids=["first", "second", "third"]
+)
+def test_the_pause_doubles(failures: int, pause: int) -> None:
+    subject = make_session(phase=Phase.RUNNING, seen={**RAN, "failures": failures})
+    job = make_job(subject, finished="Failed")
+    found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
+    assert found.changes["retryTime"] == text(pause)
+    assert found.changes["failures"] == failures + 1
+
+
+def test_age_is_kept_over_preemption_and_lost_by_suspension() -> None:
+    preempted = make_session(phase=Phase.SUSPENDING, seen={**RAN, "preempting": True})
+    assert verdict(preempted).changes["queuedTime"].startswith(text(-90)[:-1])
+    assert verdict(preempted).changes["preemptions"] == 1
+    suspended = make_session(phase=Phase.SUSPENDING, seen=RAN, desired=SUSPENDED)
+    assert verdict(suspended).changes["queuedTime"] is None
+
+
+def test_an_attempt_counts_from_its_job_even_before_the_status_knows() -> None:
+    subject = make_session(phase=Phase.QUEUED, seen={"attempt": 1, "queued": NOW})
+    job = make_job(subject, attempt=2)
+    found = verdict(subject, job, make_pod(job, subject))
+    assert (found.phase, found.changes["attempt"]) == (Phase.RUNNING, 2)
+
+
+def test_starting_is_not_worth_a_write_for_two_seconds() -> None:
+    subject = make_session(phase=Phase.QUEUED, seen={"queued": NOW})
+    young, old = make_job(subject, created=NOW - 1), make_job(subject, created=NOW - 2)
+    assert verdict(subject, young).delayed
+    assert verdict(subject, young).wake == NOW + 1
+    assert not verdict(subject, old).delayed
+
+
+def test_a_gang_runs_when_all_its_workers_do() -> None:
+    subject = make_session(workers=2, phase=Phase.STARTING, seen={"attempt": 1})
+    job = make_job(subject)
+    first = make_pod(job, subject, worker=0, started=NOW - 9)
+    second = make_pod(job, subject, worker=1, started=NOW - 5)
+    assert verdict(subject, job, first).phase == Phase.STARTING
+    found = verdict(subject, job, first, second)
+    assert (found.phase, found.changes["attemptStartTime"]) == (Phase.RUNNING, text(-5))
+
+
+def test_a_stall_is_measured_from_the_last_step() -> None:
+    wish = {"stall_timeout": 30}
+    seen = {**RAN, "progress_attempt": 1, "stepped": NOW - 29}
+    fresh = make_session(phase=Phase.RUNNING, wish=wish, seen=seen)
+    job = make_job(fresh)
+    pod = make_pod(job, fresh)
+    assert verdict(fresh, job, pod).wake == NOW + 1
+    stalled = verdict(fresh, job, pod, now=NOW + 1)
+    assert stalled.changes["failure"]["class"] == "Stalled"
+    foreign = make_session(phase=Phase.RUNNING, wish=wish, seen={**seen, "progress_attempt": 0})
+    assert verdict(foreign, job, pod).changes["failure"]["class"] == "Stalled"
+
+
+def test_pods_that_never_appear_are_a_failure() -> None:
+    subject = make_session(phase=Phase.STARTING, seen={"attempt": 1})
+    found = verdict(subject, make_job(subject, created=NOW - 120))
+    assert found.changes["failure"]["class"] == "ContainerConfig"
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.CANCELLED])
+@pytest.mark.parametrize("desired", list(DesiredState))
+def test_the_end_never_changes(phase: Phase, desired: DesiredState) -> None:
+    subject = make_session(phase=phase, desired=desired, seen={**RAN, "completed": NOW - 5})
+    job = make_job(subject, finished="Failed")
+    found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
+    assert (found.phase, dict(found.changes), found.eligible) == (phase, {}, False)
+
+
+def test_an_end_that_somebody_wrote_by_hand_frees_the_gpus() -> None:
+    subject = make_session(phase=Phase.SUCCEEDED, seen=RAN)
+    job = make_job(subject)
+    assert verdict(subject, job, make_pod(job, subject)).delete_jobs == (job,)
+
+
+def test_time_to_live() -> None:
+    seen = {**RAN, "completed": NOW - 5}
+    young = make_session(phase=Phase.FAILED, wish={"ttl": 6}, seen=seen)
+    assert (verdict(young).delete_session, verdict(young).wake) == (False, NOW + 1)
+    assert verdict(young, now=NOW + 1).delete_session
