@@ -1,0 +1,145 @@
+"""Failure classes as a table: what the kubelet and the Job controller report → class, reason, exit code."""
+
+# ruff: noqa: E501  # one case of a table is one line
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from operator_world import NOW, make_job, make_pod, make_session
+
+from trainyard_api.phase import FailureClass
+from trainyard_operator.core.diagnosis import HINTS, failure_of, stuck
+
+C = FailureClass
+SESSION = make_session(workers=2)
+TOLD = json.dumps(
+    {
+        "reason": "NaN",
+        "message": "loss is NaN at step 7",
+        "hint": "smaller",
+        "lastLogLines": ["a", "b"],
+    }
+)
+
+FAILED = [
+    pytest.param({"exit_code": 1}, C.PROGRAM_ERROR, id="program"),
+    pytest.param({"exit_code": 137, "terminated_reason": "OOMKilled"}, C.OUT_OF_MEMORY, id="oom"),
+    pytest.param({"exit_code": 64}, C.BAD_CONFIGURATION, id="configuration"),
+    pytest.param({"exit_code": 65}, C.BAD_DATA, id="data"),
+    pytest.param({"exit_code": 66}, C.DATASET_MISSING, id="dataset"),
+    pytest.param({"exit_code": 67}, C.CHECKPOINT_MISSING, id="checkpoint"),
+    pytest.param({"exit_code": 70}, C.DIVERGED, id="diverged"),
+    pytest.param({"exit_code": 71}, C.WORKER_LOST, id="worker"),
+    pytest.param({"exit_code": 74}, C.VOLUME_FULL, id="volume"),
+    pytest.param({"exit_code": 77}, C.ACCESS_DENIED, id="access"),
+    pytest.param({"exit_code": 75}, C.EVICTED, id="left-by-itself"),
+    pytest.param({"exit_code": 137}, C.KILLED, id="sigkill"),
+    pytest.param({"exit_code": 143}, C.KILLED, id="sigterm"),
+    pytest.param({"exit_code": 127}, C.CONTAINER_CONFIG, id="command-not-found"),
+    pytest.param({"exit_code": 128, "terminated_reason": "StartError"}, C.CONTAINER_CONFIG, id="start-error"),
+    pytest.param({"reason": "Evicted", "message": "low on memory"}, C.EVICTED, id="evicted"),
+    pytest.param({"exit_code": 137, "disruption": "TerminationByKubelet"}, C.EVICTED, id="evicted-by-kubelet"),
+    pytest.param({"exit_code": 137, "disruption": "EvictionByEvictionAPI"}, C.EVICTED, id="drained"),
+    pytest.param({"disruption": "DeletionByPodGC"}, C.NODE_LOST, id="node-gone"),
+    pytest.param({"disruption": "DeletionByTaintManager"}, C.NODE_LOST, id="node-unreachable"),
+    pytest.param({"reason": "NodeLost"}, C.NODE_LOST, id="node-lost"),
+    pytest.param({}, C.UNKNOWN, id="nothing-known"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "kind"), FAILED)
+def test_class_of_a_failed_pod(pod: dict[str, Any], kind: FailureClass) -> None:
+    job = make_job(SESSION, finished="Failed")
+    found = failure_of(job, [make_pod(job, SESSION, "Failed", **pod)])
+    assert found is not None
+    assert (found.kind, found.exit_code) == (kind, pod.get("exit_code"))
+    assert found.reason
+    assert found.message
+    assert found.hint == HINTS[kind]
+    assert found.preempted == (pod.get("exit_code") == 75)
+
+
+def test_every_class_has_a_hint() -> None:
+    assert set(HINTS) == set(FailureClass)
+
+
+def test_the_trainers_own_words_come_first() -> None:
+    job = make_job(SESSION)
+    found = failure_of(
+        job, [make_pod(job, SESSION, "Failed", exit_code=70, termination_message=TOLD)]
+    )
+    assert found is not None
+    assert (found.reason, found.message, found.hint) == ("NaN", "loss is NaN at step 7", "smaller")
+    assert found.lines == ("a", "b")
+
+
+def test_the_tail_of_the_log_stands_in_for_a_message() -> None:
+    job = make_job(SESSION)
+    log = "\n".join(f"line {i}" for i in range(30)) + "\n" + "x" * 600
+    found = failure_of(
+        job, [make_pod(job, SESSION, "Failed", exit_code=1, termination_message=log)]
+    )
+    assert found is not None
+    assert len(found.lines) == 20
+    assert found.lines[-2:] == ("line 29", "x" * 512)
+
+
+FIRST = [
+    pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 71, "ended": NOW - 5}, id="follower-ended-first"),
+    pytest.param({"exit_code": 1, "ended": NOW - 5}, {"exit_code": 70, "ended": NOW}, id="first-to-end"),
+    pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 143, "ended": NOW - 5}, id="terminated-by-the-job"),
+    pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 2, "ended": NOW - 5, "deleting": True}, id="being-deleted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("guilty", "follower"), FIRST)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first-worker", "second-worker"])
+def test_the_worker_that_failed_first_decides(
+    guilty: dict[str, Any], follower: dict[str, Any], order: tuple[int, int]
+) -> None:
+    job = make_job(SESSION)
+    pods = [
+        make_pod(job, SESSION, "Failed", worker=i, **p)
+        for i, p in zip(order, (guilty, follower), strict=True)
+    ]
+    found = failure_of(job, pods)
+    assert found is not None
+    assert found.exit_code == 1
+
+
+GHOSTS = [
+    pytest.param("Container trainer for pod ns/x failed with exit code 65 matching FailJob rule at index 1", C.BAD_DATA, 65, id="exit-code"),
+    pytest.param("Pod ns/x has condition DisruptionTarget matching FailJob rule at index 0", C.EVICTED, None, id="disruption"),
+    pytest.param("whatever", C.UNKNOWN, None, id="unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "kind", "code"), GHOSTS)
+def test_the_job_remembers_for_pods_that_are_gone(
+    message: str, kind: FailureClass, code: int | None
+) -> None:
+    found = failure_of(
+        make_job(SESSION, finished="Failed", reason="PodFailurePolicy", message=message), []
+    )
+    assert found is not None
+    assert (found.kind, found.exit_code) == (kind, code)
+
+
+STUCK = [
+    pytest.param({"waiting_reason": "ImagePullBackOff"}, C.IMAGE_UNAVAILABLE, id="image"),
+    pytest.param({"waiting_reason": "InvalidImageName"}, C.IMAGE_UNAVAILABLE, id="image-name"),
+    pytest.param({"waiting_reason": "ErrImagePull"}, None, id="pull-may-still-work"),
+    pytest.param({"waiting_reason": "CreateContainerConfigError"}, C.CONTAINER_CONFIG, id="config"),
+    pytest.param({"waiting_reason": "ContainerCreating"}, None, id="creating"),
+    pytest.param({"unschedulable": "0/1 nodes", "unschedulable_since": NOW - 120}, C.UNSCHEDULABLE, id="unschedulable"),
+    pytest.param({"unschedulable": "0/1 nodes", "unschedulable_since": NOW - 119}, None, id="not-yet"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "kind"), STUCK)
+def test_pods_that_never_start(pod: dict[str, Any], kind: FailureClass | None) -> None:
+    found = stuck([make_pod(make_job(SESSION), SESSION, "Pending", **pod)], NOW, 120)
+    assert (found.kind if found else None) == kind

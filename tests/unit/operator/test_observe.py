@@ -1,0 +1,158 @@
+"""Raw objects → items of the world; what makes no sense bothers nobody else."""
+
+# ruff: noqa: E501  # one case of a table is one line
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from operator_world import SITE, make_session
+
+from trainyard_api import names
+from trainyard_api.phase import Phase
+from trainyard_api.scheduling import observe as facts
+from trainyard_api.scheduling.amounts import quantity
+from trainyard_operator.core import observe
+from trainyard_operator.core.manifests import build_job
+from trainyard_operator.core.world import Session, Unreadable
+
+META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
+SPEC = {"command": ["run"]}
+
+
+def raw(spec: Any = SPEC, status: Any = None, **meta: Any) -> dict[str, Any]:
+    return {"metadata": {**META, **meta}, "spec": spec, "status": status}
+
+
+def session(*args: Any, **kwargs: Any) -> Session:
+    found = observe.session(raw(*args, **kwargs), SITE)
+    assert isinstance(found, Session)
+    return found
+
+
+def test_a_session() -> None:
+    found = session(
+        {**SPEC, "priority": 3, "workers": 2, "resources": {"gpus": 2, "cpu": "1500m"}},
+        {"phase": "Running", "attempt": 2, "queuedTime": "2026-01-01T00:00:00.000005Z"},
+        labels={"trainyard.io/user": "ada"},
+    )
+    assert found.wish.shape.worker == (1, 1500, 2 * 2**30, 2, 0)
+    assert (found.wish.priority, found.wish.shape.workers, found.user) == (3, 2, "ada")
+    assert (found.seen.phase, found.seen.attempt) == (Phase.RUNNING, 2)
+    assert found.seen.queued == 1767225600.000005
+
+
+POISON = [
+    pytest.param(None, id="nothing"),
+    pytest.param([], id="a-list"),
+    pytest.param({}, id="neither-training-nor-command"),
+    pytest.param({**SPEC, "unknown": 1}, id="unknown-field"),
+    pytest.param({"command": "x" * 10_000_000}, id="huge"),
+    pytest.param({**SPEC, "resources": {"gpus": -1}}, id="negative"),
+    pytest.param({**SPEC, "resources": {"memory": "lots"}}, id="quantity"),
+    pytest.param({**SPEC, "priority": float("nan")}, id="nan"),
+]
+
+
+@pytest.mark.parametrize("spec", POISON)
+def test_a_spec_that_makes_no_sense(spec: Any) -> None:
+    found = observe.session(raw(spec), SITE)
+    assert isinstance(found, Unreadable)
+    assert found.why.startswith("spec.")
+    assert len(found.why) < 5000
+
+
+FORGED = [
+    pytest.param("x", id="text"),
+    pytest.param({"phase": "Dancing"}, id="phase"),
+    pytest.param({"attempt": -3}, id="negative"),
+    pytest.param({"attempt": True}, id="bool"),
+    pytest.param({"queuedTime": "yesterday"}, id="time"),
+    pytest.param({"queuedTime": "2026-01-01T00:00:00"}, id="no-zone"),
+    pytest.param({"progress": [], "dataset": 7, "failure": "x"}, id="types"),
+    pytest.param({"conditions": [1, {}]}, id="conditions"),
+]
+
+
+@pytest.mark.parametrize("status", FORGED)
+def test_a_status_that_makes_no_sense_counts_as_absent(status: Any) -> None:
+    seen = session(SPEC, status).seen
+    assert (seen.phase, seen.attempt, seen.queued) == (None, 0, None)
+
+
+def test_a_spec_that_did_not_change_is_not_parsed_again() -> None:
+    first = session()
+    again = observe.session(raw({"broken": True}), SITE, first)
+    assert isinstance(again, Session)
+    assert again.wish is first.wish
+
+
+def test_our_own_job_is_understood_and_others_are_not() -> None:
+    subject = make_session("s")
+    body = build_job(subject, 3, ("n1",), SITE, backfilled=True)
+    body["metadata"] |= {"uid": "j", "resourceVersion": "8"}
+    found = observe.job(body, SITE)
+    assert found is not None
+    assert (found.session_uid, found.attempt, found.nodes) == (subject.uid, 3, ("n1",))
+    assert (found.backfilled, found.worker) == (True, subject.wish.shape.worker)
+    body["metadata"]["name"] = "other"
+    assert observe.job(body, SITE) is None
+    body["metadata"] |= {"name": names.job_name("s", subject.uid, 3), "ownerReferences": []}
+    assert observe.job(body, SITE) is None
+
+
+def test_a_pod_with_forged_labels_is_no_worker_but_holds_its_node() -> None:
+    labels = {"app.kubernetes.io/managed-by": "trainyard", "trainyard.io/session-uid": "u"}
+    container = {"resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "1"}}}
+    found = observe.pod(
+        {
+            "metadata": {"name": "p", "uid": "p", "labels": labels},
+            "spec": {"nodeName": "n1", "containers": [container]},
+            "status": {"phase": "Running"},
+        },
+        SITE,
+    )
+    assert (found.session_uid, found.node, found.amount) == ("", "n1", (1, 1000, 0, 1, 0))
+
+
+def test_a_node_that_makes_no_sense() -> None:
+    with pytest.raises(observe.PoisonousError, match="n9"):
+        observe.node({"metadata": {"name": "n9"}, "status": {"allocatable": {"cpu": "?"}}}, SITE)
+
+
+REQUESTS = [
+    pytest.param({"containers": [{}, {}]}, (1, 0, 0, 0, 0), id="nothing"),
+    pytest.param({"containers": [{"cpu": "1"}, {"cpu": "500m"}]}, (1, 1500, 0, 0, 0), id="sum"),
+    pytest.param({"containers": [{"cpu": "1"}], "initContainers": [{"cpu": "3"}]}, (1, 3000, 0, 0, 0), id="init"),
+    pytest.param({"containers": [{"cpu": "1"}], "sidecars": [{"cpu": "1"}], "initContainers": [{"cpu": "3"}]}, (1, 4000, 0, 0, 0), id="sidecar"),
+    pytest.param({"containers": [{"memory": "1Gi"}], "overhead": {"memory": "1Mi"}}, (1, 0, 2**30 + 2**20, 0, 0), id="overhead"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "expected"), REQUESTS)
+def test_requests_count_as_kube_scheduler_counts(pod: dict[str, Any], expected: Any) -> None:
+    def containers(key: str, **more: str) -> list[dict[str, Any]]:
+        return [{"resources": {"requests": r}, **more} for r in pod.get(key, ())]
+
+    spec = {
+        "containers": containers("containers"),
+        "initContainers": containers("sidecars", restartPolicy="Always")
+        + containers("initContainers"),
+        "overhead": pod.get("overhead"),
+    }
+    assert facts.pod_requests({"spec": spec}, SITE.gpu_kinds) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1), ("1500m", 1.5), ("24581692Ki", 24581692 * 1024), ("1e3", 1000), ("1k", 1000), ("2E", 2e18)],
+)  # fmt: skip
+def test_quantities(text: str, value: float) -> None:
+    assert quantity(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "1KiB", "--1"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="quantity"):
+        quantity(text)
