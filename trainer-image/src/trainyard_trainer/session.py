@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,8 @@ class Places:
 
 def train_session(places: Places | None = None) -> int:
     """Train, save, register; returns the exit code and leaves a termination message on failure."""
-    places = places or Places(run=Path(os.environ.get("TRAINYARD_RUN_DIR", contract.RUN_DIR)))
-    report = reporting.init()
+    places = places or Places()
+    report = reporting.init(run_dir=places.run)
     try:
         run = _read_run()
         _train(run, places, report)
@@ -78,7 +79,8 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     if workers.leads:
         card = outcome.model_card(run, trainer)
         model = outcome.save(places.run / contract.OUTPUT, trainer, card)
-        receipt = outcome.register(_transport(), run, model, card)
+        with closing(_transport()) as transport:
+            receipt = outcome.register(transport, run, model, card)
         _say(f"registered {receipt.get('name')} version {receipt.get('version')}")
     workers.leave()
 

@@ -16,8 +16,10 @@ run that keeps quiet, so that the same script works on a laptop.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from trainyard.reporting.run import QuietRun, ReportingRun, Run, from_environment
+from trainyard_api import contract
 
 __all__ = ["QuietRun", "ReportingRun", "Run", "checkpoint", "finish", "init", "log"]
 
@@ -25,15 +27,19 @@ _current: Run | None = None
 
 
 def init(
-    total_steps: int | None = None, epochs: int | None = None, capture_console: bool = True
+    total_steps: int | None = None,
+    epochs: int | None = None,
+    capture_console: bool = True,
+    run_dir: Path = Path(contract.RUN_DIR),
 ) -> Run:
     """The run of this process, made at the first call.
 
-    `total_steps` and `epochs` give the heartbeat its goal; `capture_console` also sends what the program prints.
+    `total_steps` and `epochs` give the heartbeat its goal; `capture_console` also sends what the program prints;
+    `run_dir` is the session's folder, in which reports wait until they are delivered.
     """
     global _current
     if _current is None:
-        _current = from_environment()
+        _current = from_environment(run_dir)
         if capture_console:
             _current.capture_console()
     _current.goal(total_steps=total_steps, epochs=epochs)

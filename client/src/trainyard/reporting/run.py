@@ -155,7 +155,7 @@ class ReportingRun:
         self._sender.put("heartbeat", content)
 
 
-def from_environment(run_dir: Path = Path(contract.RUN_DIR)) -> Run:
+def from_environment(run_dir: Path) -> Run:
     """The run that the pod's environment describes; a QuietRun where there is none."""
     described, url = os.environ.get(contract.ENV_RUN), os.environ.get(contract.ENV_GATEWAY_URL)
     if not described or not url:

@@ -65,6 +65,12 @@ class Sender:
         return not self._thread.is_alive() and not self._waiting and not self._items
 
     def _work(self) -> None:
+        try:
+            self._work_until_stopped()
+        finally:
+            self._transport.close()
+
+    def _work_until_stopped(self) -> None:
         while True:
             last = self._stopping
             self._wake.wait(0.05 if last else FLUSH_SECONDS)

@@ -28,6 +28,9 @@ class Transport(Protocol):
     def post(self, path: str, body: bytes) -> dict[str, Any]:
         """The answer's JSON. Raises RejectedError or NotDeliveredError."""
 
+    def close(self) -> None:
+        """Drop what is open."""
+
 
 _PASSING = frozenset({401, 408, 425, 429})
 

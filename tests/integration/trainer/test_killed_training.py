@@ -1,0 +1,96 @@
+"""A training that is killed or asked to leave ends, once resumed, with the same bits as one that was not."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from poll import eventually
+from report_stand_in import ReportStandIn, report_stand_in
+from safetensors import safe_open
+from tiny_training import TinySession, write_blobs
+
+from trainyard_api.contract import ExitCode
+
+TRAINING = {
+    "task": "tabular-classification",
+    "epochs": 400,
+    "batchSize": 16,
+    "logEverySteps": 1,
+    "checkpointEvery": {"steps": 7},
+    "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [8], "dropout": 0.2}},
+}
+
+
+@pytest.fixture
+def gateway() -> Iterator[ReportStandIn]:
+    with report_stand_in() as state:
+        yield state
+
+
+def session(folder: Path, gateway: ReportStandIn, **training: Any) -> TinySession:
+    write_blobs(folder / "d" / "data.npz")
+    return TinySession(folder, gateway.url, {**TRAINING, **training})
+
+
+def weights(tiny: TinySession) -> dict[str, bytes]:
+    with safe_open(tiny.run_dir / "output" / "model.safetensors", framework="pt") as file:
+        return {name: file.get_tensor(name).numpy().tobytes() for name in file.keys()}  # noqa: SIM118 - no mapping
+
+
+def steps_reported(gateway: ReportStandIn) -> int:
+    return max((step for step, _, _ in gateway.rows()), default=0)
+
+
+def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+    with report_stand_in() as gateway:
+        whole = session(tmp_path / "whole", gateway)
+        assert whole.finish()[0] == 0
+        wanted_rows, wanted_weights = gateway.rows(), weights(whole)
+
+    with report_stand_in() as gateway:
+        broken = session(tmp_path / "broken", gateway)
+        luck = random.Random(4)
+        for attempt in (1, 2, 3):
+            process, before = broken.start(attempt), steps_reported(gateway)
+            goal = before + luck.randint(20, 300)
+            eventually(lambda goal=goal: steps_reported(gateway) >= goal, within=60, every=0.01)
+            process.kill()
+            process.communicate()
+        code, output = broken.finish(4)
+
+        assert code == 0, output
+        assert "resumed at step" in output
+        assert weights(broken) == wanted_weights
+        assert gateway.rows() == wanted_rows
+
+
+def test_sigterm_saves_a_checkpoint_and_the_next_attempt_goes_on(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    tiny = session(tmp_path, gateway, epochs=5000, checkpointEvery={"epochs": 5000})
+    process = tiny.start()
+    eventually(lambda: steps_reported(gateway) > 20, within=60, every=0.01)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == ExitCode.PREEMPTED, output
+    records = list((tiny.run_dir / "checkpoints").glob("step-*.json"))
+    assert len(records) == 1
+
+
+def test_an_outage_of_the_gateway_loses_no_point(tmp_path: Path, gateway: ReportStandIn) -> None:
+    gateway.answers = [503] * 3 + [500, 429, 401]
+    tiny = session(tmp_path, gateway, epochs=40)
+
+    code, output = tiny.finish()
+
+    assert code == 0, output
+    losses = [step for step, name, _ in gateway.rows() if name == "train/loss"]
+    assert losses == list(range(1, len(losses) + 1))
+    assert len(losses) == 40 * 3
+    assert not list((tiny.run_dir / "spool").rglob("*.json"))

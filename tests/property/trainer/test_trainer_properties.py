@@ -1,0 +1,132 @@
+"""The plan's properties of training, by their numbers: tiny real trainings that report over HTTP."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_stand_in import ReportStandIn, report_stand_in
+from tiny_training import TinySession, write_blobs
+
+from trainyard_api import contract
+from trainyard_api.contract import ExitCode
+from trainyard_trainer.predict import Predictor, read_inputs
+from trainyard_trainer.session import Places, train_session
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[ReportStandIn]:
+    with report_stand_in() as state:
+        yield state
+
+
+def train(tiny: TinySession) -> int:
+    """An attempt in this process: a hundred processes that import torch would take minutes."""
+    places = Places(tiny.run_dir, tiny.folder, tiny.folder / "resume", tiny.termination)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in tiny.environment(1).items():
+            if name.startswith("TRAINYARD_"):
+                environment.setenv(name, value)
+        return train_session(places)
+
+
+CONFIGS = st.fixed_dictionaries(
+    {
+        "task": st.just("tabular-classification"),
+        "epochs": st.integers(1, 2),
+        "batchSize": st.integers(1, 80),
+        "optimizer": st.sampled_from(["adam", "adamw", "sgd", "rmsprop"]),
+        "learningRate": st.floats(1e-4, 1e-2),
+        "validationSplit": st.sampled_from([0, 0.2, 0.5]),
+        "seed": st.integers(0, 2**32 - 1),
+        "precision": st.sampled_from(["fp32", "bf16"]),
+        "model": st.fixed_dictionaries(
+            {
+                "architecture": st.just("mlp"),
+                "parameters": st.fixed_dictionaries(
+                    {
+                        "hiddenSizes": st.lists(st.integers(1, 8), min_size=1, max_size=2),
+                        "activation": st.sampled_from(["relu", "gelu", "tanh", "silu"]),
+                    }
+                ),
+            }
+        ),
+    },
+    optional={"gradientClip": st.floats(0.1, 10)},
+)
+
+
+@given(config=CONFIGS)
+def test_property_04_completed_session_saves_model(
+    gateway: ReportStandIn, config: dict[str, Any]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = write_blobs(Path(folder) / "d" / "data.npz", samples=20)
+        tiny = TinySession(Path(folder), gateway.url, config)
+
+        assert train(tiny) == ExitCode.SUCCEEDED
+
+        predictor = Predictor.load(tiny.run_dir / contract.OUTPUT)
+        inputs, truth = read_inputs(data, predictor.schema)
+        assert len(predictor.predict(inputs)) == len(truth or ()) == 20
+        assert gateway.models[-1]["name"] == "tiny"
+        assert predictor.card["training"]["seed"] == config["seed"]
+
+
+FAILURES = st.sampled_from(
+    [
+        ("a,y\n1,0\nx,1\n2,0\n3,1\n", {}, ExitCode.SUCCEEDED, ""),
+        ("a,y\n1,0\n2,0\n", {}, ExitCode.BAD_DATA, "one value"),
+        ("a,y\n1,\n2,1\n", {}, ExitCode.BAD_DATA, "row 1, column 'y'"),
+        ("a,y\n1,0\n2,1\n", {"target": "z"}, ExitCode.BAD_CONFIGURATION, "'z' is not among"),
+        ("a,y\n1,0\n2,1\n", {"ignoreColumns": ["b"]}, ExitCode.BAD_CONFIGURATION, "ignoreColumns"),
+        ("a,y\n1,0\n2,1\n", {"precision": "fp16"}, ExitCode.BAD_CONFIGURATION, "fp16"),
+        ("a,y\ninf,0\n2,1\n", {}, ExitCode.BAD_DATA, "not finite"),
+        ("", {}, ExitCode.BAD_DATA, "cannot be read"),
+        (None, {}, ExitCode.DATASET_MISSING, "not on the volume"),
+        ("a,y\n1,1e30\n2,-1e30\n", {"task": "tabular-regression", "learningRate": 10, "optimizer": "sgd",
+          "epochs": 200, "validationSplit": 0, "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [4] * 4}}},
+         None, ""),
+    ]
+)  # fmt: skip
+
+
+@given(failure=FAILURES)
+def test_property_05_failed_session_logs_error(
+    gateway: ReportStandIn, failure: tuple[str | None, dict[str, Any], int | None, str]
+) -> None:
+    content, training, code, words = failure
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "d" / "data.csv"
+        path.parent.mkdir()
+        if content is not None:
+            path.write_text(content)
+        config = {"task": "tabular-classification", "epochs": 1, "validationSplit": 0, **training}
+        tiny = TinySession(Path(folder), gateway.url, config, "d/data.csv", "csv")
+        gateway.batches.clear()
+
+        ended = train(tiny)
+
+        if code is not None:
+            assert ended == code
+        if ended != ExitCode.SUCCEEDED:
+            message = json.loads(tiny.termination.read_text())
+            assert words in message["message"]
+            assert any(message["message"] in line for line in gateway.lines())
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_batches_larger_than_the_data(gateway: ReportStandIn, tmp_path: Path, samples: int) -> None:
+    path = tmp_path / "d" / "data.npz"
+    path.parent.mkdir()
+    np.savez(path, x=np.arange(samples * 2.0).reshape(samples, 2), y=np.arange(samples) % 2)
+    config = {"task": "tabular-classification", "epochs": 1, "batchSize": 64, "validationSplit": 0}
+
+    assert train(TinySession(tmp_path, gateway.url, config)) == ExitCode.SUCCEEDED

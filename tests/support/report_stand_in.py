@@ -1,0 +1,82 @@
+"""A stand-in for the gateway's report endpoints, for trainings that run without a cluster; real HTTP, nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class ReportStandIn:
+    """Keeps every batch once, as the gateway does; `answers` are given first, one per request."""
+
+    answers: list[int] = field(default_factory=list)
+    batches: dict[tuple[str, int, str, int], dict[str, Any]] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+    def rows(self) -> list[tuple[int, str, Any]]:
+        """(step, metric, value) of everything, a later attempt replacing an earlier one."""
+        found: dict[tuple[int, str], Any] = {}
+        for _, batch in sorted(self.batches.items(), key=lambda item: (item[0][1], item[0][3])):
+            for row in batch["metrics"]:
+                for name, value in row["values"].items():
+                    found[(row["step"], name)] = value
+        return sorted((step, name, value) for (step, name), value in found.items())
+
+    def lines(self) -> list[str]:
+        """Printed lines in order."""
+        ordered = sorted(self.batches.items(), key=lambda item: (item[0][1], item[0][3]))
+        return [entry["message"] for _, batch in ordered for entry in batch["logs"]]
+
+    def handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """One request."""
+        if self.answers:
+            status = self.answers.pop(0)
+            if status >= 400:
+                return status, {"detail": f"told to answer {status}"}
+        if path.endswith("/report/model"):
+            self.models.append(body)
+            return 201, {"name": body["name"], "version": 1, "sha256": body["sha256"]}
+        key = (body["sessionUid"], body["attempt"], body["stream"], body["sequence"])
+        duplicate = key in self.batches
+        self.batches.setdefault(key, body)
+        return 200, {"sequence": body["sequence"], "duplicate": duplicate}
+
+
+@contextmanager
+def report_stand_in() -> Iterator[ReportStandIn]:
+    """Run it on a port of its own."""
+    state = ReportStandIn()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, answer = state.handle(self.path, body)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
