@@ -187,6 +187,19 @@ class Lab:
             GROUP, VERSION, self.namespace, SESSIONS, name, {"status": status}
         )
 
+    def patch_queue(self, name: str, **spec: Any) -> None:
+        """Change a queue."""
+        self.custom.patch_namespaced_custom_object(
+            GROUP, VERSION, self.namespace, QUEUES, name, {"spec": spec}
+        )
+
+    def queue_status(self, name: str) -> dict[str, Any]:
+        """A queue's status."""
+        found = self.custom.get_namespaced_custom_object(
+            GROUP, VERSION, self.namespace, QUEUES, name
+        )
+        return dict(found.get("status") or {})
+
     def delete(self, name: str) -> None:
         """Delete a session."""
         self.custom.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, SESSIONS, name)
@@ -270,6 +283,10 @@ class Lab:
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
+    def writes(self) -> float:
+        """How many writes the operator has sent, its Lease apart."""
+        return sum(v for k, v in self.scrape().items() if "api_writes_total" in k)
+
     def kill(self) -> None:
         """SIGKILL, as if the machine had gone."""
         if self.process is not None and self.process.poll() is None:
@@ -309,12 +326,13 @@ def _node(name: str, gpus: int, namespace: str) -> dict[str, Any]:
 
 @contextmanager
 def laboratory(
-    kubeconfig: Path, folder: Path, gpus_per_node: tuple[int, ...] = (4,)
+    kubeconfig: Path, folder: Path, gpus_per_node: tuple[int, ...] = (4,), **settings: Any
 ) -> Iterator[Lab]:
     """A furnished lab with a running operator."""
     with fresh_namespace(kubeconfig, "op") as namespace:
         nodes = {f"{namespace}-n{i}": gpus for i, gpus in enumerate(gpus_per_node)}
         lab = Lab(kubeconfig, namespace, folder, nodes)
+        lab.settings |= settings
         try:
             lab.furnish()
             lab.start()

@@ -30,7 +30,7 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.world import Assumed
+from trainyard_operator.core.world import Assumed, Refusal
 from trainyard_operator.events import EventSink
 from trainyard_operator.feed import Feed
 from trainyard_operator.metrics import Metrics
@@ -49,7 +49,7 @@ _PRIORITY = {CreateJob: 0, DeleteJobs: 1, PatchStatus: 2, DeleteSession: 3, Patc
 class Writer:
     """A pool of writers over one queue."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # everything that a write touches, and the seams
         self,
         kube: KubeClient,
         feed: Feed,
@@ -57,6 +57,7 @@ class Writer:
         metrics: Metrics,
         may_write: Callable[[], bool],
         changed: Callable[[], None],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._kube = kube
         self._feed = feed
@@ -65,6 +66,7 @@ class Writer:
         self._namespace = feed.site.namespace
         self._may_write = may_write
         self._changed = changed
+        self._now = now
         self._queue: asyncio.PriorityQueue[tuple[int, int, Write]] = asyncio.PriorityQueue()
         self._number = itertools.count()
 
@@ -102,12 +104,24 @@ class Writer:
             except errors.ApiError as error:
                 self._count(write, "refused")
                 _log.error("the API server refused a write", write=repr(write), error=str(error))
-                self._later(write, REFUSED_SECONDS)
+                self._refused(write, error)
                 return
             else:
                 self._count(write, "ok")
                 break
         self._feed.world.done(write.uid)
+        self._changed()
+
+    def _refused(self, write: Write, error: errors.ApiError) -> None:
+        if not isinstance(write, CreateJob):
+            self._later(write, REFUSED_SECONDS)
+            return
+        message = (
+            f"The API server refused to create Job {write.name} ({error.message or error.reason}); "
+            f"tried again every {REFUSED_SECONDS:g} s."
+        )
+        until = self._now() + REFUSED_SECONDS
+        self._feed.world.refuse(write.uid, Refusal(until, message[:1024]))
         self._changed()
 
     def _later(self, write: Write, seconds: float) -> None:
@@ -145,12 +159,13 @@ class Writer:
         except errors.AlreadyExists:
             job = await self._kube.get(paths.jobs(self._namespace, write.name))
             if not _owned_by(job, write.uid):
+                # Somebody else's: neither adopted nor removed. The session says so.
                 raise
         self._feed.absorb("jobs", job)
         self._metrics.admissions.inc()
         session = self._feed.world.sessions.get(write.uid)
         if session is not None and session.seen.queued is not None:
-            self._metrics.wait.observe(max(0.0, time.time() - session.seen.queued))
+            self._metrics.wait.observe(max(0.0, self._now() - session.seen.queued))
 
     async def _patch_status(self, write: PatchStatus) -> None:
         path = paths.status(paths.sessions(self._namespace, write.name))

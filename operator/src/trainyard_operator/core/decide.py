@@ -131,6 +131,15 @@ class _Decision:
             self.now,
             self.site,
         )
+        refusal = world.refusals.get(uid)
+        if verdict.eligible and refusal is not None and refusal.until > self.now:
+            verdict = replace(
+                verdict,
+                eligible=False,
+                reason=Reason.WAITING_FOR_RETRY,
+                message=refusal.message,
+                wake=refusal.until,
+            )
         memory.verdicts[uid] = verdict
         memory.leave_line(uid)
         if verdict.wake is not None:
@@ -230,9 +239,9 @@ class _Decision:
             session = self.world.sessions[request.uid]
             memory.untold.pop(request.uid, None)
             place = survey.place(request)
-            weight = math.inf
-            if session.seen.phase == Phase.QUEUED:
-                weight = place.news(orjson.loads(session.seen.own).get("queue"))
+            told, weight = orjson.loads(session.seen.own), math.inf
+            if told.get("message") == memory.verdicts[request.uid].message:
+                weight = place.news(told.get("queue"))
             if weight == math.inf:
                 self._tell(session, memory.verdicts[request.uid], place.wire())
             elif weight > 0:

@@ -196,6 +196,14 @@ class Assumed:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server refused to create a session's Job; not worth another try before `until`."""
+
+    until: float
+    message: str
+
+
 @dataclass
 class World:
     """Everything that is known, with the indexes that decisions need."""
@@ -210,6 +218,8 @@ class World:
     """By session UID."""
     unbound: dict[str, Pod] = field(default_factory=dict)
     """Live pods of ours that have no node yet."""
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    """By session UID."""
     busy: set[str] = field(default_factory=set)
     """UIDs of sessions with a write under way or held back; nothing new is decided for them."""
     jobs_of: defaultdict[str, dict[int, Job]] = field(default_factory=lambda: defaultdict(dict))
@@ -320,7 +330,13 @@ class World:
         """No write for this session is under way any more, and what it did shows in the world."""
         self.busy.discard(uid)
         self.assumed.pop(uid, None)
+        self.refusals.pop(uid, None)
         self.touched.add(uid)
+
+    def refuse(self, uid: str, refusal: Refusal) -> None:
+        """The write for this session was refused."""
+        self.done(uid)
+        self.refusals[uid] = refusal
 
     def _touch(self, session_uid: str) -> None:
         self.touched.add(session_uid)
