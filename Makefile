@@ -83,6 +83,16 @@ verify: setup ## Fail when a generated file differs from what the code renders
 
 check: lint types imports verify ## Everything that does not run tests
 
+##@ Longer checks and measurements
+.PHONY: model-operator bench-operator
+model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
+	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
+
+bench-operator: setup ## Measure the operator on a control plane of its own with simulated nodes (15 min)
+	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
+	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))
 

@@ -5,7 +5,8 @@ Guarantees:
 - On the very first look nothing is said about runs that had already ended.
 - Every later end of a run gets into the outbox exactly once for each chat that wants it, however long the bot was
   away; `said` and `outbox` change together.
-- `said` does not grow for ever: runs that ended `FORGET_AFTER` ago are covered by `told_until`.
+- `said` does not grow for ever: it holds the runs that were seen before their end, and those that ended less than
+  `FORGET_AFTER` ago; a run that was never seen and ended before `told_until` counts as told.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from trainyard_bot.notices import Notice, Thresholds, due
 from trainyard_bot.state import Outgoing, State
 from trainyard_bot.views import Run
 
-FORGET_AFTER: Final = timedelta(days=1)
+FORGET_AFTER: Final = timedelta(days=7)
 _WITH_CURVE: Final = ("finished", "failed")
 
 
@@ -47,7 +48,7 @@ def plan(
     for run in runs:
         if _told(run, state):
             continue
-        before = said.get(run.uid, ())
+        before = said.setdefault(run.uid, ())
         notices = due(run, before, now, thresholds)
         if not notices:
             continue
@@ -66,7 +67,12 @@ def plan(
 
 
 def _told(run: Run, state: State) -> bool:
-    """Whether the run's end was told so long ago that `said` no longer lists it."""
+    """Whether the run's end was told so long ago that `said` no longer lists it.
+
+    The gateway's view may be days old; the end of a run that was seen alive is news whenever it is dated.
+    """
+    if run.uid in state.said:
+        return False
     ended = run.ended if run.over else None
     return ended is not None and state.told_until is not None and ended < state.told_until
 

@@ -126,7 +126,7 @@ def test_own_means_that_the_chat_shows_the_run() -> None:
     assert told(look(state, run("Stopped"))) == [(7, "text", "a"), (8, "text", "a")]
 
 
-def test_said_is_forgotten_after_a_day_without_being_told_again() -> None:
+def test_said_is_forgotten_after_a_while_without_being_told_again() -> None:
     ended = run("Succeeded", ended=NOW)
     state = look(State(primed=True), ended)
     kept = look(state, ended, now=NOW + FORGET_AFTER)
@@ -134,7 +134,7 @@ def test_said_is_forgotten_after_a_day_without_being_told_again() -> None:
 
     assert kept.said == {"u1": ("end",)}
     assert forgotten.said == {}
-    assert look(forgotten, ended, now=NOW + timedelta(days=9)).outbox == state.outbox
+    assert look(forgotten, ended, now=NOW + timedelta(days=99)).outbox == state.outbox
 
 
 def test_what_is_no_longer_listed_is_forgotten() -> None:
@@ -146,6 +146,15 @@ def test_an_end_while_the_bot_was_away_for_days_is_told() -> None:
     after = look(state, run("Failed", ended=later(days=1)), now=later(days=9))
 
     assert told(after) == [(7, "text", "a"), (7, "curve", "a")]
+
+
+def test_an_end_that_the_gateway_saw_weeks_late_is_told() -> None:
+    state = look(look(State(), run("Running")), run("Running"), now=later(days=30))
+    after = look(state, run("Succeeded", ended=later(days=1)), now=later(days=30))
+
+    assert told(after) == [(7, "text", "a"), (7, "curve", "a")]
+    again = look(after, run("Succeeded", ended=later(days=1)), now=later(days=30))
+    assert again.outbox == after.outbox
 
 
 def test_the_clock_may_jump_back() -> None:

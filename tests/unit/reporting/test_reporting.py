@@ -1,0 +1,165 @@
+"""Reporting never waits, never loses, and says what it was told exactly once."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from poll import eventually
+from report_stand_in import ReportStandIn, report_stand_in
+
+from trainyard.reporting.console import Tee
+from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
+from trainyard.reporting.sender import make_batch
+from trainyard.reporting.spool import Spool
+from trainyard.reporting.transport import GatewayTransport
+
+
+@pytest.fixture
+def gateway() -> Iterator[ReportStandIn]:
+    with report_stand_in() as state:
+        yield state
+
+
+def a_run(folder: Path, url: str, attempt: int = 1) -> ReportingRun:
+    token = folder / "token"
+    token.write_text("token\n")
+    return ReportingRun(GatewayTransport(url, token, timeout=5), folder / "spool", "uid", attempt)
+
+
+def test_everything_said_arrives_once_and_in_order(tmp_path: Path, gateway: ReportStandIn) -> None:
+    run = a_run(tmp_path, gateway.url)
+    for step in range(5000):
+        run.log({"loss": float(step)}, step)
+    run.line("info", "hello")
+
+    assert run.finish(timeout=20)
+    assert gateway.rows() == [(s, "loss", float(s)) for s in range(5000)]
+    assert gateway.lines() == ["hello"]
+    assert not list((tmp_path / "spool").rglob("*.json"))
+
+
+def test_what_could_not_be_sent_waits_on_disk_for_the_next_attempt(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    first = a_run(tmp_path, "http://127.0.0.1:9")
+    first.log({"loss": 1.0}, 1)
+    eventually(lambda: list((tmp_path / "spool").rglob("*.json")), within=10)
+    assert not first.finish(timeout=0.2)
+
+    second = a_run(tmp_path, gateway.url, attempt=2)
+    second.log({"loss": 2.0}, 2)
+
+    assert second.finish(timeout=20)
+    assert gateway.rows() == [(1, "loss", 1.0), (2, "loss", 2.0)]
+    assert {key[1] for key in gateway.batches} == {1, 2}
+
+
+def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
+    tmp_path: Path, gateway: ReportStandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gateway.answers = [422]
+    run = a_run(tmp_path, gateway.url)
+    run.log({"loss": 1.0}, 1)
+    eventually(lambda: not gateway.answers, within=10)
+    run.log({"loss": 2.0}, 2)
+
+    assert run.finish(timeout=20)
+    assert gateway.rows() == [(2, "loss", 2.0)]
+    assert "given up" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("status", [500, 503, 401, 408, 429])
+def test_passing_errors_are_tried_again(
+    tmp_path: Path, gateway: ReportStandIn, status: int
+) -> None:
+    gateway.answers = [status]
+    run = a_run(tmp_path, gateway.url)
+    run.log({"loss": 1.0}, 1)
+
+    assert run.finish(timeout=20)
+    assert gateway.rows() == [(1, "loss", 1.0)]
+
+
+def test_a_full_spool_gives_up_the_oldest(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1, "rank-0", limit_bytes=100)
+    for sequence in range(1, 6):
+        spool.put(sequence, b"x" * 40)
+
+    assert [e.path.stem for e in spool.entries()] == ["000000000004", "000000000005"]
+    assert spool.dropped == 3
+
+
+def test_batches_carry_what_json_cannot() -> None:
+    items = [
+        ("metrics", 0.0, (3, None, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1})),
+        ("metrics", 0.0, (4, 2, {"a": 0.5})),
+        ("logs", 1.5, ("info", "x" * 20_000, 1)),
+        ("heartbeat", 2.0, {"step": 1}),
+        ("heartbeat", 3.0, {"step": 2}),
+    ]  # fmt: skip
+
+    batch = make_batch(items)
+
+    assert json.dumps(batch, allow_nan=False)
+    assert batch["metrics"][0]["values"] == {
+        "a": "NaN",
+        "b": "Infinity",
+        "c": "-Infinity",
+        "d": 1.0,
+    }
+    assert batch["metrics"][1]["epoch"] == 2
+    assert len(batch["logs"][0]["message"]) == 16_384
+    assert batch["logs"][0]["time"] == "1970-01-01T00:00:01.500000+00:00"
+    assert batch["heartbeat"]["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("writes", "want"),
+    [
+        pytest.param(["a\n"], ["a"], id="line"),
+        pytest.param(["a", "b", "\nc\n"], ["ab", "c"], id="pieces"),
+        pytest.param(["10%\r20%\r30%\n"], ["30%"], id="progress bar"),
+        pytest.param(["\n", "  \n"], [], id="blank"),
+    ],
+)
+def test_printed_lines(writes: list[str], want: list[str]) -> None:
+    seen: list[str] = []
+    below = io.StringIO()
+    tee = Tee(below, seen.append)
+    for text in writes:
+        tee.write(text)
+
+    assert seen == want
+    assert below.getvalue() == "".join(writes)
+
+
+def test_outside_a_session_nothing_is_sent(tmp_path: Path) -> None:
+    run = from_environment(tmp_path)
+
+    assert isinstance(run, QuietRun)
+    run.log({"loss": 1.0}, 1)
+    assert run.finish()
+
+
+def test_heartbeats_carry_goal_and_rate(tmp_path: Path, gateway: ReportStandIn) -> None:
+    run = a_run(tmp_path, gateway.url)
+    run.goal(total_steps=10, epochs=2)
+    run.progress(1, 0)
+    run.progress(4, 1)
+    run.finish(timeout=20)
+
+    beats: list[dict[str, Any]] = [
+        b["heartbeat"] for b in gateway.batches.values() if "heartbeat" in b
+    ]
+    assert (
+        beats[-1]["step"],
+        beats[-1]["epoch"],
+        beats[-1]["totalSteps"],
+        beats[-1]["epochs"],
+    ) == (4, 1, 10, 2)
