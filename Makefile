@@ -70,7 +70,7 @@ lint: setup ## ruff, format check
 
 types: setup ## mypy, strict on all src
 	@$(RUN) mypy $(SRC)
-	@$(RUN) mypy --no-strict --check-untyped-defs tests/support
+	@$(RUN) mypy tests/support
 
 imports: setup ## Layer contracts
 	@$(VENV)/bin/lint-imports

@@ -264,11 +264,9 @@ class BotApi:
             "sendDocument": self._send_file,
             "editMessageText": self._edit,
         }  # fmt: skip
+        handle = known.get(method)
         try:
-            return 200, {
-                "ok": True,
-                "result": known.get(method, lambda *_: True)(parameters, files),
-            }
+            return 200, {"ok": True, "result": handle(parameters, files) if handle else True}
         except ValueError as error:
             return 400, {"ok": False, "error_code": 400, "description": f"Bad Request: {error}"}
 

@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from kubernetes import client, config
@@ -54,9 +55,7 @@ def apply_crds(kubeconfig: Path) -> None:
                 force=True,
                 _content_type="application/apply-patch+yaml",
             )
-            eventually(
-                lambda name=name: _established(extensions, name), what=f"CRD {name} established"
-            )
+            eventually(partial(_established, extensions, name), what=f"CRD {name} established")
 
 
 def _established(extensions: client.ApiextensionsV1Api, name: str) -> bool:

@@ -112,9 +112,9 @@ class Explorer:
     def _necessary(self, state: State) -> Iterator[State]:
         for i, write in self._writes(state):
             yield state._replace(sent=_put(state.sent, i, write))
-        for i, write in enumerate(state.sent):
-            if write is not None:
-                yield self._arrive(state, i, write)
+        for i, sent in enumerate(state.sent):
+            if sent is not None:
+                yield self._arrive(state, i, sent)
         for i in range(3):
             yield from _deliver(state, i)
             yield from _kubernetes(state, i)

@@ -15,7 +15,11 @@ class NotInTimeError(AssertionError):
 
 
 def eventually(
-    check: Callable[[], T], *, within: float = 30.0, every: float = 0.1, what: str = "condition"
+    check: Callable[[], T | None],
+    *,
+    within: float = 30.0,
+    every: float = 0.1,
+    what: str = "condition",
 ) -> T:
     """The first truthy result of `check`, tried every `every` seconds for at most `within` seconds.
 
@@ -37,7 +41,7 @@ def eventually(
 
 
 async def eventually_async(
-    check: Callable[[], Awaitable[T]],
+    check: Callable[[], Awaitable[T | None]],
     *,
     within: float = 30.0,
     every: float = 0.1,
