@@ -40,6 +40,8 @@ class GatewayLab:
     key: str = field(default_factory=lambda: f"ty_{secrets.token_hex(20)}")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    """More settings, as environment variables."""
 
     @property
     def url(self) -> str:
@@ -75,6 +77,8 @@ class GatewayLab:
                     **os.environ,
                     "KUBECONFIG": str(self.kubeconfig),
                     "TRAINYARD_GATEWAY_RESERVE_BYTES": "0",
+                    "TRAINYARD_GATEWAY_REQUESTS_PER_SECOND": "100000",
+                    **self.environment,
                 },
                 stdout=sink,
                 stderr=sink,
@@ -177,9 +181,11 @@ class Trainer:
 
 
 @contextmanager
-def running_gateway(kubeconfig: Path, namespace: str, folder: Path) -> Iterator[GatewayLab]:
-    """A gateway for the length of a test."""
-    lab = GatewayLab(kubeconfig, namespace, folder)
+def running_gateway(
+    kubeconfig: Path, namespace: str, folder: Path, **environment: str
+) -> Iterator[GatewayLab]:
+    """A gateway for the length of a test; more settings as environment variables."""
+    lab = GatewayLab(kubeconfig, namespace, folder, environment=environment)
     lab.start()
     try:
         yield lab

@@ -31,8 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
         "api_key_file": options.api_key_file,
     }
     try:
-        if options.namespace:
-            os.environ.setdefault("TRAINYARD_GATEWAY_NAMESPACE", options.namespace)
         settings = configuration.load(options.config, given)
         settings.admin_key()
         config = KubeConfig.find()

@@ -8,14 +8,19 @@ Problem                   an answer with a status; `detail` says what to do
 ├── NotFound              404
 ├── AlreadyThere          409
 ├── TooLarge              413
+├── UnsupportedMedia      415
+├── RangeImpossible       416
 ├── Unprocessable         422; `errors` lists the fields
+├── TooManyRequests       429; `Retry-After` says when
 ├── Unavailable           503
 └── OutOfSpace            507
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import errno
+import math
+from typing import ClassVar
 
 from trainyard_api.model import FieldError
 
@@ -81,10 +86,31 @@ class TooLarge(Problem):
     status, title = 413, "Too large"
 
 
+class UnsupportedMedia(Problem):
+    """A body of a kind that is not accepted."""
+
+    status, title = 415, "Unsupported media type"
+
+
+class RangeImpossible(Problem):
+    """Bytes were asked for that are not there."""
+
+    status, title = 416, "Range not satisfiable"
+
+
 class Unprocessable(Problem):
     """Understood, but the values are not acceptable."""
 
     status, title = 422, "Invalid values"
+
+
+class TooManyRequests(Problem):
+    """Wait before the next request."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, detail: str, wait: float) -> None:
+        super().__init__(detail, headers={"Retry-After": str(max(1, math.ceil(wait)))})
 
 
 class Unavailable(Problem):
@@ -102,20 +128,9 @@ class OutOfSpace(Problem):
     status, title = 507, "Out of space"
 
 
-def body(
-    status: int, title: str, detail: str, instance: str, errors: list[FieldError] | None = None
-) -> dict[str, Any]:
-    """The one shape of every error answer (RFC 9457)."""
-    out: dict[str, Any] = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": instance,
-    }
-    if errors:
-        out["errors"] = [
-            {"field": e.field, "message": e.message, **({"given": e.given} if e.given else {})}
-            for e in errors
-        ]
-    return out
+def out_of_space(error: BaseException) -> OutOfSpace | None:
+    """A full disk or an exhausted quota, as the system or SQLite says it; None for anything else."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "database or disk is full" in str(error):
+        return OutOfSpace("the volume is full; delete datasets or models first")
+    return None

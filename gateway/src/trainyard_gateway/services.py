@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
-
-from trainyard_gateway.auth import ApiKeys
+from trainyard_gateway.auth.journal import Journal
+from trainyard_gateway.auth.keyring import KeyRing
+from trainyard_gateway.background import Background
 from trainyard_gateway.files.atomic import FOLDER_MODE, Store
+from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
 from trainyard_gateway.registry import Datasets, Models
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.publisher import Publisher
 from trainyard_gateway.settings import Settings
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.system import SystemMonitor
 from trainyard_kube import KubeClient, KubeConfig
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,9 @@ class Services:
 
     settings: Settings
     database: Database
-    keys: ApiKeys
+    keys: KeyRing
+    journal: Journal
+    lock: Lock
     cache: SessionCache
     commands: SessionCommands
     datasets: Datasets
@@ -38,6 +38,7 @@ class Services:
     identity: TrainerIdentity
     publisher: Publisher
     system: SystemMonitor
+    background: Background
 
 
 @asynccontextmanager
@@ -45,14 +46,18 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
     """Open files and database, follow the cluster, and close everything in the reverse order."""
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
-        for name in ("runs", "db"):
-            (settings.data_dir / name).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        database = Database(settings.data_dir / "db" / "trainyard.sqlite3")
-        database.open()
-        stack.callback(database.close)
+        (settings.data_dir / "runs").mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        database = connect(settings.database(), settings.database_password_file)
+        await database.open()
+        stack.push_async_callback(database.close)
         services = _build(settings, kube, database)
-        for work in (services.cache.run(), services.publisher.run(), services.system.run()):
-            stack.push_async_callback(_cancel, asyncio.create_task(_endless(work)))
+        await services.keys.load()
+        stack.push_async_callback(services.journal.flush)
+        await stack.enter_async_context(services.background)
+        for part in (
+            services.cache, services.publisher, services.system, services.keys, services.journal,
+        ):  # fmt: skip
+            services.background.start(type(part).__name__, part.run())
         yield services
 
 
@@ -68,10 +73,13 @@ def _build(settings: Settings, kube: KubeClient, database: Database) -> Services
     cache = SessionCache(kube, namespace, database)
     publisher = Publisher(kube, namespace, cache, database, datasets, models)
     cache.on_change(publisher.touch)
+    ring, journal = KeyRing(settings.admin_key(), database), Journal(database)
     return Services(
         settings=settings,
         database=database,
-        keys=ApiKeys(settings.admin_key(), database),
+        keys=ring,
+        journal=journal,
+        lock=Lock(ring, journal, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
         datasets=datasets,
@@ -79,18 +87,5 @@ def _build(settings: Settings, kube: KubeClient, database: Database) -> Services
         identity=TrainerIdentity(kube, namespace, settings.trainer_audience),
         publisher=publisher,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
+        background=Background(),
     )
-
-
-async def _endless(work: Coroutine[object, object, None]) -> None:
-    """A background part that ends is a bug; say so, since nobody waits for its result."""
-    try:
-        await work
-    except Exception:  # whatever it is, it must be seen
-        _log.exception("a background part ended")
-        raise
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -2,77 +2,102 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AliasGenerator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from trainyard_api import contract, names
 from trainyard_gateway.errors import SettingsError
 
 MINIMUM_KEY_LENGTH = 20
 """Shorter keys can be guessed; the chart makes 46 characters."""
+PREFIX = "TRAINYARD_GATEWAY_"
+
+
+def _words(given: Any) -> Any:
+    """`a,b` or a list."""
+    if isinstance(given, str):
+        return tuple(word.strip() for word in given.split(",") if word.strip())
+    return given
 
 
 class Settings(BaseSettings):
-    """Everything that can be set."""
+    """Everything that can be set. In files the names are camelCase."""
 
+    # No aliases: pydantic-settings reads an alias from the environment without the prefix, and PORT and HOST mean other things there.
     model_config = SettingsConfigDict(
-        env_prefix="TRAINYARD_GATEWAY_",
-        alias_generator=AliasGenerator(alias=to_camel),
-        populate_by_name=True,
-        frozen=True,
-        extra="forbid",
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
     )
 
-    namespace: str = Field(min_length=1)
+    namespace: str = Field(min_length=1, max_length=63)
     """Namespace of sessions."""
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on."""
     port: int = Field(default=8080, ge=0, le=65_535)
     """Port of the API."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     """Port of /metrics; None serves none."""
     data_dir: Path = Path("/data")
-    """Database, datasets, models and runs."""
+    """Datasets, models, runs, and the database unless `databaseUrl` says otherwise."""
+    database_url: str | None = None
+    """sqlite:///path or postgresql://user@host/name. Default: SQLite below dataDir."""
+    database_password_file: Path | None = None
+    """File with the password of the PostgreSQL user; a URL shows up in process lists and logs."""
     api_key_file: Path | None = None
     """File with the administrator's key."""
     api_key: SecretStr | None = None
     """The administrator's key itself; a file is safer."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins of browsers that may call the API."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Origins of browsers that may call the API; in the environment separated by commas."""
     gpu_resource_name: str = names.GPU_RESOURCE
     """Extended resource of GPUs, for the cluster's figures."""
     trainer_audience: str = contract.TOKEN_AUDIENCE
     """Audience of the trainers' tokens."""
     reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Uploads that would leave less free space are refused."""
+    requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
+    """Requests of one key per second; twice as many at once. More get 429. Reports of trainers do not count."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature of pydantic-settings
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: no .env files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: settings name their files
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before file (the file comes in as initial values)."""
-        return env_settings, init_settings
+        """Arguments first, then the environment, then the file (handed over as `file_values`)."""
+        given = dict(getattr(init_settings, "init_kwargs", {}))
+        file = given.pop("file_values", {})
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, file),
+        )
 
     def admin_key(self) -> str:
         """The administrator's key. Raises SettingsError when there is none or it is too short: no door without a lock."""
         if self.api_key_file is not None:
             try:
                 key = self.api_key_file.read_text().strip()
-            except OSError as error:
+            except (OSError, UnicodeDecodeError) as error:
                 raise SettingsError(
-                    f"cannot read apiKeyFile {self.api_key_file}: {error.strerror}"
+                    f"cannot read apiKeyFile {self.api_key_file}: {error}"
                 ) from error
         else:
             key = self.api_key.get_secret_value() if self.api_key else ""
@@ -82,20 +107,49 @@ class Settings(BaseSettings):
             )
         return key
 
+    def database(self) -> str:
+        """Where the database is."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'db' / 'trainyard.sqlite3'}"
 
-def load(path: Path | None, arguments: dict[str, Any]) -> Settings:
-    """Settings from file, environment and arguments. Raises SettingsError with every wrong setting."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except OSError as error:
-            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise SettingsError(f"{path} is not valid YAML: {error}") from error
+
+def load(path: Path | None, arguments: Mapping[str, Any]) -> Settings:
+    """Settings from file, environment and `arguments` (None left out). Raises SettingsError with every wrong setting."""
+    given = {k: v for k, v in arguments.items() if v is not None}
     try:
-        settings = Settings(**values)
-        return settings.model_copy(update={k: v for k, v in arguments.items() if v is not None})
+        return Settings(**given, file_values=_read(path))  # type: ignore[call-arg]  # taken out by the sources
     except ValidationError as error:
-        problems = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsError("; ".join(problems)) from error
+        raise SettingsError("; ".join(_sentence(p) for p in error.errors())) from None
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} must hold settings as `name: value` lines")
+    return {_field(str(key), path): value for key, value in values.items()}
+
+
+def _field(key: str, path: Path) -> str:
+    accepted = {to_camel(n): n for n in Settings.model_fields}
+    if key in accepted:
+        return accepted[key]
+    nearest = difflib.get_close_matches(key, accepted, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"accepted: {', '.join(accepted)}"
+    raise SettingsError(f"{path}: unknown setting {key}; {hint}")
+
+
+def _sentence(problem: Any) -> str:
+    """One problem as `setting: what is wrong`, without the value: it may be a secret."""
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        message = f"missing; set it in the file, or {PREFIX}{name.upper()} in the environment"
+    return f"{to_camel(name)}: {message}" if name else message

@@ -7,11 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from trainyard_api.model import Status
+from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry import DatasetInfo, Upload
-from trainyard_gateway.routes.deps import ServicesDep, body_chunks
+from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 from trainyard_gateway.routes.uploads import form_upload
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+_READ = [allowed(Scope.DATASETS_READ)]
+_WRITE = [allowed(Scope.DATASETS_WRITE)]
 
 
 class DatasetsAnswer(Status):
@@ -20,13 +24,13 @@ class DatasetsAnswer(Status):
     datasets: list[DatasetInfo]
 
 
-@router.get("")
+@router.get("", dependencies=_READ)
 async def datasets(parts: ServicesDep) -> DatasetsAnswer:
     """Every dataset with what is in it."""
     return DatasetsAnswer(datasets=await parts.datasets.all())
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=_WRITE)
 async def upload(
     request: Request,
     response: Response,
@@ -36,7 +40,7 @@ async def upload(
 ) -> DatasetInfo:
     """Upload a dataset: the raw file as body with `filename`, or a multipart form with a field `file`."""
     async with form_upload(request, filename) as (chunks, given):
-        wanted = Upload(name, given, _declared(request))
+        wanted = Upload(name, given, declared_size(request))
         found, created = await parts.datasets.add(wanted, chunks or body_chunks(request))
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/api/v1/datasets/{name}"
@@ -44,18 +48,13 @@ async def upload(
     return found
 
 
-@router.get("/{name}")
+@router.get("/{name}", dependencies=_READ)
 async def dataset(parts: ServicesDep, name: str) -> DatasetInfo:
     """One dataset."""
     return await parts.datasets.get(name)
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, dependencies=_WRITE)
 async def remove(parts: ServicesDep, name: str) -> None:
     """Delete a dataset: its row and its file."""
     await parts.datasets.remove(name)
-
-
-def _declared(request: Request) -> int | None:
-    length = request.headers.get("content-length")
-    return int(length) if length and length.isdigit() else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+import orjson
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 
-from trainyard_api.model import Status
-from trainyard_gateway.auth import bearer
+from trainyard_gateway.auth.keys import Caller, Scope
+from trainyard_gateway.errors import NotPermitted
+from trainyard_gateway.gate import bearer
 from trainyard_gateway.identity import Trainer
 from trainyard_gateway.services import Services
 
@@ -22,22 +25,48 @@ def services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services)]
 
 
+class Needs:
+    """A dependency: the caller's key must have this scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        """The caller. Raises NotPermitted."""
+        caller: Caller = request.state.caller
+        if self.scope not in caller.scopes:
+            raise NotPermitted(
+                f"this key may not do that: it needs the scope {self.scope}; an administrator makes keys with POST /api/v1/keys"
+            )
+        return caller
+
+
+def allowed(scope: Scope) -> Any:
+    """For `dependencies=[…]` of a route."""
+    return Depends(Needs(scope))
+
+
+def scope_of(route: APIRoute) -> Scope | None:
+    """The scope that a route declares, None when it forgot."""
+    declared = (d.dependency for d in route.dependencies)
+    return next((d.scope for d in declared if isinstance(d, Needs)), None)
+
+
+def caller(request: Request) -> Caller:
+    """Whoever sent the request; the gate has seen to it that there is somebody."""
+    found: Caller = request.state.caller
+    return found
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+
+
 async def trainer(request: Request, parts: ServicesDep) -> Trainer:
     """The trainer whose token came with the request."""
-    return await parts.identity.verify(bearer(request))
+    return await parts.identity.verify(bearer(request.headers))
 
 
 TrainerDep = Annotated[Trainer, Depends(trainer)]
-
-
-class ProblemBody(Status):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
@@ -45,3 +74,14 @@ async def body_chunks(request: Request) -> AsyncIterator[bytes]:
     async for chunk in request.stream():
         if chunk:
             yield chunk
+
+
+def declared_size(request: Request) -> int | None:
+    """Content-Length, None without one."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdigit() and len(length) < 19 else None
+
+
+def fast_json(content: Any) -> Response:
+    """Large answers straight to bytes; their models stand in the route's `response_model` for the documentation."""
+    return Response(orjson.dumps(content), media_type="application/json")

@@ -8,10 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from trainyard_api.model import Status
+from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry import ModelInfo
-from trainyard_gateway.routes.deps import ServicesDep, body_chunks
+from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+_READ = [allowed(Scope.MODELS_READ)]
+_WRITE = [allowed(Scope.MODELS_WRITE)]
 
 
 class ModelsAnswer(Status):
@@ -20,13 +24,13 @@ class ModelsAnswer(Status):
     models: list[ModelInfo]
 
 
-@router.get("")
+@router.get("", dependencies=_READ)
 async def models(parts: ServicesDep) -> ModelsAnswer:
     """The newest version of every model."""
     return ModelsAnswer(models=await parts.models.all())
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=_WRITE)
 async def upload(
     request: Request,
     response: Response,
@@ -34,19 +38,17 @@ async def upload(
     name: Annotated[str, Query(min_length=1, max_length=256)],
 ) -> ModelInfo:
     """Upload a safetensors file as the next version of a model."""
-    length = request.headers.get("content-length", "")
-    declared = int(length) if length.isdigit() else None
     response.headers["Location"] = f"/api/v1/models/{name}"
-    return await parts.models.upload(name, body_chunks(request), declared)
+    return await parts.models.upload(name, body_chunks(request), declared_size(request))
 
 
-@router.get("/{name}/versions")
+@router.get("/{name}/versions", dependencies=_READ)
 async def versions(parts: ServicesDep, name: str) -> ModelsAnswer:
     """All versions of a model with their cards."""
     return ModelsAnswer(models=await parts.models.versions(name))
 
 
-@router.get("/{name}", response_class=FileResponse)
+@router.get("/{name}", response_class=FileResponse, dependencies=_READ)
 async def download(
     parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1)] = None
 ) -> FileResponse:
@@ -65,7 +67,7 @@ async def download(
     )
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, dependencies=_WRITE)
 async def remove(parts: ServicesDep, name: str) -> None:
     """Delete a model with all its versions."""
     await parts.models.remove(name)

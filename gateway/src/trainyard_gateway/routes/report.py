@@ -10,7 +10,6 @@ from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelRece
 from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
 from trainyard_gateway.identity import Trainer
 from trainyard_gateway.routes.deps import ServicesDep, TrainerDep
-from trainyard_gateway.store import reports
 
 router = APIRouter(prefix="/report", tags=["report"])
 
@@ -32,9 +31,9 @@ async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> 
     """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
     batch = await _batch(request)
     _check(trainer, batch.session_uid, batch.attempt)
-    applied = await parts.database.write(lambda c: reports.apply(c, batch))
+    duplicate = await parts.database.ingest(batch)
     parts.publisher.touch(batch.session_uid)
-    return BatchReceipt(sequence=batch.sequence, duplicate=applied.duplicate)
+    return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 
 @router.post("/model", status_code=201)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from trainyard_gateway.routes.deps import ServicesDep
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.routes.deps import ServicesDep, allowed
 from trainyard_gateway.system import SystemInfo
 
 router = APIRouter(prefix="/system", tags=["system"])
 
 
-@router.get("/info")
+@router.get("/info", dependencies=[allowed(Scope.SYSTEM_READ)])
 async def info(parts: ServicesDep) -> SystemInfo:
     """CPU, memory, disk and GPUs, at most five seconds old."""
     return await parts.system.latest()

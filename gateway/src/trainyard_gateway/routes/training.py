@@ -8,13 +8,17 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 
 from trainyard_api.model import Model, Status
-from trainyard_gateway.routes.deps import ServicesDep
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.routes.deps import ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.cache import SessionInfo
 from trainyard_gateway.sessions.listing import SessionPage, page
-from trainyard_gateway.store import reads
+from trainyard_gateway.store import charts, reads
 
 router = APIRouter(prefix="/training", tags=["training"])
+
+_READ = [allowed(Scope.SESSIONS_READ)]
+_WRITE = [allowed(Scope.SESSIONS_WRITE)]
 
 _EXAMPLE = {
     "name": "digits-mlp",
@@ -45,6 +49,21 @@ class HistoryAnswer(Status):
     series: list[reads.Series]
 
 
+class HistoryQuery(Status):
+    """What is asked of a chart."""
+
+    metric: list[str] = Field(default=[], max_length=1000)
+    """Only these metrics. Default: all."""
+    by_epoch: bool = False
+    """Only the summaries of epochs."""
+    max_points: int = Field(default=1000, ge=4, le=100_000)
+    """About so many points per metric at most."""
+    first_step: int = Field(default=0, ge=0, le=2**53)
+    """From this step."""
+    last_step: int | None = Field(default=None, ge=0, le=2**53)
+    """Up to this step. Default: the newest."""
+
+
 class LogsAnswer(Status):
     """Lines, and the cursor after which the next ones come."""
 
@@ -53,7 +72,7 @@ class LogsAnswer(Status):
     next: int
 
 
-@router.post("/start", status_code=201)
+@router.post("/start", status_code=201, dependencies=_WRITE)
 async def start(
     parts: ServicesDep,
     response: Response,
@@ -67,7 +86,7 @@ async def start(
     return session
 
 
-@router.get("/sessions")
+@router.get("/sessions", dependencies=_READ)
 async def sessions(
     parts: ServicesDep,
     phase: str | None = None,
@@ -81,49 +100,49 @@ async def sessions(
     return page([queue.seen(b) for b in parts.cache.live()], limit, cursor, phase)
 
 
-@router.get("/queue")
+@router.get("/queue", dependencies=_READ)
 async def waiting(parts: ServicesDep) -> queue.QueueAnswer:
     """Who waits, in order, why, and since when."""
     return queue.answer(parts.cache.live())
 
 
-@router.delete("/queue/{session}")
+@router.delete("/queue/{session}", dependencies=_WRITE)
 async def cancel(parts: ServicesDep, session: str) -> SessionInfo:
     """Take a waiting session out of the queue."""
     return await parts.commands.cancel(session)
 
 
-@router.get("/{session}/status")
+@router.get("/{session}/status", dependencies=_READ)
 async def status(parts: ServicesDep, session: str) -> SessionInfo:
     """One session by name or UID."""
     return await parts.cache.find(session)
 
 
-@router.post("/{session}/stop", status_code=202)
+@router.post("/{session}/stop", status_code=202, dependencies=_WRITE)
 async def stop(parts: ServicesDep, session: str) -> SessionInfo:
     """Save a checkpoint and end. Final."""
     return await parts.commands.edit(session, {"desiredState": "Stopped"})
 
 
-@router.post("/{session}/suspend", status_code=202)
+@router.post("/{session}/suspend", status_code=202, dependencies=_WRITE)
 async def suspend(parts: ServicesDep, session: str) -> SessionInfo:
     """Save a checkpoint and give the GPUs back."""
     return await parts.commands.edit(session, {"desiredState": "Suspended"})
 
 
-@router.post("/{session}/resume", status_code=202)
+@router.post("/{session}/resume", status_code=202, dependencies=_WRITE)
 async def resume(parts: ServicesDep, session: str) -> SessionInfo:
     """Go on after a suspension."""
     return await parts.commands.edit(session, {"desiredState": "Running"})
 
 
-@router.patch("/{session}")
+@router.patch("/{session}", dependencies=_WRITE)
 async def change(parts: ServicesDep, session: str, body: PriorityChange) -> SessionInfo:
     """Change the priority."""
     return await parts.commands.edit(session, {"priority": body.priority})
 
 
-@router.get("/{session}/metrics")
+@router.get("/{session}/metrics", dependencies=_READ)
 async def metrics(parts: ServicesDep, session: str) -> MetricsAnswer:
     """Latest value of each metric."""
     found = await parts.cache.find(session)
@@ -131,31 +150,27 @@ async def metrics(parts: ServicesDep, session: str) -> MetricsAnswer:
     return MetricsAnswer(session=found.name, metrics=values)
 
 
-@router.get("/{session}/history")
+@router.get("/{session}/history", dependencies=_READ, response_model=HistoryAnswer)
 async def history_of(
-    parts: ServicesDep,
-    session: str,
-    metric: Annotated[list[str] | None, Query()] = None,
-    by_epoch: Annotated[bool, Query(alias="byEpoch")] = False,
-    max_points: Annotated[int, Query(alias="maxPoints", ge=4, le=100_000)] = 1000,
-) -> HistoryAnswer:
+    parts: ServicesDep, session: str, asked: Annotated[HistoryQuery, Query()]
+) -> Response:
     """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
     found = await parts.cache.find(session)
-    series = await parts.database.read(
-        lambda c: reads.history(c, found.uid, metric or [], by_epoch, max_points)
-    )
-    return HistoryAnswer(session=found.name, series=series)
+    window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
+    series = await parts.database.read(lambda c: charts.history(c, found.uid, asked.metric, window))
+    return fast_json({"session": found.name, "series": series})
 
 
-@router.get("/{session}/logs")
+@router.get("/{session}/logs", dependencies=_READ, response_model=LogsAnswer)
 async def logs(
     parts: ServicesDep,
     session: str,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
-) -> LogsAnswer:
+) -> Response:
     """Printed lines after a cursor, or the last ones with `tail`."""
     found = await parts.cache.find(session)
     lines = await parts.database.read(lambda c: reads.lines(c, found.uid, after, limit, tail))
-    return LogsAnswer(session=found.name, lines=lines, next=lines[-1].cursor if lines else after)
+    last = lines[-1]["cursor"] if lines else after
+    return fast_json({"session": found.name, "lines": lines, "next": last})

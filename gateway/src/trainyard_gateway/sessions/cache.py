@@ -8,11 +8,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from trainyard_api.model import Status
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import sessions
 from trainyard_kube import Applied, Deleted, Json, KubeClient, ListWatch, Live, Stale, Synced, paths
 
@@ -152,7 +151,7 @@ def _row(body: Json, deleted: bool) -> dict[str, Any]:
 
 
 def _upsert(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    statement = insert(sessions)
+    statement = upsert(connection, sessions)
     new = {name: statement.excluded[name] for name in ("object", "deleted")}
     connection.execute(statement.on_conflict_do_update(index_elements=["uid"], set_=new), rows)
 

@@ -11,16 +11,15 @@ import time
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from trainyard_api import names
 from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_gateway.registry import Datasets, Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.store import reads
+from trainyard_gateway.store import heartbeats, reads
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import progress
 from trainyard_kube import Json, KubeClient, errors, paths
 
 PAUSE_PER_SESSION = 2.0
@@ -129,7 +128,7 @@ class Publisher:
 
 
 def _progress(connection: Connection, uid: str) -> dict[str, Any] | None:
-    row = connection.execute(select(progress).where(progress.c.session_uid == uid)).one_or_none()
+    row = heartbeats.of_session(connection, uid)
     if row is None:
         return None
     return status.progress(

@@ -1,119 +1,70 @@
-"""SQLite with one writer thread.
+"""What both databases can do. Writes are durable when they return; batches of reports are applied in groups, one commit for many.
 
-Guarantees: a write that `write` has returned from is on disk (WAL with synchronous FULL); many writes that come at once share one
-commit; a write that fails undoes itself and nothing else; readers never wait for the writer.
+`Database` is the seam: `sqlite` and `postgres` hold the two kinds. An action is a function of a synchronous SQLAlchemy connection, so
+that every query is written once.
 """
 
 from __future__ import annotations
 
-import asyncio
-import queue
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
-from trainyard_gateway.store import tables
+from trainyard_api.report import Batch
 
 T = TypeVar("T")
 GROUP_LIMIT = 500
 """Writes per commit at most."""
 
 
-class Database:
-    """One SQLite file. Start with `open`, end with `close`."""
+class Database(ABC):
+    """Start with `open`, end with `close`."""
 
-    def __init__(self, path: Path) -> None:
-        self._engine = _engine(path)
-        self._queue: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
-        self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
+    @abstractmethod
+    async def open(self) -> None:
+        """Bring the schema up to date and begin. Raises SettingsError when that is impossible."""
 
-    def open(self) -> None:
-        """Make the tables that are missing and start the writer."""
-        with self._engine.begin() as connection:
-            tables.metadata.create_all(connection)
-        self._thread.start()
-
-    def close(self) -> None:
+    @abstractmethod
+    async def close(self) -> None:
         """Carry out what is queued, then end."""
-        self._queue.put(None)
-        self._thread.join()
-        self._engine.dispose()
 
+    @abstractmethod
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in the writer; returns when it is durable."""
-        future: Future[T] = Future()
-        self._queue.put((action, future))
-        return await asyncio.wrap_future(future)
+        """Run `action` in a transaction, one writer at a time; returns when it is durable."""
 
+    @abstractmethod
     async def read(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` on a connection of its own in a thread."""
-        return await asyncio.to_thread(self._read, action)
+        """Run `action` on a connection of its own."""
 
-    def _read(self, action: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
-            return action(connection)
-
-    def _work(self) -> None:
-        with self._engine.connect() as connection:
-            while True:
-                first = self._queue.get()
-                if first is None:
-                    return
-                self._commit_group(connection, [first, *self._waiting()])
-
-    def _waiting(self) -> list[Any]:
-        group: list[Any] = []
-        while len(group) < GROUP_LIMIT:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if item is None:
-                # Close after this group.
-                self._queue.put(None)
-                break
-            group.append(item)
-        return group
-
-    def _commit_group(self, connection: Connection, group: list[Any]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
-        try:
-            with connection.begin():
-                for action, future in group:
-                    try:
-                        with connection.begin_nested():
-                            done.append((future, action(connection)))
-                    except Exception as error:  # belongs to whoever asked for this write
-                        future.set_exception(error)
-        except Exception as error:  # the commit failed: nothing of the group is durable
-            for future, _ in done:
-                future.set_exception(error)
-            return
-        for future, result in done:
-            future.set_result(result)
+    @abstractmethod
+    async def ingest(self, batch: Batch) -> bool:
+        """Apply a batch exactly once; True when it was there already. Returns when it is durable."""
 
 
-def _engine(path: Path) -> Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}
+def upsert(connection: Connection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, in the words of the connection's database."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def connect(url: str, password_file: Path | None = None) -> Database:
+    """The database at `sqlite:///path` or `postgresql://user@host/name`. Raises SettingsError."""
+    from trainyard_gateway.errors import SettingsError
+
+    if url.startswith("sqlite:///"):
+        from trainyard_gateway.store.sqlite import SqliteDatabase
+
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        from trainyard_gateway.store.postgres import PostgresDatabase
+
+        return PostgresDatabase(url, password_file)
+    kind = url.partition(":")[0]
+    raise SettingsError(
+        f"databaseUrl begins with {kind!r}; accepted are sqlite:///path and postgresql://user@host/name"
     )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        # SQLAlchemy begins transactions itself; the driver's own begin would come too late for savepoints.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine

@@ -1,21 +1,27 @@
-"""Metrics, history and logs of a session."""
+"""Newest values and log lines of a session, and how each looks in an answer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, select
 
 from trainyard_api.model import Status
-from trainyard_gateway.store.tables import logs, metrics
+from trainyard_gateway.store import series
+from trainyard_gateway.store.charts import number
+from trainyard_gateway.store.moments import text
+from trainyard_gateway.store.tables import logs
 
 
 class Point(Status):
     """One value of a metric."""
 
     step: int
+    """Optimizer step."""
     epoch: int | None = None
+    """Epoch that ended here, in summaries of epochs."""
     time: str
+    """When it was measured."""
     value: float | str
     """A number, or NaN, Infinity, -Infinity as text."""
 
@@ -24,107 +30,77 @@ class Series(Status):
     """One metric over the steps."""
 
     name: str
+    """Metric."""
     total: int
-    """Points that there are; `points` may be fewer, down-sampled with every bucket's lowest and highest."""
+    """Points that there are; `points` may be fewer, down-sampled with the lowest and highest of every stretch."""
     points: list[Point]
+    """In order of steps."""
 
 
 class LatestValue(Status):
     """The newest value of a metric."""
 
     name: str
+    """Metric."""
     step: int
+    """Optimizer step."""
     epoch: int | None = None
+    """Epoch that ended here, in summaries of epochs."""
     time: str
+    """When it was measured."""
     value: float | str
+    """A number, or NaN, Infinity, -Infinity as text."""
 
 
 class LogEntry(Status):
     """One printed line."""
 
     cursor: int
+    """Give it as `after` to read on from here."""
     time: str
+    """When it was printed."""
     level: str
+    """debug, info, warning or error."""
     message: str
+    """The line."""
     rank: int
+    """Worker that printed it."""
     attempt: int
+    """Attempt that printed it."""
 
 
 def latest(connection: Connection, uid: str) -> list[LatestValue]:
-    """The value at the highest step of each metric, by name."""
-    newest = (
-        select(metrics.c.name, func.max(metrics.c.step).label("step"))
-        .where(metrics.c.session_uid == uid)
-        .group_by(metrics.c.name)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(metrics)
-        .join(newest, (metrics.c.name == newest.c.name) & (metrics.c.step == newest.c.step))
-        .where(metrics.c.session_uid == uid)
-        .order_by(metrics.c.name)
-    )
-    return [LatestValue(name=r.name, **_point(r)) for r in rows]
-
-
-def history(
-    connection: Connection, uid: str, wanted: list[str], by_epoch: bool, max_points: int
-) -> list[Series]:
-    """Every metric (or the wanted ones) over the steps, in order."""
-    query = select(metrics).where(metrics.c.session_uid == uid)
-    if wanted:
-        query = query.where(metrics.c.name.in_(wanted))
-    if by_epoch:
-        query = query.where(metrics.c.epoch.is_not(None))
-    series: dict[str, list[Point]] = {}
-    for row in connection.execute(query.order_by(metrics.c.name, metrics.c.step)):
-        series.setdefault(row.name, []).append(Point(**_point(row)))
+    """The newest value of each metric, by name."""
     return [
-        Series(name=name, total=len(points), points=down_sample(points, max_points))
-        for name, points in series.items()
+        LatestValue(
+            name=r.name,
+            step=r.last_step,
+            epoch=r.last_epoch,
+            time=text(r.last_time),
+            value=number(r.last_value),
+        )
+        for r in series.of_session(connection, uid)
     ]
 
 
-def down_sample(points: list[Point], limit: int) -> list[Point]:
-    """At most about `limit` points: first, last, and of each bucket the lowest and the highest, so that no spike is lost. Pure."""
-    if len(points) <= limit:
-        return points
-    buckets = max(1, (limit - 2) // 2)
-    inner, kept = points[1:-1], {0, len(points) - 1}
-    for bucket in range(buckets):
-        start, end = bucket * len(inner) // buckets, (bucket + 1) * len(inner) // buckets
-        numbers = [
-            (p.value, i + 1)
-            for i, p in enumerate(inner[start:end], start)
-            if isinstance(p.value, float)
-        ]
-        # A value that is no number is news in itself.
-        kept |= {i + 1 for i, p in enumerate(inner[start:end], start) if isinstance(p.value, str)}
-        if numbers:
-            kept |= {min(numbers)[1], max(numbers)[1]}
-    return [points[i] for i in sorted(kept)]
-
-
-def lines(connection: Connection, uid: str, after: int, limit: int, tail: bool) -> list[LogEntry]:
-    """Lines after a cursor, oldest first; with `tail` the last `limit` of them."""
-    query = select(logs).where(logs.c.session_uid == uid, logs.c.id > after)
+def lines(
+    connection: Connection, uid: str, after: int, limit: int, tail: bool
+) -> list[dict[str, Any]]:
+    """Lines after a cursor as `LogEntry`, oldest first; with `tail` the last `limit` of them."""
+    query = select(
+        logs.c.id, logs.c.time, logs.c.level, logs.c.message, logs.c.rank, logs.c.attempt
+    ).where(logs.c.session_uid == uid, logs.c.id > after)
     rows = connection.execute(
         query.order_by(logs.c.id.desc() if tail else logs.c.id).limit(limit)
     ).all()
-    ordered = reversed(rows) if tail else rows
     return [
-        LogEntry(
-            cursor=r.id,
-            time=r.time,
-            level=r.level,
-            message=r.message,
-            rank=r.rank,
-            attempt=r.attempt,
-        )
-        for r in ordered
+        {
+            "cursor": cursor,
+            "time": text(time),
+            "level": level,
+            "message": message,
+            "rank": rank,
+            "attempt": attempt,
+        }
+        for cursor, time, level, message, rank, attempt in (reversed(rows) if tail else rows)
     ]
-
-
-def _point(row: Row[Any]) -> dict[str, Any]:
-    value = row.special if row.special is not None else row.value
-    return {"step": row.step, "epoch": row.epoch, "time": row.time, "value": value}

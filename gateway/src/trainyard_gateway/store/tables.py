@@ -1,11 +1,14 @@
-"""The tables."""
+"""The tables. Times in `sessions`, `datasets`, `models`, `api_keys` and `auth_logs` are RFC 3339 text in UTC; those of metrics and logs are
+microseconds since the epoch, since there are many of them."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
-    Float,
+    Double,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -14,9 +17,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+
+# SQLite numbers rows by itself only under the type INTEGER, which holds 64 bits there.
+_Number = BigInteger().with_variant(Integer, "sqlite")
 
 sessions = Table(
     "sessions",
@@ -25,9 +32,9 @@ sessions = Table(
     Column("name", String(63), nullable=False),
     Column("created", String(40), nullable=False),
     Column("object", Text, nullable=False),
-    Column("deleted", Boolean, nullable=False, default=False),
+    Column("deleted", Boolean, nullable=False),
     Index("sessions_by_name", "name", "created"),
-    Index("sessions_by_time", "created"),
+    Index("sessions_by_deleted", "deleted", "created", "uid"),
 )
 """The last known state of every session, also of those that the cluster no longer has."""
 
@@ -42,47 +49,101 @@ progress = Table(
 )
 """The newest heartbeat and checkpoint of a session, as JSON."""
 
-batches = Table(
-    "batches",
+streams = Table(
+    "streams",
     metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
     Column("session_uid", String(64), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("stream", String(64), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    PrimaryKeyConstraint("session_uid", "attempt", "stream", "sequence"),
-    sqlite_with_rowid=False,
+    UniqueConstraint("session_uid", "attempt", "stream", name="streams_by_name"),
 )
-"""Which batches were applied."""
+"""Senders of batches."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("stream_id", _Number, ForeignKey("streams.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("first_step", BigInteger),
+    UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
+)
+"""Which batches were applied, in order, and the lowest step of their metrics (None without metrics)."""
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("session_uid", String(64), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("max_step", BigInteger, nullable=False),
+    Column("last_attempt", Integer, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("last_epoch", BigInteger),
+    Column("last_time", BigInteger, nullable=False),
+    Column("last_value", Double),
+    UniqueConstraint("session_uid", "name", name="series_by_name"),
+)
+"""The metrics of a session: how many points, the highest step, and the newest value (of the latest attempt's highest step)."""
 
 metrics = Table(
     "metrics",
     metadata,
-    Column("session_uid", String(64), nullable=False),
-    Column("name", String(128), nullable=False),
-    Column("step", Integer, nullable=False),
+    Column("series_id", _Number, ForeignKey("series.id"), nullable=False),
+    Column("step", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("epoch", Integer),
-    Column("time", String(40), nullable=False),
-    Column("value", Float),
-    Column("special", String(9)),
-    PrimaryKeyConstraint("session_uid", "name", "step"),
+    Column("epoch", BigInteger),
+    Column("time", BigInteger, nullable=False),
+    Column("value", Double),
+    PrimaryKeyConstraint("series_id", "step"),
+    Index(
+        "metrics_by_epoch",
+        "series_id",
+        "step",
+        sqlite_where=text("epoch IS NOT NULL"),
+        postgresql_where=text("epoch IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
-"""One value per metric and step; a later attempt replaces what it trains again. NaN and infinities are text in `special`."""
+"""One value per metric and step; a later attempt replaces what it trains again. NaN is NULL, infinities are themselves."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("series_id", _Number, ForeignKey("series.id"), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("low_step", BigInteger),
+    Column("low_time", BigInteger),
+    Column("low_value", Double),
+    Column("high_step", BigInteger),
+    Column("high_time", BigInteger),
+    Column("high_value", Double),
+    Column("odd_step", BigInteger),
+    Column("odd_time", BigInteger),
+    Column("odd_value", Double),
+    PrimaryKeyConstraint("series_id", "level", "first_step"),
+    sqlite_with_rowid=False,
+)
+"""Lowest and highest number, and the first value that is none, of 16 · 2^level consecutive points."""
 
 logs = Table(
     "logs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Number, primary_key=True, autoincrement=True),
     Column("session_uid", String(64), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("rank", Integer, nullable=False),
-    Column("time", String(40), nullable=False),
+    Column("time", BigInteger, nullable=False),
     Column("level", String(8), nullable=False),
     Column("message", Text, nullable=False),
     Index("logs_by_session", "session_uid", "id"),
     sqlite_autoincrement=True,
 )
+"""Printed lines."""
 
 datasets = Table(
     "datasets",
@@ -92,7 +153,7 @@ datasets = Table(
     Column("file", String(512), nullable=False),
     Column("format", String(32), nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("size_bytes", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
     Column("details", Text, nullable=False),
 )
@@ -105,32 +166,73 @@ models = Table(
     Column("version", Integer, nullable=False),
     Column("file", String(512), nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("size_bytes", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
     Column("session_uid", String(64)),
     Column("card", Text, nullable=False),
-    UniqueConstraint("name", "version"),
+    UniqueConstraint("name", "version", name="models_by_version"),
     Index("models_by_session", "session_uid"),
 )
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("filename", String(256), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("part_bytes", BigInteger, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+"""Uploads in parts that are not complete yet."""
+
+upload_parts = Table(
+    "upload_parts",
+    metadata,
+    Column("upload_id", String(32), ForeignKey("uploads.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    PrimaryKeyConstraint("upload_id", "number"),
+)
+"""Parts that are on the volume."""
 
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("key", String(128), primary_key=True),
+    Column("key", String(160), primary_key=True),
     Column("body_sha256", String(64), nullable=False),
     Column("session", String(63), nullable=False),
     Column("created", String(40), nullable=False),
+    Index("idempotency_by_time", "created"),
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("expires", String(40)),
+    Column("revoked", String(40)),
+)
+"""Keys by their public part; of the secret only the hash is here."""
 
 auth_logs = Table(
     "auth_logs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Number, primary_key=True, autoincrement=True),
     Column("time", String(40), nullable=False),
     Column("client", String(64), nullable=False),
     Column("method", String(8), nullable=False),
     Column("path", String(256), nullable=False),
     Column("accepted", Boolean, nullable=False),
     Column("reason", String(64), nullable=False),
+    Column("key_id", String(16)),
+    Column("request_id", String(32)),
     Index("auth_logs_by_time", "time"),
+    sqlite_autoincrement=True,
 )
+"""Every attempt to come in."""

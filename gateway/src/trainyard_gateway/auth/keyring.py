@@ -1,0 +1,167 @@
+"""The keys that open the gateway: the administrator's from a file, others from the database."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import Field
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.model import Model, Status
+from trainyard_gateway import clock
+from trainyard_gateway.auth import keys
+from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
+from trainyard_gateway.errors import NotFound
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import api_keys
+
+REFRESH_SECONDS = 1.0
+"""How soon a key revoked at another gateway is worth nothing here."""
+
+_log = structlog.get_logger()
+
+
+class NewKey(Model):
+    """What a new key is to allow."""
+
+    name: str = Field(
+        min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+    )
+    """Who or what will use it; sessions that it starts carry this as their user."""
+    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
+    """What it allows."""
+    expires_in_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    """Seconds until it expires. Default: never."""
+
+
+class KeyInfo(Status):
+    """A key without its secret."""
+
+    id: str
+    """Public part: the eight characters after `ty_`."""
+    name: str
+    """Who or what uses it."""
+    scopes: list[Scope]
+    """What it allows."""
+    created: str
+    """When it was made."""
+    expires: str | None = None
+    """When it ends by itself."""
+    revoked: str | None = None
+    """When it was revoked."""
+
+
+class CreatedKey(KeyInfo):
+    """A new key. The secret is shown this once."""
+
+    key: str
+    """The whole key."""
+
+
+class KeyRing:
+    """Finds the caller behind a key, in constant time for the secret part."""
+
+    def __init__(self, admin_key: str, database: Database) -> None:
+        self._admin = keys.digest(admin_key)
+        self._database = database
+        self._rows: dict[str, Any] = {}
+
+    async def load(self) -> None:
+        """Read all keys."""
+        rows = await self._database.read(lambda c: c.execute(select(api_keys)).all())
+        self._rows = {r.id: r for r in rows}
+
+    async def run(self) -> None:
+        """Follow what other gateways do to the keys."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.load()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("keys not refreshed", error=str(error)[:200])
+
+    def caller(self, key: str) -> tuple[Caller | None, str, str | None]:
+        """Who a key belongs to, or None with the reason; and the key's public part where it has one."""
+        if hmac.compare_digest(keys.digest(key), self._admin):
+            return ADMIN, "admin", ADMIN.key_id
+        parts = keys.parse(key)
+        if parts is None:
+            return None, "unknown", None
+        row = self._rows.get(parts.public)
+        # Compared also where there is nothing to compare with: an unknown id takes as long as a wrong secret.
+        stored = row.hash if row is not None else self._admin
+        same = hmac.compare_digest(keys.digest(parts.secret), stored)
+        if row is None or not same:
+            return None, "unknown", parts.public if row is not None else None
+        if row.revoked is not None:
+            return None, "revoked", row.id
+        if row.expires is not None and row.expires <= clock.now():
+            return None, "expired", row.id
+        return Caller(row.id, row.name, _scopes(row.scopes)), "key", row.id
+
+    async def create(self, new: NewKey) -> CreatedKey:
+        """Make a key."""
+        key, parts = keys.generate()
+        now = datetime.now(UTC)
+        expires = new.expires_in_seconds
+        row = {
+            "id": parts.public,
+            "name": new.name,
+            "hash": keys.digest(parts.secret),
+            "scopes": " ".join(sorted(set(new.scopes))),
+            "created": clock.text(now),
+            "expires": clock.text(now + timedelta(seconds=expires)) if expires else None,
+        }
+        await self._database.write(lambda c: c.execute(insert(api_keys).values(row)).rowcount)
+        await self.load()
+        return CreatedKey(key=key, **_info(self._rows[parts.public]).model_dump())
+
+    def all(self) -> list[KeyInfo]:
+        """Every key, also the revoked, newest first."""
+        rows = sorted(self._rows.values(), key=lambda r: (r.created, r.id), reverse=True)
+        return [_info(r) for r in rows]
+
+    def one(self, key_id: str) -> KeyInfo:
+        """One key. Raises NotFound."""
+        if key_id not in self._rows:
+            raise _absent(key_id)
+        return _info(self._rows[key_id])
+
+    async def revoke(self, key_id: str) -> None:
+        """End a key at once; fine when it is revoked already. Raises NotFound."""
+        if not await self._database.write(lambda c: _revoke(c, key_id)):
+            raise _absent(key_id)
+        await self.load()
+
+
+def _absent(key_id: str) -> NotFound:
+    return NotFound(f"there is no key {key_id[:40]!r}; GET /api/v1/keys lists them")
+
+
+def _revoke(connection: Connection, key_id: str) -> bool:
+    if connection.execute(select(api_keys.c.id).where(api_keys.c.id == key_id)).first() is None:
+        return False
+    mine = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
+    connection.execute(update(api_keys).where(mine).values(revoked=clock.now()))
+    return True
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    # A scope of a newer version allows nothing here.
+    return frozenset(s for s in Scope if s in text.split())
+
+
+def _info(row: Any) -> KeyInfo:
+    return KeyInfo(
+        id=row.id,
+        name=row.name,
+        scopes=sorted(_scopes(row.scopes)),
+        created=row.created,
+        expires=row.expires,
+        revoked=row.revoked,
+    )

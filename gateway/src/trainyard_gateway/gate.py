@@ -1,0 +1,168 @@
+"""The one door: every request passes here before any route sees it.
+
+Guarantees: without a right key nothing is reachable but `/livez`, `/readyz` and, with a trainer's or monitor's own token, `/api/v1/report`;
+nothing of a body is read before; bodies of ordinary requests are bounded; every answer carries a request id, and every error has one shape.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trainyard_gateway import problems, telemetry
+from trainyard_gateway.auth.journal import Journal
+from trainyard_gateway.auth.keyring import KeyRing
+from trainyard_gateway.auth.keys import Caller
+from trainyard_gateway.auth.limits import Buckets, Guesses
+from trainyard_gateway.errors import (
+    BadRequest,
+    NotAuthenticated,
+    Problem,
+    TooLarge,
+    TooManyRequests,
+    UnsupportedMedia,
+)
+
+OPEN = frozenset({"/livez", "/readyz"})
+REPORTS = "/api/v1/report/"
+MAX_BODY = 1 << 20
+"""Bytes of an ordinary request's body."""
+_STREAMED = ("/api/v1/datasets", "/api/v1/models", "/api/v1/uploads/", REPORTS)
+"""Their routes count for themselves."""
+
+_log = structlog.get_logger()
+_STALE = '110 - "the cluster does not answer; this may be out of date"'
+
+
+class Lock:
+    """Keys, journal and limits together: who comes in."""
+
+    def __init__(self, ring: KeyRing, journal: Journal, requests_per_second: float) -> None:
+        self._ring, self._journal = ring, journal
+        self._guesses = Guesses(time.monotonic)
+        self._buckets = Buckets(requests_per_second, time.monotonic)
+
+    def admit(self, scope: Scope) -> Caller:
+        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
+        client = scope["client"][0] if scope.get("client") else "unknown"
+        try:
+            key = key_of(Headers(scope=scope))
+        except Problem:
+            self._journal.note(scope, False, "malformed")
+            raise
+        if key is None:
+            self._journal.note(scope, False, "missing")
+            raise NotAuthenticated(
+                "an API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
+            )
+        caller, reason, key_id = self._ring.caller(key)
+        self._journal.note(scope, caller is not None, reason, key_id)
+        if caller is None:
+            wait = self._guesses.failed(client)
+            if wait:
+                raise TooManyRequests("too many wrong keys; wait before the next try", wait)
+            raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
+        self._guesses.succeeded(client)
+        if wait := self._buckets.take(caller.key_id):
+            raise TooManyRequests("this key sends too many requests; slow down", wait)
+        return caller
+
+
+_REFUSALS = {"revoked": "the API key was revoked", "expired": "the API key has expired"}
+
+
+class Gate:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, stale: Callable[[], bool], lock: Callable[[], Lock]) -> None:
+        self._app, self._stale, self._lock = app, stale, lock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+        state = scope.setdefault("state", {})
+        state["id"] = secrets.token_hex(16)
+        answered = False
+
+        async def answer(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = state["id"]
+                headers["X-Content-Type-Options"] = "nosniff"
+                if self._stale():
+                    headers["Warning"] = _STALE
+            await send(message)
+
+        try:
+            self._enter(scope, state)
+            await self._app(scope, _bounded(scope, receive), answer)
+        except Problem as error:
+            await problems.of_problem(scope, error)(scope, receive, answer)
+        except Exception as error:
+            if answered:
+                raise
+            _log.error("unexpected error", request=state["id"], path=scope["path"], exc_info=error)
+            await problems.of_unexpected(scope, error)(scope, receive, answer)
+        finally:
+            telemetry.count(scope, status, time.perf_counter() - started)
+
+    def _enter(self, scope: Scope, state: dict[str, Any]) -> None:
+        path = scope["path"]
+        if path in OPEN:
+            return
+        if not path.startswith(REPORTS):
+            state["caller"] = self._lock().admit(scope)
+        encoding = Headers(scope=scope).get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise UnsupportedMedia(
+                "send the body without Content-Encoding: nothing is unpacked here"
+            )
+
+
+def key_of(headers: Headers) -> str | None:
+    """The key of a request, None without one. Raises BadRequest for two."""
+    named, authorization = headers.getlist("x-api-key"), headers.getlist("authorization")
+    if len(named) + len(authorization) > 1:
+        raise BadRequest("give the key once: either Authorization or X-API-Key")
+    if named:
+        return named[0] or None
+    return bearer(headers)
+
+
+def bearer(headers: Headers) -> str | None:
+    """The token of an Authorization header, None without one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Bodies of ordinary requests end at MAX_BODY."""
+    if scope["path"].startswith(_STREAMED):
+        return receive
+    declared = Headers(scope=scope).get("content-length", "0")
+    if declared.isdigit() and int(declared[:20]) > MAX_BODY:
+        raise TooLarge(f"the body has {declared} bytes; at most {MAX_BODY} are accepted here")
+    seen = 0
+
+    async def count() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_BODY:
+            # FastAPI reads bodies and lets this one kind of exception through as it is.
+            raise HTTPException(413, f"at most {MAX_BODY} bytes are accepted here")
+        return message
+
+    return count

@@ -1,0 +1,126 @@
+"""Errors as answers: RFC 9457 problems, all of one shape."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from trainyard_api.model import FieldError, Status
+from trainyard_gateway import errors
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(Status):
+    """One wrong field."""
+
+    field: str
+    """Where, such as training.epochs; empty for a rule about several fields."""
+    message: str
+    """What is accepted."""
+    given: str | None = None
+    """What was given, cut short."""
+
+
+class ProblemBody(Status):
+    """An error (RFC 9457)."""
+
+    type: str
+    """Always about:blank: title and status say what kind it is."""
+    title: str
+    """The kind of problem."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """What happened and what to do."""
+    instance: str
+    """Path of the request."""
+    request_id: str
+    """Id of the request, as in the log and in X-Request-Id."""
+    errors: list[FieldProblem] = []
+    """Wrong fields, when there are any."""
+
+
+def of_problem(scope: Scope, error: errors.Problem) -> Response:
+    """A Problem's answer."""
+    return answer(scope, error.status, error.title, error.detail, error.errors, error.headers)
+
+
+def of_unexpected(scope: Scope, error: BaseException) -> Response:
+    """The answer to a bug: its id, nothing of its inside. A full disk is no bug."""
+    full = errors.out_of_space(error)
+    if full is not None:
+        return of_problem(scope, full)
+    detail = f"something went wrong; the log has request {scope['state']['id']}"
+    return answer(scope, 500, "Internal error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every kind of error in the one shape."""
+
+    @app.exception_handler(errors.Problem)
+    async def problem(request: Request, error: errors.Problem) -> Response:
+        return of_problem(request.scope, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        fields = [_field(e) for e in error.errors()]
+        detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:5])
+        return answer(request.scope, 422, "Invalid values", detail, fields)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        path = request.url.path
+        title = HTTPStatus(error.status_code).phrase.capitalize()
+        detail = {
+            404: f"there is nothing at {path}",
+            405: f"{request.method} is not possible at {path}",
+        }.get(error.status_code, str(error.detail))
+        return answer(
+            request.scope, error.status_code, title, detail, None, dict(error.headers or {})
+        )
+
+
+def answer(
+    scope: Scope,
+    status: int,
+    title: str,
+    detail: str,
+    fields: list[FieldError] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A problem as a response."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": _printable(detail),
+        "instance": _printable(scope["path"]),
+        "requestId": scope["state"]["id"],
+    }
+    if fields:
+        content["errors"] = [
+            {
+                "field": _printable(f.field),
+                "message": _printable(f.message),
+                **({"given": _printable(f.given)} if f.given else {}),
+            }
+            for f in fields
+        ]
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _field(error: Any) -> FieldError:
+    place = ".".join(str(p) for p in error["loc"][1:]) or str(error["loc"][0])
+    return FieldError(place, str(error["msg"]).removeprefix("Value error, "))
+
+
+def _printable(text: str) -> str:
+    """Without lone surrogates, which no UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,47 @@
+"""`/api/v1/keys`: for administrators."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from trainyard_api.model import Status
+from trainyard_gateway.auth.keyring import CreatedKey, KeyInfo, NewKey
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.routes.deps import ServicesDep, allowed
+
+router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[allowed(Scope.KEYS_ADMIN)])
+
+
+class KeysAnswer(Status):
+    """Every key, without secrets."""
+
+    keys: list[KeyInfo]
+    """Newest first, also revoked and expired ones."""
+
+
+@router.post("", status_code=201)
+async def create(parts: ServicesDep, response: Response, new: NewKey) -> CreatedKey:
+    """Make a key. Its secret is in this answer and nowhere else."""
+    made = await parts.keys.create(new)
+    response.headers["Location"] = f"/api/v1/keys/{made.id}"
+    # Nothing between here and the caller may keep the secret.
+    response.headers["Cache-Control"] = "no-store"
+    return made
+
+
+@router.get("")
+async def keys(parts: ServicesDep) -> KeysAnswer:
+    """Every key."""
+    return KeysAnswer(keys=parts.keys.all())
+
+
+@router.get("/{key_id}")
+async def key(parts: ServicesDep, key_id: str) -> KeyInfo:
+    """One key."""
+    return parts.keys.one(key_id)
+
+
+@router.delete("/{key_id}", status_code=204)
+async def revoke(parts: ServicesDep, key_id: str) -> None:
+    """Revoke a key at once; doing it again changes nothing."""
+    await parts.keys.revoke(key_id)

@@ -1,0 +1,41 @@
+"""The newest heartbeat and checkpoint of each session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from trainyard_api.report import Batch, Heartbeat
+from trainyard_gateway.clock import text
+from trainyard_gateway.store.database import upsert
+from trainyard_gateway.store.tables import progress
+
+
+def advance(connection: Connection, batch: Batch) -> None:
+    """Take over what a batch says; never back to an earlier attempt."""
+    known = of_session(connection, batch.session_uid)
+    if known is not None and known.attempt > batch.attempt:
+        return
+    values: dict[str, Any] = {"session_uid": batch.session_uid, "attempt": batch.attempt}
+    if batch.heartbeat is not None:
+        before = known.heartbeat if known is not None else None
+        step = _step(before)
+        if step is None or batch.heartbeat.step != step:
+            values["last_step_time"] = text(batch.heartbeat.time)
+        values["heartbeat"] = batch.heartbeat.model_dump_json(by_alias=True, exclude_none=True)
+    if batch.checkpoint is not None:
+        values["checkpoint"] = batch.checkpoint.model_dump_json(by_alias=True, exclude_none=True)
+    statement = upsert(connection, progress).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["session_uid"], set_=values))
+
+
+def of_session(connection: Connection, uid: str) -> Any | None:
+    """The row of a session, None before its first heartbeat."""
+    return connection.execute(select(progress).where(progress.c.session_uid == uid)).one_or_none()
+
+
+def _step(heartbeat: str | None) -> int | None:
+    if heartbeat is None:
+        return None
+    return Heartbeat.model_validate_json(heartbeat).step

@@ -1,0 +1,197 @@
+"""SQLite with one writer thread.
+
+Guarantees: a write that has returned is on disk (WAL with synchronous FULL); many writes that come at once share one commit; a write that
+fails undoes itself and nothing else; readers never wait for the writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.report import Batch
+from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store import migrate
+from trainyard_gateway.store.database import GROUP_LIMIT, Database
+from trainyard_gateway.store.ingest import Ingest, Point
+
+T = TypeVar("T")
+
+_Work = tuple[Callable[[Connection], Any] | Batch, Future[Any]]
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
+
+
+class SqliteDatabase(Database):
+    """One file, one process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._engine = _engine(path)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._ingest = Ingest(exclusive=True, append=_append)
+        self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
+
+    async def open(self) -> None:
+        """Make or migrate the file and start the writer."""
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_network(self._path.parent)
+        try:
+            with self._engine.begin() as connection:
+                migrate.upgrade(connection)
+        except SQLAlchemyError as error:
+            raise SettingsError(f"cannot open the database {self._path}: {error}") from error
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Carry out what is queued, then end."""
+        self._queue.put(None)
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+        self._engine.dispose()
+
+    async def write(self, action: Callable[[Connection], T]) -> T:
+        """Run `action` in the writer; returns when it is durable."""
+        return await self._put(action)  # type: ignore[no-any-return]  # the future carries what the action returned
+
+    async def ingest(self, batch: Batch) -> bool:
+        """Apply a batch together with others that wait."""
+        return bool(await self._put(batch))
+
+    async def read(self, action: Callable[[Connection], T]) -> T:
+        """Run `action` on a connection of its own in a thread."""
+        return await asyncio.to_thread(self._read, action)
+
+    async def _put(self, work: Callable[[Connection], Any] | Batch) -> Any:
+        future: Future[Any] = Future()
+        self._queue.put((work, future))
+        return await asyncio.wrap_future(future)
+
+    def _read(self, action: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            return action(connection)
+
+    def _work(self) -> None:
+        with self._engine.connect() as connection:
+            while (first := self._queue.get()) is not None:
+                group, last = self._group(first)
+                self._commit(connection, group)
+                if last:
+                    return
+
+    def _group(self, first: _Work) -> tuple[list[_Work], bool]:
+        """Everything that waits, and whether the end was among it."""
+        group = [first]
+        while len(group) < GROUP_LIMIT:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return group, True
+            group.append(item)
+        return group, False
+
+    def _commit(self, connection: Connection, group: list[_Work]) -> None:
+        """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
+        done: list[tuple[Future[Any], Any]] = []
+        failed: list[tuple[Future[Any], Exception]] = []
+        try:
+            with connection.begin():
+                reports = [(w, f) for w, f in group if isinstance(w, Batch)]
+                done += self._apply(connection, reports, failed)
+                for work, future in group:
+                    if not isinstance(work, Batch):
+                        try:
+                            with connection.begin_nested():
+                                done.append((future, work(connection)))
+                        except Exception as error:  # belongs to whoever asked for this write
+                            failed.append((future, error))
+        except Exception as error:  # the commit failed: nothing of the group is durable
+            self._ingest.forget()
+            failed += [(future, error) for future, _ in done]
+            done = []
+        for future, result in done:
+            _settle(future, result)
+        for future, reason in failed:
+            _settle(future, reason)
+
+    def _apply(
+        self,
+        connection: Connection,
+        reports: list[tuple[Batch, Future[Any]]],
+        failed: list[tuple[Future[Any], Exception]],
+    ) -> list[tuple[Future[Any], Any]]:
+        if not reports:
+            return []
+        try:
+            with connection.begin_nested():
+                results = self._ingest.apply(connection, [b for b, _ in reports])
+            return [(f, r) for (_, f), r in zip(reports, results, strict=True)]
+        except Exception as error:  # one of them is bad: the others must not suffer
+            self._ingest.forget()
+            if len(reports) == 1:
+                failed.append((reports[0][1], error))
+                return []
+            return [p for r in reports for p in self._apply(connection, [r], failed)]
+
+
+def _settle(future: Future[Any], outcome: Any) -> None:
+    # Whoever waited may have gone.
+    if future.set_running_or_notify_cancel():
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+
+def _append(connection: Connection, points: list[Point]) -> None:
+    connection.exec_driver_sql(
+        "INSERT INTO metrics (series_id, step, attempt, epoch, time, value) VALUES (?, ?, ?, ?, ?, ?)",
+        [tuple(p) for p in points],
+    )
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        # SQLAlchemy begins transactions itself; the driver's own begin would come too late for savepoints.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _refuse_network(folder: Path) -> None:
+    """WAL shares memory between processes of one machine; on a network file system it loses data silently."""
+    import psutil
+
+    mounts = {os.path.realpath(p.mountpoint): p.fstype for p in psutil.disk_partitions(all=True)}
+    for place in (folder.resolve(), *folder.resolve().parents):
+        kind = mounts.get(str(place))
+        if kind is not None:
+            if kind in _NETWORK:
+                raise SettingsError(
+                    f"{folder} is on {kind}, where SQLite loses data; use PostgreSQL (databaseUrl) or a local volume"
+                )
+            return

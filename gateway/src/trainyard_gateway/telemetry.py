@@ -1,0 +1,38 @@
+"""Prometheus metrics of the gateway, labelled by route template so that their number stays bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter(
+    "trainyard_gateway_requests_total", "Answered requests.", ["method", "route", "status"]
+)
+SECONDS = Histogram(
+    "trainyard_gateway_request_seconds",
+    "Time from a request's first byte to the end of its answer, in seconds.",
+    ["method", "route"],
+)
+POINTS = Counter("trainyard_gateway_points_total", "Metric values taken in.")
+LINES = Counter("trainyard_gateway_log_lines_total", "Log lines taken in.")
+DUPLICATES = Counter(
+    "trainyard_gateway_duplicate_batches_total", "Batches that were there already."
+)
+STATUS_WRITES = Counter(
+    "trainyard_gateway_status_writes_total", "Patches of session status sent to the API server."
+)
+STATUS_FAILURES = Counter(
+    "trainyard_gateway_status_write_failures_total", "Patches of session status that failed."
+)
+RECEIVED = Counter("trainyard_gateway_received_bytes_total", "Bytes of uploads taken in.")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def count(scope: Any, status: int, seconds: float) -> None:
+    """One answered request."""
+    route = getattr(scope.get("route"), "path", "unknown")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(method, route).observe(seconds)
