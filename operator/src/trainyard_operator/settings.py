@@ -46,13 +46,9 @@ class RuntimeSettings(BaseModel):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
+    # No aliases: pydantic-settings reads an alias from the environment without the prefix, so that anybody's RELEASE would count.
     model_config = SettingsConfigDict(
-        env_prefix="TRAINYARD_OPERATOR_",
-        env_nested_delimiter="__",
-        alias_generator=_ALIASES,
-        populate_by_name=True,
-        frozen=True,
-        extra="forbid",
+        env_prefix="TRAINYARD_OPERATOR_", env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
     namespace: str = Field(min_length=1)
@@ -149,10 +145,19 @@ def load(path: Path | None) -> Settings:
         if not isinstance(values, dict):
             raise SettingsError(f"{path} must hold a mapping of settings")
     try:
-        settings = Settings(**values)
+        settings = Settings(**{_field(str(name)): value for name, value in values.items()})
     except ValidationError as error:
-        problems = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+        problems = (f"{_wire(e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsError("; ".join(problems)) from error
     if names.DEFAULT_RUNTIME not in settings.runtimes:
         raise SettingsError(f"runtimes: an entry {names.DEFAULT_RUNTIME!r} is needed")
     return settings
+
+
+def _field(name: str) -> str:
+    """The field of a camelCase name; any other name is left as it is, to be refused."""
+    return {to_camel(n): n for n in Settings.model_fields}.get(name, f"{name} ")
+
+
+def _wire(place: tuple[int | str, ...]) -> str:
+    return ".".join(to_camel(str(part).strip()) for part in place)
