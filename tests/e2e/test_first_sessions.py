@@ -91,13 +91,9 @@ def watching(installation: Installation) -> Iterator[GpuWitness]:
     assert process.stdout is not None
 
     def read(stream: Any) -> None:
-        decoder, text = json.JSONDecoder(), ""
         for line in stream:
-            text += line
-            if line == "}\n":
-                event, end = decoder.raw_decode(text.lstrip())
-                text = text.lstrip()[end:]
-                witness.see(event["object"], event["type"] == "DELETED")
+            event = json.loads(line)
+            witness.see(event["object"], event["type"] == "DELETED")
 
     thread = threading.Thread(target=read, args=(process.stdout,))
     thread.start()

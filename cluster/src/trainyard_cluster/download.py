@@ -34,7 +34,8 @@ class Release:
 
 def releases() -> list[Release]:
     """Every downloadable part. Pure."""
-    etcd, coredns, kwok = "v3.7.0", versions.COREDNS.removeprefix("v"), versions.KWOK
+    etcd, coredns, kwok = versions.ETCD, versions.COREDNS.removeprefix("v"), versions.KWOK
+    kind = f"{_GITHUB}/kubernetes-sigs/kind/releases/download/{versions.KIND}/kind-linux-amd64"
     etcd_base = f"{_GITHUB}/etcd-io/etcd/releases/download/{etcd}"
     dns_base = f"{_GITHUB}/coredns/coredns/releases/download/v{coredns}"
     return [
@@ -66,6 +67,7 @@ def releases() -> list[Release]:
             f"{_GITHUB}/kubernetes-sigs/kwok/releases/download/{kwok}/kwok-linux-amd64",
             f"{_GITHUB}/kubernetes-sigs/kwok/releases/download/{kwok}/kwok-linux-amd64.sha256",
         ),
+        Release("kind", kind, f"{kind}.sha256sum"),
     ]
 
 

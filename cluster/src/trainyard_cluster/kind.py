@@ -28,7 +28,6 @@ def up(wanted: Wanted, progress: Progress) -> Path:
     if wanted.kwok_nodes:
         raise NotPossible("simulated nodes (KWOK_NODES) come with PROVIDER=embedded only")
     layout = registry.layout(wanted.name)
-    layout.state.mkdir(parents=True, exist_ok=True)
     bin_dir = parts.obtain({"kind", "kubectl", "helm"}, progress)
     registry.write(wanted.name, Record("kind", 0, wanted.gpus, 0, wanted.kwok_gpus))
     if wanted.name not in run([bin_dir / "kind", "get", "clusters"]).split():

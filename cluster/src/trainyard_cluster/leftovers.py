@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from trainyard_cluster import supervise
@@ -25,6 +26,20 @@ def stop_pods(layout: Layout) -> None:
             running = supervise.running_at(pid)
             if running is not None:
                 supervise.terminate(running, grace_seconds=0.2)
+
+
+def stop_unrecorded(layout: Layout, parts: Iterable[str], recorded: frozenset[int]) -> None:
+    """End parts that live without their pid file (lost with /run, or overwritten); they hold ports and files.
+
+    Known by their program's name and this cluster's folder among its arguments: somebody's `tail` of a log is neither.
+    """
+    programs, mark = {part.encode() for part in parts}, f"{layout.state}/".encode()
+    for pid, command in _commands():
+        program = command.split(b"\0", 1)[0].rpartition(b"/")[2]
+        if pid not in recorded and program in programs and mark in command:
+            running = supervise.running_at(pid)
+            if running is not None:
+                supervise.terminate(running, grace_seconds=5)
 
 
 def unmount(layout: Layout) -> None:
@@ -105,14 +120,14 @@ def _pids_in_cgroups(layout: Layout) -> list[int]:
 def _shims(layout: Layout) -> list[int]:
     """Shims name the socket of their containerd on their command line."""
     mark = str(layout.containerd_socket).encode()
-    found = []
+    return [pid for pid, line in _commands() if b"containerd-shim" in line and mark in line]
+
+
+def _commands() -> Iterator[tuple[int, bytes]]:
+    """Every process with its command line."""
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"containerd-shim" in command and mark in command:
-            found.append(int(entry.name))
-    return found
+        if entry.name.isdigit():
+            try:
+                yield int(entry.name), (entry / "cmdline").read_bytes()
+            except OSError:
+                continue

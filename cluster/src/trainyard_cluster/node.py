@@ -37,8 +37,8 @@ def up(wanted: Wanted, progress: Progress) -> Path:
     """Bring the cluster into the wanted state; returns the administrator's kubeconfig."""
     layout = registry.layout(wanted.name)
     _require(layout)
-    layout.state.mkdir(parents=True, exist_ok=True)
-    packages.ensure(progress, layout.logs / "apt.log")
+    # Nothing of the cluster is made before everything that it needs is there.
+    packages.ensure(progress, parts.cache_root() / "logs" / "apt.log")
     programs = {*NODE_PARTS, "pause", "helm"} | ({"kwok"} if wanted.kwok_nodes else set())
     bin_dir = parts.obtain(programs, progress)
     at = _place(layout, wanted)
@@ -95,6 +95,13 @@ def _stop(layout: Layout) -> None:
             supervise.stop(part, layout.run)
     leftovers.stop_pods(layout)
     supervise.stop("containerd", layout.run)
+    leftovers.stop_unrecorded(layout, _all_names(), frozenset())
+
+
+def _recorded(layout: Layout) -> frozenset[int]:
+    """Pids of the parts that run by their pid files."""
+    found = (supervise.find(name, layout.run) for name in _all_names())
+    return frozenset(part.pid for part in found if part)
 
 
 def _strays(layout: Layout) -> bool:
@@ -173,6 +180,7 @@ def _start(layout: Layout, parts_: list[Process], progress: Progress) -> None:
     leftovers.make_cgroups(layout)
     (layout.run / "containerd").mkdir(parents=True, exist_ok=True)
     leftovers.forget_old_runtime(layout)
+    leftovers.stop_unrecorded(layout, _all_names(), _recorded(layout))
     for part in parts_:
         log = layout.logs / f"{part.name}.log"
         if supervise.find(part.name, layout.run) is None:

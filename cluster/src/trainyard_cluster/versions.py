@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 KUBERNETES: Final = "v1.37.2"
+ETCD: Final = "v3.7.0"
 COREDNS: Final = "v1.15.0"
 HELM: Final = "v4.3.1"
 KWOK: Final = "v0.8.0"

@@ -1,0 +1,127 @@
+"""The life of an embedded cluster: up beside another one, killed, repaired, cut off, down without a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import api_client
+from cluster_command import COMMAND, cluster, footprint, state
+from kubernetes import client
+from poll import eventually
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(os.geteuid() != 0, reason="the embedded node needs root"),
+]
+
+SURVIVES = client.V1ConfigMap(metadata=client.V1ObjectMeta(name="survives"), data={"a": "b"})
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A name that no cluster has; whatever the test leaves is removed."""
+    chosen = f"life-{uuid.uuid4().hex[:6]}"
+    yield chosen
+    assert cluster("down", "--name", chosen).code == 0
+
+
+def everything(name: str) -> dict[str, list[str]]:
+    """All that clusters have on this machine, without the moving parts of those that others run."""
+    found = footprint("")
+    found["processes"] = [entry for entry in found["processes"] if name in entry]
+    return found
+
+
+def pids(name: str) -> dict[str, int]:
+    return {part["name"]: part["pid"] for part in state(name)["parts"]}
+
+
+def test_killed_parts_are_repaired_and_down_leaves_nothing(kubeconfig: Path, name: str) -> None:
+    before, neighbour = everything(name), _parts_of(kubeconfig)
+
+    assert cluster("up", "--name", name, "--gpus", "3").code == 0
+    first = pids(name)
+    assert None not in first.values()
+    assert [(n["ready"], n["gpus"]) for n in state(name)["nodes"]] == [(True, 3)]
+    path = cluster("kubeconfig", "--name", name).text
+    with api_client(Path(path)) as api:
+        client.CoreV1Api(api).create_namespaced_config_map("default", SURVIVES)
+
+    for part in ("etcd", "kube-apiserver", "kubelet"):
+        os.kill(first[part], signal.SIGKILL)
+    said = cluster("up", "--name", name, "--gpus", "5")
+
+    assert said.code == 0, said.text
+    second = pids(name)
+    assert None not in second.values()
+    assert second["containerd"] == first["containerd"], "what runs is left alone"
+    assert second["etcd"] != first["etcd"]
+    assert [(n["ready"], n["gpus"]) for n in state(name)["nodes"]] == [(True, 5)]
+    with api_client(Path(path)) as api:
+        kept = client.CoreV1Api(api).read_namespaced_config_map("survives", "default")
+        assert kept.data == {"a": "b"}
+    assert _parts_of(kubeconfig) == neighbour, "the other cluster was not touched"
+
+    for _ in range(2):
+        assert cluster("down", "--name", name).code == 0
+    assert everything(name) == before
+    assert _parts_of(kubeconfig) == neighbour
+
+
+def test_ctrl_c_in_the_middle_and_stale_pid_files(name: str) -> None:
+    before = everything(name)
+    process = subprocess.Popen(
+        [*COMMAND, "up", "--name", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "kube-apiserver answers" in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    said += process.stdout.read()
+    process.stdout.close()
+
+    assert process.wait(timeout=30) == 130, said
+    assert "run the same command again to go on, or `down` to remove what is there" in " ".join(
+        said.split()
+    )
+    # Pid files that name a process of someone else, or nothing at all, while the parts live on.
+    run = Path("/run/trainyard") / name
+    (run / "kubelet.pid").write_text(f'{{"pid": {os.getpid()}, "started": 1}}')
+    (run / "etcd.pid").unlink()
+
+    assert cluster("up", "--name", name, "--gpus", "0").code == 0
+    assert None not in pids(name).values()
+    assert cluster("down", "--name", name).code == 0
+    assert everything(name) == before
+
+
+def test_a_folder_that_is_not_there_any_more(name: str) -> None:
+    """Network and processes without the state folder, as after somebody's `rm -r`: down removes them."""
+    before = everything(name)
+    assert cluster("up", "--name", name, "--gpus", "0").code == 0
+    folder = Path(state(name)["kubeconfig"]).parent
+    (folder / "cluster.json").unlink()
+
+    assert cluster("down", "--name", name).code == 0
+
+    eventually(lambda: everything(name) == before, within=10, what="nothing left")
+
+
+def _parts_of(kubeconfig: Path) -> dict[str, int]:
+    """Parts of the tests' own cluster; empty when it is not an embedded one of this machine."""
+    names = footprint("")["clusters"]
+    neighbour = kubeconfig.parent.name
+    return pids(neighbour) if neighbour in names else {}
