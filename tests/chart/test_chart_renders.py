@@ -1,0 +1,290 @@
+"""The chart: what it installs, what it grants, and which values it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from chart_render import EVERYTHING, Rendered, render
+from installation import CHART, tools
+
+from trainyard_gateway import settings as gateway_settings
+from trainyard_operator import settings as operator_settings
+
+WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job")
+
+
+@pytest.fixture(scope="module", params=[{}, EVERYTHING], ids=["defaults", "everything"])
+def rendered(request: pytest.FixtureRequest) -> Rendered:
+    found = render(request.param)
+    assert found.code == 0, found.error
+    return found
+
+
+def pod_specs(found: Rendered) -> list[tuple[str, dict[str, Any]]]:
+    return [(o["metadata"]["name"], o["spec"]["template"]["spec"]) for o in found.of(*WORKLOADS)]
+
+
+def containers(found: Rendered) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{name}/{container['name']}", container)
+        for name, spec in pod_specs(found)
+        for container in [*spec.get("initContainers", []), *spec["containers"]]
+    ]
+
+
+def test_helm_lint_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        [tools()["helm"], "lint", "--strict", str(CHART)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "[WARNING]" not in done.stdout
+
+
+def test_what_is_installed(rendered: Rendered) -> None:
+    kinds = {o["kind"] for o in rendered.objects}
+
+    assert kinds >= {
+        "ConfigMap",
+        "CustomResourceDefinition",
+        "Deployment",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "Role",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+        "TrainingQueue",
+        "ValidatingAdmissionPolicy",
+    }
+
+
+def test_the_crds_are_those_that_the_code_renders() -> None:
+    crds = {o["metadata"]["name"]: o["spec"] for o in render().of("CustomResourceDefinition")}
+    files = [
+        yaml.safe_load(p.read_text()) for p in sorted((CHART.parents[1] / "crds").glob("*.yaml"))
+    ]
+
+    assert crds == {f["metadata"]["name"]: f["spec"] for f in files}
+
+
+def test_every_object_is_labelled(rendered: Rendered) -> None:
+    for thing in rendered.objects:
+        if thing["kind"] != "CustomResourceDefinition":
+            labels = thing["metadata"].get("labels", {})
+            assert labels.get("app.kubernetes.io/instance") == "ty", thing["metadata"]["name"]
+
+
+def test_namespaced_objects_say_their_namespace(rendered: Rendered) -> None:
+    """Without it `helm template | kubectl apply` puts them where the person happens to be."""
+    cluster_wide = {
+        "CustomResourceDefinition",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+    for thing in rendered.objects:
+        if thing["kind"] not in cluster_wide:
+            assert thing["metadata"].get("namespace") == "ns", thing["metadata"]["name"]
+
+
+# ── hardening ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_pods_keep_to_pod_security_restricted_and_more(rendered: Rendered) -> None:
+    for name, spec in pod_specs(rendered):
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["runAsUser"] == 10001, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert spec["enableServiceLinks"] is False, name
+        assert not spec.get("hostNetwork"), name
+    for name, container in containers(rendered):
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False, name
+        assert security["readOnlyRootFilesystem"] is True, name
+        assert security["capabilities"] == {"drop": ["ALL"]}, name
+
+
+def test_containers_have_limits_and_requests(rendered: Rendered) -> None:
+    for name, container in containers(rendered):
+        for amount in ("requests", "limits"):
+            assert {"cpu", "memory"} <= container["resources"][amount].keys(), name
+
+
+def test_containers_that_listen_have_probes(rendered: Rendered) -> None:
+    for name, container in containers(rendered):
+        if "ports" in container:
+            assert {"livenessProbe", "readinessProbe"} <= container.keys(), name
+
+
+def test_no_wildcard_and_no_secret_is_granted(rendered: Rendered) -> None:
+    for role in rendered.of("Role", "ClusterRole"):
+        for rule in role["rules"]:
+            words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+            assert "*" not in words, role["metadata"]["name"]
+            assert "secrets" not in rule["resources"], role["metadata"]["name"]
+
+
+def test_writing_is_granted_in_the_namespace_only() -> None:
+    """ClusterRoles that are bound may read nodes and pods, and ask who a token belongs to."""
+    found = render()
+    bound = {b["roleRef"]["name"] for b in found.of("ClusterRoleBinding")}
+    for role in found.of("ClusterRole"):
+        if role["metadata"]["name"] in bound:
+            for rule in role["rules"]:
+                allowed = (
+                    {"create"}
+                    if rule["resources"] == ["tokenreviews"]
+                    else {"get", "list", "watch"}
+                )
+                assert set(rule["verbs"]) <= allowed, rule
+
+
+@pytest.mark.parametrize("account", ["ty-trainer", "ty-bot"])
+def test_accounts_that_need_no_rights_have_none(account: str) -> None:
+    found = render(EVERYTHING)
+    subjects = [
+        s["name"] for b in found.of("RoleBinding", "ClusterRoleBinding") for s in b["subjects"]
+    ]
+
+    assert account not in subjects
+    assert found.named("ServiceAccount", account)["automountServiceAccountToken"] is False
+
+
+def test_only_the_secret_holds_the_key(rendered: Rendered) -> None:
+    secret = rendered.named("Secret", "ty-api-key")
+    key = base64.b64decode(secret["data"]["api-key"]).decode()
+
+    others = [o for o in rendered.objects if o["kind"] != "Secret"]
+    assert len(key) >= 40
+    assert key not in json.dumps(others)
+    assert secret["data"]["api-key"] not in json.dumps(others)
+
+
+def test_every_installation_gets_a_key_of_its_own() -> None:
+    keys = {render().named("Secret", "ty-api-key")["data"]["api-key"] for _ in range(2)}
+
+    assert len(keys) == 2
+
+
+# ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_programs_accept_their_configuration(rendered: Rendered, tmp_path: Path) -> None:
+    """A key that the program does not know would stop it at its start."""
+    files = {}
+    for program in ("gateway", "operator"):
+        files[program] = tmp_path / f"{program}.yaml"
+        data = rendered.named("ConfigMap", f"ty-{program}")["data"]
+        files[program].write_text(data[f"{program}.yaml"])
+
+    assert gateway_settings.load(files["gateway"], {}).namespace == "ns"
+    assert operator_settings.load(files["operator"]).namespace == "ns"
+
+
+def test_images_follow_the_chart_unless_told_otherwise() -> None:
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    plain = {c["image"] for _, c in containers(render())}
+    other = {
+        c["image"]
+        for _, c in containers(
+            render({"image.registry": "registry.example", "gateway.image.tag": "x1"})
+        )
+    }
+
+    assert plain == {f"docker.io/trainyard/{n}:{version}" for n in ("operator", "gateway")}
+    assert other == {
+        f"registry.example/trainyard/operator:{version}",
+        "registry.example/trainyard/gateway:x1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "absent"),
+    [
+        ({"crds.enabled": False}, ("CustomResourceDefinition", None)),
+        ({"networkPolicy.enabled": False}, ("NetworkPolicy", None)),
+        ({"queue.create": False}, ("TrainingQueue", None)),
+        ({"storage.existingClaim": "mine"}, ("PersistentVolumeClaim", None)),
+        ({"gateway.apiKey.existingSecret": "mine"}, ("Secret", None)),
+        ({"bot.enabled": False}, ("Deployment", "ty-bot")),
+        ({"gateway.ingress.enabled": False}, ("Ingress", None)),
+        ({"podMonitor.enabled": False}, ("PodMonitor", None)),
+        ({"rbac.aggregate": False}, ("ClusterRole", "ns-ty-edit")),
+    ],
+    ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
+)
+def test_every_switch_takes_its_objects_away(
+    values: dict[str, Any], absent: tuple[str, str | None]
+) -> None:
+    kind, name = absent
+
+    def there(found: Rendered) -> bool:
+        return any(name in (None, o["metadata"]["name"]) for o in found.of(kind))
+
+    assert there(render(EVERYTHING))
+    assert not there(render({**EVERYTHING, **values}))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"operator.replicaz": 2}, "replicaz"),
+        ({"gateway.service.type": "Magic"}, "gateway/service/type"),
+        ({"gateway.service.port": 0}, "gateway/service/port"),
+        ({"storage.size": "much"}, "storage/size"),
+        ({"storage.accessMode": "ReadSometimes"}, "storage/accessMode"),
+        ({"priority.min": 5, "priority.max": 1}, "priority.min must not be above priority.max"),
+        ({"bot.enabled": True}, "kubectl create secret generic telegram"),
+        ({"gateway.ingress.enabled": True}, "gateway.ingress.enabled needs gateway.ingress.host"),
+        ({"operator.logLevel": "loud"}, "operator/logLevel"),
+        ({"operator.ageingSeconds": -1}, "operator/ageingSeconds"),
+    ],
+    ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
+)
+def test_values_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:
+    found = render(values)
+
+    assert found.code != 0
+    assert message in found.error
+
+
+def test_every_value_is_explained_and_in_the_schema() -> None:
+    """A `# --` line above each value, and the schema closed at every level that is ours."""
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    path: list[tuple[int, str]] = []
+    for number, line in enumerate(lines):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        depth, name = len(line) - len(line.lstrip()), text.split(":", 1)[0]
+        path = [*(p for p in path if p[0] < depth), (depth, name)]
+        leaf = not text.endswith(":")
+        free = path[0][1] == "runtimes" or name in ("requests", "limits")
+        if leaf and not free:
+            assert lines[number - 1].strip().startswith("# --"), f"line {number + 1}: {name}"
+            node: Any = schema
+            for _, part in path:
+                node = node["properties"][part]
+    assert schema["additionalProperties"] is False
+
+
+def test_the_key_survives_upgrade_and_uninstall() -> None:
+    """Helm's resource policy; upgrades look the Secret up (tried on a cluster in the e2e ring)."""
+    found = render()
+
+    for kind, name in (("Secret", "ty-api-key"), ("PersistentVolumeClaim", "ty-data")):
+        annotations = found.named(kind, name)["metadata"]["annotations"]
+        assert annotations["helm.sh/resource-policy"] == "keep"

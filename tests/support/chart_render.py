@@ -1,0 +1,53 @@
+"""The chart as the real helm renders it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from installation import CHART, tools
+
+EVERYTHING: dict[str, Any] = {
+    "bot.enabled": True,
+    "bot.tokenSecret": "telegram",
+    "bot.chats": [1],
+    "gateway.ingress.enabled": True,
+    "gateway.ingress.host": "trainyard.example",
+    "gateway.ingress.tlsSecret": "tls",
+    "podMonitor.enabled": True,
+    "image.pullSecrets": ["registry"],
+}
+"""Values that make every template render."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What helm made of the chart."""
+
+    code: int
+    objects: list[dict[str, Any]]
+    error: str
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        """Objects of these kinds."""
+        return [o for o in self.objects if o["kind"] in kinds]
+
+    def named(self, kind: str, name: str) -> dict[str, Any]:
+        """One object."""
+        return next(o for o in self.of(kind) if o["metadata"]["name"] == name)
+
+
+def render(values: dict[str, Any] | None = None, *more: str) -> Rendered:
+    """The chart's objects with these values, for the release `ty` in the namespace `ns`."""
+    settings = [f"--set-json={k}={json.dumps(v)}" for k, v in (values or {}).items()]
+    done = subprocess.run(
+        [tools()["helm"], "template", "ty", str(CHART), "--namespace=ns", *settings, *more],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    objects = [o for o in yaml.safe_load_all(done.stdout) if o] if done.returncode == 0 else []
+    return Rendered(done.returncode, objects, " ".join(done.stderr.split()))
