@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -76,24 +77,69 @@ class TinySession:
         """What the kubelet would read."""
         return self.folder / "termination"
 
-    def start(self, attempt: int = 1) -> subprocess.Popen[str]:
+    def start(self, attempt: int = 1, **environment: str) -> Attempt:
         """A trainer process with these folders in place of the pod's."""
-        program = (
-            "import sys; from pathlib import Path;"
-            "from trainyard_trainer.session import Places, train_session;"
-            f"sys.exit(train_session(Places(Path({str(self.run_dir)!r}), Path({str(self.folder)!r}),"
-            f" Path({str(self.folder / 'resume')!r}), Path({str(self.termination)!r}))))"
+        log = self.folder / f"attempt-{attempt}-{environment.get('RANK', '0')}.log"
+        places = (str(self.run_dir), str(self.folder), str(self.folder / "resume"))
+        process = _SPAWN.Process(
+            target=_attempt,
+            args=((*places, str(self.termination)), self.environment(attempt) | environment, log),
+            daemon=True,
         )
-        return subprocess.Popen(
-            [sys.executable, "-c", program],
-            env=self.environment(attempt),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process.start()
+        return Attempt(process, log)
 
     def finish(self, attempt: int = 1) -> tuple[int, str]:
         """Run an attempt to its end; exit code and output."""
-        process = self.start(attempt)
-        output, _ = process.communicate(timeout=120)
-        return process.returncode, output
+        return self.start(attempt).wait()
+
+
+@dataclass
+class Attempt:
+    """A running trainer process."""
+
+    process: BaseProcess
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.process.kill()
+        self.process.join()
+
+    def wait(self, timeout: float = 120) -> tuple[int, str]:
+        """Exit code and output once it has ended; it is killed when it does not end in time."""
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            self.kill()
+            raise AssertionError(f"the trainer did not end within {timeout} s:\n{self.output()}")
+        return self.process.exitcode, self.output()
+
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text() if self.log.exists() else ""
+
+
+# torch takes seconds to import: a server process imports it once, and every trainer is a fork of that.
+_SPAWN = multiprocessing.get_context("forkserver")
+_SPAWN.set_forkserver_preload(["trainyard_trainer.session", "pyarrow"])
+
+
+def _attempt(places: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    os.environ.clear()
+    os.environ.update(environment)
+    from trainyard_trainer import session
+
+    code = session.train_session(session.Places(*(Path(p) for p in places)))
+    sys.stdout.flush()
+    os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from collections.abc import Iterator
@@ -60,7 +61,6 @@ def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> N
             goal = before + luck.randint(20, 300)
             eventually(lambda goal=goal: steps_reported(gateway) >= goal, within=60, every=0.01)
             process.kill()
-            process.communicate()
         code, output = broken.finish(4)
 
         assert code == 0, output
@@ -75,10 +75,10 @@ def test_sigterm_saves_a_checkpoint_and_the_next_attempt_goes_on(
     tiny = session(tmp_path, gateway, epochs=5000, checkpointEvery={"epochs": 5000})
     process = tiny.start()
     eventually(lambda: steps_reported(gateway) > 20, within=60, every=0.01)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    os.kill(process.pid, signal.SIGTERM)
+    code, output = process.wait(60)
 
-    assert process.returncode == ExitCode.PREEMPTED, output
+    assert code == ExitCode.PREEMPTED, output
     records = list((tiny.run_dir / "checkpoints").glob("step-*.json"))
     assert len(records) == 1
 

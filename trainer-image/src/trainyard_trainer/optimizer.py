@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
+import torch
 from torch import nn, optim
 
 from trainyard_api.training import OptimizerName, TrainingConfig
 
+_GUARDED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+
 
 def build(config: TrainingConfig, model: nn.Module) -> optim.Optimizer:
     """PyTorch's own implementation with PyTorch's defaults for what the configuration does not name."""
-    parameters = model.parameters()
-    rate, decay = config.learning_rate, config.weight_decay
+    given: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    kind: type[optim.Optimizer]
     match config.optimizer:
         case OptimizerName.ADAM:
-            return optim.Adam(parameters, lr=rate, weight_decay=decay)
+            kind = optim.Adam
         case OptimizerName.ADAMW:
-            return optim.AdamW(parameters, lr=rate, weight_decay=decay)
+            kind = optim.AdamW
         case OptimizerName.SGD:
-            momentum = 0.9 if config.momentum is None else config.momentum
-            return optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=decay)
+            kind = optim.SGD
+            given["momentum"] = 0.9 if config.momentum is None else config.momentum
         case OptimizerName.RMSPROP:
-            return optim.RMSprop(
-                parameters, lr=rate, momentum=config.momentum or 0.0, weight_decay=decay
-            )
+            kind = optim.RMSprop
+            given["momentum"] = config.momentum or 0.0
+    return _without_compiler(kind)(model.parameters(), **given)
+
+
+def _without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
+    """The same optimizer whose methods do not import torch's compiler.
+
+    PyTorch wraps these methods so that `torch.compile` leaves them alone, and the wrapper imports 900 modules of the compiler at
+    its first call: as long again as `import torch` itself, for a guard that matters only where something is compiled.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), {**methods, "step": step})

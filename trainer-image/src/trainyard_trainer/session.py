@@ -67,7 +67,8 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     if config is None or run.dataset is None:
         raise BadConfiguration("the built-in trainer needs `training` and a dataset in the session")
     torch.set_num_threads(_threads())
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler besides.
+    torch.set_deterministic_debug_mode("warn")
     device = torch.device("cuda" if run.gpus and torch.cuda.is_available() else "cpu")
     workers = gang.join(run.workers, device)
     _say(f"attempt {run.attempt} of {run.session} on {device}, {workers.size} worker(s)")
