@@ -17,7 +17,7 @@ class NotInTimeError(AssertionError):
 def eventually(
     check: Callable[[], T | None],
     *,
-    within: float = 30.0,
+    within: float = 60.0,
     every: float = 0.1,
     what: str = "condition",
 ) -> T:
@@ -43,7 +43,7 @@ def eventually(
 async def eventually_async(
     check: Callable[[], Awaitable[T | None]],
     *,
-    within: float = 30.0,
+    within: float = 60.0,
     every: float = 0.1,
     what: str = "condition",
 ) -> T:
