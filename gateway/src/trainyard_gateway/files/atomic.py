@@ -1,7 +1,8 @@
 """Files that are there whole or not at all.
 
 Guarantees: nothing is visible under its final name before it is complete, hashed and durable (file and folder fsynced); what was cut off
-lies in `.incoming` and is removed at the next start; memory does not grow with the size; the reserve of free space stays free.
+lies in `.incoming`, or in a folder that no row names, and is removed at the next start; memory does not grow with the size; the reserve of
+free space stays free.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import shutil
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +24,8 @@ from trainyard_gateway.errors import OutOfSpace
 
 FOLDER_MODE = 0o2770
 CHUNK = 1 << 20
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
+"""What folders of datasets and models are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,30 @@ class Store:
         self._reserve = reserve_bytes
 
     def open(self) -> None:
-        """Make the folders and remove what an earlier life left half-received."""
-        self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        self._incoming.mkdir(mode=FOLDER_MODE)
+        """Make the folders."""
+        make_folder(self.root)
+        make_folder(self._incoming)
+
+    def clean(self, known: Collection[str], older_than: float) -> list[str]:
+        """Remove what an earlier life left: half-received files, and folders that are not among the `known`.
+
+        Only what has not changed for `older_than` seconds: where several gateways share the volume, another one may be at it.
+        Returns the names of the folders.
+        """
+        limit = time.time() - older_than
+        for path in self._incoming.iterdir():
+            if path.lstat().st_mtime <= limit:
+                path.unlink(missing_ok=True)
+        orphans = [
+            path.name
+            for path in self.root.iterdir()
+            if _IDENTITY.fullmatch(path.name)
+            and path.name not in known
+            and path.lstat().st_mtime <= limit
+        ]
+        for name in orphans:
+            self.remove(name)
+        return orphans
 
     async def receive(self, chunks: AsyncIterator[bytes], declared: int | None = None) -> Received:
         """Write a stream to a temporary file. Raises OutOfSpace before the reserve is touched."""
@@ -68,7 +93,7 @@ class Store:
     def keep(self, received: Received, folder: str, file: str) -> Path:
         """Give a received file its place: `<root>/<folder>/<file>`."""
         target = self.root / folder
-        target.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(target)
         received.path.chmod(0o640)
         received.path.replace(target / file)
         for path in (target, self.root):
@@ -88,6 +113,16 @@ class Store:
             raise OutOfSpace(
                 f"the volume has less than {self._reserve >> 20} MiB left over; delete datasets or models first"
             )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, with those above it, that the group may write and whose content belongs to the group."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    # mkdir takes no setgid bit, and the umask the rest.
+    path.chmod(FOLDER_MODE)
 
 
 def _append(file: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:

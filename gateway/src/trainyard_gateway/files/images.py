@@ -1,0 +1,69 @@
+"""Archives of images in folders named after their classes: only the lists of members are read."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.files.details import MOST_CLASSES, DatasetDetails
+
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+_BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+
+
+def read_images(path: Path) -> DatasetDetails:
+    """How many images, and of which classes. Raises BadRequest with the member that is wrong."""
+    classes: set[str] = set()
+    count = 0
+    for name in _members(path):
+        place = PurePosixPath(name)
+        if ".." in place.parts or place.is_absolute():
+            raise BadRequest(f"the archive's member {name[:200]!r} points outside of it")
+        if place.suffix.lower() in IMAGES and len(place.parts) > 1:
+            classes.add(place.parent.name)
+            count += 1
+        if len(classes) > MOST_CLASSES:
+            raise BadRequest(f"more than {MOST_CLASSES} folders of images")
+    if count == 0:
+        raise BadRequest(
+            f"no images ({', '.join(sorted(IMAGES))}) in folders named after their class"
+        )
+    return DatasetDetails(samples=count, dimensions=[count], classes=sorted(classes))
+
+
+def _members(path: Path) -> Iterator[str]:
+    try:
+        names = _of_zip(path) if zipfile.is_zipfile(path) else _of_tar(path)
+        for name in names:
+            if not name.isprintable():
+                raise BadRequest(f"the archive's member {name[:200]!r} has a name that is no text")
+            yield name
+    except zipfile.BadZipFile as error:
+        raise BadRequest(f"not a sound zip archive: {error}") from error
+    except _BROKEN as error:
+        raise BadRequest(f"neither a zip nor a tar archive: {str(error)[:200]}") from error
+
+
+def _of_zip(path: Path) -> Iterator[str]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.flag_bits & 1:
+                raise BadRequest(f"the archive's member {member.filename[:200]!r} is encrypted")
+            if not member.is_dir():
+                yield member.filename
+
+
+def _of_tar(path: Path) -> Iterator[str]:
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if not (member.isfile() or member.isdir()):
+                raise BadRequest(
+                    f"the archive's member {member.name[:200]!r} is a link or a device"
+                )
+            if member.isfile():
+                yield member.name

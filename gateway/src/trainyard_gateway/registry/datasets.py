@@ -1,0 +1,169 @@
+"""The dataset registry."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from trainyard_api.model import Status
+from trainyard_api.names import is_artifact_name
+from trainyard_gateway import clock
+from trainyard_gateway.errors import AlreadyThere, NotFound
+from trainyard_gateway.files.atomic import Received, Store
+from trainyard_gateway.files.details import DatasetDetails
+from trainyard_gateway.files.inspect import format_of, inspect
+from trainyard_gateway.registry.naming import check_name, safe_filename
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import datasets
+
+
+class DatasetInfo(Status):
+    """A registered dataset."""
+
+    name: str
+    format: str
+    """csv, parquet, npz, npy, jsonl, text or images."""
+    sha256: str
+    size_bytes: int
+    created: str
+    file: str
+    """Path below the datasets folder."""
+    details: DatasetDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What was asked of an upload besides its bytes."""
+
+    name: str
+    filename: str
+    declared: int | None
+
+
+class Datasets:
+    """The dataset registry."""
+
+    def __init__(self, store: Store, database: Database) -> None:
+        self._store, self._database = store, database
+
+    async def all(self) -> list[DatasetInfo]:
+        """Every dataset by name."""
+        rows = await self._database.read(
+            lambda c: c.execute(select(datasets).order_by(datasets.c.name)).all()
+        )
+        return [_dataset(r) for r in rows]
+
+    async def get(self, name: str) -> DatasetInfo:
+        """One dataset. Raises NotFound."""
+        found = await self.find(name)
+        if found is None:
+            raise NotFound(
+                f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"
+            )
+        return found
+
+    async def find(self, name: str) -> DatasetInfo | None:
+        """One dataset or None."""
+        if not is_artifact_name(name):
+            return None
+        row = await self._database.read(
+            lambda c: c.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
+        )
+        return _dataset(row) if row is not None else None
+
+    async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
+        """Receive and register; False beside an equal one that was there. Raises AlreadyThere for other content of that name."""
+        check_name("dataset", upload.name)
+        file_format = format_of(upload.filename)
+        received = await self._store.receive(chunks, upload.declared)
+        try:
+            known = await self.find(upload.name)
+            if known is not None:
+                return _same(known, received), False
+            details = await asyncio.to_thread(inspect, received.path, file_format)
+            return await self._keep(upload, received, file_format, details)
+        finally:
+            self._store.discard(received)
+
+    async def _keep(
+        self, upload: Upload, received: Received, file_format: str, details: DatasetDetails
+    ) -> tuple[DatasetInfo, bool]:
+        identity, file = uuid.uuid4().hex, safe_filename(upload.filename)
+        row = {
+            "id": identity,
+            "name": upload.name,
+            "file": f"{identity}/{file}",
+            "format": file_format,
+            "sha256": received.sha256,
+            "size_bytes": received.size_bytes,
+            "created": clock.now(),
+            "details": details.model_dump_json(by_alias=True, exclude_none=True),
+        }
+        try:
+            await asyncio.to_thread(self._store.keep, received, identity, file)
+            winner = await self._database.write(lambda c: _insert_dataset(c, row))
+        except BaseException:
+            await self._forget_unless_registered(identity)
+            raise
+        if winner.file != row["file"]:
+            # Someone else registered the name in the meantime.
+            self._store.remove(identity)
+            return _same(winner, received), False
+        return winner, True
+
+    async def _forget_unless_registered(self, identity: str) -> None:
+        """After an error; where not even that can be asked, the next start cleans up."""
+        if identity not in await self.identities():
+            self._store.remove(identity)
+
+    async def identities(self) -> set[str]:
+        """The folders that belong to a dataset."""
+        rows = await self._database.read(lambda c: c.execute(select(datasets.c.id)).scalars().all())
+        return set(rows)
+
+    async def remove(self, name: str, needed_by: Sequence[str]) -> None:
+        """Delete row and file. Raises NotFound, and AlreadyThere while sessions (`needed_by`) will still read it."""
+        found = await self.get(name)
+        if needed_by:
+            listed = ", ".join(repr(n) for n in needed_by[:5])
+            raise AlreadyThere(
+                f"dataset {name!r} is needed by {listed}"
+                f"{f' and {len(needed_by) - 5} more' if len(needed_by) > 5 else ''}; stop or cancel them first"
+            )
+        await self._database.write(
+            lambda c: c.execute(delete(datasets).where(datasets.c.name == name)).rowcount
+        )
+        await asyncio.to_thread(self._store.remove, found.file.partition("/")[0])
+
+
+def _insert_dataset(connection: Connection, row: dict[str, Any]) -> DatasetInfo:
+    """Insert unless the name is taken; whoever has it."""
+    query = select(datasets).where(datasets.c.name == row["name"])
+    if connection.execute(query).one_or_none() is None:
+        connection.execute(insert(datasets).values(row))
+    return _dataset(connection.execute(query).one())
+
+
+def _same(known: DatasetInfo, received: Received) -> DatasetInfo:
+    if known.sha256 != received.sha256:
+        raise AlreadyThere(
+            f"a dataset {known.name!r} with other content is there; delete it first or use another name"
+        )
+    return known
+
+
+def _dataset(row: Row[Any]) -> DatasetInfo:
+    return DatasetInfo(
+        name=row.name,
+        format=row.format,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        created=row.created,
+        file=row.file,
+        details=DatasetDetails.model_validate_json(row.details),
+    )

@@ -1,0 +1,196 @@
+"""The model registry: versions by number, files checked by their header and never unpickled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, delete, func, insert, select
+
+from trainyard_api import contract
+from trainyard_api.model import Status
+from trainyard_api.names import is_artifact_name
+from trainyard_api.report import ModelReport
+from trainyard_gateway import clock
+from trainyard_gateway.errors import BadRequest, NotFound
+from trainyard_gateway.files import safetensors
+from trainyard_gateway.files.atomic import Received, Store
+from trainyard_gateway.files.outputs import read_inside
+from trainyard_gateway.registry.naming import check_name
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import models
+
+
+class ModelInfo(Status):
+    """One version of a model."""
+
+    name: str
+    version: int
+    sha256: str
+    size_bytes: int
+    created: str
+    session_uid: str | None = None
+    """The session that trained it, None for uploads."""
+    card: dict[str, Any] = {}
+
+
+class Models:
+    """The model registry."""
+
+    def __init__(self, store: Store, runs: Path, database: Database) -> None:
+        self._store, self._runs, self._database = store, runs, database
+
+    async def all(self) -> list[ModelInfo]:
+        """The newest version of every model by name."""
+        newest = (
+            select(models.c.name, func.max(models.c.version).label("v"))
+            .group_by(models.c.name)
+            .subquery()
+        )
+        query = select(models).join(
+            newest, (models.c.name == newest.c.name) & (models.c.version == newest.c.v)
+        )
+        rows = await self._database.read(lambda c: c.execute(query.order_by(models.c.name)).all())
+        return [_model(r) for r in rows]
+
+    async def versions(self, name: str) -> list[ModelInfo]:
+        """Every version of a model, oldest first. Raises NotFound."""
+        query = select(models).where(models.c.name == name).order_by(models.c.version)
+        known = is_artifact_name(name)
+        rows = await self._database.read(lambda c: c.execute(query).all()) if known else ()
+        if not rows:
+            raise _absent(name)
+        return [_model(r) for r in rows]
+
+    async def get(self, name: str, version: int | None = None) -> tuple[ModelInfo, Path]:
+        """A version (the newest by default) and its file. Raises NotFound."""
+        if not is_artifact_name(name):
+            raise _absent(name)
+        query = select(models).where(models.c.name == name)
+        if version is not None:
+            query = query.where(models.c.version == version)
+        row = await self._database.read(
+            lambda c: c.execute(query.order_by(models.c.version.desc()).limit(1)).one_or_none()
+        )
+        if row is None:
+            raise _absent(name, version)
+        return _model(row), self._store.root / row.file
+
+    async def of_session(self, uid: str) -> ModelInfo | None:
+        """The newest model that a session has left."""
+        query = select(models).where(models.c.session_uid == uid).order_by(models.c.version.desc())
+        row = await self._database.read(lambda c: c.execute(query.limit(1)).one_or_none())
+        return _model(row) if row is not None else None
+
+    async def upload(
+        self, name: str, chunks: AsyncIterator[bytes], declared: int | None
+    ) -> ModelInfo:
+        """Receive a safetensors file and register it as the next version."""
+        check_name("model", name)
+        received = await self._store.receive(chunks, declared)
+        return await self._register(name, received, {}, None)
+
+    async def adopt(self, report: ModelReport) -> ModelInfo:
+        """Take over the model that a session has left in its run folder. The same report again gives the same version."""
+        check_name("model", report.name)
+        known = await self.of_session(report.session_uid)
+        if known is not None and known.sha256 == report.sha256 and known.name == report.name:
+            return known
+        place = (report.session_uid, contract.OUTPUT, contract.MODEL_FILE)
+        chunks = read_inside(self._runs, place, report.size_bytes)
+        received = await self._store.receive(chunks, report.size_bytes)
+        if received.sha256 != report.sha256:
+            self._store.discard(received)
+            # What the file's hash is instead would tell something about a file that may not be the run's own.
+            raise BadRequest("the model's file has another hash than the one that was reported")
+        return await self._register(report.name, received, report.card, report.session_uid)
+
+    async def remove(self, name: str) -> None:
+        """Delete all versions: rows and files. Raises NotFound."""
+        await self.versions(name)
+        rows = await self._database.write(
+            lambda c: c.execute(
+                delete(models).where(models.c.name == name).returning(models.c.id)
+            ).all()
+        )
+        for row in rows:
+            await asyncio.to_thread(self._store.remove, row.id)
+
+    async def _register(
+        self, name: str, received: Received, card: dict[str, Any], session_uid: str | None
+    ) -> ModelInfo:
+        identity = uuid.uuid4().hex
+        try:
+            metadata = await asyncio.to_thread(_check_file, received.path)
+            row = {
+                "id": identity,
+                "name": name,
+                "file": f"{identity}/{contract.MODEL_FILE}",
+                "sha256": received.sha256,
+                "size_bytes": received.size_bytes,
+                "created": clock.now(),
+                "session_uid": session_uid,
+                "card": orjson.dumps(card or _card(metadata)).decode(),
+            }
+            await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
+            return await self._database.write(lambda c: _insert_model(c, row))
+        except BaseException:
+            if identity not in await self.identities():
+                self._store.remove(identity)
+            raise
+        finally:
+            self._store.discard(received)
+
+    async def identities(self) -> set[str]:
+        """The folders that belong to a version of a model."""
+        rows = await self._database.read(lambda c: c.execute(select(models.c.id)).scalars().all())
+        return set(rows)
+
+
+def _absent(name: str, version: int | None = None) -> NotFound:
+    which = f" version {version}" if version is not None else ""
+    return NotFound(f"there is no model {name[:140]!r}{which}; GET /api/v1/models lists them")
+
+
+def _insert_model(connection: Connection, row: dict[str, Any]) -> ModelInfo:
+    """Insert as the next version; numbers are given by the one writer."""
+    newest = select(func.coalesce(func.max(models.c.version), 0)).where(
+        models.c.name == row["name"]
+    )
+    version = connection.execute(newest).scalar_one() + 1
+    connection.execute(insert(models).values(**row, version=version))
+    return _model(connection.execute(select(models).where(models.c.id == row["id"])).one())
+
+
+def _check_file(path: Path) -> dict[str, Any]:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return safetensors.check(handle)
+    finally:
+        os.close(handle)
+
+
+def _card(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The card inside a model that Trainyard trained and somebody uploads again."""
+    try:
+        card = orjson.loads(metadata.get("trainyard", "{}"))
+    except orjson.JSONDecodeError:
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _model(row: Row[Any]) -> ModelInfo:
+    return ModelInfo(
+        name=row.name,
+        version=row.version,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        created=row.created,
+        session_uid=row.session_uid,
+        card=orjson.loads(row.card),
+    )

@@ -1,0 +1,22 @@
+"""Names that people give, and names of files that the server makes."""
+
+from __future__ import annotations
+
+import re
+
+from trainyard_api.names import is_artifact_name
+from trainyard_gateway.errors import BadRequest
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises BadRequest for a name that a dataset or model cannot have."""
+    if not is_artifact_name(name):
+        raise BadRequest(
+            f"a {kind} cannot be called {name[:140]!r}: use letters, digits, '-', '_' and '.', at most 128, "
+            "with a letter or digit at both ends"
+        )
+
+
+def safe_filename(filename: str) -> str:
+    """A name of our own with the ending of theirs: the trainer reads the format, nobody reads the rest."""
+    return "data" + re.sub(r"[^a-z0-9.]", "", "." + filename.lower().partition(".")[2])[:32]

@@ -1,0 +1,140 @@
+"""What a dataset's file is found to hold, and what is said of one that is broken."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.files.inspect import format_of, inspect
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.savez_compressed(out, **arrays)
+    return out.getvalue()
+
+
+def archive(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return out.getvalue()
+
+
+def patched(body: bytes, *, flag: int = 0, method: int | None = None) -> bytes:
+    """A zip archive whose members claim to be encrypted or packed in another way."""
+    changed = bytearray(body)
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = changed.find(signature)
+        while place >= 0:
+            struct.pack_into("<H", changed, place + at, flag)
+            if method is not None:
+                struct.pack_into("<H", changed, place + at + 2, method)
+            place = changed.find(signature, place + 4)
+    return bytes(changed)
+
+
+def tar(**members: tarfile.TarInfo) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as target:
+        for member in members.values():
+            target.addfile(member, io.BytesIO(b"\0" * member.size))
+    return out.getvalue()
+
+
+def link() -> tarfile.TarInfo:
+    member = tarfile.TarInfo("cat/a.png")
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return member
+
+
+def looked_at(tmp_path: Path, name: str, body: bytes) -> object:
+    path = tmp_path / name
+    path.write_bytes(body)
+    return inspect(path, format_of(name))
+
+
+GOOD = npy(np.zeros((4, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("a.npy", b"", "empty"),
+        ("a.npy", b"\x93NUMPY\x01\x00", "ends within its header"),
+        ("a.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4',", "not an NPY array"),
+        ("a.npy", b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16, "not an NPY array"),
+        ("a.npy", b"\x93NUMPY\x01\x00\x06\x00\xff\xfe\xfd{}\n", "not an NPY array"),
+        ("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}", "a header of 4294967295 bytes"),
+        ("a.npy", b"\x93NUMPY\x09\x09" + GOOD[8:], "not an NPY array"),
+        ("a.npy", GOOD[:-1], "should have 48 bytes of values, the file has 47"),
+        ("a.npy", npy(np.array([object()])), "Python objects"),
+        ("a.npy", npy(np.zeros((0, 3))), "nothing in it"),
+        ("a.npz", b"PK\x03\x04 cut", "not a sound NPZ archive"),
+        ("a.npz", patched(npz(x=np.ones(3)), flag=1), "not a sound NPZ archive"),
+        ("a.npz", patched(npz(x=np.ones(3)), method=77), "not a sound NPZ archive"),
+        ("a.npz", archive(**{"x.npy": b"nonsense"}), r"member 'x.npy': not an NPY array"),
+        ("a.npz", archive(**{"x.npy": GOOD[:-4]}), "does not fit its shape"),
+        ("a.npz", archive(), "holds no arrays"),
+        ("a.zip", patched(archive(**{"cat/a.png": b"x"}), flag=1), "is encrypted"),
+        ("a.zip", archive(**{"../a/b.png": b"x"}), "points outside"),
+        ("a.zip", archive(**{"a.png": b"x"}), "no images"),
+        ("a.tar.gz", tar(a=link()), "is a link"),
+        ("a.tar.gz", b"\x1f\x8b\x08\x00broken", "neither a zip nor a tar archive"),
+        ("a.csv", b"a,b\n1,2\n3\n", "line 3: 1 values, but the header has 2 columns"),
+        ("a.csv", b"a,b\n1,2\n3,4\n\xff,6\n", "line 4: byte 1 is not UTF-8"),
+        ("a.csv", b'a,b\n"1\n2",3\n4,\xe9\n', "line 4: byte 3 is not UTF-8"),
+        ("a.csv", b"a,a\n1,2\n", "occurs twice"),
+        ("a.csv", b"1,2\n3,4\n", "is the header missing"),
+        ("a.csv", b"a,b\n", "no rows"),
+        ("a.jsonl", b'{"a": 1}\n[1]\n', "line 2: an object is needed"),
+        ("a.jsonl", b'{"a": 1}\n{"a"\n', "line 2: "),
+        ("a.parquet", b"PAR1 nonsense PAR1", "not a Parquet file"),
+        ("a.txt", b"ab\xff", "not UTF-8"),
+    ],
+)
+def test_broken_files_are_explained(tmp_path: Path, name: str, body: bytes, message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
+        looked_at(tmp_path, name, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "samples", "dimensions"),
+    [
+        ("a.npy", GOOD, 4, [4, 3]),
+        ("a.npz", npz(x=np.zeros((5, 2, 2)), y=np.zeros(5)), 5, [5, 2, 2]),
+        ("a.csv", "\ufeffä,y\r\n1,2\r\n".encode(), 1, [1, 2]),
+        ("a.jsonl", b'{"a": 1}\n\n{"b": "x"}\n', 2, [2, 2]),
+        ("a.zip", archive(**{"cat/a.png": b"x", "dog/b.jpg": b"y", "read.me": b""}), 2, [2]),
+    ],
+)
+def test_sound_files_are_measured(
+    tmp_path: Path, name: str, body: bytes, samples: int, dimensions: list[int]
+) -> None:
+    found = looked_at(tmp_path, name, body)
+
+    assert (found.samples, found.dimensions) == (samples, dimensions)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+    with pytest.raises(BadRequest, match="line 1 is longer than 16 MiB"):
+        inspect(path, ending)
