@@ -103,12 +103,15 @@ async def _alive() -> dict[str, str]:
 async def _ready(request: Request) -> Response:
     """Ready once the sessions of the cluster are known, and while every part runs."""
     parts = services(request)
-    ended = parts.background.ended()
+    status, text = readiness(parts.background.ended(), parts.cache.synced.is_set())
+    return JSONResponse({"status": text}, status)
+
+
+def readiness(ended: list[str], synced: bool) -> tuple[int, str]:
+    """Status code and sentence of /readyz. Pure."""
     if ended:
-        return JSONResponse({"status": f"ended: {', '.join(ended)}"}, 503)
-    if not parts.cache.synced.is_set():
-        return JSONResponse({"status": "waiting for the cluster"}, 503)
-    return JSONResponse({"status": "ok"})
+        return 503, f"ended: {', '.join(ended)}"
+    return (200, "ok") if synced else (503, "waiting for the cluster")
 
 
 async def _openapi(request: Request) -> dict[str, Any]:

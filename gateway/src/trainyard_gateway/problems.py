@@ -117,8 +117,15 @@ def answer(
 
 
 def _field(error: Any) -> FieldError:
-    place = ".".join(str(p) for p in error["loc"][1:]) or str(error["loc"][0])
-    return FieldError(place, str(error["msg"]).removeprefix("Value error, "))
+    """A field that FastAPI found wrong; what was given is shown where it is one value, and never of headers, where keys are."""
+    where = error["loc"][0]
+    place = ".".join(str(p) for p in error["loc"][1:]) or str(where)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown field"
+    given = error.get("input")
+    shown = given is not None and not isinstance(given, (dict, list)) and where != "header"
+    return FieldError(place, message, repr(given)[:80] if shown else None)
 
 
 def _printable(text: str) -> str:

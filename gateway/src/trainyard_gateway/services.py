@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing
 from trainyard_gateway.background import Background
-from trainyard_gateway.files.atomic import FOLDER_MODE, Store
+from trainyard_gateway.files.atomic import Store, make_folder
 from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
-from trainyard_gateway.registry import Datasets, Models
+from trainyard_gateway.registry.datasets import Datasets
+from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.publisher import Publisher
@@ -20,6 +24,11 @@ from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.system import SystemMonitor
 from trainyard_kube import KubeClient, KubeConfig
+
+SHARED_AGE_SECONDS = 86_400.0
+"""Where several gateways share the volume, what looks left over may be under way; after a day it is not."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,12 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
     """Open files and database, follow the cluster, and close everything in the reverse order."""
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
-        (settings.data_dir / "runs").mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        for name in ("runs", "db"):
+            make_folder(settings.data_dir / name)
         database = connect(settings.database(), settings.database_password_file)
         await database.open()
         stack.push_async_callback(database.close)
-        services = _build(settings, kube, database)
+        services = await _build(settings, kube, database)
         await services.keys.load()
         stack.push_async_callback(services.journal.flush)
         await stack.enter_async_context(services.background)
@@ -61,7 +71,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         yield services
 
 
-def _build(settings: Settings, kube: KubeClient, database: Database) -> Services:
+async def _build(settings: Settings, kube: KubeClient, database: Database) -> Services:
     namespace = settings.namespace
     stores = [
         Store(settings.data_dir / name, settings.reserve_bytes) for name in ("datasets", "models")
@@ -70,6 +80,12 @@ def _build(settings: Settings, kube: KubeClient, database: Database) -> Services
         store.open()
     datasets = Datasets(stores[0], database)
     models = Models(stores[1], settings.data_dir / "runs", database)
+    for store, known in zip(
+        stores, (await datasets.identities(), await models.identities()), strict=True
+    ):
+        age = 0.0 if database.exclusive else SHARED_AGE_SECONDS
+        if gone := await asyncio.to_thread(store.clean, known, age):
+            _log.info("removed what a crash left", root=str(store.root), folders=len(gone))
     cache = SessionCache(kube, namespace, database)
     publisher = Publisher(kube, namespace, cache, database, datasets, models)
     cache.on_change(publisher.touch)

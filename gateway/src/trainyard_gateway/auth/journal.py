@@ -7,14 +7,18 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import Connection, delete, func, insert, select
 
 from trainyard_gateway import clock
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import auth_logs
 
 FLUSH_SECONDS = 0.2
-_MOST_WAITING = 50_000
+MOST_WAITING = 10_000
+"""Attempts that wait to be written; further ones are only counted, so that a flood of wrong keys fills no memory."""
+MOST_KEPT = 1_000_000
+"""Attempts in the database; the oldest go first, so that a flood fills no disk."""
+_PRUNE_EVERY = 10_000
 
 _log = structlog.get_logger()
 
@@ -22,10 +26,14 @@ _log = structlog.get_logger()
 class Journal:
     """Collects attempts and writes them together."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, most_waiting: int = MOST_WAITING, most_kept: int = MOST_KEPT
+    ) -> None:
+        self._database, self._most_waiting, self._most_kept = database, most_waiting, most_kept
         self._rows: list[dict[str, Any]] = []
         self._more = asyncio.Event()
+        self._dropped = 0
+        self._since_pruning = _PRUNE_EVERY
 
     def note(
         self,
@@ -35,7 +43,8 @@ class Journal:
         key_id: str | None = None,
     ) -> None:
         """Remember one attempt of an ASGI request."""
-        if len(self._rows) >= _MOST_WAITING:
+        if len(self._rows) >= self._most_waiting:
+            self._dropped += 1
             return
         client = scope.get("client")
         self._rows.append(
@@ -65,13 +74,29 @@ class Journal:
         rows, self._rows = self._rows, []
         if not rows:
             return
+        if self._dropped:
+            _log.warning("authentication attempts not written: too many", attempts=self._dropped)
+            self._dropped = 0
+        self._since_pruning += len(rows)
+        prune = self._since_pruning >= min(_PRUNE_EVERY, self._most_kept)
         try:
-            await self._database.write(lambda c: c.execute(insert(auth_logs), rows).rowcount)
+            await self._database.write(
+                lambda c: _write(c, rows, self._most_kept if prune else None)
+            )
+            if prune:
+                self._since_pruning = 0
         except Exception as error:  # a full volume must not end the journal
             _log.warning("authentication attempts not written", error=str(error)[:200])
-            self._rows = rows + self._rows
+            self._rows = (rows + self._rows)[: self._most_waiting]
             await asyncio.sleep(1)
             self._more.set()
+
+
+def _write(connection: Connection, rows: list[dict[str, Any]], keep: int | None) -> None:
+    connection.execute(insert(auth_logs), rows)
+    if keep is not None:
+        newest = connection.execute(select(func.max(auth_logs.c.id))).scalar_one()
+        connection.execute(delete(auth_logs).where(auth_logs.c.id <= newest - keep))
 
 
 def _storable(path: str) -> str:

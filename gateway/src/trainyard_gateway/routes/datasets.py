@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from trainyard_api.model import Status
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.registry import DatasetInfo, Upload
+from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 from trainyard_gateway.routes.uploads import form_upload
+from trainyard_gateway.sessions import queue
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -56,5 +57,5 @@ async def dataset(parts: ServicesDep, name: str) -> DatasetInfo:
 
 @router.delete("/{name}", status_code=204, dependencies=_WRITE)
 async def remove(parts: ServicesDep, name: str) -> None:
-    """Delete a dataset: its row and its file."""
-    await parts.datasets.remove(name)
+    """Delete a dataset: its row and its file. Refused while sessions that are not over name it."""
+    await parts.datasets.remove(name, queue.needing(parts.cache.live(), name))

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from trainyard_api.model import Status
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.registry import ModelInfo
+from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 
 router = APIRouter(prefix="/models", tags=["models"])

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from trainyard_api.model import Model, Status
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.routes.deps import ServicesDep, allowed, fast_json
+from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.cache import SessionInfo
-from trainyard_gateway.sessions.listing import SessionPage, page
+from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
 from trainyard_gateway.store import charts, reads
 
 router = APIRouter(prefix="/training", tags=["training"])
@@ -75,13 +75,14 @@ class LogsAnswer(Status):
 @router.post("/start", status_code=201, dependencies=_WRITE)
 async def start(
     parts: ServicesDep,
+    caller: CallerDep,
     response: Response,
     body: Annotated[dict[str, Any], Body(examples=[_EXAMPLE])],
     dry_run: Annotated[bool, Query(alias="dryRun")] = False,
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
-    session = await parts.commands.start(body, idempotency_key, dry_run)
+    session = await parts.commands.start(body, caller.name, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
 
@@ -96,7 +97,8 @@ async def sessions(
 ) -> SessionPage:
     """Sessions, newest first; with `history` those that the cluster no longer has."""
     if history:
-        return page(await parts.cache.history(limit + 1, cursor), limit, None, None)
+        past, total = await parts.cache.history(limit + 1, mark(cursor))
+        return cut(past, limit, total)
     return page([queue.seen(b) for b in parts.cache.live()], limit, cursor, phase)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from trainyard_api.model import Status
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import sessions
 from trainyard_kube import Applied, Deleted, Json, KubeClient, ListWatch, Live, Stale, Synced, paths
+
+_NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 class SessionInfo(Status):
@@ -78,23 +81,28 @@ class SessionCache:
         for body in self._objects.values():
             if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"]):
                 return info(body)
+        if not _NAME_OR_UID.fullmatch(name_or_uid):
+            raise _absent(name_or_uid)
         match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
         query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         if row is None:
-            raise NotFound(
-                f"there is no session {name_or_uid!r}; GET /api/v1/training/sessions lists them"
-            )
+            raise _absent(name_or_uid)
         return info(orjson.loads(row.object), deleted=row.deleted)
 
-    async def history(self, limit: int, before: str | None) -> list[SessionInfo]:
-        """Sessions that the cluster no longer has, newest first."""
+    async def history(
+        self, limit: int, before: tuple[str, str] | None
+    ) -> tuple[list[SessionInfo], int]:
+        """Sessions that the cluster no longer has, newest first, those before a mark (creation, UID); and how many there are in all."""
         query = select(sessions).where(sessions.c.deleted)
         if before is not None:
-            query = query.where(sessions.c.created < before)
-        query = query.order_by(sessions.c.created.desc()).limit(limit)
-        rows = await self._database.read(lambda c: c.execute(query).all())
-        return [info(orjson.loads(r.object), deleted=True) for r in rows]
+            query = query.where(tuple_(sessions.c.created, sessions.c.uid) < before)
+        query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit)
+        count = select(func.count()).select_from(sessions).where(sessions.c.deleted)
+        rows, total = await self._database.read(
+            lambda c: (c.execute(query).all(), c.execute(count).scalar_one())
+        )
+        return [info(orjson.loads(r.object), deleted=True) for r in rows], total
 
     def put(self, body: Json) -> None:
         """An object that this gateway has just written, before the watch brings it."""
@@ -116,6 +124,12 @@ class SessionCache:
         for body in bodies:
             for listener in self._listeners:
                 listener(body["metadata"]["uid"])
+
+
+def _absent(name_or_uid: str) -> NotFound:
+    return NotFound(
+        f"there is no session {name_or_uid[:80]!r}; GET /api/v1/training/sessions lists them"
+    )
 
 
 def info(body: Json, deleted: bool = False) -> SessionInfo:

@@ -6,19 +6,25 @@ import hashlib
 import secrets
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from trainyard_api import names
 from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session import TrainingSession, TrainingSessionSpec
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, NotFound, Unavailable, Unprocessable
-from trainyard_gateway.registry import Datasets
+from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo, info
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import idempotency
 from trainyard_kube import Json, KubeClient, errors, paths
+
+MARK = f"{names.GROUP}/idempotency-key"
+"""Annotation: hash of who started the session and of the Idempotency-Key."""
+MARK_BODY = f"{names.GROUP}/idempotency-body"
+"""Annotation: hash of the request's body."""
 
 
 class SessionCommands:
@@ -35,26 +41,54 @@ class SessionCommands:
         self._kube, self._namespace = kube, namespace
         self._cache, self._database, self._datasets = cache, database, datasets
 
-    async def start(self, body: dict[str, Any], key: str | None, dry_run: bool) -> SessionInfo:
-        """Create a session. With an idempotency key the same body again gives the same session."""
-        digest = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()
-        if key is not None and (known := await self._remembered(key, digest)) is not None:
+    async def start(
+        self, body: dict[str, Any], user: str, key: str | None, dry_run: bool
+    ) -> SessionInfo:
+        """Create a session of `user`. With an idempotency key the same body again gives the same session.
+
+        The key's mark is written into the session itself, and a name that nobody chose is made from the key: a gateway that dies between
+        creating the session and remembering the key creates no second one.
+        """
+        digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        mark = hashlib.sha256(f"{user}\0{key}".encode()).hexdigest() if key is not None else None
+        if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
-        name, spec = _parse(body)
+        name, spec = _parse(body, mark)
         if spec.dataset is not None and await self._datasets.find(spec.dataset) is None:
             raise NotFound(
                 f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
             )
         manifest = TrainingSession.new(name, self._namespace, spec).manifest()
+        manifest["metadata"]["labels"] = {names.LABEL_USER: user}
+        if mark is not None:
+            manifest["metadata"]["annotations"] = {MARK: mark, MARK_BODY: digest}
         query = {"dryRun": "All"} if dry_run else {}
-        created = await self._call(
-            self._kube.create(paths.sessions(self._namespace), manifest, **query)
-        )
+        created = await self._create(manifest, query)
         if not dry_run:
             self._cache.put(created)
-            if key is not None:
-                await self._database.write(lambda c: _remember(c, key, digest, name))
+            if mark is not None:
+                uid = created["metadata"]["uid"]
+                await self._database.write(lambda c: _remember(c, mark, digest, uid))
         return info(created)
+
+    async def _create(self, manifest: Json, query: dict[str, str]) -> Json:
+        """Create a session, or find the one that the same idempotency key has created."""
+        collection, metadata = paths.sessions(self._namespace), manifest["metadata"]
+        try:
+            return await self._call(self._kube.create(collection, manifest, **query))
+        except AlreadyThere:
+            wanted = metadata.get("annotations")
+            if wanted is None:
+                raise
+            known = await self._call(
+                self._kube.get(paths.sessions(self._namespace, metadata["name"]))
+            )
+            found = known["metadata"].get("annotations") or {}
+            if found.get(MARK) != wanted[MARK]:
+                raise
+            if found.get(MARK_BODY) != wanted[MARK_BODY]:
+                raise _other_body() from None
+            return known
 
     async def edit(self, name_or_uid: str, spec: dict[str, Any]) -> SessionInfo:
         """Merge `spec` into a live session's spec. Raises NotFound, AlreadyThere for one that is over or gone."""
@@ -84,7 +118,7 @@ class SessionCommands:
         if row is None:
             return None
         if row.body_sha256 != digest:
-            raise AlreadyThere("this Idempotency-Key was used with another body; use a new key")
+            raise _other_body()
         return str(row.session)
 
     async def _call(self, request: Any) -> Json:
@@ -111,10 +145,16 @@ class SessionCommands:
         return result
 
 
-def _parse(body: dict[str, Any]) -> tuple[str, TrainingSessionSpec]:
+def _other_body() -> AlreadyThere:
+    return AlreadyThere("this Idempotency-Key was used with another body; use a new key")
+
+
+def _parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:
     """Name and spec of a start request. Raises Unprocessable with every wrong field."""
     fields = dict(body)
-    name = fields.pop("name", None) or f"run-{secrets.token_hex(4)}"
+    name = fields.pop("name", None)
+    if name is None:
+        name = f"run-{mark[:12] if mark is not None else secrets.token_hex(4)}"
     wrong: list[FieldError] = []
     if not isinstance(name, str) or not names.is_session_name(name):
         rule = f"lower-case letters, digits and dashes, at most {names.SESSION_NAME_MAX}, a letter or digit at both ends"
@@ -130,8 +170,7 @@ def _parse(body: dict[str, Any]) -> tuple[str, TrainingSessionSpec]:
 
 
 def _remember(connection: Connection, key: str, digest: str, session: str) -> None:
-    connection.execute(
-        insert(idempotency).values(
-            key=key, body_sha256=digest, session=session, created=clock.now()
-        )
+    statement = upsert(connection, idempotency).values(
+        key=key, body_sha256=digest, session=session, created=clock.now()
     )
+    connection.execute(statement.on_conflict_do_nothing())

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from trainyard_api import names
 from trainyard_api.report import CheckpointReport, Heartbeat
-from trainyard_gateway.registry import Datasets, Models
+from trainyard_gateway.registry.datasets import Datasets
+from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.store import heartbeats, reads

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from trainyard_api.model import Status
+from trainyard_api.phase import TERMINAL
 from trainyard_gateway.sessions.cache import SessionInfo, info
 from trainyard_kube import Json
 
 WAITING = ("Pending", "Queued")
+_OVER = frozenset(str(phase) for phase in TERMINAL)
 
 
 class QueueEntry(Status):
@@ -47,6 +49,16 @@ def answer(bodies: list[Json]) -> QueueAnswer:
     last = len(bodies) + 1
     entries.sort(key=lambda e: (e.queue, e.position or last, e.name))
     return QueueAnswer(waiting=entries)
+
+
+def needing(bodies: list[Json], dataset: str) -> list[str]:
+    """Names of the sessions that will read this dataset: those that name it and are not over."""
+    return sorted(
+        body["metadata"]["name"]
+        for body in bodies
+        if body["spec"].get("dataset") == dataset
+        and (body.get("status") or {}).get("phase") not in _OVER
+    )
 
 
 def _entry(body: Json) -> QueueEntry:

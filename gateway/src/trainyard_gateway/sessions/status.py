@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from trainyard_api.report import CheckpointReport, Heartbeat
-from trainyard_gateway.registry import DatasetInfo, ModelInfo
+from trainyard_gateway.registry.datasets import DatasetInfo
+from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.store.reads import LatestValue
 
 METRICS_SHOWN = 32

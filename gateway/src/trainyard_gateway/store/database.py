@@ -24,6 +24,9 @@ GROUP_LIMIT = 500
 class Database(ABC):
     """Start with `open`, end with `close`."""
 
+    exclusive: bool
+    """Whether this process is the only one with this database."""
+
     @abstractmethod
     async def open(self) -> None:
         """Bring the schema up to date and begin. Raises SettingsError when that is impossible."""

@@ -31,6 +31,8 @@ _LOCK = text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
 class PostgresDatabase(Database):
     """One server, any number of gateways."""
 
+    exclusive = False
+
     def __init__(self, url: str, password_file: Path | None) -> None:
         self._engine = _engine(url, password_file)
         self._waiting: list[tuple[Batch, asyncio.Future[bool]]] = []

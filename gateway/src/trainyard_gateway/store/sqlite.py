@@ -33,6 +33,8 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.
 class SqliteDatabase(Database):
     """One file, one process."""
 
+    exclusive = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._engine = _engine(path)

@@ -1,0 +1,57 @@
+"""The journal of attempts takes a flood without taking the memory or the disk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from trainyard_gateway.auth.journal import Journal
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import auth_logs
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    await database.open()
+    yield database
+    await database.close()
+
+
+def attempt(number: int) -> dict[str, object]:
+    return {"client": ("10.0.0.1", 1), "method": "GET", "path": f"/{number}", "state": {"id": "r"}}
+
+
+async def paths(database: Database) -> list[str]:
+    query = select(auth_logs.c.path).order_by(auth_logs.c.id)
+    return list(await database.read(lambda c: c.execute(query).scalars().all()))
+
+
+async def test_only_so_many_wait(database: Database) -> None:
+    journal = Journal(database, most_waiting=5)
+    for number in range(1000):
+        journal.note(attempt(number), False, "unknown")
+    await journal.flush()
+
+    assert await paths(database) == [f"/{n}" for n in range(5)]
+
+
+async def test_only_the_newest_are_kept(database: Database) -> None:
+    journal = Journal(database, most_kept=10)
+    for number in range(35):
+        journal.note(attempt(number), False, "unknown")
+        if number % 5 == 4:
+            await journal.flush()
+
+    assert await paths(database) == [f"/{n}" for n in range(25, 35)]
+
+
+async def test_what_a_terminal_trips_over_is_escaped(database: Database) -> None:
+    journal = Journal(database)
+    journal.note({**attempt(0), "path": "/\x1b[2J\0"}, False, "missing")
+    await journal.flush()
+
+    assert await paths(database) == ["/\\x1b[2J\\x00"]

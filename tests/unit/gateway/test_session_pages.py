@@ -1,0 +1,84 @@
+"""Pages of sessions end, and show each session once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
+from trainyard_gateway.sessions.listing import cut, mark, page
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import sessions
+from trainyard_kube import KubeClient, KubeConfig
+
+TIMES = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+
+
+def body(uid: str, created: str) -> dict[str, Any]:
+    metadata = {"uid": uid, "name": f"n-{uid}", "creationTimestamp": created, "namespace": "a"}
+    return {"metadata": metadata, "spec": {}}
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def test_history_ends_where_creations_are_equal(database: Database) -> None:
+    import orjson
+
+    rows = [
+        {
+            "uid": f"u{i}",
+            "name": f"n-u{i}",
+            "created": TIMES[i % 3],
+            "object": orjson.dumps(body(f"u{i}", TIMES[i % 3])).decode(),
+            "deleted": True,
+        }
+        for i in range(9)
+    ]
+    await database.write(lambda c: c.execute(insert(sessions), rows).rowcount)
+    cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
+
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(20):
+        past, total = await cache.history(3, mark(cursor))
+        found = cut(past, 2, total)
+        seen += [s.uid for s in found.sessions]
+        cursor = found.cursor
+        if cursor is None:
+            break
+
+    assert cursor is None
+    assert total == 9
+    assert sorted(seen) == [f"u{i}" for i in range(9)]
+    assert seen[:3] == ["u8", "u5", "u2"]
+
+
+def test_live_pages_show_each_once() -> None:
+    found = [
+        SessionInfo(name=f"s{i}", uid=f"u{i}", namespace="a", phase="Queued", created=t, spec={})
+        for i, t in enumerate(TIMES * 2)
+    ]
+    first = page(found, 4, None, "Queued")
+    second = page(found, 4, first.cursor, "Queued")
+
+    assert [s.uid for s in (*first.sessions, *second.sessions)] == [
+        "u5", "u2", "u4", "u3", "u1", "u0",
+    ]  # fmt: skip
+    assert (first.total, second.cursor) == (6, None)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "2026 u", "a_b\0", "_", "2026-01-01T00:00:00Z_é"])
+def test_a_made_up_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(BadRequest, match="cursor"):
+        mark(cursor)
