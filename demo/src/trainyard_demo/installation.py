@@ -79,18 +79,37 @@ def install(tools: Tools, tags: dict[str, str]) -> None:
     tools.run("kubectl", "apply", "-f", "-", input_text=json.dumps(namespace))
     _clear_interrupted(tools)
     values = [f"--set={image}.image.tag={tag}" for image, tag in tags.items()]
-    tools.run(
-        "helm",
-        "upgrade",
-        "--install",
-        RELEASE,
-        str(ROOT / "charts" / "trainyard"),
-        f"--namespace={NAMESPACE}",
-        "--set=gateway.service.type=NodePort",
-        *values,
-        "--wait",
-        "--timeout=180s",
-    )
+    try:
+        tools.run(
+            "helm",
+            "upgrade",
+            "--install",
+            RELEASE,
+            str(ROOT / "charts" / "trainyard"),
+            f"--namespace={NAMESPACE}",
+            "--set=gateway.service.type=NodePort",
+            *values,
+            "--wait",
+            "--timeout=120s",
+        )
+    except DemoError as error:
+        raise DemoError(f"{error}\n{_unready(tools)}") from error
+
+
+def _unready(tools: Tools) -> str:
+    """The last lines of every pod of the chart that is not ready: helm itself knows only that it waited."""
+    selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
+    listed = tools.run("kubectl", "-n", NAMESPACE, "get", "pods", selector, "-o", "json")
+    said = []
+    for pod in json.loads(listed)["items"]:
+        name, status = pod["metadata"]["name"], pod["status"]
+        if not all(c["ready"] for c in status.get("containerStatuses", ())):
+            try:
+                log = tools.run("kubectl", "-n", NAMESPACE, "logs", name, "--tail=5")
+            except DemoError as error:
+                log = str(error)
+            said.append(f"{name} ({status['phase']}) is not ready; its last lines:\n{log.rstrip()}")
+    return "\n".join(said)
 
 
 def _clear_interrupted(tools: Tools) -> None:
