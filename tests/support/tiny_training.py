@@ -77,6 +77,24 @@ class TinySession:
         """What the kubelet would read."""
         return self.folder / "termination"
 
+    def run_here(self) -> int:
+        """An attempt in this process: hundreds of processes would take minutes."""
+        from trainyard_trainer.session import Places, train_session
+
+        places = Places(self.run_dir, self.folder, self.folder / "resume", self.termination)
+        ours = {k: v for k, v in self.environment(1).items() if k.startswith("TRAINYARD_")}
+        os.environ.update(ours)
+        try:
+            return train_session(places)
+        finally:
+            for name in ours:
+                del os.environ[name]
+
+    def explanation(self) -> dict[str, Any]:
+        """The termination message."""
+        found: dict[str, Any] = json.loads(self.termination.read_text())
+        return found
+
     def start(self, attempt: int = 1, **environment: str) -> Attempt:
         """A trainer process with these folders in place of the pod's."""
         log = self.folder / f"attempt-{attempt}-{environment.get('RANK', '0')}.log"

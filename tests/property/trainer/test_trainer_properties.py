@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,23 +17,12 @@ from tiny_training import TinySession, write_blobs
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_trainer.predict import Predictor, read_inputs
-from trainyard_trainer.session import Places, train_session
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[ReportStandIn]:
     with report_stand_in() as state:
         yield state
-
-
-def train(tiny: TinySession) -> int:
-    """An attempt in this process: a hundred processes that import torch would take minutes."""
-    places = Places(tiny.run_dir, tiny.folder, tiny.folder / "resume", tiny.termination)
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in tiny.environment(1).items():
-            if name.startswith("TRAINYARD_"):
-                environment.setenv(name, value)
-        return train_session(places)
 
 
 CONFIGS = st.fixed_dictionaries(
@@ -71,7 +59,7 @@ def test_property_04_completed_session_saves_model(
         data = write_blobs(Path(folder) / "d" / "data.npz", samples=20)
         tiny = TinySession(Path(folder), gateway.url, config)
 
-        assert train(tiny) == ExitCode.SUCCEEDED
+        assert tiny.run_here() == ExitCode.SUCCEEDED
 
         predictor = Predictor.load(tiny.run_dir / contract.OUTPUT)
         inputs, truth = read_inputs(data, predictor.schema)
@@ -112,12 +100,12 @@ def test_property_05_failed_session_logs_error(
         tiny = TinySession(Path(folder), gateway.url, config, "d/data.csv", "csv")
         gateway.batches.clear()
 
-        ended = train(tiny)
+        ended = tiny.run_here()
 
         if code is not None:
             assert ended == code
         if ended != ExitCode.SUCCEEDED:
-            message = json.loads(tiny.termination.read_text())
+            message = tiny.explanation()
             assert words in message["message"]
             assert any(message["message"] in line for line in gateway.lines())
 
@@ -129,4 +117,4 @@ def test_batches_larger_than_the_data(gateway: ReportStandIn, tmp_path: Path, sa
     np.savez(path, x=np.arange(samples * 2.0).reshape(samples, 2), y=np.arange(samples) % 2)
     config = {"task": "tabular-classification", "epochs": 1, "batchSize": 64, "validationSplit": 0}
 
-    assert train(TinySession(tmp_path, gateway.url, config)) == ExitCode.SUCCEEDED
+    assert TinySession(tmp_path, gateway.url, config).run_here() == ExitCode.SUCCEEDED

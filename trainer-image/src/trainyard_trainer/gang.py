@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 
 from trainyard_api.contract import ENV_COMPLETION_INDEX
+
+PATIENCE = timedelta(minutes=10)
+"""How long a worker waits for the others, at the start and in every exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class Gang:
         """Whether the flag is set on any worker, so that all take the same branch."""
         return bool(self.sum(torch.tensor(float(flag))).item() > 0)
 
+    def equip(self, model: nn.Module) -> nn.Module:
+        """Let batch normalisation see the whole batch, as in one process."""
+        return synchronised(model) if self.size > 1 else model
+
     def leave(self) -> None:
         """End the group."""
         if self.size > 1:
@@ -64,5 +72,66 @@ def join(workers: int, device: torch.device) -> Gang:
         return Gang()
     rank = int(os.environ.get("RANK") or os.environ.get(ENV_COMPLETION_INDEX) or 0)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, rank=rank, world_size=workers)
+    distributed.init_process_group(backend, rank=rank, world_size=workers, timeout=PATIENCE)
     return Gang(rank, workers)
+
+
+class GangBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation over the rows of all workers; `nn.SyncBatchNorm` does the same on GPUs only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """In training with the statistics of the whole batch, else as usual."""
+        if not self.training:
+            return super().forward(x)
+        channels = x.shape[1]
+        values = x.transpose(0, 1).flatten(1).float()
+        own = torch.cat(
+            [values.sum(1), values.square().sum(1), values.new_tensor([values.shape[1]])]
+        )
+        whole: Tensor = _SumOverWorkers.apply(own)
+        count = whole[-1].detach()
+        if count < 2:
+            raise ValueError("Expected more than 1 value per channel when training")
+        mean = whole[:channels] / count
+        variance = whole[channels:-1] / count - mean.square()
+        with torch.no_grad():
+            self._remember(mean, variance * count / (count - 1))
+        scale = torch.rsqrt(variance.clamp_min(0) + self.eps) * self.weight
+        shift = self.bias - mean * scale
+        return x * scale[:, None, None] + shift[:, None, None]
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum or 0.0)
+        self.running_var.lerp_(variance, self.momentum or 0.0)
+
+
+class _SumOverWorkers(torch.autograd.Function):
+    """Sum in the forward pass; in the backward pass every worker's gradient reaches every worker's part."""
+
+    @staticmethod
+    def forward(_context: object, values: Tensor) -> Tensor:
+        summed = values.clone()
+        distributed.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(_context: object, gradient: Tensor) -> Tensor:
+        summed = gradient.clone()
+        distributed.all_reduce(summed)
+        return summed
+
+
+def synchronised(module: nn.Module) -> nn.Module:
+    """The same module with `GangBatchNorm` in place of `BatchNorm2d`; parameters and buffers keep their names."""
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            ours = GangBatchNorm(child.num_features, child.eps, child.momentum)
+            ours.load_state_dict(child.state_dict())
+            setattr(module, name, ours)
+        else:
+            synchronised(child)
+    return module

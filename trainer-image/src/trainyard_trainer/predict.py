@@ -16,6 +16,8 @@ from trainyard_api.contract import MODEL_FILE
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import models
 from trainyard_trainer.data import arrays, tables
+from trainyard_trainer.data.columns import Column, Texts
+from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadData
 from trainyard_trainer.outcome import CARD_KEY
@@ -70,7 +72,7 @@ def read_inputs(path: Path, schema: DataSchema) -> tuple[Tensor, list[str] | Non
         raise BadData(f"{path.name}: the input must be one of {', '.join(FORMATS)}")
     if file_format in ("npz", "npy"):
         return _from_arrays(arrays.read(path, file_format), schema)
-    columns = tables.read(path, file_format)
+    columns = read_columns(path, file_format)
     inputs = torch.from_numpy(tables.encode(columns, schema.features))
     return inputs, _truth(columns.get(schema.target or ""))
 
@@ -80,18 +82,20 @@ def _from_arrays(loaded: dict[str, Any], schema: DataSchema) -> tuple[Tensor, li
     chosen = next((n for n in arrays.INPUT_NAMES if n in names), names[0] if names else None)
     if chosen is None:
         raise BadData(f"no array with samples among {list(loaded)}")
-    truth = _truth(loaded.get(schema.target or ""))
+    target = loaded.get(schema.target or "")
+    truth = None if target is None else _truth(arrays.as_target(target, schema.target or ""))
     if schema.kind == "table":
         columns = arrays.as_columns(loaded[chosen])
         return torch.from_numpy(tables.encode(columns, schema.features)), truth
-    pixels = arrays.as_images(loaded[chosen]).astype(np.float32) / np.float32(schema.input_scale)
+    pixels = arrays.as_images(loaded[chosen], chosen).astype(np.float32) / np.float32(
+        schema.input_scale
+    )
     return torch.from_numpy(pixels), truth
 
 
-def _truth(values: Any) -> list[str] | None:
+def _truth(values: Column | None) -> list[str] | None:
     if values is None:
         return None
-    return [
-        str(int(v)) if isinstance(v, (int, float, np.number)) and float(v).is_integer() else str(v)
-        for v in values
-    ]
+    if isinstance(values, Texts):
+        return [values[row] or "" for row in range(len(values))]
+    return ["" if v != v else tables.class_name(v) for v in values.tolist()]

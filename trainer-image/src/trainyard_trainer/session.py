@@ -72,7 +72,8 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     device = torch.device("cuda" if run.gpus and torch.cuda.is_available() else "cpu")
     workers = gang.join(run.workers, device)
     _say(f"attempt {run.attempt} of {run.session} on {device}, {workers.size} worker(s)")
-    dataset = data.load(places.datasets / run.dataset.file, run.dataset.format, config)
+    parsed = places.run / contract.CACHE / f"{run.dataset.sha256}.arrow"
+    dataset = data.load(places.datasets / run.dataset.file, run.dataset.format, config, parsed)
     folder = CheckpointFolder(places.run / contract.CHECKPOINTS, config.keep_checkpoints)
     trainer = Trainer(config, dataset, folder, report, workers, device)
     _resume(trainer, folder, run, places)
@@ -155,7 +156,10 @@ def _cfs_quota(text: str) -> float | None:
 
 
 def _code_of(error: Exception) -> ExitCode:
-    lost = isinstance(error, RuntimeError) and "gloo" in str(error).lower()
+    # gloo raises plain RuntimeErrors; only the path of its source in the text tells them apart.
+    lost = isinstance(error, torch.distributed.DistError) or (
+        isinstance(error, RuntimeError) and "gloo" in str(error).lower()
+    )
     return ExitCode.WORKER_LOST if lost else ExitCode.PROGRAM_ERROR
 
 

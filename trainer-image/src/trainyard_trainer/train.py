@@ -45,6 +45,14 @@ class Position:
     """Metrics of the last completed epoch."""
 
 
+def split_into_batches(samples: int, size: int) -> list[slice]:
+    """The batches of an epoch. A single sample left over joins the batch before it: batch normalisation needs two."""
+    starts = list(range(0, samples, size))
+    if len(starts) > 1 and samples - starts[-1] == 1 and size > 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], samples], strict=True)]
+
+
 class Trainer:
     """One model, one dataset, one run."""
 
@@ -59,14 +67,15 @@ class Trainer:
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.dataset, self.gang, self.device = config, dataset, gang, device
-        self.model = models.build(config, dataset.shape).to(device)
+        self.model = gang.equip(models.build(config, dataset.shape)).to(device)
         self.optimizer = optimizer.build(config, self.model)
         if config.precision is Precision.FP16 and device.type != "cuda":
             raise BadConfiguration("precision fp16 needs a GPU", hint="use bf16 or fp32 on the CPU")
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision is Precision.FP16)
         self.position = Position()
         self.best: dict[str, Tensor] | None = None
-        self.steps_per_epoch = math.ceil(len(dataset.train) / config.batch_size)
+        self.batches = split_into_batches(len(dataset.train), config.batch_size)
+        self.steps_per_epoch = len(self.batches)
         self.total_steps = self.steps_per_epoch * config.epochs
         self._checkpoints = checkpoints
         self._writer = BackgroundWriter(checkpoints, self._saved)
@@ -124,11 +133,11 @@ class Trainer:
         )
 
     def _train_epoch(self) -> None:
-        position, size = self.position, self.config.batch_size
+        position = self.position
         order = self._order(position.epoch)
         self.model.train()
         while position.batch < self.steps_per_epoch:
-            rows = order[position.batch * size : (position.batch + 1) * size]
+            rows = order[self.batches[position.batch]]
             loss, rate = self._step(rows)
             position.step += 1
             position.batch += 1
@@ -148,12 +157,16 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
+        if self.gang.size > 1:
+            # Dropout must differ between workers, and a checkpoint holds the generator of rank 0 only.
+            torch.manual_seed(
+                ((config.seed * 1_000_003 + position.step) * 4096 + self.gang.rank) % 2**63
+            )
         inputs, targets = objective.batch(self.dataset.train, self.gang.part(rows), self.device)
         whole = len(rows) * (
             objective.sample_count(config.task, targets[:1]) if len(targets) else 1
         )
-        with self._autocast():
-            summed = objective.loss_sum(config.task, self.model(inputs), targets)
+        summed = objective.loss_sum(config.task, self._forward(inputs), targets)
         share = summed / whole
         self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.gang.sum_gradients(self.model)
@@ -170,6 +183,19 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss, rate
+
+    def _forward(self, inputs: Tensor) -> Tensor:
+        try:
+            with self._autocast():
+                scores: Tensor = self.model(inputs)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise BadConfiguration(
+                f"batch normalisation cannot learn from a batch of {len(inputs)} sample(s) of this size",
+                hint="choose a batchSize above 1, larger images, or model.architecture mlp",
+            ) from error
+        return scores
 
     def _finish_epoch(self) -> None:
         """Validate, remember the best, report, checkpoint."""

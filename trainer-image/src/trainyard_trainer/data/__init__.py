@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainyard_api.training import Task, TrainingConfig
-from trainyard_trainer.data import arrays, images, tables
+from trainyard_trainer.data import arrays, images, tables, texts
+from trainyard_trainer.data.columns import Column, Texts
+from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadConfiguration, BadData, DatasetMissing
 from trainyard_trainer.models import Shape, context_length
@@ -39,17 +40,22 @@ class Dataset:
     shape: Shape
 
 
-def load(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
-    """The dataset for this configuration. Raises DatasetMissing, BadData or BadConfiguration."""
+def load(
+    path: Path, file_format: str, config: TrainingConfig, cache: Path | None = None
+) -> Dataset:
+    """The dataset for this configuration. Raises DatasetMissing, BadData or BadConfiguration.
+
+    `cache` is where the parsed columns of this very content are kept for the next start; None parses every time.
+    """
     if not path.is_file():
         raise DatasetMissing(
             f"the dataset's file {path.name} is not on the volume", hint="upload the dataset again"
         )
     if config.task is Task.LANGUAGE_MODELING:
-        return _text(path, config)
+        return _text(path, file_format, config)
     if config.task is Task.IMAGE_CLASSIFICATION:
         return _images(path, file_format, config)
-    return _table(path, file_format, config)
+    return _table(path, file_format, config, cache)
 
 
 def split_rows(count: int, config: TrainingConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -63,15 +69,15 @@ def split_rows(count: int, config: TrainingConfig) -> tuple[NDArray[np.int64], N
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def _table(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
+def _table(path: Path, file_format: str, config: TrainingConfig, cache: Path | None) -> Dataset:
     ignored = list(config.ignore_columns or ())
     if file_format in ("npz", "npy"):
         loaded = arrays.read(path, file_format)
         inputs, target = arrays.choose(loaded, config.target)
-        columns: dict[str, NDArray[Any]] = arrays.as_columns(loaded[inputs])
-        columns[target] = np.asarray(loaded[target], dtype=np.float64)
+        columns = arrays.as_columns(loaded[inputs])
+        columns[target] = arrays.as_target(loaded[target], target)
     elif file_format in ("csv", "parquet", "jsonl"):
-        columns = tables.read(path, file_format)
+        columns = read_columns(path, file_format, cache)
         target = tables.choose_target(columns, config.target, ignored)
     else:
         raise BadConfiguration(f"{config.task} needs a table; the dataset is {file_format}")
@@ -91,12 +97,12 @@ def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
     if file_format in ("npz", "npy"):
         loaded = arrays.read(path, file_format)
         inputs, target = arrays.choose(loaded, config.target)
-        pixels, labels = arrays.as_images(loaded[inputs]), np.asarray(loaded[target])
-        labels = labels.astype(object) if labels.dtype.kind in "US" else labels.astype(np.float64)
+        pixels = arrays.as_images(loaded[inputs], inputs)
+        labels = arrays.as_target(loaded[target], target)
     elif file_format == "images":
         target = "class"
-        pixels, texts = images.read(path)
-        labels = np.array(texts, dtype=object)
+        pixels, folders = images.read(path)
+        labels = Texts.of(folders)
     else:
         raise BadConfiguration(
             f"image-classification needs images or NPZ arrays; the dataset is {file_format}"
@@ -111,9 +117,9 @@ def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
     return _classes(scaled, labels, split_rows(len(scaled), config), schema)
 
 
-def _text(path: Path, config: TrainingConfig) -> Dataset:
+def _text(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
     """Byte-level tokens; a sample is a window of context + 1 tokens, the validation split is the end of the text."""
-    content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    content = np.frombuffer(texts.read(path, file_format), dtype=np.uint8)
     context = context_length(config)
     if len(content) < 2 * (context + 1):
         raise BadData(
@@ -136,9 +142,9 @@ def _text(path: Path, config: TrainingConfig) -> Dataset:
 
 
 def _classes(
-    inputs: Tensor, labels: NDArray[Any], rows: tuple[NDArray[np.int64], ...], schema: DataSchema
+    inputs: Tensor, labels: Column, rows: tuple[NDArray[np.int64], ...], schema: DataSchema
 ) -> Dataset:
-    names = tables.class_names(labels, schema.target or "target")
+    names, ids = tables.classes(labels, schema.target or "target")
     if len(names) < 2:
         raise BadData(
             f"the target {schema.target!r} has the one value {names[0]!r}; classes need two or more"
@@ -148,16 +154,16 @@ def _classes(
             f"the target {schema.target!r} has {len(names)} different values in {len(labels)} rows",
             hint="use tabular-regression for numbers",
         )
-    targets = torch.from_numpy(tables.class_ids(labels))
+    targets = torch.from_numpy(ids)
     schema = schema.model_copy(update={"classes": names})
     return _split(inputs, targets, rows, schema, len(names))
 
 
 def _values(
-    inputs: Tensor, values: NDArray[Any], rows: tuple[NDArray[np.int64], ...], schema: DataSchema
+    inputs: Tensor, values: Column, rows: tuple[NDArray[np.int64], ...], schema: DataSchema
 ) -> Dataset:
-    if values.dtype == object:
-        row = next((i for i, v in enumerate(values) if v is not None), 0)
+    if isinstance(values, Texts):
+        row = tables.first_text(values) or 0
         raise BadData(f"row {row + 1}, column {schema.target!r}: {values[row]!r} is not a number")
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_trainer.data.columns import Column, Texts
 from trainyard_trainer.errors import BadConfiguration, BadData
 
 INPUT_NAMES = ("x", "X", "data", "images", "features", "inputs")
@@ -39,6 +40,11 @@ def choose(arrays: dict[str, NDArray[Any]], wanted: str | None) -> tuple[str, st
     inputs = next((n for n in INPUT_NAMES if n in rest), rest[0] if len(rest) == 1 else None)
     if inputs is None:
         raise BadConfiguration(f"which of the arrays {rest} holds the samples? Call it 'x'")
+    flat = [n for n in (inputs, target) if arrays[n].ndim == 0]
+    if flat:
+        raise BadData(f"the array {flat[0]!r} is a single value; samples are along the first axis")
+    if len(arrays[inputs]) == 0:
+        raise BadData(f"the array {inputs!r} has no samples")
     if len(arrays[inputs]) != len(arrays[target]):
         raise BadData(
             f"{inputs!r} has {len(arrays[inputs])} samples and {target!r} has {len(arrays[target])}"
@@ -46,14 +52,37 @@ def choose(arrays: dict[str, NDArray[Any]], wanted: str | None) -> tuple[str, st
     return inputs, target
 
 
-def as_columns(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def as_columns(values: NDArray[Any]) -> dict[str, Column]:
     """A matrix as numbered columns."""
+    if values.dtype.kind not in "biuf":
+        raise BadData(f"samples must be numbers; the array holds {values.dtype}")
+    if values.size == 0:
+        raise BadData(f"samples of the shape {values.shape[1:]} hold nothing to learn from")
     matrix = values.reshape(len(values), -1).astype(np.float64)
     return {f"x{i}": matrix[:, i] for i in range(matrix.shape[1])}
 
 
-def as_images(values: NDArray[Any]) -> NDArray[Any]:
+def as_target(values: NDArray[Any], name: str) -> Column:
+    """One value per sample, from n or n×1."""
+    if values.size != len(values):
+        raise BadData(f"the target {name!r} has the shape {values.shape}; give one value a sample")
+    flat = values.reshape(-1)
+    if flat.dtype.kind in "US":
+        return Texts.of([str(v) for v in flat])
+    if flat.dtype.kind not in "biuf":
+        raise BadData(f"the target {name!r} holds {flat.dtype}; give numbers or texts")
+    return flat.astype(np.float64)
+
+
+def as_images(values: NDArray[Any], name: str) -> NDArray[Any]:
     """Samples × channels × height × width from what is common: N×H×W, N×H×W×C (C ≤ 4) and N×C×H×W."""
+    if values.dtype.kind not in "biuf":
+        raise BadData(f"the array {name!r} holds {values.dtype}; pixels are numbers")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise BadData(
+            f"row {place[0] + 1}, array {name!r}, place {place[1:]}: the value {values[place]} is not finite"
+        )
     if values.ndim == 2:
         side = round(values.shape[1] ** 0.5)
         if side * side != values.shape[1]:

@@ -1,11 +1,17 @@
-"""Images in a zip or tar archive, one folder per class. Read in place: nothing is unpacked, links and odd names are refused."""
+"""Images in a zip or tar archive, one folder per class.
+
+Read in place: nothing is ever unpacked to a disk. Links, paths that lead out of the archive, and archives that
+unpack to more than the limits are refused before their content is read.
+"""
 
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,73 +20,110 @@ from numpy.typing import NDArray
 from trainyard_trainer.errors import BadData
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
-MAX_ENTRIES = 1_000_000
-MAX_BYTES = 16 * 2**30
 SIDE = 32
 """Images are scaled to SIDE × SIDE unless they all have one size already."""
 
 
-def read(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
-    """Samples × channels × height × width, and the class of each sample."""
-    images: list[NDArray[np.uint8]] = []
-    labels: list[str] = []
-    for name, content in _entries(path):
-        images.append(_decode(name, content))
-        labels.append(PurePosixPath(name).parent.name)
-    if not images:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may hold."""
+
+    entries: int = 1_000_000
+    file_bytes: int = 64 * 2**20
+    total_bytes: int = 16 * 2**30
+    pixels: int = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    size: int
+    link: bool
+    read: Callable[[], bytes]
+
+
+def read(path: Path, limits: Limits = Limits()) -> tuple[NDArray[np.uint8], list[str]]:
+    """Samples × channels × height × width, and the class of each sample, in the order of their names."""
+    found: list[tuple[str, NDArray[np.uint8]]] = []
+    try:
+        entries = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
+        for entry in _checked(path.name, entries, limits):
+            found.append((entry.name, _decode(entry.name, entry.read(), limits)))
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise BadData(f"{path.name} cannot be read as zip or tar archive: {error}") from error
+    if not found:
         raise BadData(
             f"{path.name} holds no images ({', '.join(sorted(SUFFIXES))}) in class folders"
         )
-    return np.stack(_same_size(images)), labels
+    found.sort(key=lambda image: image[0])
+    return np.stack(_same_size([image for _, image in found])), [
+        PurePosixPath(name).parent.name for name, _ in found
+    ]
 
 
-def _entries(path: Path) -> Iterator[tuple[str, bytes]]:
+def _checked(archive: str, entries: Iterator[_Entry], limits: Limits) -> Iterator[_Entry]:
+    """The images among the entries. Sizes are counted before anything is read."""
     total = 0
-    members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
-    for count, (name, size, content) in enumerate(members):
-        total += size
-        if count > MAX_ENTRIES or total > MAX_BYTES:
+    for count, entry in enumerate(entries, 1):
+        place = PurePosixPath(entry.name)
+        if entry.link:
+            raise BadData(f"{archive}: {entry.name} is a link; store the image itself")
+        if place.is_absolute() or ".." in place.parts or "\\" in entry.name:
+            raise BadData(f"{archive}: {entry.name} leads out of the archive")
+        total += entry.size
+        if count > limits.entries or total > limits.total_bytes:
             raise BadData(
-                f"{path.name} unpacks to more than {MAX_ENTRIES} files or {MAX_BYTES >> 30} GiB"
+                f"{archive} unpacks to more than {limits.entries} files or {limits.total_bytes} bytes"
             )
-        place = PurePosixPath(name)
-        if (
-            place.suffix.lower() in SUFFIXES
-            and len(place.parts) > 1
-            and not place.name.startswith(".")
-        ):
-            yield name, content
+        hidden = any(part.startswith((".", "__MACOSX")) for part in place.parts)
+        if place.suffix.lower() not in SUFFIXES or len(place.parts) < 2 or hidden:
+            continue
+        if entry.size > limits.file_bytes:
+            raise BadData(
+                f"{archive}: {entry.name} has {entry.size} bytes; an image has at most {limits.file_bytes}"
+            )
+        yield entry
 
 
-def _zip(path: Path) -> Iterator[tuple[str, int, bytes]]:
+def _zip(path: Path) -> Iterator[_Entry]:
     with zipfile.ZipFile(path) as archive:
-        for info in sorted(archive.infolist(), key=lambda i: i.filename):
+        for info in archive.infolist():
             if not info.is_dir():
-                yield info.filename, info.file_size, archive.read(info)
+                link = stat.S_ISLNK(info.external_attr >> 16)
+                # zipfile stops at the stated size and checks the sum, so that a wrong statement cannot get past the limits.
+                yield _Entry(info.filename, info.file_size, link, lambda i=info: archive.read(i))  # type: ignore[misc]
 
 
-def _tar(path: Path) -> Iterator[tuple[str, int, bytes]]:
-    try:
-        with tarfile.open(path) as archive:
-            for member in sorted(archive.getmembers(), key=lambda m: m.name):
-                if not member.isfile():
-                    continue
-                handle = archive.extractfile(member)
-                if handle is not None:
-                    yield member.name, member.size, handle.read()
-    except tarfile.TarError as error:
-        raise BadData(f"{path.name} is neither a zip nor a tar archive: {error}") from error
+def _tar(path: Path) -> Iterator[_Entry]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isdir():
+                continue
+            link = not member.isfile()
+            yield _Entry(member.name, member.size, link, lambda m=member: _content(archive, m))  # type: ignore[misc]
 
 
-def _decode(name: str, content: bytes) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None  # only files get here
+    return file.read()
+
+
+def _decode(name: str, content: bytes, limits: Limits) -> NDArray[np.uint8]:
+    from PIL import Image
 
     try:
         with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > limits.pixels:
+                raise BadData(
+                    f"{name} has {image.width} × {image.height} pixels; at most {limits.pixels} are read"
+                )
             mode = "L" if image.mode in ("1", "L", "I", "I;16", "F") else "RGB"
             return np.asarray(image.convert(mode), dtype=np.uint8)
-    except (UnidentifiedImageError, OSError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise BadData(f"{name} is no image that can be read: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise BadData(f"{name} has too many pixels: {error}") from error
 
 
 def _same_size(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:

@@ -1,71 +1,18 @@
-"""Tables: CSV, Parquet, JSONL, and NPZ/NPY arrays with two axes."""
+"""Tables: which column is the target, and how the others become model inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_trainer.data.columns import Column, Numbers, Texts
 from trainyard_trainer.data.schema import MAX_CATEGORIES, Feature
 from trainyard_trainer.errors import BadConfiguration, BadData
 
-Column = NDArray[Any]
-"""float64 with NaN for missing values, or object with None."""
 TARGET_NAMES = ("target", "label", "y")
-
-
-def read(path: Path, file_format: str) -> dict[str, Column]:
-    """The columns of a file. Raises BadData with the place of what cannot be read."""
-    import pyarrow as pa
-
-    readers = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}
-    try:
-        table = readers[file_format](path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-        raise BadData(f"{path.name} cannot be read as {file_format}: {error}") from error
-    if table.num_rows == 0:
-        raise BadData(f"{path.name} has no rows")
-    return {name: _column(name, table.column(name)) for name in table.column_names}
-
-
-def _csv(path: Path) -> Any:
-    from pyarrow import csv
-
-    return csv.read_csv(path)
-
-
-def _parquet(path: Path) -> Any:
-    from pyarrow import parquet
-
-    return parquet.read_table(path)
-
-
-def _jsonl(path: Path) -> Any:
-    from pyarrow import json
-
-    return json.read_json(path)
-
-
-def _column(name: str, values: Any) -> Column:
-    import pyarrow as pa
-
-    kind = values.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        numbers: Column = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return numbers
-    if pa.types.is_null(kind):
-        return np.full(len(values), np.nan)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
-        return np.array(
-            [v if v not in ("", None) else None for v in values.to_pylist()], dtype=object
-        )
-    raise BadData(
-        f"column {name!r} holds {kind}, which cannot be a feature",
-        hint=f"list it in ignoreColumns, or store it as number or text: {name}",
-    )
 
 
 def choose_target(columns: Mapping[str, Column], wanted: str | None, ignored: list[str]) -> str:
@@ -76,13 +23,11 @@ def choose_target(columns: Mapping[str, Column], wanted: str | None, ignored: li
         raise BadConfiguration(
             f"ignoreColumns names {unknown}, but the columns are {list(columns)}"
         )
-    if wanted is not None:
-        if wanted not in names:
-            raise BadConfiguration(f"target {wanted!r} is not among the columns {names}")
-        return wanted
+    if wanted is not None and wanted not in names:
+        raise BadConfiguration(f"target {wanted!r} is not among the columns {names}")
     if len(names) < 2:
         raise BadData(f"a table needs a target and at least one feature; the columns are {names}")
-    return next((name for name in TARGET_NAMES if name in names), names[-1])
+    return wanted or next((name for name in TARGET_NAMES if name in names), names[-1])
 
 
 def fit_features(
@@ -93,7 +38,7 @@ def fit_features(
 
 
 def _fit(name: str, column: Column, training_rows: NDArray[np.int64]) -> Feature:
-    if column.dtype == object:
+    if isinstance(column, Texts):
         return _fit_category(name, column)
     infinite = np.isinf(column)
     if infinite.any():
@@ -101,7 +46,9 @@ def _fit(name: str, column: Column, training_rows: NDArray[np.int64]) -> Feature
         raise BadData(f"row {row + 1}, column {name!r}: the value {column[row]} is not finite")
     known = column[training_rows]
     known = known[~np.isnan(known)]
-    scale = float(known.std()) if known.size else 0.0
+    # Of a constant column the computed deviation is not always exactly zero.
+    varies = known.size > 0 and known.min() < known.max()
+    scale = float(known.std()) if varies else 0.0
     return Feature(
         name=name,
         kind="number",
@@ -111,15 +58,36 @@ def _fit(name: str, column: Column, training_rows: NDArray[np.int64]) -> Feature
     )
 
 
-def _fit_category(name: str, column: Column) -> Feature:
-    values = sorted({v for v in column if v is not None})
+def _fit_category(name: str, column: Texts) -> Feature:
+    values = column.used()
     if len(values) > MAX_CATEGORIES:
+        wrong = first_text(column)
+        if wrong is not None and sum(_is_number(v) for v in values) > len(values) // 2:
+            raise BadData(
+                f"row {wrong + 1}, column {name!r}: {column[wrong]!r} is not a number",
+                hint=f"correct it or leave it empty, or list {name!r} in ignoreColumns",
+            )
         raise BadData(
             f"column {name!r} holds {len(values)} different texts; a category has at most {MAX_CATEGORIES}",
             hint=f"list {name!r} in ignoreColumns if it is an identifier",
         )
-    missing = sum(v is None for v in column)
+    missing = int(column.missing().sum())
     return Feature(name=name, kind="category", categories=values, missing=missing)
+
+
+def first_text(column: Texts) -> int | None:
+    """The first row that holds a text and no number."""
+    texts = [i for i, v in enumerate(column.values) if not _is_number(v)]
+    found = np.isin(column.codes, texts)
+    return int(np.argmax(found)) if found.any() else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def encode(columns: Mapping[str, Column], features: list[Feature]) -> NDArray[np.float32]:
@@ -127,38 +95,63 @@ def encode(columns: Mapping[str, Column], features: list[Feature]) -> NDArray[np
     missing = [f.name for f in features if f.name not in columns]
     if missing:
         raise BadData(f"columns {missing} are missing; there are {list(columns)}")
-    parts = [_encode_one(columns[f.name], f) for f in features]
-    return np.concatenate(parts, axis=1) if parts else np.zeros((0, 0), np.float32)
+    rows = len(columns[features[0].name])
+    out = np.empty((rows, sum(f.width() for f in features)), np.float32)
+    place = 0
+    for feature in features:
+        _encode_into(out[:, place : place + feature.width()], columns[feature.name], feature)
+        place += feature.width()
+    return out
 
 
-def _encode_one(column: Column, feature: Feature) -> NDArray[np.float32]:
+def _encode_into(out: NDArray[np.float32], column: Column, feature: Feature) -> None:
     if feature.kind == "number":
-        if column.dtype == object:
-            row = next(i for i, v in enumerate(column) if v is not None)
-            raise BadData(
-                f"row {row + 1}, column {feature.name!r}: {column[row]!r} is not a number"
-            )
-        filled = np.where(np.isnan(column), feature.mean, column)
-        return ((filled - feature.mean) / feature.scale).astype(np.float32)[:, None]
-    texts = column.astype(object) if column.dtype == object else column.astype(str).astype(object)
-    return np.stack([texts == c for c in feature.categories], axis=1).astype(np.float32)
+        out[:, 0] = _standardised(column, feature)
+        return
+    if not isinstance(column, Texts):
+        column = as_texts(column)
+    # One row per code, the last one (for code -1) all zeros.
+    table = np.zeros((len(column.values) + 1, feature.width()), np.float32)
+    for place, category in enumerate(feature.categories):
+        if category in column.values:
+            table[column.values.index(category), place] = 1.0
+    out[:] = table[column.codes]
 
 
-def class_names(column: Column, name: str) -> list[str]:
-    """The classes of a target column in their natural order. Raises BadData for missing values."""
-    if column.dtype == object:
-        absent = [i for i, v in enumerate(column) if v is None]
-        if absent:
-            raise BadData(f"row {absent[0] + 1}, column {name!r}: the target is missing")
-        return sorted(set(column))
-    if np.isnan(column).any():
-        row = int(np.argmax(np.isnan(column)))
-        raise BadData(f"row {row + 1}, column {name!r}: the target is missing")
-    values = np.unique(column)
-    return [str(int(v)) if float(v).is_integer() else str(v) for v in values]
+def _standardised(column: Column, feature: Feature) -> NDArray[np.float64]:
+    if isinstance(column, Texts):
+        row = first_text(column)
+        shown = column[row] if row is not None else None
+        raise BadData(
+            f"row {(row or 0) + 1}, column {feature.name!r}: {shown!r} is not a number,"
+            " and the column held numbers in training"
+        )
+    scaled: NDArray[np.float64] = (column - feature.mean) / feature.scale
+    np.nan_to_num(scaled, copy=False, nan=0.0)
+    return scaled
 
 
-def class_ids(column: Column) -> NDArray[np.int64]:
-    """The index of each row's class in `class_names`."""
-    ids: NDArray[np.int64] = np.unique(column, return_inverse=True)[1].astype(np.int64)
-    return ids
+def as_texts(column: Numbers) -> Texts:
+    """Numbers where training saw texts, as those texts would be written."""
+    values, codes = np.unique(column, return_inverse=True)
+    known = np.where(np.isnan(column), -1, codes).astype(np.int32)
+    return Texts(known, [class_name(v) for v in values])
+
+
+def class_name(value: Any) -> str:
+    """A class given as a number: 3.0 is called 3."""
+    return str(int(value)) if float(value).is_integer() else str(float(value))
+
+
+def classes(column: Column, name: str) -> tuple[list[str], NDArray[np.int64]]:
+    """The classes of a target column in their natural order, and each row's index into them. Raises BadData for missing values."""
+    absent = column.missing() if isinstance(column, Texts) else np.isnan(column)
+    if absent.any():
+        raise BadData(f"row {int(np.argmax(absent)) + 1}, column {name!r}: the target is missing")
+    if isinstance(column, Texts):
+        names = column.used()
+        order = {v: i for i, v in enumerate(names)}
+        places = np.array([order.get(v, -1) for v in column.values], dtype=np.int64)
+        return names, places[column.codes]
+    values, ids = np.unique(column, return_inverse=True)
+    return [class_name(v) for v in values], ids.astype(np.int64)

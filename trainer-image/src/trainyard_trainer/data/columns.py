@@ -1,0 +1,161 @@
+"""Tables as columns: parsed once by all cores, kept memory-mapped beside the dataset's hash, so that the second start is instant."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainyard_trainer.errors import BadData
+
+Numbers = NDArray[np.float64]
+"""NaN stands for a missing value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A text column: `values[code]` is a row's text, code -1 a missing one."""
+
+    codes: NDArray[np.int32]
+    values: list[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: int) -> str | None:
+        code = int(self.codes[row])
+        return None if code < 0 else self.values[code]
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Where there is no text."""
+        return self.codes < 0
+
+    def used(self) -> list[str]:
+        """The different texts, sorted."""
+        return sorted(self.values[c] for c in np.unique(self.codes) if c >= 0)
+
+    @classmethod
+    def of(cls, texts: list[str]) -> Texts:
+        """From a list."""
+        values, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
+        return cls(codes.astype(np.int32), [str(v) for v in values])
+
+
+Column = Numbers | Texts
+
+
+def read(path: Path, file_format: str, cache: Path | None = None) -> dict[str, Column]:
+    """The columns of a CSV, Parquet or JSONL file.
+
+    `cache` is a file that belongs to this content alone: it is mapped where it exists, else written for the next time.
+    Raises BadData with the place of what cannot be read.
+    """
+    import pyarrow as pa
+
+    if cache is not None and cache.is_file():
+        try:
+            return _columns(_map(cache))
+        except (pa.ArrowInvalid, OSError):
+            # Whatever happened to the copy, the dataset itself is there.
+            cache.unlink(missing_ok=True)
+    table = _normal(_parse(path, file_format))
+    if cache is not None and _keep(table, cache):
+        table = _map(cache)
+    return _columns(table)
+
+
+def _parse(path: Path, file_format: str) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv, json, parquet
+
+    try:
+        match file_format:
+            case "csv":
+                table = csv.read_csv(path)
+            case "parquet":
+                table = parquet.read_table(path)
+            case _:
+                table = json.read_json(path)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        raise BadData(f"{path.name} cannot be read as {file_format}: {error}") from error
+    if table.num_rows == 0:
+        raise BadData(f"{path.name} has no rows")
+    repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    if repeated:
+        raise BadData(f"{path.name} has more than one column called {', '.join(repeated)}")
+    return table
+
+
+def _normal(table: Any) -> Any:
+    """Two kinds of columns are left: float64 with NaN, and int32 codes into a dictionary of texts with null."""
+    import pyarrow as pa
+
+    columns = [_normal_column(name, table.column(name)) for name in table.column_names]
+    return pa.table(dict(zip(table.column_names, columns, strict=True))).combine_chunks()
+
+
+def _normal_column(name: str, values: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, types = values.type, pa.types
+    if types.is_dictionary(kind):
+        values = values.cast(kind.value_type)
+        kind = values.type
+    if types.is_boolean(kind):
+        values, kind = values.cast(pa.uint8()), pa.uint8()
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return pc.fill_null(values.cast(pa.float64(), safe=False), float("nan"))
+    if types.is_null(kind):
+        return pa.chunked_array([pa.array(np.full(len(values), np.nan))])
+    if types.is_string(kind) or types.is_large_string(kind):
+        texts = values.cast(pa.string())
+        return pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode().unify_dictionaries()
+    raise BadData(
+        f"column {name!r} holds {kind}, which cannot be a feature",
+        hint=f"store {name!r} as numbers or texts",
+    )
+
+
+def _keep(table: Any, cache: Path) -> bool:
+    """Write the mapped copy beside and rename it; a full disk only costs the speed of the next start."""
+    import pyarrow as pa
+
+    # Two workers may write at once, and both may be process 1 of their pods.
+    temporary = cache.with_suffix(f".{secrets.token_hex(4)}.tmp")
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        temporary.replace(cache)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _map(cache: Path) -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.open_file(pa.memory_map(str(cache))).read_all()
+
+
+def _columns(table: Any) -> dict[str, Column]:
+    return {name: _column(table.column(name)) for name in table.column_names}
+
+
+def _column(values: Any) -> Column:
+    import pyarrow as pa
+
+    whole = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0)
+    if not pa.types.is_dictionary(whole.type):
+        numbers: Numbers = whole.to_numpy(zero_copy_only=False)
+        return numbers
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Texts(codes.astype(np.int32, copy=False), whole.dictionary.to_pylist())
