@@ -33,7 +33,7 @@ def start(
     dry_run: bool,
     idempotency_key: str | None,
 ) -> Call[models.Session]:
-    """POST /training/start; repeatable with an idempotency key."""
+    """POST /training/start; repeatable as a dry run and with an idempotency key."""
     fields = spec.wire() if isinstance(spec, TrainingSessionSpec) else dict(spec)
     return Call(
         "POST",
@@ -42,7 +42,7 @@ def start(
         query={"dryRun": "true"} if dry_run else {},
         body={"name": name, **fields} if name else fields,
         headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
-        repeatable=idempotency_key is not None,
+        repeatable=dry_run or idempotency_key is not None,
     )
 
 
@@ -142,9 +142,20 @@ def system() -> Call[models.System]:
     return Call("GET", "/system/info", models.System)
 
 
-def model_path(name: str) -> str:
-    """GET /models/{name}: the file."""
-    return f"/models/{_part(name)}"
+def upload_dataset(name: str, filename: str) -> Call[models.Dataset]:
+    """POST /datasets; the body is the file."""
+    query = {"name": name, "filename": filename}
+    return Call("POST", "/datasets", models.Dataset, query=query, repeatable=False)
+
+
+def upload_model(name: str) -> Call[models.Model]:
+    """POST /models; the body is the file."""
+    return Call("POST", "/models", models.Model, query={"name": name}, repeatable=False)
+
+
+def download_model(name: str, version: int | None) -> Call[models.Model]:
+    """GET /models/{name}; the answer is the file."""
+    return Call("GET", f"/models/{_part(name)}", None, query=_given({"version": version}))
 
 
 def _part(name: str) -> str:

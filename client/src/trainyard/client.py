@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from trainyard import calls, wire
+from trainyard import calls, transfer, wire
 from trainyard import models as answers
 from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.policy import pause_before_retry
+from trainyard.transfer import Download, Progress, Upload
 from trainyard_api.model import Status
 from trainyard_api.session import TrainingSessionSpec
 
@@ -152,51 +153,48 @@ class Client:
         """Delete a model with all its versions."""
         self._deliver(calls.delete_model(name))
 
-    def upload_dataset(self, name: str, path: Path) -> answers.Dataset:
-        """Upload a file in pieces."""
-        query = {"name": name, "filename": path.name}
-        size = wire.upload_headers(path)
-        call = Call("POST", "/datasets", answers.Dataset, query=query)
-        try:
-            response = self._http.post(
-                "/datasets", params=query, content=wire.file_chunks(path), headers=size
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return _present(wire.parse(call, response))
+    def upload_dataset(
+        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+    ) -> answers.Dataset:
+        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        upload = Upload(path, progress)
+        found = self._upload(calls.upload_dataset(name, path.name), upload)
+        upload.verify(found.sha256)
+        return found
 
-    def upload_model(self, name: str, path: Path) -> answers.Model:
-        """Upload a file in pieces."""
-        query = {"name": name}
-        size = wire.upload_headers(path)
-        call = Call("POST", "/models", answers.Model, query=query)
-        try:
-            response = self._http.post(
-                "/models", params=query, content=wire.file_chunks(path), headers=size
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return _present(wire.parse(call, response))
+    def upload_model(
+        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+    ) -> answers.Model:
+        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        upload = Upload(path, progress)
+        found = self._upload(calls.upload_model(name), upload)
+        upload.verify(found.sha256)
+        return found
 
-    def download_model(self, name: str, target: Path, version: int | None = None) -> Path:
-        """Download a model's file; goes on where an earlier download was cut off, and checks the hash."""
-        query = {"version": version} if version is not None else {}
-        download = wire.Download(target)
-        try:
-            with self._http.stream(
-                "GET", calls.model_path(name), params=query, headers=download.range_headers()
-            ) as response:
-                if not response.is_success:
-                    response.read()
-                    download.reset()
-                wire.check(response)
-                download.begin(response)
-                for chunk in response.iter_bytes(wire.CHUNK):
-                    download.add(chunk)
-                expected = response.headers.get("X-Content-SHA256")
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return download.finish(expected)
+    def download_model(
+        self,
+        name: str,
+        target: Path,
+        version: int | None = None,
+        *,
+        progress: Progress = transfer.unseen,
+    ) -> Path:
+        """Download a model's file; goes on where it was cut off, now or in an earlier process, and checks the hash."""
+        call, download = calls.download_model(name, version), Download(target, progress)
+        attempt = 1
+        while True:
+            before = download.size
+            try:
+                if self._download(call, download):
+                    return download.finish()
+                continue  # what lay here was of another file
+            except TrainyardError as error:
+                attempt = 1 if download.size > before else attempt
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+            time.sleep(pause)
+            attempt += 1
 
     def _send(self, call: Call[T]) -> T:
         return _present(self._deliver(call))
@@ -212,6 +210,38 @@ class Client:
                     raise
             time.sleep(pause)
             attempt += 1
+
+    def _upload(self, call: Call[T], upload: Upload) -> T:
+        try:
+            response = self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.query),
+                content=upload.chunks(),
+                headers=upload.headers,
+                timeout=transfer.TIMEOUT,
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    def _download(self, call: Call[Any], download: Download) -> bool:
+        """One request; whether the file is whole now."""
+        try:
+            with self._http.stream(
+                call.method, call.path, params=dict(call.query), headers=download.headers()
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                    if download.starts_over(response):
+                        return False
+                wire.check(response)
+                download.begin(response)
+                for chunk in response.iter_bytes(transfer.CHUNK):
+                    download.add(chunk)
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return True
 
     def _once(self, call: Call[Any]) -> httpx.Response:
         try:
@@ -344,51 +374,49 @@ class AsyncClient:
         """Delete a model with all its versions."""
         await self._deliver(calls.delete_model(name))
 
-    async def upload_dataset(self, name: str, path: Path) -> answers.Dataset:
-        """Upload a file in pieces."""
-        query = {"name": name, "filename": path.name}
-        size = await asyncio.to_thread(wire.upload_headers, path)
-        call = Call("POST", "/datasets", answers.Dataset, query=query)
-        try:
-            response = await self._http.post(
-                "/datasets", params=query, content=_async_chunks(path), headers=size
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return _present(wire.parse(call, response))
+    async def upload_dataset(
+        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+    ) -> answers.Dataset:
+        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        upload = await asyncio.to_thread(Upload, path, progress)
+        found = await self._upload(calls.upload_dataset(name, path.name), upload)
+        upload.verify(found.sha256)
+        return found
 
-    async def upload_model(self, name: str, path: Path) -> answers.Model:
-        """Upload a file in pieces."""
-        query = {"name": name}
-        size = await asyncio.to_thread(wire.upload_headers, path)
-        call = Call("POST", "/models", answers.Model, query=query)
-        try:
-            response = await self._http.post(
-                "/models", params=query, content=_async_chunks(path), headers=size
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return _present(wire.parse(call, response))
+    async def upload_model(
+        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+    ) -> answers.Model:
+        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        upload = await asyncio.to_thread(Upload, path, progress)
+        found = await self._upload(calls.upload_model(name), upload)
+        upload.verify(found.sha256)
+        return found
 
-    async def download_model(self, name: str, target: Path, version: int | None = None) -> Path:
-        """Download a model's file; goes on where an earlier download was cut off, and checks the hash."""
-        query = {"version": version} if version is not None else {}
-        download = wire.Download(target)
-        try:
-            async with self._http.stream(
-                "GET", calls.model_path(name), params=query, headers=download.range_headers()
-            ) as response:
-                if not response.is_success:
-                    await response.aread()
-                    download.reset()
-                wire.check(response)
-                download.begin(response)
-                async for chunk in response.aiter_bytes(wire.CHUNK):
-                    download.add(chunk)
-                expected = response.headers.get("X-Content-SHA256")
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self._http.base_url, error) from error
-        return download.finish(expected)
+    async def download_model(
+        self,
+        name: str,
+        target: Path,
+        version: int | None = None,
+        *,
+        progress: Progress = transfer.unseen,
+    ) -> Path:
+        """Download a model's file; goes on where it was cut off, now or in an earlier process, and checks the hash."""
+        call = calls.download_model(name, version)
+        download = await asyncio.to_thread(Download, target, progress)
+        attempt = 1
+        while True:
+            before = download.size
+            try:
+                if await self._download(call, download):
+                    return download.finish()
+                continue  # what lay here was of another file
+            except TrainyardError as error:
+                attempt = 1 if download.size > before else attempt
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+            attempt += 1
 
     async def _send(self, call: Call[T]) -> T:
         return _present(await self._deliver(call))
@@ -405,6 +433,38 @@ class AsyncClient:
             await asyncio.sleep(pause)
             attempt += 1
 
+    async def _upload(self, call: Call[T], upload: Upload) -> T:
+        try:
+            response = await self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.query),
+                content=upload.async_chunks(),
+                headers=upload.headers,
+                timeout=transfer.TIMEOUT,
+            )
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return _present(wire.parse(call, response))
+
+    async def _download(self, call: Call[Any], download: Download) -> bool:
+        """One request; whether the file is whole now."""
+        try:
+            async with self._http.stream(
+                call.method, call.path, params=dict(call.query), headers=download.headers()
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    if download.starts_over(response):
+                        return False
+                wire.check(response)
+                download.begin(response)
+                async for chunk in response.aiter_bytes(transfer.CHUNK):
+                    download.add(chunk)
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        return True
+
     async def _once(self, call: Call[Any]) -> httpx.Response:
         try:
             return await self._http.request(call.method, call.path, **wire.request_arguments(call))
@@ -415,8 +475,3 @@ class AsyncClient:
 def _present(answer: T | None) -> T:
     assert answer is not None  # every call that comes here names its answer
     return answer
-
-
-async def _async_chunks(path: Path) -> AsyncIterator[bytes]:
-    for chunk in wire.file_chunks(path):
-        yield chunk

@@ -1,0 +1,104 @@
+"""Where the gateway is and the key to it: from the environment, else from `login`'s file.
+
+Guarantee: the file is readable by its owner only from its first byte on, and is replaced whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from trainyard import wire
+from trainyard.cli.failures import NotLoggedIn, UsageProblem
+
+URL: Final = "TRAINYARD_URL"
+KEY: Final = "TRAINYARD_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One gateway and a key to it."""
+
+    url: str
+    key: str = field(repr=False)
+
+
+def path(env: Mapping[str, str]) -> Path:
+    """`$XDG_CONFIG_HOME/trainyard/config`, by default below `~/.config` (XDG Base Directory Specification)."""
+    given = env.get("XDG_CONFIG_HOME", "")
+    base = Path(given) if Path(given).is_absolute() else Path.home() / ".config"
+    return base / "trainyard" / "config"
+
+
+def load(env: Mapping[str, str]) -> Login:
+    """The login in force: each of the variables wins over the file. Raises NotLoggedIn."""
+    stored = _read(path(env)) if not (env.get(URL) and env.get(KEY)) else {}
+    url, key = env.get(URL) or stored.get("url"), env.get(KEY) or stored.get("key")
+    if not url or not key:
+        missing = URL if not url else KEY
+        raise NotLoggedIn(
+            f"there is no gateway to talk to: run `trainyard login`, or set {missing}"
+        )
+    return Login(checked_url(url), checked_key(key))
+
+
+def save(env: Mapping[str, str], login: Login) -> Path:
+    """Write the file with mode 0600; its path."""
+    target = path(env)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # mkstemp makes the file with mode 0600.
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            yaml.safe_dump({"url": login.url, "key": login.key}, file, sort_keys=False)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def forget(env: Mapping[str, str]) -> bool:
+    """Remove the file; whether there was one."""
+    target = path(env)
+    there = target.exists()
+    target.unlink(missing_ok=True)
+    return there
+
+
+def checked_url(url: str) -> str:
+    """`url` if it can be a gateway's. Raises UsageProblem."""
+    try:
+        wire.base(url)
+    except ValueError as error:
+        raise UsageProblem(str(error)) from error
+    return url.rstrip("/")
+
+
+def checked_key(key: str) -> str:
+    """`key` if it can stand in a header. Raises UsageProblem, without showing it."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageProblem("the API key has characters that no key has; copy it again, in one line")
+    return key
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return {}
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise UsageProblem(f"{file} is damaged; write it again with `trainyard login`")
+    return found

@@ -1,0 +1,126 @@
+"""Errors as one sentence that says what to do, and the exit code that belongs to each. Pure.
+
+CliError
+├── UsageProblem      2  what was asked for cannot be done as it was written
+├── NotLoggedIn       4  no URL or no key
+└── RunEnded          1  the watched session did not succeed
+"""
+
+from __future__ import annotations
+
+import ssl
+from enum import IntEnum
+
+from trainyard import errors
+
+
+class Exit(IntEnum):
+    """Exit codes; docs/cli.md and `trainyard --help` list them."""
+
+    OK = 0
+    NOT_SUCCEEDED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    KEY = 4
+    NOT_FOUND = 5
+    CONFLICT = 6
+    GATEWAY = 7
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+MEANINGS = {
+    Exit.OK: "done",
+    Exit.NOT_SUCCEEDED: "the watched session did not succeed, or doctor found something broken",
+    Exit.USAGE: "wrong arguments, values or manifest",
+    Exit.UNREACHABLE: "no answer from the gateway",
+    Exit.KEY: "no API key, a wrong one, or one without the right",
+    Exit.NOT_FOUND: "nothing of that name",
+    Exit.CONFLICT: "the state of things does not allow it",
+    Exit.GATEWAY: "the gateway failed or is too busy",
+    Exit.INTERRUPTED: "Ctrl-C",
+    Exit.BROKEN_PIPE: "the reader of the output went away",
+}
+
+
+class CliError(Exception):
+    """A sentence for the person, and the exit code."""
+
+    code = Exit.NOT_SUCCEEDED
+
+
+class UsageProblem(CliError):
+    """What was asked for cannot be done as it was written."""
+
+    code = Exit.USAGE
+
+
+class NotLoggedIn(CliError):
+    """No URL or no key."""
+
+    code = Exit.KEY
+
+
+class RunEnded(CliError):
+    """The watched session did not succeed."""
+
+
+def explain(error: BaseException) -> tuple[str, Exit]:
+    """The sentence and the exit code of an error that a person can do something about.
+
+    Anything else is a bug and is raised again.
+    """
+    if isinstance(error, CliError):
+        return str(error), error.code
+    if isinstance(error, errors.Unreachable):
+        return _unreachable(error), Exit.UNREACHABLE
+    if isinstance(error, errors.BadAnswer):
+        return f"{error}; check the URL with `trainyard login`", Exit.GATEWAY
+    if isinstance(error, errors.HashMismatch):
+        return f"{error}: it was damaged on the way; run the command again", Exit.GATEWAY
+    if isinstance(error, errors.ApiError):
+        return _refused(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or type(error).__name__).lower()
+        return f"cannot use {error.filename}: {reason}", Exit.USAGE
+    raise error
+
+
+def _unreachable(error: errors.Unreachable) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _certificate(cause)
+        cause = cause.__cause__ or cause.__context__
+    return f"{error}; check the URL (`trainyard login`), the network and that the gateway runs (`trainyard doctor`)"
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> str:
+    why = error.verify_message or str(error)
+    if "not yet valid" in why or "expired" in why:
+        return (
+            f"the gateway's certificate is refused ({why}); if it is valid today, this computer's clock is wrong: "
+            "set it (`timedatectl set-ntp true`)"
+        )
+    return f"the gateway's certificate is refused ({why}); use the URL that the certificate names, or trust its issuer with SSL_CERT_FILE"
+
+
+def _refused(error: errors.ApiError) -> tuple[str, Exit]:
+    match error:
+        case errors.NotAuthenticated():
+            return "the gateway does not accept the API key; get a new one and run `trainyard login`", Exit.KEY  # fmt: skip
+        case errors.NotPermitted():
+            return f"{error}; use a key with that right (`trainyard login`)", Exit.KEY
+        case errors.NotFound():
+            return str(error), Exit.NOT_FOUND
+        case errors.Conflict():
+            return str(error), Exit.CONFLICT
+        case errors.BadRequest() | errors.Invalid():
+            return str(error), Exit.USAGE
+        case errors.TooManyRequests():
+            wait = f" in {error.retry_after:.0f} s" if error.retry_after else " a little later"
+            return f"the gateway has too many requests of this key; try again{wait}", Exit.GATEWAY
+        case _ if error.status >= 500:
+            return f"the gateway failed ({error.status}: {error}); try again, then `trainyard doctor`", Exit.GATEWAY  # fmt: skip
+        case _:
+            return f"the gateway refused ({error.status}): {error}", Exit.USAGE

@@ -1,0 +1,162 @@
+"""What `doctor` makes of what it saw: one line each, with the fix. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from trainyard.cli import text
+from trainyard.cli.connection import TOLERATED_SKEW
+from trainyard.models import System
+from trainyard_api import names
+
+Json = Mapping[str, Any]
+FULL_PERCENT: Final = 90.0
+CRDS: Final = tuple(
+    f"{plural}.{names.GROUP}" for plural in (names.SESSION_PLURAL, names.QUEUE_PLURAL)
+)
+_PART: Final = "app.kubernetes.io/component"
+
+
+class State(StrEnum):
+    """How it stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it stands, what was seen, and what to do."""
+
+    what: str
+    state: State
+    seen: str
+    fix: str = ""
+
+
+def clock(skew: timedelta) -> Finding:
+    """This computer's clock beside the gateway's."""
+    off = text.duration(abs(skew.total_seconds()))
+    if abs(skew) <= TOLERATED_SKEW:
+        return Finding("clock", State.OK, f"{off} from the gateway's")
+    word = "ahead of" if skew > timedelta(0) else "behind"
+    fix = "set this computer's clock: timedatectl set-ntp true"
+    return Finding("clock", State.WARNING, f"{off} {word} the gateway's", fix)
+
+
+def disk(system: System) -> Finding:
+    """Room on the gateway's volume."""
+    used, total = text.size(system.disk.used_bytes), text.size(system.disk.total_bytes)
+    seen = f"{used} of {total} used"
+    if system.disk.percent < FULL_PERCENT:
+        return Finding("disk", State.OK, seen)
+    fix = "delete what nobody needs (trainyard models rm, trainyard datasets rm) or enlarge the volume"
+    return Finding("disk", State.WARNING, seen, fix)
+
+
+def capacity(system: System) -> Finding:
+    """GPUs and nodes as the gateway sees them."""
+    away = [n.name for n in system.nodes if not n.ready]
+    seen = (
+        f"{system.gpus_used} of {system.gpus_total} used on {text.count(len(system.nodes), 'node')}"
+    )
+    if away:
+        fix = f"look why: kubectl describe node {away[0]}"
+        return Finding("GPUs", State.WARNING, f"{seen}; not ready: {', '.join(away)}", fix)
+    if system.gpus_total == 0:
+        fix = (
+            f"sessions need --gpus 0, or the nodes a device plugin that offers {names.GPU_RESOURCE}"
+        )
+        return Finding("GPUs", State.WARNING, "none", fix)
+    return Finding("GPUs", State.OK, seen)
+
+
+def crds(found: Json) -> Finding:
+    """The custom resources' definitions, from `kubectl get crd -o json`."""
+    established = {
+        item["metadata"]["name"]
+        for item in _items(found)
+        for condition in (item.get("status") or {}).get("conditions") or []
+        if (condition.get("type"), condition.get("status")) == ("Established", "True")
+    }
+    missing = [name for name in CRDS if name not in established]
+    if missing:
+        fix = "install the chart: helm upgrade --install trainyard charts/trainyard"
+        return Finding("CRDs", State.BROKEN, f"missing: {', '.join(missing)}", fix)
+    return Finding("CRDs", State.OK, "installed")
+
+
+def rights(answers: Mapping[str, bool], namespace: str) -> Finding:
+    """What this kubeconfig may do; by verb."""
+    refused = [verb for verb, allowed in answers.items() if not allowed]
+    if not refused:
+        return Finding("rights", State.OK, f"may {', '.join(answers)} sessions in {namespace}")
+    seen = f"may not {', '.join(refused)} sessions in {namespace}"
+    fix = (
+        f"kubectl -n {namespace} create rolebinding trainyard-users --clusterrole=edit --user=<you> "
+        "(the gateway needs only your API key)"
+    )
+    return Finding("rights", State.WARNING, seen, fix)
+
+
+def volume(found: Json, namespace: str) -> Finding:
+    """The claim that holds datasets and models."""
+    claims = {
+        i["metadata"]["name"]: (i.get("status") or {}).get("phase", "Pending")
+        for i in _items(found)
+    }
+    if not claims:
+        fix = "install the chart, or name a claim in storage.existingClaim"
+        return Finding("volume", State.WARNING, f"no claim of Trainyard in {namespace}", fix)
+    lost = [name for name, phase in claims.items() if phase != "Bound"]
+    if lost:
+        fix = f"set storage.className to one that exists: kubectl get storageclass; kubectl -n {namespace} describe pvc {lost[0]}"
+        return Finding("volume", State.BROKEN, f"{lost[0]} is {claims[lost[0]]}", fix)
+    return Finding("volume", State.OK, f"{', '.join(claims)} bound")
+
+
+def plugin(found: Json) -> Finding:
+    """Whether any node offers GPUs to the scheduler."""
+    offers = {
+        i["metadata"]["name"]: int(
+            (i.get("status") or {}).get("allocatable", {}).get(names.GPU_RESOURCE, "0")
+        )
+        for i in _items(found)
+    }
+    total = sum(offers.values())
+    if total:
+        nodes = sum(1 for n in offers.values() if n)
+        return Finding("GPU plugin", State.OK, f"{total} GPUs on {text.count(nodes, 'node')}")
+    fix = f"install the vendor's device plugin so that nodes offer {names.GPU_RESOURCE}; or train with --gpus 0"
+    return Finding("GPU plugin", State.WARNING, "no node offers a GPU", fix)
+
+
+def part(found: Json, component: str, namespace: str, *, optional: bool = False) -> Finding:
+    """One of Trainyard's Deployments."""
+    mine = [i for i in _items(found) if (i["metadata"].get("labels") or {}).get(_PART) == component]
+    if not mine:
+        state = State.SKIPPED if optional else State.BROKEN
+        flag = f" --set {component}.enabled=true" if optional else ""
+        fix = f"helm upgrade --install trainyard charts/trainyard{flag}"
+        return Finding(component, state, f"not installed in {namespace}", fix)
+    name, status = mine[0]["metadata"]["name"], mine[0].get("status") or {}
+    wanted = (mine[0].get("spec") or {}).get("replicas", 1)
+    ready = status.get("availableReplicas", 0)
+    seen = f"{name}: {ready} of {wanted} ready"
+    if ready >= wanted > 0:
+        return Finding(component, State.OK, seen)
+    fix = (
+        f"kubectl -n {namespace} describe deploy {name}; kubectl -n {namespace} logs deploy/{name}"
+    )
+    return Finding(component, State.BROKEN, seen, fix)
+
+
+def _items(found: Json) -> list[dict[str, Any]]:
+    items = found.get("items")
+    return list(items) if items is not None else ([dict(found)] if found.get("kind") else [])

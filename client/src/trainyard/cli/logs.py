@@ -1,0 +1,88 @@
+"""`logs`: what a session printed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from trainyard import errors
+from trainyard.cli import output, text
+from trainyard.cli.connection import gateway
+from trainyard.cli.output import Format
+from trainyard.cli.sessions import SessionArgument
+from trainyard.client import Client
+from trainyard.models import LogLine, Logs
+
+PAGE = 1000
+
+
+def logs(
+    session: SessionArgument,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the session ends.")
+    ] = False,
+    tail: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Only the last so many lines.")
+    ] = None,
+    timestamps: Annotated[
+        bool, typer.Option("--timestamps", help="Time of each line (UTC) before it.")
+    ] = False,
+    rank: Annotated[int | None, typer.Option(min=0, help="Only this worker.")] = None,
+    form: Annotated[
+        Format, typer.Option("--output", "-o", help="json is one object per line.")
+    ] = Format.TABLE,
+) -> None:
+    """Show what a session printed."""
+    with gateway() as (client, _):
+        lines = _lines(client, session, follow, tail)
+        for one in (found for found in lines if rank in (None, found.rank)):
+            _show(one, form, timestamps)
+
+
+def _show(line: LogLine, form: Format, timestamps: bool) -> None:
+    if form is Format.JSON:
+        output.line(json.dumps(line.wire(), ensure_ascii=False))
+    elif form is Format.YAML:
+        output.for_programs(form, [line.wire()])
+    else:
+        output.line(rendered(line, timestamps=timestamps, wide=form is Format.WIDE))
+
+
+def rendered(line: LogLine, *, timestamps: bool, wide: bool) -> str:
+    """One line as people read it: without control characters; wide adds attempt, rank and level."""
+    said = text.clean(line.message)
+    if wide:
+        said = f"{line.attempt}/{line.rank} {line.level:<5} {said}"
+    return f"{line.time} {said}" if timestamps or wide else said
+
+
+def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iterator[LogLine]:
+    page = client.logs(session, limit=tail or PAGE, tail=tail is not None)
+    cursor = page.next
+    yield from page.lines
+    while True:
+        # Asked before the lines: whatever is printed up to the end is then among them.
+        finished = not follow or client.status(session).finished
+        while tail is None or follow:
+            page = _page(client, session, cursor, patient=follow)
+            cursor = page.next
+            yield from page.lines
+            if len(page.lines) < PAGE:
+                break
+        if finished:
+            return
+        time.sleep(1)
+
+
+def _page(client: Client, session: str, cursor: int, *, patient: bool) -> Logs:
+    while True:
+        try:
+            return client.logs(session, after=cursor, limit=PAGE)
+        except (errors.Unreachable, errors.ServerError):
+            if not patient:
+                raise
+            time.sleep(1)

@@ -1,0 +1,113 @@
+"""`models ls|get|put|rm`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainyard.cli import output, text, transfers
+from trainyard.cli.connection import gateway
+from trainyard.cli.failures import UsageProblem
+from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.output import Format, FormatOption
+from trainyard.models import Model
+
+app = typer.Typer(
+    help="List, download, upload and delete models.", no_args_is_help=True, rich_markup_mode="rich"
+)
+NameArgument = Annotated[str, typer.Argument(metavar="MODEL")]
+
+
+@app.command("ls")
+def ls(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="All versions of this model.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List the newest version of every model, or all versions of one."""
+    with gateway() as (client, clock):
+        found = (client.versions(name) if name else client.models()).models
+    data = {"models": [m.wire() for m in found]}
+    output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
+
+
+@app.command("get")
+def get(
+    name: NameArgument,
+    target: Annotated[
+        Path | None, typer.Argument(help="File or folder. Default: MODEL.safetensors here.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
+) -> None:
+    """Download a model; an interrupted download goes on where it stopped, and the hash is checked."""
+    path = target or Path()
+    if path.is_dir():
+        path = path / f"{name}.safetensors"
+    if not path.parent.is_dir():
+        raise UsageProblem(f"there is no folder {path.parent}; make it first")
+    with gateway() as (client, _), transfers.bar(name) as progress:
+        client.download_model(name, path, version, progress=progress)
+    output.done(f"model {name} is in {path} ({text.size(path.stat().st_size)}, hash checked)")
+
+
+@app.command("put")
+def put(
+    path: Annotated[Path, typer.Argument(help="A safetensors file.")],
+    name: Annotated[
+        str | None, typer.Option(help="Default: the file's name without its ending.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Upload a safetensors file as the next version of a model."""
+    if not path.is_file():
+        raise UsageProblem(f"{path} is no file; models are safetensors files")
+    wanted = name or path.stem
+    with gateway() as (client, _), transfers.bar(wanted) as progress:
+        found = client.upload_model(wanted, path, progress=progress)
+    if not output.for_programs(form, found.wire()):
+        output.done(f"model {found.name} version {found.version} ({text.size(found.size_bytes)})")
+
+
+@app.command("rm")
+def rm(
+    names: Annotated[list[str], typer.Argument(metavar="MODEL...")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete models with all their versions."""
+    with gateway() as (client, _):
+        for name in names:
+            versions = len(client.versions(name).models)
+            _confirm(f"delete {name} with {text.count(versions, 'version')}?", yes)
+            client.delete_model(name)
+            output.done(f"model {name} deleted")
+
+
+def listing(found: list[Model], now: datetime, *, wide: bool) -> Grid:
+    """The table of `models ls`."""
+    columns: list[Column[Model]] = [
+        Column("NAME", lambda m: m.name),
+        Column("VERSION", lambda m: str(m.version), right=True),
+        Column("METRICS", lambda m: metrics(m.card)),
+        Column("SESSION", lambda m: str((m.card.get("session") or {}).get("name") or text.UNKNOWN)),
+        Column("SIZE", lambda m: text.size(m.size_bytes), right=True),
+        Column("AGE", lambda m: text.since(m.created, now), right=True),
+        Column("SHA256", lambda m: m.sha256, wide=True),
+    ]
+    empty = "no models; a session that succeeds makes one"
+    return grid(columns, found, wide=wide, empty=empty)
+
+
+def metrics(card: dict[str, Any]) -> str:
+    """`val/accuracy 0.971, val/loss 0.0934` of a model card; validation first, at most three."""
+    named = card.get("metrics") or {}
+    order = sorted(named, key=lambda n: (not n.startswith("val/"), n))
+    return ", ".join(f"{n} {text.number(named[n])}" for n in order[:3]) or text.UNKNOWN
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if not yes and not typer.confirm(question):
+        raise UsageProblem("nothing was deleted; --yes deletes without asking")

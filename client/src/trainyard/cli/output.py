@@ -1,0 +1,67 @@
+"""What goes to standard output, in the form that was asked for; remarks go to standard error."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+
+from trainyard.cli import grid
+from trainyard.cli.grid import Grid
+
+
+class Format(StrEnum):
+    """Forms of output."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--output", "-o", help="Form of the answer.", show_default=True)
+]
+
+
+def to_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return Console().is_terminal
+
+
+def for_programs(form: Format, data: Any) -> bool:
+    """Print `data` if a form for programs was asked for; whether it was."""
+    if form is Format.JSON:
+        line(json.dumps(data, indent=2, ensure_ascii=False))
+    elif form is Format.YAML:
+        line(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"))
+    return form in (Format.JSON, Format.YAML)
+
+
+def show(form: Format, data: Any, table: Grid) -> None:
+    """Print an answer: `data` for programs, `table` for people."""
+    if for_programs(form, data):
+        return
+    if to_terminal():
+        Console(highlight=False).print(grid.coloured(table))
+    else:
+        line(grid.plain(table))
+
+
+def line(text: str) -> None:
+    """A line as it is: no markup, no wrapping."""
+    typer.echo(text)
+
+
+def remark(text: str, style: str = "") -> None:
+    """A sentence beside the answer, on standard error."""
+    Console(stderr=True, highlight=False).print(text, style=style, markup=False, soft_wrap=True)
+
+
+def done(text: str) -> None:
+    """What was done, on standard output: `sessions digits-1 stopped`."""
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,125 @@
+"""Curves: in the terminal, as PNG and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import plotille
+
+from trainyard.cli import text
+from trainyard.cli.failures import UsageProblem
+from trainyard.models import Series
+
+_COLOURS: Final = ("bright_blue", "bright_red", "bright_green", "bright_magenta")
+# Okabe and Ito's colours: distinguishable with any colour vision.
+_PNG_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+
+
+def panels(series: Sequence[Series]) -> list[tuple[str, list[Series]]]:
+    """Series by kind of metric (the name after its last `/`): `train/loss` and `val/loss` are drawn together."""
+    kinds: dict[str, list[Series]] = {}
+    for one in series:
+        if finite(one):
+            kinds.setdefault(one.name.rpartition("/")[2], []).append(one)
+    return sorted(kinds.items(), key=lambda item: ("loss" not in item[0], item[0]))
+
+
+def finite(series: Series) -> list[tuple[int, float]]:
+    """Steps and values that can be drawn."""
+    pairs = [(p.step, _number(p.value)) for p in series.points]
+    return [(step, value) for step, value in pairs if math.isfinite(value)]
+
+
+def draw(series: Sequence[Series], *, width: int, height: int, colours: bool) -> str:
+    """One panel below the other in braille dots, `width` columns wide. Raises UsageProblem without a point."""
+    return "\n\n".join(
+        _panel(kind, group, width, height, colours) for kind, group in _some(panels(series))
+    )
+
+
+def _panel(kind: str, group: list[Series], width: int, height: int, colours: bool) -> str:
+    figure = plotille.Figure()
+    # What plotille puts beside the drawing: the values' labels and the axis.
+    figure.width, figure.height = max(20, width - 14), height
+    figure.color_mode, figure.with_colors, figure.origin = "names", colours, False
+    figure.x_label, figure.y_label = "step", kind
+    figure.register_label_formatter(float, _label)
+    figure.register_label_formatter(int, _label)
+    points = [p for one in group for p in finite(one)]
+    figure.set_x_limits(*_span([float(step) for step, _ in points]))
+    figure.set_y_limits(*_span([value for _, value in points]))
+    for n, one in enumerate(group):
+        steps, values = zip(*finite(one), strict=True)
+        colour = _COLOURS[n % len(_COLOURS)] if colours else None
+        figure.plot(steps, values, lc=colour, label=one.name)
+    drawn = str(figure.show())
+    ends = [f"{one.name} {text.number(finite(one)[-1][1])}" for one in group]
+    return "\n".join([*(line.rstrip() for line in drawn.splitlines()), "  ".join(ends)])
+
+
+def write_png(path: Path, title: str, series: Sequence[Series]) -> None:
+    """The same as a picture of 1200 × 500 pixels for each panel. Raises UsageProblem."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UsageProblem("PNG needs matplotlib: pip install 'trainyard[png]'") from error
+    shown = _some(panels(series))
+    figure = Figure(figsize=(8, 10 / 3 * len(shown)), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    # A name is no formula: $ must not start mathematics.
+    figure.suptitle(title, fontweight="bold", parse_math=False)
+    axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (kind, group) in zip(axes, shown, strict=True):
+        for n, one in enumerate(group):
+            steps, values = zip(*finite(one), strict=True)
+            axis.plot(steps, values, color=_PNG_COLOURS[n % len(_PNG_COLOURS)], label=one.name)
+        axis.set_title(kind, loc="left", parse_math=False)
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        for label in axis.legend(frameon=False).get_texts():
+            label.set_parse_math(False)
+    axes[-1].set_xlabel("step")
+    figure.savefig(path, format="png")
+
+
+def write_csv(path: Path, series: Sequence[Series]) -> None:
+    """All points: metric, step, epoch, time, value."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("metric", "step", "epoch", "time", "value"))
+        for one in series:
+            for p in one.points:
+                epoch = "" if p.epoch is None else p.epoch
+                writer.writerow((one.name, p.step, epoch, p.time, p.value))
+
+
+def _some(found: list[tuple[str, list[Series]]]) -> list[tuple[str, list[Series]]]:
+    if not found:
+        raise UsageProblem("there is no point to draw yet")
+    return found
+
+
+def _number(value: float | str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
+
+
+def _span(values: list[float]) -> tuple[float, float]:
+    """Where an axis begins and ends; a single value gets some room."""
+    low, high = min(values), max(values)
+    if low == high:
+        room = abs(low) / 10 or 1.0
+        return low - room, high + room
+    return low, high
+
+
+def _label(value: float, chars: int, delta: float, left: bool = False) -> str:  # noqa: ARG001  plotille's shape
+    shown = f"{value:.4g}"
+    return shown.ljust(chars) if left else shown.rjust(chars)

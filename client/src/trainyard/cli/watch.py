@@ -1,0 +1,154 @@
+"""`watch`: one line that is kept up to date, until the session ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Protocol
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from trainyard import errors
+from trainyard.cli import output, progress
+from trainyard.cli.connection import GatewayClock, gateway
+from trainyard.cli.failures import Exit, RunEnded
+from trainyard.cli.progress import Trend
+from trainyard.cli.sessions import SessionArgument, colour
+from trainyard.client import Client
+from trainyard.models import QueueEntry, Session
+from trainyard_api.phase import Phase
+
+LINES_EVERY_SECONDS: Final = 10.0
+"""Without a terminal a line is printed at each change of phase, else at most so often."""
+
+
+def watch(
+    session: SessionArgument,
+    interval: Annotated[
+        float, typer.Option(min=0.1, max=60, help="Seconds between two looks.")
+    ] = 1.0,
+) -> None:
+    """Follow a session to its end: percent, epoch, loss with trend, time left.
+
+    Ctrl-C stops watching; the session goes on.
+    """
+    with gateway() as (client, clock):
+        follow(client, clock, session, interval)
+
+
+def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0) -> None:
+    """Show a session until it ends. Raises RunEnded when it did not succeed, typer.Exit(130) at Ctrl-C."""
+    trend = Trend()
+    found = client.status(name)
+    try:
+        with _screen() as screen:
+            while not found.finished:
+                trend = trend.seen(_metrics(client, found))
+                line = progress.current_line(found, trend, _entry(client, found), clock.now())
+                screen.show(found, line)
+                time.sleep(interval)
+                found = _look(client, found, screen)
+    except KeyboardInterrupt:
+        output.remark(
+            f"stopped watching; {found.name} goes on. Watch it again with `trainyard watch {found.name}`, "
+            f"end it with `trainyard stop {found.name}`"
+        )
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    first, *rest = progress.ending(found)
+    Console(highlight=False).print(Text(first, colour(found.phase)), soft_wrap=True)
+    for line in rest:
+        output.done(line)
+    if not found.succeeded:
+        raise RunEnded(
+            f"{found.name} ended as {found.phase}; its output: `trainyard logs {found.name}`"
+        )
+
+
+class _Screen(Protocol):
+    def show(self, session: Session, line: str) -> None:
+        """Bring the line up to date."""
+
+    def note(self, line: str) -> None:
+        """Say something in passing."""
+
+
+class _Live:
+    """A line that changes in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, session: Session, line: str) -> None:
+        head = Text(f"{session.name} ", "bold").append(f"{session.phase}  ", colour(session.phase))
+        self._live.update(head.append(line), refresh=True)
+
+    def note(self, line: str) -> None:
+        self._live.update(Text(line, "yellow"), refresh=True)
+
+
+class _Lines:
+    """Lines one after the other, few enough for a log file."""
+
+    def __init__(self) -> None:
+        self._phase, self._line, self._last = "", "", -LINES_EVERY_SECONDS
+
+    def show(self, session: Session, line: str) -> None:
+        due = time.monotonic() - self._last >= LINES_EVERY_SECONDS
+        if session.phase == self._phase and (line == self._line or not due):
+            return
+        self._phase, self._line, self._last = session.phase, line, time.monotonic()
+        output.done(f"{session.name} {session.phase}  {line}")
+
+    def note(self, line: str) -> None:
+        output.remark(line)
+
+
+@contextmanager
+def _screen() -> Iterator[_Screen]:
+    if not output.to_terminal():
+        yield _Lines()
+        return
+    with Live(console=Console(highlight=False), auto_refresh=False, transient=True) as live:
+        yield _Live(live)
+
+
+def _look(client: Client, before: Session, screen: _Screen) -> Session:
+    """The session as it is now. A gateway that is away for a while (a restart, a train's tunnel) does not end the watch."""
+    while True:
+        try:
+            return client.status(before.uid)
+        except (errors.Unreachable, errors.ServerError, errors.TooManyRequests) as error:
+            screen.note(f"{before.name}: no news, trying again: {error}")
+            time.sleep(1)
+
+
+def _metrics(client: Client, session: Session) -> dict[str, float]:
+    if session.phase not in (Phase.RUNNING, Phase.SUSPENDING, Phase.STOPPING):
+        return {}
+    try:
+        found = client.metrics(session.uid).metrics
+    except (errors.Unreachable, errors.ServerError, errors.TooManyRequests):
+        return {}
+    return {m.name: float(m.value) for m in found if _is_number(m.value)}
+
+
+def _is_number(value: float | str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _entry(client: Client, session: Session) -> QueueEntry | None:
+    if session.phase not in (Phase.PENDING, Phase.QUEUED):
+        return None
+    try:
+        waiting = client.queue().waiting
+    except (errors.Unreachable, errors.ServerError, errors.TooManyRequests):
+        return None
+    return next((e for e in waiting if e.uid == session.uid), None)

@@ -1,0 +1,143 @@
+"""Files on their way to and from the gateway, in pieces and with their hash.
+
+Guarantees:
+
+- Memory does not grow with the size of the file.
+- A download has its final name only when it is whole and its hash is the one that the gateway named.
+- A download that was cut off goes on where it stopped, also in another process, if the file is still the same one
+  (`If-Range`, RFC 9110 §13.1.5); else it starts over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from trainyard import errors
+
+CHUNK: Final = 1 << 20
+TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0, read=600.0)
+"""After the last byte the gateway reads a dataset through, which takes its time."""
+
+Progress = Callable[[int, int | None], None]
+"""Called with bytes done and bytes in all, None while unknown."""
+
+
+def unseen(done: int, total: int | None) -> None:
+    """Progress that nobody looks at."""
+
+
+class Upload:
+    """A file that is sent and hashed at once."""
+
+    def __init__(self, path: Path, progress: Progress = unseen) -> None:
+        self._path, self._progress = path, progress
+        self._digest = hashlib.sha256()
+        self.size = path.stat().st_size
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Size and type."""
+        return {"Content-Length": str(self.size), "Content-Type": "application/octet-stream"}
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file in pieces."""
+        sent = 0
+        for chunk in _chunks(self._path):
+            self._digest.update(chunk)
+            yield chunk
+            sent += len(chunk)
+            self._progress(sent, self.size)
+
+    async def async_chunks(self) -> AsyncIterator[bytes]:
+        """The file in pieces, for the asynchronous client."""
+        for chunk in self.chunks():
+            yield chunk
+
+    def verify(self, sha256: str) -> None:
+        """Raise HashMismatch if the gateway has something else than what was sent."""
+        sent = self._digest.hexdigest()
+        if sha256 != sent:
+            raise errors.HashMismatch(
+                f"{self._path.name} was sent with the hash {sent}, but the gateway has {sha256}"
+            )
+
+
+class Download:
+    """A file that grows under a name of its own until its hash is right."""
+
+    def __init__(self, target: Path, progress: Progress = unseen) -> None:
+        self.target, self._progress = target, progress
+        self._part = target.with_name(f"{target.name}.part")
+        self._tag = target.with_name(f"{target.name}.part-tag")
+        self._digest = hashlib.sha256()
+        self._total: int | None = None
+        self._expected: str | None = None
+        self.size = 0
+        if self._part.exists() and self._tag.exists():
+            for chunk in _chunks(self._part):
+                self._digest.update(chunk)
+                self.size += len(chunk)
+        else:
+            self.reset()
+
+    def headers(self) -> dict[str, str]:
+        """Ask for the rest only, if it is still the same file."""
+        if not self.size:
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self._tag.read_text()}
+
+    def starts_over(self, response: httpx.Response) -> bool:
+        """Whether the refusal only means that there is no rest of that file; then nothing is kept."""
+        if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE or not self.size:
+            return False
+        self.reset()
+        return True
+
+    def begin(self, response: httpx.Response) -> None:
+        """Take the headers of a good answer; start over where the server sends everything."""
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            self.reset()
+        tag = response.headers.get("ETag", "")
+        # Only a strong tag says that the bytes are the same (RFC 9110 §13.1.5).
+        if tag and not tag.startswith("W/"):
+            self._tag.write_text(tag)
+        self._expected = response.headers.get("X-Content-SHA256")
+        length = response.headers.get("Content-Length", "")
+        self._total = self.size + int(length) if length.isdigit() else None
+        self._progress(self.size, self._total)
+
+    def add(self, chunk: bytes) -> None:
+        """Append a piece."""
+        with self._part.open("ab") as file:
+            file.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+        self._progress(self.size, self._total)
+
+    def finish(self) -> Path:
+        """Give it its name. Raises HashMismatch, leaving nothing behind."""
+        found, expected = self._digest.hexdigest(), self._expected
+        if expected is not None and found != expected:
+            self.reset()
+            raise errors.HashMismatch(f"{self.target.name} has the hash {found}, not {expected}")
+        self._part.touch()  # a file without a byte had no piece
+        self._part.replace(self.target)
+        self._tag.unlink(missing_ok=True)
+        return self.target
+
+    def reset(self) -> None:
+        """Forget what was there."""
+        self._part.unlink(missing_ok=True)
+        self._tag.unlink(missing_ok=True)
+        self._digest, self.size = hashlib.sha256(), 0
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
