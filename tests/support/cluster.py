@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,13 @@ def find_kubeconfig() -> Path:
         [*tool, "kubeconfig", "--name", CLUSTER_NAME], check=True, capture_output=True, text=True
     )
     return Path(shown.stdout.strip())
+
+
+def find_kubectl() -> Path:
+    """The kubectl of the embedded cluster's own version."""
+    tool = [sys.executable, "-m", "trainyard_cluster", "tools"]
+    shown = subprocess.run(tool, check=True, capture_output=True, text=True)
+    return Path(json.loads(shown.stdout)["kubectl"])
 
 
 def api_client(kubeconfig: Path) -> client.ApiClient:

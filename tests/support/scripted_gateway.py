@@ -37,6 +37,8 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     wait: float = 0.0
+    dates: str | None = None
+    """`Date` header instead of the present time."""
 
 
 def problem(status: int, detail: str = "", **more: Any) -> Answer:
@@ -126,7 +128,7 @@ class ScriptedGateway:
             handler.command,
             parts.path.removeprefix("/api/v1"),
             parse_qs(parts.query),
-            json.loads(raw) if raw else None,
+            json.loads(raw) if raw and "json" in handler.headers.get("Content-Type", "") else None,
             {name.lower(): value for name, value in handler.headers.items()},
         )
         with self._lock:
@@ -169,7 +171,8 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         data = b"" if answer.body is None else json.dumps(answer.body).encode()
     headers = {"Content-Type": "application/json", **answer.headers}
     try:
-        handler.send_response(answer.status)
+        handler.send_response_only(answer.status)
+        handler.send_header("Date", answer.dates or handler.date_time_string())
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(data)))

@@ -116,7 +116,7 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
         case errors.Conflict():
             return str(error), Exit.CONFLICT
         case errors.BadRequest() | errors.Invalid():
-            return str(error), Exit.USAGE
+            return _with_fields(error), Exit.USAGE
         case errors.TooManyRequests():
             wait = f" in {error.retry_after:.0f} s" if error.retry_after else " a little later"
             return f"the gateway has too many requests of this key; try again{wait}", Exit.GATEWAY
@@ -124,3 +124,14 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
             return f"the gateway failed ({error.status}: {error}); try again, then `trainyard doctor`", Exit.GATEWAY  # fmt: skip
         case _:
             return f"the gateway refused ({error.status}): {error}", Exit.USAGE
+
+
+def _with_fields(error: errors.ApiError) -> str:
+    """The sentence with the fields that it does not name itself."""
+    said = str(error)
+    fields = [
+        f"{e.get('field', '')}: {e.get('message', '')}".removeprefix(": ")
+        for e in error.errors
+        if e.get("message", "") not in said
+    ]
+    return "; ".join([said, *fields])

@@ -139,22 +139,23 @@ def plugin(found: Json) -> Finding:
 
 def part(found: Json, component: str, namespace: str, *, optional: bool = False) -> Finding:
     """One of Trainyard's Deployments."""
+    what = f"deployed {component}"
     mine = [i for i in _items(found) if (i["metadata"].get("labels") or {}).get(_PART) == component]
     if not mine:
         state = State.SKIPPED if optional else State.BROKEN
         flag = f" --set {component}.enabled=true" if optional else ""
         fix = f"helm upgrade --install trainyard charts/trainyard{flag}"
-        return Finding(component, state, f"not installed in {namespace}", fix)
+        return Finding(what, state, f"not installed in {namespace}", fix)
     name, status = mine[0]["metadata"]["name"], mine[0].get("status") or {}
     wanted = (mine[0].get("spec") or {}).get("replicas", 1)
     ready = status.get("availableReplicas", 0)
     seen = f"{name}: {ready} of {wanted} ready"
     if ready >= wanted > 0:
-        return Finding(component, State.OK, seen)
+        return Finding(what, State.OK, seen)
     fix = (
         f"kubectl -n {namespace} describe deploy {name}; kubectl -n {namespace} logs deploy/{name}"
     )
-    return Finding(component, State.BROKEN, seen, fix)
+    return Finding(what, State.BROKEN, seen, fix)
 
 
 def _items(found: Json) -> list[dict[str, Any]]:

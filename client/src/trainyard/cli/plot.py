@@ -43,8 +43,8 @@ def draw(series: Sequence[Series], *, width: int, height: int, colours: bool) ->
 
 def _panel(kind: str, group: list[Series], width: int, height: int, colours: bool) -> str:
     figure = plotille.Figure()
-    # What plotille puts beside the drawing: the values' labels and the axis.
-    figure.width, figure.height = max(20, width - 14), height
+    # Beside the drawing plotille puts the values' labels on the left and the axis' name on the right.
+    figure.width, figure.height = max(20, width - 24), height
     figure.color_mode, figure.with_colors, figure.origin = "names", colours, False
     figure.x_label, figure.y_label = "step", kind
     figure.register_label_formatter(float, _label)

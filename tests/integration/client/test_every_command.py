@@ -1,0 +1,444 @@
+"""Every command of the command line against a real gateway on a real API server."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from client_lab import IRIS, report, safetensors, set_phase, submit
+from cluster import api_client, find_kubectl, fresh_namespace
+from command_line import CommandLine
+from gateway_lab import GatewayLab, running_gateway
+from kubernetes import client
+from poll import eventually
+
+from trainyard_api import names
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "cli") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
+    ):
+        yield lab
+
+
+@pytest.fixture
+def cli(lab: GatewayLab, tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "home", lab.url, lab.key)
+
+
+@pytest.fixture(scope="module")
+def iris(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A registered dataset."""
+    path = tmp_path_factory.mktemp("data") / "iris.csv"
+    path.write_text(IRIS)
+    with lab.client() as gateway:
+        return gateway.upload_dataset("iris", path).name
+
+
+def test_login_remembers_url_and_key_for_its_owner_only(lab: GatewayLab, tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path / "home")
+    config = tmp_path / "home" / ".config" / "trainyard" / "config"
+
+    said = cli.ok("login", lab.url, "--key-stdin", given=lab.key + "\n")
+
+    assert lab.key not in said.out + said.err
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    assert yaml.safe_load(config.read_text()) == {"url": lab.url, "key": lab.key}
+    cli.ok("ls")
+    cli.ok("logout")
+    assert not config.exists()
+    assert cli.run("ls").code == 4
+
+
+def test_login_asks_for_the_key_without_showing_it(lab: GatewayLab, tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path / "home")
+    elsewhere = tmp_path / "xdg"
+    cli.env["XDG_CONFIG_HOME"] = str(elsewhere)
+
+    terminal = cli.on_terminal("login", lab.url)
+    terminal.wait_for("API key")
+    terminal.type(lab.key + "\r")
+
+    assert terminal.end() == 0
+    assert lab.key not in terminal.raw
+    assert (elsewhere / "trainyard" / "config").exists()
+
+
+def test_login_with_a_wrong_key_remembers_nothing(lab: GatewayLab, tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path / "home")
+
+    said = cli.run("login", lab.url, "--key-stdin", given="ty_wrong\n")
+
+    assert (said.code, said.out) == (4, "")
+    assert "does not accept the API key" in said.err
+    assert not (tmp_path / "home" / ".config").exists()
+
+
+def test_submit_by_flags_starts_the_session(cli: CommandLine, lab: GatewayLab, iris: str) -> None:
+    flags = "--name by-flags --dataset iris --task tabular-classification --epochs 3 --lr 0.01 --gpus 2 --priority -5"
+    said = cli.ok("submit", *flags.split(), "--set", "training.earlyStopping.patience=2")
+
+    assert "session by-flags started in queue default" in said.out
+    with lab.client() as gateway:
+        spec = gateway.status("by-flags").spec
+    assert spec.training is not None
+    assert (spec.dataset, spec.training.epochs, spec.training.learning_rate) == ("iris", 3, 0.01)
+    assert spec.training.early_stopping is not None
+    assert (spec.resources.gpus, spec.priority, spec.training.early_stopping.patience) == (2, -5, 2)
+
+
+def test_submit_of_an_own_program(cli: CommandLine, lab: GatewayLab) -> None:
+    cli.ok("submit", "--name", "own", "--", "python", "train.py", "--depth", "4")
+
+    with lab.client() as gateway:
+        assert gateway.status("own").spec.command == ["python", "train.py", "--depth", "4"]
+
+
+def test_the_manifest_that_submit_takes_is_one_for_kubectl_too(
+    cli: CommandLine, lab: GatewayLab, iris: str, tmp_path: Path
+) -> None:
+    dry = cli.ok("submit", "--dry-run", "--name", "m-1", "--dataset", "iris", "--task", "tabular-classification")  # fmt: skip
+    file = tmp_path / "session.yaml"
+    file.write_text(dry.out)
+    assert "would enter the queue default behind" in dry.err
+    assert cli.run("status", "m-1").code == 5
+
+    with api_client(lab.kubeconfig) as api:
+        created = client.CustomObjectsApi(api).create_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, yaml.safe_load(dry.out)
+        )
+    cli.ok("submit", "-f", str(file), "--name", "m-2", "--set", "training.seed=7")
+    cli.ok("submit", "-f", "-", "--name", "m-3", given=dry.out)
+
+    with lab.client() as gateway:
+        second = gateway.status("m-2").spec.wire()
+    assert second["training"].pop("seed") == 7
+    assert created["spec"]["training"].pop("seed") == 0
+    assert second == created["spec"]
+
+
+def test_dry_run_as_json(cli: CommandLine) -> None:
+    said = cli.ok("submit", "--dry-run", "--name", "nothing", "-o", "json", "--", "x")
+
+    assert said.json["sessions"][0]["spec"]["command"] == ["x"]
+    assert cli.run("status", "nothing").code == 5
+
+
+def test_several_sessions_of_one_file_start_all_or_none(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    document = "apiVersion: trainyard.io/v1alpha1\nkind: TrainingSession\nmetadata: {{name: {0}}}\nspec: {{command: [x], dataset: {1}}}\n"
+    file.write_text(document.format("two-1", "iris") + "---\n" + document.format("two-2", "absent"))
+
+    said = cli.run("submit", "-f", str(file))
+
+    assert said.code == 5
+    assert "there is no dataset 'absent'" in said.err
+    assert cli.run("status", "two-1").code == 5
+
+
+def test_ls_in_every_form(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "listed", resources={"gpus": 3})
+    set_phase(lab, "listed", "Queued", queue={"position": 2, "message": "three GPUs are needed"})
+
+    table = cli.ok("ls", "--phase", "queued")
+    wide = cli.ok("ls", "--phase", "queued", "-o", "wide")
+    as_json = cli.ok("ls", "--phase", "Queued", "-o", "json")
+    as_yaml = cli.ok("ls", "--phase", "Queued", "-o", "yaml")
+
+    head, row = table.out.splitlines()
+    assert head.split() == [
+        "NAME",
+        "PHASE",
+        "PROGRESS",
+        "ETA",
+        "LOSS",
+        "GPUS",
+        "QUEUE",
+        "POS",
+        "AGE",
+    ]
+    assert row.split()[:8] == ["listed", "Queued", "-", "-", "-", "3", "default", "2"]
+    assert {"PRIORITY", "ATTEMPT", "MESSAGE"} <= set(wide.out.splitlines()[0].split())
+    assert as_json.json == yaml.safe_load(as_yaml.out)
+    assert as_json.json["sessions"][0]["name"] == "listed"
+
+
+def test_ls_says_when_there_are_more(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "more-1")
+    submit(lab, "more-2")
+
+    said = cli.ok("ls", "--limit", "1", "-o", "json")
+
+    assert len(said.json["sessions"]) == 1
+    assert "--limit 2" in said.err
+
+
+def test_json_goes_through_jq(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "for-jq")
+
+    listed = subprocess.run(
+        ["jq", "-r", '.sessions[] | select(.name == "for-jq") | .spec.command[0]'],
+        input=cli.ok("ls", "-o", "json").out,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert listed.stdout == "x\n"
+
+
+def test_status_shows_the_diagnosis_of_a_failure(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "failed")
+    failure = {
+        "class": "OutOfMemory",
+        "message": "killed",
+        "hint": "ask for more memory",
+        "lastLogLines": ["epoch 1", "\x1b[31mred"],
+    }
+    set_phase(lab, "failed", "Failed", failure=failure, message="out of retries")
+
+    shown = cli.ok("status", "failed").out
+
+    for part in ("OutOfMemory: killed", "ask for more memory", "epoch 1", "out of retries"):
+        assert part in shown
+    assert "\x1b" not in shown
+
+
+def test_steering_reaches_the_cluster(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "steered")
+    set_phase(lab, "steered", "Running")
+
+    cli.ok("priority", "steered", "-7")
+    assert "makes room" in cli.ok("suspend", "steered").out
+    with lab.client() as gateway:
+        suspended = gateway.status("steered").spec
+    assert "session steered is Running" in cli.ok("resume", "steered").out
+    refused = cli.run("cancel", "steered")
+    assert "session steered stops" in cli.ok("stop", "steered").out
+
+    assert (suspended.priority, suspended.desired_state) == (-7, "Suspended")
+    assert (refused.code, "stop it instead" in refused.err) == (6, True)
+    with lab.client() as gateway:
+        assert gateway.status("steered").spec.desired_state == "Stopped"
+    assert "final" in cli.run("resume", "steered").err
+
+
+def test_cancel_and_queue(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "waits", resources={"gpus": 2})
+    place = {"position": 1, "message": "two GPUs are needed", "reason": "WaitingForGPUs"}
+    set_phase(lab, "waits", "Queued", queue=place)
+
+    row = next(line for line in cli.ok("queue").out.splitlines() if " waits " in line)
+    assert row.split()[:5] == ["1", "waits", "default", "0", "2"]
+    assert row.endswith("two GPUs are needed")
+    assert cli.ok("queue", "--queue", "other").out == "nobody waits\n"
+    cli.ok("cancel", "waits")
+
+    with lab.client() as gateway:
+        assert gateway.status("waits").spec.desired_state == "Stopped"
+
+
+def test_logs_and_their_tail(cli: CommandLine, lab: GatewayLab) -> None:
+    report(lab, submit(lab, "talks"))
+
+    every = cli.ok("logs", "talks").out.splitlines()
+    tail = cli.ok("logs", "talks", "--tail", "2").out.splitlines()
+    objects = [json.loads(line) for line in cli.ok("logs", "talks", "-o", "json").out.splitlines()]
+
+    assert every == [f"step {n}" for n in range(1, 41)]
+    assert tail == ["step 39", "step 40"]
+    assert [o["message"] for o in objects] == every
+    assert cli.ok("logs", "talks", "--timestamps", "--tail", "1").out.startswith("2026-01-01T")
+
+
+def test_logs_follow_to_the_end(cli: CommandLine, lab: GatewayLab) -> None:
+    session = submit(lab, "follows")
+    set_phase(lab, "follows", "Running")
+    process = cli.start("logs", "follows", "-f")
+    report(lab, session, steps=3)
+    set_phase(lab, "follows", "Succeeded")
+
+    out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines() == ["step 1", "step 2", "step 3"]
+
+
+def test_metrics_as_table_plot_picture_and_csv(
+    cli: CommandLine, lab: GatewayLab, tmp_path: Path
+) -> None:
+    report(lab, submit(lab, "measured"))
+    png, points = tmp_path / "curve.png", tmp_path / "points.csv"
+
+    table = cli.ok("metrics", "measured").out
+    plotted = cli.ok("metrics", "measured", "--plot", "-m", "train/loss", COLUMNS="80").out
+    cli.ok("metrics", "measured", "--png", str(png), "--csv", str(points))
+
+    assert [line.split()[:3] for line in table.splitlines()[1:]] == [
+        ["train/loss", "0.025", "40"],
+        ["val/loss", "0.05", "40"],
+    ]
+    assert "train/loss 0.025" in plotted
+    assert "\x1b" not in plotted
+    assert max(map(len, plotted.splitlines())) <= 80
+    assert png.read_bytes().startswith(b"\x89PNG")
+    with points.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 80
+    assert float(rows[39]["value"]) == 1 / 40
+
+
+def test_datasets_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:
+    file = tmp_path / "flowers.csv"
+    file.write_text(IRIS)
+
+    assert "6 samples" in cli.ok("datasets", "put", str(file)).out
+    assert "flowers" in cli.ok("datasets", "ls").out
+    info = cli.ok("datasets", "info", "flowers").out
+    assert "column petal" in info
+    assert "number" in info
+    cli.ok("datasets", "rm", "flowers")
+    assert cli.run("datasets", "info", "flowers").code == 5
+
+
+def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:
+    file = safetensors(tmp_path / "net.safetensors")
+    there = tmp_path / "there"
+    there.mkdir()
+
+    cli.ok("models", "put", str(file))
+    assert "version 2" in cli.ok("models", "put", str(safetensors(file, 5))).out
+    versions = cli.ok("models", "ls", "net", "-o", "json").json["models"]
+    cli.ok("models", "get", "net", str(there))
+    cli.ok("models", "get", "net", str(there / "first"), "--version", "1")
+    unanswered = cli.run("models", "rm", "net")
+    cli.ok("models", "rm", "net", "--yes")
+
+    assert sorted(v["version"] for v in versions) == [1, 2]
+    assert (there / "net.safetensors").read_bytes() == file.read_bytes()
+    assert (there / "first").read_bytes() == safetensors(file, 4).read_bytes()
+    assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]
+    assert unanswered.code != 0
+    assert cli.run("models", "ls", "net").code == 5
+
+
+def test_system_shows_machine_and_cluster(cli: CommandLine, lab: GatewayLab) -> None:
+    shown = cli.ok("system").out
+    told = cli.ok("system", "-o", "json").json
+
+    assert "cluster GPUs" in shown
+    assert "disk" in shown
+    assert told["gpusTotal"] >= 4
+
+
+def test_doctor_finds_what_is_there_and_what_is_missing(cli: CommandLine, lab: GatewayLab) -> None:
+    path = f"{find_kubectl().parent}:{cli.env['PATH']}"
+    said = cli.run("doctor", "-n", lab.namespace, "-o", "json", PATH=path, KUBECONFIG=str(lab.kubeconfig))  # fmt: skip
+    found = {f["what"]: f for f in said.json["findings"]}
+
+    states = {what: f["state"] for what, f in found.items()}
+    for good in ("login", "gateway", "key", "clock", "GPUs", "cluster", "CRDs", "rights", "GPU plugin"):  # fmt: skip
+        assert states[good] == "ok", found[good]
+    # The lab's gateway runs beside the cluster: nothing is installed in it.
+    assert (states["deployed operator"], states["deployed gateway"]) == ("broken", "broken")
+    assert (states["volume"], states["deployed bot"]) == ("warning", "skipped")
+    assert "helm upgrade --install" in found["deployed operator"]["fix"]
+    assert said.code == 1
+
+
+def test_watch_follows_a_session_to_its_success(cli: CommandLine, lab: GatewayLab) -> None:
+    session = submit(lab, "watched")
+    set_phase(lab, "watched", "Queued", queue={"position": 1, "message": "one GPU is needed"})
+    process = cli.start("watch", "watched", "--interval", "0.1")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    report(lab, session)
+    set_phase(lab, "watched", "Running")
+    second = process.stdout.readline()
+    metrics = [{"name": "val/loss", "value": "0.05"}]
+    set_phase(lab, "watched", "Succeeded", metrics=metrics, model={"name": "watched", "version": 1, "sha256": "ab"})  # fmt: skip
+
+    rest, err = process.communicate(timeout=30)
+
+    assert "waits in default, place 1 · one GPU is needed" in first
+    assert "80 % · epoch 5/5 · train/loss 0.025" in second
+    assert "watched Succeeded" in rest
+    assert "trainyard models get watched" in rest
+    assert (process.returncode, err) == (0, "")
+
+
+def test_watch_of_a_failure_shows_the_diagnosis_and_fails(
+    cli: CommandLine, lab: GatewayLab
+) -> None:
+    submit(lab, "doomed")
+    failure = {"class": "OutOfMemory", "message": "killed", "hint": "ask for more memory", "lastLogLines": ["epoch 1"]}  # fmt: skip
+    set_phase(lab, "doomed", "Failed", failure=failure)
+
+    said = cli.run("watch", "doomed")
+
+    assert said.code == 1
+    assert said.out.splitlines() == [
+        "doomed Failed",
+        "OutOfMemory: killed",
+        "  | epoch 1",
+        "what to do: ask for more memory",
+    ]
+    assert "trainyard logs doomed" in said.err
+
+
+def test_watch_survives_a_restart_of_the_gateway(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "patient")
+    set_phase(lab, "patient", "Running")
+    process = cli.start("watch", "patient", "--interval", "0.1")
+    assert process.stdout is not None
+    process.stdout.readline()
+    lab.stop()
+    lab.start()
+    set_phase(lab, "patient", "Succeeded")
+
+    out, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert "patient Succeeded" in out
+
+
+def test_watch_on_a_terminal_keeps_one_line_and_ctrl_c_leaves_the_session(
+    cli: CommandLine, lab: GatewayLab
+) -> None:
+    session = submit(lab, "on-screen")
+    set_phase(lab, "on-screen", "Running")
+    report(lab, session)
+    terminal = cli.on_terminal("watch", "on-screen", "--interval", "0.2")
+    terminal.wait_for("80 % · epoch 5/5 · train/loss 0.025")
+
+    terminal.press_ctrl_c()
+
+    assert terminal.end() == 130
+    assert "stopped watching; on-screen goes on" in terminal.text
+    assert "Traceback" not in terminal.text
+    with lab.client() as gateway:
+        assert gateway.status("on-screen").spec.desired_state == "Running"
+
+
+def test_submit_and_watch_in_one_command(cli: CommandLine, lab: GatewayLab) -> None:
+    process = cli.start("submit", "--name", "both", "--watch", "--", "x")
+    with lab.client() as gateway:
+        eventually(lambda: any(s.name == "both" for s in gateway.sessions().sessions), within=20)
+    set_phase(lab, "both", "Succeeded")
+
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "session both started" in out
+    assert "both Succeeded" in out
