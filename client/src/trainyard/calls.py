@@ -142,6 +142,24 @@ def system() -> Call[models.System]:
     return Call("GET", "/system/info", models.System)
 
 
+def keys() -> Call[models.Keys]:
+    """GET /keys."""
+    return Call("GET", "/keys", models.Keys)
+
+
+def create_key(
+    name: str, scopes: tuple[str, ...], expires_in_seconds: int | None
+) -> Call[models.CreatedKey]:
+    """POST /keys; never sent twice: a second key would be one that nobody knows of."""
+    wanted = {"name": name, "scopes": list(scopes), "expiresInSeconds": expires_in_seconds}
+    return Call("POST", "/keys", models.CreatedKey, body=_given(wanted), repeatable=False)
+
+
+def revoke_key(key: str) -> Call[Status]:
+    """DELETE /keys/{id}."""
+    return Call("DELETE", f"/keys/{_part(key)}", None)
+
+
 def upload_dataset(name: str, filename: str) -> Call[models.Dataset]:
     """POST /datasets; the body is the file."""
     query = {"name": name, "filename": filename}

@@ -145,6 +145,20 @@ class Client:
         """Machine and cluster."""
         return self._send(calls.system())
 
+    def keys(self) -> answers.Keys:
+        """Every API key, without secrets (administrators)."""
+        return self._send(calls.keys())
+
+    def create_key(
+        self, name: str, *scopes: str, expires_in_seconds: int | None = None
+    ) -> answers.CreatedKey:
+        """Make an API key; its secret comes in this answer and never again (administrators)."""
+        return self._send(calls.create_key(name, scopes, expires_in_seconds))
+
+    def revoke_key(self, key: str) -> None:
+        """Revoke an API key by its public part (administrators)."""
+        self._deliver(calls.revoke_key(key))
+
     def delete_dataset(self, name: str) -> None:
         """Delete a dataset."""
         self._deliver(calls.delete_dataset(name))
@@ -365,6 +379,20 @@ class AsyncClient:
     async def system_info(self) -> answers.System:
         """Machine and cluster."""
         return await self._send(calls.system())
+
+    async def keys(self) -> answers.Keys:
+        """Every API key, without secrets (administrators)."""
+        return await self._send(calls.keys())
+
+    async def create_key(
+        self, name: str, *scopes: str, expires_in_seconds: int | None = None
+    ) -> answers.CreatedKey:
+        """Make an API key; its secret comes in this answer and never again (administrators)."""
+        return await self._send(calls.create_key(name, scopes, expires_in_seconds))
+
+    async def revoke_key(self, key: str) -> None:
+        """Revoke an API key by its public part (administrators)."""
+        await self._deliver(calls.revoke_key(key))
 
     async def delete_dataset(self, name: str) -> None:
         """Delete a dataset."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from trainyard_api.model import Status
 from trainyard_api.phase import TERMINAL, Phase
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
@@ -217,3 +219,28 @@ class System(Status):
     nodes: list[Node]
     gpus_total: int
     gpus_used: int
+
+
+class Key(Status):
+    """An API key without its secret."""
+
+    id: str
+    """Public part."""
+    name: str
+    scopes: list[str]
+    created: str
+    expires: str | None = None
+    revoked: str | None = None
+
+
+class CreatedKey(Key):
+    """A new key; the secret comes this once."""
+
+    key: str = Field(repr=False)
+    """The whole key."""
+
+
+class Keys(Status):
+    """Every key."""
+
+    keys: list[Key]

@@ -20,10 +20,11 @@ def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) ->
     if attempt >= ATTEMPTS:
         return None
     asked = error.retry_after if isinstance(error, ApiError) else None
-    passing = isinstance(error, TooManyRequests) or (
+    # A proxy's 502 or 504 leaves open whether the gateway did it, as silence does.
+    unclear = isinstance(error, Unreachable) or (
         isinstance(error, ApiError) and error.status in _PASSING
     )
-    if not passing and not (isinstance(error, Unreachable) and repeatable):
+    if not isinstance(error, TooManyRequests) and not (unclear and repeatable):
         return None
     ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
     return max(asked or 0.0, random.uniform(0, ceiling))

@@ -333,6 +333,26 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     assert cli.run("models", "ls", "net").code == 5
 
 
+def test_keys_from_create_to_revoke(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:
+    made = cli.ok("keys", "create", "reader", "--scope", "sessions:read", "--expires", "2h")
+    key = made.out.strip()
+    reader = CommandLine(tmp_path / "reader", lab.url, key)
+    row = next(r for r in cli.ok("keys", "ls").out.splitlines() if " reader " in r).split()
+
+    assert row[1:3] == ["reader", "valid"]
+    assert row[3].startswith("1h59m")
+    assert key not in made.err
+    reader.ok("ls")
+    refused = reader.run("submit", "--", "x")
+    assert (refused.code, "sessions:write" in refused.err) == (4, True)
+    cli.ok("keys", "revoke", row[0])
+    assert reader.run("ls").code == 4
+    listed = cli.ok("keys", "ls", "-o", "json").json["keys"]
+    assert [k["id"] for k in listed if k.get("revoked")] == [row[0]]
+    assert key not in json.dumps(listed)
+    assert cli.run("keys", "create", "x", "--expires", "soon").code == 2
+
+
 def test_system_shows_machine_and_cluster(cli: CommandLine, lab: GatewayLab) -> None:
     shown = cli.ok("system").out
     told = cli.ok("system", "-o", "json").json

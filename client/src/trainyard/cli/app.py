@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from trainyard.cli import (
     datasets,
     doctor,
+    keys,
     login,
     logs,
     metrics,
@@ -90,6 +91,7 @@ def build() -> typer.Typer:
     app.command("cancel", rich_help_panel="Steer")(sessions.cancel)
     app.add_typer(models.app, name="models", rich_help_panel="Keep")
     app.add_typer(datasets.app, name="datasets", rich_help_panel="Keep")
+    app.add_typer(keys.app, name="keys", rich_help_panel="Set up")
     return app
 
 

@@ -1,0 +1,207 @@
+"""Golden screens: what a person sees, to the last character."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import screens
+from rich.console import Console
+from screens import ALL, CURVES, FAILED, FINDINGS, NOW, QUEUED, RUNNING, SUCCEEDED, TREND, WAITING
+
+from trainyard import models
+from trainyard.cli import doctor, grid, keys, plot, progress, queue, sessions
+from trainyard.cli.failures import UsageProblem
+from trainyard.cli.progress import Trend
+
+ROOT = Path(__file__).resolve().parents[3]
+
+LS = """\
+NAME          PHASE      PROGRESS  ETA    LOSS    GPUS  QUEUE    POS  AGE
+digits-wide   Running    62%       4m10s  0.2342  2     default  -    1h02m
+resnet-night  Queued     -         -      -       8     default  1    4m10s
+digits-mlp    Succeeded  100%      -      -       1     default  -    5h00m
+text-small    Failed     -         -      -       1     default  -    1d03h"""
+
+QUEUE = """\
+POS  NAME          QUEUE    PRIORITY  GPUS  STARTS IN       WHY
+1    resnet-night  default  10        8     4m10s to 9m00s  8 GPUs are needed, 6 are free
+2    text-large    default  0         1     -               -"""
+
+STATUS = """\
+FIELD         VALUE
+name          digits-wide
+uid           uid-digits-wide
+phase         Running
+dataset       digits
+gpus          2
+queue         default
+priority      0
+progress      62%
+epoch         30/50
+time left     4m10s
+attempt       1
+age           1h02m
+checkpoint    step 600
+train/loss    0.2342
+val/accuracy  0.934"""
+
+DOCTOR = """\
+CHECK       STATE    SEEN                          FIX
+login       ok       https://trainyard.example     -
+gateway     ok       ready                         -
+key         ok       accepted                      -
+clock       warning  3m00s ahead of the gateway's  set this computer's clock: timedatectl set-ntp true
+volume      broken   trainyard-data is Pending     set storage.className to one that exists: \
+kubectl get storageclass; kubectl -n trainyard describe pvc trainyard-data
+GPU plugin  warning  no node offers a GPU          install the vendor's device plugin so that nodes offer \
+nvidia.com/gpu; or train with --gpus 0"""
+
+WATCH = "███████████████░░░░░░░░░  62 % · epoch 31/50 · train/loss 0.2342 ↓ · 4m10s left"
+
+PLOT = """\
+  (loss)   ^
+      2.05 |
+     1.568 | ⠈⠓⢤⣀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀
+     1.086 | ⠀⠀⠀⠈⠙⠢⢤⣀⡀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀"""
+
+
+def test_listing() -> None:
+    assert grid.plain(sessions.listing(ALL, NOW, wide=False)) == LS
+
+
+def test_wide_listing_has_more_columns_and_the_same_first_ones() -> None:
+    lines = grid.plain(sessions.listing(ALL, NOW, wide=True)).splitlines()
+
+    assert lines[0].split() == [
+        *LS.splitlines()[0].split(),
+        *["PRIORITY", "DATASET", "EPOCH", "ATTEMPT", "USER", "MESSAGE"],
+    ]
+    assert lines[1].split()[9:] == ["0", "digits", "30/50", "1", "-", "-"]
+
+
+def test_nothing_to_list_says_what_to_do() -> None:
+    assert "trainyard submit" in grid.plain(sessions.listing([], NOW, wide=False))
+
+
+def test_queue() -> None:
+    assert grid.plain(queue.listing(WAITING, NOW, wide=False)) == QUEUE
+
+
+def test_details() -> None:
+    assert grid.plain(sessions.details(RUNNING, NOW)) == STATUS
+
+
+def test_doctor() -> None:
+    assert grid.plain(doctor.listing(FINDINGS)) == DOCTOR
+
+
+def test_watch_of_a_running_session() -> None:
+    assert progress.current_line(RUNNING, TREND, None, NOW) == WATCH
+
+
+def test_watch_of_a_waiting_session() -> None:
+    assert progress.current_line(QUEUED, Trend(), WAITING[0], NOW) == (
+        "waits in default, place 1 · starts in 4m10s to 9m00s · 8 GPUs are needed, 6 are free"
+    )
+
+
+def test_the_end_of_a_success() -> None:
+    assert progress.ending(SUCCEEDED) == [
+        "digits-mlp Succeeded after 9m00s",
+        "  val/accuracy 0.972",
+        "model digits-mlp version 3: trainyard models get digits-mlp",
+    ]
+
+
+def test_the_end_of_a_failure() -> None:
+    assert progress.ending(FAILED) == [
+        "text-small Failed after 10m00s",
+        "OutOfMemory: a worker was killed because it used more than 2Gi",
+        "  | epoch 1/10",
+        "  | loss 2.31",
+        "what to do: ask for more memory (resources.memory) or make batchSize smaller",
+    ]
+
+
+def test_a_terminal_shows_the_same_words_in_colour() -> None:
+    screen = io.StringIO()
+    console = Console(
+        width=120, force_terminal=True, color_system="standard", record=True, file=screen
+    )
+    console.print(grid.coloured(sessions.listing(ALL, NOW, wide=False)))
+    plain_words = LS.split()
+
+    assert "\x1b[1;31mFailed" in screen.getvalue()
+    assert [w for w in console.export_text().split() if not set(w) <= {"─"}] == plain_words
+
+
+def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
+    evil = screens.session("x", "Queued", status={"message": "a\x1b[2Jb\x07 [bold]c[/bold]\nd"})
+    table = sessions.listing([evil], NOW, wide=True)
+
+    assert table.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(grid.coloured(table))
+    assert "[bold]c[/bold]" in console.export_text()
+
+
+def test_plot_has_the_asked_size_and_both_curves() -> None:
+    lines = plot.draw(CURVES, width=80, height=8, colours=False).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert len(lines) == 8 + 5
+    assert lines[0].strip().startswith("(loss)")
+    assert lines[1].split()[0] == "2.35"
+    assert lines[-1] == "train/loss 0.1225  val/loss 0.1334"
+
+
+def test_plot_to_the_dot() -> None:
+    drawn = plot.draw(CURVES[:1], width=60, height=4, colours=False)
+
+    assert drawn.splitlines()[:4] == PLOT.splitlines()
+
+
+@pytest.mark.parametrize("values", [[1.0], ["NaN", 2.0, "Infinity"], [3.0, 3.0]])
+def test_plot_of_hardly_anything(values: list[float | str]) -> None:
+    points = [{"step": n, "time": "2026-07-01T12:00:00Z", "value": v} for n, v in enumerate(values)]
+    one = models.Series.model_validate({"name": "m", "total": 1, "points": points})
+
+    assert plot.draw([one], width=60, height=4, colours=False)
+
+
+def test_plot_of_nothing_is_a_sentence() -> None:
+    none = models.Series(name="m", total=0, points=[])
+    nan = models.Point(step=1, time="2026-07-01T12:00:00Z", value="NaN")
+
+    for series in ([], [none], [models.Series(name="m", total=1, points=[nan])]):
+        with pytest.raises(UsageProblem, match="no point to draw"):
+            plot.draw(series, width=60, height=4, colours=False)
+
+
+def test_keys_show_their_state() -> None:
+    base = {"id": "abc", "name": "n", "scopes": ["sessions:read"], "created": NOW.isoformat()}
+    past = "2026-07-01T11:59:00+00:00"
+    future = "2026-07-01T13:00:00+00:00"
+    found = [
+        models.Key.model_validate({**base, **more})
+        for more in ({}, {"expires": past}, {"expires": future}, {"expires": future, "revoked": past})
+    ]  # fmt: skip
+
+    rows = keys.listing(found, NOW, wide=False).rows
+
+    assert [r[2:4] for r in rows] == [
+        ("valid", "-"),
+        ("expired", "-"),
+        ("valid", "1h00m"),
+        ("revoked", "-"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "svg"), screens.pictures().items(), ids=screens.pictures())
+def test_the_pictures_of_the_documentation_are_these_screens(name: str, svg: str) -> None:
+    found = (ROOT / "docs" / "pictures" / name).read_text()
+
+    assert found == svg, "draw again: python tests/support/screens.py docs/pictures"
+    assert "url(http" not in found.replace('"', ""), "a picture fetches nothing"
