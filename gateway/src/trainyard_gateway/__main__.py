@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
 from trainyard_kube import KubeConfig, errors
 
-SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 4
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,17 +43,31 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o007)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.host)
-    uvicorn.run(
-        create_app(settings, config),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
+    app = create_app(settings, config)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
     )
-    return 0
+    server.run()
+    return 0 if server.started else 3
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of events before it waits for open connections."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        parts = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # it is the FastAPI made above
+        if parts is not None:
+            parts.hub.stop()
+        await super().shutdown(sockets)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,13 +14,16 @@ from trainyard_gateway import problems
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.gate import Gate, Lock
 from trainyard_gateway.problems import ProblemBody
-from trainyard_gateway.routes import datasets, keys, models, report, system, training
+from trainyard_gateway.routes import datasets, events, keys, models, report, system, training
 from trainyard_gateway.routes.deps import allowed, services
 from trainyard_gateway.services import Services, running
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig
 
 VERSION = "0.1.0"
+PREFIX = "/api/v1"
+MODULES = (training, events, datasets, models, system, keys, report)
+"""Every module of routes."""
 _EXPOSED = (
     "X-Request-Id",
     "Location",
@@ -84,8 +87,8 @@ def add_routes(app: FastAPI) -> None:
             (429, "Too many requests"),
         )
     }
-    for module in (training, datasets, models, system, keys, report):
-        app.include_router(module.router, prefix="/api/v1", responses=described)
+    for module in MODULES:
+        app.include_router(module.router, prefix=PREFIX, responses=described)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route(

@@ -12,6 +12,7 @@ import structlog
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing
 from trainyard_gateway.background import Background
+from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.atomic import Store, make_folder
 from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
@@ -39,6 +40,7 @@ class Services:
     database: Database
     keys: KeyRing
     journal: Journal
+    hub: Hub
     lock: Lock
     cache: SessionCache
     commands: SessionCommands
@@ -89,12 +91,15 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
     cache = SessionCache(kube, namespace, database)
     publisher = Publisher(kube, namespace, cache, database, datasets, models)
     cache.on_change(publisher.touch)
+    hub = Hub()
+    cache.on_change(hub.touch)
     ring, journal = KeyRing(settings.admin_key(), database), Journal(database)
     return Services(
         settings=settings,
         database=database,
         keys=ring,
         journal=journal,
+        hub=hub,
         lock=Lock(ring, journal, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),

@@ -104,6 +104,15 @@ class KeyRing:
             return None, "expired", row.id
         return Caller(row.id, row.name, _scopes(row.scopes)), "key", row.id
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether a caller's key still opens anything."""
+        if caller.key_id == ADMIN.key_id:
+            return True
+        row = self._rows.get(caller.key_id)
+        if row is None or row.revoked is not None:
+            return False
+        return row.expires is None or row.expires > clock.now()
+
     async def create(self, new: NewKey) -> CreatedKey:
         """Make a key."""
         key, parts = keys.generate()

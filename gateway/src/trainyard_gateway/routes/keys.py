@@ -9,7 +9,9 @@ from trainyard_gateway.auth.keyring import CreatedKey, KeyInfo, NewKey
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 
-router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[allowed(Scope.KEYS_ADMIN)])
+router = APIRouter(prefix="/keys", tags=["keys"])
+
+_ADMIN = [allowed(Scope.KEYS_ADMIN)]
 
 
 class KeysAnswer(Status):
@@ -19,7 +21,7 @@ class KeysAnswer(Status):
     """Newest first, also revoked and expired ones."""
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=_ADMIN)
 async def create(parts: ServicesDep, response: Response, new: NewKey) -> CreatedKey:
     """Make a key. Its secret is in this answer and nowhere else."""
     made = await parts.keys.create(new)
@@ -29,19 +31,19 @@ async def create(parts: ServicesDep, response: Response, new: NewKey) -> Created
     return made
 
 
-@router.get("")
+@router.get("", dependencies=_ADMIN)
 async def keys(parts: ServicesDep) -> KeysAnswer:
     """Every key."""
     return KeysAnswer(keys=parts.keys.all())
 
 
-@router.get("/{key_id}")
+@router.get("/{key_id}", dependencies=_ADMIN)
 async def key(parts: ServicesDep, key_id: str) -> KeyInfo:
     """One key."""
     return parts.keys.one(key_id)
 
 
-@router.delete("/{key_id}", status_code=204)
+@router.delete("/{key_id}", status_code=204, dependencies=_ADMIN)
 async def revoke(parts: ServicesDep, key_id: str) -> None:
     """Revoke a key at once; doing it again changes nothing."""
     await parts.keys.revoke(key_id)

@@ -48,9 +48,18 @@ async def versions(parts: ServicesDep, name: str) -> ModelsAnswer:
     return ModelsAnswer(models=await parts.models.versions(name))
 
 
+@router.get("/{name}/info", dependencies=_READ)
+async def info(
+    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31)] = None
+) -> ModelInfo:
+    """One version of a model (the newest by default) without its file: hash, size, origin, card."""
+    found, _ = await parts.models.get(name, version)
+    return found
+
+
 @router.get("/{name}", response_class=FileResponse, dependencies=_READ)
 async def download(
-    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1)] = None
+    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31)] = None
 ) -> FileResponse:
     """The model's file (the newest version by default); `Range` resumes a download."""
     info, path = await parts.models.get(name, version)

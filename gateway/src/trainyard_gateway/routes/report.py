@@ -33,6 +33,7 @@ async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> 
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch)
     parts.publisher.touch(batch.session_uid)
+    parts.hub.touch(batch.session_uid)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 

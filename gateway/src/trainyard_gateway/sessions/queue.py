@@ -10,7 +10,8 @@ from trainyard_gateway.sessions.cache import SessionInfo, info
 from trainyard_kube import Json
 
 WAITING = ("Pending", "Queued")
-_OVER = frozenset(str(phase) for phase in TERMINAL)
+OVER = frozenset(str(phase) for phase in TERMINAL)
+"""Phases after which nothing more happens."""
 
 
 class QueueEntry(Status):
@@ -57,7 +58,7 @@ def needing(bodies: list[Json], dataset: str) -> list[str]:
         body["metadata"]["name"]
         for body in bodies
         if body["spec"].get("dataset") == dataset
-        and (body.get("status") or {}).get("phase") not in _OVER
+        and (body.get("status") or {}).get("phase") not in OVER
     )
 
 

@@ -81,7 +81,7 @@ class Ingest:
             connection.execute(
                 insert(batches),
                 [
-                    {"stream_id": s, "sequence": n, "first_step": _first_step(group[place])}
+                    {"stream_id": s, "sequence": n, **_steps(group[place])}
                     for (s, n), place in wanted.items()
                 ],
             )
@@ -181,5 +181,6 @@ def _sender(batch: Batch) -> Sender:
     return batch.session_uid, batch.attempt, batch.stream
 
 
-def _first_step(batch: Batch) -> int | None:
-    return min((row.step for row in batch.metrics), default=None)
+def _steps(batch: Batch) -> dict[str, int | None]:
+    steps = [row.step for row in batch.metrics]
+    return {"first_step": min(steps, default=None), "last_step": max(steps, default=None)}

@@ -67,9 +67,11 @@ batches = Table(
     Column("stream_id", _Number, ForeignKey("streams.id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("first_step", BigInteger),
+    Column("last_step", BigInteger),
     UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
+    Index("batches_by_stream", "stream_id", "id"),
 )
-"""Which batches were applied, in order, and the lowest step of their metrics (None without metrics)."""
+"""Which batches were applied, in order, and the lowest and highest step of their metrics (None without metrics)."""
 
 series = Table(
     "series",

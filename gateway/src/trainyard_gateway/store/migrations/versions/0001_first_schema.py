@@ -172,6 +172,7 @@ def upgrade() -> None:
         ),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("first_step", sa.BigInteger(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["stream_id"],
             ["streams.id"],
@@ -179,6 +180,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
     )
+    op.create_index("batches_by_stream", "batches", ["stream_id", "id"], unique=False)
     op.create_table(
         "metrics",
         sa.Column(

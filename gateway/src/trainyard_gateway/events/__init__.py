@@ -1,0 +1,1 @@
+"""What happens to a session, told while it happens."""

@@ -1,0 +1,107 @@
+"""The stream of one follower: server-sent events of metrics, log lines and phases.
+
+Guarantees: a follower that comes back with the id of the last event it has seen misses no point and no line (a point may come twice; name
+and step say which it is); nothing is collected for a slow follower, it is asked what is new whenever it takes more; the stream ends with
+`end` when the session is over, and at once when the gateway stops or the key is revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+
+from trainyard_gateway.errors import NotFound
+from trainyard_gateway.events.hub import Hub
+from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
+from trainyard_gateway.sessions.queue import OVER
+from trainyard_gateway.store import news
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.news import Cursor
+
+LOOK_SECONDS = 1.0
+"""What came in through another gateway is found after this time."""
+KEEP_ALIVE_SECONDS = 15.0
+"""Proxies close connections on which nothing happens."""
+_TOLD = ("attempt", "queue", "progress", "failure", "model")
+
+
+class Follower:
+    """Somebody who follows a session."""
+
+    def __init__(
+        self, database: Database, cache: SessionCache, hub: Hub, allowed: Callable[[], bool]
+    ) -> None:
+        self._database, self._cache, self._hub, self._allowed = database, cache, hub, allowed
+
+    async def follow(self, session: SessionInfo, cursor: Cursor) -> AsyncIterator[bytes]:
+        """Events from a cursor on."""
+        uid, told, spoke = session.uid, b"", time.monotonic()
+        with self._hub.following(uid) as touched:
+            yield b"retry: 2000\n\n"
+            while self._allowed() and not self._hub.stopping.is_set():
+                touched.clear()
+                # Asked before the news: what came before the end is told before the end.
+                state = await self._state(uid)
+                found = await self._database.read(lambda c, at=cursor: news.after(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
+                cursor = found.cursor
+                frames = _frames(found)
+                if state != told:
+                    told = state
+                    frames.append(_frame("phase", state, cursor))
+                if frames:
+                    yield b"".join(frames)
+                    spoke = time.monotonic()
+                if found.more:
+                    continue
+                if _is_over(state):
+                    yield _frame("end", b"{}", cursor)
+                    return
+                if time.monotonic() - spoke > KEEP_ALIVE_SECONDS:
+                    yield b": still here\n\n"
+                    spoke = time.monotonic()
+                await _either(touched, LOOK_SECONDS)
+
+    async def _state(self, uid: str) -> bytes:
+        try:
+            session = await self._cache.find(uid)
+        except NotFound:
+            return orjson.dumps({"phase": "Unknown", "deleted": True})
+        status = {k: session.status[k] for k in _TOLD if k in session.status}
+        return orjson.dumps({"phase": session.phase, "deleted": session.deleted, **status})
+
+
+def _is_over(state: bytes) -> bool:
+    found = orjson.loads(state)
+    return bool(found["deleted"]) or found["phase"] in OVER
+
+
+def _frames(found: news.News) -> list[bytes]:
+    frames = []
+    if found.points:
+        body: dict[str, Any] = {"points": found.points}
+        if found.truncated:
+            body["truncated"] = True
+        frames.append(
+            _frame("metrics", orjson.dumps(body), found.cursor if not found.lines else None)
+        )
+    if found.lines:
+        frames.append(_frame("logs", orjson.dumps({"lines": found.lines}), found.cursor))
+    return frames
+
+
+def _frame(event: str, data: bytes, cursor: Cursor | None) -> bytes:
+    """One event; JSON has no line breaks of its own. Of several that share a cursor only the last carries it."""
+    mark = f"id: {cursor}\n" if cursor is not None else ""
+    return f"{mark}event: {event}\ndata: ".encode() + data + b"\n\n"
+
+
+async def _either(touched: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await touched.wait()
+    except TimeoutError:
+        return

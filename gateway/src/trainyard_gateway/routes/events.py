@@ -1,0 +1,55 @@
+"""`/api/v1/training/{session}/events`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.events.stream import Follower
+from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.store import news
+
+router = APIRouter(prefix="/training", tags=["training"])
+
+_EXAMPLE = """id: 7.12
+event: metrics
+data: {"points":[{"name":"train/loss","step":20,"time":"2026-01-01T00:00:00.000000Z","value":0.25}]}
+
+"""
+
+
+@router.get(
+    "/{session}/events",
+    dependencies=[allowed(Scope.SESSIONS_READ)],
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A stream of server-sent events",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        }
+    },
+)
+async def events(
+    parts: ServicesDep,
+    caller: CallerDep,
+    session: str,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """What happens to a session, while it happens: `metrics`, `logs`, `phase`, and `end` when it is over.
+
+    Without Last-Event-ID it begins now: open the stream, then read history and logs, and nothing is missed between them. With the id of
+    the last event that was seen it goes on there; `0.0` begins with everything there is.
+    """
+    found = await parts.cache.find(session)
+    if last_event_id is not None:
+        cursor = news.parse(last_event_id)
+    else:
+        cursor = await parts.database.read(lambda c: news.now(c, found.uid))
+    follower = Follower(parts.database, parts.cache, parts.hub, lambda: parts.keys.holds(caller))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        follower.follow(found, cursor), media_type="text/event-stream", headers=headers
+    )

@@ -1,0 +1,230 @@
+"""Every route × every method × twelve kinds of credential: nobody comes in without the right key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from cluster import fresh_namespace
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from gateway_lab import GatewayLab, running_gateway
+from poll import eventually
+
+from trainyard_gateway.app import MODULES, PREFIX, add_routes
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.gate import REPORTS
+from trainyard_gateway.routes.deps import scope_of
+
+pytestmark = pytest.mark.integration
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method at one path."""
+
+    method: str
+    path: str
+    scope: Scope | None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ROUTES = [
+    Route(method, PREFIX + route.path, scope_of(route))
+    for module in MODULES
+    for route in module.router.routes
+    if isinstance(route, APIRoute)
+    for method in sorted(route.methods)
+]
+KEYED = [route for route in ROUTES if not route.path.startswith(REPORTS)]
+
+
+def test_the_routes_are_the_documented_ones() -> None:
+    """So that nothing is left out of the tests below."""
+    app = FastAPI()
+    add_routes(app)
+    documented = {
+        (method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item
+    }
+
+    assert {(r.method, r.path) for r in ROUTES} == documented
+    assert len(ROUTES) > 25
+
+
+@pytest.fixture(scope="module")
+def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "gwc") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
+    ):
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def admin(lab: GatewayLab) -> Iterator[httpx.Client]:
+    with lab.http() as http:
+        yield http
+
+
+@pytest.fixture(scope="module")
+def bare(lab: GatewayLab) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=lab.url, timeout=30) as http:
+        yield http
+
+
+def make(admin: httpx.Client, *scopes: str, **more: object) -> dict[str, str]:
+    body = {"name": "test", "scopes": list(scopes), **more}
+    answer = admin.post("/keys", json=body)
+    answer.raise_for_status()
+    made: dict[str, str] = answer.json()
+    return made
+
+
+Headers = dict[str, str] | list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def refused(lab: GatewayLab, admin: httpx.Client) -> dict[str, Headers]:
+    """Credentials that open nothing."""
+    good = make(admin, *Scope)["key"]
+    revoked = make(admin, *Scope)
+    admin.delete(f"/keys/{revoked['id']}").raise_for_status()
+    expired = make(admin, *Scope, expiresInSeconds=1)["key"]
+    probe = {"X-API-Key": expired}
+    eventually(lambda: httpx.get(f"{lab.url}/api/v1/keys", headers=probe).status_code == 401)
+    session = admin.post("/training/start", json={"name": "s", "command": ["x"]}).json()
+    token = lab.trainer(session["uid"], "s").token
+    swapped = "0" if good[-1] != "0" else "1"
+    return {
+        "none": {},
+        "empty": {"X-API-Key": ""},
+        "unknown": {"X-API-Key": "some-key-that-nobody-has"},
+        "unknown bearer": {"Authorization": "Bearer some-key-that-nobody-has"},
+        "another scheme": {"Authorization": f"Basic {good}"},
+        "a typing error": {"X-API-Key": good[:-1] + swapped},
+        "another's secret": {"X-API-Key": good[:11] + revoked["key"][11:]},
+        "revoked": {"Authorization": f"Bearer {revoked['key']}"},
+        "expired": probe,
+        "in the query only": {"X-Original": good},
+        "a trainer's token": {"Authorization": f"Bearer {token}"},
+        "two at once": [("X-API-Key", good), ("Authorization", f"Bearer {good}")],
+    }
+
+
+def path_of(route: Route) -> str:
+    return re.sub(r"{[^}]+}", "1", route.path)
+
+
+def send(bare: httpx.Client, method: str, route: Route, headers: Headers) -> httpx.Response:
+    return bare.request(method, path_of(route), headers=headers, content=b"{}")
+
+
+@pytest.fixture(scope="module")
+def patience(admin: httpx.Client) -> Callable[[], None]:
+    """A right key clears the slate of the address, so that refusals stay 401 and do not become 429."""
+    return lambda: admin.get("/keys").raise_for_status()  # type: ignore[func-returns-value]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_every_method_of_every_route_is_closed(
+    bare: httpx.Client,
+    refused: dict[str, Headers],
+    patience: Callable[[], None],
+    route: Route,
+) -> None:
+    trainers = route.path.startswith(REPORTS)
+    for method in METHODS:
+        patience()
+        for kind, headers in refused.items():
+            if trainers and kind in ("a trainer's token", "two at once"):
+                continue
+            answer = send(bare, method, route, headers)
+            wanted = {400} if kind == "two at once" else {401}
+            if trainers:
+                # Trainers' routes know no keys; a method that is not theirs is refused before any token is asked for.
+                wanted = {401, 404, 405}
+            assert answer.status_code in wanted, (method, route.path, kind, answer.text)
+            assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("route", KEYED, ids=str)
+def test_a_key_opens_what_its_scope_says_and_nothing_else(
+    admin: httpx.Client, bare: httpx.Client, route: Route
+) -> None:
+    needed = route.scope
+    assert needed is not None, f"{route.path} declares no scope"
+    only = make(admin, needed)["key"]
+    without = make(admin, *(s for s in Scope if s != needed))["key"]
+
+    closed = send(bare, route.method, route, {"X-API-Key": without})
+    opened = send(bare, route.method, route, {"Authorization": f"Bearer {only}"})
+
+    assert closed.status_code == 403
+    assert needed in closed.json()["detail"]
+    assert opened.status_code not in (401, 403, 500), opened.text
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/api/v1", "/api/v1/nothing", "//api"]
+)
+def test_paths_that_are_not_there_are_closed_too(
+    bare: httpx.Client, patience: Callable[[], None], path: str, method: str
+) -> None:
+    patience()
+
+    assert bare.request(method, path).status_code == 401
+
+
+def test_the_probes_are_open_and_say_nothing(bare: httpx.Client) -> None:
+    assert bare.get("/livez").json() == {"status": "ok"}
+    assert bare.get("/readyz").json() == {"status": "ok"}
+
+
+def test_a_secret_is_shown_once_and_stored_nowhere(lab: GatewayLab, admin: httpx.Client) -> None:
+    made = make(admin, "models:read")
+    secret = made["key"].rpartition("_")[2]
+
+    listed = admin.get("/keys").text
+    one = admin.get(f"/keys/{made['id']}").json()
+
+    assert secret not in listed
+    assert (one["name"], one["scopes"]) == ("test", ["models:read"])
+    assert "key" not in one
+    files = [p for p in (lab.data / "db").iterdir() if p.is_file()]
+    assert all(secret[:43].encode() not in p.read_bytes() for p in files)
+    assert secret not in lab.log.read_text()
+
+
+def test_guessing_is_slowed_down_and_locks_nobody_out(
+    admin: httpx.Client, bare: httpx.Client, patience: Callable[[], None]
+) -> None:
+    patience()
+    answers = [bare.get("/api/v1/keys", headers={"X-API-Key": f"guess-{n}"}) for n in range(40)]
+
+    assert {a.status_code for a in answers[:20]} == {401}
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert admin.get("/keys").status_code == 200
+
+
+def test_keys_that_make_no_sense_are_refused(admin: httpx.Client) -> None:
+    wrong = [
+        {"name": "", "scopes": ["keys:admin"]},
+        {"name": "a", "scopes": []},
+        {"name": "a", "scopes": ["everything"]},
+        {"name": "a", "scopes": ["keys:admin"], "expiresInSeconds": 0},
+        {"name": "a", "scopes": ["keys:admin"], "secret": "mine"},
+    ]
+
+    assert [admin.post("/keys", json=body).status_code for body in wrong] == [422] * 5
+    assert admin.get("/keys/absent").status_code == 404
+    assert admin.delete("/keys/absent").status_code == 404

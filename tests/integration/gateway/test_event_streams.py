@@ -1,0 +1,171 @@
+"""Streams of events: nothing is missed over a break, and nobody is held up by them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cluster import api_client, fresh_namespace
+from gateway_lab import GatewayLab, Trainer, running_gateway
+from kubernetes import client
+
+from trainyard_api import names
+
+pytestmark = pytest.mark.integration
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "gwe") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+    ):
+        yield lab
+
+
+@pytest.fixture
+def http(lab: GatewayLab) -> Iterator[httpx.Client]:
+    with lab.http() as http:
+        yield http
+
+
+@pytest.fixture
+def trainer(lab: GatewayLab, http: httpx.Client) -> Trainer:
+    session = http.post("/training/start", json={"name": "s", "command": ["x"]}).json()
+    return lab.trainer(session["uid"], "s")
+
+
+@dataclass
+class Event:
+    kind: str
+    data: dict[str, Any]
+    id: str | None
+
+
+def events(response: httpx.Response) -> Iterator[Event]:
+    kind, data, mark = "", "", None
+    for line in response.iter_lines():
+        name, _, value = line.partition(": ")
+        if line == "" and kind:
+            yield Event(kind, json.loads(data), mark)
+            kind, data, mark = "", "", None
+        elif name == "event":
+            kind = value
+        elif name == "data":
+            data = value
+        elif name == "id":
+            mark = value
+
+
+def say(trainer: Trainer, sequence: int, step: int) -> None:
+    row = {"step": step, "time": NOW, "values": {"loss": float(step)}}
+    line = {"time": NOW, "message": f"step {step}"}
+    trainer.report({"sequence": sequence, "metrics": [row], "logs": [line]}).raise_for_status()
+
+
+def until_step(stream: Iterator[Event], step: int) -> tuple[list[int], list[str], str]:
+    """Steps, lines and the last id up to the line of a step."""
+    steps: list[int] = []
+    lines: list[str] = []
+    last = ""
+    for event in stream:
+        last = event.id or last
+        steps += [p["step"] for p in event.data.get("points", [])]
+        lines += [entry["message"] for entry in event.data.get("lines", [])]
+        if f"step {step}" in lines and step in steps:
+            break
+    return steps, lines, last
+
+
+def test_what_happens_is_told_and_a_break_loses_nothing(
+    lab: GatewayLab, http: httpx.Client, trainer: Trainer
+) -> None:
+    say(trainer, 1, 1)
+    with http.stream("GET", "/training/s/events") as response:
+        stream = events(response)
+        assert next(stream).data["phase"] == "Pending"
+        say(trainer, 2, 2)
+        say(trainer, 3, 3)
+        steps, lines, last = until_step(stream, 3)
+    assert (steps, lines) == ([2, 3], ["step 2", "step 3"])
+
+    say(trainer, 4, 4)
+    with http.stream("GET", "/training/s/events", headers={"Last-Event-ID": last}) as response:
+        assert until_step(events(response), 4)[:2] == ([4], ["step 4"])
+    with http.stream("GET", "/training/s/events", headers={"Last-Event-ID": "0.0"}) as response:
+        assert until_step(events(response), 4)[0] == [1, 2, 3, 4]
+
+
+def test_a_long_past_comes_in_pieces(http: httpx.Client, trainer: Trainer) -> None:
+    for sequence in range(1, 140):
+        say(trainer, sequence, sequence)
+
+    with http.stream("GET", "/training/s/events", headers={"Last-Event-ID": "0.0"}) as response:
+        steps, lines, _ = until_step(events(response), 139)
+
+    assert steps == list(range(1, 140))
+    assert lines == [f"step {n}" for n in range(1, 140)]
+
+
+def test_phases_are_told_and_the_stream_ends_with_the_session(
+    lab: GatewayLab, http: httpx.Client, trainer: Trainer
+) -> None:
+    with http.stream("GET", "/training/s/events") as response, api_client(lab.kubeconfig) as api:
+        stream = events(response)
+        assert next(stream).data["phase"] == "Pending"
+        client.CustomObjectsApi(api).patch_namespaced_custom_object_status(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s",
+            {"status": {"phase": "Running"}},
+        )  # fmt: skip
+        assert next(stream).data["phase"] == "Running"
+        client.CustomObjectsApi(api).delete_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s"
+        )
+        rest = [(e.kind, e.data.get("deleted")) for e in stream]
+
+    assert rest == [("phase", True), ("end", None)]
+
+
+def test_a_revoked_key_ends_its_streams(
+    lab: GatewayLab, http: httpx.Client, trainer: Trainer
+) -> None:
+    key = http.post("/keys", json={"name": "viewer", "scopes": ["sessions:read"]}).json()
+    url = f"{lab.url}/api/v1/training/s/events"
+    with httpx.stream("GET", url, headers={"X-API-Key": key["key"]}, timeout=10) as response:
+        stream = events(response)
+        next(stream)
+        http.delete(f"/keys/{key['id']}").raise_for_status()
+        assert list(stream) == []
+
+
+def test_open_streams_do_not_hold_up_the_end(
+    lab: GatewayLab, http: httpx.Client, trainer: Trainer
+) -> None:
+    with (
+        http.stream("GET", "/training/s/events") as first,
+        http.stream("GET", "/training/s/events") as second,
+    ):
+        streams = [events(first), events(second)]
+        for stream in streams:
+            next(stream)
+        started = time.monotonic()
+        lab.stop()
+        took = time.monotonic() - started
+        assert [list(stream) for stream in streams] == [[], []]
+
+    assert took < 5
+
+
+@pytest.mark.parametrize("mark", ["x", "1", "1.2.3", "-1.0", "9" * 40 + ".0"])
+def test_a_made_up_id_is_refused(http: httpx.Client, trainer: Trainer, mark: str) -> None:
+    answer = http.get("/training/s/events", headers={"Last-Event-ID": mark})
+
+    assert answer.status_code == 400

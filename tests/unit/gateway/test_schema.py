@@ -1,0 +1,80 @@
+"""The migrations make exactly the tables that the code uses; the queries of hot paths use their indexes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import metadata
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def test_migrations_make_the_tables(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert await database.read(differences) == []
+
+
+QUERIES = {
+    "chart": "SELECT * FROM metrics WHERE series_id = 1 AND step BETWEEN 1 AND 2 ORDER BY step",
+    "epochs": "SELECT * FROM metrics WHERE series_id = 1 AND epoch IS NOT NULL ORDER BY step",
+    "summaries": "SELECT * FROM rollups WHERE series_id = 1 AND level = 2 AND first_step > 3",
+    "names": "SELECT * FROM series WHERE session_uid = 'a' ORDER BY name",
+    "lines": "SELECT * FROM logs WHERE session_uid = 'a' AND id > 5 ORDER BY id LIMIT 9",
+    "twins": "SELECT * FROM batches WHERE stream_id = 1 AND sequence = 2",
+    "history": "SELECT * FROM sessions WHERE deleted = 1 ORDER BY created DESC, uid DESC LIMIT 9",
+    "by name": "SELECT * FROM sessions WHERE name = 'a' ORDER BY created DESC LIMIT 1",
+    "model": "SELECT * FROM models WHERE name = 'a' ORDER BY version DESC LIMIT 1",
+    "model of session": "SELECT * FROM models WHERE session_uid = 'a'",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+async def test_no_query_of_a_hot_path_scans_or_sorts(database: Database, query: str) -> None:
+    def plan(connection: Connection) -> str:
+        return "; ".join(r.detail for r in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
+
+    found = await database.read(plan)
+
+    assert "SCAN" not in found
+    assert "TEMP B-TREE" not in found
+
+
+async def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "db.sqlite3"
+    with sqlite3.connect(path) as foreign:
+        foreign.execute("CREATE TABLE metrics (x)")
+    foreign.close()
+
+    with pytest.raises(SettingsError, match="migrations did not make"):
+        await connect(f"sqlite:///{path}").open()
+
+
+async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "db.sqlite3"
+    first = connect(f"sqlite:///{path}")
+    await first.open()
+    await first.write(
+        lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")).rowcount
+    )
+    await first.close()
+
+    with pytest.raises(SettingsError, match="9999, which this version"):
+        await connect(f"sqlite:///{path}").open()
