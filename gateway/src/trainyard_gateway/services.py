@@ -12,6 +12,7 @@ import structlog
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing
 from trainyard_gateway.background import Background
+from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.atomic import Store, make_folder
 from trainyard_gateway.gate import Lock
@@ -44,6 +45,7 @@ class Services:
     lock: Lock
     cache: SessionCache
     commands: SessionCommands
+    estimator: Estimator
     datasets: Datasets
     models: Models
     identity: TrainerIdentity
@@ -103,6 +105,7 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         lock=Lock(ring, journal, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
+        estimator=Estimator(kube, namespace, cache, settings.site()),
         datasets=datasets,
         models=models,
         identity=TrainerIdentity(kube, namespace, settings.trainer_audience),

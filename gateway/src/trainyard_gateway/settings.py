@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_settings import (
     BaseSettings,
@@ -19,7 +27,30 @@ from pydantic_settings import (
 )
 
 from trainyard_api import contract, names
+from trainyard_api.scheduling.facts import Policy, Runtime
+from trainyard_api.scheduling.observe import toleration
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.estimates.picture import Site
+
+
+class RuntimePlace(BaseModel):
+    """Where sessions of a runtime may run; the operator's entry of the same name says the rest."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    gpu_resource_name: str = names.GPU_RESOURCE
+    """Extended resource of its GPUs."""
+    node_selector: dict[str, str] = {}
+    """Labels that nodes must have."""
+    tolerations: tuple[dict[str, Any], ...] = ()
+    """Taints that its pods accept, as in a pod."""
+
 
 MINIMUM_KEY_LENGTH = 20
 """Shorter keys can be guessed; the chart makes 46 characters."""
@@ -63,12 +94,18 @@ class Settings(BaseSettings):
     """Origins of browsers that may call the API; in the environment separated by commas."""
     gpu_resource_name: str = names.GPU_RESOURCE
     """Extended resource of GPUs, for the cluster's figures."""
+    runtimes: dict[str, RuntimePlace] = {}
+    """The operator's runtimes, for estimates. Default: `default` with gpuResourceName."""
     trainer_audience: str = contract.TOKEN_AUDIENCE
     """Audience of the trainers' tokens."""
     reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Uploads that would leave less free space are refused."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
     """Requests of one key per second; twice as many at once. More get 429. Reports of trainers do not count."""
+    ageing_seconds: float = Field(default=300, gt=0)
+    """The operator's setting of that name, for estimates."""
+    minimum_run_seconds: float = Field(default=300, ge=0)
+    """The operator's setting of that name, for estimates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
 
@@ -106,6 +143,28 @@ class Settings(BaseSettings):
                 f"an API key of at least {MINIMUM_KEY_LENGTH} characters is needed: give apiKeyFile or --api-key-file"
             )
         return key
+
+    def site(self) -> Site:
+        """The part that estimates need."""
+        places = self.runtimes or {
+            names.DEFAULT_RUNTIME: RuntimePlace(gpu_resource_name=self.gpu_resource_name)
+        }
+        kinds = tuple(dict.fromkeys(p.gpu_resource_name for p in places.values()))
+        return Site(
+            gpu_kinds=kinds,
+            runtimes={
+                name: Runtime(
+                    name=name,
+                    gpu_kind=kinds.index(place.gpu_resource_name),
+                    node_selector=frozenset(place.node_selector.items()),
+                    tolerations=tuple(toleration(t) for t in place.tolerations),
+                )
+                for name, place in places.items()
+            },
+            policy=Policy(
+                ageing_seconds=self.ageing_seconds, minimum_run_seconds=self.minimum_run_seconds
+            ),
+        )
 
     def database(self) -> str:
         """Where the database is."""

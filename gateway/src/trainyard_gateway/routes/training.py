@@ -9,6 +9,7 @@ from pydantic import Field
 
 from trainyard_api.model import Model, Status
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.estimates.answer import Estimate
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.cache import SessionInfo
@@ -85,6 +86,16 @@ async def start(
     session = await parts.commands.start(body, caller.name, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
+
+
+@router.post("/estimate", dependencies=_READ)
+async def estimate(
+    parts: ServicesDep,
+    caller: CallerDep,
+    body: Annotated[dict[str, Any], Body(examples=[_EXAMPLE])],
+) -> Estimate:
+    """Where a session would stand and when it would start, without creating it: the body of a start request."""
+    return await parts.estimator.estimate(body, caller.name)
 
 
 @router.get("/sessions", dependencies=_READ)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from trainyard_api import names
-from trainyard_api.model import FieldError, field_errors
-from trainyard_api.session import TrainingSession, TrainingSessionSpec
+from trainyard_api.model import FieldError
+from trainyard_api.session import TrainingSession
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo, info
+from trainyard_gateway.sessions.request import parse
 from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import idempotency
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -53,7 +52,7 @@ class SessionCommands:
         mark = hashlib.sha256(f"{user}\0{key}".encode()).hexdigest() if key is not None else None
         if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
-        name, spec = _parse(body, mark)
+        name, spec = parse(body, mark)
         if spec.dataset is not None and await self._datasets.find(spec.dataset) is None:
             raise NotFound(
                 f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
@@ -147,26 +146,6 @@ class SessionCommands:
 
 def _other_body() -> AlreadyThere:
     return AlreadyThere("this Idempotency-Key was used with another body; use a new key")
-
-
-def _parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:
-    """Name and spec of a start request. Raises Unprocessable with every wrong field."""
-    fields = dict(body)
-    name = fields.pop("name", None)
-    if name is None:
-        name = f"run-{mark[:12] if mark is not None else secrets.token_hex(4)}"
-    wrong: list[FieldError] = []
-    if not isinstance(name, str) or not names.is_session_name(name):
-        rule = f"lower-case letters, digits and dashes, at most {names.SESSION_NAME_MAX}, a letter or digit at both ends"
-        wrong.append(FieldError("name", rule, repr(name)[:80]))
-    try:
-        spec = TrainingSessionSpec.model_validate(fields)
-    except ValidationError as error:
-        wrong += field_errors(error, TrainingSessionSpec)
-    if wrong:
-        listed = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in wrong[:5])
-        raise Unprocessable(f"the request is not valid: {listed}", wrong)
-    return name, spec
 
 
 def _remember(connection: Connection, key: str, digest: str, session: str) -> None:

@@ -1,0 +1,1 @@
+"""What would become of a session that does not exist yet."""

@@ -1,0 +1,33 @@
+"""A start request: a name and the fields of a TrainingSession's spec. Pure but for names that nobody chose."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainyard_api import names
+from trainyard_api.model import FieldError, field_errors
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_gateway.errors import Unprocessable
+
+
+def parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:
+    """Name and spec of a start request. Raises Unprocessable with every wrong field."""
+    fields = dict(body)
+    name = fields.pop("name", None)
+    if name is None:
+        name = f"run-{mark[:12] if mark is not None else secrets.token_hex(4)}"
+    wrong: list[FieldError] = []
+    if not isinstance(name, str) or not names.is_session_name(name):
+        rule = f"lower-case letters, digits and dashes, at most {names.SESSION_NAME_MAX}, a letter or digit at both ends"
+        wrong.append(FieldError("name", rule, repr(name)[:80]))
+    try:
+        spec = TrainingSessionSpec.model_validate(fields)
+    except ValidationError as error:
+        wrong += field_errors(error, TrainingSessionSpec)
+    if wrong:
+        listed = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in wrong[:5])
+        raise Unprocessable(f"the request is not valid: {listed}", wrong)
+    return name, spec
