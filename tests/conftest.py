@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from postgres import Postgres
 
 # Real servers answer in milliseconds most of the time, not always; a slow example is no failure.
 settings.register_profile(
@@ -27,6 +31,15 @@ def kubeconfig() -> Path:
     path = find_kubeconfig()
     apply_crds(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; skips where there is none and none can be installed."""
+    from postgres import running_postgres
+
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import httpx
 from cluster import api_client
 from kubernetes import client
 from poll import eventually
+from postgres import Postgres
 
 from trainyard.client import Client
 from trainyard_api import contract, names
@@ -191,6 +192,14 @@ def running_gateway(
         yield lab
     finally:
         lab.stop()
+
+
+def on_postgres(server: Postgres) -> dict[str, str]:
+    """The settings of a gateway with a new database of that server."""
+    return {
+        "TRAINYARD_GATEWAY_DATABASE_URL": server.database(),
+        "TRAINYARD_GATEWAY_DATABASE_PASSWORD_FILE": str(server.password_file),
+    }
 
 
 def _ensure_account(core: client.CoreV1Api, namespace: str) -> None:

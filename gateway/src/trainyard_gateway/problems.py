@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -53,10 +54,12 @@ def of_problem(scope: Scope, error: errors.Problem) -> Response:
 
 
 def of_unexpected(scope: Scope, error: BaseException) -> Response:
-    """The answer to a bug: its id, nothing of its inside. A full disk is no bug."""
+    """The answer to a bug: its id, nothing of its inside. A full disk and a database that is away are no bugs."""
     full = errors.out_of_space(error)
     if full is not None:
         return of_problem(scope, full)
+    if isinstance(error, (OperationalError, InterfaceError, ConnectionError)):
+        return of_problem(scope, errors.Unavailable("the database does not answer; try again"))
     detail = f"something went wrong; the log has request {scope['state']['id']}"
     return answer(scope, 500, "Internal error", detail)
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, Trainer, running_gateway
+from gateway_lab import GatewayLab, Trainer, on_postgres, running_gateway
 from kubernetes import client
 from poll import eventually
 
@@ -25,11 +25,14 @@ pytestmark = pytest.mark.integration
 NOW = "2026-01-01T00:00:00Z"
 
 
-@pytest.fixture
-def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def lab(kubeconfig: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GatewayLab]:
+    more = {}
+    if request.param == "postgresql":
+        more = on_postgres(request.getfixturevalue("postgres"))
     with (
         fresh_namespace(kubeconfig, "gw") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+        running_gateway(kubeconfig, namespace, tmp_path, **more) as lab,
     ):
         yield lab
 

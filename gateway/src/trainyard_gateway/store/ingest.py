@@ -103,7 +103,12 @@ class Ingest:
     def _metrics(self, connection: Connection, group: Sequence[Batch]) -> None:
         if not group:
             return
-        keys = {(b.session_uid, name) for b in group for row in b.metrics for name in row.values}
+        keys = {
+            (b.session_uid, storable(name))
+            for b in group
+            for row in b.metrics
+            for name in row.values
+        }
         lines = self._book.lines(connection, keys)
         points = _points(group, lines)
         fresh: list[Point] = []
@@ -151,7 +156,7 @@ def _points(group: Sequence[Batch], lines: dict[Key, Line]) -> dict[int, list[Po
             time = micros(row.time)
             step, epoch = row.step, row.epoch
             for name, given in row.values.items():
-                line = lines[uid, name]
+                line = lines[uid, storable(name)]
                 value = float(given)
                 line.see(step, attempt, epoch, time, value)
                 own = found.setdefault(line.id, {})
@@ -170,11 +175,15 @@ def _log_rows(batch: Batch) -> list[dict[str, Any]]:
             "rank": line.rank,
             "time": micros(line.time),
             "level": line.level,
-            # A NUL ends a text early in more than one client, and PostgreSQL takes none.
-            "message": line.message.replace("\x00", "\\0"),
+            "message": storable(line.message),
         }
         for line in batch.logs
     ]
+
+
+def storable(given: str) -> str:
+    """A NUL ends a text early in more than one client, and PostgreSQL takes none."""
+    return given.replace("\x00", "\\0") if "\x00" in given else given
 
 
 def _sender(batch: Batch) -> Sender:

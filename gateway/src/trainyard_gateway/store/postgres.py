@@ -126,4 +126,11 @@ def _engine(url: str, password_file: Path | None) -> AsyncEngine:
         raise SettingsError("databaseUrl is no valid URL") from error
     except OSError as error:
         raise SettingsError(f"cannot read {password_file}: {error.strerror}") from error
-    return create_async_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    return create_async_engine(
+        parsed,
+        pool_size=8,
+        max_overflow=8,
+        pool_pre_ping=True,
+        # What people log belongs into no error message.
+        hide_parameters=True,
+    )

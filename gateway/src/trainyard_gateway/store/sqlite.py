@@ -47,12 +47,12 @@ class SqliteDatabase(Database):
         await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_network(self._path.parent)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_network(self._path.parent)
             with self._engine.begin() as connection:
                 migrate.upgrade(connection)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise SettingsError(f"cannot open the database {self._path}: {error}") from error
         self._thread.start()
 
@@ -167,7 +167,11 @@ def _append(connection: Connection, points: list[Point]) -> None:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8
+        f"sqlite:///{path}",
+        connect_args={"timeout": 30, "check_same_thread": False},
+        pool_size=8,
+        # What people log belongs into no error message.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

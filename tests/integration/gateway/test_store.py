@@ -1,0 +1,378 @@
+"""One suite for both databases: nothing lost, nothing twice, every spike kept."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from postgres import Postgres
+from sqlalchemy import Connection, func, select
+
+from trainyard_api.report import Batch
+from trainyard_gateway.auth.journal import Journal
+from trainyard_gateway.auth.keyring import KeyRing, NewKey
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store import charts, heartbeats, news, reads, rollups
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import auth_logs, batches, metadata
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_uids = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path | None]:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'db.sqlite3'}", None
+    server = request.getfixturevalue("postgres")
+    return server.database(), server.password_file
+
+
+@pytest.fixture
+async def database(url: tuple[str, Path | None]) -> AsyncIterator[Database]:
+    database = connect(*url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+def new_uid() -> str:
+    return f"uid-{next(_uids)}"
+
+
+def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
+    rows = [
+        {"step": s, "time": START + timedelta(seconds=s), "values": {"loss": v}}
+        for s, v in steps.items()
+    ]
+    body = {
+        "sessionUid": uid,
+        "attempt": 1,
+        "stream": "rank-0",
+        "sequence": sequence,
+        "metrics": rows,
+        **more,
+    }
+    return Batch.model_validate(body)
+
+
+async def chart(database: Database, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
+    [series] = await database.read(
+        lambda c: charts.history(c, uid, ["loss"], charts.Window(most, **window))
+    )
+    return series
+
+
+def values(series: dict[str, Any]) -> dict[int, Any]:
+    return {p["step"]: p["value"] for p in series["points"]}
+
+
+async def test_migrations_make_the_tables_and_find_them_again(
+    database: Database, url: tuple[str, Path | None]
+) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert await database.read(differences) == []
+    if not database.exclusive:
+        second = connect(*url)
+        await second.open()
+        await second.close()
+
+
+async def test_twins_in_one_commit_and_later_change_nothing(database: Database) -> None:
+    uid = new_uid()
+    line = {"time": START, "message": "once"}
+    sent = [batch(uid, n % 5, {n % 5: float(n % 5)}, logs=[line]) for n in range(1, 5)] * 10
+
+    answers = await asyncio.gather(*(database.ingest(b) for b in sent))
+    again = await database.ingest(sent[0])
+
+    assert (answers.count(False), again) == (4, True)
+    assert values(await chart(database, uid)) == {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
+    assert len(await database.read(lambda c: reads.lines(c, uid, 0, 100, False))) == 4
+
+
+async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Database) -> None:
+    uid = new_uid()
+    await database.ingest(batch(uid, 1, dict.fromkeys(range(100), 1.0)))
+    await database.ingest(batch(uid, 1, dict.fromkeys(range(50, 80), 2.0), attempt=2))
+    await database.ingest(batch(uid, 2, dict.fromkeys(range(60, 110), 3.0)))
+
+    found = await chart(database, uid)
+
+    wanted = dict.fromkeys(range(50), 1.0) | dict.fromkeys(range(50, 80), 2.0)
+    wanted |= {n: 1.0 if n < 100 and n >= 80 else 3.0 for n in range(80, 110)}
+    wanted |= dict.fromkeys(range(80, 110), 3.0)
+    assert values(found) == wanted
+    assert found["total"] == 110
+    [latest] = await database.read(lambda c: reads.latest(c, uid))
+    assert (latest.step, latest.value) == (79, 2.0)
+
+
+async def test_values_that_are_no_numbers_come_back_as_text(database: Database) -> None:
+    uid = new_uid()
+    await database.ingest(batch(uid, 1, {1: "NaN", 2: "Infinity", 3: "-Infinity", 4: -0.0}))
+
+    assert values(await chart(database, uid)) == {1: "NaN", 2: "Infinity", 3: "-Infinity", 4: 0.0}
+
+
+async def test_texts_that_databases_trip_over_are_taken(database: Database) -> None:
+    uid = new_uid()
+    row = {"step": 1, "time": START, "values": {"a\x00b": 1.0, "ü/🦉": 2.0}}
+    lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m"}]
+    await database.ingest(batch(uid, 1, {}, metrics=[row], logs=lines))
+
+    latest = await database.read(lambda c: reads.latest(c, uid))
+    [line] = await database.read(lambda c: reads.lines(c, uid, 0, 9, False))
+
+    assert {v.name: v.value for v in latest} == {"a\\0b": 1.0, "ü/🦉": 2.0}
+    assert line["message"] == "nul \\0, owl 🦉, \x1b[0m"
+
+
+async def test_a_batch_that_cannot_be_stored_hurts_no_other(database: Database) -> None:
+    good = [batch(new_uid(), 1, {1: 1.0}) for _ in range(20)]
+    rows = [
+        {"step": n, "time": START, "values": {f"m{n}-{i}": 1.0 for i in range(250)}}
+        for n in range(10)
+    ]
+    bad = batch(new_uid(), 1, {}, metrics=rows)
+
+    answers = await asyncio.gather(
+        *(database.ingest(b) for b in (*good[:10], bad, *good[10:])), return_exceptions=True
+    )
+
+    assert [a for a in answers if a is False] == [False] * 20
+    assert isinstance(answers[10], ValueError)
+    for one in good:
+        assert values(await chart(database, one.session_uid)) == {1: 1.0}
+
+
+async def test_a_heartbeat_never_goes_back_to_an_earlier_attempt(database: Database) -> None:
+    uid = new_uid()
+    for attempt, sequence, step in ((1, 1, 5), (2, 1, 3), (1, 2, 9)):
+        beat = {"time": START, "step": step}
+        await database.ingest(batch(uid, sequence, {}, attempt=attempt, heartbeat=beat))
+
+    row = await database.read(lambda c: heartbeats.of_session(c, uid))
+
+    assert row is not None
+    assert (row.attempt, '"step":3' in row.heartbeat) == (2, True)
+
+
+async def test_news_since_a_cursor(database: Database) -> None:
+    uid, other = new_uid(), new_uid()
+    await database.ingest(batch(uid, 1, {1: 1.0}))
+    cursor = await database.read(lambda c: news.now(c, uid))
+    await database.ingest(batch(other, 1, {9: 9.0}))
+    await database.ingest(batch(uid, 2, {2: 2.0}, logs=[{"time": START, "message": "x"}]))
+
+    found = await database.read(lambda c: news.after(c, uid, cursor))
+    rest = await database.read(lambda c: news.after(c, uid, found.cursor))
+
+    assert [p["step"] for p in found.points] == [2]
+    assert [line["message"] for line in found.lines] == ["x"]
+    assert (rest.points, rest.lines, rest.more) == ([], [], False)
+
+
+async def test_two_gateways_on_one_database_store_each_batch_once(postgres: Postgres) -> None:
+    where = (postgres.database(), postgres.password_file)
+    first, second = connect(*where), connect(*where)
+    await first.open()
+    await second.open()
+    try:
+        uid = new_uid()
+        sent = [batch(uid, n, {n: float(n)}) for n in range(1, 60)]
+        answers = await asyncio.gather(*(d.ingest(b) for b in sent for d in (first, second)))
+        found = await chart(first, uid)
+    finally:
+        await second.close()
+        await first.close()
+
+    assert answers.count(False) == 59
+    assert values(found) == {n: float(n) for n in range(1, 60)}
+
+
+async def test_keys_made_elsewhere_are_known_and_revoked(
+    database: Database, url: tuple[str, Path | None]
+) -> None:
+    here, there = KeyRing("a" * 30, database), KeyRing("a" * 30, database)
+    made = await here.create(NewKey(name="k", scopes=[Scope.MODELS_READ]))
+    await there.load()
+    before = there.caller(made.key)
+    await there.revoke(made.id)
+    await here.load()
+
+    assert before[0] is not None
+    assert (before[0].name, before[0].scopes) == ("k", {Scope.MODELS_READ})
+    assert here.caller(made.key)[1] == "revoked"
+
+
+async def test_the_journal_keeps_the_newest(database: Database) -> None:
+    journal = Journal(database, most_kept=10)
+    for number in range(30):
+        scope = {"client": None, "method": "GET", "path": f"/{number}\0", "state": {}}
+        journal.note(scope, False, "unknown")
+        if number % 10 == 9:
+            await journal.flush()
+
+    assert (
+        await database.read(
+            lambda c: c.execute(select(func.count()).select_from(auth_logs)).scalar()
+        )
+        == 10
+    )
+
+
+async def test_a_long_run_is_read_from_summaries(database: Database) -> None:
+    uid, total = new_uid(), 60_000
+    spikes = {n * 7919 + 13 for n in range(7)}
+    for first in range(0, total, 10_000):
+        steps = {
+            n: 100.0 if n in spikes else math.sin(n / 500) for n in range(first, first + 10_000)
+        }
+        await database.ingest(batch(uid, first + 1, steps))
+
+    whole = await chart(database, uid)
+    part = await chart(database, uid, first_step=20_000, last_step=40_000)
+
+    assert whole["total"] == total
+    assert len(whole["points"]) <= 1100
+    assert {s for s, v in values(whole).items() if v == 100.0} == spikes
+    assert set(values(part)) <= set(range(20_000, 40_001))
+    assert {s for s, v in values(part).items() if v == 100.0} == {
+        s for s in spikes if 20_000 <= s <= 40_000
+    }
+
+
+class Case:
+    """Hypothesis and an asynchronous database: one loop for all examples of a test."""
+
+    def __init__(self, url: tuple[str, Path | None]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.database = connect(*url)
+        self.run(self.database.open())
+
+    def run(self, work: Any) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def close(self) -> None:
+        self.run(self.database.close())
+        self.loop.close()
+
+
+@pytest.fixture
+def case(url: tuple[str, Path | None]) -> Any:
+    case = Case(url)
+    yield case
+    case.close()
+
+
+VALUE = st.one_of(
+    st.floats(-1e6, 1e6, allow_nan=False, width=32), st.sampled_from(["NaN", "Infinity"])
+)
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_no_chart_loses_an_extreme(case: Case, data: st.DataObject) -> None:
+    """Any reports in any order, any window: first and last, lowest and highest are there, and nothing is made up."""
+    uid, truth = new_uid(), {}
+    attempts: dict[int, int] = {}
+    for sequence in range(1, data.draw(st.integers(1, 6)) + 1):
+        first = data.draw(st.integers(0, 300))
+        stride = data.draw(st.integers(1, 5))
+        attempt = data.draw(st.integers(1, 3))
+        found = data.draw(st.lists(VALUE, min_size=1, max_size=120))
+        steps = {first + i * stride: v for i, v in enumerate(found)}
+        case.run(case.database.ingest(batch(uid, sequence, steps, attempt=attempt)))
+        for step, value in steps.items():
+            if attempt >= attempts.get(step, 0):
+                truth[step], attempts[step] = value, attempt
+    first_step = data.draw(st.integers(0, 400))
+    last_step = data.draw(st.integers(first_step, 1000))
+    most = data.draw(st.sampled_from([4, 10, 50, 1000]))
+
+    series = case.run(chart(case.database, uid, most, first_step=first_step, last_step=last_step))
+
+    shown = values(series)
+    inside = {s: v for s, v in truth.items() if first_step <= s <= last_step}
+    numbers = [v for v in inside.values() if not isinstance(v, str)]
+    assert shown.items() <= inside.items()
+    if inside:
+        assert {min(inside), max(inside)} <= shown.keys()
+    if numbers:
+        assert {min(numbers), max(numbers)} <= set(shown.values())
+    if any(isinstance(v, str) for v in inside.values()):
+        assert any(isinstance(v, str) for v in shown.values())
+
+
+async def test_summaries_are_those_of_the_points(database: Database) -> None:
+    uid = new_uid()
+    for sequence in range(1, 9):
+        steps = {n: float((n * 37) % 101) for n in range(sequence * 40, sequence * 40 + 37)}
+        await database.ingest(batch(uid, sequence, steps))
+
+    def check(connection: Connection) -> int:
+        level, seen = 0, 0
+        while rows := rollups.rows_after(connection, 1, level, -1):
+            for row in rows:
+                inside = [
+                    float((n * 37) % 101)
+                    for s in range(1, 9)
+                    for n in range(s * 40, s * 40 + 37)
+                    if row.first_step <= n <= row.last_step
+                ]
+                assert len(inside) == rollups.points_in(level)
+                assert row.low is not None
+                assert row.high is not None
+                assert (row.low.value, row.high.value) == (min(inside), max(inside))
+                seen += 1
+            level += 1
+        return seen
+
+    assert await database.read(check) == 18 + 9 + 4 + 2 + 1
+
+
+async def test_every_batch_is_written_down(database: Database) -> None:
+    uid = new_uid()
+    await asyncio.gather(*(database.ingest(batch(uid, n, {})) for n in range(1, 1200)))
+
+    count = select(func.count()).select_from(batches)
+    assert await database.read(lambda c: c.execute(count).scalar_one()) == 1199
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://a/b", "begins with 'mysql'"),
+        ("postgresql://nobody@127.0.0.1:1/x", "cannot use the database"),
+        ("sqlite:////proc/nowhere/db", "cannot"),
+    ],
+)
+async def test_databases_that_cannot_be_are_explained(
+    url: str, message: str, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("hidden-secret\n")
+
+    async def use() -> None:
+        await connect(url, password).open()
+
+    with pytest.raises(SettingsError, match=message) as found:
+        await use()
+
+    assert "hidden-secret" not in str(found.value)
