@@ -77,14 +77,16 @@ imports: setup ## Layer contracts
 
 manifests: setup ## Render everything that is generated from code
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard
+	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json
 
 verify: setup ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --check
+	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json --check
 
 check: lint types imports verify ## Everything that does not run tests
 
 ##@ Longer checks and measurements
-.PHONY: model-operator bench-operator
+.PHONY: model-operator bench-operator fuzz bench-gateway
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -92,6 +94,9 @@ bench-operator: setup ## Measure the operator on a control plane of its own with
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
+fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more (20 min)
+	@TRAINYARD_FUZZ_EXAMPLES=400 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))

@@ -9,8 +9,11 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.routing import compile_path
+from starlette.types import Lifespan
 
-from trainyard_gateway import problems
+from trainyard_gateway import openapi, problems
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.gate import Gate, Lock
 from trainyard_gateway.problems import ProblemBody
@@ -43,16 +46,8 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
             app.state.services = parts
             yield
 
-    app = FastAPI(
-        title="Trainyard",
-        version=VERSION,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-    )
-    add_routes(app)
-    problems.install(app)
+    app = described(lifespan)
+    problems.install(app, methods_at)
 
     def parts() -> Services:
         found: Services = app.state.services
@@ -74,29 +69,47 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
     return app
 
 
-def add_routes(app: FastAPI) -> None:
-    """Every route there is."""
-    described: dict[int | str, dict[str, Any]] = {
-        code: {"model": ProblemBody, "description": title}
-        for code, title in (
-            (400, "Bad request"),
-            (401, "Not authenticated"),
-            (403, "Not permitted"),
-            (404, "Not found"),
-            (422, "Invalid values"),
-            (429, "Too many requests"),
-        )
-    }
+def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Every route there is, without anything behind them yet."""
+    app = FastAPI(
+        title="Trainyard",
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # One schema per model, for what comes in and what goes out.
+        separate_input_output_schemas=False,
+    )
+    problem: dict[int | str, dict[str, Any]] = {422: {"model": ProblemBody}}
     for module in MODULES:
-        app.include_router(module.router, prefix=PREFIX, responses=described)
+        app.include_router(module.router, prefix=PREFIX, responses=problem)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route(
-        "/api/v1/openapi.json",
+        f"{PREFIX}/openapi.json",
         _openapi,
         dependencies=[allowed(Scope.SYSTEM_READ)],
         include_in_schema=False,
     )
+    return app
+
+
+def methods_at(path: str) -> set[str]:
+    """The methods that a path has. `/training/queue` is the queue, not a session of that name."""
+    found = [
+        (variable, methods) for pattern, variable, methods in _PATHS if pattern.fullmatch(path)
+    ]
+    least = min((variable for variable, _ in found), default=0)
+    return {m for variable, methods in found if variable == least for m in methods}
+
+
+_PATHS = [
+    (compile_path(PREFIX + route.path)[0], route.path.count("{"), route.methods or set())
+    for module in MODULES
+    for route in module.router.routes
+    if isinstance(route, APIRoute)
+]
 
 
 async def _alive() -> dict[str, str]:
@@ -119,4 +132,4 @@ def readiness(ended: list[str], synced: bool) -> tuple[int, str]:
 
 async def _openapi(request: Request) -> dict[str, Any]:
     app: FastAPI = request.app
-    return app.openapi()
+    return openapi.document(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -64,8 +65,8 @@ def of_unexpected(scope: Scope, error: BaseException) -> Response:
     return answer(scope, 500, "Internal error", detail)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every kind of error in the one shape."""
+def install(app: FastAPI, methods: Callable[[str], Iterable[str]]) -> None:
+    """Answer every kind of error in the one shape. `methods` tells those that a path has."""
 
     @app.exception_handler(errors.Problem)
     async def problem(request: Request, error: errors.Problem) -> Response:
@@ -85,9 +86,11 @@ def install(app: FastAPI) -> None:
             404: f"there is nothing at {path}",
             405: f"{request.method} is not possible at {path}",
         }.get(error.status_code, str(error.detail))
-        return answer(
-            request.scope, error.status_code, title, detail, None, dict(error.headers or {})
-        )
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            # The framework names only those of the first route that fits the path.
+            headers["Allow"] = ", ".join(sorted(methods(path)))
+        return answer(request.scope, error.status_code, title, detail, None, headers)
 
 
 def answer(

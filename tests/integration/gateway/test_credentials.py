@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 from cluster import fresh_namespace
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from gateway_lab import GatewayLab, running_gateway
 from poll import eventually
 
-from trainyard_gateway.app import MODULES, PREFIX, add_routes
+from trainyard_gateway.app import MODULES, PREFIX, described
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.gate import REPORTS
+from trainyard_gateway.openapi import document
 from trainyard_gateway.routes.deps import scope_of
 
 pytestmark = pytest.mark.integration
@@ -49,11 +49,8 @@ KEYED = [route for route in ROUTES if not route.path.startswith(REPORTS)]
 
 def test_the_routes_are_the_documented_ones() -> None:
     """So that nothing is left out of the tests below."""
-    app = FastAPI()
-    add_routes(app)
-    documented = {
-        (method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item
-    }
+    found = document(described())["paths"]
+    documented = {(method.upper(), path) for path, item in found.items() for method in item}
 
     assert {(r.method, r.path) for r in ROUTES} == documented
     assert len(ROUTES) > 25

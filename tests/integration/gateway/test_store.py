@@ -133,7 +133,7 @@ async def test_values_that_are_no_numbers_come_back_as_text(database: Database) 
 async def test_texts_that_databases_trip_over_are_taken(database: Database) -> None:
     uid = new_uid()
     row = {"step": 1, "time": START, "values": {"a\x00b": 1.0, "ü/🦉": 2.0}}
-    lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m"}]
+    lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m", "rank": 10**30}]
     await database.ingest(batch(uid, 1, {}, metrics=[row], logs=lines))
 
     latest = await database.read(lambda c: reads.latest(c, uid))

@@ -136,8 +136,8 @@ class KeyRing:
         return [_info(r) for r in rows]
 
     def one(self, key_id: str) -> KeyInfo:
-        """One key. Raises NotFound."""
-        if key_id not in self._rows:
+        """One key. Raises NotFound, also for one that was revoked: only the list remembers those."""
+        if key_id not in self._rows or self._rows[key_id].revoked is not None:
             raise _absent(key_id)
         return _info(self._rows[key_id])
 

@@ -31,7 +31,27 @@ async def datasets(parts: ServicesDep) -> DatasetsAnswer:
     return DatasetsAnswer(datasets=await parts.datasets.all())
 
 
-@router.post("", status_code=201, dependencies=_WRITE)
+@router.post(
+    "",
+    status_code=201,
+    dependencies=_WRITE,
+    responses={200: {"model": DatasetInfo, "description": "An equal one was there already"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                },
+            },
+        }
+    },
+)
 async def upload(
     request: Request,
     response: Response,

@@ -17,6 +17,8 @@ router = APIRouter(prefix="/models", tags=["models"])
 _READ = [allowed(Scope.MODELS_READ)]
 _WRITE = [allowed(Scope.MODELS_WRITE)]
 
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
 
 class ModelsAnswer(Status):
     """Models, newest version of each, or all versions of one."""
@@ -30,7 +32,19 @@ async def models(parts: ServicesDep) -> ModelsAnswer:
     return ModelsAnswer(models=await parts.models.all())
 
 
-@router.post("", status_code=201, dependencies=_WRITE)
+@router.post(
+    "",
+    status_code=201,
+    dependencies=_WRITE,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
+)
 async def upload(
     request: Request,
     response: Response,
@@ -38,8 +52,9 @@ async def upload(
     name: Annotated[str, Query(min_length=1, max_length=256)],
 ) -> ModelInfo:
     """Upload a safetensors file as the next version of a model."""
+    made = await parts.models.upload(name, body_chunks(request), declared_size(request))
     response.headers["Location"] = f"/api/v1/models/{name}"
-    return await parts.models.upload(name, body_chunks(request), declared_size(request))
+    return made
 
 
 @router.get("/{name}/versions", dependencies=_READ)
@@ -50,16 +65,25 @@ async def versions(parts: ServicesDep, name: str) -> ModelsAnswer:
 
 @router.get("/{name}/info", dependencies=_READ)
 async def info(
-    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31)] = None
+    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> ModelInfo:
     """One version of a model (the newest by default) without its file: hash, size, origin, card."""
     found, _ = await parts.models.get(name, version)
     return found
 
 
-@router.get("/{name}", response_class=FileResponse, dependencies=_READ)
+@router.get(
+    "/{name}",
+    response_class=FileResponse,
+    dependencies=_READ,
+    responses={
+        200: {"description": "The file", "content": _BYTES},
+        206: {"description": "The part that Range asked for", "content": _BYTES},
+        416: {"description": "Range asks for bytes that are not there"},
+    },
+)
 async def download(
-    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31)] = None
+    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> FileResponse:
     """The model's file (the newest version by default); `Range` resumes a download."""
     info, path = await parts.models.get(name, version)

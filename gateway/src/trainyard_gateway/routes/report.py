@@ -19,11 +19,7 @@ router = APIRouter(prefix="/report", tags=["report"])
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {
-                    "schema": Batch.model_json_schema(ref_template="#/components/schemas/{model}")
-                }
-            },
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
         }
     },
 )

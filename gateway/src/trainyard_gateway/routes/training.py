@@ -28,6 +28,18 @@ _EXAMPLE = {
     "resources": {"gpus": 1},
 }
 
+_START: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/StartRequest"},
+                "example": _EXAMPLE,
+            }
+        },
+    }
+}
+
 
 class PriorityChange(Model):
     """A new priority."""
@@ -73,12 +85,12 @@ class LogsAnswer(Status):
     next: int
 
 
-@router.post("/start", status_code=201, dependencies=_WRITE)
+@router.post("/start", status_code=201, dependencies=_WRITE, openapi_extra=_START)
 async def start(
     parts: ServicesDep,
     caller: CallerDep,
     response: Response,
-    body: Annotated[dict[str, Any], Body(examples=[_EXAMPLE])],
+    body: Annotated[dict[str, Any], Body()],
     dry_run: Annotated[bool, Query(alias="dryRun")] = False,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
@@ -88,11 +100,11 @@ async def start(
     return session
 
 
-@router.post("/estimate", dependencies=_READ)
+@router.post("/estimate", dependencies=_READ, openapi_extra=_START)
 async def estimate(
     parts: ServicesDep,
     caller: CallerDep,
-    body: Annotated[dict[str, Any], Body(examples=[_EXAMPLE])],
+    body: Annotated[dict[str, Any], Body()],
 ) -> Estimate:
     """Where a session would stand and when it would start, without creating it: the body of a start request."""
     return await parts.estimator.estimate(body, caller.name)

@@ -19,6 +19,8 @@ from trainyard_gateway.store.series import Key, Line, SeriesBook
 from trainyard_gateway.store.tables import batches, logs, metrics, streams
 
 _STREAMS_CACHED = 100_000
+_HIGHEST_RANK = 2**31 - 1
+"""What the column holds; no session has as many workers."""
 
 Append = Callable[[Connection, list["Point"]], None]
 """Inserts points that are all new."""
@@ -172,7 +174,7 @@ def _log_rows(batch: Batch) -> list[dict[str, Any]]:
         {
             "session_uid": batch.session_uid,
             "attempt": batch.attempt,
-            "rank": line.rank,
+            "rank": min(line.rank, _HIGHEST_RANK),
             "time": micros(line.time),
             "level": line.level,
             "message": storable(line.message),

@@ -1,0 +1,123 @@
+"""The description of the API: `python -m trainyard_gateway.openapi --out docs/openapi.json [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from trainyard_api.report import Batch
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_gateway import problems
+
+_REFERENCE = "#/components/schemas/{model}"
+_ABOUT = """Trains models on a Kubernetes cluster that a team shares: sessions, their queue, metrics and logs, datasets, models.
+
+Every route but `/livez` and `/readyz` needs a key: `Authorization: Bearer <key>` or `X-API-Key: <key>`. Trainers' routes under
+`/api/v1/report` take the pod's own token instead. Errors are RFC 9457 problems of one shape; wrong fields are listed in `errors`.
+"""
+_READS = {
+    400: "What was sent cannot be understood",
+    401: "No key, or one that is not valid",
+    403: "The key lacks the scope",
+    404: "Nothing of that name",
+    413: "More bytes than accepted",
+    415: "A body of a kind that is not accepted",
+    422: "Invalid values, listed by field",
+    429: "Too many requests; Retry-After says when to come back",
+    503: "The cluster or the database does not answer; try again",
+}
+_WRITES = _READS | {
+    409: "The state of things does not allow it",
+    507: "The volume is full",
+}
+_NAME = {
+    "title": "Name",
+    "description": "Name of the session. Default: run- and eight characters.",
+    "type": "string",
+    "pattern": "^[a-z0-9]([-a-z0-9]{0,46}[a-z0-9])?$",
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, description=_ABOUT, routes=app.routes
+        )
+        _add_schemas(found)
+        for path, item in found["paths"].items():
+            for method, operation in item.items():
+                _complete(operation, method, path)
+        found["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "An API key"},
+            "keyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "trainer": {"type": "http", "scheme": "bearer", "description": "A trainer pod's token"},
+        }
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _add_schemas(found: dict[str, Any]) -> None:
+    """Models of bodies that the routes parse themselves."""
+    models = [(Batch, "validation"), (TrainingSessionSpec, "validation")]
+    _, made = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]  # a list of such pairs
+    schemas = found["components"]["schemas"]
+    schemas |= {name: body for name, body in made["$defs"].items() if name not in schemas}
+    spec = made["$defs"]["TrainingSessionSpec"]
+    schemas["StartRequest"] = spec | {
+        "title": "StartRequest",
+        "description": "The fields of a TrainingSession's spec, and optionally a name.",
+        "properties": {"name": _NAME, **spec["properties"]},
+    }
+
+
+def _complete(operation: dict[str, Any], method: str, path: str) -> None:
+    trainers = path.startswith("/api/v1/report/")
+    operation["security"] = [{"trainer": []}] if trainers else [{"key": []}, {"keyHeader": []}]
+    errors = _READS if method == "get" else _WRITES
+    body = {"schema": {"$ref": _REFERENCE.format(model="ProblemBody")}}
+    for status, title in errors.items():
+        operation["responses"][str(status)] = {
+            "description": title,
+            "content": {problems.MEDIA_TYPE: body},
+        }
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+    for response in operation["responses"].values():
+        response.setdefault("headers", {})["X-Request-Id"] = {
+            "description": "Id of the request, as in the log",
+            "schema": {"type": "string"},
+        }
+
+
+def render() -> str:
+    """The file's text."""
+    from trainyard_gateway.app import described
+
+    return json.dumps(document(described()), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file, or with --check say whether it is up to date."""
+    parser = argparse.ArgumentParser(prog="trainyard_gateway.openapi", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument("--check", action="store_true", help="only compare")
+    options = parser.parse_args(arguments)
+    text = render()
+    if not options.check:
+        options.out.write_text(text)
+        return 0
+    if options.out.exists() and options.out.read_text() == text:
+        return 0
+    sys.stderr.write(f"{options.out} is not what the code renders; run `make manifests`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
