@@ -34,6 +34,20 @@ def set_phase(lab: GatewayLab, name: str, phase: str, **more: Any) -> None:
         eventually(lambda: gateway.status(name).phase == phase, what=f"{name} {phase}")
 
 
+def make_queue(lab: GatewayLab, name: str = "default") -> None:
+    """The queue that the chart makes."""
+    body = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.QUEUE_KIND,
+        "metadata": {"name": name},
+        "spec": {},
+    }
+    with api_client(lab.kubeconfig) as api:
+        client.CustomObjectsApi(api).create_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.QUEUE_PLURAL, body
+        )
+
+
 def submit(lab: GatewayLab, name: str, **spec: Any) -> Session:
     """A session of one's own program."""
     with lab.client() as gateway:

@@ -46,6 +46,17 @@ def start(
     )
 
 
+def estimate(spec: TrainingSessionSpec | Mapping[str, Any]) -> Call[models.Estimate]:
+    """POST /training/estimate; changes nothing."""
+    fields = spec.wire() if isinstance(spec, TrainingSessionSpec) else dict(spec)
+    return Call("POST", "/training/estimate", models.Estimate, body=fields)
+
+
+def events(session: str) -> Call[models.Event]:
+    """GET /training/{id}/events; the answer is a stream."""
+    return Call("GET", f"/training/{_part(session)}/events", None)
+
+
 def sessions(
     phase: str | None, limit: int, cursor: str | None, history: bool
 ) -> Call[models.SessionPage]:

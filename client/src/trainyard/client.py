@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from trainyard import calls, transfer, wire
+from trainyard import calls, errors, transfer, wire
 from trainyard import models as answers
 from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.policy import pause_before_retry
+from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Progress, Upload
 from trainyard_api.model import Status
 from trainyard_api.session import TrainingSessionSpec
@@ -69,6 +70,32 @@ class Client:
     ) -> answers.Session:
         """Start a session from the fields of its spec."""
         return self._send(calls.start(spec, name, dry_run, idempotency_key))
+
+    def estimate(self, spec: Spec) -> answers.Estimate:
+        """Where a session with this spec would stand, and when it would start; nothing is created."""
+        return self._send(calls.estimate(spec))
+
+    def events(self, session: str, last_id: str = "") -> Iterator[answers.Event]:
+        """What happens to a session until its end: metrics, log lines, phases.
+
+        Goes on where it was cut off. `last_id`: id of the last event that was seen; "0.0" begins with everything there is;
+        empty begins now.
+        """
+        call, decoder, attempt = calls.events(session), Decoder(last_id), 1
+        while True:
+            try:
+                for frame in self._frames(call, decoder):
+                    attempt = 1
+                    yield (event := wire.event(frame))
+                    if event.kind == "end":
+                        return
+            except TrainyardError as error:
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+                time.sleep(pause)
+                attempt += 1
+            decoder = Decoder(decoder.last_id)
 
     def sessions(
         self,
@@ -210,6 +237,22 @@ class Client:
             time.sleep(pause)
             attempt += 1
 
+    def _frames(self, call: Call[Any], decoder: Decoder) -> Iterator[Frame]:
+        headers = {"Last-Event-ID": decoder.last_id} if decoder.last_id else {}
+        try:
+            with self._http.stream(
+                call.method, call.path, headers=headers, timeout=wire.STREAM_TIMEOUT
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                wire.check(response)
+                for piece in response.iter_bytes():
+                    yield from decoder.feed(piece)
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        # A gateway that stops ends its streams; what follows is a new connection.
+        raise errors.Unreachable("the gateway ended the stream of events")
+
     def _send(self, call: Call[T]) -> T:
         return _present(self._deliver(call))
 
@@ -304,6 +347,32 @@ class AsyncClient:
     ) -> answers.Session:
         """Start a session from the fields of its spec."""
         return await self._send(calls.start(spec, name, dry_run, idempotency_key))
+
+    async def estimate(self, spec: Spec) -> answers.Estimate:
+        """Where a session with this spec would stand, and when it would start; nothing is created."""
+        return await self._send(calls.estimate(spec))
+
+    async def events(self, session: str, last_id: str = "") -> AsyncIterator[answers.Event]:
+        """What happens to a session until its end: metrics, log lines, phases.
+
+        Goes on where it was cut off. `last_id`: id of the last event that was seen; "0.0" begins with everything there is;
+        empty begins now.
+        """
+        call, decoder, attempt = calls.events(session), Decoder(last_id), 1
+        while True:
+            try:
+                async for frame in self._frames(call, decoder):
+                    attempt = 1
+                    yield (event := wire.event(frame))
+                    if event.kind == "end":
+                        return
+            except TrainyardError as error:
+                pause = pause_before_retry(error, attempt, call.repeatable)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+                attempt += 1
+            decoder = Decoder(decoder.last_id)
 
     async def sessions(
         self,
@@ -445,6 +514,23 @@ class AsyncClient:
                     raise
             await asyncio.sleep(pause)
             attempt += 1
+
+    async def _frames(self, call: Call[Any], decoder: Decoder) -> AsyncIterator[Frame]:
+        headers = {"Last-Event-ID": decoder.last_id} if decoder.last_id else {}
+        try:
+            async with self._http.stream(
+                call.method, call.path, headers=headers, timeout=wire.STREAM_TIMEOUT
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                wire.check(response)
+                async for piece in response.aiter_bytes():
+                    for frame in decoder.feed(piece):
+                        yield frame
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self._http.base_url, error) from error
+        # A gateway that stops ends its streams; what follows is a new connection.
+        raise errors.Unreachable("the gateway ended the stream of events")
 
     async def _send(self, call: Call[T]) -> T:
         return _present(await self._deliver(call))

@@ -244,3 +244,35 @@ class Keys(Status):
     """Every key."""
 
     keys: list[Key]
+
+
+class Ahead(Status):
+    """Those who go first."""
+
+    sessions: int = 0
+    gpus: int = 0
+
+
+class Estimate(Status):
+    """Where a session would stand."""
+
+    possible: bool
+    """Whether it could ever run here; if not, `message` says why."""
+    starts_now: bool = False
+    queue: str
+    gpus: int
+    position: int | None = None
+    ahead: Ahead | None = None
+    reason: str | None = None
+    message: str
+    estimated_start: dict[str, Any] | None = None
+
+
+class Event(Status):
+    """Something that happened to a session."""
+
+    kind: str
+    """`metrics` (`points`), `logs` (`lines`), `phase` (parts of the status) or `end`."""
+    data: dict[str, Any]
+    id: str
+    """Come back with this id and nothing after it is missed."""

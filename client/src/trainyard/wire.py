@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 import httpx
@@ -9,10 +10,14 @@ from pydantic import ValidationError
 
 from trainyard import errors
 from trainyard.calls import Call
+from trainyard.models import Event
+from trainyard.sse import Frame
 from trainyard_api.model import Status
 
 T = TypeVar("T", bound=Status)
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
+"""The gateway sends something at least every 15 seconds."""
 
 
 def base(url: str) -> str:
@@ -61,6 +66,17 @@ def parse(call: Call[T], response: httpx.Response) -> T | None:
         raise errors.BadAnswer(
             f"this is not a Trainyard gateway, or a much newer one; it said: {text}"
         ) from error
+
+
+def event(frame: Frame) -> Event:
+    """A frame of the event stream as we know it. Raises BadAnswer."""
+    try:
+        data = json.loads(frame.data)
+    except ValueError as error:
+        raise errors.BadAnswer(f"an event that is no JSON: {frame.data[:200]}") from error
+    if not isinstance(data, dict):
+        raise errors.BadAnswer(f"an event that is no object: {frame.data[:200]}")
+    return Event(kind=frame.event, data=data, id=frame.last_id)
 
 
 def unreachable(url: httpx.URL | str, error: httpx.HTTPError) -> errors.Unreachable:

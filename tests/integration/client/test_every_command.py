@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from client_lab import IRIS, report, safetensors, set_phase, submit
+from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
 from cluster import api_client, find_kubectl, fresh_namespace
 from command_line import CommandLine
 from gateway_lab import GatewayLab, running_gateway
@@ -29,6 +29,7 @@ def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         fresh_namespace(kubeconfig, "cli") as namespace,
         running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
     ):
+        make_queue(lab)
         yield lab
 
 
@@ -111,7 +112,7 @@ def test_the_manifest_that_submit_takes_is_one_for_kubectl_too(
     dry = cli.ok("submit", "--dry-run", "--name", "m-1", "--dataset", "iris", "--task", "tabular-classification")  # fmt: skip
     file = tmp_path / "session.yaml"
     file.write_text(dry.out)
-    assert "would enter the queue default behind" in dry.err
+    assert "would enter the queue default" in dry.err
     assert cli.run("status", "m-1").code == 5
 
     with api_client(lab.kubeconfig) as api:
@@ -331,6 +332,16 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]
     assert unanswered.code != 0
     assert cli.run("models", "ls", "net").code == 5
+
+
+def test_estimate_says_whether_and_when(cli: CommandLine, lab: GatewayLab) -> None:
+    now = cli.ok("estimate", "--gpus", "0", "--cpu", "100m", "--memory", "64Mi", "-o", "json").json
+    never = cli.run("estimate", "--gpus", "64", "--workers", "64")
+    nowhere = cli.run("estimate", "--queue", "absent")
+
+    assert (now["possible"], now["queue"]) == (True, "default")
+    assert (never.code, "never" in never.out) == (1, True)
+    assert (nowhere.code, "there is no queue 'absent'" in nowhere.err) == (2, True)
 
 
 def test_keys_from_create_to_revoke(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:

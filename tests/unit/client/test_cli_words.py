@@ -12,7 +12,17 @@ import screens
 import yaml
 
 from trainyard import errors, models
-from trainyard.cli import config, connection, findings, keys, manifest, progress, queue, text
+from trainyard.cli import (
+    config,
+    connection,
+    estimate,
+    findings,
+    keys,
+    manifest,
+    progress,
+    queue,
+    text,
+)
 from trainyard.cli.completion import proposals
 from trainyard.cli.config import Login
 from trainyard.cli.failures import CliError, Exit, NotLoggedIn, UsageProblem, explain
@@ -379,3 +389,28 @@ def test_times_with_and_without_zone() -> None:
 
     assert text.since("2026-07-01T11:00:00Z", NOW) == text.since(earlier, NOW) == "1h00m"
     assert text.since(None, NOW) == "-"
+
+
+ESTIMATES: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
+    "never": ({"possible": False}, [("starts", "never")]),
+    "now": ({"possible": True, "startsNow": True, "position": 1}, [("starts", "now")]),
+    "unknown": ({"possible": True, "position": 2}, [("starts", "unknown"), ("position", "2")]),
+    "later": (
+        {
+            "possible": True,
+            "position": 3,
+            "ahead": {"sessions": 2, "gpus": 1},
+            "estimatedStart": {"earliest": "2026-07-01T12:01:00Z"},
+        },
+        [("starts", "in 1m00s or later"), ("position", "3"), ("ahead", "2 sessions, 1 GPU")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "found"), ESTIMATES.values(), ids=ESTIMATES)
+def test_estimates(given: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    one = models.Estimate.model_validate({"queue": "q", "gpus": 4, "message": "m", **given})
+    first, *rest = found
+
+    expected = [first, ("queue", "q"), ("gpus", "4"), *rest, ("why", "m")]
+    assert estimate.facts(one, NOW) == expected

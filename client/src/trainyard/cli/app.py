@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from trainyard.cli import (
     datasets,
     doctor,
+    estimate,
     keys,
     login,
     logs,
@@ -79,6 +80,7 @@ def build() -> typer.Typer:
     app.command("logs", rich_help_panel="Train")(logs.logs)
     app.command("metrics", rich_help_panel="Train")(metrics.metrics)
     app.command("queue", rich_help_panel="Train")(queue.queue)
+    app.command("estimate", rich_help_panel="Train")(estimate.estimate)
     app.command("stop", rich_help_panel="Steer")(sessions.stop)
     app.command("suspend", rich_help_panel="Steer")(sessions.suspend)
     app.command("resume", rich_help_panel="Steer")(sessions.resume)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,8 +43,12 @@ def listing(waiting: list[QueueEntry], now: datetime, *, wide: bool) -> Grid:
 
 def starts_in(entry: QueueEntry, now: datetime) -> str:
     """`2m10s`, `2m10s to 1h05m`, `2m10s or later`; `-` while unknown: never a guess."""
-    window = entry.estimated_start or {}
-    earliest, latest = (_away(window.get(k), now) for k in ("earliest", "latest"))
+    return between(entry.estimated_start, now)
+
+
+def between(window: Mapping[str, Any] | None, now: datetime) -> str:
+    """An interval of estimated starts, counted from now."""
+    earliest, latest = (_away((window or {}).get(k), now) for k in ("earliest", "latest"))
     if earliest is None:
         return text.UNKNOWN
     if latest is None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trainyard.cli import manifest, output, text
+from trainyard.cli import manifest, output
 from trainyard.cli.connection import gateway
 from trainyard.cli.failures import UsageProblem
 from trainyard.cli.manifest import Submission
@@ -141,13 +141,14 @@ def _wanted(
                 "there is nothing to train: give --dataset and --task, a manifest with -f, or a program after --"
             )
         return [manifest.submission(name, over)]
-    found = manifest.parse(_read(file), "standard input" if file == "-" else file)
+    found = manifest.parse(read(file), "standard input" if file == "-" else file)
     if name is not None and len(found) > 1:
         raise UsageProblem(f"{file} holds {len(found)} sessions; --name is for one")
     return [manifest.submission(name or own, manifest.merged(spec, over)) for own, spec in found]
 
 
-def _read(file: str) -> str:
+def read(file: str) -> str:
+    """A manifest's text; `-` is standard input. Raises UsageProblem."""
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text()
     except UnicodeDecodeError as error:
@@ -162,17 +163,16 @@ def _start(client: Client, wanted: Submission) -> Session:
 
 def _show_dry_run(client: Client, wanted: list[Submission], form: Format) -> None:
     checked = [client.start_training(w.spec, w.name, dry_run=True) for w in wanted]
-    waiting = client.queue().waiting
     if form is Format.JSON and output.for_programs(form, _data(checked)):
         return
     for n, one in enumerate(checked):
         if n:
             output.line("---")
         output.line(manifest.rendered(one.name, one.namespace, one.spec))
-        ahead = sum(e.queue == one.spec.queue and e.priority >= one.spec.priority for e in waiting)
+        found = client.estimate(one.spec)
+        place = f", place {found.position}" if found.position and not found.starts_now else ""
         output.remark(
-            f"dry run: nothing was started; {one.name} would enter the queue {one.spec.queue} behind "
-            f"{text.count(ahead, 'session')} of the same or a higher priority"
+            f"dry run: nothing was started. {one.name} would enter the queue {found.queue}{place}. {found.message}"
         )
 
 
