@@ -6,6 +6,7 @@ import csv
 import json
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -386,6 +387,30 @@ def test_doctor_finds_what_is_there_and_what_is_missing(cli: CommandLine, lab: G
     assert (states["volume"], states["deployed bot"]) == ("warning", "skipped")
     assert "helm upgrade --install" in found["deployed operator"]["fix"]
     assert said.code == 1
+
+
+def test_kubectl_knows_it_as_a_plugin(cli: CommandLine, lab: GatewayLab) -> None:
+    submit(lab, "plugged")
+    kubectl = find_kubectl()
+    # The programs lie beside the interpreter, where pip puts them.
+    cli.env["PATH"] = f"{Path(sys.executable).parent}:{kubectl.parent}:{cli.env['PATH']}"
+
+    def ask(*arguments: str) -> str:
+        return subprocess.run(
+            [str(kubectl), *arguments], env=cli.env, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert "plugged" in ask("trainyard", "ls", "--limit", "1000")
+    assert ask("trainyard", "stop", "--help").lstrip().startswith("Usage: kubectl trainyard stop")
+    assert {"status", "stop"} <= set(ask("__complete", "trainyard", "st").split())
+
+
+def test_the_shell_completes_commands(cli: CommandLine) -> None:
+    program = str(Path(sys.executable).parent / "trainyard")
+    env = {**cli.env, "_TRAINYARD_COMPLETE": "complete_bash", "COMP_WORDS": "trainyard su", "COMP_CWORD": "1"}  # fmt: skip
+    done = subprocess.run([program], env=env, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == ["submit", "suspend"]
 
 
 def test_watch_follows_a_session_to_its_success(cli: CommandLine, lab: GatewayLab) -> None:

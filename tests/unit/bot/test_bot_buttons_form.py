@@ -27,6 +27,28 @@ def test_a_tap_survives_the_way_through_telegram(action: str, argument: str) -> 
     assert decode(data) == Tap(action, argument)
 
 
+def test_the_limit_and_the_actions_are_telegrams_and_ours() -> None:
+    assert DATA_LIMIT == 64
+    assert sorted(ACTIONS) == [
+        "cn",
+        "dm",
+        "ds",
+        "fm",
+        "lg",
+        "md",
+        "mf",
+        "mt",
+        "no",
+        "ok",
+        "re",
+        "sp",
+        "st",
+        "su",
+        "tr",
+        "up",
+    ]
+
+
 @pytest.mark.parametrize(
     "data",
     ["", "sp", "sp:", ":x", "xx:1", "sp:a b", "sp:" + "a" * 62, "sp:é", "sp:../x/y", "sp:a\n"],
@@ -39,7 +61,7 @@ def test_forged_data_is_none(data: str) -> None:
     "tap", [Tap("xx", "1"), Tap("sp", ""), Tap("sp", "a" * 62), Tap("sp", "a b")]
 )
 def test_what_does_not_fit_is_refused(tap: Tap) -> None:
-    with pytest.raises(ValueError, match="no button can carry"):
+    with pytest.raises(ValueError, match="^no button can carry Tap"):
         encode(tap)
 
 

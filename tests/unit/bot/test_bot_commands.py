@@ -235,7 +235,9 @@ def test_artifact_names(name: str, fine: bool) -> None:
 
 
 def test_a_command_cannot_be_changed_and_starts_empty() -> None:
-    assert dict(Command("train").fields) == {}
+    empty = Command("train")
+    assert (empty.target, empty.lines, empty.metrics, empty.phase) == (None, 30, (), "")
+    assert dict(empty.fields) == {}
     with pytest.raises(AttributeError):
         Command("help").name = "start"  # type: ignore[misc]
 

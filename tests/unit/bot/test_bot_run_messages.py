@@ -193,6 +193,13 @@ def test_run(run: Run, text: str) -> None:
     assert run_messages.run(run, AT) == text
 
 
+def test_a_pending_run_waits_like_a_queued_one() -> None:
+    pending = run_messages.run(replace(QUEUED, phase="Pending"), AT).splitlines()
+
+    assert pending[2:] == run_messages.run(QUEUED, AT).splitlines()[2:]
+    assert pending[2].startswith("Place 3 in queue fast")
+
+
 def test_every_phase_has_its_sign() -> None:
     assert set(run_messages.ICONS) == {str(phase) for phase in Phase}
 
@@ -203,6 +210,7 @@ def test_every_phase_has_its_sign() -> None:
         (None, later(minutes=5), None),
         (later(seconds=-1), None, "Starts now"),
         (NOW, NOW, "Starts now"),
+        (later(minutes=-5), NOW, "Starts now"),
         (NOW, later(minutes=5), "Starts now, 14:05 at the latest"),
         (later(seconds=1), None, "Starts about 14:00 (in 1s)"),
         (later(minutes=5), later(minutes=5, seconds=3), "Starts about 14:05 (in 5m00s)"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import cli_reference
 import pytest
@@ -25,6 +27,35 @@ EXAMPLES = sorted(
 
 def test_the_reference_is_that_of_the_program() -> None:
     assert cli_reference.page(TEXT) == TEXT, "write it again: python tests/support/cli_reference.py"
+
+
+def python(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # fmt: skip
+
+
+def test_training_code_loads_nothing_of_the_command_line() -> None:
+    # rich is not asked for: httpx looks for it by itself where it is installed.
+    loaded = python(
+        "import sys, trainyard; trainyard.Client; trainyard.log;"
+        "print(sorted({'typer', 'plotille', 'matplotlib'} & set(sys.modules)))"
+    )
+
+    assert loaded.stdout == "[]\n", loaded.stderr
+
+
+def test_the_trainers_image_has_nothing_of_the_command_line() -> None:
+    pins = (cli_reference.PAGE.parents[1] / "requirements" / "trainer-image.lock").read_text()
+
+    assert re.findall(r"^(typer|rich|plotille)\b", pins, flags=re.MULTILINE) == []
+
+
+def test_without_its_libraries_it_says_how_to_get_them() -> None:
+    said = python(
+        "import sys; sys.modules['typer'] = None; from trainyard.cli.__main__ import main; main()"
+    )
+
+    assert said.stderr == "the command line is not installed: pip install 'trainyard[cli]'\n"
+    assert said.returncode == 1
 
 
 def test_help_and_page_list_the_same_exit_codes() -> None:
