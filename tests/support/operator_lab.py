@@ -22,6 +22,7 @@ import yaml
 from cluster import api_client, fresh_namespace
 from kubernetes import client, watch
 from poll import eventually
+from urllib3.exceptions import HTTPError
 
 GROUP, VERSION = "trainyard.io", "v1alpha1"
 SESSIONS, QUEUES = "trainingsessions", "trainingqueues"
@@ -375,11 +376,29 @@ class Witness:
             thread.join(timeout=5)
 
     def _follow(self, listing: Any, see: Any) -> None:
+        """Every event since the first list: what happens between two watches comes with the second."""
+        version = ""
         while not self._stop.is_set():
-            stream = watch.Watch()
-            with suppress(client.ApiException, OSError):
-                for event in stream.stream(listing, self.lab.namespace, timeout_seconds=2):
+            try:
+                if not version:
+                    version = self._list(listing, see)
+                stream = watch.Watch()
+                stream.resource_version = version
+                for event in stream.stream(
+                    listing, self.lab.namespace, timeout_seconds=2, resource_version=version
+                ):
                     see(event["type"], event["object"])
+                version = stream.resource_version or version
+            except (client.ApiException, OSError, HTTPError):
+                version = ""
+
+    def _list(self, listing: Any, see: Any) -> str:
+        found = listing(self.lab.namespace)
+        if see == self._pod:
+            self._pods.clear()
+        for item in found.items:
+            see("ADDED", item)
+        return str(found.metadata.resource_version)
 
     def _pod(self, kind: str, pod: client.V1Pod) -> None:
         held = (

@@ -7,8 +7,8 @@ Raw JSON because model objects cost several times the CPU and memory of the obje
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -135,7 +135,8 @@ class KubeClient:
         async with self._request(
             "GET", path, query={"watch": "true", **query}, limits=limits
         ) as response:
-            yield _lines(response)
+            async with aclosing(_lines(response)) as lines:
+                yield lines
 
     async def _json(
         self,
@@ -184,7 +185,18 @@ class KubeClient:
                 )
             yield response
         finally:
-            response.release() if response.content.at_eof() else response.close()
+            if response.content.at_eof():
+                response.release()
+            else:
+                _abandon(response)
+
+
+def _abandon(response: aiohttp.ClientResponse) -> None:
+    """Close a connection in the middle of an answer at once: TLS would wait for a farewell that nobody reads."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _unreachable(server: str, error: BaseException) -> Unreachable:
@@ -209,7 +221,7 @@ async def _status_body(response: aiohttp.ClientResponse) -> Json:
     return body if isinstance(body, dict) else {"message": text.decode(errors="replace")[:500]}
 
 
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
     """Lines of any length; aiohttp's own line reader stops at 64 KiB, and an object may be larger."""
     pending = bytearray()
     try:

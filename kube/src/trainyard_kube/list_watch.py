@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -104,8 +105,10 @@ class ListWatch:
             try:
                 if self._version is None:
                     yield await self._list()
-                async for change in self._watch():
-                    yield change
+                # Closed here and not by the garbage collector, so that its connection ends with this generator.
+                async with aclosing(self._watch()) as changes:
+                    async for change in changes:
+                        yield change
             except Gone:
                 self._version = None
             except KubeError as error:
@@ -132,7 +135,7 @@ class ListWatch:
             objects[item["metadata"]["uid"]] = item
         return Synced(objects, int(self._version or 0))
 
-    async def _watch(self) -> AsyncIterator[Change]:
+    async def _watch(self) -> AsyncGenerator[Change]:
         query = {
             **self._query,
             "resourceVersion": self._version or "0",

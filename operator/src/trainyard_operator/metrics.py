@@ -46,6 +46,11 @@ class Metrics:
             ["kind", "outcome"],
             registry=registry,
         )
+        self.conflicts = Counter(
+            f"{prefix}_status_conflicts",
+            "Status writes that came after somebody else's change and were decided again.",
+            registry=registry,
+        )
         self.watch_age = Gauge(
             f"{prefix}_watch_age_seconds",
             "Seconds since the API server was last heard on a watch.",

@@ -6,7 +6,8 @@ Guarantees:
 - A session has at most one write under way; until its outcome is known, the capacity that it takes stays taken.
 - A creation whose answer was lost is repeated until the API server says what became of it: a Job of that name that
   belongs to the session is the one that was asked for.
-- Status goes only to the very session it was made for (UID in the patch), never to one made again under its name.
+- Status goes only to the very session it was made for, never to one made again under its name. Its resourceVersion sees to
+  that: the API server does not compare a UID in a patch of the status subresource (tests/integration/kube asserts it).
 """
 
 from __future__ import annotations
@@ -168,12 +169,22 @@ class Writer:
             self._metrics.wait.observe(max(0.0, self._now() - session.seen.queued))
 
     async def _patch_status(self, write: PatchStatus) -> None:
-        path = paths.status(paths.sessions(self._namespace, write.name))
-        # The UID makes it a conflict when the session was deleted and made again meanwhile.
-        body = {"metadata": {"uid": write.uid}, **write.patch}
+        version = self._feed.kinds["sessions"].version(write.uid)
+        if version is None:
+            return
+        path = paths.sessions(self._namespace, write.name)
+        body = {"metadata": {"resourceVersion": str(version)}, **write.patch}
         try:
-            raw = await self._kube.merge_patch(path, body, names.OPERATOR_FIELD_MANAGER)
-        except (errors.NotFound, errors.Conflict):
+            raw = await self._kube.merge_patch(
+                paths.status(path), body, names.OPERATOR_FIELD_MANAGER
+            )
+        except errors.NotFound:
+            return
+        except errors.Conflict:
+            # Somebody was faster. What is right now is decided again, from what is there now.
+            self._metrics.conflicts.inc()
+            with suppress(errors.NotFound):
+                self._feed.absorb("sessions", await self._kube.get(path))
             return
         self._feed.absorb("sessions", raw)
         if write.note is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def reason(lab: Lab, name: str) -> str | None:
     return (lab.status(name).get("queue") or {}).get("reason")
 
 
+def begun(lab: Lab, *names: str) -> float:
+    """When the last of the sessions started to run, in seconds since the epoch."""
+    starts = [lab.status(name)["startTime"] for name in names]
+    return max(datetime.fromisoformat(text).timestamp() for text in starts)
+
+
 def test_a_higher_priority_preempts_who_loses_least_and_he_comes_back(lab: Lab) -> None:
     dear, cheap, urgent = unique("dear"), unique("cheap"), unique("urgent")
     with Witness(lab) as witness:
@@ -56,6 +63,8 @@ def test_a_higher_priority_preempts_who_loses_least_and_he_comes_back(lab: Lab) 
         lab.create(cheap, spec(gpus=2))
         before = lab.wait_phase(cheap, "Running")
         lab.wait_phase(dear, "Running")
+        # Both past their minimum run time, and the checkpoint clearly younger than either.
+        eventually(lambda: time.time() - begun(lab, dear, cheap) > 2, what="both have run enough")
         saved = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         checkpoint = {"attempt": 1, "lastCheckpoint": {"step": 5, "time": saved}}
         lab.patch_status(cheap, {"progress": checkpoint})

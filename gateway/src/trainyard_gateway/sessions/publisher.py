@@ -97,7 +97,9 @@ class Publisher:
             if not patch:
                 return
             path = paths.status(paths.sessions(self._namespace, body["metadata"]["name"]))
-            guarded = {"metadata": {"uid": uid}, "status": patch}
+            # The version, since a UID in a patch of the status subresource is not compared by the API server.
+            version = {"resourceVersion": body["metadata"]["resourceVersion"]}
+            guarded = {"metadata": version, "status": patch}
             written = await self._kube.merge_patch(path, guarded, names.GATEWAY_FIELD_MANAGER)
             self._cache.put(written)
             if "progress" in patch:
