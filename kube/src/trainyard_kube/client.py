@@ -132,11 +132,11 @@ class KubeClient:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The lines of a watch. A connection that stays silent for `inactivity_seconds` raises Unreachable."""
         limits = aiohttp.ClientTimeout(total=None, connect=5, sock_read=inactivity_seconds)
-        async with self._request(
-            "GET", path, query={"watch": "true", **query}, limits=limits
-        ) as response:
-            async with aclosing(_lines(response)) as lines:
-                yield lines
+        async with (
+            self._request("GET", path, query={"watch": "true", **query}, limits=limits) as response,
+            aclosing(_lines(response)) as lines,
+        ):
+            yield lines
 
     async def _json(
         self,

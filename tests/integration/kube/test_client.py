@@ -322,7 +322,10 @@ class Hasty(KubeClient):
 async def test_a_watch_that_the_server_closes_goes_on_without_a_word(
     kubeconfig: Path, namespace: str
 ) -> None:
-    async with Hasty(KubeConfig.from_file(kubeconfig)) as kube, following(kube, namespace) as change:
+    async with (
+        Hasty(KubeConfig.from_file(kubeconfig)) as kube,
+        following(kube, namespace) as change,
+    ):
         assert isinstance(await change(), Synced)
         waiting = asyncio.ensure_future(change())
 
