@@ -137,7 +137,7 @@ WAITING = [
         id="back-off-over",
     ),
     pytest.param(
-        {"deleting": True}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, False, id="being-deleted"
+        {"deleting": True}, {}, Phase.CANCELLED, Reason.STOPPED_BY_OWNER, False, id="being-deleted"
     ),
 ]
 
@@ -206,6 +206,7 @@ LEAVING = [
     pytest.param({"phase": Phase.SUSPENDING, "seen": {**RAN, "preempting": True}}, id="preempted"),
     pytest.param({"phase": Phase.RUNNING, "seen": {**RAN, "failed_attempt": 1, "failure_class": "Stalled"}}, id="stalled"),
     pytest.param({"phase": Phase.STARTING, "seen": {"attempt": 1, "failed_attempt": 1, "failure_class": "ImageUnavailable"}}, id="bad-image"),
+    pytest.param({"phase": Phase.STOPPING, "deleting": True}, id="being-deleted"),
 ]  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def node(raw: Mapping[str, Any], gpu_kinds: Sequence[str]) -> Node:
         usable=ready and not spec.get("unschedulable", False),
         labels=frozenset((raw["metadata"].get("labels") or {}).items()),
         taints=tuple(
-            Taint(t["key"], t.get("value") or "", t["effect"]) for t in spec.get("taints") or ()
+            Taint(str(t["key"]), str(t.get("value") or ""), str(t["effect"]))
+            for t in spec.get("taints") or ()
         ),
         version=int(raw["metadata"].get("resourceVersion") or 0),
     )

@@ -84,6 +84,8 @@ class _Case:
     ) -> None:
         self.session = session
         self.wish, self.seen = session.wish, session.seen
+        # Somebody's finalizer may keep a deleted session for long; its GPUs are not kept with it.
+        self.desired = DesiredState.STOPPED if session.deleting else session.wish.desired
         self.jobs = jobs
         self.now = now
         self.site = site
@@ -134,9 +136,9 @@ class _Case:
     # ── waiting ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _waiting(self, acceptance: Acceptance, resume_ready: bool) -> Verdict:
-        if self.wish.desired == DesiredState.STOPPED:
+        if self.desired == DesiredState.STOPPED:
             return self._stop_waiting()
-        if self.wish.desired == DesiredState.SUSPENDED:
+        if self.desired == DesiredState.SUSPENDED:
             message = "Suspended by its owner; set desiredState to Running to go on."
             # Who does not wait gains no age.
             changes = {"queuedTime": None, "retryTime": None}
@@ -188,7 +190,7 @@ class _Case:
             message,
             Reason.WAITING_FOR_TURN,
             changes,
-            eligible=not self.session.deleting,
+            eligible=True,
         )
 
     # ── an open attempt ───────────────────────────────────────────────────────────────────────────────────
@@ -215,7 +217,7 @@ class _Case:
 
     def _leaving(self) -> bool:
         return (
-            self.wish.desired != DesiredState.RUNNING
+            self.desired != DesiredState.RUNNING
             or (self.seen.phase == Phase.SUSPENDING and self.seen.attempt == self.attempt)
             or self._condemned()
         )
@@ -231,10 +233,10 @@ class _Case:
         return Verdict(phase, message, reason, self._identity(), delete_jobs=delete)
 
     def _leaving_as(self) -> tuple[Phase, Reason | str, str]:
-        if self.wish.desired == DesiredState.STOPPED:
+        if self.desired == DesiredState.STOPPED:
             message = "Stopped by its owner; it saves a checkpoint and ends."
             return Phase.STOPPING, Reason.STOPPED_BY_OWNER, message
-        if self.wish.desired == DesiredState.SUSPENDED:
+        if self.desired == DesiredState.SUSPENDED:
             message = "Suspended by its owner; it saves a checkpoint and gives its GPUs back."
             return Phase.SUSPENDING, Reason.SUSPENDED_BY_OWNER, message
         if self._condemned():
@@ -301,7 +303,7 @@ class _Case:
     def _ending(self, cause: Cause | None) -> Verdict:
         """The Job is over or gone, and some of its pods are still ending."""
         changes = self._identity()
-        if cause is not None and not cause.preempted and self.wish.desired == DesiredState.RUNNING:
+        if cause is not None and not cause.preempted and self.desired == DesiredState.RUNNING:
             changes = {**changes, **self._failure(cause)}
         if self._leaving():
             phase, reason, message = self._leaving_as()
@@ -310,11 +312,11 @@ class _Case:
         return Verdict(phase, "Waits until its last pods are gone.", reason, changes)
 
     def _ended(self, cause: Cause | None) -> Verdict:
-        if self.wish.desired == DesiredState.STOPPED:
+        if self.desired == DesiredState.STOPPED:
             message = "Stopped by its owner; checkpoints are kept."
             changes = {**self._account(), **self._end()}
             return Verdict(Phase.STOPPED, message, Reason.STOPPED_BY_OWNER, changes)
-        if self.wish.desired == DesiredState.SUSPENDED:
+        if self.desired == DesiredState.SUSPENDED:
             message = "Suspended by its owner; set desiredState to Running to go on."
             changes = {**self._account(), "queuedTime": None, "retryTime": None}
             return Verdict(Phase.SUSPENDED, message, Reason.SUSPENDED_BY_OWNER, changes)

@@ -1,12 +1,13 @@
 """Raw objects → items of the `World`.
 
-A session that makes no sense becomes `Unreadable`; any other object that makes none raises PoisonousError.
+A session whose spec makes no sense becomes `Unreadable`; anything else that makes none raises PoisonousError.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -39,10 +40,24 @@ class PoisonousError(ValueError):
     """An object that cannot be understood; it is left alone."""
 
 
+@contextmanager
+def _understanding(kind: str, raw: Raw) -> Iterator[None]:
+    """The API server checks the types of what it keeps, by schemas that may be older or newer than this program."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise PoisonousError(f"{kind} {raw['metadata'].get('name')}: {error}") from error
+
+
 def session(
     raw: Raw, site: Site, before: Session | Unreadable | None = None
 ) -> Session | Unreadable:
-    """A TrainingSession. `before` saves parsing a spec that did not change."""
+    """A TrainingSession. `before` saves parsing a spec that did not change. Raises PoisonousError."""
+    with _understanding("TrainingSession", raw):
+        return _session(raw, site, before)
+
+
+def _session(raw: Raw, site: Site, before: Session | Unreadable | None) -> Session | Unreadable:
     meta = raw["metadata"]
     status = raw.get("status")
     status = status if isinstance(status, dict) else {}
@@ -158,35 +173,36 @@ def _own(status: Raw) -> bytes:
 def queue(raw: Raw) -> Queue:
     """A TrainingQueue. Raises PoisonousError."""
     meta = raw["metadata"]
-    try:
+    with _understanding("TrainingQueue", raw):
         spec = TrainingQueueSpec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        raise PoisonousError(f"TrainingQueue {meta['name']}: {error.errors()[0]['msg']}") from error
-    rules = QueueRules(
-        name=meta["name"],
-        gpu_quota=spec.gpu_quota,
-        borrow=spec.borrow,
-        weight=spec.weight,
-        max_sessions_per_user=spec.max_sessions_per_user,
-        max_gpus_per_session=spec.max_gpus_per_session,
-        paused=spec.paused,
-    )
-    own = orjson.dumps(_dict(raw.get("status")))
-    return Queue(
-        meta["uid"], meta["name"], _version(meta), int(meta.get("generation") or 0), rules, own
-    )
+        rules = QueueRules(
+            name=meta["name"],
+            gpu_quota=spec.gpu_quota,
+            borrow=spec.borrow,
+            weight=spec.weight,
+            max_sessions_per_user=spec.max_sessions_per_user,
+            max_gpus_per_session=spec.max_gpus_per_session,
+            paused=spec.paused,
+        )
+        own = orjson.dumps(_dict(raw.get("status")))
+        return Queue(
+            meta["uid"], meta["name"], _version(meta), int(meta.get("generation") or 0), rules, own
+        )
 
 
 def node(raw: Raw, site: Site) -> Node:
     """A node. Raises PoisonousError."""
-    try:
+    with _understanding("node", raw):
         return facts.node(raw, site.gpu_kinds)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise PoisonousError(f"node {raw['metadata'].get('name')}: {error}") from error
 
 
 def job(raw: Raw, site: Site) -> Job | None:
-    """A Job of ours, None for anybody else's."""
+    """A Job of ours, None for anybody else's. Raises PoisonousError."""
+    with _understanding("Job", raw):
+        return _job(raw, site)
+
+
+def _job(raw: Raw, site: Site) -> Job | None:
     meta = raw["metadata"]
     labels = meta.get("labels") or {}
     owner = next(
@@ -211,9 +227,9 @@ def job(raw: Raw, site: Site) -> Job | None:
         worker=facts.pod_requests(raw["spec"]["template"], site.gpu_kinds),
         nodes=tuple(n for n in annotations.get(NODES_ANNOTATION, "").split(",") if n),
         backfilled=annotations.get(BACKFILLED_ANNOTATION) == "true",
-        finished=done.get("type", ""),
-        reason=done.get("reason") or "",
-        message=done.get("message") or "",
+        finished=_text(done.get("type")),
+        reason=_text(done.get("reason")),
+        message=_text(done.get("message")),
         finish_time=seconds(done.get("lastTransitionTime")),
         deleting="deletionTimestamp" in meta,
     )
@@ -228,10 +244,8 @@ def _job_end(status: Raw) -> Raw:
 
 def pod(raw: Raw, site: Site) -> Pod:
     """A pod. Raises PoisonousError."""
-    try:
+    with _understanding("pod", raw):
         return _pod(raw, site)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise PoisonousError(f"pod {raw['metadata'].get('name')}: {error}") from error
 
 
 def _pod(raw: Raw, site: Site) -> Pod:
@@ -246,19 +260,19 @@ def _pod(raw: Raw, site: Site) -> Pod:
         "version": _version(meta),
         "node": facts.holds_node(raw),
         "amount": facts.pod_requests(raw, site.gpu_kinds),
-        "phase": status.get("phase") or "",
+        "phase": _text(status.get("phase")),
     }
     if not ours:
         return Pod(**base)
     return Pod(
         **base,
-        session_uid=labels.get(names.LABEL_SESSION_UID, ""),
-        job_uid=owner.get("uid", ""),
+        session_uid=_text(labels.get(names.LABEL_SESSION_UID)),
+        job_uid=_text(owner.get("uid")),
         deleting="deletionTimestamp" in meta,
-        assigned=(raw.get("spec") or {}).get("nodeName") or "",
+        assigned=_text((raw.get("spec") or {}).get("nodeName")),
         meant=_meant(raw.get("spec") or {}),
-        reason=status.get("reason") or "",
-        message=status.get("message") or "",
+        reason=_text(status.get("reason")),
+        message=_text(status.get("message")),
         worker=_number(labels.get("batch.kubernetes.io/job-completion-index")),
         attempt=_number(labels.get(names.LABEL_ATTEMPT)),
         **_conditions(status),
@@ -282,10 +296,12 @@ def _conditions(status: Raw) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            found["unschedulable"] = condition.get("message") or condition.get("reason") or "?"
+            found["unschedulable"] = (
+                _text(condition.get("message")) or _text(condition.get("reason")) or "?"
+            )
             found["unschedulable_since"] = seconds(condition.get("lastTransitionTime"))
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            found["disruption"] = condition.get("reason") or "?"
+            found["disruption"] = _text(condition.get("reason")) or "?"
     return found
 
 
@@ -296,8 +312,8 @@ def _container(status: Raw) -> dict[str, Any]:
     state = containers[0].get("state") or {}
     if waiting := state.get("waiting"):
         return {
-            "waiting_reason": waiting.get("reason") or "",
-            "waiting_message": waiting.get("message") or "",
+            "waiting_reason": _text(waiting.get("reason")),
+            "waiting_message": _text(waiting.get("message")),
         }
     if running := state.get("running"):
         return {"started": seconds(running.get("startedAt"))}
@@ -308,8 +324,8 @@ def _container(status: Raw) -> dict[str, Any]:
         "ended": seconds(ended.get("finishedAt")),
         "exit_code": int(code) if code is not None else None,
         "signal": int(ended.get("signal") or 0),
-        "terminated_reason": ended.get("reason") or "",
-        "termination_message": ended.get("message") or "",
+        "terminated_reason": _text(ended.get("reason")),
+        "termination_message": _text(ended.get("message")),
     }
 
 
@@ -319,6 +335,10 @@ def _version(meta: Raw) -> int:
 
 def _dict(value: object) -> Raw:
     return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _count(value: object) -> int:

@@ -148,7 +148,7 @@ def _merged(current: object, facts: list[Fact], generation: int, now: float) -> 
     known = {
         c["type"]: c
         for c in (current if isinstance(current, list) else ())
-        if isinstance(c, dict) and "type" in c
+        if isinstance(c, dict) and isinstance(c.get("type"), str)
     }
     merged: list[Status] = []
     for kind, truth, reason, message in facts:
