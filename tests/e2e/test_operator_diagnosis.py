@@ -1,0 +1,250 @@
+"""What goes wrong with real trainer pods is explained in the status, soon and in people's words; who gives way goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from installation import Installation, installed, unique
+from poll import eventually
+
+from trainyard.client import Client
+from trainyard_demo.data import write_digits
+
+pytestmark = pytest.mark.e2e
+
+SMALL = {"gpus": 0, "cpu": "100m", "memory": "128Mi"}
+BY_TEST = "trainyard-test-node"
+DELAY_SECONDS = 10
+"""From the kubelet's report to the diagnosis, at most."""
+
+
+@pytest.fixture(scope="module")
+def release(kubeconfig: Path) -> Iterator[Installation]:
+    """An installation whose sessions may be preempted soon, with a runtime that no registry has and one on a node to lose."""
+    lost = {
+        "image": "docker.io/library/any:1",
+        "nodeSelector": {BY_TEST: "lost"},
+        "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
+    }
+    values = {
+        "operator.minimumRunSeconds": 1,
+        "runtimes.absent": {"image": "registry.invalid/trainyard/none:1"},
+        "runtimes.lost": lost,
+    }
+    with installed(kubeconfig, **values) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def people(release: Installation) -> Iterator[Client]:
+    with release.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def digits(people: Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = write_digits(tmp_path_factory.mktemp("digits"))
+    people.upload_dataset("digits", path)
+    return path
+
+
+def create(release: Installation, prefix: str, **spec: Any) -> str:
+    """Apply a session with kubectl; without retries unless `spec` says otherwise."""
+    name = unique(prefix)
+    manifest = {
+        "apiVersion": "trainyard.io/v1alpha1",
+        "kind": "TrainingSession",
+        "metadata": {"name": name},
+        "spec": {"resources": SMALL, "retry": {"limit": 0}, **spec},
+    }
+    release.kubectl("apply", "-f", "-", manifest=manifest)
+    return name
+
+
+def python(*lines: str) -> list[str]:
+    return ["python", "-c", "\n".join(lines)]
+
+
+def status(release: Installation, name: str) -> dict[str, Any]:
+    return dict(release.get("ts", name).get("status") or {})
+
+
+def reached(release: Installation, name: str, *phases: str, within: float = 120) -> dict[str, Any]:
+    def check() -> dict[str, Any] | None:
+        found = status(release, name)
+        assert found.get("phase") in phases, found
+        return found
+
+    return eventually(check, within=within, every=0.3, what=f"{name} {'/'.join(phases)}")
+
+
+def failed(release: Installation, name: str, within: float = 120) -> dict[str, Any]:
+    """The failure of a session that ends with one."""
+    failure: dict[str, Any] = reached(release, name, "Failed", within=within)["failure"]
+    assert failure["hint"]
+    return failure
+
+
+def pod_of(release: Installation, name: str) -> dict[str, Any]:
+    [pod] = release.items("pods", f"trainyard.io/session={name}")
+    return pod
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def assert_told_soon(release: Installation, name: str, failure: dict[str, Any]) -> None:
+    ended = pod_of(release, name)["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert seconds(failure["time"]) - seconds(ended["finishedAt"]) <= DELAY_SECONDS
+
+
+def test_out_of_memory(release: Installation) -> None:
+    name = create(release, "oom", command=python("x = [b'x' * 2**20 for _ in range(4096)]"))
+    failure = failed(release, name)
+    assert (failure["class"], failure["exitCode"]) == ("OutOfMemory", 137)
+    assert failure["reason"] == "OOMKilled"
+    assert "resources.memory" in failure["hint"]
+    assert_told_soon(release, name, failure)
+
+
+def test_a_crash_shows_its_last_lines(release: Installation) -> None:
+    program = python("print('step 41')", "raise ValueError('the shape is wrong')")
+    name = create(release, "crash", command=program)
+    failure = failed(release, name)
+    assert (failure["class"], failure["exitCode"]) == ("ProgramError", 1)
+    assert failure["lastLogLines"][-1] == "ValueError: the shape is wrong"
+    assert any("step 41" in line for line in failure["lastLogLines"])
+    assert_told_soon(release, name, failure)
+
+
+def test_a_program_that_is_not_there(release: Installation) -> None:
+    failure = failed(release, create(release, "typo", command=["pyhton", "train.py"]))
+    assert failure["class"] == "ContainerConfig"
+    assert "pyhton" in failure["message"]
+
+
+def test_an_image_that_nobody_has(release: Installation) -> None:
+    failure = failed(release, create(release, "image", command=["x"], runtime="absent"))
+    assert failure["class"] == "ImageUnavailable"
+    assert "registry.invalid/trainyard/none:1" in failure["message"]
+
+
+def test_a_dataset_whose_file_is_gone(
+    release: Installation, people: Client, tmp_path: Path
+) -> None:
+    dataset = unique("gone")
+    people.upload_dataset(dataset, write_digits(tmp_path))
+    training = {"task": "tabular-classification", "epochs": 1}
+    resources = SMALL | {"cpu": "500m", "memory": "768Mi"}
+    name = create(
+        release,
+        "dataset",
+        training=training,
+        dataset=dataset,
+        resources=resources,
+        desiredState="Suspended",
+    )
+    reached(release, name, "Suspended")
+    found = eventually(lambda: status(release, name).get("dataset", {}).get("file"), what="dataset")
+    remove = f"import pathlib; [p.unlink() for p in pathlib.Path('/data').rglob('*/{found}')]"
+    release.kubectl("exec", "deploy/ty-gateway", "--", "python", "-c", remove)
+    release.kubectl(
+        "patch", "ts", name, "--type=merge", "-p", '{"spec":{"desiredState":"Running"}}'
+    )
+    failure = failed(release, name)
+    assert (failure["class"], failure["exitCode"]) == ("DatasetMissing", 66)
+    assert dataset in " ".join([failure["message"], *failure.get("lastLogLines", [])])
+    assert_told_soon(release, name, failure)
+
+
+def test_a_program_that_hangs(release: Installation) -> None:
+    program = python(
+        "import signal, sys, time",
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))",
+        "print('waiting for a lock', flush=True)",
+        "time.sleep(3600)",
+    )
+    name = create(release, "hang", command=program, stallTimeoutSeconds=30)
+    reached(release, name, "Running")
+    failure = failed(release, name, within=90)
+    assert failure["class"] == "Stalled"
+    assert "30 s" in failure["message"]
+
+
+@pytest.fixture
+def lost_node(release: Installation) -> Iterator[str]:
+    name = unique("lost")
+    gives = {"cpu": "4", "memory": "8Gi", "pods": "10"}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {"type": "kwok", BY_TEST: "lost", "kubernetes.io/hostname": name},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "x", "effect": "NoSchedule"}]},
+        "status": {"capacity": gives, "allocatable": gives},
+    }
+    release.kubectl("create", "-f", "-", manifest=manifest)
+    yield name
+    release.kubectl("delete", "node", name, "--ignore-not-found")
+
+
+def test_a_node_that_goes_away(release: Installation, lost_node: str) -> None:
+    """A simulated one: the node of these tests is needed. Kubernetes takes about a minute to be sure that it is gone."""
+    name = create(release, "node", command=["run"], runtime="lost")
+    reached(release, name, "Running")
+    release.kubectl("delete", "node", lost_node)
+    failure = failed(release, name, within=180)
+    assert failure["class"] == "NodeLost"
+
+
+def test_who_makes_room_goes_on_from_the_checkpoint(
+    release: Installation, people: Client, digits: Path
+) -> None:
+    """The third of the plan's stories: a training gives way, comes back, and loses no step."""
+    training = {
+        "task": "tabular-classification",
+        "epochs": 400,
+        "batchSize": 16,
+        "checkpointEvery": {"steps": 50},
+    }
+    resources = {"gpus": 4, "cpu": "500m", "memory": "768Mi"}
+    name = create(release, "yields", training=training, dataset="digits", resources=resources)
+
+    def saved() -> int | None:
+        found = status(release, name).get("progress", {}).get("lastCheckpoint", {}).get("step")
+        return int(found) if found else None
+
+    eventually(saved, within=120, what="a checkpoint")
+    urgent = create(
+        release, "urgent", command=["sleep", "1"], resources=SMALL | {"gpus": 4}, priority=100
+    )
+    reached(release, urgent, "Succeeded", within=120)
+    step = saved()
+    assert step is not None
+    again = reached(release, name, "Running")
+    assert (again["attempt"], again["preemptions"], again.get("failures", 0)) == (2, 1, 0)
+
+    def resumed() -> list[int]:
+        lines = [line.message for line in people.logs(name).lines]
+        words = [m.rpartition("resumed at step ")[2] for m in lines if "resumed at step" in m]
+        return [int(word.split()[0]) for word in words]
+
+    [at] = eventually(resumed, within=60, what="the trainer's word that it resumed")
+    assert at >= step
+    people.stop(name)
+    reached(release, name, "Stopped")
+    events = json.loads(
+        release.kubectl(
+            "get", "events", f"--field-selector=involvedObject.name={name}", "-o", "json"
+        )
+    )
+    assert {"Preempted", "Resumed"} <= {e["reason"] for e in events["items"]}
