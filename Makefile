@@ -86,12 +86,15 @@ verify: setup ## Fail when a generated file differs from what the code renders
 check: lint types imports verify ## Everything that does not run tests
 
 ##@ Longer checks and measurements
-.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway
+.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-trainer
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
 mutation-bot: setup ## Change the bot's parsing and rendering a thousand times; its tests must notice (25 min)
 	@$(VENV)/bin/python tests/mutation
+
+kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
+	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
 
 bench-operator: setup ## Measure the operator on a control plane of its own with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,16 @@ from tiny_training import TinySession, write_blobs
 
 from trainyard_api.contract import ExitCode
 
+KILLS = int(os.environ.get("TRAINYARD_KILLS", "8"))
+SEED = int(os.environ.get("TRAINYARD_KILL_SEED", "4"))
 TRAINING = {
     "task": "tabular-classification",
-    "epochs": 400,
+    "epochs": 120 * (1 + KILLS // 4),
     "batchSize": 16,
     "logEverySteps": 1,
     "checkpointEvery": {"steps": 7},
+    "optimizer": "sgd",
+    "learningRate": 1e-4,
     "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [8], "dropout": 0.2}},
 }
 
@@ -47,26 +54,45 @@ def steps_reported(gateway: ReportStandIn) -> int:
     return max((step for step, _, _ in gateway.rows()), default=0)
 
 
-def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+def test_a_run_killed_at_random_points_ends_with_the_bits_of_an_unbroken_one(
+    tmp_path: Path,
+) -> None:
     with report_stand_in() as gateway:
         whole = session(tmp_path / "whole", gateway)
-        assert whole.finish()[0] == 0
+        code, output = whole.finish()
+        assert code == 0, output
         wanted_rows, wanted_weights = gateway.rows(), weights(whole)
 
     with report_stand_in() as gateway:
         broken = session(tmp_path / "broken", gateway)
-        luck = random.Random(4)
-        for attempt in (1, 2, 3):
-            process, before = broken.start(attempt), steps_reported(gateway)
-            goal = before + luck.randint(20, 300)
-            eventually(lambda goal=goal: steps_reported(gateway) >= goal, within=60, every=0.01)
-            process.kill()
-        code, output = broken.finish(4)
+        luck = random.Random(SEED)
+        ends = [kill_somewhere(broken, attempt, luck) for attempt in range(1, KILLS + 1)]
+        code, output = broken.finish(KILLS + 1)
 
         assert code == 0, output
         assert "resumed at step" in output
         assert weights(broken) == wanted_weights
         assert gateway.rows() == wanted_rows
+        assert not list((broken.run_dir / "checkpoints").glob("*.tmp"))
+    sys.stdout.write(f"{Counter(ends)} with seed {SEED}\n")
+
+
+def kill_somewhere(tiny: TinySession, attempt: int, luck: random.Random) -> str:
+    """SIGKILL an attempt at a random moment, every third time inside a checkpoint write; says where it was."""
+    process = tiny.start(attempt)
+    checkpoints = tiny.run_dir / "checkpoints"
+    deadline = time.monotonic() + luck.uniform(0.05, 1.5)
+    in_a_write = attempt % 3 == 0
+    while time.monotonic() < deadline or in_a_write:
+        if in_a_write and time.monotonic() > deadline and list(checkpoints.glob("*.tmp")):
+            break
+        if not process.process.is_alive():
+            raise AssertionError(f"it ended before it was killed:\n{process.output()}")
+        time.sleep(0.0005)
+    process.kill()
+    if list(checkpoints.glob("*.tmp")):
+        return "inside a checkpoint write"
+    return "training" if "resumed" in process.output() or attempt == 1 else "starting"
 
 
 def test_sigterm_saves_a_checkpoint_and_the_next_attempt_goes_on(

@@ -168,6 +168,38 @@ def test_a_torn_checkpoint_is_never_loaded(tmp_path: Path) -> None:
     assert found[1] == {"step": 1}
 
 
+def test_a_checkpoint_cut_or_spoilt_at_any_place_is_never_loaded(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    folder.write("step-1", 1, {"step": 1})
+    folder.write("step-2", 2, {"step": 2, "weights": torch.arange(64.0)})
+    whole = {p: p.read_bytes() for p in tmp_path.glob("step-2.*")}
+    for path, content in whole.items():
+        for place in range(0, len(content), max(1, len(content) // 40)):
+            spoilt = bytearray(content)
+            spoilt[place] ^= 0xFF
+            for damaged in (content[:place], bytes(spoilt)):
+                path.write_bytes(damaged)
+                found = folder.newest()
+                # A changed time or size in the record is no danger; the content is what the hash vouches for.
+                assert found is not None
+                assert found[1]["step"] == 1 or torch.equal(found[1]["weights"], torch.arange(64.0))
+                assert path.suffix == ".json" or found[1]["step"] == 1
+        path.write_bytes(content)
+
+    found = folder.newest()
+    assert found is not None
+    assert found[1]["step"] == 2
+
+
+def test_what_killed_writers_left_is_cleared(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    for name in ("step-1.pt.tmp", "step-2.pt", "step-2.json.tmp"):
+        (tmp_path / name).write_bytes(b"left")
+    folder.write("step-3", 3, {"step": 3})
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-3.json", "step-3.pt"]
+
+
 def test_a_diverging_loss_stops_before_the_weights_are_spoilt(tmp_path: Path) -> None:
     wanted = config("tabular-regression", learningRate=10, optimizer="sgd", epochs=50)
     path = tmp_path / "data.npz"

@@ -100,13 +100,25 @@ class CheckpointFolder:
             # The record first: data without a record is no checkpoint, a record without data would be a broken promise.
             (self.folder / f"{record.name}.json").unlink(missing_ok=True)
             (self.folder / f"{record.name}.pt").unlink(missing_ok=True)
+        # What killed attempts left: this is the only writer, and it is between two checkpoints.
+        vouched = {r.name for r in self.records()}
+        for path in [*self.folder.glob("*.tmp"), *self.folder.glob("*.pt")]:
+            if path.suffix == ".tmp" or path.stem not in vouched:
+                path.unlink(missing_ok=True)
 
 
 class BackgroundWriter:
     """Writes one checkpoint at a time in a thread; the training waits only when it asks for the next one too early."""
 
-    def __init__(self, folder: CheckpointFolder, written: Callable[[Record], None]) -> None:
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        before: Callable[[], object],
+        written: Callable[[Record], None],
+    ) -> None:
+        """`before` is called in the thread before a checkpoint is written, `written` when it is durable."""
         self._folder = folder
+        self._before = before
         self._written = written
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -129,6 +141,7 @@ class BackgroundWriter:
 
     def _work(self, name: str, step: int, state: dict[str, Any]) -> None:
         try:
+            self._before()
             self._written(self._folder.write(name, step, state))
         except BaseException as error:  # handed to the training thread by `wait`
             self._error = error

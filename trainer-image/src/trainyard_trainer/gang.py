@@ -31,20 +31,25 @@ class Gang:
         """This worker's rows of a batch."""
         return rows[self.rank :: self.size]
 
-    def sum_gradients(self, model: nn.Module) -> None:
-        """Add the workers' gradients up; each was divided by the whole batch, so the sum is that of one process."""
+    def sum_gradients(self, model: nn.Module, *beside: float | Tensor) -> list[float]:
+        """Add the workers' gradients up, and the numbers `beside` them: one exchange a step, since each costs a round trip.
+
+        Each gradient was divided by the whole batch, so that the sum is that of one process.
+        """
+        own = [float(n.detach()) if isinstance(n, Tensor) else n for n in beside]
         if self.size == 1:
-            return
+            return own
         gradients = [
             p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()
         ]
-        flat = torch.cat([g.flatten() for g in gradients])
+        flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor(own)])
         distributed.all_reduce(flat)
         offset = 0
         for parameter, gradient in zip(model.parameters(), gradients, strict=True):
             count = gradient.numel()
             parameter.grad = flat[offset : offset + count].view_as(gradient)
             offset += count
+        return [float(n) for n in flat[offset:].tolist()]
 
     def sum(self, values: Tensor) -> Tensor:
         """Add a tensor up over the workers."""

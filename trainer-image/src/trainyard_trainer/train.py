@@ -78,10 +78,14 @@ class Trainer:
         self.steps_per_epoch = len(self.batches)
         self.total_steps = self.steps_per_epoch * config.epochs
         self._checkpoints = checkpoints
-        self._writer = BackgroundWriter(checkpoints, self._saved)
+        # A resumed run goes on after the checkpoint: what was measured before it must not die with this process.
+        self._writer = BackgroundWriter(checkpoints, report.flush, self._saved)
         self._report = report
         self._last_saved = time.monotonic()
         self._stop = False
+        """This worker was asked to stop."""
+        self._leaving = False
+        """All workers know that one of them was."""
 
     def fit(self) -> None:
         """Train to the end. Raises Preempted after SIGTERM, Diverged when the loss is not finite."""
@@ -91,7 +95,8 @@ class Trainer:
             self._train_epoch()
             self._finish_epoch()
         self._writer.wait()
-        self._report.progress(self.position.step, self.position.epoch)
+        if self.gang.leads:
+            self._report.progress(self.position.step, self.position.epoch)
         if self.best is not None:
             self.model.load_state_dict(self.best)
 
@@ -148,7 +153,8 @@ class Trainer:
             if position.batch < self.steps_per_epoch:
                 # At the end of an epoch the validation belongs into the checkpoint, so that one is taken there.
                 self._checkpoint_if_due()
-                self._leave_if_asked()
+                if self._leaving:
+                    self._leave()
 
     def _step(self, rows: Tensor) -> tuple[float, float]:
         """One optimizer step; returns the batch's loss and the learning rate."""
@@ -169,8 +175,8 @@ class Trainer:
         summed = objective.loss_sum(config.task, self._forward(inputs), targets)
         share = summed / whole
         self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.gang.sum_gradients(self.model)
-        loss = float(self.gang.sum(share.detach().float().cpu()))
+        loss, asked = self.gang.sum_gradients(self.model, share, float(self._stop))
+        self._leaving = asked > 0 or (self.gang.size == 1 and self._stop)
         if not math.isfinite(loss):
             # Before the optimizer touches the weights: the last checkpoint stays the last good state.
             raise Diverged(
@@ -221,7 +227,8 @@ class Trainer:
             self._writer.write(BEST, position.step, self.state())
         last = position.epoch == config.epochs or self._exhausted()
         self._checkpoint_if_due(epoch_end=True, force=last)
-        self._leave_if_asked()
+        if self.gang.any(self._stop):
+            self._leave()
 
     @torch.no_grad()
     def _evaluate(self) -> dict[str, float]:
@@ -265,9 +272,7 @@ class Trainer:
             self._last_saved = time.monotonic()
             self._writer.write(f"step-{position.step}", position.step, self.state())
 
-    def _leave_if_asked(self) -> None:
-        if not self.gang.any(self._stop):
-            return
+    def _leave(self) -> None:
         if self.gang.leads:
             self._writer.write(f"step-{self.position.step}", self.position.step, self.state())
             self._writer.wait()

@@ -45,6 +45,9 @@ class Run(Protocol):
     def last_lines(self) -> list[str]:
         """The last lines that were printed."""
 
+    def flush(self) -> bool:
+        """Write what was said before to disk; called before a checkpoint is saved, a killed program loses nothing before it."""
+
     def finish(self, timeout: float = 60.0) -> bool:
         """Deliver what is left; whether everything arrived."""
 
@@ -73,6 +76,10 @@ class QuietRun:
     def last_lines(self) -> list[str]:
         """None."""
         return []
+
+    def flush(self) -> bool:
+        """Nothing to write."""
+        return True
 
     def finish(self, timeout: float = 60.0) -> bool:  # noqa: ARG002 - the protocol's argument
         """Nothing is left."""
@@ -120,6 +127,7 @@ class ReportingRun:
         if size_bytes is not None:
             content["sizeBytes"] = size_bytes
         self._sender.put("checkpoint", content)
+        self._sender.flush()
 
     def line(self, level: str, message: str) -> None:
         """A log line."""
@@ -133,6 +141,10 @@ class ReportingRun:
     def last_lines(self) -> list[str]:
         """The last lines that were printed."""
         return list(self._capture.last_lines) if self._capture else []
+
+    def flush(self) -> bool:
+        """Write what was said before to disk."""
+        return self._sender.flush()
 
     def finish(self, timeout: float = 60.0) -> bool:
         """Deliver what is left."""

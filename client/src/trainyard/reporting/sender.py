@@ -43,6 +43,7 @@ class Sender:
         self._warn = warn
         self._items: deque[Item] = deque(maxlen=MEMORY_ITEMS)
         self._wake = threading.Event()
+        self._batching = threading.Lock()
         self._stopping = False
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
@@ -56,6 +57,15 @@ class Sender:
         self._items.append((kind, time.time(), content))
         if len(self._items) >= BATCH_ITEMS:
             self._wake.set()
+
+    def flush(self) -> bool:
+        """Spool everything that was put before, in the caller's thread; False when the disk took it not."""
+        try:
+            self._make_batches()
+        except OSError as error:
+            self._warn(f"cannot spool reports: {error}")
+            return False
+        return True
 
     def stop(self, timeout: float) -> bool:
         """Send what is left for at most `timeout` seconds; whether all of it arrived. The rest stays in the spool."""
@@ -86,12 +96,23 @@ class Sender:
                 return
 
     def _make_batches(self) -> None:
-        while self._items:
-            count = min(len(self._items), BATCH_ITEMS)
-            batch = make_batch([self._items.popleft() for _ in range(count)])
-            self._sequence += 1
-            body = json.dumps({**self._identity, "sequence": self._sequence, **batch}).encode()
-            self._waiting.append(self._spool.put(self._sequence, body))
+        with self._batching:
+            while self._items:
+                count = min(len(self._items), BATCH_ITEMS)
+                items = [self._items.popleft() for _ in range(count)]
+                try:
+                    self._make_batch(items)
+                except OSError:
+                    # The items wait for a disk that takes them, unless newer ones need the room by now.
+                    if len(self._items) + count <= MEMORY_ITEMS:
+                        self._items.extendleft(reversed(items))
+                    raise
+
+    def _make_batch(self, items: list[Item]) -> None:
+        sequence = self._sequence + 1
+        body = json.dumps({**self._identity, "sequence": sequence, **make_batch(items)}).encode()
+        self._waiting.append(self._spool.put(sequence, body))
+        self._sequence = sequence
 
     def _deliver(self) -> bool:
         """Send in order until one fails; whether nothing is left."""

@@ -7,6 +7,7 @@ One file per batch, `<attempt>/<stream>/<sequence>.json`, written beside and ren
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,10 @@ class Spool:
             self.dropped += 1
         path = self._own / f"{sequence:012d}.json"
         temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(body)
+        with temporary.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
         self._bytes += len(body)
         return Entry(path)

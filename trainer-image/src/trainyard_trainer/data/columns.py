@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +133,16 @@ def _keep(table: Any, cache: Path) -> bool:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         temporary.replace(cache)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         return False
+    # What killed attempts left. A worker that loses its file here goes on with what it has in memory.
+    for left in cache.parent.glob(f"{cache.stem}.*.tmp"):
+        left.unlink(missing_ok=True)
     return True
 
 
