@@ -143,6 +143,12 @@ def versions(name: str) -> Call[models.Models]:
     return Call("GET", f"/models/{_part(name)}/versions", models.Models)
 
 
+def model(name: str, version: int | None) -> Call[models.Model]:
+    """GET /models/{name}/info."""
+    query = _given({"version": version})
+    return Call("GET", f"/models/{_part(name)}/info", models.Model, query=query)
+
+
 def delete_model(name: str) -> Call[Status]:
     """DELETE /models/{name}."""
     return Call("DELETE", f"/models/{_part(name)}", None)

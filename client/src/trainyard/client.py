@@ -164,6 +164,10 @@ class Client:
         """The newest version of every model."""
         return self._send(calls.all_models())
 
+    def model(self, name: str, version: int | None = None) -> answers.Model:
+        """One version of a model with its card; the newest by default."""
+        return self._send(calls.model(name, version))
+
     def versions(self, name: str) -> answers.Models:
         """All versions of a model."""
         return self._send(calls.versions(name))
@@ -440,6 +444,10 @@ class AsyncClient:
     async def models(self) -> answers.Models:
         """The newest version of every model."""
         return await self._send(calls.all_models())
+
+    async def model(self, name: str, version: int | None = None) -> answers.Model:
+        """One version of a model with its card; the newest by default."""
+        return await self._send(calls.model(name, version))
 
     async def versions(self, name: str) -> answers.Models:
         """All versions of a model."""

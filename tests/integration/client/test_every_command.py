@@ -322,12 +322,17 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     cli.ok("models", "put", str(file))
     assert "version 2" in cli.ok("models", "put", str(safetensors(file, 5))).out
     versions = cli.ok("models", "ls", "net", "-o", "json").json["models"]
+    about = dict(line.split(None, 1) for line in cli.ok("models", "info", "net", "--version", "1").out.splitlines())  # fmt: skip
     cli.ok("models", "get", "net", str(there))
     cli.ok("models", "get", "net", str(there / "first"), "--version", "1")
     unanswered = cli.run("models", "rm", "net")
     cli.ok("models", "rm", "net", "--yes")
 
     assert sorted(v["version"] for v in versions) == [1, 2]
+    assert (about["version"].strip(), about["sha256"].strip()) == (
+        "1",
+        next(v["sha256"] for v in versions if v["version"] == 1),
+    )
     assert (there / "net.safetensors").read_bytes() == file.read_bytes()
     assert (there / "first").read_bytes() == safetensors(file, 4).read_bytes()
     assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]

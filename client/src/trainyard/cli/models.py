@@ -35,6 +35,18 @@ def ls(
     output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
 
 
+@app.command("info")
+def info(
+    name: NameArgument,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show a model's card: where it comes from, its metrics, its hash."""
+    with gateway() as (client, clock):
+        found = client.model(name, version)
+    output.show(form, found.wire(), details(found, clock.now()))
+
+
 @app.command("get")
 def get(
     name: NameArgument,
@@ -99,6 +111,26 @@ def listing(found: list[Model], now: datetime, *, wide: bool) -> Grid:
     ]
     empty = "no models; a session that succeeds makes one"
     return grid(columns, found, wide=wide, empty=empty)
+
+
+def details(found: Model, now: datetime) -> Grid:
+    """The table of `models info`."""
+    named = found.card.get("metrics") or {}
+    facts = [
+        ("name", found.name),
+        ("version", str(found.version)),
+        ("session", str((found.card.get("session") or {}).get("name") or text.UNKNOWN)),
+        ("dataset", str((found.card.get("dataset") or {}).get("name") or text.UNKNOWN)),
+        ("size", text.size(found.size_bytes)),
+        ("age", text.since(found.created, now)),
+        ("sha256", found.sha256),
+        *((name, text.number(named[name])) for name in sorted(named)),
+    ]
+    columns: list[Column[tuple[str, str]]] = [
+        Column("FIELD", lambda p: p[0]),
+        Column("VALUE", lambda p: p[1]),
+    ]
+    return grid(columns, [f for f in facts if f[1] != text.UNKNOWN], wide=True, empty="")
 
 
 def metrics(card: dict[str, Any]) -> str:

@@ -1,0 +1,93 @@
+"""Both clients have every call, and every endpoint that people may use has one."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from trainyard import calls
+from trainyard.calls import Call
+from trainyard.client import AsyncClient, Client
+
+OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
+GIVEN = {
+    "session": "s", "name": "n", "key": "k", "verb": "stop", "value": 1, "spec": {}, "filename": "f", "version": 1,
+    "scopes": ("s",), "expires_in_seconds": 1, "dry_run": False, "idempotency_key": None, "phase": None, "limit": 1,
+    "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
+}  # fmt: skip
+LEFT_OUT = {
+    ("GET", "/keys/{}"): "`keys` lists them all",
+}
+
+
+def public(kind: type) -> dict[str, list[str]]:
+    """Methods and their parameters."""
+    return {
+        name: list(inspect.signature(member).parameters)
+        for name, member in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+def every_call() -> list[Call[object]]:
+    made = []
+    for _, function in inspect.getmembers(calls, inspect.isfunction):
+        if function.__module__ != calls.__name__ or function.__name__.startswith("_"):
+            continue
+        arguments = {p: GIVEN[p] for p in inspect.signature(function).parameters}
+        verbs = ("stop", "suspend", "resume") if "verb" in arguments else ("",)
+        made += [function(**{**arguments, **({"verb": v} if v else {})}) for v in verbs]
+    return made
+
+
+def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
+    assert public(Client) == public(AsyncClient)
+
+
+def test_every_endpoint_for_people_has_a_call() -> None:
+    described = {
+        (method.upper(), re.sub(r"\{.*?\}", "{}", path.removeprefix("/api/v1")))
+        for path, methods in json.loads(OPENAPI.read_text())["paths"].items()
+        for method in methods
+        if path.startswith("/api/v1/") and not path.startswith("/api/v1/report")
+    }
+    patterns = {
+        (method, path): re.compile(path.replace("{}", "[^/]+")) for method, path in described
+    }
+    called = [(c.method, c.path) for c in every_call()]
+
+    missing = {
+        endpoint
+        for endpoint, pattern in patterns.items()
+        if not any(m == endpoint[0] and pattern.fullmatch(p) for m, p in called)
+    }
+    assert missing == set(LEFT_OUT)
+    unknown = [
+        (m, p)
+        for m, p in called
+        if not any(m == e[0] and pattern.fullmatch(p) for e, pattern in patterns.items())
+    ]
+    assert unknown == []
+
+
+async def test_both_clients_say_where_nobody_answers() -> None:
+    from trainyard.errors import NotFound
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == "Bearer k"
+        return httpx.Response(404, json={"detail": f"no {request.url.path}"})
+
+    transport = httpx.MockTransport(answer)
+    with (
+        Client("http://h", "k", transport=transport) as client,
+        pytest.raises(NotFound, match="no /api/v1/training/s/status"),
+    ):
+        client.status("s")
+    async with AsyncClient("http://h", "k", transport=transport) as client_too:
+        with pytest.raises(NotFound, match="no /api/v1/models/m/versions"):
+            await client_too.versions("m")
