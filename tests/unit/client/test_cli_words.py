@@ -23,6 +23,7 @@ from trainyard.cli import (
     queue,
     text,
 )
+from trainyard.cli import models as cli_models
 from trainyard.cli.completion import proposals
 from trainyard.cli.config import Login
 from trainyard.cli.failures import CliError, Exit, NotLoggedIn, UsageProblem, explain
@@ -414,3 +415,28 @@ def test_estimates(given: dict[str, Any], found: list[tuple[str, str]]) -> None:
 
     expected = [first, ("queue", "q"), ("gpus", "4"), *rest, ("why", "m")]
     assert estimate.facts(one, NOW) == expected
+
+
+CARDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "ours": (
+        {
+            "session": {"name": "s"},
+            "metrics": {"train/loss": 1.5, "val/loss": 0.25, "val/accuracy": "0.9"},
+        },
+        "s",
+        "val/accuracy 0.9, val/loss 0.25, train/loss 1.5",
+    ),
+    "none": ({}, "-", "-"),
+    "somebody else's": ({"session": "s", "metrics": [1], "dataset": 3}, "-", "-"),
+    "half": ({"session": {}, "metrics": {"a": None}}, "-", "a -"),
+}
+
+
+@pytest.mark.parametrize(("card", "session", "metrics"), CARDS.values(), ids=CARDS)
+def test_model_cards(card: dict[str, Any], session: str, metrics: str) -> None:
+    one = models.Model(name="m", version=1, sha256="ab", size_bytes=1, created=NOW.isoformat(), card=card)  # fmt: skip
+
+    [row] = cli_models.listing([one], NOW, wide=False).rows
+
+    assert (row[2], row[3]) == (metrics, session)
+    assert cli_models.details(one, NOW).rows[0] == ("name", "m")

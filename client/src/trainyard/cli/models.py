@@ -104,7 +104,7 @@ def listing(found: list[Model], now: datetime, *, wide: bool) -> Grid:
         Column("NAME", lambda m: m.name),
         Column("VERSION", lambda m: str(m.version), right=True),
         Column("METRICS", lambda m: metrics(m.card)),
-        Column("SESSION", lambda m: str((m.card.get("session") or {}).get("name") or text.UNKNOWN)),
+        Column("SESSION", lambda m: str(part(m.card, "session").get("name") or text.UNKNOWN)),
         Column("SIZE", lambda m: text.size(m.size_bytes), right=True),
         Column("AGE", lambda m: text.since(m.created, now), right=True),
         Column("SHA256", lambda m: m.sha256, wide=True),
@@ -115,12 +115,12 @@ def listing(found: list[Model], now: datetime, *, wide: bool) -> Grid:
 
 def details(found: Model, now: datetime) -> Grid:
     """The table of `models info`."""
-    named = found.card.get("metrics") or {}
+    named = part(found.card, "metrics")
     facts = [
         ("name", found.name),
         ("version", str(found.version)),
-        ("session", str((found.card.get("session") or {}).get("name") or text.UNKNOWN)),
-        ("dataset", str((found.card.get("dataset") or {}).get("name") or text.UNKNOWN)),
+        ("session", str(part(found.card, "session").get("name") or text.UNKNOWN)),
+        ("dataset", str(part(found.card, "dataset").get("name") or text.UNKNOWN)),
         ("size", text.size(found.size_bytes)),
         ("age", text.since(found.created, now)),
         ("sha256", found.sha256),
@@ -135,9 +135,15 @@ def details(found: Model, now: datetime) -> Grid:
 
 def metrics(card: dict[str, Any]) -> str:
     """`val/accuracy 0.971, val/loss 0.0934` of a model card; validation first, at most three."""
-    named = card.get("metrics") or {}
+    named = part(card, "metrics")
     order = sorted(named, key=lambda n: (not n.startswith("val/"), n))
     return ", ".join(f"{n} {text.number(named[n])}" for n in order[:3]) or text.UNKNOWN
+
+
+def part(card: dict[str, Any], name: str) -> dict[str, Any]:
+    """One part of a card. A card is whatever the file's maker wrote: what has another form counts as absent."""
+    found = card.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _confirm(question: str, yes: bool) -> None:
