@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from report_stand_in import ReportStandIn, report_stand_in
 
 from trainyard.reporting.console import Tee
 from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
-from trainyard.reporting.sender import make_batch
-from trainyard.reporting.spool import Spool
+from trainyard.reporting.sender import MEMORY_ITEMS, Sender, make_batch
+from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport
 
 
@@ -163,3 +165,91 @@ def test_heartbeats_carry_goal_and_rate(tmp_path: Path, gateway: ReportStandIn) 
         beats[-1]["totalSteps"],
         beats[-1]["epochs"],
     ) == (4, 1, 10, 2)
+
+
+def test_a_program_that_begins_again_in_the_same_attempt_repeats_no_number(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    for step in (1, 2, 3):
+        run = a_run(tmp_path, gateway.url)
+        run.log({"loss": float(step)}, step)
+        assert run.finish(timeout=20)
+
+    assert gateway.rows() == [(s, "loss", float(s)) for s in (1, 2, 3)]
+    assert sorted(key[3] for key in gateway.batches) == [1, 2, 3]
+
+
+def test_flush_puts_everything_on_disk_at_once(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "http://127.0.0.1:9")
+    run.log({"loss": 1.0}, 7)
+    assert run.flush()
+    found = [json.loads(p.read_text()) for p in (tmp_path / "spool").rglob("*.json")]
+
+    assert [row["step"] for batch in found for row in batch["metrics"]] == [7]
+    run.finish(timeout=0.1)
+
+
+class DeadDisk(Spool):
+    """Takes nothing until it is told to."""
+
+    dead = True
+
+    def put(self, sequence: int, body: bytes) -> Entry:
+        if self.dead:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return super().put(sequence, body)
+
+
+def test_a_full_disk_stops_nothing_and_loses_nothing_that_memory_can_hold(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    (tmp_path / "token").write_text("token")
+    spool = DeadDisk(tmp_path / "spool", 1, "rank-0")
+    transport = GatewayTransport(gateway.url, tmp_path / "token", timeout=5)
+    warnings: list[str] = []
+    identity = {"sessionUid": "uid", "attempt": 1, "stream": "rank-0"}
+    sender = Sender(transport, spool, identity, warnings.append)
+    for step in range(5000):
+        sender.put("metrics", (step, None, {"loss": float(step)}))
+    assert not sender.flush()
+    spool.dead = False
+
+    assert sender.stop(timeout=20)
+    assert gateway.rows() == [(s, "loss", float(s)) for s in range(5000)]
+    assert warnings
+
+
+def test_memory_is_bounded_when_neither_disk_nor_gateway_takes_anything(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token")
+    spool = DeadDisk(tmp_path / "spool", 1, "rank-0")
+    transport = GatewayTransport("http://127.0.0.1:9", tmp_path / "token", timeout=1)
+    identity = {"sessionUid": "uid", "attempt": 1, "stream": "rank-0"}
+    sender = Sender(transport, spool, identity, lambda _: None)
+    for step in range(MEMORY_ITEMS + 5000):
+        sender.put("metrics", (step, None, {"loss": 0.0}))
+
+    assert len(sender._items) <= MEMORY_ITEMS
+    spool.dead = False
+    sender.flush()
+    kept = [
+        row["step"]
+        for path in (tmp_path / "spool").rglob("*.json")
+        for row in json.loads(path.read_text())["metrics"]
+    ]
+    # The newest are the ones that are kept.
+    assert max(kept) == MEMORY_ITEMS + 4999
+    sender.stop(timeout=0.1)
+
+
+def test_an_unreachable_gateway_costs_a_step_next_to_nothing(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "http://127.0.0.1:9")
+    values = {f"m{i}": 0.5 for i in range(10)}
+    slowest = 0.0
+    for step in range(20_000):
+        began = time.thread_time()
+        run.log(values, step)
+        slowest = max(slowest, time.thread_time() - began)
+    run.finish(timeout=0.1)
+
+    # CPU time of the caller, so that a busy machine does not count; a request would take longer by far.
+    assert slowest < 0.02

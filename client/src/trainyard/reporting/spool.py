@@ -35,6 +35,7 @@ class Spool:
         self._root = root
         self._own = root / f"{attempt:06d}" / stream
         self._own.mkdir(parents=True, exist_ok=True)
+        self._last = self._own / "last"
         self._limit = limit_bytes
         self._bytes = sum(e.path.stat().st_size for e in self.entries())
         self.dropped = 0
@@ -56,6 +57,9 @@ class Spool:
 
     def remove(self, entry: Entry) -> None:
         """Forget a batch that was acknowledged."""
+        if entry.path.parent == self._own:
+            # A program that begins again in the same attempt must not use a number twice.
+            self._last.write_text(str(max(self.last_sequence(), int(entry.path.stem))))
         self._bytes -= entry.path.stat().st_size
         entry.path.unlink()
 
@@ -65,8 +69,14 @@ class Spool:
             yield Entry(path)
 
     def last_sequence(self) -> int:
-        """The highest sequence of this attempt's stream that is still here, 0 when there is none."""
-        return max((int(p.stem) for p in self._own.glob("*.json")), default=0)
+        """The highest sequence that this attempt's stream has used, 0 when it has none."""
+        waiting = [int(p.stem) for p in self._own.glob("*.json")]
+        try:
+            waiting.append(int(self._last.read_text()))
+        except (OSError, ValueError):
+            # Nothing was delivered yet, or the machine died while it was written.
+            waiting.append(0)
+        return max(waiting)
 
     def _give_up_oldest(self) -> bool:
         oldest = next(self.entries(), None)
