@@ -85,12 +85,18 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
             env=self.env,
+            preexec_fn=_heed_ctrl_c,
         )
 
     def on_terminal(self, *arguments: str, columns: int = 100) -> Terminal:
         """Start on a terminal of its own."""
         env = {k: v for k, v in self.env.items() if k != "COLUMNS"}
         return Terminal(self.command(*arguments), env, columns)
+
+
+def _heed_ctrl_c() -> None:
+    """A shell lets its background jobs ignore SIGINT, and that is inherited; a person's command does not ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -101,8 +107,9 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._written = bytearray()
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
-        )
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
+            preexec_fn=_heed_ctrl_c,
+        )  # fmt: skip
         os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
