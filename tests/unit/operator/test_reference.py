@@ -1,0 +1,32 @@
+"""The page of failure reasons is what the program makes of its own lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainyard_api.phase import FailureClass
+from trainyard_operator.core.diagnosis import HINTS
+from trainyard_operator.reference import page
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def test_the_page_is_up_to_date() -> None:
+    written = (DOCS / "failure-reasons.md").read_text()
+    assert written == page(), (
+        "run `python -m trainyard_operator.reference > docs/failure-reasons.md`"
+    )
+
+
+def test_every_class_has_its_row_and_hint() -> None:
+    assert set(HINTS) == set(FailureClass)
+    rows = [line for line in page().splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [kind.value for kind in FailureClass]
+
+
+def test_every_metric_is_documented() -> None:
+    from trainyard_operator.metrics import Metrics
+
+    text = (DOCS / "operator.md").read_text()
+    for family in Metrics().registry.collect():
+        assert f"`{family.name}" in text, family.name
