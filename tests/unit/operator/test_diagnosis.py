@@ -76,6 +76,15 @@ def test_the_trainers_own_words_come_first() -> None:
     assert found.lines == ("a", "b")
 
 
+def test_the_runtimes_words_say_why_a_program_did_not_start() -> None:
+    job = make_job(SESSION)
+    words = 'exec: "pyhton": executable file not found in $PATH'
+    ill = {"exit_code": 128, "terminated_reason": "StartError", "termination_message": words}
+    found = failure_of(job, [make_pod(job, SESSION, "Failed", **ill)])
+    assert found is not None
+    assert (found.kind, found.message) == (C.CONTAINER_CONFIG, words)
+
+
 def test_the_tail_of_the_log_stands_in_for_a_message() -> None:
     job = make_job(SESSION)
     log = "\n".join(f"line {i}" for i in range(30)) + "\n" + "x" * 600

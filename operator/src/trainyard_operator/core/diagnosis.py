@@ -49,6 +49,7 @@ _IMAGE = frozenset(
     {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_NO_START = ("StartError", "ContainerCannotRun")
 _EVICTIONS = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler", "TerminationByKubelet"})
 _NODE_LOSSES = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
 _BY_CODE = {**EXIT_CLASSES, ExitCode.PREEMPTED: C.EVICTED}
@@ -137,7 +138,7 @@ def _kind(pod: Pod) -> FailureClass:
 
 
 def _by_signal(pod: Pod, code: int) -> FailureClass:
-    if pod.terminated_reason in ("StartError", "ContainerCannotRun") or code in (126, 127):
+    if pod.terminated_reason in _NO_START or code in (126, 127):
         return C.CONTAINER_CONFIG
     if code in (137, 143) or pod.signal in (9, 15):
         return C.KILLED
@@ -149,6 +150,8 @@ def _sentence(pod: Pod, kind: FailureClass) -> str:
         return f"Worker {pod.worker} used more memory than it asked for and was killed."
     if pod.message:
         return pod.message
+    if pod.terminated_reason in _NO_START and pod.termination_message:
+        return pod.termination_message
     if pod.exit_code is None:
         return f"Worker {pod.worker} ended without an exit code."
     return f"Worker {pod.worker} ended with exit code {pod.exit_code}."
