@@ -185,7 +185,8 @@ def test_a_node_that_goes_away(kubeconfig: Path, tmp_path: Path) -> None:
         )
         assert failure["class"] == "NodeLost"
         assert failure["hint"]
-        assert lab.wait_phase(name, "Running")["attempt"] == 2
+        eventually(lambda: lab.status(name).get("attempt") == 2, what="second attempt")
+        lab.wait_phase(name, "Running")
         assert {pod.spec.node_name for pod in lab.live_pods()} == set(lab.nodes) - {lost}
 
 
@@ -231,3 +232,17 @@ def test_who_makes_room_goes_on_from_the_checkpoint(
         )
     )
     assert {"Preempted", "Resumed"} <= {e["reason"] for e in events["items"]}
+
+
+def test_history_outlives_the_object(release: Installation, people: Client) -> None:
+    """ttlSecondsAfterFinished removes the object; the gateway still tells how it went."""
+    name = create(release, "brief", command=["true"], ttlSecondsAfterFinished=3)
+    eventually(
+        lambda: name not in release.kubectl("get", "ts", "-o", "name"),
+        within=90,
+        every=0.5,
+        what="object removed",
+    )
+    kept = people.status(name)
+    assert kept.phase == "Succeeded"
+    assert kept.finished

@@ -34,7 +34,7 @@ def test_kills_at_any_moment(lab: Lab) -> None:
     chance = random.Random(SEED)
     names = [unique("k") for _ in range(SESSIONS)]
     # Longer together than the kills take, so that every kill finds work half done.
-    length = max(1.0, KILLS * 0.4)
+    length = max(1.0, KILLS * 0.5)
     with Witness(lab) as witness:
         for i, name in enumerate(names):
             spec = {
@@ -43,10 +43,11 @@ def test_kills_at_any_moment(lab: Lab) -> None:
                 "retry": {"limit": 0},
             }
             lab.create(name, spec)
-        for _ in range(KILLS):
+        for i in range(KILLS):
             lab.kill()
-            lab.start(wait=False)
-            time.sleep(chance.uniform(0.3, 2.0))  # the moment of the kill is what is tried out
+            # By turns while it works and while it still starts.
+            lab.start(wait=i % 2 == 0)
+            time.sleep(chance.uniform(0.0, 1.5))  # the moment of the kill is what is tried out
 
         def all_over() -> bool:
             return set(lab.phases(names)) <= OVER
