@@ -86,7 +86,7 @@ verify: setup ## Fail when a generated file differs from what the code renders
 check: lint types imports verify ## Everything that does not run tests
 
 ##@ Longer checks and measurements
-.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-trainer
+.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-trainer bench-trainer
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -95,6 +95,10 @@ mutation-bot: setup ## Change the bot's parsing and rendering a thousand times; 
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
+
+bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflow and pandas (20 min on a quiet machine)
+	@$(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python --target build/bench-site -r requirements/bench.lock
+	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer $(BENCH)
 
 bench-operator: setup ## Measure the operator on a control plane of its own with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
@@ -110,6 +114,8 @@ LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.1
 lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains the images' locks
 	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" && \
 	  $(LOCK) --group dev pyproject.toml -o requirements/dev.lock && \
+	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/dev.lock) \
+	    requirements/bench.in -o requirements/bench.lock && \
 	  for room in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$room/pyproject.toml -o requirements/$$room.lock; \
 	  done

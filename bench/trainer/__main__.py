@@ -1,0 +1,191 @@
+"""`make bench-trainer`: overhead of a step, stall of a checkpoint, start-up and load, each beside the others in the same run.
+
+Sides take turns (A B C D, D C B A, …); medians and the ratio to the bare loop are shown, all runs are kept in the JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+SUPPORT = HERE.parents[1] / "tests" / "support"
+START_UP = """
+import trainyard_trainer.session, torch
+from trainyard_api.training import TrainingConfig
+from trainyard_trainer import optimizer
+model = torch.nn.Linear(2, 1)
+steps = optimizer.build(TrainingConfig.model_validate({"task": "tabular-regression"}), model)
+model(torch.ones(1, 2)).sum().backward()
+steps.step()
+"""
+
+
+def overhead(pairs: int, steps: int) -> dict[str, Any]:
+    """Seconds of each side by round."""
+    sys.path.insert(0, str(SUPPORT))
+    from report_stand_in import report_stand_in
+
+    sides = ["bare", "trainyard", "mlflow", "lightning"]
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    with report_stand_in() as gateway:
+        for turn in range(pairs):
+            for side in sides if turn % 2 == 0 else reversed(sides):
+                gateway.batches.clear()
+                runs[side].append(_one(side, steps, gateway.url))
+                if side == "trainyard":
+                    arrived = sum(len(b["metrics"]) for b in gateway.batches.values())
+                    assert arrived == steps, f"{arrived} of {steps} steps arrived"
+    assert len({r["weights"] for side in runs.values() for r in side}) == 1, "weights differ"
+    return {"steps": steps, "runs": runs}
+
+
+def _one(side: str, steps: int, url: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(HERE / "loops.py"), side, str(steps), folder, url]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = next((x for x in ended.stdout.splitlines() if x.startswith("RESULT ")), None)
+    if line is None:
+        raise RuntimeError(f"{side} failed:\n{ended.stdout}\n{ended.stderr}")
+    found: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
+    return found
+
+
+def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
+    """Seconds in which the training thread waits for one checkpoint."""
+    import torch
+
+    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
+
+    state = {"weights": [torch.randn(2**18) for _ in range(megabytes)]}
+    found: dict[str, list[float]] = {"torch.save": [], "trainyard": []}
+    for turn in range(pairs):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            writer = BackgroundWriter(CheckpointFolder(folder / "c"), lambda: None, lambda _: None)
+            sides: list[tuple[str, Callable[[], object]]] = [
+                ("torch.save", lambda f=folder: _save(state, f / "plain.pt")),
+                ("trainyard", lambda w=writer: w.write("step-1", 1, state)),
+            ]
+            for side, work in sides if turn % 2 == 0 else reversed(sides):
+                found[side].append(_timed(work))
+            writer.wait()
+    return found
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    import torch
+
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def start_up(pairs: int) -> dict[str, list[float]]:
+    """Seconds from the interpreter's start to `import torch`, and to the trainer's first step."""
+    programs = {"import torch": "import torch", "first step": START_UP}
+    found: dict[str, list[float]] = {name: [] for name in programs}
+    for turn in range(pairs + 1):
+        order = list(programs) if turn % 2 == 0 else list(reversed(programs))
+        for name in order:
+            seconds = _timed(
+                lambda n=name: subprocess.run([sys.executable, "-c", programs[n]], check=True)
+            )
+            if turn > 0:  # the first round fills the file cache
+                found[name].append(seconds)
+    return found
+
+
+def load(pairs: int, rows: int) -> dict[str, list[float]]:
+    """Seconds to read a CSV of 20 columns."""
+    import pandas as pd
+
+    from trainyard_trainer.data import columns
+
+    found: dict[str, list[float]] = {"pandas": [], "first load": [], "second load": []}
+    with tempfile.TemporaryDirectory() as name:
+        path, cache = Path(name) / "t.csv", Path(name) / "c.arrow"
+        values = np.random.default_rng(0).normal(size=(rows, 20))
+        pd.DataFrame(values, columns=[f"x{i}" for i in range(20)]).to_csv(path, index=False)
+        for _ in range(pairs):
+            found["pandas"].append(_timed(lambda: pd.read_csv(path)))
+            cache.unlink(missing_ok=True)
+            found["first load"].append(_timed(lambda: columns.read(path, "csv", cache)))
+            found["second load"].append(_timed(lambda: columns.read(path, "csv", cache)))
+        ours = columns.read(path, "csv", cache)
+        assert np.array_equal(np.stack([np.asarray(c) for c in ours.values()], 1), values)
+    return found
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        work()
+    return time.perf_counter() - began
+
+
+def report(results: dict[str, Any]) -> str:
+    """Markdown of the medians."""
+    lines = ["| Measured | Median | Ratio |", "|---|---:|---:|"]
+    runs, steps = results["overhead"]["runs"], results["overhead"]["steps"]
+    zero = statistics.median(r["seconds"] for r in runs["bare"])
+    for side, found in runs.items():
+        median = statistics.median(r["seconds"] for r in found)
+        extra = statistics.median(
+            a["seconds"] - b["seconds"] for a, b in zip(found, runs["bare"], strict=True)
+        )
+        lines.append(
+            f"| step, {side} | {median / steps * 1e6:.0f} µs ({extra / steps * 1e6:+.0f} µs) | {median / zero:.3f} × bare |"
+        )
+    for title, name, base in (
+        ("checkpoint stall", "stall", "torch.save"),
+        ("start-up", "start_up", "import torch"),
+        ("CSV", "load", "pandas"),
+    ):
+        medians = {k: statistics.median(v) for k, v in results[name].items()}
+        for side, median in medians.items():
+            lines.append(
+                f"| {title}, {side} | {median * 1e3:.1f} ms | {median / medians[base]:.4f} × {base} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure everything and write table and JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--megabytes", type=int, default=200, help="size of the checkpoint")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "results")
+    options = parser.parse_args()
+    results = {
+        "pairs": options.pairs,
+        "load_average": os.getloadavg(),
+        "overhead": overhead(options.pairs, options.steps),
+        "stall": stall(options.pairs, options.megabytes),
+        "start_up": start_up(options.pairs),
+        "load": load(options.pairs, options.rows),
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "trainer.json").write_text(json.dumps(results, indent=1))
+    (options.out / "trainer.md").write_text(report(results))
+    print(report(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""One training of the comparison, in a process of its own: `python bench/trainer/loops.py SIDE STEPS FOLDER [URL]` prints JSON.
+
+Every side runs the same network on the same batches and logs ten numbers each step;
+only how they are logged and how checkpoints are written differs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CHECKPOINTS = 5
+NAMES = [f"metric/{i}" for i in range(10)]
+Log = Callable[[dict[str, float], int], None]
+Save = Callable[[dict[str, Any], int], None]
+
+
+def network() -> tuple[nn.Module, torch.optim.Optimizer, Tensor, Tensor]:
+    """A small network, its optimizer, and one batch: the worst case for whatever happens once a step."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
+    )
+    inputs, targets = torch.randn(256, 64), torch.randint(0, 10, (256,))
+    return model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), inputs, targets
+
+
+def plain_loop(steps: int, log: Log | None, save: Save | None) -> tuple[float, Tensor]:
+    """Seconds of the steps, and the weights."""
+    model, optimizer, inputs, targets = network()
+    began = 0.0
+    for step in range(-50, steps):
+        if step == 0:
+            began = time.perf_counter()
+        loss = nn.functional.cross_entropy(model(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step >= 0 and log is not None:
+            value = loss.item()
+            log(dict.fromkeys(NAMES, value), step)
+        elif step >= 0:
+            loss.item()
+        if save is not None and step >= 0 and (step + 1) % (steps // CHECKPOINTS) == 0:
+            save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, step)
+    return time.perf_counter() - began, torch.cat(
+        [p.detach().flatten() for p in model.parameters()]
+    )
+
+
+def bare(steps: int, _folder: Path, _url: str) -> tuple[float, Tensor]:
+    """The zero: neither logging nor checkpoints."""
+    return plain_loop(steps, None, None)
+
+
+def trainyard(steps: int, folder: Path, url: str) -> tuple[float, Tensor]:
+    """The reporting API and the trainer's background checkpoints."""
+    from trainyard.reporting.run import ReportingRun
+    from trainyard.reporting.transport import GatewayTransport
+    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
+
+    (folder / "token").write_text("token")
+    run = ReportingRun(GatewayTransport(url, folder / "token"), folder / "spool", "uid-bench", 1)
+    writer = BackgroundWriter(CheckpointFolder(folder / "c"), run.flush, lambda _: None)
+
+    def save(state: dict[str, Any], step: int) -> None:
+        writer.write(f"step-{step}", step, state)
+
+    def log(values: dict[str, float], step: int) -> None:
+        run.log(values, step)
+        run.progress(step)
+
+    measured = plain_loop(steps, log, save)
+    writer.wait()
+    if not run.finish(60):
+        raise RuntimeError("not everything arrived")
+    return measured
+
+
+def mlflow(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
+    """The MLflow client with asynchronous logging into a folder, and torch.save."""
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    import mlflow as client
+
+    client.set_tracking_uri(f"file:{folder / 'mlruns'}")
+    with client.start_run():
+        measured = plain_loop(
+            steps,
+            lambda values, step: client.log_metrics(values, step=step, synchronous=False),
+            lambda state, step: torch.save(state, folder / f"{step}.pt"),
+        )
+        client.flush_async_logging()
+    return measured
+
+
+def lightning(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
+    """Lightning with its CSV logger each step and its checkpoint callback."""
+    import lightning as pl
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import CSVLogger
+
+    model, optimizer, inputs, targets = network()
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = model
+            self.began = 0.0
+            self.seconds = 0.0
+
+        def on_train_batch_start(self, _batch: object, index: int) -> None:
+            if index == 50:
+                self.began = time.perf_counter()
+
+        def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+            loss = nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+            self.log_dict(dict.fromkeys(NAMES, loss.detach()))
+            return loss
+
+        def on_train_end(self) -> None:
+            self.seconds = time.perf_counter() - self.began
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return optimizer
+
+    module = Module()
+    trainer = pl.Trainer(
+        max_steps=steps + 50,
+        accelerator="cpu",
+        logger=CSVLogger(folder, flush_logs_every_n_steps=1000),
+        log_every_n_steps=1,
+        callbacks=[
+            ModelCheckpoint(folder, every_n_train_steps=steps // CHECKPOINTS, save_top_k=-1)
+        ],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    batches = torch.utils.data.DataLoader([(inputs, targets)] * (steps + 50), batch_size=None)
+    trainer.fit(module, batches)
+    return module.seconds, torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+SIDES = {"bare": bare, "trainyard": trainyard, "mlflow": mlflow, "lightning": lightning}
+
+
+def main(arguments: list[str]) -> None:
+    """Run one side."""
+    side, steps, folder, *url = arguments
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    cpu = time.process_time()
+    seconds, weights = SIDES[side](int(steps), Path(folder), url[0] if url else "")
+    found = {
+        "side": side,
+        "seconds": seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "weights": weights.double().sum().item(),
+    }
+    print(f"RESULT {json.dumps(found)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
