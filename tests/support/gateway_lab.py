@@ -158,6 +158,15 @@ class Trainer:
             )
         return cls(lab, session_uid, attempt, name, token.status.token)
 
+    def delete(self) -> None:
+        """Remove pod and Job, as when a finished session is cleaned up."""
+        with api_client(self.lab.kubeconfig) as api:
+            core, batch = client.CoreV1Api(api), client.BatchV1Api(api)
+            core.delete_namespaced_pod(self.pod, self.lab.namespace, grace_period_seconds=0)
+            batch.delete_namespaced_job(
+                self.pod, self.lab.namespace, propagation_policy="Background"
+            )
+
     def report(self, body: dict[str, Any], http: httpx.Client | None = None) -> httpx.Response:
         """Send a batch; session and attempt are filled in unless they are given."""
         whole = {

@@ -17,7 +17,16 @@ from trainyard_gateway import openapi, problems
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.gate import Gate, Lock
 from trainyard_gateway.problems import ProblemBody
-from trainyard_gateway.routes import datasets, events, keys, models, report, system, training
+from trainyard_gateway.routes import (
+    datasets,
+    events,
+    keys,
+    models,
+    report,
+    system,
+    training,
+    uploads,
+)
 from trainyard_gateway.routes.deps import allowed, services
 from trainyard_gateway.services import Services, running
 from trainyard_gateway.settings import Settings
@@ -25,7 +34,7 @@ from trainyard_kube import KubeConfig
 
 VERSION = "0.1.0"
 PREFIX = "/api/v1"
-MODULES = (training, events, datasets, models, system, keys, report)
+MODULES = (training, events, datasets, models, uploads, system, keys, report)
 """Every module of routes."""
 _EXPOSED = (
     "X-Request-Id",

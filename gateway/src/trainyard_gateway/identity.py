@@ -31,8 +31,11 @@ class Trainer:
 class TrainerIdentity:
     """Verifies tokens with the API server."""
 
-    def __init__(self, kube: KubeClient, namespace: str, audience: str) -> None:
+    def __init__(
+        self, kube: KubeClient, namespace: str, audience: str, monitor_account: str
+    ) -> None:
         self._kube, self._namespace, self._audience = kube, namespace, audience
+        self._monitor = monitor_account
         self._cache: dict[str, tuple[float, Trainer]] = {}
 
     async def verify(self, token: str | None) -> Trainer:
@@ -54,7 +57,27 @@ class TrainerIdentity:
         self._cache[key] = (time.monotonic() + CACHE_SECONDS, trainer)
         return trainer
 
+    async def node(self, token: str | None) -> str:
+        """The node of a monitor's pod. Raises as `verify`."""
+        if not token:
+            raise NotAuthenticated("a monitor's token is needed: Authorization: Bearer <token>")
+        try:
+            pod, account = await self._pod(token)
+        except errors.NotFound as error:
+            raise NotAuthenticated("the token's pod is gone") from error
+        except errors.KubeError as error:
+            raise Unavailable(f"the token cannot be verified now: {error}") from error
+        node = pod["spec"].get("nodeName")
+        if account != self._monitor or not node:
+            raise NotPermitted("the token belongs to no node monitor")
+        return str(node)
+
     async def _ask(self, token: str) -> Trainer:
+        pod, _ = await self._pod(token)
+        return await self._session_of(pod)
+
+    async def _pod(self, token: str) -> tuple[Json, str]:
+        """The pod that a token is bound to, and its service account's name."""
         review = await self._kube.create(
             paths.token_reviews(),
             {
@@ -74,7 +97,7 @@ class TrainerIdentity:
         pod = await self._kube.get(paths.pods(self._namespace, name))
         if pod["metadata"]["uid"] != uid:
             raise NotAuthenticated("the token's pod is gone")
-        return await self._session_of(pod)
+        return pod, user.rpartition(":")[2]
 
     async def _session_of(self, pod: Json) -> Trainer:
         job_ref = _owner(pod, "Job")

@@ -19,6 +19,7 @@ from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
+from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.publisher import Publisher
@@ -48,6 +49,8 @@ class Services:
     estimator: Estimator
     datasets: Datasets
     models: Models
+    dataset_uploads: Uploads
+    model_uploads: Uploads
     identity: TrainerIdentity
     publisher: Publisher
     system: SystemMonitor
@@ -77,18 +80,24 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
 
 async def _build(settings: Settings, kube: KubeClient, database: Database) -> Services:
     namespace = settings.namespace
-    stores = [
-        Store(settings.data_dir / name, settings.reserve_bytes) for name in ("datasets", "models")
-    ]
-    for store in stores:
+    stores = {
+        name: Store(settings.data_dir / name, settings.reserve_bytes)
+        for name in ("datasets", "models", "uploads/datasets", "uploads/models")
+    }
+    datasets = Datasets(stores["datasets"], database)
+    models = Models(stores["models"], settings.data_dir / "runs", database)
+    dataset_uploads = Uploads("dataset", stores["uploads/datasets"], database)
+    model_uploads = Uploads("model", stores["uploads/models"], database)
+    known = (
+        await datasets.identities(),
+        await models.identities(),
+        await dataset_uploads.clean(),
+        await model_uploads.clean(),
+    )
+    for store, mine in zip(stores.values(), known, strict=True):
         store.open()
-    datasets = Datasets(stores[0], database)
-    models = Models(stores[1], settings.data_dir / "runs", database)
-    for store, known in zip(
-        stores, (await datasets.identities(), await models.identities()), strict=True
-    ):
         age = 0.0 if database.exclusive else SHARED_AGE_SECONDS
-        if gone := await asyncio.to_thread(store.clean, known, age):
+        if gone := await asyncio.to_thread(store.clean, mine, age):
             _log.info("removed what a crash left", root=str(store.root), folders=len(gone))
     cache = SessionCache(kube, namespace, database)
     publisher = Publisher(kube, namespace, cache, database, datasets, models)
@@ -108,7 +117,11 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         estimator=Estimator(kube, namespace, cache, settings.site()),
         datasets=datasets,
         models=models,
-        identity=TrainerIdentity(kube, namespace, settings.trainer_audience),
+        dataset_uploads=dataset_uploads,
+        model_uploads=model_uploads,
+        identity=TrainerIdentity(
+            kube, namespace, settings.trainer_audience, settings.monitor_service_account
+        ),
         publisher=publisher,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
         background=Background(),

@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     """The operator's runtimes, for estimates. Default: `default` with gpuResourceName."""
     trainer_audience: str = contract.TOKEN_AUDIENCE
     """Audience of the trainers' tokens."""
+    monitor_service_account: str = "trainyard-monitor"
+    """ServiceAccount of the node monitors, whose measurements are taken in."""
     reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Uploads that would leave less free space are refused."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)

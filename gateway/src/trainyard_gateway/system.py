@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
-import psutil
 import structlog
 
 from trainyard_api.model import Status
 from trainyard_gateway import clock
+from trainyard_gateway.machine import Machine, measure
 from trainyard_kube import Json, KubeClient, errors, paths
 
 REFRESH_SECONDS = 5.0
+HEARD_SECONDS = 30.0
+"""A node's measurement is shown for so long."""
 
 _log = structlog.get_logger()
-
-
-class Usage(Status):
-    """Bytes of memory or disk."""
-
-    total_bytes: int
-    used_bytes: int
-    percent: float
-
-
-class GpuInfo(Status):
-    """One GPU of the gateway's own machine, by NVML."""
-
-    index: int
-    name: str
-    memory_total_bytes: int
-    memory_used_bytes: int
-    utilization_percent: float
 
 
 class NodeInfo(Status):
@@ -42,20 +27,16 @@ class NodeInfo(Status):
     ready: bool
     gpus: int
     gpus_used: int
+    """GPUs that live pods hold."""
+    machine: Machine | None = None
+    """What its monitor measured in the last half minute; absent without a monitor there."""
 
 
-class SystemInfo(Status):
-    """CPU, memory, disk and GPUs of the gateway's machine, and the cluster's GPUs."""
+class SystemInfo(Machine):
+    """CPU, memory, disk and GPUs of the gateway's machine, and the cluster's nodes and GPUs."""
 
     time: str
     """When this was measured."""
-    cpu_percent: float
-    cpu_count: int
-    memory: Usage
-    disk: Usage
-    """The volume of datasets and models."""
-    gpus: list[GpuInfo]
-    """Empty without NVIDIA GPUs on that machine."""
     nodes: list[NodeInfo]
     gpus_total: int
     """Allocatable GPUs of the ready nodes."""
@@ -70,6 +51,7 @@ class SystemMonitor:
         self._kube, self._gpu_resource, self._volume = kube, gpu_resource, volume
         self._ready = asyncio.Event()
         self._latest: SystemInfo | None = None
+        self._machines: dict[str, tuple[float, Machine]] = {}
 
     async def latest(self) -> SystemInfo:
         """The newest measurement; waits for the first one."""
@@ -85,7 +67,7 @@ class SystemMonitor:
                 nodes = await self._nodes()
             except errors.KubeError as error:
                 _log.warning("nodes not read", error=str(error))
-            self._latest = await asyncio.to_thread(self._measure, nodes)
+            self._latest = await asyncio.to_thread(self._measure, self._with_machines(nodes))
             self._ready.set()
             await asyncio.sleep(REFRESH_SECONDS)
 
@@ -96,15 +78,20 @@ class SystemMonitor:
         )
         return node_infos(listed["items"], pods["items"], self._gpu_resource)
 
+    def heard(self, node: str, machine: Machine) -> None:
+        """A monitor's measurement of its node."""
+        self._machines[node] = (time.monotonic(), machine)
+
+    def _with_machines(self, nodes: list[NodeInfo]) -> list[NodeInfo]:
+        limit = time.monotonic() - HEARD_SECONDS
+        self._machines = {n: (t, m) for n, (t, m) in self._machines.items() if t > limit}
+        found = {n: m for n, (_, m) in self._machines.items()}
+        return [n.model_copy(update={"machine": found.get(n.name)}) for n in nodes]
+
     def _measure(self, nodes: list[NodeInfo]) -> SystemInfo:
-        memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._volume))
         return SystemInfo(
+            **dict(measure(self._volume)),
             time=clock.now(),
-            cpu_percent=psutil.cpu_percent(),
-            cpu_count=psutil.cpu_count() or 1,
-            memory=Usage(total_bytes=memory.total, used_bytes=memory.used, percent=memory.percent),
-            disk=Usage(total_bytes=disk.total, used_bytes=disk.used, percent=disk.percent),
-            gpus=read_gpus(),
             nodes=nodes,
             gpus_total=sum(n.gpus for n in nodes if n.ready),
             gpus_used=sum(n.gpus_used for n in nodes),
@@ -127,35 +114,6 @@ def node_infos(nodes: list[Json], pods: list[Json], gpu_resource: str) -> list[N
         )
         for n in nodes
     ]
-
-
-def read_gpus() -> list[GpuInfo]:
-    """NVIDIA GPUs of this machine; empty without the driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        return [_gpu(pynvml, i) for i in range(pynvml.nvmlDeviceGetCount())]
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _gpu(pynvml: object, index: int) -> GpuInfo:
-    nvml = pynvml
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)  # type: ignore[attr-defined]  # a module without types
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)  # type: ignore[attr-defined]  # as above
-    rates = nvml.nvmlDeviceGetUtilizationRates(handle)  # type: ignore[attr-defined]  # as above
-    name = nvml.nvmlDeviceGetName(handle)  # type: ignore[attr-defined]  # as above
-    return GpuInfo(
-        index=index,
-        name=name,
-        memory_total_bytes=memory.total,
-        memory_used_bytes=memory.used,
-        utilization_percent=rates.gpu,
-    )
 
 
 def _pod_gpus(pod: Json, gpu_resource: str) -> int:

@@ -225,3 +225,23 @@ def test_keys_that_make_no_sense_are_refused(admin: httpx.Client) -> None:
     assert [admin.post("/keys", json=body).status_code for body in wrong] == [422] * 5
     assert admin.get("/keys/absent").status_code == 404
     assert admin.delete("/keys/absent").status_code == 404
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    slow = {"TRAINYARD_GATEWAY_REQUESTS_PER_SECOND": "5"}
+    with (
+        fresh_namespace(kubeconfig, "gwr") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path, **slow) as lab,
+        lab.http() as http,
+    ):
+        answers = [http.get("/keys") for _ in range(30)]
+        other = httpx.get(f"{lab.url}/livez")
+
+    refused = [a for a in answers if a.status_code == 429]
+    assert [a.status_code for a in answers[:10]] == [200] * 10
+    assert refused
+    assert {a.headers["retry-after"] for a in refused} == {"1"}
+    assert refused[0].json()["title"] == "Too many requests"
+    assert other.status_code == 200

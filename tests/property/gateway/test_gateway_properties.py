@@ -13,14 +13,18 @@ from typing import Any
 
 import httpx
 import pytest
-from cluster import fresh_namespace
+from cluster import api_client, fresh_namespace
 from gateway_lab import GatewayLab, Trainer, running_gateway
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes import client
 from poll import eventually
+
+from trainyard_api import names
 
 pytestmark = pytest.mark.integration
 
+STAMP = "2026-01-01T00:00:00Z"
 TRAINING = {"task": "tabular-classification"}
 _counter = itertools.count()
 
@@ -49,6 +53,12 @@ def trainer(lab: GatewayLab, http: httpx.Client) -> Trainer:
     """One session that reports; every example uses attempts and steps of its own."""
     session = http.post("/training/start", json={"name": "reports", "command": ["x"]}).json()
     return lab.trainer(session["uid"], "reports", attempt=10**6)
+
+
+@pytest.fixture(scope="module")
+def sessions(lab: GatewayLab) -> Iterator[client.CustomObjectsApi]:
+    with api_client(lab.kubeconfig) as api:
+        yield client.CustomObjectsApi(api)
 
 
 def stream() -> str:
@@ -358,17 +368,30 @@ def test_property_20_optional_parameters_use_defaults(
     )
 
 
-@given(lines=st.lists(TEXTS, min_size=1, max_size=5))
+@given(lines=st.lists(TEXTS, min_size=1, max_size=5), over=st.sampled_from(["Succeeded", "gone"]))
 def test_property_24_completed_session_persists_logs(
-    trainer: Trainer, http: httpx.Client, lines: list[str]
+    lab: GatewayLab,
+    sessions: client.CustomObjectsApi,
+    http: httpx.Client,
+    lines: list[str],
+    over: str,
 ) -> None:
-    before = http.get("/training/reports/logs", params={"tail": "true", "limit": 1}).json()["next"]
-    report(trainer, http, logs=[{"time": "2026-01-01T00:00:00Z", "message": m} for m in lines])
+    name = f"ends-{next(_counter)}"
+    session = http.post("/training/start", json={"name": name, "command": ["x"]}).json()
+    own = lab.trainer(session["uid"], name)
+    where = (names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, name)
+    report(own, http, attempt=1, logs=[{"time": STAMP, "message": m} for m in lines])
+    sessions.patch_namespaced_custom_object_status(*where, {"status": {"phase": "Succeeded"}})
+    own.delete()
+    if over == "gone":
+        sessions.delete_namespaced_custom_object(*where)
 
-    found = http.get("/training/reports/logs", params={"after": before, "limit": 10_000}).json()[
-        "lines"
-    ]
+    def ended() -> bool:
+        found = http.get(f"/training/{session['uid']}/status").json()
+        return bool(found["phase"] == "Succeeded" and found["deleted"] == (over == "gone"))
 
+    eventually(ended, within=10, every=0.02)
+    found = http.get(f"/training/{session['uid']}/logs", params={"limit": 10_000}).json()["lines"]
     assert [line["message"] for line in found] == [m.replace("\x00", "\\0") for m in lines]
 
 

@@ -88,12 +88,21 @@ class Models:
         return _model(row) if row is not None else None
 
     async def upload(
-        self, name: str, chunks: AsyncIterator[bytes], declared: int | None
+        self,
+        name: str,
+        chunks: AsyncIterator[bytes],
+        declared: int | None,
+        identity: str | None = None,
     ) -> ModelInfo:
-        """Receive a safetensors file and register it as the next version."""
+        """Receive a safetensors file and register it as the next version; once only for the same `identity`."""
         check_name("model", name)
+        if identity is not None:
+            query = select(models).where(models.c.id == identity)
+            row = await self._database.read(lambda c: c.execute(query).one_or_none())
+            if row is not None:
+                return _model(row)
         received = await self._store.receive(chunks, declared)
-        return await self._register(name, received, {}, None)
+        return await self._register(name, received, {}, None, identity)
 
     async def adopt(self, report: ModelReport) -> ModelInfo:
         """Take over the model that a session has left in its run folder. The same report again gives the same version."""
@@ -122,9 +131,14 @@ class Models:
             await asyncio.to_thread(self._store.remove, row.id)
 
     async def _register(
-        self, name: str, received: Received, card: dict[str, Any], session_uid: str | None
+        self,
+        name: str,
+        received: Received,
+        card: dict[str, Any],
+        session_uid: str | None,
+        given: str | None = None,
     ) -> ModelInfo:
-        identity = uuid.uuid4().hex
+        identity = given or uuid.uuid4().hex
         try:
             metadata = await asyncio.to_thread(_check_file, received.path)
             row = {

@@ -10,7 +10,7 @@ from trainyard_api.model import Status
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
-from trainyard_gateway.routes.uploads import form_upload
+from trainyard_gateway.routes.forms import form_upload
 from trainyard_gateway.sessions import queue
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])

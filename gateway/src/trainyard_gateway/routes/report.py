@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from trainyard_api.model import field_errors
 from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
 from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
+from trainyard_gateway.gate import bearer
 from trainyard_gateway.identity import Trainer
+from trainyard_gateway.machine import Machine
 from trainyard_gateway.routes.deps import ServicesDep, TrainerDep
 
 router = APIRouter(prefix="/report", tags=["report"])
@@ -40,6 +42,13 @@ async def model(parts: ServicesDep, trainer: TrainerDep, report: ModelReport) ->
     found = await parts.models.adopt(report)
     parts.publisher.touch(report.session_uid)
     return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)
+
+
+@router.post("/node", status_code=204)
+async def node(request: Request, parts: ServicesDep, machine: Machine) -> None:
+    """A node monitor's measurement of the node that its pod runs on."""
+    name = await parts.identity.node(bearer(request.headers))
+    parts.system.heard(name, machine)
 
 
 def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:

@@ -1,36 +1,107 @@
-"""Uploads by form, for people with curl; programs send the raw file."""
+"""`/api/v1/uploads/datasets` and `/api/v1/uploads/models`: files in parts, which may be sent again, in any order, over days."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import Request
-from starlette.datastructures import UploadFile
+from fastapi import APIRouter, Path, Request, Response
 
-from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.files.atomic import CHUNK
+from trainyard_api.model import Status
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.registry.datasets import DatasetInfo, Upload
+from trainyard_gateway.registry.models import ModelInfo
+from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads
+from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
+from trainyard_gateway.services import Services
 
+router = APIRouter(prefix="/uploads", tags=["uploads"])
 
-@asynccontextmanager
-async def form_upload(
-    request: Request, filename: str
-) -> AsyncIterator[tuple[AsyncIterator[bytes] | None, str]]:
-    """The file of a multipart form and its name; (None, filename) for a raw body. Raises BadRequest without either name."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        if not filename:
-            raise BadRequest(
-                "filename is missing: POST /api/v1/datasets?name=digits&filename=digits.csv"
-            )
-        yield None, filename
-        return
-    async with request.form(max_files=1, max_fields=10) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise BadRequest("the form has no field `file`: curl -F file=@digits.csv")
-        yield _chunks(file), filename or file.filename or ""
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+Number = Annotated[int, Path(ge=1, le=10_000)]
 
 
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(CHUNK):
-        yield chunk
+class PartAnswer(Status):
+    """A part is on the volume."""
+
+    number: int
+    """Which."""
+    sha256: str
+    """Its hash, to compare."""
+
+
+def _datasets(parts: Services) -> Uploads:
+    return parts.dataset_uploads
+
+
+def _models(parts: Services) -> Uploads:
+    return parts.model_uploads
+
+
+def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> None:
+    """The routes that both kinds have."""
+    needs: dict[str, Any] = {"dependencies": [allowed(scope)]}
+
+    @router.post(f"/{kind}", status_code=201, operation_id=f"begin_{kind}_upload", **needs)
+    async def begin(parts: ServicesDep, response: Response, new: NewUpload) -> UploadInfo:
+        """Begin an upload in parts."""
+        made = await uploads_of(parts).create(new)
+        response.headers["Location"] = f"/api/v1/uploads/{kind}/{made.id}"
+        return made
+
+    @router.get(f"/{kind}/{{upload}}", operation_id=f"{kind}_upload", **needs)
+    async def upload_info(parts: ServicesDep, upload: str) -> UploadInfo:
+        """How far an upload is, and which parts are missing."""
+        return await uploads_of(parts).get(upload)
+
+    @router.put(
+        f"/{kind}/{{upload}}/parts/{{number}}",
+        operation_id=f"put_{kind}_part",
+        openapi_extra=_BODY,
+        **needs,
+    )
+    async def put(parts: ServicesDep, request: Request, upload: str, number: Number) -> PartAnswer:
+        """Send a part; the same one again replaces it."""
+        chunks = body_chunks(request)
+        sha256 = await uploads_of(parts).put(upload, number, chunks, declared_size(request))
+        return PartAnswer(number=number, sha256=sha256)
+
+    @router.delete(
+        f"/{kind}/{{upload}}", status_code=204, operation_id=f"drop_{kind}_upload", **needs
+    )
+    async def drop(parts: ServicesDep, upload: str) -> None:
+        """Give an upload up."""
+        await uploads_of(parts).remove(upload)
+
+
+_add("datasets", Scope.DATASETS_WRITE, _datasets)
+_add("models", Scope.MODELS_WRITE, _models)
+
+
+@router.post(
+    "/datasets/{upload}/complete", status_code=201, dependencies=[allowed(Scope.DATASETS_WRITE)]
+)
+async def complete_dataset(parts: ServicesDep, upload: str) -> DatasetInfo:
+    """Register the dataset whose parts are all there."""
+    row, chunks = await parts.dataset_uploads.whole(upload)
+    wanted = Upload(row.name, row.filename, row.size_bytes)
+    found, _ = await parts.datasets.add(wanted, chunks)
+    await parts.dataset_uploads.remove(upload)
+    parts.publisher.touch_waiting_for(found.name)
+    return found
+
+
+@router.post(
+    "/models/{upload}/complete", status_code=201, dependencies=[allowed(Scope.MODELS_WRITE)]
+)
+async def complete_model(parts: ServicesDep, upload: str) -> ModelInfo:
+    """Register the model whose parts are all there as the next version."""
+    row, chunks = await parts.model_uploads.whole(upload)
+    found = await parts.models.upload(row.name, chunks, row.size_bytes, upload)
+    await parts.model_uploads.remove(upload)
+    return found

@@ -1,0 +1,83 @@
+"""What one machine has and uses, by psutil and NVML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from trainyard_api.model import Status
+
+
+class Usage(Status):
+    """Bytes of memory or disk."""
+
+    total_bytes: int
+    used_bytes: int
+    percent: float
+
+
+class GpuInfo(Status):
+    """One GPU of the gateway's own machine, by NVML."""
+
+    index: int
+    name: str
+    memory_total_bytes: int
+    memory_used_bytes: int
+    utilization_percent: float
+
+
+class Machine(Status):
+    """CPU, memory, disk and GPUs of one machine."""
+
+    cpu_percent: float
+    """CPU in use since the measurement before, over all cores."""
+    cpu_count: int
+    """Logical cores."""
+    memory: Usage
+    """Memory."""
+    disk: Usage
+    """The volume of datasets and models, or the node's own."""
+    gpus: list[GpuInfo] = []
+    """NVIDIA GPUs; empty without."""
+
+
+def measure(volume: Path) -> Machine:
+    """This machine, now."""
+    memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(volume))
+    return Machine(
+        cpu_percent=psutil.cpu_percent(),
+        cpu_count=psutil.cpu_count() or 1,
+        memory=Usage(total_bytes=memory.total, used_bytes=memory.used, percent=memory.percent),
+        disk=Usage(total_bytes=disk.total, used_bytes=disk.used, percent=disk.percent),
+        gpus=read_gpus(),
+    )
+
+
+def read_gpus() -> list[GpuInfo]:
+    """NVIDIA GPUs of this machine; empty without the driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        return [_gpu(pynvml, i) for i in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, index: int) -> GpuInfo:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    rates = nvml.nvmlDeviceGetUtilizationRates(handle)
+    name = nvml.nvmlDeviceGetName(handle)
+    return GpuInfo(
+        index=index,
+        name=name,
+        memory_total_bytes=memory.total,
+        memory_used_bytes=memory.used,
+        utilization_percent=rates.gpu,
+    )

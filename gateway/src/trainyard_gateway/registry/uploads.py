@@ -1,0 +1,197 @@
+"""Uploads in parts, for files that are larger than the patience of a connection.
+
+Guarantees: a part is there whole or not at all, and stays over restarts; the same part again replaces it; `complete` gives the file to its
+registry exactly once, also when the gateway dies in between and it is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Connection, delete, insert, select
+
+from trainyard_api.model import Model, Status
+from trainyard_gateway import clock
+from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
+from trainyard_gateway.files.atomic import CHUNK, Received, Store
+from trainyard_gateway.files.inspect import format_of
+from trainyard_gateway.registry.naming import check_name
+from trainyard_gateway.store.database import Database, upsert
+from trainyard_gateway.store.tables import upload_parts, uploads
+
+KEPT_DAYS = 7
+"""Uploads that nobody completes are removed at a start after so many days."""
+MOST_PARTS = 10_000
+
+
+class NewUpload(Model):
+    """What is to come."""
+
+    name: str = Field(min_length=1, max_length=128)
+    """Name of the dataset or model."""
+    filename: str = Field(default="", max_length=256)
+    """Name of the file; its ending says a dataset's format. Models need none."""
+    size_bytes: int = Field(ge=1, le=2**50)
+    """Size of the whole file."""
+    part_bytes: int = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
+    """Size of every part but the last."""
+
+
+class UploadInfo(Status):
+    """An upload that is not complete."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Name of the dataset or model."""
+    size_bytes: int
+    """Size of the whole file."""
+    part_bytes: int
+    """Size of every part but the last."""
+    parts: int
+    """Number of parts; they are counted from 1."""
+    missing: list[int]
+    """Parts that are not there yet."""
+    created: str
+    """When it began."""
+
+
+class Uploads:
+    """Uploads of one kind (`dataset` or `model`)."""
+
+    def __init__(self, kind: str, store: Store, database: Database) -> None:
+        self.kind, self._store, self._database = kind, store, database
+
+    async def create(self, new: NewUpload) -> UploadInfo:
+        """Begin an upload. Raises BadRequest."""
+        check_name(self.kind, new.name)
+        if self.kind == "dataset":
+            format_of(new.filename)
+        if -(-new.size_bytes // new.part_bytes) > MOST_PARTS:
+            raise BadRequest(f"more than {MOST_PARTS} parts; make partBytes larger")
+        row: dict[str, Any] = {
+            "id": uuid.uuid4().hex,
+            "kind": self.kind,
+            "name": new.name,
+            "filename": new.filename,
+            "size_bytes": new.size_bytes,
+            "part_bytes": new.part_bytes,
+            "created": clock.now(),
+        }
+        await self._database.write(lambda c: c.execute(insert(uploads).values(row)).rowcount)
+        return await self.get(row["id"])
+
+    async def get(self, upload: str) -> UploadInfo:
+        """How far it is. Raises NotFound."""
+        row, there = await self._read(upload)
+        count = _count(row)
+        return UploadInfo(
+            id=row.id,
+            name=row.name,
+            size_bytes=row.size_bytes,
+            part_bytes=row.part_bytes,
+            parts=count,
+            missing=[n for n in range(1, count + 1) if n not in there],
+            created=row.created,
+        )
+
+    async def put(
+        self, upload: str, number: int, chunks: AsyncIterator[bytes], declared: int | None
+    ) -> str:
+        """Take a part; its hash. Raises NotFound, TooLarge, and BadRequest for one that is too short."""
+        row, _ = await self._read(upload)
+        if number > _count(row):
+            raise NotFound(f"this upload has {_count(row)} parts")
+        wanted = min(row.part_bytes, row.size_bytes - (number - 1) * row.part_bytes)
+        if declared is not None and declared > wanted:
+            raise TooLarge(f"part {number} has {wanted} bytes, not {declared}")
+        received = await self._store.receive(_bounded(chunks, wanted, number), declared)
+        try:
+            if received.size_bytes < wanted:
+                raise BadRequest(
+                    f"part {number} has {wanted} bytes, only {received.size_bytes} came; send it again"
+                )
+            await asyncio.to_thread(self._store.keep, received, upload, str(number))
+            await self._database.write(lambda c: _note(c, upload, number, received))
+        finally:
+            self._store.discard(received)
+        return received.sha256
+
+    async def whole(self, upload: str) -> tuple[Any, AsyncIterator[bytes]]:
+        """The row of an upload and its bytes. Raises NotFound, and AlreadyThere while parts are missing."""
+        found = await self.get(upload)
+        if found.missing:
+            raise AlreadyThere(
+                f"{len(found.missing)} of {found.parts} parts are missing, the first is {found.missing[0]}"
+            )
+        row, _ = await self._read(upload)
+        return row, _read_parts(self._store.root / upload, found.parts)
+
+    async def remove(self, upload: str) -> None:
+        """Forget an upload with its parts. Raises NotFound."""
+        await self._read(upload)
+        await self._database.write(lambda c: _forget(c, [upload]))
+        await asyncio.to_thread(self._store.remove, upload)
+
+    async def clean(self) -> set[str]:
+        """Forget uploads that nobody completes; those that are left."""
+        limit = clock.text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
+        query = select(uploads.c.id).where(uploads.c.kind == self.kind)
+        old = query.where(uploads.c.created < limit)
+        await self._database.write(lambda c: _forget(c, list(c.execute(old).scalars())))
+        return set(await self._database.read(lambda c: c.execute(query).scalars().all()))
+
+    async def _read(self, upload: str) -> tuple[Any, set[int]]:
+        # What is no id may hold what a database trips over.
+        known = upload.isalnum() and upload.isascii()
+        query = select(uploads).where(uploads.c.id == upload, uploads.c.kind == self.kind)
+        parts = select(upload_parts.c.number).where(upload_parts.c.upload_id == upload)
+        row, there = None, set[int]()
+        if known:
+            row, there = await self._database.read(
+                lambda c: (c.execute(query).one_or_none(), set(c.execute(parts).scalars()))
+            )
+        if row is None:
+            raise NotFound(f"there is no upload {upload[:40]!r} of a {self.kind}; begin a new one")
+        return row, there
+
+
+def _count(row: Any) -> int:
+    return int(-(-row.size_bytes // row.part_bytes))
+
+
+def _note(connection: Connection, upload: str, number: int, received: Received) -> None:
+    values = {"upload_id": upload, "number": number, "sha256": received.sha256}
+    statement = upsert(connection, upload_parts).values(values)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["upload_id", "number"], set_={"sha256": received.sha256}
+        )
+    )
+
+
+def _forget(connection: Connection, ids: list[str]) -> None:
+    connection.execute(delete(upload_parts).where(upload_parts.c.upload_id.in_(ids)))
+    connection.execute(delete(uploads).where(uploads.c.id.in_(ids)))
+
+
+async def _bounded(chunks: AsyncIterator[bytes], most: int, number: int) -> AsyncIterator[bytes]:
+    seen = 0
+    async for chunk in chunks:
+        seen += len(chunk)
+        if seen > most:
+            raise TooLarge(f"part {number} has {most} bytes, more came")
+        yield chunk
+
+
+async def _read_parts(folder: Path, count: int) -> AsyncIterator[bytes]:
+    for number in range(1, count + 1):
+        with await asyncio.to_thread((folder / str(number)).open, "rb") as file:
+            while chunk := await asyncio.to_thread(file.read, CHUNK):
+                yield chunk

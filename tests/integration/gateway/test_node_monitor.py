@@ -1,0 +1,113 @@
+"""A node's monitor is believed about its own node, and nobody else is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cluster import api_client, fresh_namespace
+from gateway_lab import GatewayLab, running_gateway
+from kubernetes import client
+from poll import eventually
+
+from trainyard_api import contract
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "gwn") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+    ):
+        yield lab
+
+
+def monitor_token(lab: GatewayLab, account: str, node: str) -> str:
+    """A token of a pod on a simulated node; nothing runs in it."""
+    pod = {
+        "metadata": {"name": account},
+        "spec": {
+            "nodeName": node,
+            "serviceAccountName": account,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "monitor",
+                    "image": "docker.io/trainyard/gateway:test",
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+        },
+    }
+    with api_client(lab.kubeconfig) as api:
+        core = client.CoreV1Api(api)
+        metadata = client.V1ObjectMeta(name=account)
+        core.create_namespaced_service_account(
+            lab.namespace, client.V1ServiceAccount(metadata=metadata)
+        )
+        made = core.create_namespaced_pod(lab.namespace, pod)
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": account, "uid": made.metadata.uid}
+        token = core.create_namespaced_service_account_token(
+            account,
+            lab.namespace,
+            {"spec": {"audiences": [contract.TOKEN_AUDIENCE], "boundObjectRef": bound}},
+        )
+    return str(token.status.token)
+
+
+def simulated_node(lab: GatewayLab) -> str:
+    with api_client(lab.kubeconfig) as api:
+        listed = client.CoreV1Api(api).list_node(label_selector="type=kwok").items
+    return str(listed[0].metadata.name)
+
+
+def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:
+    node = simulated_node(lab)
+    token = tmp_path / "token"
+    token.write_text(monitor_token(lab, "trainyard-monitor", node))
+    command = [sys.executable, "-m", "trainyard_gateway.monitor", f"--gateway-url={lab.url}"]
+    monitor = subprocess.Popen([*command, f"--token-file={token}", "--interval=0.2"])
+    try:
+        with lab.http() as http:
+
+            def told() -> dict[str, object] | None:
+                nodes = {n["name"]: n for n in http.get("/system/info").json()["nodes"]}
+                found: dict[str, object] | None = nodes[node].get("machine")
+                return found
+
+            machine = eventually(told, within=15)
+    finally:
+        monitor.terminate()
+        code = monitor.wait(timeout=10)
+
+    assert code == 0
+    assert machine["cpuCount"]
+    assert machine["memory"]
+
+
+def test_nobody_else_is_believed(lab: GatewayLab) -> None:
+    stranger = monitor_token(lab, "stranger", simulated_node(lab))
+    usage = {"totalBytes": 1, "usedBytes": 1, "percent": 1}
+    body = {"cpuPercent": 1, "cpuCount": 1, "memory": usage, "disk": usage}
+
+    def send(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{lab.url}/api/v1/report/node"
+        return httpx.post(url, json=body, headers=headers, timeout=10).status_code
+
+    assert send(stranger) == 403
+    assert send("nonsense") == 401
+    assert send(lab.key) == 401
