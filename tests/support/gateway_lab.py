@@ -203,6 +203,33 @@ def running_gateway(
         lab.stop()
 
 
+def monitor_token(lab: GatewayLab, account: str, node: str) -> str:
+    """A token of a pod on a simulated node; nothing runs in it."""
+    spec = {**_pod_spec(), "nodeName": node, "serviceAccountName": account}
+    pod = {"metadata": {"name": account}, "spec": spec}
+    with api_client(lab.kubeconfig) as api:
+        core = client.CoreV1Api(api)
+        metadata = client.V1ObjectMeta(name=account)
+        core.create_namespaced_service_account(
+            lab.namespace, client.V1ServiceAccount(metadata=metadata)
+        )
+        made = core.create_namespaced_pod(lab.namespace, pod)
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": account, "uid": made.metadata.uid}
+        token = core.create_namespaced_service_account_token(
+            account,
+            lab.namespace,
+            {"spec": {"audiences": [contract.TOKEN_AUDIENCE], "boundObjectRef": bound}},
+        )
+    return str(token.status.token)
+
+
+def simulated_node(lab: GatewayLab) -> str:
+    """A node that only the API server knows."""
+    with api_client(lab.kubeconfig) as api:
+        listed = client.CoreV1Api(api).list_node(label_selector="type=kwok").items
+    return str(listed[0].metadata.name)
+
+
 def on_postgres(server: Postgres) -> dict[str, str]:
     """The settings of a gateway with a new database of that server."""
     return {

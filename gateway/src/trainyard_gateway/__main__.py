@@ -1,4 +1,4 @@
-"""`python -m trainyard_gateway [--config FILE] [--host] [--port] [--api-key-file] [--data-dir] [--namespace]`."""
+"""`python -m trainyard_gateway [--config FILE] [--host] [--port] [--api-key-file | --api-key] [--data-dir] [--namespace]`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "namespace": options.namespace,
         "data_dir": options.data_dir,
         "api_key_file": options.api_key_file,
+        "api_key": options.api_key,
     }
     try:
         settings = configuration.load(options.config, given)
@@ -80,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", help="namespace of sessions")
     parser.add_argument("--data-dir", type=Path, help="database, datasets, models and runs")
     parser.add_argument("--api-key-file", type=Path, help="file with the administrator's key")
+    parser.add_argument(
+        "--api-key",
+        help="the administrator's key itself, for trying things out: it shows in the process list",
+    )
     return parser
 
 

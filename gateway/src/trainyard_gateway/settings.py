@@ -176,8 +176,12 @@ class Settings(BaseSettings):
 def load(path: Path | None, arguments: Mapping[str, Any]) -> Settings:
     """Settings from file, environment and `arguments` (None left out). Raises SettingsError with every wrong setting."""
     given = {k: v for k, v in arguments.items() if v is not None}
+    file = _read(path)
+    if "api_key" in given:
+        # A key that is given outright counts more than a file that somebody once named.
+        file.pop("api_key_file", None)
     try:
-        return Settings(**given, file_values=_read(path))  # type: ignore[call-arg]  # taken out by the sources
+        return Settings(**given, file_values=file)  # type: ignore[call-arg]  # taken out by the sources
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(p) for p in error.errors())) from None
 

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
-from kubernetes import client
+from cluster import fresh_namespace
+from gateway_lab import GatewayLab, monitor_token, running_gateway, simulated_node
 from poll import eventually
-
-from trainyard_api import contract
 
 pytestmark = pytest.mark.integration
 
@@ -26,52 +23,6 @@ def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
         running_gateway(kubeconfig, namespace, tmp_path) as lab,
     ):
         yield lab
-
-
-def monitor_token(lab: GatewayLab, account: str, node: str) -> str:
-    """A token of a pod on a simulated node; nothing runs in it."""
-    pod = {
-        "metadata": {"name": account},
-        "spec": {
-            "nodeName": node,
-            "serviceAccountName": account,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "monitor",
-                    "image": "docker.io/trainyard/gateway:test",
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
-    with api_client(lab.kubeconfig) as api:
-        core = client.CoreV1Api(api)
-        metadata = client.V1ObjectMeta(name=account)
-        core.create_namespaced_service_account(
-            lab.namespace, client.V1ServiceAccount(metadata=metadata)
-        )
-        made = core.create_namespaced_pod(lab.namespace, pod)
-        bound = {"apiVersion": "v1", "kind": "Pod", "name": account, "uid": made.metadata.uid}
-        token = core.create_namespaced_service_account_token(
-            account,
-            lab.namespace,
-            {"spec": {"audiences": [contract.TOKEN_AUDIENCE], "boundObjectRef": bound}},
-        )
-    return str(token.status.token)
-
-
-def simulated_node(lab: GatewayLab) -> str:
-    with api_client(lab.kubeconfig) as api:
-        listed = client.CoreV1Api(api).list_node(label_selector="type=kwok").items
-    return str(listed[0].metadata.name)
 
 
 def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:

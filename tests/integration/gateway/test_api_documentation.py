@@ -1,0 +1,115 @@
+"""Every curl line of the documentation works, in its order, and every endpoint has one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from cluster import api_client, fresh_namespace
+from gateway_lab import GatewayLab, monitor_token, running_gateway, simulated_node
+from kubernetes import client
+
+from trainyard_api import names
+from trainyard_gateway.app import described
+from trainyard_gateway.openapi import document
+from trainyard_gateway.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+PAGE = (Path(__file__).parents[3] / "docs" / "API_DOCUMENTATION.md").read_text()
+LINES = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M)
+    for line in block.splitlines()
+    if line and not line.startswith("export ")
+]
+
+
+def method_of(line: str) -> str:
+    given = re.search(r" -X ([A-Z]+)", line)
+    if given:
+        return given[1]
+    if " -T " in line:
+        return "PUT"
+    return "POST" if re.search(r" (--json|--data-binary|-F) ", line) else "GET"
+
+
+def test_every_endpoint_has_a_line() -> None:
+    asked = {
+        (method_of(line), found[1])
+        for line in LINES
+        if (found := re.search(r'"\$GATEWAY(/[^"?]*)', line))
+    }
+    missing = [
+        f"{method.upper()} {path}"
+        for path, item in document(described())["paths"].items()
+        for method in item
+        if not any(
+            m == method.upper() and re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", path), p)
+            for m, p in asked
+        )
+    ]
+
+    assert missing == []
+
+
+def test_every_setting_is_named() -> None:
+    from pydantic.alias_generators import to_camel
+
+    assert [n for n in map(to_camel, Settings.model_fields) if f"`{n}`" not in PAGE] == []
+
+
+def give_a_queue(lab: GatewayLab) -> None:
+    body = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.QUEUE_KIND,
+        "metadata": {"name": names.DEFAULT_QUEUE},
+        "spec": {},
+    }
+    with api_client(lab.kubeconfig) as api:
+        client.CustomObjectsApi(api).create_namespaced_custom_object(
+            names.GROUP, names.VERSION, lab.namespace, names.QUEUE_PLURAL, body
+        )
+
+
+def test_every_line_works(kubeconfig: Path, tmp_path: Path) -> None:
+    with (
+        fresh_namespace(kubeconfig, "gwd") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+        lab.http() as http,
+    ):
+        give_a_queue(lab)
+        # A session whose trainer reports, for the lines that need a token.
+        session = http.post("/training/start", json={"name": "s", "command": ["x"]}).json()["uid"]
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "GATEWAY": lab.url,
+            "KEY": lab.key,
+            "SESSION": session,
+            "TOKEN": lab.trainer(session, "s").token,
+            "MONITOR_TOKEN": monitor_token(lab, "trainyard-monitor", simulated_node(lab)),
+        }
+        work = tmp_path / "work"
+        work.mkdir()
+        output = lab.data / "runs" / session / "output"
+        output.mkdir(parents=True)
+        before, after = LINES[:], [line for line in LINES if "/report/model" in line]
+        assert len(after) == 1
+        script = "\n".join(
+            f"cp m.safetensors '{output}/model.safetensors'\n{line}" if line in after else line
+            for line in before
+        )
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-x", "-c", script],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        left = http.get("/models").json()["models"]
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [m["name"] for m in left] == ["reported"]
