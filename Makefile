@@ -108,6 +108,12 @@ bench-operator: setup ## Measure the operator on a control plane of its own with
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more (20 min)
 	@TRAINYARD_FUZZ_EXAMPLES=400 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
+bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min; nginx-light must be installed)
+	@test -x build/mlflow/bin/mlflow || { $(RUN) venv build/mlflow && build/mlflow/bin/pip install --quiet mlflow psycopg2-binary; }
+	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
+	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))
 

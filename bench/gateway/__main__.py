@@ -1,0 +1,167 @@
+"""`python bench/gateway`: the gateway beside an MLflow tracking server and nginx, in one run.
+
+    ingest     20 clients report metrics in batches of 1, 10, 500; points acknowledged per second, on SQLite and PostgreSQL
+    charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
+    downloads  one large file against nginx with sendfile; MB/s, and the memory that the gateway grew by
+
+Peers alternate, so that what the machine does besides hits both; medians of `--pairs` pairs. Ours keeps every acknowledged point over a
+power cut (SQLite: synchronous FULL; PostgreSQL: fsync and synchronous commits); MLflow is run as it comes, on the same PostgreSQL server.
+Needs a cluster (trainers prove who they are by its tokens) and, for MLflow, a virtual environment with it: `make bench-gateway` makes both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [
+    str(ROOT / "tests" / "support"), str(ROOT / "bench" / "operator"), str(Path(__file__).parent),
+]  # fmt: skip
+
+import load  # noqa: E402  # found by the line above
+import machine  # noqa: E402  # as above
+from cluster import fresh_namespace  # noqa: E402  # as above
+from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  # as above
+from peers import Mlflow, nginx  # noqa: E402  # as above
+from postgres import running_postgres  # noqa: E402  # as above
+
+CLIENTS = 20
+RUNS, POINTS = 20, 20_000
+
+
+def main() -> None:
+    """Run the chosen measurements and write table and JSON."""
+    options = _options()
+    results: dict[str, Any] = {"machine": machine.shape()}
+    chosen: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+        "ingest": ingest, "charts": charts, "downloads": downloads,
+    }  # fmt: skip
+    for name in options.only:
+        results[name] = chosen[name](options)
+        print(name, json.dumps(results[name], indent=2), flush=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"written to {options.out}")
+
+
+def ingest(options: argparse.Namespace) -> dict[str, Any]:
+    """Points per second by database and batch size."""
+    found: dict[str, Any] = {}
+    for database in options.databases:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+            server = None
+            if database == "postgresql":
+                server = stack.enter_context(running_postgres(durable=True))
+            lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
+            peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
+            ours = load.trainers(lab, CLIENTS)
+            theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
+            for size in options.batches:
+                pairs = [
+                    (
+                        asyncio.run(load.report(lab.url, ours, size, options.seconds)),
+                        asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds)),
+                    )
+                    for _ in range(options.pairs)
+                ]
+                found[f"{database}, batches of {size}"] = _compared(pairs, "points/s")
+    return found
+
+
+def charts(options: argparse.Namespace) -> dict[str, Any]:
+    """Seconds for one chart of all runs."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+        lab = _gateway(stack, options, folder, {})
+        peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", None))
+        ours = load.trainers(lab, RUNS)
+        theirs = asyncio.run(load.mlflow_runs(peer.url, RUNS))
+        asyncio.run(load.fill(lab.url, ours, POINTS))
+        asyncio.run(load.fill_mlflow(peer.url, theirs, POINTS))
+        pairs = []
+        for _ in range(options.pairs):
+            mine = asyncio.run(load.read_charts(lab, ours))
+            peers = asyncio.run(load.read_mlflow_charts(peer.url, theirs))
+            pairs.append((mine, peers))
+    out = _compared([(a.seconds, b.seconds) for a, b in pairs], "s", smaller_is_better=True)
+    out["spikes shown"] = {"gateway": pairs[0][0].spikes, "mlflow": pairs[0][1].spikes, "of": RUNS}
+    return out
+
+
+def downloads(options: argparse.Namespace) -> dict[str, Any]:
+    """MB/s of one large file, and how much memory the gateway grew by."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+        lab = _gateway(stack, options, folder, {})
+        file = load.large_model(lab, options.gigabytes)
+        url = stack.enter_context(nginx(file.parent))
+        before = load.resident(lab)
+        pairs = [
+            (
+                load.download(f"{lab.url}/api/v1/models/large", lab.key),
+                load.download(f"{url}/{file.name}", None),
+            )
+            for _ in range(options.pairs)
+        ]
+        grown = load.resident(lab) - before
+    out = _compared(pairs, "MB/s")
+    out["gateway grew by MiB"] = round(grown / 2**20, 1)
+    return out
+
+
+def _gateway(
+    stack: ExitStack, options: argparse.Namespace, folder: Path, settings: dict[str, str]
+) -> GatewayLab:
+    namespace = stack.enter_context(fresh_namespace(options.kubeconfig, "bench"))
+    place = folder / "gateway"
+    place.mkdir()
+    return stack.enter_context(running_gateway(options.kubeconfig, namespace, place, **settings))
+
+
+def _compared(
+    pairs: list[tuple[float, float]], unit: str, smaller_is_better: bool = False
+) -> dict[str, Any]:
+    ours, peers = statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    ratio = peers / ours if smaller_is_better else ours / peers
+    return {
+        "unit": unit,
+        "gateway": round(ours, 4),
+        "peer": round(peers, 4),
+        "times better": round(ratio, 2),
+        "pairs": [(round(a, 4), round(b, 4)) for a, b in pairs],
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the gateway.")
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument(
+        "--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin", help="folder of `mlflow`"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=["ingest", "charts", "downloads"],
+        choices=["ingest", "charts", "downloads"],
+    )  # fmt: skip
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 500])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="length of one ingest measurement"
+    )
+    parser.add_argument("--gigabytes", type=float, default=4)
+    parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "gateway.json")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""What is sent and read. One event loop drives all clients; bodies are made before the clock runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+import psutil
+from gateway_lab import GatewayLab, Trainer
+
+NOW = "2026-01-01T00:00:00Z"
+SPIKE = 1e6
+CHUNK = 1 << 20
+
+
+@dataclass
+class Client:
+    """One sender and how far it has come."""
+
+    trainer: Trainer
+    session: str
+    sequence: int = 0
+    step: int = 0
+
+
+@dataclass
+class Chart:
+    """One reading of all runs."""
+
+    seconds: float
+    spikes: int
+
+
+def trainers(lab: GatewayLab, count: int) -> list[Client]:
+    """Sessions, each with a trainer."""
+    with lab.http() as http:
+        made = []
+        for number in range(count):
+            body = {"name": f"run-{number}", "command": ["x"]}
+            uid = http.post("/training/start", json=body).raise_for_status().json()["uid"]
+            made.append(Client(lab.trainer(uid, f"run-{number}"), f"run-{number}"))
+    return made
+
+
+async def _timed(
+    clients: list[Any], seconds: float, send: Callable[[Any], Awaitable[int]]
+) -> float:
+    """Points per second that were acknowledged within the time."""
+    started, points = time.perf_counter(), 0
+
+    async def one(client: Any) -> None:
+        nonlocal points
+        while time.perf_counter() - started < seconds:
+            points += await send(client)
+
+    await asyncio.gather(*(one(c) for c in clients))
+    return points / (time.perf_counter() - started)
+
+
+async def report(url: str, clients: list[Client], size: int, seconds: float) -> float:
+    """Batches to the gateway."""
+    async with _session() as http:
+
+        async def send(client: Client) -> int:
+            await _post(http, url, client, _batch(client, size))
+            return size
+
+        return await _timed(clients, seconds, send)
+
+
+def _batch(client: Client, size: int, spike: int | None = None) -> bytes:
+    client.sequence += 1
+    first, client.step = client.step, client.step + size
+    rows = [
+        {"step": s, "time": NOW, "values": {"loss": SPIKE if s == spike else s / 7}}
+        for s in range(first, client.step)
+    ]
+    trainer = client.trainer
+    return orjson.dumps(
+        {
+            "sessionUid": trainer.session_uid,
+            "attempt": 1,
+            "stream": "rank-0",
+            "sequence": client.sequence,
+            "metrics": rows,
+        }
+    )
+
+
+async def _post(http: aiohttp.ClientSession, url: str, client: Client, body: bytes) -> None:
+    headers = {
+        "Authorization": f"Bearer {client.trainer.token}",
+        "Content-Type": "application/json",
+    }
+    async with http.post(f"{url}/api/v1/report/batches", data=body, headers=headers) as answer:
+        if answer.status != 200:
+            raise SystemExit(f"the gateway answered {answer.status}: {await answer.text()}")
+
+
+async def fill(url: str, clients: list[Client], points: int) -> None:
+    """Runs of so many points with one spike each."""
+    async with _session() as http:
+
+        async def one(number: int, client: Client) -> None:
+            for _ in range(points // 1000):
+                await _post(http, url, client, _batch(client, 1000, spike=_spike(number)))
+
+        await asyncio.gather(*(one(n, c) for n, c in enumerate(clients)))
+
+
+def _spike(number: int) -> int:
+    return 7919 + 37 * number
+
+
+async def read_charts(lab: GatewayLab, clients: list[Client]) -> Chart:
+    """The metric of every run in 1,000 points, as a page with all runs asks for it."""
+    async with _session() as http:
+        started = time.perf_counter()
+
+        async def one(client: Client) -> bool:
+            place = f"{lab.url}/api/v1/training/{client.session}/history?metric=loss&maxPoints=1000"
+            async with http.get(place, headers={"X-API-Key": lab.key}) as answer:
+                found = orjson.loads(await answer.read())
+            return any(p["value"] == SPIKE for p in found["series"][0]["points"])
+
+        seen = await asyncio.gather(*(one(c) for c in clients))
+        return Chart(time.perf_counter() - started, sum(seen))
+
+
+async def mlflow_runs(url: str, count: int) -> list[dict[str, Any]]:
+    """Runs of a new experiment."""
+    async with _session() as http:
+        made = await _mlflow(http, url, "experiments/create", {"name": os.urandom(6).hex()})
+        runs = []
+        for _ in range(count):
+            body = {"experiment_id": made["experiment_id"], "start_time": 0}
+            created = await _mlflow(http, url, "runs/create", body)
+            runs.append({"id": created["run"]["info"]["run_id"], "step": 0})
+        return runs
+
+
+async def log_batch(url: str, runs: list[dict[str, Any]], size: int, seconds: float) -> float:
+    """Batches to MLflow."""
+    async with _session() as http:
+
+        async def send(run: dict[str, Any]) -> int:
+            await _mlflow(http, url, "runs/log-batch", _mlflow_batch(run, size))
+            return size
+
+        return await _timed(runs, seconds, send)
+
+
+def _mlflow_batch(run: dict[str, Any], size: int, spike: int | None = None) -> dict[str, Any]:
+    first, run["step"] = run["step"], run["step"] + size
+    metrics = [
+        {"key": "loss", "value": SPIKE if s == spike else s / 7, "timestamp": s, "step": s}
+        for s in range(first, run["step"])
+    ]
+    return {"run_id": run["id"], "metrics": metrics}
+
+
+async def fill_mlflow(url: str, runs: list[dict[str, Any]], points: int) -> None:
+    """Runs of so many points with one spike each."""
+    async with _session() as http:
+        for number, run in enumerate(runs):
+            for _ in range(points // 1000):
+                body = _mlflow_batch(run, 1000, spike=_spike(number))
+                await _mlflow(http, url, "runs/log-batch", body)
+
+
+async def read_mlflow_charts(url: str, runs: list[dict[str, Any]]) -> Chart:
+    """All runs by the endpoint that its own page uses."""
+    async with _session() as http:
+        started = time.perf_counter()
+        query = [("metric_key", "loss"), ("max_results", "1000")]
+        query += [("run_ids", run["id"]) for run in runs]
+        place = f"{url}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval"
+        async with http.get(place, params=query) as answer:
+            if answer.status != 200:
+                raise SystemExit(f"mlflow answered {answer.status}: {await answer.text()}")
+            found = orjson.loads(await answer.read())
+        seconds = time.perf_counter() - started
+    seen = {m["run_id"] for m in found["metrics"] if m["value"] == SPIKE}
+    return Chart(seconds, len(seen))
+
+
+async def _mlflow(http: aiohttp.ClientSession, url: str, what: str, body: Any) -> Any:
+    data, kind = orjson.dumps(body), {"Content-Type": "application/json"}
+    async with http.post(f"{url}/api/2.0/mlflow/{what}", data=data, headers=kind) as answer:
+        if answer.status != 200:
+            raise SystemExit(f"mlflow answered {answer.status}: {await answer.text()}")
+        return json.loads(await answer.read())
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
+
+
+def large_model(lab: GatewayLab, gigabytes: float) -> Path:
+    """A model of that size in the registry, and its file."""
+    size = int(gigabytes * 2**30) // 4 * 4
+    tensor = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
+    head = json.dumps({"w": tensor}).encode()
+    block = hashlib.sha256(b"block").digest() * (CHUNK // 32)
+
+    def chunks() -> Any:
+        yield struct.pack("<Q", len(head)) + head
+        left = size
+        while left:
+            yield block[: min(left, CHUNK)]
+            left -= min(left, CHUNK)
+
+    with lab.http() as http:
+        http.post(
+            "/models", params={"name": "large"}, content=chunks(), timeout=600
+        ).raise_for_status()
+    return next((lab.data / "models").glob("*/model.safetensors"))
+
+
+def download(url: str, key: str | None) -> float:
+    """MB/s of one download; the bytes are counted and dropped."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+    started, count, buffer = time.perf_counter(), 0, bytearray(CHUNK)
+    connection.request("GET", parts.path, headers={"X-API-Key": key} if key else {})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"{url} answered {answer.status}")
+    while got := answer.readinto(buffer):
+        count += got
+    connection.close()
+    return count / 1e6 / (time.perf_counter() - started)
+
+
+def resident(lab: GatewayLab) -> int:
+    """Bytes of memory that the gateway's process holds."""
+    assert lab.process is not None
+    return int(psutil.Process(lab.process.pid).memory_info().rss)

@@ -1,0 +1,115 @@
+"""The others: an MLflow tracking server and nginx, as processes of their own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from poll import eventually
+from postgres import Postgres
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Mlflow:
+    """`mlflow server` with one worker on SQLite or on a database of the same PostgreSQL."""
+
+    def __init__(self, binaries: Path, folder: Path, server: Postgres | None) -> None:
+        if not (binaries / "mlflow").exists():
+            raise SystemExit(f"there is no mlflow in {binaries}; make bench-gateway brings it")
+        self._binaries, self._folder, self._port = binaries, folder, free_port()
+        folder.mkdir(parents=True)
+        if server is None:
+            # Whatever MLflow sets: its durability on SQLite is its own choice.
+            self._store = f"sqlite:///{folder / 'mlflow.db'}"
+        else:
+            address = server.database().removeprefix("postgresql://trainyard")
+            password = server.password_file.read_text().strip()
+            self._store = f"postgresql://trainyard:{password}{address}"
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        command = [
+            str(self._binaries / "mlflow"), "server", "--host=127.0.0.1", f"--port={self._port}",
+            f"--backend-store-uri={self._store}", "--workers=1",
+            f"--default-artifact-root={self._folder / 'artifacts'}",
+        ]  # fmt: skip
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+            )
+        eventually(self._ready, within=120, every=0.5, what="mlflow being ready")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+    def _ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise SystemExit(f"mlflow ended: {(self._folder / 'log').read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; user {user};
+events {{ worker_connections 64; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+"""
+
+
+@contextmanager
+def nginx(root: Path) -> Iterator[str]:
+    """nginx with sendfile over a folder; where it listens."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        raise SystemExit("nginx is not installed (apt-get install nginx-light)")
+    folder, port = Path(tempfile.mkdtemp(prefix="bench-nginx-")), free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port, root=root, user=root.owner()))
+    process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        eventually(listens, within=10)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
