@@ -22,7 +22,12 @@ def services(request: Request) -> Services:
     return found
 
 
-ServicesDep = Annotated[Services, Depends(services)]
+async def _services(request: Request) -> Services:
+    # A coroutine on purpose: plain functions are sent to a thread, for every request.
+    return services(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
 
 
 class Needs:
@@ -52,7 +57,7 @@ def scope_of(route: APIRoute) -> Scope | None:
     return next((d.scope for d in declared if isinstance(d, Needs)), None)
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """Whoever sent the request; the gate has seen to it that there is somebody."""
     found: Caller = request.state.caller
     return found
