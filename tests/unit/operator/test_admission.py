@@ -230,3 +230,10 @@ def test_the_estimate_does_not_change_what_it_looks_at() -> None:
     Outlook(found, NOW)
     assert [r.name for r in front(found, NOW, 99)] == before
     assert found.free["n1"] == minus(node().allocatable, times(amount(4, 1000), 1))
+
+
+def test_a_holding_counts_the_gpus_of_workers_that_have_not_ended() -> None:
+    gang = holds("g", shape=shape(2, workers=3), nodes=("n1", "n1", "n2"))
+    assert gang.gpus == 6
+    assert replace(gang, nodes=("n2",)).gpus == 2
+    assert replace(gang, nodes=()).gpus == 0

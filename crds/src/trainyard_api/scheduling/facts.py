@@ -143,6 +143,11 @@ class Holding:
     backfilled: bool = False
     """Was started past a session that had waited longer, and gives way to it after the minimum run time."""
 
+    @property
+    def gpus(self) -> int:
+        """GPUs that it holds at the moment: those of workers whose pods have not ended."""
+        return gpus(self.shape.worker) * len(self.nodes)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -80,7 +80,7 @@ class _Decision:
             waiting=len(memory.requests),
             untold=len(memory.untold),
             holding=len(cluster.holdings),
-            gpus_used=sum(h.shape.gpus for h in cluster.holdings),
+            gpus_used=sum(h.gpus for h in cluster.holdings),
             gpus_capacity=cluster.gpu_capacity(),
             preempted=len(outcome.preempted),
         )
@@ -269,7 +269,7 @@ class _Decision:
             wanted = {
                 "running": len(held_here),
                 "waiting": len(cluster.waiting.get(queue.name, ())),
-                "gpusUsed": sum(h.shape.gpus for h in held_here),
+                "gpusUsed": sum(h.gpus for h in held_here),
                 "observedGeneration": queue.generation,
             }
             patch = merge_patch(orjson.loads(queue.own), wanted)
