@@ -147,26 +147,40 @@ class _Gaps:
         self.gaps: list[float] = []
         self.admitted = 0
         self._freed: list[float] = []
+        self._early = 0
+        """Jobs whose slot was not yet seen to become free: the two watches are not ordered."""
+        self._listed = asyncio.Event()
         self._jobs: set[str] = set()
         self._ended: set[str] = set()
 
     async def watch_pods(self) -> None:
+        await self._listed.wait()
         async for change in ListWatch(self._kube, paths.pods(self._namespace)):
             if isinstance(change, Applied) and change.object["status"].get("phase") == "Succeeded":
                 uid = change.object["metadata"]["uid"]
                 if uid not in self._ended:
                     self._ended.add(uid)
-                    self._freed.append(time.monotonic())
+                    self._free()
 
     async def watch_jobs(self) -> None:
         async for change in ListWatch(self._kube, paths.jobs(self._namespace)):
             if isinstance(change, Synced):
                 self._jobs.update(change.objects)
+                self._listed.set()
             elif isinstance(change, Applied) and change.object["metadata"]["uid"] not in self._jobs:
                 self._jobs.add(change.object["metadata"]["uid"])
                 self.admitted += 1
                 if self._freed:
                     self.gaps.append(time.monotonic() - self._freed.pop(0))
+                elif self._ended:
+                    self._early += 1
+
+    def _free(self) -> None:
+        if self._early:
+            self._early -= 1
+            self.gaps.append(0.0)
+        else:
+            self._freed.append(time.monotonic())
 
 
 async def backlog(kubeconfig: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
