@@ -10,11 +10,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from trainyard_api.report import Batch
+from trainyard_api.report import Batch, ModelReport
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_gateway import problems
+from trainyard_gateway.machine import Machine
 
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = """Trains models on a Kubernetes cluster that a team shares: sessions, their queue, metrics and logs, datasets, models.
@@ -66,8 +68,10 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _add_schemas(found: dict[str, Any]) -> None:
     """Models of bodies that the routes parse themselves."""
-    models = [(Batch, "validation"), (TrainingSessionSpec, "validation")]
-    _, made = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]  # a list of such pairs
+    models: list[type[BaseModel]] = [Batch, ModelReport, Machine, TrainingSessionSpec]
+    _, made = models_json_schema(
+        [(model, "validation") for model in models], ref_template=_REFERENCE
+    )
     schemas = found["components"]["schemas"]
     schemas |= {name: body for name, body in made["$defs"].items() if name not in schemas}
     spec = made["$defs"]["TrainingSessionSpec"]

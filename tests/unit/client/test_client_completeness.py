@@ -22,6 +22,17 @@ GIVEN = {
 }  # fmt: skip
 LEFT_OUT = {
     ("GET", "/keys/{}"): "`keys` lists them all",
+    **{
+        (method, f"/uploads/{kind}{rest}"): "uploads are sent whole"
+        for kind in ("datasets", "models")
+        for method, rest in [
+            ("POST", ""),
+            ("GET", "/{}"),
+            ("PUT", "/{}/parts/{}"),
+            ("DELETE", "/{}"),
+            ("POST", "/{}/complete"),
+        ]
+    },
 }
 
 

@@ -74,6 +74,14 @@ async def trainer(request: Request, parts: ServicesDep) -> Trainer:
 TrainerDep = Annotated[Trainer, Depends(trainer)]
 
 
+async def monitored_node(request: Request, parts: ServicesDep) -> str:
+    """The node of the monitor whose token came with the request."""
+    return await parts.identity.node(bearer(request.headers))
+
+
+MonitoredNodeDep = Annotated[str, Depends(monitored_node)]
+
+
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
     """The raw body in pieces."""
     async for chunk in request.stream():

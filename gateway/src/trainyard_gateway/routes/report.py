@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from trainyard_api.model import field_errors
 from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
 from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
-from trainyard_gateway.gate import bearer
 from trainyard_gateway.identity import Trainer
 from trainyard_gateway.machine import Machine
-from trainyard_gateway.routes.deps import ServicesDep, TrainerDep
+from trainyard_gateway.routes.deps import MonitoredNodeDep, ServicesDep, TrainerDep
+
+T = TypeVar("T", bound=BaseModel)
 
 router = APIRouter(prefix="/report", tags=["report"])
 
 
-@router.post(
-    "/batches",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
-        }
-    },
-)
+def _takes(kind: type[BaseModel]) -> dict[str, Any]:
+    """The documentation of a body that the route reads itself, after it knows who sends it."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+@router.post("/batches", openapi_extra=_takes(Batch))
 async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
     """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
-    batch = await _batch(request)
+    batch = await _body(request, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch)
     parts.publisher.touch(batch.session_uid)
@@ -35,20 +36,20 @@ async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> 
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 
-@router.post("/model", status_code=201)
-async def model(parts: ServicesDep, trainer: TrainerDep, report: ModelReport) -> ModelReceipt:
+@router.post("/model", status_code=201, openapi_extra=_takes(ModelReport))
+async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
     """The final model lies in the run's output folder; check and register it."""
+    report = await _body(request, ModelReport)
     _check(trainer, report.session_uid, report.attempt)
     found = await parts.models.adopt(report)
     parts.publisher.touch(report.session_uid)
     return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)
 
 
-@router.post("/node", status_code=204)
-async def node(request: Request, parts: ServicesDep, machine: Machine) -> None:
+@router.post("/node", status_code=204, openapi_extra=_takes(Machine))
+async def node(request: Request, parts: ServicesDep, name: MonitoredNodeDep) -> None:
     """A node monitor's measurement of the node that its pod runs on."""
-    name = await parts.identity.node(bearer(request.headers))
-    parts.system.heard(name, machine)
+    parts.system.heard(name, await _body(request, Machine))
 
 
 def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
@@ -59,14 +60,14 @@ def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
         raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
 
 
-async def _batch(request: Request) -> Batch:
+async def _body(request: Request, kind: type[T]) -> T:
     """Parsed straight from bytes, once, and bounded before it is read whole."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BATCH_BYTES:
-            raise TooLarge(f"a batch has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
+            raise TooLarge(f"a report has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
     try:
-        return Batch.model_validate_json(bytes(body))
+        return kind.model_validate_json(bytes(body))
     except ValidationError as error:
-        raise Unprocessable("the batch is not valid", field_errors(error, Batch)) from error
+        raise Unprocessable("the report is not valid", field_errors(error, kind)) from error
