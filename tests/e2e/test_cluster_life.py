@@ -15,6 +15,8 @@ from cluster_command import COMMAND, cluster, footprint, state
 from kubernetes import client
 from poll import eventually
 
+from trainyard_cluster import images, registry
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="the embedded node needs root"),
@@ -118,6 +120,32 @@ def test_a_folder_that_is_not_there_any_more(name: str) -> None:
     assert cluster("down", "--name", name).code == 0
 
     eventually(lambda: everything(name) == before, within=10, what="nothing left")
+
+
+def test_images_that_the_node_lost_are_loaded_again(name: str, tmp_path: Path) -> None:
+    assert cluster("up", "--name", name, "--gpus", "0").code == 0
+    layout, reference = registry.layout(name), "localhost/trainyard/tiny:1"
+    archive = tmp_path / "tiny.tar"
+    archive.write_bytes(images.docker_archive(reference, b"a program"))
+
+    def load() -> int:
+        return cluster("load-image", str(archive), "--name", name).code
+
+    assert load() == 0
+    assert load() == 0
+    images.ctr(layout, "images", "rm", "--sync", reference)
+    assert reference not in images.present(layout)
+
+    assert load() == 0
+    assert reference in images.present(layout)
+
+    archive.write_bytes(archive.read_bytes()[:700])
+    torn = cluster("load-image", str(archive), "--name", name)
+    assert torn.code == 1
+    assert "unexpected EOF" in torn.text
+    gone = cluster("load-image", str(tmp_path / "none.tar"), "--name", name)
+    assert gone.code == 2
+    assert "build the images with `make images`" in gone.text
 
 
 def _parts_of(kubeconfig: Path) -> dict[str, int]:

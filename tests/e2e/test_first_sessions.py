@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -90,7 +91,7 @@ def watching(installation: Installation) -> Iterator[GpuWitness]:
 
     with subprocess.Popen(
         [*command, "--watch", "--output-watch-events", "-o", "json"],
-        env={"KUBECONFIG": str(installation.kubeconfig)},
+        env={**os.environ, "KUBECONFIG": str(installation.kubeconfig)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

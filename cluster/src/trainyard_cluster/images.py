@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -36,11 +37,15 @@ def load(layout: Layout, archive: Path) -> bool:
     marker = layout.state / "images" / f"{archive.stem}.loaded"
     stat = archive.stat()
     version = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
-    if marker.exists() and marker.read_text() == version:
-        return False
-    ctr(layout, "images", "import", archive)
+    if marker.exists():
+        known, *names = marker.read_text().splitlines()
+        # The kubelet removes images when its disk runs full, and people do too.
+        if known == version and set(names) <= set(present(layout)):
+            return False
+    said = ctr(layout, "images", "import", archive)
+    imported = re.findall(r"unpacking (\S+) \(sha256:", said)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.write_text(version)
+    marker.write_text("\n".join([version, *imported]))
     return True
 
 

@@ -78,7 +78,8 @@ def _farewell(console: Console, tools: installation.Tools, url: str, key: str) -
         f"API key  {key}",
         "",
         "try next",
-        f"  curl -H 'X-API-Key: {key}' {url}/api/v1/training/sessions",
+        f"  export TRAINYARD_URL={url} TRAINYARD_API_KEY={key}",
+        "  .venv/bin/trainyard submit --dataset digits --task tabular-classification --gpus 2 --watch",
         f"  {kubectl} get trainingsessions",
         "  make demo-down",
     ]
