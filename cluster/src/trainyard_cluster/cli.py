@@ -59,7 +59,9 @@ def up(
         chosen = provider or _provider_of(name)
         bring_up = kind.up if chosen is Provider.KIND else node.up
         kubeconfig = bring_up(wanted, progress)
-        progress.console.print(f"  export KUBECONFIG={kubeconfig}", highlight=False, markup=False)
+        progress.console.print(
+            f"  export KUBECONFIG={kubeconfig}", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -83,7 +85,12 @@ def status(
         if output is Output.JSON:
             typer.echo(json.dumps(state.as_dict(), indent=2))
         else:
+            progress.console.print(states.heading(state), highlight=False, soft_wrap=True)
             progress.console.print(states.table(state))
+            # Unfolded, so that it can be copied.
+            progress.console.print(
+                f"export KUBECONFIG={state.kubeconfig}", highlight=False, soft_wrap=True
+            )
 
 
 @app.command()
@@ -136,10 +143,17 @@ def _explained() -> Iterator[None]:
         yield
     except ClusterError as error:
         console = Console(stderr=True)
-        console.print(f"error: {error}", style="red", highlight=False, markup=False)
+        console.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         if isinstance(error, StepFailed) and error.log is not None:
-            console.print(f"the log is {error.log}; its last lines:", highlight=False, markup=False)
-            console.print(tail(error.log), style="dim", highlight=False, markup=False)
+            console.print(
+                f"the log is {error.log}; its last lines:",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+            console.print(
+                tail(error.log), style="dim", highlight=False, markup=False, soft_wrap=True
+            )
         raise typer.Exit(2 if isinstance(error, NotPossible) else 1) from error
     except KeyboardInterrupt:
         text = "interrupted; run the same command again to go on, or `down` to remove what is there"

@@ -29,13 +29,15 @@ class Progress:
             with self.console.status(escape(what)):
                 yield
         else:
-            self.console.print(f"  … {what}", highlight=False, markup=False)
+            self.console.print(f"  … {what}", highlight=False, markup=False, soft_wrap=True)
             yield
         took = seconds(time.monotonic() - started)
         self.console.print(
-            f"  [green]✓[/green] {escape(what)} [dim]({took})[/dim]", highlight=False
+            f"  [green]✓[/green] {escape(what)} [dim]({took})[/dim]",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        self.console.print(f"    {text}", highlight=False, markup=False)
+        self.console.print(f"    {text}", highlight=False, markup=False, soft_wrap=True)

@@ -71,10 +71,15 @@ def read(name: str) -> State:
     return State(name, record.provider, at.server, str(layout.kubeconfig), rows, nodes)
 
 
+def heading(state: State) -> str:
+    """Name, provider, address and memory in one line."""
+    memory = f"{state.memory_bytes / 2**20:.0f} MiB"
+    return f"cluster {state.name} ({state.provider}) · {state.server} · {memory}"
+
+
 def table(state: State) -> Table:
-    """The same for people."""
-    title = f"cluster {state.name} ({state.provider}) · {state.server} · {state.memory_bytes / 2**20:.0f} MiB"
-    out = Table(title=title, caption=f"export KUBECONFIG={state.kubeconfig}", title_justify="left")
+    """Parts and nodes for people."""
+    out = Table()
     for column in ("part", "pid", "age", "memory"):
         out.add_column(column, justify="left" if column == "part" else "right")
     for part in state.parts:

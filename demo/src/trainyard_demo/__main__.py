@@ -27,6 +27,8 @@ Name = Annotated[str, typer.Option(help="Name of the cluster.")]
 def up(name: Name = "trainyard", gpus: Annotated[int, typer.Option(min=2, max=64)] = 4) -> None:
     """Cluster, images, chart, six sessions, one verified model."""
     console = Console()
+    if not console.is_terminal:
+        console.width = 120
     started = time.monotonic()
     with _explained():
         tools = installation.cluster_up(name, gpus)
@@ -93,7 +95,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (DemoError, TrainyardError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)
+        Console(stderr=True).print(
+            f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         Console(stderr=True).print(

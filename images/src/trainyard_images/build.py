@@ -88,7 +88,7 @@ def _step(console: Console, what: str) -> Iterator[None]:
         with console.status(escape(what)):
             yield
     else:
-        console.print(f"  … {what}", highlight=False, markup=False)
+        console.print(f"  … {what}", highlight=False, markup=False, soft_wrap=True)
         yield
     took = time.monotonic() - started
     console.print(f"  [green]✓[/green] {escape(what)} [dim]({took:.1f} s)[/dim]", highlight=False)

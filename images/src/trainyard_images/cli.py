@@ -82,8 +82,13 @@ def _choose(name: BuilderName | None, options: Options) -> Builder:
 
 def _explain(error: BuildError) -> None:
     console = Console(stderr=True)
-    console.print(f"error: {error}", style="red", highlight=False, markup=False)
+    console.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
     if isinstance(error, StepFailed):
         lines = error.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        console.print(f"the log is {error.log}; its last lines:", highlight=False, markup=False)
-        console.print("\n".join(lines), style="dim", highlight=False, markup=False)
+        console.print(
+            f"the log is {error.log}; its last lines:",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        console.print("\n".join(lines), style="dim", highlight=False, markup=False, soft_wrap=True)
