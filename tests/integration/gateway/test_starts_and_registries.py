@@ -199,3 +199,25 @@ def test_the_volume_belongs_to_the_group(lab: GatewayLab, http: httpx.Client) ->
 
     folders = [lab.data / "runs", lab.data / "datasets", lab.data / "models", file.parent]
     assert {oct(f.stat().st_mode & 0o7777) for f in folders} == {"0o2770"}
+
+
+def test_what_others_make_is_found_at_once(lab: GatewayLab, http: httpx.Client) -> None:
+    """By kubectl, also again under a name that the history knows: no answer tells of a session that is gone."""
+    path = (names.GROUP, names.VERSION, lab.namespace, "trainingsessions")
+    body = {
+        "apiVersion": f"{names.GROUP}/{names.VERSION}",
+        "kind": "TrainingSession",
+        "metadata": {"name": "applied"},
+        "spec": {"command": ["x"]},
+    }
+    with api_client(lab.kubeconfig) as api:
+        sessions = client.CustomObjectsApi(api)
+        for _ in range(30):
+            made = sessions.create_namespaced_custom_object(*path, body)
+
+            found = http.get("/training/applied/status")
+
+            assert found.status_code == 200, found.text
+            assert found.json()["uid"] == made["metadata"]["uid"]
+            assert not found.json()["deleted"]
+            sessions.delete_namespaced_custom_object(*path, "applied")

@@ -14,9 +14,21 @@ from trainyard_api.model import Status
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import sessions
-from trainyard_kube import Applied, Deleted, Json, KubeClient, ListWatch, Live, Stale, Synced, paths
+from trainyard_kube import (
+    Applied,
+    Deleted,
+    Json,
+    KubeClient,
+    ListWatch,
+    Live,
+    Stale,
+    Synced,
+    errors,
+    paths,
+)
 
 _NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 class SessionInfo(Status):
@@ -39,6 +51,7 @@ class SessionCache:
     """Every session of the namespace by UID."""
 
     def __init__(self, kube: KubeClient, namespace: str, database: Database) -> None:
+        self._kube, self._namespace = kube, namespace
         self._watch = ListWatch(kube, paths.sessions(namespace))
         self._database = database
         self._objects: dict[str, Json] = {}
@@ -83,12 +96,23 @@ class SessionCache:
                 return info(body)
         if not _NAME_OR_UID.fullmatch(name_or_uid):
             raise _absent(name_or_uid)
+        if (unseen := await self._unseen(name_or_uid)) is not None:
+            return info(unseen)
         match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
         query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         if row is None:
             raise _absent(name_or_uid)
         return info(orjson.loads(row.object), deleted=row.deleted)
+
+    async def _unseen(self, name: str) -> Json | None:
+        """A session that somebody else has just made, before the watch brings it; None while the cluster does not answer."""
+        if self.stale is not None or not _NAME.fullmatch(name):
+            return None
+        try:
+            return await self._kube.get(paths.sessions(self._namespace, name))
+        except errors.KubeError:
+            return None
 
     async def history(
         self, limit: int, before: tuple[str, str] | None
