@@ -13,6 +13,9 @@ import yaml
 from chart_render import EVERYTHING, Rendered, render
 from installation import CHART, tools
 
+from trainyard_api import contract
+from trainyard_bot import settings as bot_settings
+from trainyard_gateway import monitor
 from trainyard_gateway import settings as gateway_settings
 from trainyard_operator import settings as operator_settings
 
@@ -119,7 +122,9 @@ def test_pods_keep_to_pod_security_restricted_and_more(rendered: Rendered) -> No
 def test_containers_have_limits_and_requests(rendered: Rendered) -> None:
     for name, container in containers(rendered):
         for amount in ("requests", "limits"):
-            assert {"cpu", "memory"} <= container["resources"][amount].keys(), name
+            assert {"cpu", "memory", "ephemeral-storage"} <= container["resources"][
+                amount
+            ].keys(), name
 
 
 def test_containers_that_listen_have_probes(rendered: Rendered) -> None:
@@ -151,7 +156,7 @@ def test_writing_is_granted_in_the_namespace_only() -> None:
                 assert set(rule["verbs"]) <= allowed, rule
 
 
-@pytest.mark.parametrize("account", ["ty-trainer", "ty-bot"])
+@pytest.mark.parametrize("account", ["ty-trainer", "ty-bot", "ty-monitor"])
 def test_accounts_that_need_no_rights_have_none(account: str) -> None:
     found = render(EVERYTHING)
     subjects = [
@@ -193,6 +198,90 @@ def test_the_programs_accept_their_configuration(rendered: Rendered, tmp_path: P
     assert operator_settings.load(files["operator"]).namespace == "ns"
 
 
+def test_the_bot_accepts_its_configuration_and_may_write_what_it_remembers(tmp_path: Path) -> None:
+    found = render({**EVERYTHING, "bot.chats": [1, {"id": -2, "users": [7], "notify": "own"}]})
+    path = tmp_path / "bot.yaml"
+    path.write_text(found.named("ConfigMap", "ty-bot")["data"]["bot.yaml"])
+    settings = bot_settings.load(path, {})
+
+    assert [(c.id, c.users) for c in settings.chats] == [(1, None), (-2, (7,))]
+    mounts = next(c for name, c in containers(found) if name == "ty-bot/bot")["volumeMounts"]
+    writable = [m["mountPath"] for m in mounts if not m.get("readOnly")]
+    assert str(settings.state_file.parent) in writable
+
+
+def test_the_monitor_is_started_as_the_program_and_the_gateway_expect(tmp_path: Path) -> None:
+    found = render({"monitor.intervalSeconds": 7})
+    pod = found.named("DaemonSet", "ty-monitor")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    options = monitor.parse(container["args"])
+    path = tmp_path / "gateway.yaml"
+    path.write_text(found.named("ConfigMap", "ty-gateway")["data"]["gateway.yaml"])
+    gateway = gateway_settings.load(path, {})
+
+    assert container["command"][-1] == monitor.__name__
+    assert options.interval == 7
+    assert options.gateway_url == "http://ty-gateway.ns.svc"
+    assert pod["serviceAccountName"] == gateway.monitor_service_account
+    token = pod["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]
+    assert token["audience"] == gateway.trainer_audience == contract.TOKEN_AUDIENCE
+    assert str(options.token_file.parent) == container["volumeMounts"][0]["mountPath"]
+
+
+def test_postgresql_is_used_by_its_secret(tmp_path: Path) -> None:
+    found = render(EVERYTHING)
+    path = tmp_path / "gateway.yaml"
+    path.write_text(found.named("ConfigMap", "ty-gateway")["data"]["gateway.yaml"])
+    settings = gateway_settings.load(path, {})
+    spec = found.named("Deployment", "ty-gateway")["spec"]
+    mounts = {
+        m["name"]: m["mountPath"] for m in spec["template"]["spec"]["containers"][0]["volumeMounts"]
+    }
+
+    assert settings.database() == EVERYTHING["database.url"]
+    assert str(settings.database_password_file) == f"{mounts['database']}/password"
+    assert (spec["replicas"], spec["strategy"]["type"]) == (2, "RollingUpdate")
+    assert render().named("Deployment", "ty-gateway")["spec"]["strategy"]["type"] == "Recreate"
+
+
+def test_sessions_are_removed_when_the_administrator_says_so(tmp_path: Path) -> None:
+    def retention(**values: Any) -> int | None:
+        path = tmp_path / "operator.yaml"
+        found = render({f"retention.{k}": v for k, v in values.items()})
+        path.write_text(found.named("ConfigMap", "ty-operator")["data"]["operator.yaml"])
+        return operator_settings.load(path).retention_seconds
+
+    assert [retention(), retention(finishedSessionSeconds=0)] == [None, 0]
+
+
+@pytest.mark.parametrize("port", ["http", "metrics"])
+def test_who_may_reach_the_gateway_can_be_narrowed(port: str) -> None:
+    def peers(values: dict[str, Any]) -> Any:
+        rules = render(values).named("NetworkPolicy", "ty-gateway")["spec"]["ingress"]
+        return next(r for r in rules if r["ports"] == [{"port": port}]).get("from")
+
+    narrow = peers(EVERYTHING)
+    assert peers({}) is None
+    assert {"http": 3, "metrics": 1}[port] == len(narrow)
+
+
+def test_nobody_reaches_the_metadata_address() -> None:
+    """Of the pods with rules for what they may call, none may call the addresses where clouds hand out credentials."""
+    policies = [p for p in render(EVERYTHING).of("NetworkPolicy") if "egress" in p["spec"]]
+    anywhere = [
+        rule
+        for policy in policies
+        for rule in policy["spec"]["egress"]
+        for peer in rule.get("to", [{"ipBlock": {"cidr": "0.0.0.0/0"}}])
+        if "ipBlock" in peer
+        and "169.254.0.0/16" not in peer["ipBlock"].get("except", [])
+        and {p["port"] for p in rule["ports"]} != {53}
+    ]
+
+    assert {p["metadata"]["name"] for p in policies} == {"ty-trainer", "ty-monitor", "ty-bot"}
+    assert anywhere == []
+
+
 def test_images_follow_the_chart_unless_told_otherwise() -> None:
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
     plain = {c["image"] for _, c in containers(render())}
@@ -216,11 +305,16 @@ def test_images_follow_the_chart_unless_told_otherwise() -> None:
         ({"crds.enabled": False}, ("CustomResourceDefinition", None)),
         ({"networkPolicy.enabled": False}, ("NetworkPolicy", None)),
         ({"queue.create": False}, ("TrainingQueue", None)),
-        ({"storage.existingClaim": "mine"}, ("PersistentVolumeClaim", None)),
+        ({"storage.existingClaim": "mine"}, ("PersistentVolumeClaim", "ty-data")),
         ({"gateway.apiKey.existingSecret": "mine"}, ("Secret", None)),
         ({"bot.enabled": False}, ("Deployment", "ty-bot")),
         ({"gateway.ingress.enabled": False}, ("Ingress", None)),
-        ({"podMonitor.enabled": False}, ("PodMonitor", None)),
+        ({"serviceMonitor.enabled": False}, ("ServiceMonitor", None)),
+        ({"serviceMonitor.enabled": False}, ("Service", "ty-gateway-metrics")),
+        ({"gateway.httpRoute.enabled": False}, ("HTTPRoute", None)),
+        ({"monitor.enabled": False}, ("DaemonSet", "ty-monitor")),
+        ({"podDisruptionBudget.enabled": False}, ("PodDisruptionBudget", None)),
+        ({"bot.storage.existingClaim": "mine"}, ("PersistentVolumeClaim", "ty-bot")),
         ({"rbac.aggregate": False}, ("ClusterRole", "ns-ty-edit")),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
@@ -246,8 +340,25 @@ def test_every_switch_takes_its_objects_away(
         ({"storage.size": "much"}, "storage/size"),
         ({"storage.accessMode": "ReadSometimes"}, "storage/accessMode"),
         ({"priority.min": 5, "priority.max": 1}, "priority.min must not be above priority.max"),
-        ({"bot.enabled": True}, "kubectl create secret generic telegram"),
+        ({"bot.enabled": True, "bot.chats": [1]}, "kubectl create secret generic telegram"),
         ({"gateway.ingress.enabled": True}, "gateway.ingress.enabled needs gateway.ingress.host"),
+        ({"gateway.replicas": 2}, "database/url"),
+        (
+            {
+                "gateway.replicas": 2,
+                "database.url": "postgresql://u@h/d",
+                "database.passwordSecret": "s",
+            },
+            "storage.accessMode ReadWriteMany",
+        ),
+        ({"database.url": "postgresql://u:secret@h/d"}, "database/url"),
+        ({"database.url": "postgresql://u@h/d"}, "database/passwordSecret"),
+        ({"database.url": "mysql://u@h/d"}, "database/url"),
+        ({"bot.enabled": True, "bot.tokenSecret": "t"}, "bot/chats"),
+        ({"gateway.httpRoute.enabled": True}, "gateway.httpRoute.parentRefs"),
+        ({"monitor.intervalSeconds": 60}, "monitor/intervalSeconds"),
+        ({"retention.finishedSessionSeconds": -1}, "retention/finishedSessionSeconds"),
+        ({"serviceMonitor.interval": "often"}, "serviceMonitor/interval"),
         ({"operator.logLevel": "loud"}, "operator/logLevel"),
         ({"operator.ageingSeconds": -1}, "operator/ageingSeconds"),
     ],

@@ -73,6 +73,12 @@ securityContext:
 {{- if and .Values.gateway.ingress.enabled (not .Values.gateway.ingress.host) -}}
 {{- fail "gateway.ingress.enabled needs gateway.ingress.host" -}}
 {{- end -}}
+{{- if and .Values.gateway.httpRoute.enabled (not .Values.gateway.httpRoute.parentRefs) -}}
+{{- fail "gateway.httpRoute.enabled needs gateway.httpRoute.parentRefs, such as [{name: my-gateway}]" -}}
+{{- end -}}
+{{- if and (gt (int .Values.gateway.replicas) 1) (not .Values.storage.existingClaim) (ne .Values.storage.accessMode "ReadWriteMany") -}}
+{{- fail "gateway.replicas above 1 needs storage.accessMode ReadWriteMany, or a claim of your own in storage.existingClaim" -}}
+{{- end -}}
 {{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
 {{- fail "priority.min must not be above priority.max" -}}
 {{- end -}}

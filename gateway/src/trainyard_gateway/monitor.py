@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 10.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and tell until told to stop; outages are waited out."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -56,7 +56,8 @@ def tell(gateway_url: str, token_file: Path, volume: Path) -> str:
         return f"no answer from the gateway: {error}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of a command line; by default, of this process."""
     parser = argparse.ArgumentParser(prog="trainyard_gateway.monitor", description=__doc__)
     parser.add_argument("--gateway-url", required=True, help="such as http://trainyard-gateway")
     parser.add_argument("--token-file", type=Path, required=True, help="projected token")
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--interval", type=float, default=INTERVAL_SECONDS, help="seconds between measurements"
     )
-    return parser
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

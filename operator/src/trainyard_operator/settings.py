@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """A session is not preempted before it has run this long."""
     start_timeout_seconds: float = Field(default=120, gt=0)
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
+    """Finished sessions without a ttlSecondsAfterFinished of their own are removed after this time. Default: kept."""
     lease_seconds: float = Field(default=15, ge=3)
     """A new operator waits this long for one that vanished without giving its Lease back."""
 
@@ -117,6 +119,7 @@ class Settings(BaseSettings):
                 minimum_run_seconds=self.minimum_run_seconds,
             ),
             start_timeout_seconds=self.start_timeout_seconds,
+            retention_seconds=self.retention_seconds,
         )
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -41,6 +42,21 @@ def test_a_session() -> None:
     assert (found.wish.priority, found.wish.shape.workers, found.user) == (3, 2, "ada")
     assert (found.seen.phase, found.seen.attempt) == (Phase.RUNNING, 2)
     assert found.seen.queued == 1767225600.000005
+
+
+@pytest.mark.parametrize(
+    ("own", "site", "kept"),
+    [(None, None, None), (None, 60, 60), (5, 60, 5), (0, 60, 0), (5, None, 5)],
+    ids=["nobody-says", "administrator", "own-first", "own-zero", "own-only"],
+)
+def test_how_long_a_finished_session_is_kept(
+    own: int | None, site: int | None, kept: int | None
+) -> None:
+    spec = SPEC if own is None else {**SPEC, "ttlSecondsAfterFinished": own}
+    found = observe.session(raw(spec), dataclasses.replace(SITE, retention_seconds=site))
+
+    assert isinstance(found, Session)
+    assert found.wish.ttl == kept
 
 
 POISON = [

@@ -108,7 +108,9 @@ def _wish(raw: Any, site: Site) -> Wish | str:
         backoff_seconds=spec.retry.backoff_seconds,
         max_runtime=spec.max_runtime_seconds,
         stall_timeout=spec.stall_timeout_seconds,
-        ttl=spec.ttl_seconds_after_finished,
+        ttl=site.retention_seconds
+        if spec.ttl_seconds_after_finished is None
+        else spec.ttl_seconds_after_finished,
         kind=_kind(raw),
         json=orjson.dumps(raw),
     )

@@ -41,3 +41,5 @@ class Site:
     policy: Policy = field(default=Policy())
     start_timeout_seconds: float = 120.0
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    retention_seconds: int | None = None
+    """Finished sessions that do not say so themselves are removed after this time; None keeps them."""
