@@ -89,6 +89,8 @@ RUN if [ "${TORCH_FROM}" = distribution ]; then \
 COPY --from=trainer-dependencies /opt/trainyard /opt/trainyard
 COPY crds/src client/src trainer-image/src /opt/app/
 RUN python3 -m compileall -q /opt/app
+# Workers meet through libuv by default, which the distribution's torch is built without.
+ENV USE_LIBUV=0
 USER 10001:10001
 WORKDIR /data/run
 ENTRYPOINT ["python3", "-m", "trainyard_trainer"]

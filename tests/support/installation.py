@@ -18,6 +18,7 @@ from typing import Any
 from cluster import ROOT, fresh_namespace
 
 from trainyard.client import Client
+from trainyard_cluster import registry
 
 RELEASE = "ty"
 CHART = ROOT / "charts" / "trainyard"
@@ -124,11 +125,21 @@ def image_tags() -> dict[str, str]:
     return tags
 
 
+def load_images(kubeconfig: Path) -> None:
+    """Put this tree's images into the node, where it is one that we can load into."""
+    name = kubeconfig.parent.name
+    if name in registry.names():
+        command = [sys.executable, "-m", "trainyard_cluster", "load-image", "--name", name]
+        for archive in sorted((ROOT / "build" / "images").glob("*.tar")):
+            subprocess.run([*command, str(archive)], check=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def installed(kubeconfig: Path, **values: Any) -> Iterator[Installation]:
     """A release in a fresh namespace, gone afterwards."""
     with fresh_namespace(kubeconfig, "e2e") as namespace:
         installation = Installation(kubeconfig, namespace, values)
+        load_images(kubeconfig)
         try:
             installation.upgrade()
             yield installation

@@ -53,7 +53,7 @@ class Resources(Model):
 
 
 class ResumeFrom(Model):
-    """Start from another session's checkpoint (a fork): its weights, optimizer state and position."""
+    """Start from another session's checkpoint (a fork): with its weights and optimizer state, at step 0."""
 
     session: SessionName
     """Name of the session whose checkpoint is taken."""

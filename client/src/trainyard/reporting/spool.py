@@ -64,8 +64,8 @@ class Spool:
         entry.path.unlink()
 
     def entries(self) -> Iterator[Entry]:
-        """All batches, those of earlier attempts first, each stream in order."""
-        for path in sorted(self._root.glob("*/*/*.json")):
+        """This stream's batches, those of earlier attempts first. The other workers, which are at work beside this one, send theirs."""
+        for path in sorted(self._root.glob(f"*/{self._own.name}/*.json")):
             yield Entry(path)
 
     def last_sequence(self) -> int:
