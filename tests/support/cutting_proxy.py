@@ -6,14 +6,16 @@ import contextlib
 import socket
 import socketserver
 import threading
+from collections.abc import Sequence
 from typing import Self
 
 
 class CuttingProxy:
-    """Between a client and `port`; the n-th connection is cut after `cuts[n]` bytes of answer, later ones never."""
+    """Between a client and `port`; the n-th connection is cut after `cuts[n]` bytes of answer or `sent[n]` of requests, later ones not."""
 
-    def __init__(self, port: int, cuts: list[int]) -> None:
+    def __init__(self, port: int, cuts: Sequence[int], sent: Sequence[int] = ()) -> None:
         self.cuts, self.connections, self._lock = list(cuts), 0, threading.Lock()
+        self.sent = list(sent)
         proxy = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -42,12 +44,20 @@ class CuttingProxy:
         with self._lock:
             self.connections += 1
             left = self.cuts.pop(0) if self.cuts else None
-        upstream = threading.Thread(target=_copy, args=(client, server, None), daemon=True)
+            asked = self.sent.pop(0) if self.sent else None
+        upstream = threading.Thread(target=_upstream, args=(client, server, asked), daemon=True)
         upstream.start()
         _copy(server, client, left)
         for end in (client, server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def _upstream(client: socket.socket, server: socket.socket, limit: int | None) -> None:
+    _copy(client, server, limit)
+    if limit is not None:
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def _copy(source: socket.socket, target: socket.socket, limit: int | None) -> None:

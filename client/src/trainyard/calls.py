@@ -149,6 +149,11 @@ def model(name: str, version: int | None) -> Call[models.Model]:
     return Call("GET", f"/models/{_part(name)}/info", models.Model, query=query)
 
 
+def newest_model(name: str) -> Call[models.Model]:
+    """GET /models/{name}/info."""
+    return model(name, None)
+
+
 def delete_model(name: str) -> Call[Status]:
     """DELETE /models/{name}."""
     return Call("DELETE", f"/models/{_part(name)}", None)
@@ -172,6 +177,11 @@ def create_key(
     return Call("POST", "/keys", models.CreatedKey, body=_given(wanted), repeatable=False)
 
 
+def key(key: str) -> Call[models.Key]:
+    """GET /keys/{id}."""
+    return Call("GET", f"/keys/{_part(key)}", models.Key)
+
+
 def revoke_key(key: str) -> Call[Status]:
     """DELETE /keys/{id}."""
     return Call("DELETE", f"/keys/{_part(key)}", None)
@@ -186,6 +196,40 @@ def upload_dataset(name: str, filename: str) -> Call[models.Dataset]:
 def upload_model(name: str) -> Call[models.Model]:
     """POST /models; the body is the file."""
     return Call("POST", "/models", models.Model, query={"name": name}, repeatable=False)
+
+
+def begin_upload(
+    kind: str, name: str, filename: str, size: int, part_bytes: int
+) -> Call[models.FileUpload]:
+    """POST /uploads/{kind}; repeatable, as the gateway removes an upload that nobody completes."""
+    file = {"filename": filename} if kind == "datasets" else {}
+    body = {"name": name, **file, "sizeBytes": size, "partBytes": part_bytes}
+    return Call("POST", f"/uploads/{kind}", models.FileUpload, body=body)
+
+
+def upload_info(kind: str, upload: str) -> Call[models.FileUpload]:
+    """GET /uploads/{kind}/{id}."""
+    return Call("GET", f"/uploads/{kind}/{_part(upload)}", models.FileUpload)
+
+
+def put_part(kind: str, upload: str, number: int) -> Call[models.FilePart]:
+    """PUT /uploads/{kind}/{id}/parts/{number}; the body is that part of the file."""
+    return Call("PUT", f"/uploads/{kind}/{_part(upload)}/parts/{number}", models.FilePart)
+
+
+def complete_dataset(upload: str) -> Call[models.Dataset]:
+    """POST /uploads/datasets/{id}/complete; whoever sends it twice may be told that the upload is gone."""
+    return Call("POST", f"/uploads/datasets/{_part(upload)}/complete", models.Dataset)
+
+
+def complete_model(upload: str) -> Call[models.Model]:
+    """POST /uploads/models/{id}/complete; whoever sends it twice may be told that the upload is gone."""
+    return Call("POST", f"/uploads/models/{_part(upload)}/complete", models.Model)
+
+
+def drop_upload(kind: str, upload: str) -> Call[Status]:
+    """DELETE /uploads/{kind}/{id}."""
+    return Call("DELETE", f"/uploads/{kind}/{_part(upload)}", None)
 
 
 def download_model(name: str, version: int | None) -> Call[models.Model]:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 
-from trainyard import calls, errors, transfer, wire
+from trainyard import calls, errors, parts, transfer, wire
 from trainyard import models as answers
 from trainyard.calls import Call
 from trainyard.errors import TrainyardError
+from trainyard.parts import Memory, Parts, Step, memory_folder
 from trainyard.policy import pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Progress, Upload
@@ -40,7 +41,10 @@ class Client:
         *,
         timeout: httpx.Timeout = wire.TIMEOUT,
         transport: httpx.BaseTransport | None = None,
+        memory: Path | None = None,
     ) -> None:
+        """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
+        self._memory = Memory(memory or memory_folder())
         self._http = httpx.Client(
             base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
         )
@@ -186,6 +190,10 @@ class Client:
         """Make an API key; its secret comes in this answer and never again (administrators)."""
         return self._send(calls.create_key(name, scopes, expires_in_seconds))
 
+    def key(self, key: str) -> answers.Key:
+        """One API key by its public part, without its secret (administrators)."""
+        return self._send(calls.key(key))
+
     def revoke_key(self, key: str) -> None:
         """Revoke an API key by its public part (administrators)."""
         self._deliver(calls.revoke_key(key))
@@ -199,18 +207,44 @@ class Client:
         self._deliver(calls.delete_model(name))
 
     def upload_dataset(
-        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+        self,
+        name: str,
+        path: Path,
+        *,
+        progress: Progress = transfer.unseen,
+        part_bytes: int = parts.PART_BYTES,
     ) -> answers.Dataset:
-        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+
+        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        """
+        if path.stat().st_size > part_bytes:
+            file = Parts(path, progress, part_bytes)
+            return self._follow(
+                parts.send(parts.DATASETS, str(self._http.base_url), name, file, self._memory)
+            )
         upload = Upload(path, progress)
         found = self._upload(calls.upload_dataset(name, path.name), upload)
         upload.verify(found.sha256)
         return found
 
     def upload_model(
-        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+        self,
+        name: str,
+        path: Path,
+        *,
+        progress: Progress = transfer.unseen,
+        part_bytes: int = parts.PART_BYTES,
     ) -> answers.Model:
-        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+
+        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        """
+        if path.stat().st_size > part_bytes:
+            file = Parts(path, progress, part_bytes)
+            return self._follow(
+                parts.send(parts.MODELS, str(self._http.base_url), name, file, self._memory)
+            )
         upload = Upload(path, progress)
         found = self._upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
@@ -257,14 +291,30 @@ class Client:
         # A gateway that stops ends its streams; what follows is a new connection.
         raise errors.Unreachable("the gateway ended the stream of events")
 
+    def _follow(self, steps: Generator[Step, Any, T]) -> T:
+        """Take each step; what comes back, an error too, decides on the next."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = self._deliver(step.call, step)
+                except TrainyardError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)
+        finally:
+            steps.close()
+
     def _send(self, call: Call[T]) -> T:
         return _present(self._deliver(call))
 
-    def _deliver(self, call: Call[T]) -> T | None:
+    def _deliver(self, call: Call[T], step: Step | None = None) -> T | None:
         attempt = 1
         while True:
             try:
-                return wire.parse(call, self._once(call))
+                return wire.parse(call, self._once(call, step))
             except TrainyardError as error:
                 pause = pause_before_retry(error, attempt, call.repeatable)
                 if pause is None:
@@ -304,9 +354,15 @@ class Client:
             raise wire.unreachable(self._http.base_url, error) from error
         return True
 
-    def _once(self, call: Call[Any]) -> httpx.Response:
+    def _once(self, call: Call[Any], step: Step | None = None) -> httpx.Response:
+        arguments = wire.request_arguments(call)
+        if step is not None and step.patient:
+            arguments["timeout"] = transfer.TIMEOUT
+        if step is not None and step.piece is not None:
+            arguments["content"] = step.piece.chunks()
+            arguments["headers"] |= {"Content-Length": str(step.piece.size)}
         try:
-            return self._http.request(call.method, call.path, **wire.request_arguments(call))
+            return self._http.request(call.method, call.path, **arguments)
         except httpx.HTTPError as error:
             raise wire.unreachable(self._http.base_url, error) from error
 
@@ -321,7 +377,10 @@ class AsyncClient:
         *,
         timeout: httpx.Timeout = wire.TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
+        memory: Path | None = None,
     ) -> None:
+        """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
+        self._memory = Memory(memory or memory_folder())
         self._http = httpx.AsyncClient(
             base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
         )
@@ -467,6 +526,10 @@ class AsyncClient:
         """Make an API key; its secret comes in this answer and never again (administrators)."""
         return await self._send(calls.create_key(name, scopes, expires_in_seconds))
 
+    async def key(self, key: str) -> answers.Key:
+        """One API key by its public part, without its secret (administrators)."""
+        return await self._send(calls.key(key))
+
     async def revoke_key(self, key: str) -> None:
         """Revoke an API key by its public part (administrators)."""
         await self._deliver(calls.revoke_key(key))
@@ -480,18 +543,44 @@ class AsyncClient:
         await self._deliver(calls.delete_model(name))
 
     async def upload_dataset(
-        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+        self,
+        name: str,
+        path: Path,
+        *,
+        progress: Progress = transfer.unseen,
+        part_bytes: int = parts.PART_BYTES,
     ) -> answers.Dataset:
-        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+
+        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        """
+        if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
+            file = await asyncio.to_thread(Parts, path, progress, part_bytes)
+            return await self._follow(
+                parts.send(parts.DATASETS, str(self._http.base_url), name, file, self._memory)
+            )
         upload = await asyncio.to_thread(Upload, path, progress)
         found = await self._upload(calls.upload_dataset(name, path.name), upload)
         upload.verify(found.sha256)
         return found
 
     async def upload_model(
-        self, name: str, path: Path, *, progress: Progress = transfer.unseen
+        self,
+        name: str,
+        path: Path,
+        *,
+        progress: Progress = transfer.unseen,
+        part_bytes: int = parts.PART_BYTES,
     ) -> answers.Model:
-        """Upload a file in pieces. Raises HashMismatch if another file arrived."""
+        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+
+        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        """
+        if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
+            file = await asyncio.to_thread(Parts, path, progress, part_bytes)
+            return await self._follow(
+                parts.send(parts.MODELS, str(self._http.base_url), name, file, self._memory)
+            )
         upload = await asyncio.to_thread(Upload, path, progress)
         found = await self._upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
@@ -540,14 +629,30 @@ class AsyncClient:
         # A gateway that stops ends its streams; what follows is a new connection.
         raise errors.Unreachable("the gateway ended the stream of events")
 
+    async def _follow(self, steps: Generator[Step, Any, T]) -> T:
+        """Take each step; what comes back, an error too, decides on the next."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = await self._deliver(step.call, step)
+                except TrainyardError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)
+        finally:
+            steps.close()
+
     async def _send(self, call: Call[T]) -> T:
         return _present(await self._deliver(call))
 
-    async def _deliver(self, call: Call[T]) -> T | None:
+    async def _deliver(self, call: Call[T], step: Step | None = None) -> T | None:
         attempt = 1
         while True:
             try:
-                return wire.parse(call, await self._once(call))
+                return wire.parse(call, await self._once(call, step))
             except TrainyardError as error:
                 pause = pause_before_retry(error, attempt, call.repeatable)
                 if pause is None:
@@ -587,9 +692,15 @@ class AsyncClient:
             raise wire.unreachable(self._http.base_url, error) from error
         return True
 
-    async def _once(self, call: Call[Any]) -> httpx.Response:
+    async def _once(self, call: Call[Any], step: Step | None = None) -> httpx.Response:
+        arguments = wire.request_arguments(call)
+        if step is not None and step.patient:
+            arguments["timeout"] = transfer.TIMEOUT
+        if step is not None and step.piece is not None:
+            arguments["content"] = step.piece.async_chunks()
+            arguments["headers"] |= {"Content-Length": str(step.piece.size)}
         try:
-            return await self._http.request(call.method, call.path, **wire.request_arguments(call))
+            return await self._http.request(call.method, call.path, **arguments)
         except httpx.HTTPError as error:
             raise wire.unreachable(self._http.base_url, error) from error
 

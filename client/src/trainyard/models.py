@@ -180,6 +180,26 @@ class Models(Status):
     models: list[Model]
 
 
+class FileUpload(Status):
+    """A file of which parts are with the gateway."""
+
+    id: str
+    name: str
+    size_bytes: int
+    part_bytes: int
+    """Size of every part but the last."""
+    parts: int
+    missing: list[int] = []
+    """Numbers of the parts that are not there yet, from 1."""
+
+
+class FilePart(Status):
+    """A part that arrived."""
+
+    number: int
+    sha256: str
+
+
 class Usage(Status):
     """Memory or disk."""
 

@@ -48,7 +48,7 @@ def put(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Upload a dataset; its hash is compared with what the gateway received."""
+    """Upload a dataset; an interrupted upload of a large file goes on where it stopped, and the hash is checked."""
     if not path.is_file():
         raise UsageProblem(f"{path} is no file; pack a folder of images into one .tar or .zip")
     wanted = name or path.name.split(".")[0]

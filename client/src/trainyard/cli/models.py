@@ -74,7 +74,7 @@ def put(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Upload a safetensors file as the next version of a model."""
+    """Upload a safetensors file as the next version of a model; an interrupted upload goes on where it stopped."""
     if not path.is_file():
         raise UsageProblem(f"{path} is no file; models are safetensors files")
     wanted = name or path.stem
