@@ -19,7 +19,7 @@ from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_api.run import Run
-from trainyard_trainer import data, gang, outcome
+from trainyard_trainer import data, gang, gpus, outcome
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
 from trainyard_trainer.train import Trainer
@@ -77,7 +77,9 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     folder = CheckpointFolder(places.run / contract.CHECKPOINTS, config.keep_checkpoints)
     trainer = Trainer(config, dataset, folder, report, workers, device)
     _resume(trainer, folder, run, places)
-    trainer.fit()
+    read = gpus.reader() if device.type == "cuda" and workers.leads else None
+    with gpus.watched(report, lambda: trainer.position.step, read):
+        trainer.fit()
     if workers.leads:
         card = outcome.model_card(run, trainer)
         model = outcome.save(places.run / contract.OUTPUT, trainer, card)
