@@ -14,7 +14,7 @@ from client_lab import IRIS
 from command_line import CommandLine, Said
 from gateway_lab import free_port
 from poll import eventually
-from scripted_gateway import KEY, Answer, ScriptedGateway, problem, session
+from scripted_gateway import KEY, Answer, Request, ScriptedGateway, problem, session
 from tls_server import TlsServer
 
 PAGE = {"sessions": [], "total": 0}
@@ -213,6 +213,55 @@ def test_ctrl_c_in_logs(cli: CommandLine, gateway: ScriptedGateway) -> None:
     out, err = process.communicate(timeout=20)
 
     assert (process.returncode, out, err) == (130, "", "interrupted\n")
+
+
+def test_watch_listens_to_the_stream_and_goes_on_after_its_last_event(
+    cli: CommandLine, gateway: ScriptedGateway
+) -> None:
+    gateway.sessions = [session("s", "Running", uid="u")]
+    gateway.script("GET", "/training/u/metrics", Answer({"session": "s", "metrics": []}))
+    stream = 'id: 7.3\nevent: metrics\ndata: {"points": []}\n\n'
+    gateway.script("GET", "/training/u/events", Answer(stream))
+    process = cli.start("watch", "s")
+    eventually(lambda: len(gateway.of("GET", "/training/u/events")) > 1, within=20)
+    gateway.sessions = [session("s", "Succeeded", uid="u")]
+    out, err = process.communicate(timeout=20)
+
+    first, second, *_ = gateway.of("GET", "/training/u/events")
+    assert "last-event-id" not in first.headers
+    assert second.headers["last-event-id"] == "7.3"
+    assert (process.returncode, err) == (0, "")
+    assert "s Succeeded" in out
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [problem(503, "too many streams"), problem(404, "no stream"), Answer("<html>")],
+    ids=["full", "older gateway", "proxy"],
+)
+@pytest.mark.parametrize(
+    "command", [("watch", "s", "--interval", "0.1"), ("logs", "s", "-f")], ids=["watch", "logs"]
+)
+def test_without_streams_they_are_followed_by_asking(
+    cli: CommandLine, gateway: ScriptedGateway, refusal: Answer, command: tuple[str, ...]
+) -> None:
+    gateway.sessions = [session("s", "Running", uid="u")]
+    gateway.script("GET", "/training/u/metrics", Answer({"session": "s", "metrics": []}))
+    line = {"cursor": 1, "time": "t", "level": "INFO", "message": "x", "rank": 0, "attempt": 1}
+
+    def lines(request: Request) -> Answer:
+        new = [line] if request.query.get("after") == ["0"] else []
+        return Answer({"session": "s", "lines": new, "next": len(new)})
+
+    gateway.script("GET", "/training/s/logs", lines)
+    gateway.script("GET", "/training/u/events", refusal)
+    process = cli.start(*command)
+    eventually(lambda: len(gateway.of("GET", "/training/u/status")) > 1, within=20)
+    gateway.sessions = [session("s", "Succeeded", uid="u")]
+    out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, err) == (0, "")
+    assert ("x\n" if command[0] == "logs" else "s Succeeded") in out
 
 
 def test_a_start_whose_answer_was_lost_is_sent_again_with_the_same_key(

@@ -15,6 +15,7 @@ import yaml
 from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
 from cluster import api_client, find_kubectl, fresh_namespace
 from command_line import CommandLine
+from cutting_proxy import CuttingProxy
 from gateway_lab import GatewayLab, running_gateway
 from kubernetes import client
 from poll import eventually
@@ -275,6 +276,23 @@ def test_logs_follow_to_the_end(cli: CommandLine, lab: GatewayLab) -> None:
 
     assert (process.returncode, err) == (0, "")
     assert out.splitlines() == ["step 1", "step 2", "step 3"]
+
+
+def test_logs_follow_over_broken_streams_tells_each_line_once(
+    cli: CommandLine, lab: GatewayLab, tmp_path: Path
+) -> None:
+    session = submit(lab, "cut-off")
+    set_phase(lab, "cut-off", "Running")
+    with CuttingProxy(lab.port, [2000, 9000, 900]) as proxy:
+        process = CommandLine(tmp_path / "home", proxy.url, lab.key).start("logs", "cut-off", "-f")
+        assert process.stdout is not None
+        report(lab, session, steps=300)
+        first = process.stdout.readline()
+        set_phase(lab, "cut-off", "Succeeded")
+        rest, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (0, "")
+    assert (first + rest).splitlines() == [f"step {n}" for n in range(1, 301)]
 
 
 def test_metrics_as_table_plot_picture_and_csv(

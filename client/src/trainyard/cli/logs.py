@@ -11,13 +11,15 @@ import typer
 
 from trainyard import errors
 from trainyard.cli import output, text
+from trainyard.cli.bell import bell
 from trainyard.cli.connection import gateway
 from trainyard.cli.output import Format
 from trainyard.cli.sessions import SessionArgument
 from trainyard.client import Client
-from trainyard.models import LogLine, Logs
+from trainyard.models import LogLine, Logs, Session
 
 PAGE = 1000
+PAUSE_SECONDS = 1.0
 
 
 def logs(
@@ -64,25 +66,45 @@ def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iter
     page = client.logs(session, limit=tail or PAGE, tail=tail is not None)
     cursor = page.next
     yield from page.lines
+    if not follow:
+        if tail is None:
+            yield from _rest(client, session, cursor, patient=False)
+        return
+    found = client.status(session)
+    with bell(client, found) as news:
+        while True:
+            for line in _rest(client, session, cursor, patient=True):
+                cursor = line.cursor
+                yield line
+            if found.finished:
+                return
+            news.wait(PAUSE_SECONDS)
+            # Asked before the lines: whatever is printed up to the end is then among them.
+            found = _status(client, found)
+
+
+def _rest(client: Client, session: str, cursor: int, *, patient: bool) -> Iterator[LogLine]:
     while True:
-        # Asked before the lines: whatever is printed up to the end is then among them.
-        finished = not follow or client.status(session).finished
-        while tail is None or follow:
-            page = _page(client, session, cursor, patient=follow)
-            cursor = page.next
-            yield from page.lines
-            if len(page.lines) < PAGE:
-                break
-        if finished:
+        page = _page(client, session, cursor, patient=patient)
+        cursor = page.next
+        yield from page.lines
+        if len(page.lines) < PAGE:
             return
-        time.sleep(1)
+
+
+def _status(client: Client, before: Session) -> Session:
+    while True:
+        try:
+            return client.status(before.uid)
+        except (errors.Unreachable, errors.ServerError, errors.TooManyRequests):
+            time.sleep(PAUSE_SECONDS)
 
 
 def _page(client: Client, session: str, cursor: int, *, patient: bool) -> Logs:
     while True:
         try:
             return client.logs(session, after=cursor, limit=PAGE)
-        except (errors.Unreachable, errors.ServerError):
+        except (errors.Unreachable, errors.ServerError, errors.TooManyRequests):
             if not patient:
                 raise
-            time.sleep(1)
+            time.sleep(PAUSE_SECONDS)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from trainyard import errors
 from trainyard.cli import output, progress
+from trainyard.cli.bell import bell
 from trainyard.cli.connection import GatewayClock, gateway
 from trainyard.cli.failures import Exit, RunEnded
 from trainyard.cli.progress import Trend
@@ -29,7 +30,7 @@ LINES_EVERY_SECONDS: Final = 10.0
 def watch(
     session: SessionArgument,
     interval: Annotated[
-        float, typer.Option(min=0.1, max=60, help="Seconds between two looks.")
+        float, typer.Option(min=0.1, max=60, help="Seconds between two looks at least.")
     ] = 1.0,
 ) -> None:
     """Follow a session to its end: percent, epoch, loss with trend, time left.
@@ -45,12 +46,12 @@ def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0
     trend = Trend()
     found = client.status(name)
     try:
-        with _screen() as screen:
+        with _screen() as screen, bell(client, found) as news:
             while not found.finished:
                 trend = trend.seen(_metrics(client, found))
                 line = progress.current_line(found, trend, _entry(client, found), clock.now())
                 screen.show(found, line)
-                time.sleep(interval)
+                news.wait(interval)
                 found = _look(client, found, screen)
     except KeyboardInterrupt:
         output.remark(

@@ -1,0 +1,117 @@
+"""What wakes `watch` and `logs -f`: the event stream where it comes through, else the interval."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+from poll import eventually
+
+from trainyard.cli.bell import Bell
+from trainyard.errors import Unreachable
+from trainyard.models import Event
+
+LONG = 20.0
+
+
+def event(number: int) -> Event:
+    return Event(kind="metrics", data={}, id=f"{number}.0")
+
+
+class Stream:
+    """Events that the test sends; every connection and the id that it began with is noted."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.number, self.cut = 0, False
+        self._more = threading.Condition()
+
+    def __call__(self, last_id: str) -> Iterator[Event]:
+        self.asked.append(last_id)
+        told = self.number
+        while True:
+            with self._more:
+                self._more.wait_for(lambda told=told: self.cut or self.number > told)  # type: ignore[misc]
+                if self.cut:
+                    self.cut = False
+                    raise Unreachable("cut")
+                told += 1
+            yield event(told)
+
+    def send(self) -> None:
+        with self._more:
+            self.number += 1
+            self._more.notify_all()
+
+    def break_off(self) -> None:
+        with self._more:
+            self.cut = True
+            self._more.notify_all()
+
+
+def seconds(bell: Bell, interval: float = 0.01) -> float:
+    start = time.monotonic()
+    bell.wait(interval)
+    return time.monotonic() - start
+
+
+def test_an_event_wakes_and_silence_lets_sleep() -> None:
+    stream = Stream()
+    bell = Bell(stream, silence=LONG)
+    stream.send()
+    eventually(lambda: bell._heard, what="the first event")
+    assert seconds(bell) < LONG / 4, "what came before the wait is not missed"
+
+    timer = threading.Timer(0.3, stream.send)
+    timer.start()
+    assert 0.2 < seconds(bell) < LONG / 4
+    timer.join()
+    bell.close()
+    stream.send()
+
+
+def test_a_quiet_stream_is_looked_at_now_and_then() -> None:
+    stream = Stream()
+    bell = Bell(stream, silence=0.3)
+    stream.send()
+    eventually(lambda: bell._heard, what="the first event")
+    seconds(bell)
+
+    assert 0.25 < seconds(bell) < LONG / 4
+    bell.close()
+    stream.send()
+
+
+def test_without_a_stream_the_interval_counts() -> None:
+    """Refused at once, or open without a word (a proxy that holds it back)."""
+
+    def refused(last_id: str) -> Iterator[Event]:
+        raise Unreachable(last_id)
+        yield
+
+    silent = Stream()
+    for bell in (Bell(refused, silence=LONG), Bell(silent, silence=LONG)):
+        assert seconds(bell) < LONG / 4
+        assert seconds(bell) < LONG / 4
+        bell.close()
+    silent.send()
+
+
+def test_a_cut_stream_goes_on_after_the_last_event() -> None:
+    stream = Stream()
+    bell = Bell(stream, silence=LONG, again=0.01)
+    stream.send()
+    eventually(lambda: bell._heard, what="the first event")
+    stream.break_off()
+
+    eventually(lambda: stream.asked == ["", "1.0"], what="another connection")
+    bell.close()
+    stream.send()
+
+
+def test_the_end_of_the_session_wakes() -> None:
+    bell = Bell(lambda _: iter([event(1)]), silence=LONG)
+
+    assert seconds(bell) < LONG / 4
+    eventually(lambda: not bell._thread.is_alive(), what="the end of listening")
