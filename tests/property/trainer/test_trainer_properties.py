@@ -16,7 +16,8 @@ from tiny_training import TinySession, write_blobs
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
-from trainyard_trainer.predict import Predictor, read_inputs
+from trainyard_trainer.generate import Sampling
+from trainyard_trainer.predict import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +63,8 @@ def test_property_04_completed_session_saves_model(
         assert tiny.run_here() == ExitCode.SUCCEEDED
 
         predictor = Predictor.load(tiny.run_dir / contract.OUTPUT)
-        inputs, truth = read_inputs(data, predictor.schema)
-        assert len(predictor.predict(inputs)) == len(truth or ()) == 20
+        predictions, truth = predictor.predict_file(data, Sampling())
+        assert len(predictions) == len(truth or ()) == 20
         assert gateway.models[-1]["name"] == "tiny"
         assert predictor.card["training"]["seed"] == config["seed"]
 

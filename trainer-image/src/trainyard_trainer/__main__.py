@@ -20,22 +20,41 @@ def main(arguments: list[str]) -> int:
     predict = commands.add_parser("predict", help="predict with a trained model")
     predict.add_argument("--model", type=Path, required=True, help="model file or its folder")
     predict.add_argument(
-        "--input", type=Path, required=True, help="CSV, Parquet, JSONL, NPZ or NPY"
+        "--input",
+        type=Path,
+        required=True,
+        help="CSV, Parquet, JSONL, NPZ or NPY; images in class folders in a zip or tar; a prompt as text, or JSONL with the field text",
     )
     predict.add_argument(
         "--output", type=Path, help="write predictions as JSON lines here instead of printing"
     )
-    return _predict(parser.parse_args(arguments))
+    predict.add_argument(
+        "--tokens", type=int, default=200, help="language models: tokens to add (default 200)"
+    )
+    predict.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        help="language models: 0 takes the likeliest token (default), 1 draws as learned",
+    )
+    predict.add_argument(
+        "--seed", type=int, default=0, help="language models: of the draws (default 0)"
+    )
+    options = parser.parse_args(arguments)
+    if options.tokens < 1 or not 0 <= options.temperature <= 100:
+        parser.error("--tokens must be at least 1, --temperature from 0 to 100")
+    return _predict(options)
 
 
 def _predict(options: argparse.Namespace) -> int:
     from trainyard_trainer.errors import TrainingError
-    from trainyard_trainer.predict import Predictor, read_inputs
+    from trainyard_trainer.generate import Sampling
+    from trainyard_trainer.predict import Predictor
 
+    how = Sampling(options.tokens, options.temperature, options.seed)
     try:
         predictor = Predictor.load(options.model)
-        inputs, truth = read_inputs(options.input, predictor.schema)
-        predictions = predictor.predict(inputs)
+        predictions, truth = predictor.predict_file(options.input, how)
     except TrainingError as error:
         sys.stderr.write(f"error: {error}\n{error.hint}\n")
         return int(error.exit_code)

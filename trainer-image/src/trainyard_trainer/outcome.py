@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,19 @@ def model_card(run: Run, trainer: Trainer) -> dict[str, Any]:
         "steps": trainer.position.step,
         "epochs": trainer.position.epoch,
         "resumedFrom": run.resume_from.wire() if run.resume_from else None,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of what the result depends on."""
+    libraries = ("numpy", "pyarrow", "safetensors", "trainyard-trainer")
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    for name in libraries:
+        # The image holds our own packages as plain folders.
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:

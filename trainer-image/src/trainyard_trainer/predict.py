@@ -15,14 +15,25 @@ from torch import Tensor
 from trainyard_api.contract import MODEL_FILE
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import models
-from trainyard_trainer.data import arrays, tables
+from trainyard_trainer.data import arrays, images, tables, texts
 from trainyard_trainer.data.columns import Column, Texts
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadData
+from trainyard_trainer.generate import Sampling, continued
+from trainyard_trainer.models.transformer import Transformer
 from trainyard_trainer.outcome import CARD_KEY
 
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".npz": "npz", ".npy": "npy"}
+FORMATS = {
+    ".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".npz": "npz", ".npy": "npy", ".txt": "text",
+    ".zip": "images", ".tar": "images", ".tgz": "images", ".gz": "images",
+}  # fmt: skip
+_FITTING = {
+    "table": ("csv", "parquet", "jsonl", "npz", "npy"),
+    "array": ("npz", "npy", "images"),
+    "text": ("text", "jsonl"),
+}
+"""What a model of each kind can take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +75,36 @@ class Predictor:
             return [schema.classes[i] for i in scores.argmax(-1).tolist()]
         return [v * schema.target_scale + schema.target_mean for v in scores.squeeze(-1).tolist()]
 
+    def predict_file(self, path: Path, how: Sampling) -> tuple[list[Any], list[str] | None]:
+        """A prediction for each sample of a file, and the right answers where the file has them. Raises BadData."""
+        file_format = format_of(path, self.schema)
+        if self.schema.kind == "text":
+            assert isinstance(self.model, Transformer)
+            prompts = texts.prompts(path, file_format)
+            return [continued(self.model, self.schema, p, how) for p in prompts], None
+        inputs, truth = read_inputs(path, file_format, self.schema)
+        return self.predict(inputs), truth
 
-def read_inputs(path: Path, schema: DataSchema) -> tuple[Tensor, list[str] | None]:
+
+def format_of(path: Path, schema: DataSchema) -> str:
+    """By the file's name. Raises BadData when the model cannot take such a file."""
+    found = FORMATS.get(path.suffix.lower())
+    fitting = _FITTING[schema.kind]
+    if found is None or found not in fitting:
+        suffixes = [suffix for suffix, name in FORMATS.items() if name in fitting]
+        raise BadData(f"{path.name}: this model takes files that end in {', '.join(suffixes)}")
+    return found
+
+
+def read_inputs(
+    path: Path, file_format: str, schema: DataSchema
+) -> tuple[Tensor, list[str] | None]:
     """Model inputs of a file, and its targets as text where it has them."""
-    file_format = FORMATS.get(path.suffix.lower())
-    if file_format is None:
-        raise BadData(f"{path.name}: the input must be one of {', '.join(FORMATS)}")
+    if file_format == "images":
+        channels, height, width = schema.sample_shape
+        pixels, classes = images.read(path, like=(channels, height, width))
+        scaled = pixels.astype(np.float32) / np.float32(schema.input_scale)
+        return torch.from_numpy(scaled), classes
     if file_format in ("npz", "npy"):
         return _from_arrays(arrays.read(path, file_format), schema)
     columns = read_columns(path, file_format)

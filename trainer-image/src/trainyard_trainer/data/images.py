@@ -42,8 +42,13 @@ class _Entry:
     read: Callable[[], bytes]
 
 
-def read(path: Path, limits: Limits = Limits()) -> tuple[NDArray[np.uint8], list[str]]:
-    """Samples × channels × height × width, and the class of each sample, in the order of their names."""
+def read(
+    path: Path, limits: Limits = Limits(), like: tuple[int, int, int] | None = None
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Samples × channels × height × width, and the class of each sample, in the order of their names.
+
+    `like` is the shape of a sample that a model was trained with; without it the images decide among themselves.
+    """
     found: list[tuple[str, NDArray[np.uint8]]] = []
     try:
         entries = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
@@ -56,9 +61,10 @@ def read(path: Path, limits: Limits = Limits()) -> tuple[NDArray[np.uint8], list
             f"{path.name} holds no images ({', '.join(sorted(SUFFIXES))}) in class folders"
         )
     found.sort(key=lambda image: image[0])
-    return np.stack(_same_size([image for _, image in found])), [
-        PurePosixPath(name).parent.name for name, _ in found
-    ]
+    pictures = [image for _, image in found]
+    shape = like or _common_shape(pictures)
+    pixels = np.stack([_shaped(image, *shape) for image in pictures])
+    return pixels, [PurePosixPath(name).parent.name for name, _ in found]
 
 
 def _checked(archive: str, entries: Iterator[_Entry], limits: Limits) -> Iterator[_Entry]:
@@ -126,16 +132,19 @@ def _decode(name: str, content: bytes, limits: Limits) -> NDArray[np.uint8]:
         raise BadData(f"{name} has too many pixels: {error}") from error
 
 
-def _same_size(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+def _common_shape(images: list[NDArray[np.uint8]]) -> tuple[int, int, int]:
+    """Colour where any image has it; the size that all have, else SIDE × SIDE."""
+    sizes = {image.shape[:2] for image in images}
+    height, width = sizes.pop() if len(sizes) == 1 else (SIDE, SIDE)
+    return (3 if any(image.ndim == 3 for image in images) else 1, height, width)
+
+
+def _shaped(image: NDArray[np.uint8], channels: int, height: int, width: int) -> NDArray[np.uint8]:
+    """One image as channels × height × width."""
     from PIL import Image
 
-    coloured = any(image.ndim == 3 for image in images)
-    sizes = {image.shape[:2] for image in images}
-    out = []
-    for image in images:
-        picture = Image.fromarray(image).convert("RGB" if coloured else "L")
-        if len(sizes) > 1:
-            picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        pixels = np.asarray(picture, dtype=np.uint8)
-        out.append(np.moveaxis(pixels, -1, 0) if coloured else pixels[None])
-    return out
+    picture = Image.fromarray(image).convert("RGB" if channels == 3 else "L")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return np.moveaxis(pixels, -1, 0) if channels == 3 else pixels[None]

@@ -19,6 +19,13 @@ def read(path: Path, file_format: str) -> bytes:
     raise BadConfiguration(f"language-modeling needs text or jsonl; the dataset is {file_format}")
 
 
+def prompts(path: Path, file_format: str) -> list[bytes]:
+    """The texts to go on from: a plain file is one, JSON lines are one each."""
+    if file_format == "text":
+        return [path.read_bytes()]
+    return [_line(n, line).encode() for n, line in _lines(path)]
+
+
 def _lines(path: Path) -> list[tuple[int, str]]:
     try:
         content = path.read_text(encoding="utf-8")
