@@ -81,7 +81,7 @@ def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldEr
 def _field_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[FieldError]:
     for problem in error.errors(include_url=False):
         path = tuple(part for part in problem["loc"] if part != "__root__")
-        field = ".".join(str(part) for part in path)
+        field = ".".join(str(part)[:140] for part in path)
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = _unknown_field(str(path[-1]), _names_at(model, path[:-1]))

@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard_gateway import problems, telemetry
@@ -36,6 +38,9 @@ MAX_BODY = 1 << 20
 """Bytes of an ordinary request's body."""
 _STREAMED = ("/api/v1/datasets", "/api/v1/models", "/api/v1/uploads/", REPORTS)
 """Their routes count for themselves."""
+
+_GONE = 499
+"""What logs and figures say of a client that left before its answer."""
 
 _log = structlog.get_logger()
 _STALE = '110 - "the cluster does not answer; this may be out of date"'
@@ -113,8 +118,7 @@ class Gate:
         except Exception as error:
             if answered:
                 raise
-            _log.error("unexpected error", request=state["id"], path=scope["path"], exc_info=error)
-            await problems.of_unexpected(scope, error)(scope, receive, answer)
+            await _unexpected(scope, error)(scope, receive, answer)
         finally:
             telemetry.count(scope, status, time.perf_counter() - started)
 
@@ -129,6 +133,14 @@ class Gate:
             raise UnsupportedMedia(
                 "send the body without Content-Encoding: nothing is unpacked here"
             )
+
+
+def _unexpected(scope: Scope, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        # Nobody hears it; what had come is removed by whoever received it.
+        return Response(status_code=_GONE)
+    _log.error("unexpected error", request=scope["state"]["id"], path=scope["path"], exc_info=error)
+    return problems.of_unexpected(scope, error)
 
 
 def key_of(headers: Headers) -> str | None:

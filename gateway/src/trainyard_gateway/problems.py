@@ -107,7 +107,7 @@ def answer(
         "title": title,
         "status": status,
         "detail": _printable(detail),
-        "instance": _printable(scope["path"]),
+        "instance": _printable(scope["path"][:1024]),
         "requestId": scope["state"]["id"],
     }
     if fields:

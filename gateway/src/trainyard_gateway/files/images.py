@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -13,12 +14,18 @@ from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.files.details import MOST_CLASSES, DatasetDetails
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+MOST_MEMBERS = 2_000_000
+_MOST_PADDING = 1 << 20
+"""Bytes after the last member at most; tar itself writes 10 KiB."""
+MOST_RATIO = 200
+"""Bytes of an image for each packed byte; bombs have a thousand."""
 _BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
 def read_images(path: Path) -> DatasetDetails:
     """How many images, and of which classes. Raises BadRequest with the member that is wrong."""
     classes: set[str] = set()
+    seen: set[str] = set()
     count = 0
     for name in _members(path):
         place = PurePosixPath(name)
@@ -27,6 +34,15 @@ def read_images(path: Path) -> DatasetDetails:
         if place.suffix.lower() in IMAGES and len(place.parts) > 1:
             classes.add(place.parent.name)
             count += 1
+        if (folded := name.casefold()) in seen:
+            raise BadRequest(
+                f"the archive's member {name[:200]!r} is there twice, or differs from another only in case"
+            )
+        seen.add(folded)
+        if len(seen) > MOST_MEMBERS:
+            raise BadRequest(
+                f"more than {MOST_MEMBERS} members; pack the images into several datasets"
+            )
         if len(classes) > MOST_CLASSES:
             raise BadRequest(f"more than {MOST_CLASSES} folders of images")
     if count == 0:
@@ -40,6 +56,10 @@ def _members(path: Path) -> Iterator[str]:
     try:
         names = _of_zip(path) if zipfile.is_zipfile(path) else _of_tar(path)
         for name in names:
+            if "\\" in name or ";" in name:
+                raise BadRequest(
+                    f"the archive's member {name[:200]!r} has a name that systems read differently"
+                )
             if not name.isprintable():
                 raise BadRequest(f"the archive's member {name[:200]!r} has a name that is no text")
             yield name
@@ -54,6 +74,14 @@ def _of_zip(path: Path) -> Iterator[str]:
         for member in archive.infolist():
             if member.flag_bits & 1:
                 raise BadRequest(f"the archive's member {member.filename[:200]!r} is encrypted")
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise BadRequest(
+                    f"the archive's member {member.filename[:200]!r} is a link or a device"
+                )
+            if member.file_size > MOST_RATIO * max(member.compress_size, 1024):
+                raise BadRequest(
+                    f"the archive's member {member.filename[:200]!r} would be {member.file_size} bytes from {member.compress_size}"
+                )
             if not member.is_dir():
                 yield member.filename
 
@@ -67,3 +95,6 @@ def _of_tar(path: Path) -> Iterator[str]:
                 )
             if member.isfile():
                 yield member.name
+        # The list ends before the archive does: only what is packed knows whether all of it is there.
+        if len(tar.fileobj.read(_MOST_PADDING + 1)) > _MOST_PADDING:
+            raise BadRequest("bytes follow the end of the tar archive")

@@ -65,6 +65,8 @@ def _byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _text_lines(path: Path) -> Iterator[str]:
     for number, line in _byte_lines(path):
+        if b"\0" in line:
+            raise BadRequest(f"line {number}: a NUL byte; is this a text file?")
         try:
             yield line.decode()
         except UnicodeDecodeError as error:

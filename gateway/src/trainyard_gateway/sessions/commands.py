@@ -12,7 +12,7 @@ from trainyard_api import names
 from trainyard_api.model import FieldError
 from trainyard_api.session import TrainingSession
 from trainyard_gateway import clock
-from trainyard_gateway.errors import AlreadyThere, NotFound, Unavailable, Unprocessable
+from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo, info
 from trainyard_gateway.sessions.request import parse
@@ -48,7 +48,7 @@ class SessionCommands:
         The key's mark is written into the session itself, and a name that nobody chose is made from the key: a gateway that dies between
         creating the session and remembering the key creates no second one.
         """
-        digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        digest = _digest(body)
         mark = hashlib.sha256(f"{user}\0{key}".encode()).hexdigest() if key is not None else None
         if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
@@ -131,17 +131,28 @@ class SessionCommands:
         except errors.NotFound as error:
             raise NotFound("the session is gone") from error
         except errors.Invalid as error:
+            if any(c.field == "metadata.uid" for c in error.causes):
+                raise _replaced() from error
             fields = [FieldError(c.field.removeprefix("spec."), c.message) for c in error.causes]
             raise Unprocessable("the session is not valid", fields) from error
         except errors.Conflict as error:
-            raise AlreadyThere(
-                "the session was replaced by another one of that name; look again"
-            ) from error
+            raise _replaced() from error
         except errors.Forbidden as error:
             raise Unprocessable(error.message) from error
         except errors.KubeError as error:
             raise Unavailable(f"the cluster does not answer: {error}") from error
         return result
+
+
+def _digest(body: dict[str, Any]) -> str:
+    try:
+        return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except orjson.JSONEncodeError as error:
+        raise BadRequest(f"the body holds what no text or 64-bit number can be: {error}") from error
+
+
+def _replaced() -> AlreadyThere:
+    return AlreadyThere("the session was replaced by another one of that name; look again")
 
 
 def _other_body() -> AlreadyThere:
