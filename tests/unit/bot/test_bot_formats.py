@@ -140,6 +140,27 @@ def test_pages_are_filled_to_the_limit_and_not_beyond() -> None:
     assert result[1].startswith("<pre>x")
 
 
+@pytest.mark.parametrize(
+    ("first", "widths", "expected"),
+    [
+        ("head", [1019, 1019, 1019, 1019], 1),
+        ("head", [1019, 1019, 1019, 1020], 2),
+        ("", [1020, 1020, 1020, 1021], 1),
+        ("", [1020, 1020, 1020, 1022], 2),
+        ("", [1020, 1020, 1020, 1021] * 2, 2),
+        ("head", [1019, 1019, 1019, 1019, 1020, 1020, 1020, 1021], 2),
+    ],
+    ids=["full below a head", "one too many below a head", "full", "one too many", "both full", "both full, a head"],
+)  # fmt: skip
+def test_the_last_character_that_fits_decides_on_another_page(
+    first: str, widths: list[int], expected: int
+) -> None:
+    result = pages(["x" * width for width in widths], first)
+
+    assert len(result) == expected
+    assert all(len(page) <= MESSAGE_LIMIT for page in result)
+
+
 def test_a_line_of_any_length_is_cut_at_half_a_message() -> None:
     result = pages(["y" * 5000])
 
