@@ -131,6 +131,22 @@ def kube_proxy(layout: Layout) -> str:
     )
 
 
+def audit() -> str:
+    """What pods ask the API server, without bodies: who needs which rights can be read from it. The cluster's own parts are left out."""
+    rules = [
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "None"},
+    ]
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": rules,
+    }
+    return yaml.safe_dump(policy)
+
+
 def corefile(layout: Layout) -> str:
     """Names of the cluster; everything else does not exist here."""
     return f""".:53 {{

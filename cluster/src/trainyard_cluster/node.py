@@ -157,6 +157,7 @@ def _configure(layout: Layout, at: Addresses) -> None:
         "cni/10-pods.conflist": config.cni(layout),
         "kubelet.yaml": config.kubelet(layout, at),
         "kube-proxy.yaml": config.kube_proxy(layout),
+        "audit.yaml": config.audit(),
         "Corefile": config.corefile(layout),
         "resolv.conf": "",
         "kwok.yaml": _KWOK_STAGES.read_text(),

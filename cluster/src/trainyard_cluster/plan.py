@@ -147,7 +147,7 @@ def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> l
                 "--log-level=warn",
             ),
         ),
-        Process("kube-apiserver", (f"{bin_dir}/kube-apiserver", *_api_server(pki, at))),
+        Process("kube-apiserver", (f"{bin_dir}/kube-apiserver", *_api_server(layout, at))),
         Process(
             "kube-controller-manager",
             (
@@ -207,8 +207,13 @@ def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> l
     return parts
 
 
-def _api_server(pki: Path, at: Addresses) -> tuple[str, ...]:
+def _api_server(layout: Layout, at: Addresses) -> tuple[str, ...]:
+    pki = layout.pki
     return (
+        f"--audit-policy-file={layout.config}/audit.yaml",
+        f"--audit-log-path={layout.logs}/audit.log",
+        "--audit-log-maxsize=50",
+        "--audit-log-maxbackup=1",
         f"--advertise-address={at.node}",
         f"--secure-port={API_PORT}",
         "--etcd-servers=http://127.0.0.1:2379",
