@@ -128,9 +128,14 @@ class OutOfSpace(Problem):
     status, title = 507, "Out of space"
 
 
-def out_of_space(error: BaseException) -> OutOfSpace | None:
-    """A full disk or an exhausted quota, as the system or SQLite says it; None for anything else."""
+def of_volume(error: BaseException) -> OutOfSpace | Unavailable | None:
+    """A full disk, an exhausted quota, or a volume that takes no writes, as the system or SQLite says it; None for anything else."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "database or disk is full" in str(error):
         return OutOfSpace("the volume is full; delete datasets or models first")
+    fixed = isinstance(error, OSError) and error.errno == errno.EROFS
+    if fixed or "attempt to write a readonly database" in str(error):
+        return Unavailable(
+            "the volume is read-only; an administrator must look at it, then try again"
+        )
     return None

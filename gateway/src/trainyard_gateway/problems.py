@@ -55,10 +55,10 @@ def of_problem(scope: Scope, error: errors.Problem) -> Response:
 
 
 def of_unexpected(scope: Scope, error: BaseException) -> Response:
-    """The answer to a bug: its id, nothing of its inside. A full disk and a database that is away are no bugs."""
-    full = errors.out_of_space(error)
-    if full is not None:
-        return of_problem(scope, full)
+    """The answer to a bug: its id, nothing of its inside. A volume that takes nothing and a database that is away are no bugs."""
+    volume = errors.of_volume(error)
+    if volume is not None:
+        return of_problem(scope, volume)
     if isinstance(error, (OperationalError, InterfaceError, ConnectionError)):
         return of_problem(scope, errors.Unavailable("the database does not answer; try again"))
     detail = f"something went wrong; the log has request {scope['state']['id']}"
