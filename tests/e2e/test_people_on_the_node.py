@@ -1,0 +1,157 @@
+"""From a person's side with everything real behind it: the command line, and the bot with a stand-in for Telegram's servers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bot_api import BotApi, Call
+from bot_process import CHAT, BotProcess
+from command_line import CommandLine
+from installation import Installation, tools, unique
+from poll import eventually
+
+from trainyard.client import Client
+from trainyard_demo.data import write_digits
+
+pytestmark = pytest.mark.e2e
+
+RESOURCES = ("--gpus=1", "--cpu=400m", "--memory=768Mi")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_digits(tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture
+def cli(installation: Installation, tmp_path: Path) -> CommandLine:
+    """Logged in, with kubectl and the cluster's kubeconfig at hand."""
+    shell = CommandLine(tmp_path / "home")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kubectl").symlink_to(tools()["kubectl"])
+    shell.env |= {
+        "KUBECONFIG": str(installation.kubeconfig),
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+    }
+    shell.ok("login", installation.url, "--key-stdin", given=installation.key + "\n")
+    return shell
+
+
+def test_from_a_file_to_a_model_on_the_command_line(
+    cli: CommandLine, file: Path, tmp_path: Path
+) -> None:
+    dataset, name = unique("cli"), unique("cli")
+    cli.ok("datasets", "put", str(file), f"--name={dataset}")
+
+    submitted = cli.start(
+        "submit",
+        f"--dataset={dataset}",
+        f"--name={name}",
+        "--task=tabular-classification",
+        "--epochs=8",
+        *RESOURCES,
+        "--set=training.learningRate=0.002",
+        "--watch",
+    )
+    said, _ = submitted.communicate(timeout=240)
+
+    assert submitted.returncode == 0, said
+    assert "Succeeded" in said
+    metrics = {m["name"]: m["value"] for m in cli.ok("metrics", name, "-o", "json").json["metrics"]}
+    assert metrics["val/accuracy"] >= 0.9
+    assert any("epoch" in line for line in cli.ok("logs", name).out.splitlines())
+    listed = {s["name"]: s["phase"] for s in cli.ok("ls", "-o", "json").json["sessions"]}
+    assert listed[name] == "Succeeded"
+
+    target = tmp_path / "model.safetensors"
+    cli.ok("models", "get", name, str(target))
+    [model] = [m for m in cli.ok("models", "ls", "-o", "json").json["models"] if m["name"] == name]
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == model["sha256"]
+
+
+def test_stop_on_the_command_line(cli: CommandLine, gateway: Client, file: Path) -> None:
+    dataset, name = unique("stop"), unique("stop")
+    cli.ok("datasets", "put", str(file), f"--name={dataset}")
+    arguments = (f"--dataset={dataset}", f"--name={name}", "--task=tabular-classification")
+    cli.ok("submit", *arguments, "--epochs=90000", *RESOURCES)
+    eventually(lambda: gateway.status(name).phase == "Running", within=90, what="Running")
+
+    cli.ok("stop", name)
+
+    eventually(lambda: gateway.status(name).phase == "Stopped", within=90, what="Stopped")
+
+
+def test_doctor_finds_nothing_wrong(cli: CommandLine, installation: Installation) -> None:
+    said = cli.run("doctor", f"--namespace={installation.namespace}", "-o", "json")
+
+    found = {f["what"]: (f["state"], f["seen"]) for f in said.json["findings"]}
+    assert said.code == 0, said
+    wrong = {
+        what: finding
+        for what, finding in found.items()
+        if finding[0] not in ("ok", "skipped", "warning")
+    }
+    assert not wrong
+    for what in ("gateway", "key", "cluster", "CRDs", "rights", "volume"):
+        assert found[what][0] == "ok", found[what]
+
+
+@pytest.fixture
+def telegram(installation: Installation, tmp_path: Path) -> Iterator[BotApi]:
+    """The bot at work between the stand-in and the installed gateway."""
+    with BotApi() as api:
+        folder = tmp_path / "bot"
+        folder.mkdir()
+        with BotProcess(
+            folder, api, installation.url, installation.key, gatewayTimeoutSeconds=10
+        ) as bot:
+            yield api
+            assert bot.stop() == 0
+        assert installation.key not in bot.log.read_text()
+        assert api.token not in bot.log.read_text()
+        shutil.rmtree(folder)
+
+
+def tap(api: BotApi, call: Call, caption: str, expect: str) -> Call:
+    after = len(api.sent(CHAT))
+    api.tap(call.buttons[caption], call.number, CHAT)
+    return api.wait_for(expect, CHAT, after)
+
+
+def say(api: BotApi, text: str, expect: str) -> Call:
+    after = len(api.sent(CHAT))
+    api.say(text, CHAT)
+    return api.wait_for(expect, CHAT, after)
+
+
+def test_from_a_dataset_to_a_model_in_a_chat(telegram: BotApi, gateway: Client, file: Path) -> None:
+    dataset, name = unique("bot"), unique("bot")
+    gateway.upload_dataset(dataset, file)
+
+    step = say(telegram, f"/train {dataset}", "What shall be learned?")
+    step = tap(telegram, step, "tabular-classification", "How many epochs?")
+    step = say(telegram, "8", "How many GPUs?")
+    step = tap(telegram, step, "1", "What shall the run be called?")
+    step = say(telegram, name, "The gateway accepts this.")
+    tap(telegram, step, "🚀 Start", f"<b>{name}</b> is handed in")
+
+    def ended() -> bool:
+        return any(f"<b>{name}</b> is done" in call.text for call in telegram.sent(CHAT))
+
+    eventually(ended, within=180, every=0.5, what="the finish notice")
+    edits = [call for call in telegram.of("editMessageText") if f"<b>{name}</b>" in call.text]
+    assert any("Running" in call.text for call in edits)
+    pictures = eventually(lambda: telegram.of("sendPhoto", chat=CHAT), what="the curve")
+    assert all(
+        content.startswith(b"\x89PNG") for picture in pictures for content in picture.files.values()
+    )
+    model = gateway.model(name)
+    shown = say(telegram, f"/models {name}", f"<code>{name}</code>")
+    sent = tap(telegram, shown, "⬇️ File", name)
+    [content] = sent.files.values()
+    assert hashlib.sha256(content).hexdigest() == model.sha256
