@@ -81,6 +81,7 @@ def test_a_job_whole() -> None:
                 "metadata": {"labels": labels},
                 "spec": {
                     "restartPolicy": "Never",
+                    "shareProcessNamespace": True,
                     "terminationGracePeriodSeconds": 60,
                     "serviceAccountName": "trainyard-trainer",
                     "automountServiceAccountToken": False,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from poll import eventually
 from torch import nn, optim
 
+from trainyard_api.contract import ExitCode
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import optimizer
 
@@ -65,3 +69,17 @@ def test_its_steps_are_those_of_pytorch(
             steps.step()
 
     assert torch.equal(ours.weight, theirs.weight)
+
+
+def test_a_stop_before_the_training_is_heeded_at_once() -> None:
+    with subprocess.Popen([sys.executable, "-m", "trainyard_trainer"]) as process:
+        status = Path(f"/proc/{process.pid}/status")
+
+        def heeds() -> bool:
+            line = next(x for x in status.read_text().splitlines() if x.startswith("SigCgt"))
+            return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+        eventually(heeds, within=60, every=0.001, what="a handler of SIGTERM")
+        process.terminate()
+
+        assert process.wait(timeout=60) == ExitCode.PREEMPTED

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 from pathlib import Path
+
+from trainyard_api.contract import ExitCode
 
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
     if not arguments:
-        # torch takes over a second to import; `--help` and a wrong option answer at once.
+        # torch takes over a second to import: `--help` and a wrong option answer at once, and so does a stop.
+        signal.signal(signal.SIGTERM, _leave)
         from trainyard_trainer.session import train_session
 
         return train_session()
@@ -44,6 +49,11 @@ def main(arguments: list[str]) -> int:
     if options.tokens < 1 or not 0 <= options.temperature <= 100:
         parser.error("--tokens must be at least 1, --temperature from 0 to 100")
     return _predict(options)
+
+
+def _leave(*_: object) -> None:
+    """Before the training there is nothing to save: what an earlier attempt saved is on the volume."""
+    os._exit(ExitCode.PREEMPTED)
 
 
 def _predict(options: argparse.Namespace) -> int:

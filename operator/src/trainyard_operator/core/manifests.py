@@ -137,6 +137,8 @@ def _pod_spec(
         "serviceAccountName": site.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # As process 1 of its own namespace a program that handles no SIGTERM would not notice one.
+        "shareProcessNamespace": True,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": contract.POD_USER,
