@@ -29,7 +29,7 @@ sys.path[:0] = [
 
 import load  # noqa: E402  # found by the line above
 import machine  # noqa: E402  # as above
-from cluster import fresh_namespace  # noqa: E402  # as above
+from cluster import apply_crds, fresh_namespace  # noqa: E402  # as above
 from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  # as above
 from peers import Mlflow, nginx  # noqa: E402  # as above
 from postgres import running_postgres  # noqa: E402  # as above
@@ -41,6 +41,7 @@ RUNS, POINTS = 20, 20_000
 def main() -> None:
     """Run the chosen measurements and write table and JSON."""
     options = _options()
+    apply_crds(options.kubeconfig)
     results: dict[str, Any] = {"machine": machine.shape()}
     chosen: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
         "ingest": ingest, "charts": charts, "downloads": downloads,
@@ -67,14 +68,14 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
             ours = load.trainers(lab, CLIENTS)
             theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
             for size in options.batches:
-                pairs = [
-                    (
-                        asyncio.run(load.report(lab.url, ours, size, options.seconds)),
-                        asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds)),
-                    )
-                    for _ in range(options.pairs)
-                ]
-                found[f"{database}, batches of {size}"] = _compared(pairs, "points/s")
+                what = f"{database}, batches of {size}"
+                pairs = []
+                for _ in range(options.pairs):
+                    mine = asyncio.run(load.report(lab.url, ours, size, options.seconds))
+                    other = asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds))
+                    pairs.append((mine, other))
+                    _progress(what, mine, other, "points/s")
+                found[what] = _compared(pairs, "points/s")
     return found
 
 
@@ -93,6 +94,7 @@ def charts(options: argparse.Namespace) -> dict[str, Any]:
             mine = asyncio.run(load.read_charts(lab, ours))
             peers = asyncio.run(load.read_mlflow_charts(peer.url, theirs))
             pairs.append((mine, peers))
+            _progress("charts", mine.seconds, peers.seconds, "s")
     out = _compared([(a.seconds, b.seconds) for a, b in pairs], "s", smaller_is_better=True)
     out["spikes shown"] = {"gateway": pairs[0][0].spikes, "mlflow": pairs[0][1].spikes, "of": RUNS}
     return out
@@ -117,6 +119,10 @@ def downloads(options: argparse.Namespace) -> dict[str, Any]:
     out = _compared(pairs, "MB/s")
     out["gateway grew by MiB"] = round(grown / 2**20, 1)
     return out
+
+
+def _progress(what: str, ours: float, peers: float, unit: str) -> None:
+    print(f"{what}: gateway {ours:,.4g}, peer {peers:,.4g} {unit}", flush=True)
 
 
 def _gateway(

@@ -63,7 +63,9 @@ async def _timed(
     async def one(client: Any) -> None:
         nonlocal points
         while time.perf_counter() - started < seconds:
-            points += await send(client)
+            # In two steps: `points += await …` would read the sum before it waits, and lose what others add meanwhile.
+            taken = await send(client)
+            points += taken
 
     await asyncio.gather(*(one(c) for c in clients))
     return points / (time.perf_counter() - started)
