@@ -196,8 +196,8 @@ def running_gateway(
 ) -> Iterator[GatewayLab]:
     """A gateway for the length of a test; more settings as environment variables."""
     lab = GatewayLab(kubeconfig, namespace, folder, environment=environment)
-    lab.start()
     try:
+        lab.start()
         yield lab
     finally:
         lab.stop()

@@ -8,10 +8,9 @@ metrics) are independent.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from trainyard_api.model import Status
 
@@ -32,7 +31,7 @@ class MetricRow(Status):
     """Optimizer step, 0 before the first."""
     epoch: Annotated[int, Field(ge=0, le=2**31)] | None = None
     """Epoch that ended with this row; present in rows that summarise an epoch."""
-    time: datetime
+    time: AwareDatetime
     """When it was measured, with time zone."""
     values: dict[MetricName, Number] = Field(min_length=1, max_length=256)
     """Value by metric name, such as train/loss."""
@@ -41,7 +40,7 @@ class MetricRow(Status):
 class LogLine(Status):
     """One line that the program printed."""
 
-    time: datetime
+    time: AwareDatetime
     """When it was printed, with time zone."""
     level: LogLevel = "info"
     """debug, info, warning or error."""
@@ -54,7 +53,7 @@ class LogLine(Status):
 class Heartbeat(Status):
     """Where the training is, every few seconds."""
 
-    time: datetime
+    time: AwareDatetime
     """When this was true."""
     step: int = Field(ge=0)
     """Optimizer steps done."""
@@ -71,7 +70,7 @@ class Heartbeat(Status):
 class CheckpointReport(Status):
     """A checkpoint became durable."""
 
-    time: datetime
+    time: AwareDatetime
     """When it became durable."""
     step: int = Field(ge=0)
     """Optimizer steps done when it was taken."""

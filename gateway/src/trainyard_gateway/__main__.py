@@ -16,6 +16,7 @@ from prometheus_client import start_http_server
 from trainyard_gateway import settings as configuration
 from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.protocol import BoundedHeadProtocol
 from trainyard_kube import KubeConfig, errors
 
 SHUTDOWN_SECONDS = 4
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=BoundedHeadProtocol,
         )
     )
     server.run()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from pydantic import Field
+from pydantic import Field, StrictInt
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,7 +35,7 @@ class NewKey(Model):
     """Who or what will use it; sessions that it starts carry this as their user."""
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     """What it allows."""
-    expires_in_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    expires_in_seconds: StrictInt | None = Field(default=None, ge=1, le=315_360_000)
     """Seconds until it expires. Default: never."""
 
 

@@ -1,0 +1,38 @@
+"""HTTP/1.1 as uvicorn's fast parser reads it, with a bound on what comes before a body: nobody has shown a key by then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 64 * 1024
+"""Bytes of request line and headers."""
+
+
+class BoundedHeadProtocol(HttpToolsProtocol):
+    """Answers 400 and hangs up when the headers do not end."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._head_bytes = 0
+        self._in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Count what the parser could not make a request of yet."""
+        super().data_received(data)
+        if not self._in_head or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD:
+            self.send_400_response(f"request line and headers have more than {MAX_HEAD} bytes")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head_bytes, self._in_head = 0, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """What follows is the body, for which every route has a limit of its own."""
+        self._in_head = False
+        super().on_headers_complete()
