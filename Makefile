@@ -76,12 +76,12 @@ imports: setup ## Layer contracts
 	@$(VENV)/bin/lint-imports
 
 manifests: setup ## Render everything that is generated from code
-	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard
+	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json
 	@$(VENV)/bin/python charts/values_table.py
 
 verify: setup ## Fail when a generated file differs from what the code renders
-	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --check
+	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json --check
 	@$(VENV)/bin/python charts/values_table.py --check
 

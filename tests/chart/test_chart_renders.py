@@ -392,10 +392,15 @@ def test_every_value_is_explained_and_in_the_schema() -> None:
     assert schema["additionalProperties"] is False
 
 
-def test_the_key_survives_upgrade_and_uninstall() -> None:
+def test_what_trainings_and_people_still_need_survives_an_uninstall() -> None:
     """Helm's resource policy; upgrades look the Secret up (tried on a cluster in the e2e ring)."""
     found = render()
 
-    for kind, name in (("Secret", "ty-api-key"), ("PersistentVolumeClaim", "ty-data")):
+    kept = [
+        ("Secret", "ty-api-key"),
+        ("PersistentVolumeClaim", "ty-data"),
+        ("ServiceAccount", "ty-trainer"),
+    ]
+    for kind, name in kept:
         annotations = found.named(kind, name)["metadata"]["annotations"]
         assert annotations["helm.sh/resource-policy"] == "keep"

@@ -1,4 +1,4 @@
-"""Write the CRDs: `python -m trainyard_api.render --out crds --chart charts/trainyard [--check]`.
+"""Write the CRDs and their reference: `python -m trainyard_api.render --out crds --chart charts/trainyard --docs docs [--check]`.
 
 The plain files are for `kubectl apply -f crds/`; the chart's copies can be switched off and stay on uninstall.
 With `--check` nothing is written, and a difference ends the program with exit code 1.
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from trainyard_api import crd
+from trainyard_api import crd, reference
 
 HEADER = "# Generated from trainyard_api by `make manifests`; do not edit.\n"
 _ANNOTATIONS_MARK = "metadata:\n  name:"
@@ -35,9 +35,9 @@ def templated(manifest: dict[str, Any]) -> str:
     return f"{HEADER}{{{{- if .Values.crds.enabled }}}}\n{text}{{{{- end }}}}\n"
 
 
-def files(out: Path, chart: Path) -> dict[Path, str]:
+def files(out: Path, chart: Path, docs: Path) -> dict[Path, str]:
     """Every generated file with its content."""
-    rendered: dict[Path, str] = {}
+    rendered = {docs / "crd-reference.md": reference.page()}
     for manifest in (crd.session_crd(), crd.queue_crd()):
         name = f"{manifest['spec']['names']['plural']}.yaml"
         rendered[out / name] = plain(manifest)
@@ -50,10 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the CRDs from the models.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the plain files")
     parser.add_argument("--chart", type=Path, required=True, help="folder of the chart")
+    parser.add_argument("--docs", type=Path, required=True, help="folder of the documents")
     parser.add_argument("--check", action="store_true", help="only compare; exit 1 on a difference")
     options = parser.parse_args(arguments)
     stale = []
-    for path, content in files(options.out, options.chart).items():
+    for path, content in files(options.out, options.chart, options.docs).items():
         if path.exists() and path.read_text() == content:
             continue
         stale.append(path)
