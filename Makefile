@@ -79,11 +79,13 @@ manifests: setup ## Render everything that is generated from code
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json
 	@$(VENV)/bin/python charts/values_table.py
+	@$(VENV)/bin/python docs/configuration_page.py
 
 verify: setup ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json --check
 	@$(VENV)/bin/python charts/values_table.py --check
+	@$(VENV)/bin/python docs/configuration_page.py --check
 
 check: lint types imports verify ## Everything that does not run tests
 

@@ -24,7 +24,11 @@ class RuntimeSettings(BaseModel):
     """An entry of the list of runtimes."""
 
     model_config = ConfigDict(
-        alias_generator=_ALIASES, populate_by_name=True, frozen=True, extra="forbid"
+        alias_generator=_ALIASES,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     image: str = Field(min_length=1)
@@ -48,7 +52,11 @@ class Settings(BaseSettings):
 
     # No aliases: pydantic-settings reads an alias from the environment without the prefix, so that anybody's RELEASE would count.
     model_config = SettingsConfigDict(
-        env_prefix="TRAINYARD_OPERATOR_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="TRAINYARD_OPERATOR_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     namespace: str = Field(min_length=1)

@@ -1,0 +1,87 @@
+"""Writes docs/configuration.md from the programs' settings.
+
+`python docs/configuration_page.py [--check]`: with --check nothing is written and the exit code says whether the page is up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticUndefined
+
+from trainyard_bot.settings import Chat
+from trainyard_bot.settings import Settings as BotSettings
+from trainyard_gateway.settings import Settings as GatewaySettings
+from trainyard_operator.settings import RuntimeSettings
+from trainyard_operator.settings import Settings as OperatorSettings
+
+PAGE = Path(__file__).parent / "configuration.md"
+HEAD = """\
+# Configuration
+
+Made of the programs' settings by `make manifests`; do not edit.
+
+The chart writes these files from its [values](../charts/trainyard/README.md); who runs the programs by hand gives them by
+`--config FILE.yaml`. Arguments win over the environment, the environment over the file. A name that a program does not know is refused.
+"""
+PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    ("The operator, `python -m trainyard_operator`", OperatorSettings, "TRAINYARD_OPERATOR_"),
+    ("An entry of its `runtimes`", RuntimeSettings, ""),
+    ("The gateway, `python -m trainyard_gateway`", GatewaySettings, "TRAINYARD_GATEWAY_"),
+    ("The bot, `python -m trainyard_bot`", BotSettings, "TRAINYARD_BOT_"),
+    ("An entry of its `chats`", Chat, ""),
+)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    parts = [HEAD]
+    for title, settings, prefix in PROGRAMS:
+        parts.append(f"\n## {title}\n\n")
+        environment = " Environment |" if prefix else ""
+        parts.append(f"| Setting |{environment} Default | Meaning |\n")
+        parts.append(f"| --- |{' --- |' if prefix else ''} --- | --- |\n")
+        parts += rows(settings, prefix)
+    return "".join(parts)
+
+
+def rows(settings: type[BaseModel], prefix: str) -> Iterator[str]:
+    """One line for each setting."""
+    for name, field in settings.model_fields.items():
+        if not field.description:
+            raise SystemExit(f"{settings.__name__}.{name} has no docstring")
+        meaning = " ".join(field.description.split()).replace("|", "\\|")
+        environment = f" `{prefix}{name.upper()}` |" if prefix else ""
+        yield f"| `{to_camel(name)}` |{environment} {default(field)} | {meaning} |\n"
+
+
+def default(field: Any) -> str:
+    """As it is written in YAML; words where it is none or made at run time."""
+    if field.is_required():
+        return "required"
+    if field.default is PydanticUndefined:
+        return "made at the start"
+    if field.default is None:
+        return ""
+    return f"`{json.dumps(field.default, default=str)}`".replace("|", "\\|")
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; the exit code."""
+    wanted = page()
+    if "--check" not in arguments:
+        PAGE.write_text(wanted)
+    elif not PAGE.exists() or PAGE.read_text() != wanted:
+        sys.stderr.write(f"{PAGE} differs from the settings; run `make manifests`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
