@@ -1,7 +1,6 @@
 """The rights of operator and gateway are those that they use: no verb is missing, none is left over.
 
-The witness is the API server's own audit log. Taking any one verb out of the chart makes the first test fail (a request is forbidden);
-adding one makes it fail as well (nobody asked for it).
+The witness is the API server's own audit log: what is used and not granted shows there as forbidden, what is only granted not at all.
 """
 
 from __future__ import annotations
