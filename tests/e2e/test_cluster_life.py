@@ -76,6 +76,11 @@ def test_killed_parts_are_repaired_and_down_leaves_nothing(kubeconfig: Path, nam
     assert _parts_of(kubeconfig) == neighbour
 
 
+def _heed_ctrl_c() -> None:
+    """A shell lets its background jobs ignore SIGINT, and that is inherited; a person's command does not ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_in_the_middle_and_stale_pid_files(name: str) -> None:
     before = everything(name)
     process = subprocess.Popen(
@@ -84,6 +89,7 @@ def test_ctrl_c_in_the_middle_and_stale_pid_files(name: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_heed_ctrl_c,
     )
     assert process.stdout is not None
     said = ""
