@@ -18,6 +18,7 @@ from report_stand_in import ReportStandIn, report_stand_in
 from safetensors import safe_open
 from tiny_training import TinySession, write_blobs
 
+from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 
 KILLS = int(os.environ.get("TRAINYARD_KILLS", "8"))
@@ -107,6 +108,22 @@ def test_sigterm_saves_a_checkpoint_and_the_next_attempt_goes_on(
     assert code == ExitCode.PREEMPTED, output
     records = list((tiny.run_dir / "checkpoints").glob("step-*.json"))
     assert len(records) == 1
+
+
+def test_a_stop_while_the_gateway_is_away_stays_inside_the_grace_period(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    """Else the kubelet kills it, and a preemption looks like a failure."""
+    tiny = session(tmp_path, gateway, epochs=50_000, checkpointEvery={"epochs": 50_000})
+    process = tiny.start()
+    eventually(lambda: steps_reported(gateway) > 20, within=60, every=0.01)
+    gateway.answers = [503] * 10_000
+    os.kill(process.pid, signal.SIGTERM)
+
+    code, output = process.wait(contract.GRACE_SECONDS - 15)
+
+    assert code == ExitCode.PREEMPTED, output
+    assert list((tiny.run_dir / "spool").rglob("*.json")), "what was not delivered is kept"
 
 
 def test_an_outage_of_the_gateway_loses_no_point(tmp_path: Path, gateway: ReportStandIn) -> None:

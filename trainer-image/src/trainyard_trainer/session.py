@@ -25,6 +25,9 @@ from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preemp
 from trainyard_trainer.train import Trainer
 
 DELIVERY_SECONDS = 60.0
+"""How long the end waits for the gateway to take the last reports."""
+LEAVING_SECONDS = 15.0
+"""The same after SIGTERM, well inside the grace period; what is left then waits on the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,14 @@ class Places:
 def train_session(places: Places | None = None) -> int:
     """Train, save, register; returns the exit code and leaves a termination message on failure."""
     places = places or Places()
-    report = reporting.init(run_dir=places.run)
+    report, delivery = reporting.init(run_dir=places.run), DELIVERY_SECONDS
     try:
         run = _read_run()
         _train(run, places, report)
         code = ExitCode.SUCCEEDED
     except Preempted as error:
         _say(str(error))
-        code = error.exit_code
+        code, delivery = error.exit_code, LEAVING_SECONDS
     except TrainingError as error:
         code = error.exit_code
         _explain(report, places.termination, type(error).__name__, str(error), error.hint)
@@ -58,7 +61,7 @@ def train_session(places: Places | None = None) -> int:
     except Exception as error:  # whatever it is, the log and the termination message must say it
         code = _code_of(error)
         _crash(report, places.termination, error)
-    reporting.finish(DELIVERY_SECONDS)
+    reporting.finish(delivery)
     return int(code)
 
 

@@ -48,6 +48,8 @@ class Sender:
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
         self._failures = 0
+        # The program's own draws must not depend on when a report was sent.
+        self._jitter = random.Random()
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
         self._thread.start()
@@ -140,7 +142,7 @@ class Sender:
             self._warn(f"reports wait on disk: {error}")
         pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         # Jitter, so that many trainers do not come back in the same moment.
-        pause = max(pause, error.retry_after or 0.0) * random.uniform(0.75, 1.25)
+        pause = max(pause, error.retry_after or 0.0) * self._jitter.uniform(0.75, 1.25)
         self._failures += 1
         self._not_before = time.monotonic() + pause
 
