@@ -172,6 +172,9 @@ def _configure(layout: Layout, at: Addresses) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    # kube-proxy ends when its configuration is written, even with the same content.
+    if path.exists() and path.read_text() == text:
+        return
     path.touch(mode=0o600, exist_ok=True)
     path.write_text(text)
 
