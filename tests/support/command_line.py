@@ -38,6 +38,25 @@ class Said:
         return json.loads(self.out)
 
 
+def rest_of(process: subprocess.Popen[str], timeout: float = 60) -> tuple[str, str]:
+    """What a started command still says on standard output and error, until it ends.
+
+    `communicate` reads past the buffer, and so loses what an earlier `readline` took in beyond its line.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    overdue = threading.Timer(timeout, process.kill)
+    overdue.start()
+    try:
+        said = process.stdout.read(), process.stderr.read()
+        process.wait()
+    finally:
+        overdue.cancel()
+        process.stdout.close()
+        process.stderr.close()
+    return said
+
+
 class CommandLine:
     """`python -m trainyard.cli` with a login in the environment (or none)."""
 

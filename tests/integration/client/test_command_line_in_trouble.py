@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from client_lab import IRIS
-from command_line import CommandLine, Said
+from command_line import CommandLine, Said, rest_of
 from gateway_lab import free_port
 from poll import eventually
 from scripted_gateway import KEY, Answer, Request, ScriptedGateway, problem, session
@@ -195,7 +195,7 @@ def test_ctrl_c_in_watch_without_a_terminal(cli: CommandLine, gateway: ScriptedG
     process.stdout.readline()
 
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = rest_of(process)
 
     assert process.returncode == 130
     assert out == ""
