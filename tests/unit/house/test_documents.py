@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import textwrap
 from functools import cache
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_manifests_and_programs_are_valid(page: Path) -> None:
         compile(text, str(page), "exec")
     for text in blocks(page, "json"):
         json.loads(text)
+
+
+def test_the_own_program_of_the_guide_runs_and_goes_on(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "guides" / "researcher.md", "python")
+    assert "/data/run/" in text
+    program = tmp_path / "train.py"
+    program.write_text(text.replace("/data/run/", f"{tmp_path}/"))
+    (tmp_path / "checkpoint.json").write_text('{"step": 990, "weight": 0.5}')
+
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] == 1000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=LISTED)
