@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the programs' settings.
+"""Writes docs/configuration.md from the programs' settings and the pod contract.
 
 `python docs/configuration_page.py [--check]`: with --check nothing is written and the exit code says whether the page is up to date.
 """
@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUndefined
 
+from trainyard.cli import config
+from trainyard_api import contract
 from trainyard_bot.settings import Chat
 from trainyard_bot.settings import Settings as BotSettings
 from trainyard_gateway.settings import Settings as GatewaySettings
@@ -39,6 +41,46 @@ PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
 )
 
 
+ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "A trainer's pod",
+        "The operator writes these into every worker's pod; the built-in trainer and `import trainyard` read them.",
+        (
+            (contract.ENV_RUN, "The run as JSON: session, attempt, dataset, configuration."),
+            (
+                contract.ENV_GATEWAY_URL,
+                "Where reports go. Without it and the one above `trainyard.init()` keeps quiet.",
+            ),
+            (
+                contract.ENV_TOKEN_FILE,
+                f"File with the pod's own token. Default: `{contract.TOKEN_FILE}`.",
+            ),
+            (contract.ENV_COMPLETION_INDEX, "The worker's number, from 0; Kubernetes sets it."),
+            ("RANK", "With several workers: the same number, for torch.distributed."),
+            ("WORLD_SIZE", "With several workers: how many they are."),
+            ("MASTER_ADDR", "With several workers: name of the first one."),
+            ("MASTER_PORT", f"With several workers: its port, {contract.RENDEZVOUS_PORT}."),
+        ),
+    ),
+    (
+        "The command line",
+        "Each of the first two wins over what `trainyard login` wrote. The Python client takes both as arguments instead.",
+        (
+            (config.URL, "Address of the gateway."),
+            (config.KEY, "API key."),
+            (
+                "XDG_CONFIG_HOME",
+                "Folder below which the login is kept, in `trainyard/config`. Default: `~/.config`.",
+            ),
+            (
+                "XDG_STATE_HOME",
+                "Folder below which uploads that broke off are remembered. Default: `~/.local/state`.",
+            ),
+        ),
+    ),
+)
+
+
 def page() -> str:
     """The whole page as Markdown."""
     parts = [HEAD]
@@ -48,6 +90,9 @@ def page() -> str:
         parts.append(f"| Setting |{environment} Default | Meaning |\n")
         parts.append(f"| --- |{' --- |' if prefix else ''} --- | --- |\n")
         parts += rows(settings, prefix)
+    for title, about, variables in ENVIRONMENTS:
+        parts.append(f"\n## {title}\n\n{about}\n\n| Variable | Meaning |\n| --- | --- |\n")
+        parts += [f"| `{name}` | {meaning} |\n" for name, meaning in variables]
     return "".join(parts)
 
 

@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from typer.main import get_command
 
 from trainyard.cli.app import build
+from trainyard_api import contract
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
@@ -292,3 +293,10 @@ def test_the_bounds_are_those_of_the_programs() -> None:
     written = re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", CAPACITY.read_text(), re.MULTILINE)
 
     assert {name: int(value.replace(",", "")) for name, value in written} == bounds
+
+
+def test_every_variable_of_a_trainers_pod_is_explained() -> None:
+    names = [value for name, value in vars(contract).items() if name.startswith("ENV_")]
+    text = (ROOT / "docs" / "configuration.md").read_text()
+
+    assert [name for name in names if f"| `{name}` |" not in text] == []
