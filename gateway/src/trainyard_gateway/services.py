@@ -94,11 +94,12 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         await dataset_uploads.clean(),
         await model_uploads.clean(),
     )
-    for store, mine in zip(stores.values(), known, strict=True):
+    for (name, store), mine in zip(stores.items(), known, strict=True):
         store.open()
-        age = 0.0 if database.exclusive else SHARED_AGE_SECONDS
-        if gone := await asyncio.to_thread(store.clean, mine, age):
-            _log.info("removed what a crash left", root=str(store.root), folders=len(gone))
+        age, aside = 0.0 if database.exclusive else SHARED_AGE_SECONDS, "/" not in name
+        if gone := await asyncio.to_thread(store.clean, mine, age, aside):
+            words = "put aside what no row names" if aside else "removed uploads that are over"
+            _log.warning(words, root=str(store.root), folders=len(gone))
     cache = SessionCache(kube, namespace, database)
     publisher = Publisher(kube, namespace, cache, database, datasets, models)
     cache.on_change(publisher.touch)

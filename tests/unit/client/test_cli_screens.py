@@ -53,7 +53,7 @@ login       ok       https://trainyard.example     -
 gateway     ok       ready                         -
 key         ok       accepted                      -
 clock       warning  3m00s ahead of the gateway's  set this computer's clock: timedatectl set-ntp true
-volume      broken   trainyard-data is Pending     set storage.className to one that exists: \
+volume      broken   trainyard-data is Pending     set storage.storageClassName to one that exists: \
 kubectl get storageclass; kubectl -n trainyard describe pvc trainyard-data
 GPU plugin  warning  no node offers a GPU          install the vendor's device plugin so that nodes offer \
 nvidia.com/gpu; or train with --gpus 0"""

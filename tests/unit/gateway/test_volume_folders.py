@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from trainyard_gateway.errors import OutOfSpace
-from trainyard_gateway.files.atomic import Store
+from trainyard_gateway.files.atomic import LOST_SECONDS, Store
 
 KEPT, LOST = "a" * 32, "b" * 32
 
@@ -49,14 +50,41 @@ async def test_a_start_removes_what_no_row_names(store: Store) -> None:
 
     assert store.clean({KEPT}, 0) == [LOST]
 
-    assert sorted(p.name for p in store.root.iterdir()) == [".incoming", KEPT, "lost+found"]
+    assert sorted(p.name for p in store.root.iterdir()) == [
+        ".incoming",
+        ".lost",
+        KEPT,
+        "lost+found",
+    ]
     assert list((store.root / ".incoming").iterdir()) == []
 
 
 async def test_what_may_be_under_way_elsewhere_stays(store: Store) -> None:
     store.keep(await store.receive(once(b"y")), LOST, "data.csv")
 
-    assert store.clean(set(), 3600) == []
+    assert store.clean({KEPT}, 3600) == []
+
+
+async def test_what_no_row_names_is_kept_aside_for_a_month(store: Store) -> None:
+    """It may be the database that is the wrong one: new, or restored from before."""
+    store.keep(await store.receive(once(b"y")), LOST, "data.csv")
+
+    assert store.clean(set(), 0) == [LOST]
+    assert store.clean({KEPT}, 0) == []
+    aside = store.root / ".lost" / LOST
+    assert (aside / "data.csv").read_bytes() == b"y"
+
+    long_ago = time.time() - LOST_SECONDS
+    os.utime(aside, (long_ago, long_ago))
+    assert store.clean({KEPT}, 0) == []
+    assert not aside.exists()
+
+
+async def test_what_is_not_worth_keeping_goes_at_once(store: Store) -> None:
+    store.keep(await store.receive(once(b"y")), LOST, "data.csv")
+
+    assert store.clean(set(), 0, aside=False) == [LOST]
+    assert sorted(p.name for p in store.root.iterdir()) == [".incoming"]
 
 
 async def test_an_upload_that_would_not_fit_is_refused_before_it_begins(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def volume(found: Json, namespace: str) -> Finding:
         return Finding("volume", State.WARNING, f"no claim of Trainyard in {namespace}", fix)
     lost = [name for name, phase in claims.items() if phase != "Bound"]
     if lost:
-        fix = f"set storage.className to one that exists: kubectl get storageclass; kubectl -n {namespace} describe pvc {lost[0]}"
+        fix = f"set storage.storageClassName to one that exists: kubectl get storageclass; kubectl -n {namespace} describe pvc {lost[0]}"
         return Finding("volume", State.BROKEN, f"{lost[0]} is {claims[lost[0]]}", fix)
     return Finding("volume", State.OK, f"{', '.join(claims)} bound")
 

@@ -1,8 +1,8 @@
 """Files that are there whole or not at all.
 
 Guarantees: nothing is visible under its final name before it is complete, hashed and durable (file and folder fsynced); what was cut off
-lies in `.incoming`, or in a folder that no row names, and is removed at the next start; memory does not grow with the size; the reserve of
-free space stays free.
+lies in `.incoming` and is removed at the next start; a folder that no row names is put aside in `.lost` then, since it may be the database
+that is the wrong one; memory does not grow with the size; the reserve of free space stays free.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from trainyard_gateway.errors import OutOfSpace
 
 FOLDER_MODE = 0o2770
 CHUNK = 1 << 20
+LOST_SECONDS = 30 * 86_400.0
+"""How long folders that no row names are kept aside."""
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 """What folders of datasets and models are called."""
 
@@ -43,6 +45,7 @@ class Store:
     def __init__(self, root: Path, reserve_bytes: int) -> None:
         self.root = root
         self._incoming = root / ".incoming"
+        self._lost = root / ".lost"
         self._reserve = reserve_bytes
 
     def open(self) -> None:
@@ -50,11 +53,11 @@ class Store:
         make_folder(self.root)
         make_folder(self._incoming)
 
-    def clean(self, known: Collection[str], older_than: float) -> list[str]:
-        """Remove what an earlier life left: half-received files, and folders that are not among the `known`.
+    def clean(self, known: Collection[str], older_than: float, aside: bool = True) -> list[str]:
+        """Remove half-received files of an earlier life, and put folders that are not among the `known` aside (or remove them too).
 
         Only what has not changed for `older_than` seconds: where several gateways share the volume, another one may be at it.
-        Returns the names of the folders.
+        What was put aside is removed after LOST_SECONDS. Returns the names of the folders.
         """
         limit = time.time() - older_than
         for path in self._incoming.iterdir():
@@ -68,8 +71,19 @@ class Store:
             and path.lstat().st_mtime <= limit
         ]
         for name in orphans:
-            self.remove(name)
+            if aside:
+                self._put_aside(name)
+            else:
+                self.remove(name)
+        for path in self._lost.iterdir() if self._lost.is_dir() else ():
+            if path.lstat().st_mtime <= time.time() - LOST_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
         return orphans
+
+    def _put_aside(self, folder: str) -> None:
+        make_folder(self._lost)
+        (self.root / folder).replace(self._lost / folder)
+        os.utime(self._lost / folder)
 
     async def receive(self, chunks: AsyncIterator[bytes], declared: int | None = None) -> Received:
         """Write a stream to a temporary file. Raises OutOfSpace before the reserve is touched."""
