@@ -16,6 +16,7 @@ from starlette.types import Lifespan
 from trainyard_gateway import openapi, problems
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.gate import Gate, Lock
+from trainyard_gateway.intake import Intake
 from trainyard_gateway.problems import ProblemBody
 from trainyard_gateway.routes import (
     datasets,
@@ -65,6 +66,7 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
     def lock() -> Lock:
         return parts().lock
 
+    app.add_middleware(Intake, parts=parts)
     app.add_middleware(Gate, stale=lambda: parts().cache.stale is not None, lock=lock)
     if settings.cors_origins:
         # Outside of the gate: a browser asks beforehand without its key.

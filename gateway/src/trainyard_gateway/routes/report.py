@@ -13,6 +13,7 @@ from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
 from trainyard_gateway.identity import Trainer
 from trainyard_gateway.machine import Machine
 from trainyard_gateway.routes.deps import MonitoredNodeDep, ServicesDep, TrainerDep
+from trainyard_gateway.services import Services
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -28,6 +29,11 @@ def _takes(kind: type[BaseModel]) -> dict[str, Any]:
 @router.post("/batches", openapi_extra=_takes(Batch))
 async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
     """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
+    return await take(request, parts, trainer)
+
+
+async def take(request: Request, parts: Services, trainer: Trainer) -> BatchReceipt:
+    """Apply the batch in a request's body; returns when it is durable. Raises Problem."""
     batch = await _body(request, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch)
