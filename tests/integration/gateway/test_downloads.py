@@ -1,0 +1,142 @@
+"""Downloads go on where they broke off, never mix two files, and are open to the browsers that the settings name."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cluster import fresh_namespace
+from gateway_lab import GatewayLab, running_gateway
+
+pytestmark = pytest.mark.integration
+
+FRIEND = "https://dashboard.example"
+
+
+@pytest.fixture(scope="module")
+def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "gwd") as namespace,
+        running_gateway(
+            kubeconfig,
+            namespace,
+            tmp_path_factory.mktemp("gateway"),
+            TRAINYARD_GATEWAY_CORS_ORIGINS=FRIEND,
+        ) as lab,
+    ):
+        yield lab
+
+
+@pytest.fixture
+def http(lab: GatewayLab) -> Iterator[httpx.Client]:
+    with lab.http() as http:
+        yield http
+
+
+def model_file(fill: int, size: int = 4096) -> bytes:
+    head = {"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + bytes([fill]) * size
+
+
+def upload(http: httpx.Client, name: str, body: bytes) -> None:
+    http.post("/models", params={"name": name}, content=body).raise_for_status()
+
+
+BODY = model_file(7)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model(lab: GatewayLab) -> None:
+    with lab.http() as http:
+        upload(http, "m", BODY)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("bytes=0-0", slice(0, 1)),
+        ("bytes=100-199", slice(100, 200)),
+        ("bytes=100-", slice(100, None)),
+        ("bytes=-50", slice(-50, None)),
+        ("bytes=100-999999", slice(100, None)),
+    ],
+)
+def test_a_range_is_answered_by_exactly_it(http: httpx.Client, asked: str, wanted: slice) -> None:
+    answer = http.get("/models/m", headers={"Range": asked})
+
+    start, end, _ = wanted.indices(len(BODY))
+    assert (answer.status_code, answer.content) == (206, BODY[wanted])
+    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(BODY)}"
+    assert answer.headers["content-length"] == str(end - start)
+
+
+def test_several_ranges_come_as_parts(http: httpx.Client) -> None:
+    answer = http.get("/models/m", headers={"Range": "bytes=0-9,100-109"})
+
+    kind, _, boundary = answer.headers["content-type"].partition("; boundary=")
+    parts = answer.content.split(f"--{boundary}".encode())
+    assert (answer.status_code, kind) == (206, "multipart/byteranges")
+    bodies = [part.partition(b"\r\n\r\n")[2].strip(b"\r\n") for part in parts[1:-1]]
+    assert bodies == [BODY[0:10].strip(b"\r\n"), BODY[100:110]]
+    assert [f"bytes {a}-{b}/{len(BODY)}".encode() in parts[n] for n, a, b in ((1, 0, 9), (2, 100, 109))] == [True, True]  # fmt: skip
+
+
+def test_bytes_behind_the_end_are_refused(http: httpx.Client) -> None:
+    answer = http.get("/models/m", headers={"Range": f"bytes={len(BODY)}-"})
+
+    assert answer.status_code == 416
+    assert answer.headers["content-range"].endswith(f"*/{len(BODY)}")
+
+
+def test_a_download_of_another_version_starts_anew(http: httpx.Client) -> None:
+    """Else the end of a new file would be put behind the start of an old one."""
+    first, second = model_file(1), model_file(2)
+    upload(http, "renewed", first)
+    tag = (
+        http.head("/models/renewed").headers.get("etag")
+        or http.get("/models/renewed").headers["etag"]
+    )
+    rest = {"Range": "bytes=1000-", "If-Range": tag}
+
+    resumed = http.get("/models/renewed", headers=rest)
+    upload(http, "renewed", second)
+    anew = http.get("/models/renewed", headers=rest)
+
+    assert (resumed.status_code, resumed.content) == (206, first[1000:])
+    assert (anew.status_code, anew.content) == (200, second)
+    assert anew.headers["etag"] != tag
+
+
+def test_the_named_origin_may_ask_and_others_may_not(lab: GatewayLab) -> None:
+    def beforehand(origin: str) -> httpx.Response:
+        return httpx.options(
+            f"{lab.url}/api/v1/models",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "GET",
+                "Access-Control-Request-Headers": "authorization",
+            },
+        )
+
+    friend, stranger = beforehand(FRIEND), beforehand("https://elsewhere.example")
+
+    assert friend.status_code == 200
+    assert friend.headers["access-control-allow-origin"] == FRIEND
+    assert stranger.status_code == 400
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+def test_browsers_may_read_answers_and_refusals(lab: GatewayLab, http: httpx.Client) -> None:
+    found = http.get("/models/m/info", headers={"Origin": FRIEND})
+    refused = httpx.get(f"{lab.url}/api/v1/models", headers={"Origin": FRIEND})
+
+    for answer, status in ((found, 200), (refused, 401)):
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == FRIEND
+        assert "x-request-id" in answer.headers["access-control-expose-headers"].lower()
+    assert "access-control-allow-credentials" not in found.headers
