@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hot_queries import QUERIES
 from sqlalchemy import Connection, text
 
 from trainyard_gateway.errors import SettingsError
@@ -28,20 +29,6 @@ async def test_migrations_make_the_tables(database: Database) -> None:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     assert await database.read(differences) == []
-
-
-QUERIES = {
-    "chart": "SELECT * FROM metrics WHERE series_id = 1 AND step BETWEEN 1 AND 2 ORDER BY step",
-    "epochs": "SELECT * FROM metrics WHERE series_id = 1 AND epoch IS NOT NULL ORDER BY step",
-    "summaries": "SELECT * FROM rollups WHERE series_id = 1 AND level = 2 AND first_step > 3",
-    "names": "SELECT * FROM series WHERE session_uid = 'a' ORDER BY name",
-    "lines": "SELECT * FROM logs WHERE session_uid = 'a' AND id > 5 ORDER BY id LIMIT 9",
-    "twins": "SELECT * FROM batches WHERE stream_id = 1 AND sequence = 2",
-    "history": "SELECT * FROM sessions WHERE deleted = 1 ORDER BY created DESC, uid DESC LIMIT 9",
-    "by name": "SELECT * FROM sessions WHERE name = 'a' ORDER BY created DESC LIMIT 1",
-    "model": "SELECT * FROM models WHERE name = 'a' ORDER BY version DESC LIMIT 1",
-    "model of session": "SELECT * FROM models WHERE session_uid = 'a'",
-}
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)

@@ -1,0 +1,17 @@
+"""Queries of hot paths, which must find what they want through an index on either database."""
+
+from __future__ import annotations
+
+QUERIES = {
+    "chart": "SELECT * FROM metrics WHERE series_id = 1 AND step BETWEEN 1 AND 2 ORDER BY step",
+    "epochs": "SELECT * FROM metrics WHERE series_id = 1 AND epoch IS NOT NULL ORDER BY step",
+    "summaries": "SELECT * FROM rollups WHERE series_id = 1 AND level = 2 AND first_step > 3",
+    "names": "SELECT * FROM series WHERE session_uid = 'a' ORDER BY name",
+    "lines": "SELECT * FROM logs WHERE session_uid = 'a' AND id > 5 ORDER BY id LIMIT 9",
+    "twins": "SELECT * FROM batches WHERE stream_id = 1 AND sequence = 2",
+    "history": "SELECT * FROM sessions WHERE deleted = TRUE ORDER BY created DESC, uid DESC LIMIT 9",
+    "by name": "SELECT * FROM sessions WHERE name = 'a' ORDER BY created DESC LIMIT 1",
+    "model": "SELECT * FROM models WHERE name = 'a' ORDER BY version DESC LIMIT 1",
+    "model of session": "SELECT * FROM models WHERE session_uid = 'a'",
+}
+"""What it is for: the query."""
