@@ -90,12 +90,15 @@ verify: setup ## Fail when a generated file differs from what the code renders
 check: lint types imports verify ## Everything that does not run tests
 
 ##@ Longer checks and measurements
-.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-trainer bench-trainer
+.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
 mutation-bot: setup ## Change the bot's parsing and rendering a thousand times; its tests must notice (25 min)
 	@$(VENV)/bin/python tests/mutation
+
+kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and uploads, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
+	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-500} $(RUN) pytest -q -s tests/integration/gateway/test_killed_gateway.py
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
