@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from lanes import Lanes
     from postgres import Postgres
+    from xdist.remote import Producer
 
 # Real servers answer in milliseconds most of the time, not always; a slow example is no failure.
 settings.register_profile(
@@ -21,6 +23,14 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("trainyard")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    """`-n 2` runs the tests in lanes (tests/support/lanes.py)."""
+    from lanes import Lanes
+
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")
