@@ -208,6 +208,7 @@ def test_the_bot_accepts_its_configuration_and_may_write_what_it_remembers(tmp_p
     mounts = next(c for name, c in containers(found) if name == "ty-bot/bot")["volumeMounts"]
     writable = [m["mountPath"] for m in mounts if not m.get("readOnly")]
     assert str(settings.state_file.parent) in writable
+    assert str(settings.alive_file) == "/tmp/alive"
 
 
 def test_the_monitor_is_started_as_the_program_and_the_gateway_expect(tmp_path: Path) -> None:
@@ -226,6 +227,9 @@ def test_the_monitor_is_started_as_the_program_and_the_gateway_expect(tmp_path: 
     token = pod["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]
     assert token["audience"] == gateway.trainer_audience == contract.TOKEN_AUDIENCE
     assert str(options.token_file.parent) == container["volumeMounts"][0]["mountPath"]
+    assert options.alive_file is not None
+    assert str(options.alive_file.parent) == container["volumeMounts"][1]["mountPath"]
+    assert str(options.alive_file) in container["startupProbe"]["exec"]["command"]
 
 
 def test_postgresql_is_used_by_its_secret(tmp_path: Path) -> None:
@@ -274,12 +278,79 @@ def test_nobody_reaches_the_metadata_address() -> None:
         for rule in policy["spec"]["egress"]
         for peer in rule.get("to", [{"ipBlock": {"cidr": "0.0.0.0/0"}}])
         if "ipBlock" in peer
-        and "169.254.0.0/16" not in peer["ipBlock"].get("except", [])
+        and not {"169.254.0.0/16", "fd00:ec2::/32"} & set(peer["ipBlock"].get("except", []))
         and {p["port"] for p in rule["ports"]} != {53}
     ]
 
-    assert {p["metadata"]["name"] for p in policies} == {"ty-trainer", "ty-monitor", "ty-bot"}
+    assert {p["metadata"]["name"] for p in policies} == {
+        "ty-trainer",
+        "ty-monitor",
+        "ty-bot",
+        "ty-gateway",
+        "ty-operator",
+    }
     assert anywhere == []
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ({}, {443, 6443}),
+        ({"networkPolicy.apiServerPorts": [8443]}, {8443}),
+        ({**EVERYTHING, "database.url": "postgresql://u@db:6000/t"}, {443, 6443, 6000}),
+        ({**EVERYTHING, "database.url": "postgresql://u@db/t"}, {443, 6443, 5432}),
+    ],
+    ids=["sqlite", "other API server", "PostgreSQL at a port", "PostgreSQL"],
+)
+def test_the_gateway_calls_the_api_server_and_its_database_only(
+    values: dict[str, Any], ports: set[int]
+) -> None:
+    rules = render(values).named("NetworkPolicy", "ty-gateway")["spec"]["egress"]
+
+    assert {p["port"] for rule in rules for p in rule["ports"]} == ports | {53}
+
+
+def test_a_policy_is_there_only_with_its_pods() -> None:
+    found = render({"bot.enabled": False, "monitor.enabled": False})
+
+    assert {p["metadata"]["name"] for p in found.of("NetworkPolicy")} == {
+        "ty-gateway",
+        "ty-operator",
+        "ty-trainer",
+    }
+
+
+def test_credentials_of_an_account_are_mounted_only_where_the_api_server_is_called() -> None:
+    """An hour at a time, and never by default: every pod says so, and so does every account."""
+    found = render(EVERYTHING)
+    directory = "/var/run/secrets/kubernetes.io/serviceaccount"
+    mounted = {
+        name
+        for name, container in containers(found)
+        if directory in {m["mountPath"] for m in container["volumeMounts"]}
+    }
+
+    assert mounted == {"ty-gateway/gateway", "ty-operator/operator"}
+    assert {spec["automountServiceAccountToken"] for _, spec in pod_specs(found)} == {False}
+    accounts = found.of("ServiceAccount")
+    assert {a["automountServiceAccountToken"] for a in accounts} == {False}
+
+
+def test_every_program_is_probed(rendered: Rendered) -> None:
+    for name, container in containers(rendered):
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), name
+
+
+def test_copies_keep_apart_and_images_are_those_of_their_digests() -> None:
+    digest = "sha256:" + "1a" * 32
+    found = render({**EVERYTHING, "operator.replicas": 2, "operator.image.digest": digest})
+    operator = found.named("Deployment", "ty-operator")["spec"]
+    pod = operator["template"]["spec"]
+
+    assert operator["replicas"] == 2
+    assert "podAntiAffinity" in pod["affinity"]
+    assert pod["containers"][0]["image"].endswith(f"@{digest}")
+    assert "affinity" not in render().named("Deployment", "ty-operator")["spec"]["template"]["spec"]
 
 
 def test_images_follow_the_chart_unless_told_otherwise() -> None:
@@ -360,6 +431,8 @@ def test_every_switch_takes_its_objects_away(
         ({"retention.finishedSessionSeconds": -1}, "retention/finishedSessionSeconds"),
         ({"serviceMonitor.interval": "often"}, "serviceMonitor/interval"),
         ({"operator.logLevel": "loud"}, "operator/logLevel"),
+        ({"operator.image.digest": "sha256:beef"}, "operator/image/digest"),
+        ({"networkPolicy.apiServerPorts": []}, "networkPolicy/apiServerPorts"),
         ({"operator.ageingSeconds": -1}, "operator/ageingSeconds"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",

@@ -23,6 +23,7 @@ app.kubernetes.io/component: {{ .component }}
 {{/* Full image name: include "trainyard.image" (dict "root" . "image" .Values.operator.image) */}}
 {{- define "trainyard.image" -}}
 {{- printf "%s/%s:%s" .root.Values.image.registry .image.repository (.image.tag | default .root.Chart.AppVersion) -}}
+{{- with .image.digest }}{{ printf "@%s" . }}{{ end -}}
 {{- end -}}
 
 {{- define "trainyard.claim" -}}
@@ -63,6 +64,75 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
+{{- end -}}
+
+{{/* Copies on nodes of their own where there are enough: include "trainyard.apart" (dict "root" . "component" "operator") */}}
+{{- define "trainyard.apart" -}}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels: {{- include "trainyard.selector" . | nindent 14 }}
+{{- end -}}
+
+{{/* The credentials of the pod's account, as Kubernetes' own mount has them, for the one container that calls the API server. */}}
+{{- define "trainyard.accountVolume" -}}
+- name: account
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3600}
+      - configMap:
+          name: kube-root-ca.crt
+          items: [{key: ca.crt, path: ca.crt}]
+      - downwardAPI:
+          items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
+{{- end -}}
+
+{{- define "trainyard.accountMount" -}}
+{name: account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end -}}
+
+{{/* A program without a port touches /tmp/alive at every round; one that has not for so many minutes hangs. */}}
+{{- define "trainyard.aliveProbes" -}}
+startupProbe:
+  exec: {command: [test, -f, /tmp/alive]}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
+readinessProbe:
+  exec: {command: [test, -f, /tmp/alive]}
+  periodSeconds: 60
+  timeoutSeconds: 10
+livenessProbe:
+  exec: {command: [sh, -c, 'test "$(find /tmp/alive -mmin -{{ . }})"']}
+  periodSeconds: 60
+  timeoutSeconds: 10
+{{- end -}}
+
+{{/* Peers anywhere but where clouds hand out the credentials of machines. */}}
+{{- define "trainyard.anywhere" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [169.254.0.0/16]
+- ipBlock:
+    cidr: ::/0
+    except: [fd00:ec2::/32]
+{{- end -}}
+
+{{/* Egress rules of a program that calls the API server. */}}
+{{- define "trainyard.toApiServer" -}}
+- to: {{- include "trainyard.anywhere" . | nindent 4 }}
+  ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}}
+    {{- end }}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
 {{- end -}}
 
 {{/* What cannot work is refused here, with the way out, when the schema cannot see it. */}}

@@ -30,7 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     # The first call only sets the mark from which CPU use is counted.
     psutil.cpu_percent()
     said = ""
-    while not stopped.wait(options.interval):
+    while not stopped.is_set():
+        if options.alive_file:
+            options.alive_file.touch()
+        if stopped.wait(options.interval):
+            break
         problem = tell(options.gateway_url, options.token_file, options.volume)
         if problem != said:
             sys.stderr.write(f"{problem or 'the gateway is heard again'}\n")
@@ -62,6 +66,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gateway-url", required=True, help="such as http://trainyard-gateway")
     parser.add_argument("--token-file", type=Path, required=True, help="projected token")
     parser.add_argument("--volume", type=Path, default=Path("/"), help="file system to measure")
+    parser.add_argument("--alive-file", type=Path, help="touched at every round, for a probe")
     parser.add_argument(
         "--interval", type=float, default=INTERVAL_SECONDS, help="seconds between measurements"
     )

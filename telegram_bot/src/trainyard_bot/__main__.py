@@ -27,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     redactor = Redactor((token, key))
     logs.configure(values.log_level, redactor)
+    if values.alive_file:
+        values.alive_file.touch()
     application = app.build(values, token, connect(values, key), redactor)
     try:
         application.run_polling(allowed_updates=list(app.UPDATES), bootstrap_retries=-1)

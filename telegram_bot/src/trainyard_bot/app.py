@@ -135,11 +135,16 @@ def build(settings: Settings, token: str, gateway: Gateway, redactor: Redactor) 
 
     tasks: list[asyncio.Task[None]] = []
 
+    async def rest(seconds: float) -> None:
+        if settings.alive_file:
+            settings.alive_file.touch()
+        await asyncio.sleep(seconds)
+
     async def begin(app: App) -> None:
         sender = Sender(app.bot, memory, redactor, time.monotonic)
         watcher = Watcher(gateway, runs, sender, memory, settings, moment)
         _add_handlers(app, Rim(settings, memory, dispatcher, sender))
-        tasks.append(asyncio.create_task(watcher.run(), name="watcher"))
+        tasks.append(asyncio.create_task(watcher.run(rest), name="watcher"))
         await _show_commands(app.bot)
         _log.info("listening", extra={"bot": app.bot.username, "chats": len(settings.chats)})
 

@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     """Zone of the times shown, unless a chat has its own."""
     state_file: Path = Path("/data/bot/state.json")
     """Where notices that are not sent yet and live messages are remembered over restarts."""
+    alive_file: Path | None = None
+    """Touched between looks at the gateway, for a probe. Default: none."""
     api_base_url: WebAddress = "https://api.telegram.org"
     """Address of the Bot API, without /bot<token>."""
     poll_seconds: float = Field(default=5, gt=0, le=300)

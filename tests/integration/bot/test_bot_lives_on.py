@@ -168,11 +168,14 @@ def test_telegram_and_gateway_may_be_away(
     tmp_path: Path, api: BotApi, gateway: ScriptedGateway
 ) -> None:
     gateway.sessions = [running("iris", 1)]
-    with BotProcess(tmp_path, api, gateway.url, KEY) as bot:
+    alive = tmp_path / "alive"
+    with BotProcess(tmp_path, api, gateway.url, KEY, aliveFile=str(alive)) as bot:
         looked(gateway)
         gateway.script("GET", "/training/sessions", problem(500, "broken"))
         before = len(gateway.of("GET", "/training/sessions"))
+        alive.unlink()
         eventually(lambda: len(gateway.of("GET", "/training/sessions")) > before + 1, what="tries")
+        eventually(alive.exists, what="it goes on all the same, and a probe sees that")
         api.fail("sendMessage", times=2, status=502, description="Bad Gateway")
         api.fail("sendMessage", times=1, drop=True)
         gateway.sessions = [succeeded("iris")]

@@ -30,7 +30,9 @@ def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(monitor_token(lab, "trainyard-monitor", node))
     command = [sys.executable, "-m", "trainyard_gateway.monitor", f"--gateway-url={lab.url}"]
-    monitor = subprocess.Popen([*command, f"--token-file={token}", "--interval=0.2"])
+    alive = tmp_path / "alive"
+    options = [f"--token-file={token}", "--interval=0.2", f"--alive-file={alive}"]
+    monitor = subprocess.Popen([*command, *options])
     try:
         with lab.http() as http:
 
@@ -45,6 +47,7 @@ def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:
         code = monitor.wait(timeout=10)
 
     assert code == 0
+    assert alive.exists()
     assert machine["cpuCount"]
     assert machine["memory"]
 
