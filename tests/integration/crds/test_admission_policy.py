@@ -1,0 +1,112 @@
+"""The chart's admission policy on a real API server: nobody hands sessions in under another's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_render import render
+from cluster import api_client
+from kubernetes import client
+from poll import eventually
+
+from trainyard_api import names
+
+pytestmark = pytest.mark.integration
+
+ADA, BOB, ADMIN = "ada@example.org", "bob", "root@example.org"
+RULES = [{"apiGroups": [names.GROUP], "resources": [names.SESSION_PLURAL], "verbs": ["*"]}]
+ADMIN_RULES = [{"apiGroups": [names.GROUP], "resources": ["*"], "verbs": ["*"]}]
+
+
+class People:
+    """Sessions as different people ask for them; nothing is kept but what `keep` says."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self._kubeconfig, self._namespace = kubeconfig, namespace
+        self._where = (names.GROUP, names.VERSION, namespace, names.SESSION_PLURAL)
+
+    def create(self, who: str, user: str | None, keep: bool = False) -> str | None:
+        """What the API server objects to, None when it takes the session."""
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.SESSION_KIND,
+            "metadata": {"name": "s", "labels": {} if user is None else {names.LABEL_USER: user}},
+            "spec": {"command": ["run"]},
+        }
+        return self._ask(who, "create_namespaced_custom_object", body, keep=keep)
+
+    def change(self, who: str, metadata: dict[str, Any]) -> str | None:
+        """The same for a change of the kept session."""
+        return self._ask(who, "patch_namespaced_custom_object", "s", {"metadata": metadata})
+
+    def _ask(self, who: str, call: str, *arguments: Any, keep: bool = False) -> str | None:
+        options = {} if keep else {"dry_run": "All"}
+        with api_client(self._kubeconfig) as api:
+            api.set_default_header("Impersonate-User", who)
+            try:
+                getattr(client.CustomObjectsApi(api), call)(*self._where, *arguments, **options)
+            except client.ApiException as error:
+                if error.status != 422:
+                    raise
+                return str(error.body)
+        return None
+
+
+@pytest.fixture
+def people(kubeconfig: Path, namespace: str) -> Iterator[People]:
+    rendered = render({}, f"--namespace={namespace}")
+    gateway = f"system:serviceaccount:{namespace}:ty-gateway"
+    with api_client(kubeconfig) as api:
+        admission = client.AdmissionregistrationV1Api(api)
+        for rules, subjects in ((RULES, [ADA, BOB, gateway]), (ADMIN_RULES, [ADMIN])):
+            _grant(client.RbacAuthorizationV1Api(api), namespace, rules, subjects)
+        (policy,) = rendered.of("ValidatingAdmissionPolicy")
+        (binding,) = rendered.of("ValidatingAdmissionPolicyBinding")
+        admission.create_validating_admission_policy(policy)
+        try:
+            admission.create_validating_admission_policy_binding(binding)
+            found = People(kubeconfig, namespace)
+            eventually(lambda: found.create(ADA, "bob") is not None, what="the policy is in force")
+            yield found
+        finally:
+            admission.delete_validating_admission_policy_binding(binding["metadata"]["name"])
+            admission.delete_validating_admission_policy(policy["metadata"]["name"])
+
+
+def _grant(
+    rbac: client.RbacAuthorizationV1Api,
+    namespace: str,
+    rules: list[dict[str, Any]],
+    subjects: list[str],
+) -> None:
+    metadata = {"name": subjects[-1].replace("@", ".")}
+    rbac.create_namespaced_role(namespace, {"metadata": metadata, "rules": rules})
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", **metadata}
+    users = [{"kind": "User", "name": s, "apiGroup": "rbac.authorization.k8s.io"} for s in subjects]
+    rbac.create_namespaced_role_binding(
+        namespace, {"metadata": metadata, "roleRef": reference, "subjects": users}
+    )
+
+
+def test_a_session_carries_the_name_of_who_hands_it_in_or_none(
+    people: People, namespace: str
+) -> None:
+    assert people.create(ADA, None) is None
+    assert people.create(ADA, "ada-example-org") is None
+    assert people.create(BOB, "bob") is None
+    refused = people.create(ADA, "bob")
+    assert refused is not None
+    assert "leave it out, or give ada-example-org" in refused
+
+    gateway = f"system:serviceaccount:{namespace}:ty-gateway"
+    assert people.create(gateway, "telegram") is None
+    assert people.create(ADMIN, "ada-example-org") is None, "may change the limits as well"
+
+    assert people.create(BOB, "bob", keep=True) is None
+    assert people.change(ADA, {"annotations": {"note": "seen"}}) is None
+    for label in ("ada-example-org-2", None):
+        assert people.change(BOB, {"labels": {names.LABEL_USER: label}}) is not None
+    assert people.change(ADMIN, {"labels": {names.LABEL_USER: "ada"}}) is None
