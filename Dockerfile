@@ -2,16 +2,17 @@
 #
 # Build arguments
 #   BASE_IMAGE   Debian or Ubuntu with Python 3.14 as `python3` and its venv module. The default comes from a registry;
-#                without one, `python -m trainyard_images build` makes a base from the distribution's packages.
+#   BASE_TAG     its tag, or tag@digest; without a registry, `python -m trainyard_images build` makes a base from the distribution's packages.
 #   TORCH_FROM   distribution: the package python3-torch (small, CPU). index: from TORCH_INDEX by pip (GPUs).
 #   TORCH_INDEX  pip index with the build of torch for your driver; empty is pip's own default.
 # Secret (optional)
 #   ca           CA bundle, for machines behind a proxy that inspects TLS; stays out of every layer.
 #
 # Layers from rare to frequent change: base, dependencies by their hashed pins, our code. A code change rebuilds the last.
-ARG BASE_IMAGE=docker.io/library/python:3.14-slim
+ARG BASE_IMAGE=docker.io/library/python
+ARG BASE_TAG=3.14-slim
 
-FROM ${BASE_IMAGE} AS base
+FROM ${BASE_IMAGE}:${BASE_TAG} AS base
 ENV PATH=/opt/trainyard/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/opt/app \
     PYTHONUNBUFFERED=1
@@ -31,6 +32,8 @@ COPY --from=operator-dependencies /opt/trainyard /opt/trainyard
 COPY crds/src kube/src operator/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
+# For engines that are not Kubernetes, which has the chart's probes instead.
+HEALTHCHECK --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=5)"]
 ENTRYPOINT ["python3", "-m", "trainyard_operator"]
 
 
@@ -46,6 +49,7 @@ COPY --from=gateway-dependencies /opt/trainyard /opt/trainyard
 COPY crds/src kube/src gateway/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
+HEALTHCHECK --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=5)"]
 ENTRYPOINT ["python3", "-m", "trainyard_gateway"]
 
 

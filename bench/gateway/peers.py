@@ -6,14 +6,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 from poll import eventually
 from postgres import Postgres
 
@@ -72,9 +71,8 @@ class Mlflow:
         if self._process.poll() is not None:
             raise SystemExit(f"mlflow ended: {(self._folder / 'log').read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            return httpx.get(f"{self.url}/health", timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
             return False
 
 

@@ -311,7 +311,8 @@ class Lab:
 
 
 def _node(name: str, gpus: int, namespace: str) -> dict[str, Any]:
-    resources = {"cpu": "64", "memory": "256Gi", "pods": "500", GPU: str(gpus)}
+    amounts = {"cpu": "64", "memory": "256Gi", "pods": "500", "ephemeral-storage": "1Ti"}
+    resources = {**amounts, GPU: str(gpus)}
     return {
         "metadata": {
             "name": name,

@@ -6,6 +6,7 @@ It has the paths and forms of the gateway's API, keeps one key, records every ca
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-KEY = "tyk_canary-API-key-for-tests-0123456789"
+KEY = f"tyk_canary-{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True)

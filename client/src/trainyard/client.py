@@ -706,5 +706,6 @@ class AsyncClient:
 
 
 def _present(answer: T | None) -> T:
-    assert answer is not None  # every call that comes here names its answer
+    if answer is None:
+        raise TypeError("every call that comes here names its answer")
     return answer

@@ -10,6 +10,8 @@ ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 _PASSING = frozenset({502, 503, 504})
+# The system's numbers: a program that seeds `random` must not make all its workers come back at once.
+_JITTER = random.SystemRandom()
 
 
 def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) -> float | None:
@@ -27,4 +29,4 @@ def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) ->
     if not isinstance(error, TooManyRequests) and not (unclear and repeatable):
         return None
     ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
-    return max(asked or 0.0, random.uniform(0, ceiling))
+    return max(asked or 0.0, _JITTER.uniform(0, ceiling))

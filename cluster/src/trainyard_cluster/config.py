@@ -289,7 +289,8 @@ def _volume(layout: Layout, number: int) -> dict[str, Any]:
 
 def kwok_node(number: int, gpus: int) -> dict[str, Any]:
     """A simulated node: real to the scheduler, its pods run nowhere. Tainted, so that real pods stay away."""
-    resources = {"cpu": "64", "memory": "512Gi", "pods": "1000", GPU: str(gpus)}
+    amounts = {"cpu": "64", "memory": "512Gi", "pods": "1000", "ephemeral-storage": "1Ti"}
+    resources = {**amounts, GPU: str(gpus)}
     return {
         "apiVersion": "v1",
         "kind": "Node",

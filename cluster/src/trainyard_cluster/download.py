@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import socket
+import ssl
 import tarfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from trainyard_cluster import versions
 
@@ -85,16 +85,13 @@ def fetch(release: Release, into: Path) -> None:
 
 
 def _read(url: str) -> bytes:
-    previous = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECT_SECONDS)
+    # The certificates that this machine trusts, which a proxy's may be among.
+    trusted = ssl.create_default_context()
     try:
-        with urllib.request.urlopen(url) as response:
-            content: bytes = response.read()
-            return content
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        answer = httpx.get(url, timeout=CONNECT_SECONDS, verify=trusted, follow_redirects=True)
+        return answer.raise_for_status().content
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnavailableError(f"{url}: {error}") from error
-    finally:
-        socket.setdefaulttimeout(previous)
 
 
 def _checksum(text: str, file: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import httpx
 
 from trainyard_cluster import (
     certificates,
@@ -209,11 +209,10 @@ def _api_ready(layout: Layout) -> bool:
         return False
     context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
     try:
-        with urllib.request.urlopen(
-            f"{Addresses(record.slot).server}/readyz", timeout=2, context=context
-        ) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
+        server = Addresses(record.slot).server
+        answer = httpx.get(f"{server}/readyz", timeout=2, verify=context, trust_env=False)
+        return answer.status_code == httpx.codes.OK
+    except httpx.HTTPError:
         return False
 
 

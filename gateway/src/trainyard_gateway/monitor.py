@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import signal
 import sys
 import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -47,23 +47,40 @@ def tell(gateway_url: str, token_file: Path, volume: Path) -> str:
     try:
         # Read every time: the kubelet renews it.
         token = token_file.read_text().strip()
-        request = urllib.request.Request(
-            f"{gateway_url.rstrip('/')}/api/v1/report/node",
-            measure(volume).model_dump_json(by_alias=True).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
-        )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-            return ""
-    except urllib.error.HTTPError as error:
-        return f"the gateway answered {error.code}"
-    except OSError as error:
+        body = measure(volume).model_dump_json(by_alias=True).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        status = _post(gateway_url, body, headers)
+    except (OSError, http.client.HTTPException) as error:
         return f"no answer from the gateway: {error}"
+    return "" if status < 400 else f"the gateway answered {status}"
+
+
+def _post(gateway_url: str, body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer."""
+    to = urlsplit(gateway_url)
+    kind = http.client.HTTPSConnection if to.scheme == "https" else http.client.HTTPConnection
+    connection = kind(to.netloc, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("POST", f"{to.path.rstrip('/')}/api/v1/report/node", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _address(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be an address such as http://trainyard-gateway"
+        )
+    return text
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options of a command line; by default, of this process."""
     parser = argparse.ArgumentParser(prog="trainyard_gateway.monitor", description=__doc__)
-    parser.add_argument("--gateway-url", required=True, help="such as http://trainyard-gateway")
+    parser.add_argument(
+        "--gateway-url", type=_address, required=True, help="such as http://trainyard-gateway"
+    )
     parser.add_argument("--token-file", type=Path, required=True, help="projected token")
     parser.add_argument("--volume", type=Path, default=Path("/"), help="file system to measure")
     parser.add_argument("--alive-file", type=Path, help="touched at every round, for a probe")

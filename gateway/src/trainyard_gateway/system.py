@@ -55,8 +55,8 @@ class SystemMonitor:
 
     async def latest(self) -> SystemInfo:
         """The newest measurement; waits for the first one."""
-        await self._ready.wait()
-        assert self._latest is not None
+        while self._latest is None:
+            await self._ready.wait()
         return self._latest
 
     async def run(self) -> None:

@@ -33,15 +33,25 @@ class Builder(Protocol):
 
 def docker_answers() -> bool:
     """Whether a Docker engine answers (a client alone does not count)."""
-    if shutil.which("docker") is None:
+    program = shutil.which("docker")
+    if program is None:
         return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([program, "info"], capture_output=True, check=False).returncode == 0
 
 
 def ca_bundle() -> Path | None:
     """The CA bundle that this machine's programs trust, if it is a file."""
     named = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     return Path(named) if named and Path(named).is_file() else None
+
+
+def name_and_tag(reference: str) -> tuple[str, str]:
+    """`python:3.14-slim@sha256:…` as `python` and the rest. Raises NotPossible without a tag: nobody would know what was used."""
+    name, _, digest = reference.partition("@")
+    bare, _, tag = name.rpartition(":")
+    if not bare or "/" in tag:
+        raise NotPossible(f"the base image {reference} needs a tag, such as python:3.14-slim")
+    return bare, f"{tag}@{digest}" if digest else tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,10 @@ class Options:
 
     def arguments(self, base_image: str | None, torch_from: str) -> list[str]:
         """Build arguments for either builder."""
+        name, tag = name_and_tag(base_image) if base_image else (None, None)
         values = {
-            "BASE_IMAGE": base_image,
+            "BASE_IMAGE": name,
+            "BASE_TAG": tag,
             "TORCH_FROM": torch_from,
             "TORCH_INDEX": self.torch_index,
         }

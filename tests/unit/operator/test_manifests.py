@@ -117,7 +117,10 @@ def test_a_job_whole() -> None:
                             "name": "trainer",
                             "image": "trainyard/trainer:1",
                             "imagePullPolicy": "IfNotPresent",
-                            "resources": {"requests": amounts, "limits": amounts},
+                            "resources": {
+                                "requests": {**amounts, "ephemeral-storage": "64Mi"},
+                                "limits": {**amounts, "ephemeral-storage": "1280Mi"},
+                            },
                             "securityContext": {
                                 "allowPrivilegeEscalation": False,
                                 "readOnlyRootFilesystem": True,
@@ -246,7 +249,7 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
     ]["spec"]
     container = pod["containers"][0]
     assert container["command"] == ["python", "train.py"]
-    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+    assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
     assert pod["nodeSelector"] == {"gpu": "amd"}
     assert pod["tolerations"] == [{"key": "amd", "operator": "Exists"}]
     assert pod["runtimeClassName"] == "amd"

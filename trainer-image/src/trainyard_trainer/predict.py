@@ -78,8 +78,7 @@ class Predictor:
     def predict_file(self, path: Path, how: Sampling) -> tuple[list[Any], list[str] | None]:
         """A prediction for each sample of a file, and the right answers where the file has them. Raises BadData."""
         file_format = format_of(path, self.schema)
-        if self.schema.kind == "text":
-            assert isinstance(self.model, Transformer)
+        if isinstance(self.model, Transformer):
             prompts = texts.prompts(path, file_format)
             return [continued(self.model, self.schema, p, how) for p in prompts], None
         inputs, truth = read_inputs(path, file_format, self.schema)

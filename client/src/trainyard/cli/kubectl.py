@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 TIMEOUT_SECONDS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    code: int
+    said: str
+    complained: str
 
 
 class KubectlFailed(Exception):
@@ -32,10 +39,10 @@ class Kubectl:
     def read(self, *arguments: str) -> Mapping[str, Any]:
         """The answer as JSON. Raises KubectlFailed."""
         done = self._run(*arguments, "--output=json")
-        if done.returncode != 0:
-            raise KubectlFailed(_last_line(done.stderr) or f"exit code {done.returncode}")
+        if done.code != 0:
+            raise KubectlFailed(_last_line(done.complained) or f"exit code {done.code}")
         try:
-            found = json.loads(done.stdout or "{}")
+            found = json.loads(done.said or "{}")
         except ValueError as error:
             raise KubectlFailed("its answer is no JSON") from error
         return found if isinstance(found, dict) else {}
@@ -43,22 +50,32 @@ class Kubectl:
     def may(self, verb: str, resource: str, namespace: str) -> bool:
         """Whether this user may do that. Raises KubectlFailed when the cluster does not say."""
         done = self._run("auth", "can-i", verb, resource, f"--namespace={namespace}")
-        said = done.stdout.strip().splitlines()
+        said = done.said.strip().splitlines()
         if not said or said[-1] not in ("yes", "no"):
-            raise KubectlFailed(_last_line(done.stderr) or f"exit code {done.returncode}")
+            raise KubectlFailed(_last_line(done.complained) or f"exit code {done.code}")
         return said[-1] == "yes"
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str) -> _Ended:
         context = [f"--context={self.context}"] if self.context else []
-        command = [self.program, *context, "--request-timeout=5s", *arguments]
+        return asyncio.run(self._started([*context, "--request-timeout=5s", *arguments]))
+
+    async def _started(self, arguments: list[str]) -> _Ended:
+        """asyncio's call has no way to a shell, whatever the arguments hold."""
+        pipe = asyncio.subprocess.PIPE
         try:
-            return subprocess.run(
-                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            process = await asyncio.create_subprocess_exec(
+                self.program, *arguments, stdout=pipe, stderr=pipe
             )
-        except subprocess.TimeoutExpired as error:
-            raise KubectlFailed(f"no answer within {TIMEOUT_SECONDS} s") from error
         except OSError as error:
             raise KubectlFailed(f"{self.program} does not start: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                said, complained = await process.communicate()
+        except TimeoutError as error:
+            process.kill()
+            await process.wait()
+            raise KubectlFailed(f"no answer within {TIMEOUT_SECONDS} s") from error
+        return _Ended(process.returncode or 0, said.decode(), complained.decode())
 
 
 def _last_line(text: str) -> str:

@@ -49,7 +49,7 @@ class Sender:
         self._waiting: deque[Entry] = deque(spool.entries())
         self._failures = 0
         # The program's own draws must not depend on when a report was sent.
-        self._jitter = random.Random()
+        self._jitter = random.SystemRandom()
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
         self._thread.start()

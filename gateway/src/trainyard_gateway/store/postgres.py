@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
@@ -25,7 +25,7 @@ from trainyard_gateway.store.ingest import Ingest, Point
 T = TypeVar("T")
 _WRITER_LOCK = 0x7472_6169
 """Key of the advisory lock that every writing transaction holds."""
-_LOCK = text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+_LOCK = select(func.pg_advisory_xact_lock(_WRITER_LOCK))
 
 
 class PostgresDatabase(Database):

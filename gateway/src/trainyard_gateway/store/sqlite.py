@@ -178,8 +178,9 @@ def _engine(path: Path) -> Engine:
     def configure(connection: Any, _: object) -> None:
         # SQLAlchemy begins transactions itself; the driver's own begin would come too late for savepoints.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -6,6 +6,7 @@ datasets (read-only) and its own run folder.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
@@ -20,8 +21,13 @@ from trainyard_operator.core.world import Session
 Manifest = dict[str, Any]
 
 CONTAINER = "trainer"
+TEMPORARY_DIR = str(PurePosixPath("/", "tmp"))
+"""Where programs look for scratch space; an emptyDir of the pod alone."""
 TEMPORARY_SPACE = "1Gi"
-"""Most that a worker may write to /tmp."""
+"""Most that a worker may write there."""
+DISK_REQUEST, DISK_LIMIT = "64Mi", "1280Mi"
+"""Scratch space and logs on the node's disk; a worker that writes more is evicted before it fills the node."""
+SHARED_MEMORY_DIR = str(PurePosixPath("/", "dev", "shm"))
 JOB_TTL_SECONDS = 7 * 24 * 3600
 """Finished Jobs and their pods are removed after a week; status and logs stay."""
 
@@ -210,7 +216,10 @@ def _resources(spec: TrainingSessionSpec, entry: RuntimeEntry) -> Manifest:
     amounts = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
     if spec.resources.gpus:
         amounts[entry.gpu_resource] = str(spec.resources.gpus)
-    return {"requests": amounts, "limits": dict(amounts)}
+    return {
+        "requests": {**amounts, "ephemeral-storage": DISK_REQUEST},
+        "limits": {**amounts, "ephemeral-storage": DISK_LIMIT},
+    }
 
 
 def _environment(
@@ -222,7 +231,7 @@ def _environment(
         contract.ENV_GATEWAY_URL: site.gateway_url,
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
         # Libraries look for a home to write caches to; the root is read-only.
-        "HOME": "/tmp",  # an emptyDir of this pod alone
+        "HOME": TEMPORARY_DIR,
     }
     environment: list[Manifest] = [{"name": k, "value": v} for k, v in values.items()]
     return environment + (_rendezvous(session, spec, attempt) if spec.workers > 1 else [])
@@ -279,8 +288,8 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         },
         {"name": "data", "mountPath": contract.RUN_DIR, "subPath": f"runs/{session.uid}"},
         {"name": "token", "mountPath": contract.TOKEN_DIR, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},  # an emptyDir of this pod alone
-        {"name": "shm", "mountPath": "/dev/shm"},  # as above, in memory
+        {"name": "tmp", "mountPath": TEMPORARY_DIR},
+        {"name": "shm", "mountPath": SHARED_MEMORY_DIR},
     ]
     if spec.resume_from and resume_uid:
         source = {"subPath": f"runs/{resume_uid}", "readOnly": True}

@@ -95,7 +95,8 @@ def _wish(raw: Any, site: Site) -> Wish | str:
     gpus = [0] * len(site.gpu_kinds)
     gpus[kind] = spec.resources.gpus
     worker = (1, millicores(spec.resources.cpu), whole(spec.resources.memory), *gpus)
-    assert len(worker) == FIRST_GPU + len(site.gpu_kinds)
+    if len(worker) != FIRST_GPU + len(site.gpu_kinds):
+        raise ValueError("a worker's amounts are not those that the scheduler knows")
     return Wish(
         desired=spec.desired_state,
         priority=spec.priority,

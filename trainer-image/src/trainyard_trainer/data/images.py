@@ -111,7 +111,8 @@ def _tar(path: Path) -> Iterator[_Entry]:
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
-    assert file is not None  # only files get here
+    if file is None:
+        raise BadData(f"{member.name} in the archive is no file")
     return file.read()
 
 
