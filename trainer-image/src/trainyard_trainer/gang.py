@@ -106,12 +106,12 @@ class GangBatchNorm(nn.BatchNorm2d):
         return x * scale[:, None, None] + shift[:, None, None]
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum or 0.0)
-        self.running_var.lerp_(variance, self.momentum or 0.0)
+        means, variances, batches = self.running_mean, self.running_var, self.num_batches_tracked
+        if means is None or variances is None or batches is None:
+            return
+        batches.add_(1)
+        means.lerp_(mean, self.momentum or 0.0)
+        variances.lerp_(variance, self.momentum or 0.0)
 
 
 class _SumOverWorkers(torch.autograd.Function):

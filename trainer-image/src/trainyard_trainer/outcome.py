@@ -28,7 +28,8 @@ CARD_KEY = "trainyard"
 
 def model_card(run: Run, trainer: Trainer) -> dict[str, Any]:
     """Configuration, data, metrics, lineage and versions."""
-    assert run.training is not None
+    if run.training is None:
+        raise ValueError("a run of an own program has no model card")
     parameters = sum(p.numel() for p in trainer.model.parameters())
     return {
         "name": run.output_model,

@@ -117,7 +117,8 @@ class _Case:
 
     def _finished(self) -> Verdict:
         seen = self.seen
-        assert seen.phase is not None
+        if seen.phase is None:
+            raise ValueError("a session without a phase has not ended")
         # Cannot be, unless somebody wrote the status by hand; GPUs must not stay taken because of it.
         leftover = tuple(j for j in self.jobs.values() if not j.finished and not j.deleting)
         expires = None
