@@ -1,4 +1,4 @@
-"""Report from training code: metrics, log lines, heartbeats, checkpoints. Standard library only.
+"""Report from training code: metrics, log lines, heartbeats, checkpoints, the model. Standard library only.
 
     import trainyard
 
@@ -9,7 +9,8 @@
     run.finish()
 
 Nothing here ever stops or slows the training: values go into a queue, a background thread writes them to a spool on
-the session's volume and sends them, and an outage of the gateway only makes the spool grow. Outside a session `init` returns a
+the session's volume and sends them, and an outage of the gateway only makes the spool grow. The one exception is `log_model`, which
+waits until the model is registered and raises when it is not. Outside a session `init` returns a
 run that keeps quiet, so that the same script works on a laptop.
 """
 
@@ -17,11 +18,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from trainyard.reporting.model import (
+    BadModelError,
+    ModelDeniedError,
+    ModelError,
+    ModelNotDeliveredError,
+)
 from trainyard.reporting.run import QuietRun, ReportingRun, Run, from_environment
 from trainyard_api import contract
 
-__all__ = ["QuietRun", "ReportingRun", "Run", "checkpoint", "finish", "init", "log"]
+__all__ = [
+    "BadModelError",
+    "ModelDeniedError",
+    "ModelError",
+    "ModelNotDeliveredError",
+    "QuietRun",
+    "ReportingRun",
+    "Run",
+    "checkpoint",
+    "finish",
+    "init",
+    "log",
+    "log_model",
+]
 
 _current: Run | None = None
 
@@ -54,6 +75,15 @@ def log(values: Mapping[str, float], step: int, epoch: int | None = None) -> Non
 def checkpoint(name: str, step: int, size_bytes: int | None = None) -> None:
     """`Run.checkpoint` of the current run."""
     init().checkpoint(name, step=step, size_bytes=size_bytes)
+
+
+def log_model(
+    file: str | Path,
+    metrics: Mapping[str, float] | None = None,
+    card: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
+    """`Run.log_model` of the current run."""
+    return init().log_model(file, metrics, card)
 
 
 def finish(timeout: float = 60.0) -> bool:

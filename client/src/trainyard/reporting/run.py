@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from trainyard.reporting.console import Capture
+from trainyard.reporting.model import Registrar, check
 from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport, Transport
@@ -35,6 +36,19 @@ class Run(Protocol):
 
     def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
         """A checkpoint is durable."""
+
+    def log_model(
+        self,
+        file: str | Path,
+        metrics: Mapping[str, float] | None = None,
+        card: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Register a safetensors file as the session's model, under the name `spec.outputModel` (default: the session's).
+
+        Waits for the gateway, up to five minutes. `metrics` are kept in the card; `card` adds what else there is to say.
+        Returns name, version and sha256; None outside a session and on other workers than 0, which only have the file checked.
+        Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
+        """
 
     def line(self, level: str, message: str) -> None:
         """A log line that is not printed."""
@@ -67,6 +81,16 @@ class QuietRun:
     def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
         """Nothing."""
 
+    def log_model(
+        self,
+        file: str | Path,
+        metrics: Mapping[str, float] | None = None,  # noqa: ARG002 - the protocol's argument
+        card: Mapping[str, Any] | None = None,  # noqa: ARG002 - the protocol's argument
+    ) -> dict[str, Any] | None:
+        """Nothing is registered, but a file that a session could not register is told at once."""
+        check(Path(file))
+        return None
+
     def line(self, level: str, message: str) -> None:
         """Nothing."""
 
@@ -90,12 +114,21 @@ class ReportingRun:
     """Inside a session: one attempt, one stream per worker."""
 
     def __init__(
-        self, transport: Transport, spool_dir: Path, session_uid: str, attempt: int, rank: int = 0
+        self,
+        transport: Transport,
+        spool_dir: Path,
+        session_uid: str,
+        attempt: int,
+        rank: int = 0,
+        registrar: Registrar | None = None,
     ) -> None:
+        """`registrar` takes the model; None on all workers but one."""
         stream = f"rank-{rank}"
         identity = {"sessionUid": session_uid, "attempt": attempt, "stream": stream}
         spool = Spool(spool_dir, attempt, stream)
         self._rank = rank
+        self._registrar = registrar
+        self._session = {"uid": session_uid, "attempt": attempt}
         self._sender = Sender(transport, spool, identity, warn=_warn)
         self._goal: dict[str, int] = {}
         self._rate: deque[tuple[float, int]] = deque()
@@ -128,6 +161,21 @@ class ReportingRun:
             content["sizeBytes"] = size_bytes
         self._sender.put("checkpoint", content)
         self._sender.flush()
+
+    def log_model(
+        self,
+        file: str | Path,
+        metrics: Mapping[str, float] | None = None,
+        card: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Register a safetensors file as the session's model."""
+        if self._registrar is None:
+            check(Path(file))
+            return None
+        whole = {"session": self._session, **(card or {})}
+        if metrics is not None:
+            whole["metrics"] = {name: float(value) for name, value in metrics.items()}
+        return self._registrar.register(Path(file), whole)
 
     def line(self, level: str, message: str) -> None:
         """A log line."""
@@ -174,9 +222,22 @@ def from_environment(run_dir: Path) -> Run:
         return QuietRun()
     run = json.loads(described)
     token_file = Path(os.environ.get(contract.ENV_TOKEN_FILE, contract.TOKEN_FILE))
-    rank = int(os.environ.get(contract.ENV_COMPLETION_INDEX) or 0)
-    transport = GatewayTransport(url, token_file)
-    return ReportingRun(transport, run_dir / contract.SPOOL, run["uid"], run["attempt"], rank)
+    # RANK first: of several processes in one pod (torchrun) each needs a stream of its own.
+    rank = int(os.environ.get("RANK") or os.environ.get(contract.ENV_COMPLETION_INDEX) or 0)
+    registrar = None
+    if rank == 0:
+        # A connection of its own: the reports' is in the background thread's hands. Large files take the gateway a while.
+        slow = GatewayTransport(url, token_file, timeout=120.0)
+        output = run_dir / contract.OUTPUT
+        registrar = Registrar(slow, output, run["uid"], run["attempt"], run["outputModel"])
+    return ReportingRun(
+        GatewayTransport(url, token_file),
+        run_dir / contract.SPOOL,
+        run["uid"],
+        run["attempt"],
+        rank,
+        registrar,
+    )
 
 
 def _warn(message: str) -> None:

@@ -36,6 +36,7 @@ class Spool:
         self._own = root / f"{attempt:06d}" / stream
         self._own.mkdir(parents=True, exist_ok=True)
         self._last = self._own / "last"
+        self._acknowledged = self.last_sequence()
         self._limit = limit_bytes
         self._bytes = sum(e.path.stat().st_size for e in self.entries())
         self.dropped = 0
@@ -58,8 +59,9 @@ class Spool:
     def remove(self, entry: Entry) -> None:
         """Forget a batch that was acknowledged."""
         if entry.path.parent == self._own:
-            # A program that begins again in the same attempt must not use a number twice.
-            self._last.write_text(str(max(self.last_sequence(), int(entry.path.stem))))
+            # A program that begins again in the same attempt must not use a number twice. What waits has its number in its name.
+            self._acknowledged = max(self._acknowledged, int(entry.path.stem))
+            self._last.write_text(str(self._acknowledged))
         self._bytes -= entry.path.stat().st_size
         entry.path.unlink()
 

@@ -11,15 +11,25 @@ from urllib.parse import urlsplit
 
 
 class RejectedError(Exception):
-    """The gateway will never accept this request (a 4xx other than 401, 408, 425 and 429)."""
+    """The gateway will never accept this request (a 4xx other than 401, 408, 425 and 429); `status` is its answer."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotDeliveredError(Exception):
-    """The request may succeed later: no answer, 5xx, 401, 408, 425, 429. `retry_after` in seconds if the gateway named one."""
+    """The request may succeed later: no answer, 5xx, 401, 408, 425, 429.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    `retry_after` in seconds if the gateway named one; `status` is None when there was no answer.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class Transport(Protocol):
@@ -68,8 +78,11 @@ class GatewayTransport:
             raise NotDeliveredError(
                 f"{self.url} answered {response.status}",
                 _seconds(response.headers.get("Retry-After")),
+                response.status,
             )
-        raise RejectedError(f"{self.url} answered {response.status}: {_detail(content)}")
+        raise RejectedError(
+            f"{self.url} answered {response.status}: {_detail(content)}", response.status
+        )
 
     def close(self) -> None:
         """Drop the connection."""
