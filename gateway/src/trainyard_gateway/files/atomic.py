@@ -111,7 +111,7 @@ class Store:
         received.path.chmod(0o640)
         received.path.replace(target / file)
         for path in (target, self.root):
-            _sync_folder(path)
+            sync_folder(path)
         return target / file
 
     def discard(self, received: Received) -> None:
@@ -149,7 +149,8 @@ def _sync_file(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 def upgrade(connection: Connection) -> None:
     """Apply the revisions that are missing, within the connection's transaction. Raises SettingsError for a foreign or newer schema."""
-    present = _revision(connection)
+    present = revision(connection)
     if present == HEAD:
         return
     # Imported where it is needed: most starts find everything in place, and the gateway stays small.
@@ -36,7 +36,8 @@ def upgrade(connection: Connection) -> None:
         ) from error
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """The revision of the schema; None of an empty database. Raises SettingsError for a foreign one."""
     names = set(inspect(connection).get_table_names())
     if "alembic_version" in names:
         version = table("alembic_version", column("version_num"))

@@ -1,0 +1,82 @@
+"""Bringing a backup back, into an empty place.
+
+Guarantees: nothing that is there is overwritten or removed; the database gets its rows in one transaction, after every file is checked and
+in its place; when it fails, what it has put there is taken away again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_gateway.backup import rows
+from trainyard_gateway.backup.archive import Manifest, read_archive
+from trainyard_gateway.backup.errors import BackupError
+from trainyard_gateway.files.atomic import make_folder, sync_folder
+from trainyard_gateway.settings import Settings
+from trainyard_gateway.store import migrate
+from trainyard_gateway.store.database import Database, connect
+
+_KINDS = ("datasets", "models")
+
+
+async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
+    """Read a backup from `stream` into the data folder and the database, which must be empty. Raises BackupError, SettingsError."""
+    data = settings.data_dir
+    _require_no_files(data)
+    make_folder(data / "db")
+    database = connect(settings.database(), settings.database_password_file)
+    try:
+        await database.open()
+        await database.read(rows.require_empty)
+        return await _restore(data, database, stream)
+    except (SQLAlchemyError, OSError) as error:
+        raise BackupError(f"the restore failed: {error}") from error
+    finally:
+        await database.close()
+
+
+async def _restore(data: Path, database: Database, stream: BinaryIO) -> Manifest:
+    folder = data / f".restore-{uuid.uuid4().hex}"
+    placed: list[Path] = []
+    try:
+        manifest = await asyncio.to_thread(read_archive, stream, folder)
+        if manifest.revision != migrate.HEAD:
+            raise BackupError(
+                f"the backup is of a database of revision {manifest.revision}, this program's is {migrate.HEAD}: "
+                "restore it with the version that made it"
+            )
+        _place(folder, data, placed)
+        await database.write(lambda c: rows.load(c, folder / "tables"))
+        return manifest
+    except BaseException:
+        for path in placed:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_no_files(data: Path) -> None:
+    for kind in _KINDS:
+        there = [p for p in (data / kind).glob("*") if not p.name.startswith(".")]
+        if there:
+            raise BackupError(
+                f"{data / kind} is not empty ({there[0].name}): restore into an empty volume, or move away what is there"
+            )
+
+
+def _place(folder: Path, data: Path, placed: list[Path]) -> None:
+    for kind in _KINDS:
+        make_folder(data / kind)
+        for path in (folder / kind).glob("*"):
+            target = data / kind / path.name
+            path.rename(target)
+            placed.append(target)
+            sync_folder(target)
+        sync_folder(data / kind)

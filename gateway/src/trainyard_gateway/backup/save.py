@@ -1,0 +1,122 @@
+"""Taking a backup while the gateway runs.
+
+Guarantees: the archive is one moment: every file that its database names is in it, and has the hash that it was registered with. Nobody
+waits for it: files are never changed once they are registered, so they are held by hard links and read at leisure.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_gateway import clock
+from trainyard_gateway.backup import rows
+from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
+from trainyard_gateway.backup.errors import BackupError
+from trainyard_gateway.files.atomic import make_folder
+from trainyard_gateway.settings import Settings
+from trainyard_gateway.store import migrate
+from trainyard_gateway.store.database import connect
+from trainyard_gateway.store.tables import datasets, models
+
+TRIES = 5
+"""A file that is deleted between the look into the database and the link makes it begin again."""
+STALE_SECONDS = 86_400.0
+_PREFIX = ".backup-"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS})
+
+
+class _FileGone(Exception):
+    """A registered file is not on the volume."""
+
+
+async def save(settings: Settings, stream: BinaryIO) -> Manifest:
+    """Write a backup to `stream`. Raises BackupError; what was written until then is no valid archive."""
+    url = settings.database()
+    _require_database(url)
+    _remove_stale(settings.data_dir)
+    folder = settings.data_dir / f"{_PREFIX}{uuid.uuid4().hex}"
+    database = connect(url, settings.database_password_file)
+    try:
+        for attempt in range(1, TRIES + 1):
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                hashes = await database.read(lambda c: _hold(c, settings.data_dir, folder))
+                break
+            except _FileGone as gone:
+                if attempt == TRIES:
+                    raise BackupError(
+                        f"the database names {gone}, which is not on the volume: delete that dataset or model, or put its file back"
+                    ) from None
+        return _write(folder, hashes, stream)
+    except BrokenPipeError:
+        raise
+    except (SQLAlchemyError, OSError) as error:
+        raise BackupError(f"the backup failed: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        await database.close()
+
+
+def _hold(connection: Connection, data: Path, folder: Path) -> dict[str, str]:
+    """Link every registered file and write the tables of the same moment; the hashes of the files."""
+    rows.begin_snapshot(connection)
+    hashes = {}
+    for kind, table in (("datasets", datasets), ("models", models)):
+        for file, sha256 in connection.execute(select(table.c.file, table.c.sha256)):
+            name = f"{kind}/{file}"
+            _link(data / name, folder / name)
+            hashes[name] = sha256
+    make_folder(folder / "tables")
+    rows.dump(connection, folder / "tables")
+    return hashes
+
+
+def _link(source: Path, target: Path) -> None:
+    make_folder(target.parent)
+    try:
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copyfile(source, target, follow_symlinks=False)
+    except FileNotFoundError:
+        raise _FileGone(source) from None
+
+
+def _write(folder: Path, hashes: dict[str, str], stream: BinaryIO) -> Manifest:
+    writer = ArchiveWriter(stream)
+    for path in sorted((folder / "tables").iterdir()):
+        writer.add(f"tables/{path.name}", path)
+    for name, sha256 in hashes.items():
+        if writer.add(name, folder / name).sha256 != sha256:
+            raise BackupError(
+                f"{name} has another hash than when it was registered: the volume has lost it; delete that dataset or model"
+            )
+    manifest = writer.finish(migrate.HEAD, clock.now())
+    stream.flush()
+    return manifest
+
+
+def _require_database(url: str) -> None:
+    """A look into SQLite would make the file."""
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.is_file():
+            raise BackupError(f"there is no database at {path}")
+
+
+def _remove_stale(data: Path) -> None:
+    """What a backup that was killed has left."""
+    for path in data.glob(f"{_PREFIX}*"):
+        if path.lstat().st_mtime < time.time() - STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
