@@ -48,7 +48,7 @@ images: setup ## Build the four images (docker or buildah) into build/images
 	@$(RUN) trainyard_images build
 
 ##@ Development
-.PHONY: setup lint fmt types imports manifests verify check lock clean
+.PHONY: setup lint fmt types imports manifests verify check scan lock clean
 setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
 $(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach room,$(ROOMS),$(room)/pyproject.toml)
@@ -71,6 +71,7 @@ lint: setup ## ruff, format check
 types: setup ## mypy, strict on all src
 	@$(RUN) mypy $(SRC)
 	@$(RUN) mypy tests/support
+	@$(RUN) mypy scan
 
 imports: setup ## Layer contracts
 	@$(VENV)/bin/lint-imports
@@ -80,14 +81,25 @@ manifests: setup ## Render everything that is generated from code
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json
 	@$(VENV)/bin/python charts/values_table.py
 	@$(VENV)/bin/python docs/configuration_page.py
+	@$(VENV)/bin/python docs/metrics_page.py
 
 verify: setup ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
 	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json --check
 	@$(VENV)/bin/python charts/values_table.py --check
 	@$(VENV)/bin/python docs/configuration_page.py --check
+	@$(VENV)/bin/python docs/metrics_page.py --check
 
 check: lint types imports verify ## Everything that does not run tests
+
+SCAN := build/scan/venv
+scan: setup $(SCAN)/.ready ## Scan chart, code, secrets and dependencies; any finding fails (3 min; SCANNERS= chooses)
+	@$(VENV)/bin/python scan $(SCANNERS)
+
+$(SCAN)/.ready: requirements/scan.lock | setup
+	@test -x $(SCAN)/bin/python || $(PYTHON) -m venv $(SCAN)
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python $(SCAN)/bin/python requirements/scan.lock
+	@touch $@
 
 ##@ Longer checks and measurements
 .PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
@@ -129,6 +141,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) --group dev pyproject.toml -o requirements/dev.lock && \
 	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/dev.lock) \
 	    requirements/bench.in -o requirements/bench.lock && \
+	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  for room in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$room/pyproject.toml -o requirements/$$room.lock; \
 	  done
