@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from bills import of_archive
 from programs import OUT, ROOT, ToolMissingError, cluster_tool, go_tool, python_tool
 from targets import CHART, write_schemas, write_targets
 
@@ -216,7 +217,7 @@ def pip_audit(log: Path) -> list[str]:
 
 
 def bills(log: Path) -> list[str]:
-    """CycloneDX bills of materials in build/scan/sbom: the environment and every lock. Not a check: it fails or it does not."""
+    """CycloneDX bills of materials in build/scan/sbom: the environment, every lock, every image that is built."""
     folder = OUT / "sbom"
     folder.mkdir(parents=True, exist_ok=True)
     program = python_tool("cyclonedx-py")
@@ -227,6 +228,8 @@ def bills(log: Path) -> list[str]:
         target = folder / f"{lock}.json"
         source = ["requirements", f"requirements/{lock}.lock"]
         run([program, *source, *form, "--outfile", target], log, (0,))
+    for archive in sorted((ROOT / "build" / "images").glob("*.tar")):
+        (folder / f"image-{archive.stem}.json").write_text(json.dumps(of_archive(archive)))
     return [
         f"{p.name} lists nothing" for p in sorted(folder.iterdir()) if '"purl"' not in p.read_text()
     ]
@@ -244,5 +247,5 @@ SCANNERS: Final = (
     Scanner("gitleaks-tree", "files", gitleaks_tree),
     Scanner("gitleaks-history", "commits", gitleaks_history),
     Scanner("pip-audit", "every lock", pip_audit),
-    Scanner("sbom", "environment and every lock", bills),
+    Scanner("sbom", "environment, every lock, built images", bills),
 )
