@@ -31,6 +31,10 @@ EVERYTHING: dict[str, Any] = {
     "networkPolicy.metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
     "serviceMonitor.enabled": True,
     "serviceMonitor.labels": {"release": "prometheus"},
+    "prometheusRule.enabled": True,
+    "prometheusRule.labels": {"release": "prometheus"},
+    "dashboard.enabled": True,
+    "dashboard.annotations": {"grafana_folder": "Machines"},
     "image.pullSecrets": ["registry"],
 }
 """Values that make every template render."""

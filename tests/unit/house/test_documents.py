@@ -15,7 +15,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from prometheus_client import REGISTRY
 from typer.main import get_command
 
 from trainyard.cli.app import build
@@ -23,7 +22,7 @@ from trainyard_api import contract
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
-from trainyard_gateway import gate, telemetry
+from trainyard_gateway import gate
 from trainyard_gateway.auth import journal
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
@@ -261,12 +260,16 @@ def test_every_scope_is_explained() -> None:
     assert {name for row in rows for name in re.findall(r"[a-z]+:[a-z]+", row)} == set(Scope)
 
 
-def test_every_metric_of_the_gateway_is_explained() -> None:
-    ours = {m.name for m in REGISTRY.collect() if m.name.startswith("trainyard_gateway_")}
-    text = ADMINISTRATOR.read_text()
+def test_every_alert_of_the_chart_is_explained() -> None:
+    rules = (
+        (CHART / "templates" / "policy" / "alerts.yaml")
+        .read_text()
+        .replace("{{ title $component }}Down", "")
+    )
+    alerts = set(re.findall(r"- alert: (\w+)$", rules, re.MULTILINE)) - {"Trainyard"}
+    alerts |= {"TrainyardGatewayDown", "TrainyardOperatorDown"}
 
-    assert telemetry.POINTS.describe()[0].name in ours
-    assert {name for name in ours if f"`{name}" not in text} == set()
+    assert set(re.findall(r"`(Trainyard[A-Z]\w+)`", ADMINISTRATOR.read_text())) == alerts
 
 
 def most(model: Any, field: str) -> int:
