@@ -84,13 +84,14 @@ class GatewayLab:
                 stdout=sink,
                 stderr=sink,
             )
-        eventually(self._ready, within=30, what="the gateway being ready")
+        # An end is noticed at once; a machine with other work needs its time to import everything.
+        eventually(self._ready, within=120, what="the gateway being ready")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it and wait."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(timeout=15)
+            self.process.wait(timeout=60)
             self.process = None
 
     def client(self) -> Client:
