@@ -12,7 +12,7 @@ time are zero.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -126,14 +126,29 @@ class Explorer:
         key = (state.view, state.sent)
         found = self._wanted.get(key)
         if found is None:
-            world = _world(state)
-            writes = decide(world, NOW, MODEL_SITE).writes
+            writes = decide(_world(state), NOW, MODEL_SITE).writes
             encoded = (_encode(write, state.view) for write in writes)
-            found = self._wanted[key] = tuple(w for w in encoded if w is not None)
+            found = tuple(w for w in encoded if w is not None) + self._starts_of_told(state)
+            self._wanted[key] = found
         return found
+
+    def _starts_of_told(self, state: State) -> tuple[tuple[int, tuple[Any, ...]], ...]:
+        """A session stays in line while it is being told something; its Job is made after that."""
+        told = {i for i, write in enumerate(state.sent) if write and write[0] == "patch"}
+        if not told:
+            return ()
+        writes = decide(_world(state, in_line=told), NOW, MODEL_SITE).writes
+        encoded = (_encode(w, state.view) for w in writes if isinstance(w, CreateJob))
+        sent = state.sent
+        return tuple(
+            (i, ("patch, create", (sent[i] or ())[1], write[1]))
+            for i, write in (e for e in encoded if e is not None)
+            if i in told
+        )
 
     def _arrive(self, state: State, i: int, write: tuple[Any, ...]) -> State:
         api, view = state.api[i], state.view[i]
+        following: tuple[Any, ...] | None = None
         match write:
             case ("create", attempt):
                 if api.sess.alive and attempt not in dict(api.jobs):
@@ -142,7 +157,8 @@ class Explorer:
                 if attempt in dict(api.jobs):
                     known = {**dict(view.jobs), attempt: dict(api.jobs)[attempt]}
                     view = view._replace(jobs=tuple(sorted(known.items())))
-            case ("patch", changes):
+            case ("patch" | "patch, create", changes, *attempt):
+                following = ("create", *attempt) if attempt else None
                 if api.sess.alive:
                     api = api._replace(sess=api.sess._replace(**dict(changes)))
                     view = view._replace(sess=api.sess)
@@ -152,7 +168,7 @@ class Explorer:
         return state._replace(
             api=_put(state.api, i, api),
             view=_put(state.view, i, view),
-            sent=_put(state.sent, i, None),
+            sent=_put(state.sent, i, following),
         )
 
     def _edits(self, state: State) -> Iterator[State]:
@@ -314,7 +330,7 @@ def _without_jobs(api: One, view: One) -> One:
 # ── between the model and the operator's own values ───────────────────────────────────────────────────────
 
 
-def _world(state: State) -> World:
+def _world(state: State, in_line: Collection[int] = ()) -> World:
     items: list[Any] = []
     busy: dict[str, Assumed | None] = {}
     for i, one in enumerate(state.view):
@@ -327,10 +343,10 @@ def _world(state: State) -> World:
         for attempt, phase in one.pods:
             items.append(_pod(session, attempt, phase))
         write = state.sent[i]
-        if write is not None:
-            created = write[0] == "create"
+        if write is not None and i not in in_line:
+            created = "create" in write[0]
             shape = session.wish.shape
-            busy[session.uid] = Assumed(write[1], ("n1",), shape) if created else None
+            busy[session.uid] = Assumed(write[-1], ("n1",), shape) if created else None
     world = make_world(*items, _node())
     for uid, assumed in busy.items():
         world.begin(uid, assumed)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import structlog
 
 from trainyard_api import names
+from trainyard_api.phase import EventReason
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_operator.core.decisions import Note
 from trainyard_operator.metrics import Metrics
@@ -23,8 +24,10 @@ from trainyard_operator.metrics import Metrics
 _log = structlog.stdlib.get_logger(__name__)
 
 BURST = 50
-PER_SECOND = 5.0
+PER_SECOND = 2.0
 """Events in the long run; a burst of `BURST` goes through at once."""
+KEPT_FOR_TROUBLE = 10
+"""So many of the burst are for Events that ask for somebody's attention: failures, retries, preemptions."""
 
 
 class EventSink:
@@ -55,7 +58,8 @@ class EventSink:
         now = self._clock()
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) * PER_SECOND)
         self._filled = now
-        if self._tokens < 1:
+        trouble = note.warning or note.reason == EventReason.PREEMPTED
+        if self._tokens < (1 if trouble else 1 + KEPT_FOR_TROUBLE):
             self._metrics.events_dropped.inc()
             return
         self._tokens -= 1

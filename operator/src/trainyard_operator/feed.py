@@ -181,7 +181,8 @@ class Feed:
     def _apply(self, kind: str, raw: Json) -> None:
         uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
         known = self.kinds[kind].version(uid)
-        if known is not None and known > version:
+        # The same version comes twice, as the answer to our write and from the watch.
+        if known is not None and known >= version:
             return
         try:
             self.kinds[kind].put(raw)

@@ -22,9 +22,11 @@ GATHER_SECONDS = 0.01
 """Changes that come this close together are decided upon at once."""
 SAFETY_SECONDS = 30.0
 """Look at everything at least this often, whether or not anything was heard."""
-SURVEY_SECONDS = 0.1
-"""Waiting sessions are told their places at most this often…"""
-SURVEY_SHARE = 20
+SURVEY_SECONDS = 0.25
+"""While waiting sessions have to be told something, places are looked at at most this often…"""
+QUIET_SURVEY_SECONDS = 1.0
+"""… this often otherwise…"""
+SURVEY_SHARE = 50
 """… and a survey takes at most one part in this many of the time."""
 
 
@@ -50,7 +52,7 @@ class Loop:
         self._news = asyncio.Event()
         self._memory = Memory.empty(site)
         self._surveyed = float("-inf")
-        self._survey_cost = 0.0
+        self._survey_pause = 0.0
         self.beat = clock()
         """When the loop last went round."""
 
@@ -67,7 +69,7 @@ class Loop:
             if not self._feed.synced or not self._may_write():
                 pause = SAFETY_SECONDS if not self._feed.synced else 0.2
                 continue
-            decisions = self._decide()
+            decisions = self._decide(writer)
             for write in decisions.writes:
                 writer.submit(write)
             pause = self._pause(decisions)
@@ -81,16 +83,21 @@ class Loop:
         await asyncio.sleep(GATHER_SECONDS)
         self._news.clear()
 
-    def _decide(self) -> Decisions:
+    def _decide(self, writer: Writer) -> Decisions:
         world, started = self._feed.world, self._clock()
         for uid in world.touched:
             self._memory.forget(uid)
+            writer.withdraw(uid)
         world.touched.clear()
-        survey = started - self._surveyed >= max(SURVEY_SECONDS, self._survey_cost * SURVEY_SHARE)
-        decisions = decide(world, self._now(), self._site, self._memory, survey=survey)
+        survey = started - self._surveyed >= self._survey_pause
+        news = writer.room_for_news() if survey else 0
+        decisions = decide(world, self._now(), self._site, self._memory, news=news)
         took = self._clock() - started
-        if survey:
-            self._surveyed, self._survey_cost = started, took
+        if news:
+            self._surveyed = started
+            least = SURVEY_SECONDS if decisions.untold else QUIET_SURVEY_SECONDS
+            self._survey_pause = max(least, took * SURVEY_SHARE)
+            self._metrics.survey.observe(took)
         else:
             self._metrics.decision.observe(took)
         self._metrics.waiting.set(decisions.waiting)
@@ -105,6 +112,5 @@ class Loop:
         if decisions.wake is not None:
             due.append(decisions.wake - self._now())
         if decisions.waiting:
-            next_survey = max(SURVEY_SECONDS, self._survey_cost * SURVEY_SHARE)
-            due.append(self._surveyed + next_survey - self._clock())
+            due.append(max(SURVEY_SECONDS, self._surveyed + self._survey_pause - self._clock()))
         return max(GATHER_SECONDS, min(due))

@@ -36,7 +36,13 @@ class Metrics:
         )
         self.decision = Histogram(
             f"{prefix}_decision_seconds",
-            "Time of one decision.",
+            "Time of one decision that looked at no places.",
+            buckets=_DECISION_BUCKETS,
+            registry=registry,
+        )
+        self.survey = Histogram(
+            f"{prefix}_survey_seconds",
+            "Time of one decision that also looked at the places of waiting sessions.",
             buckets=_DECISION_BUCKETS,
             registry=registry,
         )
@@ -44,6 +50,12 @@ class Metrics:
             f"{prefix}_api_writes",
             "Writes to the API server.",
             ["kind", "outcome"],
+            registry=registry,
+        )
+        self.writes_waiting = Gauge(
+            f"{prefix}_writes_waiting",
+            "Writes that were decided and are not sent yet.",
+            ["lane"],
             registry=registry,
         )
         self.conflicts = Counter(

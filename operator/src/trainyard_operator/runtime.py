@@ -37,6 +37,7 @@ class Operator:
         self._feed: Feed
         self._fence: Fence
         self._loop: Loop
+        self._writer: Writer
 
     async def start(self, failed: Callable[[BaseException], None]) -> None:
         """Start everything; `failed` is called when a part ends that never should."""
@@ -54,7 +55,7 @@ class Operator:
         events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
         )
-        writer = Writer(
+        writer = self._writer = Writer(
             self._kube,
             self._feed,
             events,
@@ -69,8 +70,9 @@ class Operator:
         _log.info("listening", ports=self._servers.ports)
         for kind in self._feed.watches:
             self._spawn(self._feed.follow(kind), failed)
-        for _ in range(WORKERS):
-            self._spawn(writer.work(), failed)
+        for lane, workers in WORKERS.items():
+            for _ in range(workers):
+                self._spawn(writer.work(lane), failed)
         self._spawn(events.work(), failed)
         self._spawn(self._fence.hold(self._loop.changed), failed)
         self._spawn(self._loop.run(writer), failed)
@@ -115,4 +117,6 @@ class Operator:
     def _refresh_metrics(self) -> None:
         for kind, age in self._feed.ages().items():
             self._metrics.watch_age.labels(kind).set(age)
+        for lane, count in self._writer.backlog().items():
+            self._metrics.writes_waiting.labels(lane.name.lower()).set(count)
         self._metrics.poisonous.set(len(self._feed.poisonous) + len(self._feed.world.unreadable))

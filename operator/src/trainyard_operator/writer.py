@@ -4,10 +4,13 @@ Guarantees:
 
 - Nothing is sent while the Lease is not held.
 - A session has at most one write under way; until its outcome is known, the capacity that it takes stays taken.
+- Jobs go before what became of sessions, and that before news (`core/outbox.py`). News are sent one at a time with rests between
+  them, so that however many sessions wait, the API server has its time for those that run.
 - A creation whose answer was lost is repeated until the API server says what became of it: a Job of that name that
   belongs to the session is the one that was asked for.
-- Status goes only to the very session it was made for, never to one made again under its name. Its resourceVersion sees to
-  that: the API server does not compare a UID in a patch of the status subresource (tests/integration/kube asserts it).
+- Status goes only to the very session it was made for, in the version it was made from, never to one made again under its name. Its
+  resourceVersion sees to that: the API server does not compare a UID in a patch of the status subresource
+  (tests/integration/kube asserts it).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -27,10 +30,12 @@ from trainyard_operator.core.decisions import (
     CreateJob,
     DeleteJobs,
     DeleteSession,
+    Lane,
     PatchQueue,
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.outbox import NEWS_AT_LEAST_SECONDS, Outbox, replaceable
 from trainyard_operator.core.world import Assumed, Refusal
 from trainyard_operator.events import EventSink
 from trainyard_operator.feed import Feed
@@ -38,17 +43,21 @@ from trainyard_operator.metrics import Metrics
 
 _log = structlog.stdlib.get_logger(__name__)
 
-WORKERS = 8
+WORKERS: Mapping[Lane, int] = {Lane.JOBS: 8, Lane.PHASES: 4, Lane.NEWS: 1}
+"""How many writes of each lane may be under way at once."""
+NEWS_REST = 2.0
+"""After one of the news nothing is sent there for this many times as long as it took: on a busy API server news get rare."""
+LONGEST_REST_SECONDS = 2.0
+NEWS_WAITING = 16
+"""News beyond this are not asked for: what is right is decided when there is room."""
 RETRY_SECONDS = (1.0, 2.0, 3.0, 5.0)
 """Pauses after the first, second, … write without an answer; the last repeats."""
 REFUSED_SECONDS = 30.0
 """How long a session is left alone after the API server refused a write."""
 
-_PRIORITY = {CreateJob: 0, DeleteJobs: 1, PatchStatus: 2, DeleteSession: 3, PatchQueue: 3}
-
 
 class Writer:
-    """A pool of writers over one queue."""
+    """A pool of writers over one outbox."""
 
     def __init__(  # noqa: PLR0913  # everything that a write touches, and the seams
         self,
@@ -59,6 +68,7 @@ class Writer:
         may_write: Callable[[], bool],
         changed: Callable[[], None],
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
         self._feed = feed
@@ -68,22 +78,56 @@ class Writer:
         self._may_write = may_write
         self._changed = changed
         self._now = now
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Write]] = asyncio.PriorityQueue()
-        self._number = itertools.count()
+        self._clock = clock
+        self._outbox = Outbox()
+        self._bells = {lane: asyncio.Event() for lane in Lane}
 
     def submit(self, write: Write) -> None:
-        """Take a write over; its session is busy from now on."""
-        assumed = None
-        if isinstance(write, CreateJob):
-            assumed = Assumed(write.attempt, write.nodes, write.shape)
-        self._feed.world.begin(write.uid, assumed)
-        self._queue.put_nowait((_PRIORITY[type(write)], next(self._number), write))
+        """Take a write over. Its session is busy from now on, unless it is a status that may still be replaced."""
+        if not replaceable(write):
+            assumed = None
+            if isinstance(write, CreateJob):
+                assumed = Assumed(write.attempt, write.nodes, write.shape)
+            self._feed.world.begin(write.uid, assumed)
+        self._outbox.put(write)
+        self._ring()
 
-    async def work(self) -> None:
-        """One worker of the pool, without end."""
+    def withdraw(self, uid: str) -> None:
+        """Something about this session changed: what it was to be told is decided again."""
+        self._outbox.withdraw(uid)
+
+    def room_for_news(self) -> int:
+        """How many more news are welcome."""
+        return max(0, NEWS_WAITING - self._outbox.waiting(Lane.NEWS))
+
+    def backlog(self) -> dict[Lane, int]:
+        """How many writes wait to be sent."""
+        return {lane: self._outbox.waiting(lane) for lane in Lane}
+
+    async def work(self, lane: Lane) -> None:
+        """One worker of a lane, without end."""
         while True:
-            _, _, write = await self._queue.get()
+            write = await self._next(lane)
+            started = self._clock()
             await self._carry_out(write)
+            if lane == Lane.NEWS:
+                took = self._clock() - started
+                await asyncio.sleep(min(LONGEST_REST_SECONDS, NEWS_REST * took))
+
+    async def _next(self, lane: Lane) -> Write:
+        while (write := self._outbox.take(lane, self._clock())) is None:
+            self._bells[lane].clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NEWS_AT_LEAST_SECONDS if lane == Lane.NEWS else None):
+                    await self._bells[lane].wait()
+        if replaceable(write):
+            self._feed.world.begin(write.uid)
+        self._ring()
+        return write
+
+    def _ring(self) -> None:
+        for bell in self._bells.values():
+            bell.set()
 
     async def _carry_out(self, write: Write) -> None:
         for attempt in itertools.count():
@@ -108,9 +152,18 @@ class Writer:
                 self._refused(write, error)
                 return
             else:
-                self._count(write, "ok")
                 break
-        self._feed.world.done(write.uid)
+        self._sent(write.uid)
+        self._release(write.uid)
+
+    def _sent(self, uid: str) -> None:
+        self._outbox.sent(uid)
+        self._ring()
+
+    def _release(self, uid: str) -> None:
+        """Nothing is under way for this session, unless a Job waits to be made for it; its capacity stays taken then."""
+        if not self._outbox.promises(uid):
+            self._feed.world.done(uid)
         self._changed()
 
     def _refused(self, write: Write, error: errors.ApiError) -> None:
@@ -122,15 +175,13 @@ class Writer:
             f"tried again every {REFUSED_SECONDS:g} s."
         )
         until = self._now() + REFUSED_SECONDS
+        self._sent(write.uid)
         self._feed.world.refuse(write.uid, Refusal(until, message[:1024]))
         self._changed()
 
     def _later(self, write: Write, seconds: float) -> None:
-        def release() -> None:
-            self._feed.world.done(write.uid)
-            self._changed()
-
-        asyncio.get_running_loop().call_later(seconds, release)
+        self._sent(write.uid)
+        asyncio.get_running_loop().call_later(seconds, self._release, write.uid)
 
     def _count(self, write: Write, outcome: str) -> None:
         self._metrics.writes.labels(type(write).__name__, outcome).inc()
@@ -157,7 +208,9 @@ class Writer:
                 pass
         try:
             job = await self._kube.create(paths.jobs(self._namespace), write.job)
+            self._count(write, "ok")
         except errors.AlreadyExists:
+            self._count(write, "there already")
             job = await self._kube.get(paths.jobs(self._namespace, write.name))
             if not _owned_by(job, write.uid):
                 # Somebody else's: neither adopted nor removed. The session says so.
@@ -169,44 +222,53 @@ class Writer:
             self._metrics.wait.observe(max(0.0, self._now() - session.seen.queued))
 
     async def _patch_status(self, write: PatchStatus) -> None:
-        version = self._feed.kinds["sessions"].version(write.uid)
-        if version is None:
+        if self._feed.kinds["sessions"].version(write.uid) != write.version:
             return
         path = paths.sessions(self._namespace, write.name)
-        body = {"metadata": {"resourceVersion": str(version)}, **write.patch}
+        body = {"metadata": {"resourceVersion": str(write.version)}, **write.patch}
         try:
             raw = await self._kube.merge_patch(
                 paths.status(path), body, names.OPERATOR_FIELD_MANAGER
             )
         except errors.NotFound:
+            self._count(write, "gone")
             return
         except errors.Conflict:
+            self._count(write, "conflict")
             # Somebody was faster. What is right now is decided again, from what is there now.
             self._metrics.conflicts.inc()
             with suppress(errors.NotFound):
                 self._feed.absorb("sessions", await self._kube.get(path))
             return
+        self._count(write, "ok")
         self._feed.absorb("sessions", raw)
         if write.note is not None:
             self._events.offer(write.uid, write.name, write.note)
 
     async def _delete_jobs(self, write: DeleteJobs) -> None:
         for name, uid in write.jobs:
-            with suppress(errors.NotFound, errors.Conflict):
-                await self._kube.delete(paths.jobs(self._namespace, name), uid=uid)
+            await self._delete(write, paths.jobs(self._namespace, name), uid)
             self._feed.vanished("jobs", uid)
 
     async def _delete_session(self, write: DeleteSession) -> None:
-        with suppress(errors.NotFound, errors.Conflict):
-            await self._kube.delete(paths.sessions(self._namespace, write.name), uid=write.uid)
+        await self._delete(write, paths.sessions(self._namespace, write.name), write.uid)
         self._feed.vanished("sessions", write.uid)
+
+    async def _delete(self, write: Write, path: str, uid: str) -> None:
+        try:
+            await self._kube.delete(path, uid=uid)
+            self._count(write, "ok")
+        except (errors.NotFound, errors.Conflict):
+            self._count(write, "gone")
 
     async def _patch_queue(self, write: PatchQueue) -> None:
         path = paths.status(paths.queues(self._namespace, write.name))
         try:
             raw = await self._kube.merge_patch(path, write.patch, names.OPERATOR_FIELD_MANAGER)
         except errors.NotFound:
+            self._count(write, "gone")
             return
+        self._count(write, "ok")
         self._feed.absorb("queues", raw)
 
 

@@ -276,11 +276,11 @@ def test_an_attempt_counts_from_its_job_even_before_the_status_knows() -> None:
     assert (found.phase, found.changes["attempt"]) == (Phase.RUNNING, 2)
 
 
-def test_starting_is_not_worth_a_write_for_two_seconds() -> None:
+def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
     subject = make_session(phase=Phase.QUEUED, seen={"queued": NOW})
-    young, old = make_job(subject, created=NOW - 1), make_job(subject, created=NOW - 2)
+    young, old = make_job(subject, created=NOW - 1), make_job(subject, created=NOW - 3)
     assert verdict(subject, young).delayed
-    assert verdict(subject, young).wake == NOW + 1
+    assert verdict(subject, young).wake == NOW + 2
     assert not verdict(subject, old).delayed
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from trainyard_api import names
-from trainyard_api.phase import TERMINAL, Phase, Reason
+from trainyard_api.phase import HOLDING_GPUS, TERMINAL, Phase, Reason
 from trainyard_api.scheduling.admission import Admit, Preempt, Round, run_round
 from trainyard_api.scheduling.cluster import Cluster
 from trainyard_api.scheduling.estimate import held
@@ -24,6 +24,7 @@ from trainyard_operator.core.decisions import (
     Decisions,
     DeleteJobs,
     DeleteSession,
+    Lane,
     Note,
     PatchQueue,
     PatchStatus,
@@ -36,11 +37,11 @@ from trainyard_operator.core.site import Site
 from trainyard_operator.core.status import merge_patch, render, render_unreadable
 from trainyard_operator.core.story import note_of
 from trainyard_operator.core.survey import Place, Survey
-from trainyard_operator.core.world import Session, World
+from trainyard_operator.core.world import Session, Unreadable, World
 
 TICK_SECONDS: Final = 5.0
 """While sessions wait, decide at least this often: ends of minimum run times change who may start."""
-TOLD_PER_SURVEY: Final = 500
+TOLD_PER_SURVEY: Final = 200
 """Sessions with news that one survey looks at."""
 CHECKED_PER_SURVEY: Final = 200
 """Further sessions whose place one survey checks, in turn."""
@@ -49,10 +50,15 @@ QUEUE_STATUS_SECONDS: Final = 5.0
 
 
 def decide(
-    world: World, now: float, site: Site, memory: Memory | None = None, *, survey: bool = True
+    world: World,
+    now: float,
+    site: Site,
+    memory: Memory | None = None,
+    *,
+    news: int = TOLD_PER_SURVEY,
 ) -> Decisions:
-    """Everything to be done now. With `survey` waiting sessions are told their places."""
-    return _Decision(world, now, site, memory or Memory.empty(site)).run(survey)
+    """Everything to be done now. At most `news` waiting sessions are told their places, those in front first; with 0 nobody looks."""
+    return _Decision(world, now, site, memory or Memory.empty(site)).run(news)
 
 
 class _Decision:
@@ -60,7 +66,7 @@ class _Decision:
         self.world, self.now, self.site, self.memory = world, now, site, memory
         self.writes: list[Write] = []
 
-    def run(self, survey: bool) -> Decisions:
+    def run(self, news: int) -> Decisions:
         memory = self.memory
         self._refresh()
         cluster = cluster_of(self.world, memory.lines, self.site, self.now)
@@ -70,8 +76,8 @@ class _Decision:
         for preempt in outcome.preempted:
             self._preempt(preempt)
         cluster = _afterwards(cluster, outcome, self.now)
-        if survey:
-            self._survey(cluster)
+        if news > 0:
+            self._survey(cluster, news)
             self._tell_queues(cluster)
         self.writes.sort(key=_urgency)
         return Decisions(
@@ -106,7 +112,7 @@ class _Decision:
         memory.dirty = restless
         for item in world.unreadable.values():
             if item.uid not in world.busy:
-                self._patch(item.uid, item.name, *render_unreadable(item, self.now))
+                self._patch(item, *render_unreadable(item, self.now), Lane.PHASES)
 
     def _recheck_acceptance(self) -> None:
         memory, world = self.memory, self.world
@@ -157,25 +163,29 @@ class _Decision:
             jobs = tuple((j.name, j.uid) for j in verdict.delete_jobs)
             self.writes.append(DeleteJobs(session.uid, jobs))
         elif not verdict.delayed and not verdict.eligible and session.seen.phase not in TERMINAL:
-            self._tell(session, verdict, _not_in_line(verdict))
+            self._tell(session, verdict, _not_in_line(verdict), lane_of(verdict))
 
-    def _tell(self, session: Session, verdict: Verdict, place: Mapping[str, Any] | None) -> None:
+    def _tell(
+        self, session: Session, verdict: Verdict, place: Mapping[str, Any] | None, lane: Lane
+    ) -> None:
         acceptance = self.memory.accepted.get(session.uid, ACCEPTED)
         current, wanted = render(session, verdict, acceptance, place, self.now)
-        note = note_of(session, verdict, wanted)
-        self._patch(session.uid, session.name, current, wanted, note)
+        self._patch(session, current, wanted, lane, note_of(session, verdict, wanted))
 
     def _patch(
         self,
-        uid: str,
-        name: str,
+        session: Session | Unreadable,
         current: dict[str, Any],
         wanted: dict[str, Any],
+        lane: Lane,
         note: Note | None = None,
     ) -> None:
         patch = merge_patch(current, wanted)
         if patch:
-            self.writes.append(PatchStatus(uid, name, {"status": patch}, note))
+            body = {"status": patch}
+            self.writes.append(
+                PatchStatus(session.uid, session.name, session.version, body, note, lane)
+            )
 
     def _request(self, session: Session) -> Request:
         wish, seen = session.wish, session.seen
@@ -225,30 +235,40 @@ class _Decision:
         message = f"Makes room for {by}; it saves a checkpoint and goes back to the queue."
         verdict = Verdict(Phase.SUSPENDING, message, Reason.PREEMPTED)
         self.writes = [w for w in self.writes if w.uid != preempt.uid]
-        self._tell(session, verdict, None)
+        self._tell(session, verdict, None, lane_of(verdict))
 
     # ── what waiting sessions are told ────────────────────────────────────────────────────────────────────
 
-    def _survey(self, cluster: Cluster) -> None:
+    def _survey(self, cluster: Cluster, news: int) -> None:
         memory = self.memory
         if not memory.requests:
             return
         survey = Survey(cluster, self.now)
-        known: list[tuple[float, Session, Place]] = []
+        due: list[tuple[float, Session, Place]] = []
+        moved: list[tuple[float, Session, Place]] = []
         for request in self._asking(cluster, survey):
             session = self.world.sessions[request.uid]
-            memory.untold.pop(request.uid, None)
+            if request.uid in self.world.busy:
+                continue
             place = survey.place(request)
             told, weight = orjson.loads(session.seen.own), math.inf
             if told.get("message") == memory.verdicts[request.uid].message:
                 weight = place.news(told.get("queue"))
             if weight == math.inf:
-                self._tell(session, memory.verdicts[request.uid], place.wire())
-            elif weight > 0:
-                known.append((weight, session, place))
-        known.sort(key=lambda item: (-item[0], item[2].position))
-        for _, session, place in known[: memory.places_allowed(len(known), self.now)]:
-            self._tell(session, memory.verdicts[session.uid], place.wire())
+                due.append((weight, session, place))
+                continue
+            memory.untold.pop(request.uid, None)
+            if weight > 0:
+                moved.append((weight, session, place))
+        due.sort(key=_most_urgent)
+        moved.sort(key=_most_urgent)
+        # Those left out stay among the untold; places that moved are found again.
+        chosen = due[:news]
+        room = news - len(chosen)
+        chosen += moved[: memory.places_allowed(min(room, len(moved)), self.now)]
+        for _, session, place in chosen:
+            memory.untold.pop(session.uid, None)
+            self._tell(session, memory.verdicts[session.uid], place.wire(), Lane.NEWS)
 
     def _asking(self, cluster: Cluster, survey: Survey) -> list[Request]:
         """Those with news, those in front, and some of the others in turn."""
@@ -299,8 +319,19 @@ def _not_in_line(verdict: Verdict) -> dict[str, Any] | None:
     return {"reason": str(verdict.reason), "message": verdict.message}
 
 
-_ORDER = {CreateJob: 0, DeleteJobs: 1, PatchStatus: 2, DeleteSession: 3, PatchQueue: 4}
+def _most_urgent(news: tuple[float, Session, Place]) -> tuple[float, int]:
+    return -news[0], news[2].position
 
 
-def _urgency(write: Write) -> int:
-    return _ORDER[type(write)]
+def lane_of(verdict: Verdict) -> Lane:
+    """How urgent it is to say this: only what a deletion waits for, and so other sessions' GPUs, cannot wait."""
+    leaving = verdict.phase in (Phase.SUSPENDING, Phase.STOPPING)
+    failing = verdict.phase in HOLDING_GPUS and "failure" in verdict.changes
+    return Lane.JOBS if leaving or failing else Lane.PHASES
+
+
+def _urgency(write: Write) -> tuple[Lane, int]:
+    return write.lane, _KINDS.index(type(write))
+
+
+_KINDS = (CreateJob, DeleteJobs, PatchStatus, DeleteSession, PatchQueue)

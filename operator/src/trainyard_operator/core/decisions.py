@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import IntEnum
+from typing import Any, ClassVar
 
 from trainyard_api.phase import EventReason
 from trainyard_api.scheduling.facts import Shape
 
 Manifest = dict[str, Any]
+
+
+class Lane(IntEnum):
+    """How urgent a write is; the smaller goes first."""
+
+    JOBS = 0
+    """What GPUs wait for: Jobs are made and deleted, and sessions told that they have to leave, before which nothing is deleted."""
+    PHASES = 1
+    """What became of a session."""
+    NEWS = 2
+    """What changes nothing but what people read: places in the queue, figures of queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Note:
 class CreateJob:
     """Start an attempt. The name is a function of session and attempt, so that a repetition finds it there already."""
 
+    lane: ClassVar = Lane.JOBS
     uid: str
     name: str
     attempt: int
@@ -35,18 +48,21 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class PatchStatus:
-    """Merge `patch` into the session's status."""
+    """Merge `patch` into the session's status, if the session is still of the version that the patch was made from."""
 
     uid: str
     name: str
+    version: int
     patch: Manifest
     note: Note | None = None
+    lane: Lane = Lane.PHASES
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteJobs:
     """End attempts: delete these Jobs, given as (name, UID), if they are still the very same."""
 
+    lane: ClassVar = Lane.JOBS
     uid: str
     jobs: tuple[tuple[str, str], ...]
 
@@ -55,6 +71,7 @@ class DeleteJobs:
 class DeleteSession:
     """The time to live after the end is over."""
 
+    lane: ClassVar = Lane.PHASES
     uid: str
     name: str
 
@@ -63,6 +80,7 @@ class DeleteSession:
 class PatchQueue:
     """Merge `patch` into the status of a TrainingQueue."""
 
+    lane: ClassVar = Lane.NEWS
     uid: str
     name: str
     patch: Manifest

@@ -30,8 +30,10 @@ from trainyard_operator.core.diagnosis import HINTS, Cause, condemned, failure_o
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.world import Job, Pod, Session
 
-STARTING_DELAY_SECONDS = 2.0
+STARTING_DELAY_SECONDS = 3.0
 """Starting is written only when it lasts: most sessions are Running sooner, which saves a write each."""
+LOOKUP_DELAY_SECONDS = 2.0
+"""Pending for want of an answer about the dataset is written only when it lasts; the gateway mostly answers sooner."""
 LONGEST_BACKOFF_SECONDS = 3600
 
 
@@ -172,7 +174,14 @@ class _Case:
             )
             return Verdict(Phase.PENDING, message, Reason.DATASET_NOT_FOUND)
         message = f"Waiting for the gateway to look up the dataset {name!r}."
-        return Verdict(Phase.PENDING, message, Reason.DATASET_UNKNOWN_YET)
+        wake = self.session.created + LOOKUP_DELAY_SECONDS
+        return Verdict(
+            Phase.PENDING,
+            message,
+            Reason.DATASET_UNKNOWN_YET,
+            delayed=self.seen.phase is None and self.session.created <= self.now < wake,
+            wake=wake if self.now < wake else None,
+        )
 
     def _queued(self) -> Verdict:
         changes: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from trainyard_operator.core.lifecycle import Verdict
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.world import Session
 
-PLACES_PER_SECOND: Final = 10.0
+PLACES_PER_SECOND: Final = 2.0
 """Places in the queue that are rewritten at most; new sessions and new reasons do not count."""
 LENGTHS_KEPT: Final = 9
 """Finished sessions of a kind from which the usual length is taken."""

@@ -23,6 +23,16 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.RESERVED_FOR_OTHER: "The free GPUs are kept for a session that has waited longer.",
 }
 
+PASSING = frozenset(
+    {
+        Reason.WAITING_FOR_TURN,
+        Reason.WAITING_FOR_GPUS,
+        Reason.WAITING_FOR_RESOURCES,
+        Reason.RESERVED_FOR_OTHER,
+    }
+)
+"""Reasons that change by themselves while a session moves up."""
+
 START_TOLERANCE = 0.1
 """A start time is told anew when it moved by this share of the time that is left…"""
 START_TOLERANCE_SECONDS = 30.0
@@ -57,12 +67,18 @@ class Place:
         return told
 
     def news(self, told: object) -> float:
-        """How much this differs from what the session was told: 0 not at all, infinity when it must be said."""
-        if not isinstance(told, dict) or told.get("reason") != self.standing.reason:
+        """How much this differs from what the session was told: 0 not at all, infinity when it must be said.
+
+        Reasons that come and go as the queue moves count as one place out of one; those that somebody can do something about must be
+        said.
+        """
+        if not isinstance(told, dict):
             return math.inf
         old = told.get("position")
         if not isinstance(old, int):
             return math.inf
+        if told.get("reason") != self.standing.reason:
+            return 1.0 if {told.get("reason"), self.standing.reason} <= PASSING else math.inf
         moved = abs(old - self.position) / self.position
         start = told.get("estimatedStart")
         start = start if isinstance(start, dict) else {}

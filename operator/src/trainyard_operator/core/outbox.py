@@ -1,0 +1,98 @@
+"""Writes that wait to be sent, and which of them is next. No clock and no client inside.
+
+Guarantees:
+
+- What GPUs wait for goes before what became of sessions, and that before news; news are never held back longer than
+  `NEWS_AT_LEAST_SECONDS`.
+- At most one write of a session is under way.
+- A status that was not sent yet is replaced by a later one, which keeps its place, and falls away when it is withdrawn: what is
+  sent is what was right last.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trainyard_operator.core.decisions import CreateJob, Lane, PatchStatus, Write
+
+NEWS_AT_LEAST_SECONDS: Final = 1.0
+"""After this time without any, one of the news goes before everything else."""
+
+_Key = tuple[str, bool]
+
+
+class Outbox:
+    """Writes by lane, in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, dict[_Key, Write | None]] = {lane: {} for lane in Lane}
+        """By session UID and whether it is a status that may be replaced; None where one was withdrawn."""
+        self._sending: set[str] = set()
+        self._newest = float("-inf")
+        """When news were last taken."""
+
+    def put(self, write: Write) -> None:
+        """Add a write; of a status that may be replaced only the last counts."""
+        if replaceable(write):
+            for lane, writes in self._lanes.items():
+                if lane != write.lane:
+                    writes.pop((write.uid, True), None)
+        else:
+            self.withdraw(write.uid)
+        self._lanes[write.lane][write.uid, replaceable(write)] = write
+
+    def withdraw(self, uid: str) -> None:
+        """Forget what a session was to be told. Its place is kept for what it is told instead."""
+        for writes in self._lanes.values():
+            if writes.get((uid, True)) is not None:
+                writes[uid, True] = None
+
+    def take(self, lane: Lane, now: float) -> Write | None:
+        """The next write of a lane, under way from now on; None when there is none, or something urgent goes first."""
+        patient = lane == Lane.NEWS and now - self._newest >= NEWS_AT_LEAST_SECONDS
+        if not patient and any(self._next(other) for other in Lane if other < lane):
+            return None
+        key = self._next(lane)
+        if key is None:
+            return None
+        write = self._lanes[lane].pop(key)
+        if write is None:
+            return None
+        self._sending.add(write.uid)
+        if lane == Lane.NEWS:
+            self._newest = now
+        return write
+
+    def sent(self, uid: str) -> None:
+        """The outcome of a session's write is known."""
+        self._sending.discard(uid)
+
+    def promises(self, uid: str) -> bool:
+        """Whether a write of this session is under way, or waits and cannot be replaced."""
+        return uid in self._sending or any((uid, False) in w for w in self._lanes.values())
+
+    def waiting(self, lane: Lane) -> int:
+        """How many writes of a lane are to be sent."""
+        return sum(write is not None for write in self._lanes[lane].values())
+
+    def _next(self, lane: Lane) -> _Key | None:
+        writes = self._lanes[lane]
+        later, gone = None, []
+        for key, write in writes.items():
+            if write is None:
+                gone.append(key)
+            elif write.uid in self._sending:
+                continue
+            elif lane != Lane.JOBS or isinstance(write, CreateJob):
+                later = key
+                break
+            else:
+                later = later or key
+        for key in gone:
+            del writes[key]
+        return later
+
+
+def replaceable(write: Write) -> bool:
+    """Whether nothing depends on a write yet that was not sent: what people read, but not that a session has to leave."""
+    return isinstance(write, PatchStatus) and write.lane != Lane.JOBS

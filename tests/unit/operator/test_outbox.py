@@ -1,0 +1,230 @@
+"""Which write goes next: truth table of the outbox and of the lanes, and how many waiting sessions one look tells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from operator_world import NOW, SITE, make_job, make_pod, make_session, make_world, node, shape
+
+from trainyard_api.phase import DesiredState, Phase, Reason
+from trainyard_api.scheduling.estimate import Standing
+from trainyard_operator.core.decide import decide
+from trainyard_operator.core.decisions import (
+    CreateJob,
+    DeleteJobs,
+    DeleteSession,
+    Lane,
+    PatchQueue,
+    PatchStatus,
+    Write,
+)
+from trainyard_operator.core.memory import Memory
+from trainyard_operator.core.outbox import NEWS_AT_LEAST_SECONDS, Outbox, replaceable
+from trainyard_operator.core.survey import Place
+from trainyard_operator.core.world import Assumed
+
+
+def create(uid: str) -> CreateJob:
+    return CreateJob(uid, f"job-{uid}", 1, ("n1",), shape(), {})
+
+
+def delete(uid: str) -> DeleteJobs:
+    return DeleteJobs(uid, ((f"job-{uid}", "u"),))
+
+
+def status(uid: str, lane: Lane = Lane.PHASES, text: str = "") -> PatchStatus:
+    return PatchStatus(uid, uid, 1, {"status": {"message": text}}, lane=lane)
+
+
+def drain(outbox: Outbox, lane: Lane, now: float = 0.0) -> list[Write]:
+    """Everything that a lane gives until it has to wait, each sent at once."""
+    found = []
+    while (write := outbox.take(lane, now)) is not None:
+        found.append(write)
+        outbox.sent(write.uid)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("write", "lane", "may_be_replaced"),
+    [
+        (create("a"), Lane.JOBS, False),
+        (delete("a"), Lane.JOBS, False),
+        (status("a", Lane.JOBS), Lane.JOBS, False),
+        (status("a"), Lane.PHASES, True),
+        (DeleteSession("a", "a"), Lane.PHASES, False),
+        (status("a", Lane.NEWS), Lane.NEWS, True),
+        (PatchQueue("a", "a", {}), Lane.NEWS, False),
+    ],
+)
+def test_lane_of_each_write(write: Write, lane: Lane, may_be_replaced: bool) -> None:
+    assert write.lane == lane
+    assert replaceable(write) is may_be_replaced
+
+
+def test_jobs_are_made_before_any_are_deleted_and_both_before_all_others() -> None:
+    outbox = Outbox()
+    writes = [status("n", Lane.NEWS), status("p"), status("l", Lane.JOBS), delete("d"), create("c")]
+    for write in writes:
+        outbox.put(write)
+    assert outbox.take(Lane.NEWS, -NEWS_AT_LEAST_SECONDS) == writes[0], "the first of the news"
+    outbox.put(status("n2", Lane.NEWS))
+    assert outbox.take(Lane.PHASES, 0.0) is None
+    assert [w.uid for w in drain(outbox, Lane.JOBS)] == ["c", "l", "d"]
+    assert outbox.take(Lane.NEWS, -0.5) is None
+    assert drain(outbox, Lane.PHASES) == [writes[1]]
+    assert [w.uid for w in drain(outbox, Lane.NEWS, -0.5)] == ["n2"]
+
+
+def test_news_are_not_held_back_for_ever() -> None:
+    outbox = Outbox()
+    for uid in ("a", "b"):
+        outbox.put(status(uid, Lane.NEWS))
+    outbox.put(create("c"))
+    assert outbox.take(Lane.NEWS, 0.0) is not None
+    assert outbox.take(Lane.NEWS, NEWS_AT_LEAST_SECONDS - 0.01) is None
+    assert outbox.take(Lane.NEWS, NEWS_AT_LEAST_SECONDS) is not None
+
+
+def test_a_session_has_one_write_under_way() -> None:
+    outbox = Outbox()
+    outbox.put(status("a", Lane.NEWS))
+    assert outbox.take(Lane.NEWS, 0.0) is not None
+    outbox.put(create("a"))
+    outbox.put(create("b"))
+    assert [w.uid for w in drain(outbox, Lane.JOBS)] == ["b"], "the other need not wait"
+    assert outbox.promises("a")
+    outbox.sent("a")
+    assert outbox.promises("a"), "its Job is still to be made"
+    assert [w.uid for w in drain(outbox, Lane.JOBS)] == ["a"]
+    assert not outbox.promises("a")
+
+
+def test_a_later_status_replaces_an_earlier_one_in_its_place() -> None:
+    outbox = Outbox()
+    for uid in ("a", "b"):
+        outbox.put(status(uid, text="early"))
+    outbox.withdraw("a")
+    outbox.put(status("a", text="late"))
+    outbox.put(status("b", text="late"))
+    assert outbox.waiting(Lane.PHASES) == 2
+    assert drain(outbox, Lane.PHASES) == [status("a", text="late"), status("b", text="late")]
+
+
+def test_a_status_that_turned_out_urgent_is_no_news_any_more() -> None:
+    outbox = Outbox()
+    outbox.put(status("a", Lane.NEWS))
+    outbox.put(status("a", Lane.PHASES))
+    assert (outbox.waiting(Lane.NEWS), outbox.waiting(Lane.PHASES)) == (0, 1)
+    outbox.put(status("a", Lane.JOBS))
+    assert (outbox.waiting(Lane.PHASES), outbox.waiting(Lane.JOBS)) == (0, 1)
+
+
+def test_a_withdrawn_status_is_never_sent() -> None:
+    outbox = Outbox()
+    outbox.put(status("a"))
+    outbox.withdraw("a")
+    outbox.withdraw("never put")
+    assert outbox.waiting(Lane.PHASES) == 0
+    assert drain(outbox, Lane.PHASES) == []
+
+
+def test_a_job_makes_what_its_session_was_to_be_told_as_a_waiting_one_void() -> None:
+    outbox = Outbox()
+    outbox.put(status("a", Lane.NEWS))
+    outbox.put(create("a"))
+    assert drain(outbox, Lane.JOBS) == [create("a")]
+    assert drain(outbox, Lane.NEWS) == []
+
+
+# ── what decisions hand out ───────────────────────────────────────────────────────────────────────────────
+
+
+def statuses(writes: tuple[Write, ...]) -> dict[str, PatchStatus]:
+    return {w.name: w for w in writes if isinstance(w, PatchStatus)}
+
+
+def _running(name: str, desired: DesiredState = DesiredState.RUNNING, **pod: Any) -> list[Any]:
+    session = make_session(name, phase=Phase.RUNNING, desired=desired, seen={"attempt": 1})
+    job = make_job(session)
+    return [session, job, make_pod(job, session, **pod)]
+
+
+def test_only_what_a_deletion_waits_for_is_urgent() -> None:
+    ended = {"phase": "Succeeded", "ended": NOW}
+    stuck = {"phase": "Pending", "unschedulable": "no room", "unschedulable_since": NOW - 1000}
+    world = make_world(
+        node(gpus=16),
+        *_running("stop", DesiredState.STOPPED),
+        *_running("suspend", DesiredState.SUSPENDED),
+        *_running("stuck", **stuck),
+        *_running("runs"),
+        *_running("ends", **ended),
+        make_session("unknown", wish={"queue": "nowhere"}),
+    )
+    lanes = {name: w.lane for name, w in statuses(decide(world, NOW, SITE).writes).items()}
+    urgent = dict.fromkeys(("stop", "suspend", "stuck"), Lane.JOBS)
+    assert urgent.items() <= lanes.items()
+    assert {lanes[n] for n in lanes.keys() - urgent.keys()} == {Lane.PHASES}
+    assert {"runs", "unknown"} <= lanes.keys()
+
+
+def _queue_of(count: int) -> list[Any]:
+    return [make_session(f"s{i:03}", seen={"queued": NOW - 1000 + i}) for i in range(count)]
+
+
+def test_places_are_told_in_rations_those_in_front_first_and_nobody_is_forgotten() -> None:
+    world, memory = make_world(node(gpus=0), node("n2", gpus=1), *_queue_of(30)), Memory.empty(SITE)
+    (job,) = decide(world, NOW, SITE, memory, news=0).writes
+    assert isinstance(job, CreateJob), "Jobs wait for no survey"
+    world.begin(job.uid, Assumed(job.attempt, job.nodes, job.shape))
+    told: list[str] = []
+    for _ in range(3):
+        news = decide(world, NOW, SITE, memory, news=10).writes
+        names = list(statuses(news))
+        assert len(names) <= 10
+        assert all(w.lane == Lane.NEWS for w in news)
+        told += names
+        for name in names:
+            world.begin(f"uid-{name}")
+    assert told == [f"s{i:03}" for i in range(1, 30)]
+
+
+def _place(reason: Reason, position: int = 10) -> Place:
+    return Place(Standing(position, position - 1, position - 1, reason), NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "must"),
+    [
+        (Reason.WAITING_FOR_TURN, Reason.WAITING_FOR_GPUS, False),
+        (Reason.WAITING_FOR_GPUS, Reason.WAITING_FOR_RESOURCES, False),
+        (Reason.RESERVED_FOR_OTHER, Reason.WAITING_FOR_TURN, False),
+        (Reason.WAITING_FOR_TURN, Reason.QUEUE_PAUSED, True),
+        (Reason.QUEUE_PAUSED, Reason.WAITING_FOR_TURN, True),
+        (Reason.WAITING_FOR_GPUS, Reason.WAITING_FOR_QUOTA, True),
+        (Reason.WAITING_FOR_USER_LIMIT, Reason.WAITING_FOR_GPUS, True),
+    ],
+)
+def test_reasons_that_pass_by_themselves_are_rationed(
+    told: Reason, reason: Reason, must: bool
+) -> None:
+    news = _place(reason).news(_place(told).wire())
+    assert (news == float("inf")) is must
+    assert news >= 1
+    assert _place(reason).news(_place(reason).wire()) == 0
+    assert 0 < _place(reason).news(_place(reason, 11).wire()) < 1
+
+
+def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
+    session = replace(make_session("a", wish={"queue": "nowhere"}), version=42)
+    assert statuses(decide(make_world(session), NOW, SITE).writes)["a"].version == 42
+
+
+def test_that_a_dataset_is_being_looked_up_is_told_only_when_it_lasts() -> None:
+    world = make_world(make_session("a", wish={"dataset": "d"}, created=NOW - 1))
+    first = decide(world, NOW, SITE)
+    assert (statuses(first.writes), first.wake) == ({}, NOW + 1)
+    assert set(statuses(decide(world, NOW + 1, SITE).writes)) == {"a"}
