@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
 import machine  # noqa: E402  # found by the line above
 import scenarios  # noqa: E402
+from cluster import apply_crds  # noqa: E402
 
 SCENARIOS: dict[str, Callable[[Path, Path, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "a": scenarios.throughput,
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long b and d watch")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "operator.json")
     options = parser.parse_args()
+    apply_crds(options.kubeconfig)
     results: dict[str, Any] = {"machine": machine.shape()}
     for name in options.only:
         with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:

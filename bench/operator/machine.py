@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def shape() -> dict[str, Any]:
-    """CPU model, cores, memory, kernel, Python."""
+    """CPU model, cores, memory, kernel, Python; the date, and what else kept the machine busy when the run began."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((x.split(":", 1)[1].strip() for x in info if x.startswith("model name")), "?")
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -22,6 +23,8 @@ def shape() -> dict[str, Any]:
         "memoryGiB": round(pages / 2**30, 1),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "loadAverage": round(os.getloadavg()[0], 1),
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from trainyard_kube import Applied, KubeClient, KubeConfig, ListWatch, Synced, p
 
 PER_NODE = 8
 CREATORS = 16
+SETTLE_SECONDS = 10
+"""Before anything is measured."""
 
 
 def _session(name: str, command: list[str]) -> dict[str, Any]:
@@ -32,12 +36,12 @@ def _session(name: str, command: list[str]) -> dict[str, Any]:
     }
 
 
-def _plain_job(name: str, namespace: str) -> dict[str, Any]:
+def _plain_job(name: str, namespace: str, seconds: int = 5) -> dict[str, Any]:
     amounts = {"cpu": "100m", "memory": "128Mi", GPU: "1"}
     container = {
         "name": "c",
         "image": "x",
-        "command": ["sleep", "5"],
+        "command": ["sleep", str(seconds)],
         "resources": {"requests": amounts, "limits": amounts},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -140,29 +144,40 @@ async def _remove_jobs(kube: KubeClient, lab: Lab) -> None:
 
 
 class _Gaps:
-    """From the end of a pod to the creation of the next Job, as an independent watcher sees both."""
+    """From the end of a pod to the creation of the next Job, and how many slots hold a pod, as an independent watcher sees it."""
 
     def __init__(self, kube: KubeClient, namespace: str) -> None:
         self._kube, self._namespace = kube, namespace
         self.gaps: list[float] = []
         self.admitted = 0
-        self._freed: list[float] = []
+        self._freed: deque[float] = deque()
         self._early = 0
         """Jobs whose slot was not yet seen to become free: the two watches are not ordered."""
         self._listed = asyncio.Event()
         self._jobs: set[str] = set()
         self._ended: set[str] = set()
+        self._bound: set[str] = set()
+        self._since = time.monotonic()
+        self._held = 0.0
+        """Pod-seconds until `_since`."""
 
-    async def watch_pods(self) -> None:
+    async def watch_pods(self, ended: Callable[[], None] = lambda: None) -> None:
+        """Follow the pods; `ended` is called for every one that ends from now on."""
         await self._listed.wait()
         async for change in ListWatch(self._kube, paths.pods(self._namespace)):
-            if isinstance(change, Applied) and change.object["status"].get("phase") == "Succeeded":
+            if isinstance(change, Synced):
+                for pod in change.objects.values():
+                    if not self._hold(pod):
+                        self._ended.add(pod["metadata"]["uid"])
+            elif isinstance(change, Applied) and not self._hold(change.object):
                 uid = change.object["metadata"]["uid"]
                 if uid not in self._ended:
                     self._ended.add(uid)
                     self._free()
+                    ended()
 
     async def watch_jobs(self) -> None:
+        """Follow the Jobs."""
         async for change in ListWatch(self._kube, paths.jobs(self._namespace)):
             if isinstance(change, Synced):
                 self._jobs.update(change.objects)
@@ -171,9 +186,38 @@ class _Gaps:
                 self._jobs.add(change.object["metadata"]["uid"])
                 self.admitted += 1
                 if self._freed:
-                    self.gaps.append(time.monotonic() - self._freed.pop(0))
+                    self.gaps.append(time.monotonic() - self._freed.popleft())
                 elif self._ended:
                     self._early += 1
+
+    def found(self, seconds: float, slots: int) -> dict[str, Any]:
+        """The figures after `seconds` of watching."""
+        gaps = sorted(self.gaps) or [float("nan")]
+        return {
+            "admissionsPerSecond": round(self.admitted / seconds, 2),
+            "gapMs": {
+                "p50": round(statistics.median(gaps) * 1000, 1),
+                "p99": round(gaps[min(len(gaps) - 1, int(len(gaps) * 0.99))] * 1000, 1),
+            },
+            "slotsWithPod": round(self._pod_seconds() / seconds / slots, 3),
+        }
+
+    def restart(self) -> None:
+        """Count from now on."""
+        self.gaps, self.admitted, self._held, self._since = [], 0, 0.0, time.monotonic()
+
+    def _hold(self, pod: dict[str, Any]) -> bool:
+        """Note whether a pod holds its slot; False when it has ended."""
+        uid, over = pod["metadata"]["uid"], pod["status"].get("phase") in ("Succeeded", "Failed")
+        self._held, self._since = self._pod_seconds(), time.monotonic()
+        if over:
+            self._bound.discard(uid)
+        elif pod["spec"].get("nodeName"):
+            self._bound.add(uid)
+        return not over
+
+    def _pod_seconds(self) -> float:
+        return self._held + len(self._bound) * (time.monotonic() - self._since)
 
     def _free(self) -> None:
         if self._early:
@@ -183,52 +227,99 @@ class _Gaps:
             self._freed.append(time.monotonic())
 
 
+SLOTS = 64
+
+
 async def backlog(kubeconfig: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """b and c: few slots, many waiting, and a restart under the largest backlog."""
-    results: dict[str, Any] = {"slots": 64}
+    results: dict[str, Any] = {"slots": SLOTS}
     async with KubeClient(KubeConfig.from_file(kubeconfig)) as kube:
-        with laboratory(kubeconfig, folder, (PER_NODE,) * 8) as lab:
+        with laboratory(kubeconfig, folder, (PER_NODE,) * (SLOTS // PER_NODE)) as lab:
+            results["floor"] = await _floor(kube, lab, options.seconds)
             there = 0
             for waiting in options.waiting:
                 # What starts meanwhile must not eat the backlog up.
-                wanted = waiting + 64 + round(options.seconds * 64 / 4)
+                wanted = waiting + SLOTS + round(options.seconds * SLOTS / 4)
                 names = range(there, max(there, wanted))
                 bodies = (_session(f"s-{i}", ["sleep", str(3 + i % 4)]) for i in names)
                 await _create(kube, paths.sessions(lab.namespace), bodies)
                 there = max(there, wanted)
+                await _until_told(lab)
                 results[str(waiting)] = await _watch_backlog(kube, lab, options.seconds)
             results["restart"] = _restart(lab)
     return results
+
+
+async def _floor(kube: KubeClient, lab: Lab, seconds: float) -> dict[str, Any]:
+    """What this control plane gives: a bare client makes the next plain Job as soon as a pod ends, and writes nothing else."""
+    gaps, numbers = _Gaps(kube, lab.namespace), itertools.count()
+    making: set[asyncio.Task[Any]] = set()
+
+    def make() -> None:
+        i = next(numbers)
+        job = _plain_job(f"f-{i}", lab.namespace, 3 + i % 4)
+        task = asyncio.create_task(kube.create(paths.jobs(lab.namespace), job))
+        making.add(task)
+        task.add_done_callback(making.discard)
+
+    tasks = [asyncio.create_task(gaps.watch_pods(make)), asyncio.create_task(gaps.watch_jobs())]
+    for _ in range(SLOTS):
+        make()
+    await asyncio.sleep(SETTLE_SECONDS)
+    gaps.restart()
+    await asyncio.sleep(seconds)
+    found = gaps.found(seconds, SLOTS)
+    for task in [*tasks, *making]:
+        task.cancel()
+    await _remove_jobs(kube, lab)
+    return found
+
+
+async def _until_told(lab: Lab) -> None:
+    """Until nothing is left of the burst of new sessions but the daily business, or two minutes are over."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if sum(v for k, v in lab.scrape().items() if "writes_waiting" in k) < SLOTS:
+            break
+        await asyncio.sleep(1)
+    await asyncio.sleep(SETTLE_SECONDS)
 
 
 async def _watch_backlog(kube: KubeClient, lab: Lab, seconds: float) -> dict[str, Any]:
     assert lab.process is not None
     gaps = _Gaps(kube, lab.namespace)
     tasks = [asyncio.create_task(gaps.watch_pods()), asyncio.create_task(gaps.watch_jobs())]
+    await asyncio.sleep(SETTLE_SECONDS)
+    gaps.restart()
     before, used = lab.scrape(), []
+    meter = machine.Meter({"operator": lab.process.pid})
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         await asyncio.sleep(1)
         used.append(lab.scrape()["trainyard_operator_gpus_used"])
+    found = gaps.found(seconds, SLOTS)
     for task in tasks:
         task.cancel()
     after = lab.scrape()
-    name = "trainyard_operator_decision_seconds"
-    count = after[f"{name}_count"] - before[f"{name}_count"]
-    found = sorted(gaps.gaps) or [float("nan")]
     return {
         "waiting": after["trainyard_operator_sessions_waiting"],
-        "admissionsPerSecond": round(gaps.admitted / seconds, 2),
-        "gapMs": {
-            "p50": round(statistics.median(found) * 1000, 1),
-            "p99": round(found[min(len(found) - 1, int(len(found) * 0.99))] * 1000, 1),
-        },
-        "decisionMsMean": round(
-            (after[f"{name}_sum"] - before[f"{name}_sum"]) * 1000 / max(1, count), 2
-        ),
-        "decisionMsMedianAtMost": _median_bucket(before, after, name),
-        "slotsBusy": round(sum(used) / len(used) / 64, 3),
+        **found,
+        "slotsHeld": round(sum(used) / len(used) / SLOTS, 3),
+        "decisionMs": _times(before, after, "trainyard_operator_decision_seconds"),
+        "surveyMs": _times(before, after, "trainyard_operator_survey_seconds"),
+        "writesPerAdmission": _writes(before, after, max(1, gaps.admitted)),
+        "operatorCpuPercent": round(meter.used()["operator"] / seconds * 100, 1),
         "operatorMiB": machine.rss_mib(lab.process.pid),
+    }
+
+
+def _times(before: dict[str, float], after: dict[str, float], name: str) -> dict[str, float]:
+    count = after[f"{name}_count"] - before[f"{name}_count"]
+    spent = after[f"{name}_sum"] - before[f"{name}_sum"]
+    return {
+        "count": count,
+        "mean": round(spent * 1000 / max(1, count), 2),
+        "medianAtMost": _median_bucket(before, after, name),
     }
 
 
