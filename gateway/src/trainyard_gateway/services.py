@@ -15,15 +15,19 @@ from trainyard_gateway.background import Background
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.atomic import Store, make_folder
+from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
+from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.publisher import Publisher
+from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.settings import Settings
+from trainyard_gateway.store import tables
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.system import SystemMonitor
 from trainyard_kube import KubeClient, KubeConfig
@@ -75,6 +79,11 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
             services.cache, services.publisher, services.system, services.keys, services.journal,
         ):  # fmt: skip
             services.background.start(type(part).__name__, part.run())
+        if settings.run_retention_days is not None:
+            folders = RunFolders(settings.data_dir / "runs")
+            await asyncio.to_thread(folders.open)
+            retention = Retention(folders, services.cache, database, settings.run_retention_days)
+            services.background.start(Retention.__name__, retention.run())
         yield services
 
 
@@ -84,10 +93,14 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         name: Store(settings.data_dir / name, settings.reserve_bytes)
         for name in ("datasets", "models", "uploads/datasets", "uploads/models")
     }
-    datasets = Datasets(stores["datasets"], database)
-    models = Models(stores["models"], settings.data_dir / "runs", database)
-    dataset_uploads = Uploads("dataset", stores["uploads/datasets"], database)
-    model_uploads = Uploads("model", stores["uploads/models"], database)
+    of_datasets = Quota(
+        "dataset", tables.datasets, settings.datasets_max_bytes, settings.datasets_max_count
+    )
+    of_models = Quota("model", tables.models, settings.models_max_bytes, settings.models_max_count)
+    datasets = Datasets(stores["datasets"], database, of_datasets)
+    models = Models(stores["models"], settings.data_dir / "runs", database, of_models)
+    dataset_uploads = Uploads(stores["uploads/datasets"], database, of_datasets)
+    model_uploads = Uploads(stores["uploads/models"], database, of_models)
     known = (
         await datasets.identities(),
         await models.identities(),

@@ -102,6 +102,16 @@ class Settings(BaseSettings):
     """ServiceAccount of the node monitors, whose measurements are taken in."""
     reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Uploads that would leave less free space are refused."""
+    datasets_max_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of all datasets together; None bounds them by the volume alone."""
+    datasets_max_count: int | None = Field(default=None, ge=1)
+    """Number of datasets; None does not bound it."""
+    models_max_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of all versions of all models together; None bounds them by the volume alone."""
+    models_max_count: int | None = Field(default=None, ge=1)
+    """Number of versions of all models together; None does not bound it."""
+    run_retention_days: float | None = Field(default=30, gt=0, le=36_500)
+    """The folder of a run, with its checkpoints, is removed when its session has been gone from the cluster for so long; None keeps all."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
     """Requests of one key per second; twice as many at once. More get 429. Reports of trainers do not count."""
     ageing_seconds: float = Field(default=300, gt=0)

@@ -18,6 +18,7 @@ from trainyard_gateway.files.atomic import Received, Store
 from trainyard_gateway.files.details import DatasetDetails
 from trainyard_gateway.files.inspect import format_of, inspect
 from trainyard_gateway.registry.naming import check_name, safe_filename
+from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import datasets
 
@@ -48,8 +49,8 @@ class Upload:
 class Datasets:
     """The dataset registry."""
 
-    def __init__(self, store: Store, database: Database) -> None:
-        self._store, self._database = store, database
+    def __init__(self, store: Store, database: Database, quota: Quota) -> None:
+        self._store, self._database, self._quota = store, database, quota
 
     async def all(self) -> list[DatasetInfo]:
         """Every dataset by name."""
@@ -77,9 +78,15 @@ class Datasets:
         return _dataset(row) if row is not None else None
 
     async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
-        """Receive and register; False beside an equal one that was there. Raises AlreadyThere for other content of that name."""
+        """Receive and register; False beside an equal one that was there.
+
+        Raises AlreadyThere for other content of that name, TooLarge and OutOfSpace.
+        """
         check_name("dataset", upload.name)
         file_format = format_of(upload.filename)
+        # What is there already takes no more room, however full it is.
+        if await self.find(upload.name) is None:
+            chunks = self._quota.bounded(self._database, chunks, upload.declared)
         received = await self._store.receive(chunks, upload.declared)
         try:
             known = await self.find(upload.name)
@@ -106,7 +113,7 @@ class Datasets:
         }
         try:
             await asyncio.to_thread(self._store.keep, received, identity, file)
-            winner = await self._database.write(lambda c: _insert_dataset(c, row))
+            winner = await self._database.write(lambda c: _insert_dataset(c, row, self._quota))
         except BaseException:
             await self._forget_unless_registered(identity)
             raise
@@ -141,10 +148,11 @@ class Datasets:
         await asyncio.to_thread(self._store.remove, found.file.partition("/")[0])
 
 
-def _insert_dataset(connection: Connection, row: dict[str, Any]) -> DatasetInfo:
-    """Insert unless the name is taken; whoever has it."""
+def _insert_dataset(connection: Connection, row: dict[str, Any], quota: Quota) -> DatasetInfo:
+    """Insert unless the name is taken; whoever has it. Raises TooLarge and OutOfSpace."""
     query = select(datasets).where(datasets.c.name == row["name"])
     if connection.execute(query).one_or_none() is None:
+        quota.check(connection, row["size_bytes"])
         connection.execute(insert(datasets).values(row))
     return _dataset(connection.execute(query).one())
 

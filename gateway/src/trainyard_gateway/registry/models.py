@@ -22,6 +22,7 @@ from trainyard_gateway.files import safetensors
 from trainyard_gateway.files.atomic import Received, Store
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.naming import check_name
+from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import models
 
@@ -42,8 +43,9 @@ class ModelInfo(Status):
 class Models:
     """The model registry."""
 
-    def __init__(self, store: Store, runs: Path, database: Database) -> None:
+    def __init__(self, store: Store, runs: Path, database: Database, quota: Quota) -> None:
         self._store, self._runs, self._database = store, runs, database
+        self._quota = quota
 
     async def all(self) -> list[ModelInfo]:
         """The newest version of every model by name."""
@@ -101,7 +103,8 @@ class Models:
             row = await self._database.read(lambda c: c.execute(query).one_or_none())
             if row is not None:
                 return _model(row)
-        received = await self._store.receive(chunks, declared)
+        bounded = self._quota.bounded(self._database, chunks, declared)
+        received = await self._store.receive(bounded, declared)
         return await self._register(name, received, {}, None, identity)
 
     async def adopt(self, report: ModelReport) -> ModelInfo:
@@ -112,7 +115,8 @@ class Models:
             return known
         place = (report.session_uid, contract.OUTPUT, contract.MODEL_FILE)
         chunks = read_inside(self._runs, place, report.size_bytes)
-        received = await self._store.receive(chunks, report.size_bytes)
+        bounded = self._quota.bounded(self._database, chunks, report.size_bytes)
+        received = await self._store.receive(bounded, report.size_bytes)
         if received.sha256 != report.sha256:
             self._store.discard(received)
             # What the file's hash is instead would tell something about a file that may not be the run's own.
@@ -152,7 +156,7 @@ class Models:
                 "card": orjson.dumps(card or _card(metadata)).decode(),
             }
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
-            return await self._database.write(lambda c: _insert_model(c, row))
+            return await self._database.write(lambda c: _insert_model(c, row, self._quota))
         except BaseException:
             if identity not in await self.identities():
                 self._store.remove(identity)
@@ -171,8 +175,9 @@ def _absent(name: str, version: int | None = None) -> NotFound:
     return NotFound(f"there is no model {name[:140]!r}{which}; GET /api/v1/models lists them")
 
 
-def _insert_model(connection: Connection, row: dict[str, Any]) -> ModelInfo:
-    """Insert as the next version; numbers are given by the one writer."""
+def _insert_model(connection: Connection, row: dict[str, Any], quota: Quota) -> ModelInfo:
+    """Insert as the next version; numbers are given by the one writer. Raises TooLarge and OutOfSpace."""
+    quota.check(connection, row["size_bytes"])
     newest = select(func.coalesce(func.max(models.c.version), 0)).where(
         models.c.name == row["name"]
     )

@@ -22,6 +22,7 @@ from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarg
 from trainyard_gateway.files.atomic import CHUNK, Received, Store
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.naming import check_name
+from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import upload_parts, uploads
 
@@ -65,11 +66,12 @@ class UploadInfo(Status):
 class Uploads:
     """Uploads of one kind (`dataset` or `model`)."""
 
-    def __init__(self, kind: str, store: Store, database: Database) -> None:
-        self.kind, self._store, self._database = kind, store, database
+    def __init__(self, store: Store, database: Database, quota: Quota) -> None:
+        self.kind, self._store, self._database = quota.kind, store, database
+        self._quota = quota
 
     async def create(self, new: NewUpload) -> UploadInfo:
-        """Begin an upload. Raises BadRequest."""
+        """Begin an upload. Raises BadRequest, TooLarge and OutOfSpace."""
         check_name(self.kind, new.name)
         if self.kind == "dataset":
             format_of(new.filename)
@@ -84,7 +86,7 @@ class Uploads:
             "part_bytes": new.part_bytes,
             "created": clock.now(),
         }
-        await self._database.write(lambda c: c.execute(insert(uploads).values(row)).rowcount)
+        await self._database.write(lambda c: _insert_upload(c, row, self._quota))
         return await self.get(row["id"])
 
     async def get(self, upload: str) -> UploadInfo:
@@ -164,6 +166,12 @@ class Uploads:
 
 def _count(row: Any) -> int:
     return int(-(-row.size_bytes // row.part_bytes))
+
+
+def _insert_upload(connection: Connection, row: dict[str, Any], quota: Quota) -> None:
+    # The room of uploads that are under way is taken already.
+    quota.check(connection, row["size_bytes"], with_uploads=True)
+    connection.execute(insert(uploads).values(row))
 
 
 def _note(connection: Connection, upload: str, number: int, received: Received) -> None:

@@ -91,9 +91,13 @@ class SessionCache:
 
     async def find(self, name_or_uid: str) -> SessionInfo:
         """A session by name (the newest of that name) or UID, also one that the cluster no longer has. Raises NotFound."""
-        for body in self._objects.values():
-            if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"]):
-                return info(body)
+        known = (
+            body
+            for body in self._objects.values()
+            if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"])
+        )
+        if (newest := max(known, key=_version, default=None)) is not None:
+            return info(newest)
         if not _NAME_OR_UID.fullmatch(name_or_uid):
             raise _absent(name_or_uid)
         if (unseen := await self._unseen(name_or_uid)) is not None:

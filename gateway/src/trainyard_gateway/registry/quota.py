@@ -1,0 +1,85 @@
+"""How much a registry may hold: so many files, so many bytes in all.
+
+An upload is refused before its body is read where its size is known, else as soon as it would be too much; what counts in the end is the
+transaction that registers it, of which there is one at a time, so that uploads beside each other cannot pass together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, func, select
+
+from trainyard_gateway.errors import OutOfSpace, Problem, TooLarge
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What is there already."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bounds of one registry; None bounds nothing."""
+
+    kind: str
+    """dataset or model."""
+    table: Table
+    """Where its files stand, with `size_bytes`."""
+    most_bytes: int | None = None
+    most_count: int | None = None
+
+    def refusal(self, used: Used, more: int) -> Problem | None:
+        """Why one more file of `more` bytes is not taken; None when it is. Pure."""
+        things, setting = f"{self.kind}s", f"{self.kind}sMax"
+        if self.most_bytes is not None and more > self.most_bytes:
+            return TooLarge(
+                f"this {self.kind} has {more} bytes or more; all {things} together may have {self.most_bytes} ({setting}Bytes)"
+            )
+        if self.most_count is not None and used.count >= self.most_count:
+            return OutOfSpace(
+                f"there are {used.count} {things} and uploads of them, and {setting}Count allows {self.most_count}; delete some first"
+            )
+        if self.most_bytes is not None and used.size_bytes + more > self.most_bytes:
+            return OutOfSpace(
+                f"{things} and uploads of them take {used.size_bytes} of the {self.most_bytes} bytes that {setting}Bytes allows, "
+                f"too many for {more} more; delete some first"
+            )
+        return None
+
+    def check(self, connection: Connection, more: int, with_uploads: bool = False) -> None:
+        """Whether one more file of `more` bytes is taken. Raises TooLarge and OutOfSpace."""
+        if self.most_bytes is None and self.most_count is None:
+            return
+        if refusal := self.refusal(self._used(connection, with_uploads), more):
+            raise refusal
+
+    async def bounded(
+        self, database: Database, chunks: AsyncIterator[bytes], declared: int | None
+    ) -> AsyncIterator[bytes]:
+        """The chunks of an upload, as long as they are not too many. Raises TooLarge and OutOfSpace."""
+        used = await database.read(lambda c: self._used(c, with_uploads=False))
+        seen = 0
+        if refusal := self.refusal(used, declared or 0):
+            raise refusal
+        async for chunk in chunks:
+            seen += len(chunk)
+            if refusal := self.refusal(used, seen):
+                raise refusal
+            yield chunk
+
+    def _used(self, connection: Connection, with_uploads: bool) -> Used:
+        size = func.coalesce(func.sum(self.table.c.size_bytes), 0)
+        count, total = connection.execute(select(func.count(), size).select_from(self.table)).one()
+        if with_uploads:
+            size = func.coalesce(func.sum(uploads.c.size_bytes), 0)
+            query = select(func.count(), size).where(uploads.c.kind == self.kind)
+            more, more_bytes = connection.execute(query).one()
+            count, total = count + more, int(total) + int(more_bytes)
+        return Used(count, int(total))

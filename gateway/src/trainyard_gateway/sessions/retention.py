@@ -1,0 +1,129 @@
+"""Removes the run folders of sessions that have been gone for a while.
+
+Guarantees: nothing goes whose session is in the cluster, or is named by `resumeFrom` of one that is; nothing goes that the database does
+not know as deleted, since it may be the database that is the wrong one; time counts from when the session was first missed, not from when
+its files were written, so that to look at the wrong cluster for a day costs nothing; while the cluster does not answer, nothing goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_gateway.files.runs import RunFolders
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.tables import sessions
+
+DAY = 86_400.0
+_LONGEST_PAUSE, _SHORTEST_PAUSE = 3600.0, 1.0
+_AT_ONCE = 500
+"""UIDs of one query; databases bound the parameters of a statement."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with folders, by UID."""
+
+    mark: frozenset[str]
+    unmark: frozenset[str]
+    remove: frozenset[str]
+
+
+def plan(
+    folders: Collection[str],
+    marks: Mapping[str, float],
+    live: Collection[str],
+    needed: Collection[str],
+    gone: Mapping[str, str],
+    before: float,
+) -> Plan:
+    """Pure.
+
+    `live`: UIDs in the cluster; `needed`: names in their `resumeFrom`; `gone`: UID and name of those that the database knows as deleted;
+    `before`: marks that are not younger are old enough.
+    """
+    removable = {
+        uid for uid in folders if uid not in live and uid in gone and gone[uid] not in needed
+    }
+    return Plan(
+        mark=frozenset(removable - marks.keys()),
+        unmark=frozenset(marks.keys() - removable),
+        remove=frozenset(uid for uid in removable & marks.keys() if marks[uid] <= before),
+    )
+
+
+class Retention:
+    """Looks through the run folders in the background."""
+
+    def __init__(
+        self, folders: RunFolders, cache: SessionCache, database: Database, days: float
+    ) -> None:
+        self._folders, self._cache, self._database = folders, cache, database
+        self._seconds = days * DAY
+
+    async def run(self) -> None:
+        """Without end; at first as soon as the cluster's sessions are known."""
+        await self._cache.synced.wait()
+        pause = max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, self._seconds / 10))
+        while True:
+            try:
+                await self.sweep()
+            except (OSError, SQLAlchemyError) as error:
+                _log.warning("run folders not looked through", error=str(error))
+            await asyncio.sleep(pause)
+
+    async def sweep(self) -> None:
+        """Once. Raises OSError and SQLAlchemyError."""
+        folders, marks = await asyncio.to_thread(
+            lambda: (self._folders.there(), self._folders.marks())
+        )
+        gone = await self._database.read(lambda c: _gone(c, sorted(folders)))
+        if self._cache.stale is not None:
+            return
+        # Asked for last: what has come meanwhile is not in `gone`, and what it needs is seen.
+        live = self._cache.live()
+        wanted = plan(
+            folders,
+            marks,
+            {body["metadata"]["uid"] for body in live},
+            {str((body["spec"].get("resumeFrom") or {}).get("session")) for body in live},
+            gone,
+            time.time() - self._seconds,
+        )
+        left = await asyncio.to_thread(self._carry_out, wanted)
+        if wanted.remove:
+            _log.info(
+                "removed folders of runs whose sessions are gone", sessions=sorted(wanted.remove)
+            )
+        if left:
+            _log.warning("folders of runs cannot be deleted", below="runs/.removing", folders=left)
+
+    def _carry_out(self, wanted: Plan) -> list[str]:
+        for uid in wanted.unmark:
+            self._folders.unmark(uid)
+        for uid in wanted.mark:
+            self._folders.mark(uid)
+        for uid in wanted.remove:
+            self._folders.remove(uid)
+        return self._folders.remove_rest()
+
+
+def _gone(connection: Connection, uids: list[str]) -> dict[str, str]:
+    """UID and name of those among `uids` that were deleted."""
+    found: dict[str, str] = {}
+    for start in range(0, len(uids), _AT_ONCE):
+        some = sessions.c.uid.in_(uids[start : start + _AT_ONCE])
+        rows = connection.execute(
+            select(sessions.c.uid, sessions.c.name).where(sessions.c.deleted, some)
+        )
+        found |= {row.uid: row.name for row in rows}
+    return found
