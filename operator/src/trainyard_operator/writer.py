@@ -35,7 +35,7 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.outbox import NEWS_AT_LEAST_SECONDS, Outbox, replaceable
+from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
 from trainyard_operator.core.world import Assumed, Refusal
 from trainyard_operator.events import EventSink
 from trainyard_operator.feed import Feed
@@ -118,7 +118,8 @@ class Writer:
         while (write := self._outbox.take(lane, self._clock())) is None:
             self._bells[lane].clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(NEWS_AT_LEAST_SECONDS if lane == Lane.NEWS else None):
+                waits = self._outbox.waiting(lane) and PATIENCE[lane]
+                async with asyncio.timeout(waits or None):
                     await self._bells[lane].wait()
         if replaceable(write):
             self._feed.world.begin(write.uid)

@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- What GPUs wait for goes before what became of sessions, and that before news; news are never held back longer than
-  `NEWS_AT_LEAST_SECONDS`.
+- What GPUs wait for goes before what became of sessions, and that before news; no lane is held back longer than its `PATIENCE`,
+  however many urgent writes the API server does not take.
 - At most one write of a session is under way.
 - A status that was not sent yet is replaced by a later one, which keeps its place, and falls away when it is withdrawn: what is
   sent is what was right last.
@@ -11,12 +11,13 @@ Guarantees:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from trainyard_operator.core.decisions import CreateJob, Lane, PatchStatus, Write
 
-NEWS_AT_LEAST_SECONDS: Final = 1.0
-"""After this time without any, one of the news goes before everything else."""
+PATIENCE: Final[Mapping[Lane, float]] = {Lane.JOBS: 0.0, Lane.PHASES: 0.2, Lane.NEWS: 1.0}
+"""Seconds without any write of a lane after which one goes before everything else."""
 
 _Key = tuple[str, bool]
 
@@ -28,8 +29,8 @@ class Outbox:
         self._lanes: dict[Lane, dict[_Key, Write | None]] = {lane: {} for lane in Lane}
         """By session UID and whether it is a status that may be replaced; None where one was withdrawn."""
         self._sending: set[str] = set()
-        self._newest = float("-inf")
-        """When news were last taken."""
+        self._taken = dict.fromkeys(Lane, float("-inf"))
+        """When a write of each lane was last taken."""
 
     def put(self, write: Write) -> None:
         """Add a write; of a status that may be replaced only the last counts."""
@@ -49,8 +50,8 @@ class Outbox:
 
     def take(self, lane: Lane, now: float) -> Write | None:
         """The next write of a lane, under way from now on; None when there is none, or something urgent goes first."""
-        patient = lane == Lane.NEWS and now - self._newest >= NEWS_AT_LEAST_SECONDS
-        if not patient and any(self._next(other) for other in Lane if other < lane):
+        patient = now - self._taken[lane] < PATIENCE[lane]
+        if patient and any(self._next(other) for other in Lane if other < lane):
             return None
         key = self._next(lane)
         if key is None:
@@ -59,8 +60,7 @@ class Outbox:
         if write is None:
             return None
         self._sending.add(write.uid)
-        if lane == Lane.NEWS:
-            self._newest = now
+        self._taken[lane] = now
         return write
 
     def sent(self, uid: str) -> None:
