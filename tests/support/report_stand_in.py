@@ -13,9 +13,10 @@ from typing import Any
 
 @dataclass
 class ReportStandIn:
-    """Keeps every batch once, as the gateway does; `answers` are given first, one per request."""
+    """Keeps every batch once, as the gateway does; `answers` are given first, one per request, `model_answers` to models only."""
 
     answers: list[int] = field(default_factory=list)
+    model_answers: list[int] = field(default_factory=list)
     batches: dict[tuple[str, int, str, int], dict[str, Any]] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -36,8 +37,11 @@ class ReportStandIn:
 
     def handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """One request."""
-        if self.answers:
-            status = self.answers.pop(0)
+        given = self.model_answers if path.endswith("/report/model") else []
+        for answers in (self.answers, given):
+            if not answers:
+                continue
+            status = answers.pop(0)
             if status >= 400:
                 return status, {"detail": f"told to answer {status}"}
         if path.endswith("/report/model"):
@@ -56,6 +60,8 @@ def report_stand_in() -> Iterator[ReportStandIn]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # As the gateway: else each answer waits 40 ms for the acknowledgement of its head.
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

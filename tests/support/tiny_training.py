@@ -107,9 +107,9 @@ class TinySession:
         process.start()
         return Attempt(process, log)
 
-    def finish(self, attempt: int = 1) -> tuple[int, str]:
+    def finish(self, attempt: int = 1, timeout: float = 120) -> tuple[int, str]:
         """Run an attempt to its end; exit code and output."""
-        return self.start(attempt).wait()
+        return self.start(attempt).wait(timeout)
 
 
 @dataclass
@@ -135,7 +135,9 @@ class Attempt:
         self.process.join(timeout)
         if self.process.exitcode is None:
             self.kill()
-            raise AssertionError(f"the trainer did not end within {timeout} s:\n{self.output()}")
+            raise AssertionError(
+                f"the trainer did not end within {timeout} s:\n…{self.output()[-5000:]}"
+            )
         return self.process.exitcode, self.output()
 
     def output(self) -> str:

@@ -6,11 +6,15 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from poll import eventually
 from report_stand_in import ReportStandIn, report_stand_in
@@ -88,6 +92,62 @@ def start_gang(tiny: TinySession, workers: int, attempt: int = 1) -> list[Attemp
         )
         for rank in range(workers)
     ]
+
+
+POD = """
+import sys
+from pathlib import Path
+from trainyard_trainer.session import Places, train_pod
+
+if __name__ == "__main__":
+    *places, processes = sys.argv[1:]
+    sys.exit(train_pod(Places(*map(Path, places)), int(processes)))
+"""
+
+
+@dataclass
+class Pod:
+    """A pod's first process, with those that it starts."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait(self, timeout: float = 120) -> tuple[int, str]:
+        """Exit code and output once it has ended."""
+        try:
+            return self.process.wait(timeout), self.log.read_text()
+        finally:
+            self.process.kill()
+
+    def local(self) -> list[psutil.Process]:
+        """Its local processes by rank: grandchildren, since a server process forks them."""
+        servers = psutil.Process(self.process.pid).children()
+        found = [process for server in servers for process in server.children()]
+        return sorted(found, key=lambda p: (p.create_time(), p.pid))
+
+
+def start_pods(tiny: TinySession, pods: int, processes: int, attempt: int = 1) -> list[Pod]:
+    port = str(free_port())
+    environment = tiny.environment(attempt)
+    run = json.loads(environment[contract.ENV_RUN]) | {"workers": pods, "gpus": processes}
+    places = (tiny.run_dir, tiny.folder, tiny.folder / "resume", tiny.termination)
+    started = []
+    for index in range(pods):
+        log = tiny.folder / f"pod-{attempt}-{index}.log"
+        # A pod that is alone gets none of it from the operator, but here it shares the port with others.
+        ours = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, contract.ENV_RUN: json.dumps(run)}
+        if pods > 1:
+            ours |= {"RANK": str(index), "WORLD_SIZE": str(pods)}
+            ours |= {contract.ENV_COMPLETION_INDEX: str(index)}
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-c", POD, *map(str, places), str(processes)],
+                env=environment | ours,
+                stdout=sink,
+                stderr=sink,
+            )
+        started.append(Pod(process, log))
+    return started
 
 
 def weights(tiny: TinySession) -> dict[str, Any]:
@@ -173,3 +233,58 @@ def test_a_gang_that_was_suspended_ends_with_the_bits_of_one_that_was_not(tmp_pa
 
     found = weights(broken)
     assert all(np.array_equal(found[name], values) for name, values in weights(whole).items())
+
+
+def test_several_processes_in_a_pod_give_the_result_of_one(
+    tmp_path: Path,
+) -> None:
+    """As with several GPUs per worker, one process each."""
+    training, pods = MLP, 2
+    with report_stand_in() as gateway:
+        alone = session(tmp_path / "alone", gateway.url, training)
+        assert alone.finish()[0] == 0
+        wanted = gateway.rows()
+    with report_stand_in() as gateway:
+        together = session(tmp_path / "together", gateway.url, training)
+        for pod in start_pods(together, pods, processes=2):
+            code, output = pod.wait()
+            assert code == 0, output
+            assert f"{pods} worker(s), {2 * pods} process(es) in all" in output
+        found = gateway.rows()
+        streams = {key[2] for key in gateway.batches}
+        models = len(gateway.models)
+
+    for name, values in weights(alone).items():
+        np.testing.assert_allclose(weights(together)[name], values, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose([r[2] for r in found], [r[2] for r in wanted], atol=1e-4)
+    assert streams == {f"rank-{rank}" for rank in range(2 * pods)}
+    assert models == 1
+
+
+def trained_in(gateway: ReportStandIn, attempt: int) -> bool:
+    batches = list(gateway.batches.items())
+    return any(key[1] == attempt and batch["metrics"] for key, batch in batches)
+
+
+def test_a_dead_local_process_ends_the_pod_and_a_stop_reaches_all(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    tiny = session(tmp_path, gateway.url, {**MLP, "epochs": 4000})
+    (pod,) = start_pods(tiny, 1, processes=2)
+    # torch is imported anew, which takes a busy machine a while.
+    eventually(lambda: any(step > 20 for step, _, _ in gateway.rows()), within=180, every=0.05)
+    pod.local()[0].kill()
+
+    code, output = pod.wait(120)
+    assert code == ExitCode.WORKER_LOST, output
+    assert tiny.explanation()["message"]
+
+    (second,) = start_pods(tiny, 1, processes=2, attempt=2)
+    # Before its first step a process has nothing to save, and says nothing of it.
+    eventually(lambda: trained_in(gateway, attempt=2), within=180, every=0.05)
+    assert "resumed at step" in second.log.read_text()
+    second.process.terminate()
+    code, output = second.wait(120)
+
+    assert code == ExitCode.PREEMPTED, output
+    assert "a checkpoint is saved" in output

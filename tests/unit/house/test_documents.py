@@ -119,6 +119,7 @@ def test_the_own_program_of_the_guide_runs_and_goes_on(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] == 1000
+    assert (tmp_path / "weights.safetensors").stat().st_size > 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=LISTED)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from pathlib import Path
 
-from trainyard_api.contract import ExitCode
+from trainyard_trainer.stop import leave
 
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
     if not arguments:
         # torch takes over a second to import: `--help` and a wrong option answer at once, and so does a stop.
-        signal.signal(signal.SIGTERM, _leave)
-        from trainyard_trainer.session import train_session
+        signal.signal(signal.SIGTERM, leave)
+        from trainyard_trainer.session import train_pod
 
-        return train_session()
+        return train_pod()
     parser = argparse.ArgumentParser(prog="trainyard_trainer", description=__doc__)
     commands = parser.add_subparsers(required=True)
     predict = commands.add_parser("predict", help="predict with a trained model")
@@ -49,11 +48,6 @@ def main(arguments: list[str]) -> int:
     if options.tokens < 1 or not 0 <= options.temperature <= 100:
         parser.error("--tokens must be at least 1, --temperature from 0 to 100")
     return _predict(options)
-
-
-def _leave(*_: object) -> None:
-    """Before the training there is nothing to save: what an earlier attempt saved is on the volume."""
-    os._exit(ExitCode.PREEMPTED)
 
 
 def _predict(options: argparse.Namespace) -> int:

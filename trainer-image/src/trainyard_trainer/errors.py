@@ -6,7 +6,8 @@ TrainingError
 ├── DatasetMissing       66: the dataset's file is not on the volume
 ├── CheckpointMissing    67: the checkpoint to start from is not there
 ├── Diverged             70: the loss is not finite
-└── Preempted            75: SIGTERM came and a checkpoint is saved
+├── Preempted            75: SIGTERM came and a checkpoint is saved
+└── AccessDenied         77: the gateway or the volume refuses access
 """
 
 from __future__ import annotations
@@ -60,3 +61,9 @@ class Preempted(TrainingError):
     """SIGTERM came and a checkpoint is saved."""
 
     exit_code = ExitCode.PREEMPTED
+
+
+class AccessDenied(TrainingError):
+    """The gateway or the volume refuses access."""
+
+    exit_code = ExitCode.ACCESS_DENIED

@@ -1,4 +1,4 @@
-"""The workers of a session, by torch.distributed; a gang of one needs nothing of it."""
+"""The processes of a session, by torch.distributed: one per worker, with GPUs one per GPU. A gang of one needs nothing of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """This worker's place: rank 0 reports and saves."""
+    """This process's place: rank 0 reports and saves."""
 
     rank: int = 0
     size: int = 1
@@ -71,14 +71,14 @@ class Gang:
             distributed.destroy_process_group()
 
 
-def join(workers: int, device: torch.device) -> Gang:
-    """Wait for all workers; rendezvous by MASTER_ADDR and MASTER_PORT from the pod."""
-    if workers == 1:
+def join(size: int, device: torch.device) -> Gang:
+    """Wait for all `size` processes; rendezvous by MASTER_ADDR and MASTER_PORT."""
+    if size == 1:
         return Gang()
     rank = int(os.environ.get("RANK") or os.environ.get(ENV_COMPLETION_INDEX) or 0)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, rank=rank, world_size=workers, timeout=PATIENCE)
-    return Gang(rank, workers)
+    distributed.init_process_group(backend, rank=rank, world_size=size, timeout=PATIENCE)
+    return Gang(rank, size)
 
 
 class GangBatchNorm(nn.BatchNorm2d):

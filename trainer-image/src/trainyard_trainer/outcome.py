@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -15,11 +14,11 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from trainyard import reporting
 from trainyard.reporting.sender import timestamp
-from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
-from trainyard_api.contract import MODEL_CARD_FILE, MODEL_FILE
+from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
 from trainyard_api.run import Run
-from trainyard_trainer.errors import TrainingError
+from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
 from trainyard_trainer.train import Trainer
 
 CARD_KEY = "trainyard"
@@ -84,35 +83,23 @@ def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
     return model
 
 
-def register(
-    transport: Transport, run: Run, model: Path, card: dict[str, Any], patience: float = 300.0
-) -> dict[str, Any]:
-    """Ask the gateway to take the model over, again and again for `patience` seconds. Safe to repeat."""
-    with model.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    body = {
-        "sessionUid": run.uid,
-        "attempt": run.attempt,
-        "name": run.output_model,
-        "sha256": digest,
-        "sizeBytes": model.stat().st_size,
-        "card": card,
-    }
-    deadline = time.monotonic() + patience
-    pause = 0.5
-    while True:
-        try:
-            return transport.post("/report/model", json.dumps(body).encode())
-        except RejectedError as error:
-            raise TrainingError(f"the gateway refused the model: {error}") from error
-        except NotDeliveredError as error:
-            if time.monotonic() > deadline:
-                raise TrainingError(
-                    f"the model is saved, but the gateway could not register it: {error}",
-                    hint="the next attempt finds the training finished and only registers it",
-                ) from error
-            time.sleep(pause)
-            pause = min(pause * 2, 10.0)
+def register(report: reporting.Run, model: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Have the gateway take the model over. Safe to repeat. Raises AccessDenied or TrainingError."""
+    try:
+        receipt = report.log_model(model, card=card)
+    except reporting.ModelDeniedError as error:
+        raise AccessDenied(str(error), hint="ask whoever runs the installation") from error
+    except reporting.ModelNotDeliveredError as error:
+        raise TrainingError(
+            str(error), hint="the next attempt finds the training finished and only registers it"
+        ) from error
+    except reporting.ModelError as error:
+        raise TrainingError(str(error)) from error
+    if receipt is None:
+        raise BadConfiguration(
+            f"the environment variable {ENV_GATEWAY_URL} is missing: the model is saved, but not registered"
+        )
+    return receipt
 
 
 def _sync(path: Path) -> None:

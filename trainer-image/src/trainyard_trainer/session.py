@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import json
+import functools
 import os
 import sys
-import traceback
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +12,10 @@ import torch
 from pydantic import ValidationError
 
 from trainyard import reporting
-from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_api.run import Run
-from trainyard_trainer import data, gang, gpus, outcome
+from trainyard_trainer import data, ending, gang, gpus, launcher, outcome
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
 from trainyard_trainer.train import Trainer
@@ -40,9 +36,30 @@ class Places:
     termination: Path = Path(contract.TERMINATION_MESSAGE_FILE)
 
 
-def train_session(places: Places | None = None) -> int:
-    """Train, save, register; returns the exit code and leaves a termination message on failure."""
+def train_pod(places: Places | None = None, processes: int | None = None) -> int:
+    """What a pod does: this worker's part of the training; returns the exit code, and leaves a termination message on failure.
+
+    `processes` take part in it here, by default one per GPU that was asked for and that PyTorch sees.
+    """
     places = places or Places()
+    try:
+        run = _read_run()
+    except BadConfiguration:
+        # Reported by the one that trains.
+        return train_session(places)
+    if processes is None:
+        visible = torch.cuda.device_count() if run.gpus > 1 else run.gpus
+        processes = launcher.process_count(run.gpus, visible)
+    if processes == 1:
+        return train_session(places)
+    code = launcher.launch(processes, run.workers, functools.partial(train_session, places))
+    if code not in (ExitCode.SUCCEEDED, ExitCode.PREEMPTED):
+        ending.say_for_others(places.termination, code)
+    return code
+
+
+def train_session(places: Places) -> int:
+    """Train in this process, save, register; returns the exit code and leaves a termination message on failure."""
     report, delivery = reporting.init(run_dir=places.run), DELIVERY_SECONDS
     try:
         run = _read_run()
@@ -53,14 +70,10 @@ def train_session(places: Places | None = None) -> int:
         code, delivery = error.exit_code, LEAVING_SECONDS
     except TrainingError as error:
         code = error.exit_code
-        _explain(report, places.termination, type(error).__name__, str(error), error.hint)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        code = ExitCode.VOLUME_FULL if full else ExitCode.PROGRAM_ERROR
-        _crash(report, places.termination, error)
+        ending.explain(report, places.termination, type(error).__name__, str(error), error.hint)
     except Exception as error:  # whatever it is, the log and the termination message must say it
-        code = _code_of(error)
-        _crash(report, places.termination, error)
+        code = ending.code_of(error)
+        ending.crash(report, places.termination, error)
     reporting.finish(delivery)
     return int(code)
 
@@ -72,9 +85,14 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     torch.set_num_threads(_threads())
     # As use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler besides.
     torch.set_deterministic_debug_mode("warn")
-    device = torch.device("cuda" if run.gpus and torch.cuda.is_available() else "cpu")
-    workers = gang.join(run.workers, device)
-    _say(f"attempt {run.attempt} of {run.session} on {device}, {workers.size} worker(s)")
+    device = _device(run)
+    workers = gang.join(run.workers * _local("LOCAL_WORLD_SIZE", 1), device)
+    _say(
+        f"attempt {run.attempt} of {run.session} on {device},"
+        f" {run.workers} worker(s), {workers.size} process(es) in all"
+    )
+    if run.gpus and device.type == "cpu":
+        _say(f"{run.gpus} GPU(s) were asked for and PyTorch sees none: training on the CPU")
     parsed = places.run / contract.CACHE / f"{run.dataset.sha256}.arrow"
     dataset = data.load(places.datasets / run.dataset.file, run.dataset.format, config, parsed)
     folder = CheckpointFolder(places.run / contract.CHECKPOINTS, config.keep_checkpoints)
@@ -86,8 +104,7 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     if workers.leads:
         card = outcome.model_card(run, trainer)
         model = outcome.save(places.run / contract.OUTPUT, trainer, card)
-        with closing(_transport()) as transport:
-            receipt = outcome.register(transport, run, model, card)
+        receipt = outcome.register(report, model, card)
         _say(f"registered {receipt.get('name')} version {receipt.get('version')}")
     workers.leave()
 
@@ -124,9 +141,18 @@ def _read_run() -> Run:
         raise BadConfiguration(f"{contract.ENV_RUN} is not valid: {error}") from error
 
 
-def _transport() -> GatewayTransport:
-    token = Path(os.environ.get(contract.ENV_TOKEN_FILE, contract.TOKEN_FILE))
-    return GatewayTransport(os.environ[contract.ENV_GATEWAY_URL], token, timeout=120.0)
+def _device(run: Run) -> torch.device:
+    if not run.gpus or not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", _local("LOCAL_RANK", 0))
+    # nccl, pinned memory and everything that names no device mean the current one.
+    torch.cuda.set_device(device)
+    return device
+
+
+def _local(name: str, alone: int) -> int:
+    """A number that the launcher has set, `alone` where there is one process in the pod."""
+    return int(os.environ.get(name) or alone)
 
 
 def _say(text: str) -> None:
@@ -136,7 +162,11 @@ def _say(text: str) -> None:
 
 
 def _threads() -> int:
-    """As many threads as this pod may use cores: more would only take turns."""
+    """As many threads as this process may use of the pod's cores: more would only take turns."""
+    return max(1, _cores() // _local("LOCAL_WORLD_SIZE", 1))
+
+
+def _cores() -> int:
     cores = len(os.sched_getaffinity(0))
     for path, parse in (
         ("/sys/fs/cgroup/cpu.max", _cpu_max),
@@ -158,34 +188,3 @@ def _cpu_max(text: str) -> float | None:
 
 def _cfs_quota(text: str) -> float | None:
     return int(text) / 100_000 if int(text) > 0 else None
-
-
-def _code_of(error: Exception) -> ExitCode:
-    # gloo raises plain RuntimeErrors; only the path of its source in the text tells them apart.
-    lost = isinstance(error, torch.distributed.DistError) or (
-        isinstance(error, RuntimeError) and "gloo" in str(error).lower()
-    )
-    return ExitCode.WORKER_LOST if lost else ExitCode.PROGRAM_ERROR
-
-
-def _crash(report: reporting.Run, file: Path, error: Exception) -> None:
-    traceback.print_exception(error)
-    _explain(report, file, type(error).__name__, str(error) or type(error).__name__, "")
-
-
-def _explain(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:
-    """For people in the log, for the operator in the termination message; both say the same."""
-    _say(f"error: {message}" + (f" ({hint})" if hint else ""))
-    lines = [line[:300] for line in report.last_lines()]
-    while True:
-        text = json.dumps(
-            {"reason": reason, "message": message[:1500], "hint": hint[:500], "lastLogLines": lines}
-        )
-        if len(text.encode()) <= contract.TERMINATION_MESSAGE_BYTES or not lines:
-            break
-        lines = lines[1:]
-    try:
-        file.write_text(text)
-    except OSError:
-        # Outside a pod there is no such file; the log has said it.
-        return

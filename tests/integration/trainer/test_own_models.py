@@ -1,0 +1,107 @@
+"""A program of people's own registers its model with a real gateway, as a trainer pod of its session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import fresh_namespace
+from gateway_lab import GatewayLab, running_gateway
+
+from trainyard_api import contract
+
+pytestmark = pytest.mark.integration
+
+PROGRAM = """
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+import trainyard
+from trainyard.reporting import ModelDeniedError
+
+trainyard.init(run_dir=Path(sys.argv[1]))
+for version in (1, 1, 2):
+    save_file({"w": np.full(3, version, np.float32)}, "model.safetensors")
+    receipt = trainyard.log_model("model.safetensors", metrics={"val/loss": 1 / version})
+    print("REGISTERED", json.dumps(receipt), flush=True)
+sys.exit(0 if trainyard.finish() else 1)
+"""
+
+
+@pytest.fixture
+def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
+    with (
+        fresh_namespace(kubeconfig, "own") as namespace,
+        running_gateway(kubeconfig, namespace, tmp_path) as lab,
+    ):
+        yield lab
+
+
+def start(lab: GatewayLab, name: str) -> str:
+    with lab.http() as http:
+        answer = http.post("/training/start", json={"name": name, "command": ["x"]})
+        answer.raise_for_status()
+        return str(answer.json()["uid"])
+
+
+def run_program(
+    lab: GatewayLab, folder: Path, uid: str, token: str
+) -> subprocess.CompletedProcess[str]:
+    (folder / "token").write_text(token)
+    run = {
+        "session": "s",
+        "namespace": lab.namespace,
+        "uid": uid,
+        "attempt": 1,
+        "outputModel": "mine",
+    }
+    environment = {
+        contract.ENV_RUN: json.dumps(run),
+        contract.ENV_GATEWAY_URL: lab.url,
+        contract.ENV_TOKEN_FILE: str(folder / "token"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(lab.data / "runs" / uid)],
+        env=os.environ | environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_program_registers_versions_of_its_model(lab: GatewayLab, tmp_path: Path) -> None:
+    uid = start(lab, "s")
+    ended = run_program(lab, tmp_path, uid, lab.trainer(uid, "s").token)
+
+    assert ended.returncode == 0, ended.stderr
+    said = [line for line in ended.stdout.splitlines() if line.startswith("REGISTERED ")]
+    receipts = [json.loads(line.removeprefix("REGISTERED ")) for line in said]
+    # The same file again is the same version.
+    assert [(r["name"], r["version"]) for r in receipts] == [("mine", 1), ("mine", 1), ("mine", 2)]
+    with lab.http() as http:
+        found = http.get("/models/mine/info").json()
+        content = http.get("/models/mine").content
+    assert found["sessionUid"] == uid
+    assert found["card"]["metrics"] == {"val/loss": 0.5}
+    assert found["sha256"] == receipts[-1]["sha256"]
+    assert content == (tmp_path / "model.safetensors").read_bytes()
+
+
+def test_a_token_of_another_session_registers_nothing(lab: GatewayLab, tmp_path: Path) -> None:
+    own, other = start(lab, "own"), start(lab, "other")
+    ended = run_program(lab, tmp_path, own, lab.trainer(other, "other").token)
+
+    assert "ModelDeniedError" in ended.stderr
+    with lab.http() as http:
+        assert http.get("/models").json()["models"] == []
