@@ -102,7 +102,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
+.PHONY: life flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -114,6 +114,24 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
+
+life: setup ## Install, upgrade, roll back and remove with five trainings and twenty sessions on a node of its own; tells the times (10 min)
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name life --gpus 8
+	@TRAINYARD_LIVE=5 TRAINYARD_CROWD=15 TRAINYARD_TEST_KUBECONFIG="$$($(RUN) trainyard_cluster kubeconfig --name life)" \
+	  $(RUN) pytest -q -s tests/e2e/test_installation_life.py; code=$$?; $(RUN) trainyard_cluster down --name life; exit $$code
+
+flows: setup ## Try every network flow from the pods of an installation, beside what the policies say (3 min)
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name bench
+	@$(VENV)/bin/python bench/network --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
+bench-idle: setup ## Measure what an installation costs while nobody trains (5 min)
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name bench
+	@$(VENV)/bin/python bench/idle --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
 bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflow and pandas (20 min on a quiet machine)
 	@$(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python --target build/bench-site -r requirements/bench.lock

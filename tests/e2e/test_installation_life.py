@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -29,7 +30,21 @@ SPEC = {
 NEXT_VERSION = {"operator.logLevel": "debug", "gateway.logLevel": "debug", "priority.max": 900}
 """Restarts operator and gateway and changes a policy, as a new version would."""
 COLUMN = {"name": "Next", "type": "string", "jsonPath": ".spec.queue"}
-LIVE = 2
+LIVE = int(os.environ.get("TRAINYARD_LIVE", "2"))
+"""Trainings under way; `make life` takes five."""
+CROWD = int(os.environ.get("TRAINYARD_CROWD", "1"))
+"""Sessions of an own program beside them when the installation is removed; `make life` takes fifteen."""
+SLEEP = {
+    "command": [
+        "python3",
+        "-c",
+        "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); signal.pause()",
+    ],
+    "resources": {"gpus": 0, "cpu": "10m", "memory": "64Mi"},
+    "retry": {"limit": 0},
+}
+KEPT = {"secret": [f"{RELEASE}-api-key"], "pvc": [f"{RELEASE}-data"]}
+"""What an uninstall leaves on purpose."""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +150,10 @@ def test_upgrade_and_rollback_stop_no_trainer_and_lose_no_point(release: Install
     go_on(release, before)
 
 
+def left(release: Installation) -> dict[str, list[str]]:
+    return {kind: [o["metadata"]["name"] for o in release.items(kind)] for kind in KEPT}
+
+
 def test_uninstall_leaves_trainers_data_and_key_for_the_next_installation(
     release: Installation,
 ) -> None:
@@ -143,10 +162,7 @@ def test_uninstall_leaves_trainers_data_and_key_for_the_next_installation(
     release.helm("uninstall", RELEASE, "--wait")
     tell("uninstall", began)
 
-    left = {
-        kind: [o["metadata"]["name"] for o in release.items(kind)] for kind in ("secret", "pvc")
-    }
-    assert left == {"secret": [f"{RELEASE}-api-key"], "pvc": [f"{RELEASE}-data"]}
+    assert left(release) == KEPT
     assert trainers(release) == before
     assert all("finalizers" not in s["metadata"] for s in release.items("ts")), (
         "nothing to get stuck on"
@@ -160,9 +176,22 @@ def test_uninstall_leaves_trainers_data_and_key_for_the_next_installation(
 
 
 def test_sessions_can_be_removed_when_nobody_is_there_to_do_it(release: Installation) -> None:
-    release.helm("uninstall", RELEASE, "--wait")
+    with release.client() as people:
+        crowd = [people.start_training(SLEEP, unique("crowd")).name for _ in range(CROWD)]
+        for name in crowd:
+            eventually(
+                lambda name=name: people.status(name).phase == "Running",  # type: ignore[misc]  # bound here
+                within=180,
+                what=f"{name} running",
+            )
     began = time.monotonic()
-    release.kubectl("delete", "ts", "--all", "--timeout=60s")
-    eventually(lambda: not trainers(release), within=90, what="the end of the trainers")
+    release.helm("uninstall", RELEASE, "--wait")
+    tell(f"uninstall with {LIVE + CROWD} sessions", began)
+    assert len(trainers(release)) == LIVE + CROWD
+
+    began = time.monotonic()
+    release.kubectl("delete", "ts", "--all", "--timeout=120s")
+    eventually(lambda: not trainers(release), within=180, what="the end of the trainers")
     tell("sessions and trainers gone", began)
     assert release.items("jobs") == []
+    assert left(release) == KEPT
