@@ -264,7 +264,7 @@ class Lab:
                 stderr=log,
             )
         if wait:
-            eventually(self.ready, within=30, every=0.05, what="operator ready")
+            eventually(self.ready, within=90, every=0.05, what="operator ready")
 
     def ready(self) -> bool:
         """Whether /readyz says so."""
