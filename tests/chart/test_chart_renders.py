@@ -341,6 +341,21 @@ def test_every_program_is_probed(rendered: Rendered) -> None:
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), name
 
 
+def test_the_values_for_many_nodes_leave_nothing_there_only_once() -> None:
+    path = CHART.parents[1] / "examples" / "values" / "production.yaml"
+    found = render({}, f"--values={path}")
+    workloads = [*found.of("Deployment"), *found.of("DaemonSet")]
+
+    assert found.code == 0, found.error
+    assert {d["metadata"]["name"]: d["spec"].get("replicas") for d in workloads} == {
+        "ty-operator": 2,
+        "ty-gateway": 2,
+        "ty-bot": 1,
+        "ty-monitor": None,
+    }
+    assert all("@sha256:" in c["image"] for _, c in containers(found))
+
+
 def test_copies_keep_apart_and_images_are_those_of_their_digests() -> None:
     digest = "sha256:" + "1a" * 32
     found = render({**EVERYTHING, "operator.replicas": 2, "operator.image.digest": digest})

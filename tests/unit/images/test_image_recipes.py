@@ -14,6 +14,7 @@ from rich.console import Console
 
 from trainyard_images import base
 from trainyard_images.build import build, read
+from trainyard_images.builders import name_and_tag
 from trainyard_images.errors import NotPossible
 from trainyard_images.recipe import RECIPES, Recipe
 
@@ -227,3 +228,21 @@ def test_the_record_names_the_archive(tmp_path: Path) -> None:
     assert record["tag"] == built.tag
     assert record["repository"] == "docker.io/trainyard/bot"
     assert (tmp_path / "bot.tar").read_text() == f"docker.io/trainyard/bot:{built.tag}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("python:3.14-slim", ("python", "3.14-slim")),
+        ("localhost:5000/a/base:1", ("localhost:5000/a/base", "1")),
+        ("python:3.14@sha256:ab", ("python", "3.14@sha256:ab")),
+    ],
+)
+def test_a_base_image_has_a_name_and_a_tag(reference: str, parts: tuple[str, str]) -> None:
+    assert name_and_tag(reference) == parts
+
+
+@pytest.mark.parametrize("reference", ["python", "localhost:5000/base", "python@sha256:ab"])
+def test_a_base_image_without_a_tag_is_refused(reference: str) -> None:
+    with pytest.raises(NotPossible, match="needs a tag"):
+        name_and_tag(reference)
