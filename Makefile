@@ -146,9 +146,10 @@ fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases o
 	@TRAINYARD_FUZZ_EXAMPLES=400 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min; nginx-light must be installed)
-	@test -x build/mlflow/bin/mlflow || { $(RUN) venv build/mlflow && build/mlflow/bin/pip install --quiet mlflow psycopg2-binary; }
+	@test -x build/mlflow/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/mlflow
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
-	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
+	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
@@ -159,6 +160,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) --group dev pyproject.toml -o requirements/dev.lock && \
 	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/dev.lock) \
 	    requirements/bench.in -o requirements/bench.lock && \
+	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  for room in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$room/pyproject.toml -o requirements/$$room.lock; \
