@@ -90,14 +90,17 @@ def test_killed_at_random_moments(lab: GatewayLab, request: pytest.FixtureReques
     )
     shared = "postgresql" in request.node.name
     files, began = 0, time.monotonic()
-    for kill in range(1, KILLS + 1):
+    # On a busy machine few kills may all come before anything is acknowledged, and would prove nothing.
+    for kill in range(1, 5 * KILLS + 1):
+        if kill > KILLS and files and any(each.acknowledged for each in load.reporters):
+            break
         load.until_killed(lab, luck, aim=kill % 3 == 0)
         lab.start()
         if not shared:
             assert incoming(lab) == []
         with lab.http() as http:
             files += sum(compare_files(lab, http, load.uploaders, kind, shared) for kind in KINDS)
-        if kill % 10 == 0 or kill == KILLS:
+        if kill % 10 == 0 or kill >= KILLS:
             say(
                 f"{kill}/{KILLS} kills, seed {SEED}, {(time.monotonic() - began) / kill:.2f} s each"
             )
