@@ -2,7 +2,8 @@
 
     ingest     20 clients report metrics in batches of 1, 10, 500; points acknowledged per second, on SQLite and PostgreSQL
     charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
-    downloads  one large file against nginx with sendfile; MB/s, and the memory that the gateway grew by
+    downloads  one large file against nginx with sendfile; MB/s, the memory that the gateway grew by, and the p99 of a small call meanwhile
+    uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
 
 Peers alternate, so that what the machine does besides hits both; medians of `--pairs` pairs. Ours keeps every acknowledged point over a
 power cut (SQLite: synchronous FULL; PostgreSQL: fsync and synchronous commits); MLflow is run as it comes, on the same PostgreSQL server.
@@ -17,10 +18,11 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
@@ -34,6 +36,7 @@ from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  
 from peers import Mlflow, nginx  # noqa: E402  # as above
 from postgres import running_postgres  # noqa: E402  # as above
 
+_BESIDES = ("spikes shown", "gateway grew by MiB", "small call meanwhile, p99 ms")
 CLIENTS = 20
 RUNS, POINTS = 20, 20_000
 
@@ -44,14 +47,31 @@ def main() -> None:
     apply_crds(options.kubeconfig)
     results: dict[str, Any] = {"machine": machine.shape()}
     chosen: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-        "ingest": ingest, "charts": charts, "downloads": downloads,
+        "ingest": ingest, "charts": charts, "downloads": downloads, "uploads": uploads,
     }  # fmt: skip
     for name in options.only:
         results[name] = chosen[name](options)
         print(name, json.dumps(results[name], indent=2), flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=2) + "\n")
+    options.out.with_suffix(".md").write_text(table(results))
     print(f"written to {options.out}")
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results in Markdown: medians, and how much better the gateway is."""
+    rows = [f"Machine: {json.dumps(results['machine'])}", ""]
+    rows += ["| measurement | unit | gateway | peer | times better | pairs |", "| --- | --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
+    for name, found in results.items():
+        measured = {name: found} if "pairs" in found else found if name == "ingest" else {}
+        for what, one in measured.items():
+            parts = [(what, one)] + [(f"{what}: {k}", v) for k, v in one.items() if isinstance(v, dict) and "pairs" in v]  # fmt: skip
+            rows += [
+                f"| {w} | {o['unit']} | {o['gateway']:,.4g} | {o['peer']:,.4g} | {o['times better']} | {len(o['pairs'])} |"
+                for w, o in parts
+            ]
+            rows += [f"| {what}: {k} | | {one[k]} | | | |" for k in _BESIDES if k in one]
+    return "\n".join(rows) + "\n"
 
 
 def ingest(options: argparse.Namespace) -> dict[str, Any]:
@@ -69,13 +89,19 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
             theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
             for size in options.batches:
                 what = f"{database}, batches of {size}"
-                pairs = []
+                pairs, costs = [], []
+                assert lab.process is not None
                 for _ in range(options.pairs):
-                    mine = asyncio.run(load.report(lab.url, ours, size, options.seconds))
-                    other = asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds))
+                    with _Cost(lab.process.pid) as our_cost:
+                        mine = asyncio.run(load.report(lab.url, ours, size, options.seconds))
+                    with _Cost(peer.pid) as their_cost:
+                        other = asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds))
                     pairs.append((mine, other))
+                    costs.append((our_cost.per(mine), their_cost.per(other)))
                     _progress(what, mine, other, "points/s")
                 found[what] = _compared(pairs, "points/s")
+                # The load generator shares the machine; what a point costs the server it does not touch.
+                found[what]["server CPU"] = _compared(costs, "µs/point", smaller_is_better=True)
     return found
 
 
@@ -107,18 +133,62 @@ def downloads(options: argparse.Namespace) -> dict[str, Any]:
         lab = _gateway(stack, options, folder, {})
         file = load.large_model(lab, options.gigabytes)
         url = stack.enter_context(nginx(file.parent))
-        before = load.resident(lab)
-        pairs = [
-            (
-                load.download(f"{lab.url}/api/v1/models/large", lab.key),
-                load.download(f"{url}/{file.name}", None),
-            )
-            for _ in range(options.pairs)
-        ]
-        grown = load.resident(lab) - before
+        before, pairs = load.resident(lab), []
+        watch = load.Watch(lab)
+        with watch:
+            mine = load.download(f"{lab.url}/api/v1/models/large", lab.key)
+        for _ in range(options.pairs):
+            mine = load.download(f"{lab.url}/api/v1/models/large", lab.key)
+            other = load.download(f"{url}/{file.name}", None)
+            pairs.append((mine, other))
+            _progress("downloads", mine, other, "MB/s")
+    return _transfers(pairs, watch, before)
+
+
+def uploads(options: argparse.Namespace) -> dict[str, Any]:
+    """MB/s of one large file until it is acknowledged."""
+    size = int(options.gigabytes * 2**30)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+        lab = _gateway(stack, options, folder, {})
+        url = stack.enter_context(nginx(lab.data))
+        place, pairs = f"{lab.url}/api/v1/models?name=large", []
+        before, watch = load.resident(lab), load.Watch(lab)
+        with watch:
+            load.upload("POST", place, lab.key, size)
+        for _ in range(options.pairs):
+            load.remove_model(lab, "large")
+            mine = load.upload("POST", place, lab.key, size)
+            other = load.upload("PUT", f"{url}/put/large", None, size)
+            pairs.append((mine, other))
+            _progress("uploads", mine, other, "MB/s")
+    return _transfers(pairs, watch, before)
+
+
+def _transfers(pairs: list[tuple[float, float]], watch: load.Watch, before: int) -> dict[str, Any]:
     out = _compared(pairs, "MB/s")
-    out["gateway grew by MiB"] = round(grown / 2**20, 1)
+    out["gateway grew by MiB"] = round((watch.most - before) / 2**20, 1)
+    out["small call meanwhile, p99 ms"] = round(watch.p99(), 1)
     return out
+
+
+class _Cost:
+    """CPU and time that pass inside of the context."""
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+
+    def __enter__(self) -> Self:
+        self._cpu, self._time = load.cpu_seconds(self._process), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cpu = load.cpu_seconds(self._process) - self._cpu
+        self._time = time.perf_counter() - self._time
+
+    def per(self, points_per_second: float) -> float:
+        """Microseconds of CPU for a point."""
+        return self._cpu / max(1.0, points_per_second * self._time) * 1e6
 
 
 def _progress(what: str, ours: float, peers: float, unit: str) -> None:
@@ -155,8 +225,8 @@ def _options() -> argparse.Namespace:
         "--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin", help="folder of `mlflow`"
     )
     parser.add_argument(
-        "--only", nargs="+", default=["ingest", "charts", "downloads"],
-        choices=["ingest", "charts", "downloads"],
+        "--only", nargs="+", default=["ingest", "charts", "downloads", "uploads"],
+        choices=["ingest", "charts", "downloads", "uploads"],
     )  # fmt: skip
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 500])

@@ -8,11 +8,12 @@ import http.client
 import json
 import os
 import struct
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -246,7 +247,78 @@ def download(url: str, key: str | None) -> float:
     return count / 1e6 / (time.perf_counter() - started)
 
 
+def upload(method: str, url: str, key: str | None, size: int) -> float:
+    """MB/s of one upload of a safetensors file of so many bytes, until it is answered."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+    place = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    headers = {"Content-Length": str(size), **({"X-API-Key": key} if key else {})}
+    started = time.perf_counter()
+    connection.request(method, place, body=_safetensors(size), headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    if answer.status not in (201, 204):
+        raise SystemExit(f"{url} answered {answer.status}")
+    return size / 1e6 / (time.perf_counter() - started)
+
+
+def _safetensors(size: int) -> Iterator[bytes]:
+    """A file with one tensor, `size` bytes with its header."""
+    count = size - 128
+    tensor = {"dtype": "U8", "shape": [count], "data_offsets": [0, count]}
+    head = json.dumps({"w": tensor}).encode().ljust(120)
+    yield struct.pack("<Q", len(head)) + head
+    block = hashlib.sha256(b"block").digest() * (CHUNK // 32)
+    while count:
+        yield block[: min(count, CHUNK)]
+        count -= min(count, CHUNK)
+
+
+def remove_model(lab: GatewayLab, name: str) -> None:
+    """With all its versions."""
+    with lab.http() as http:
+        http.delete(f"/models/{name}").raise_for_status()
+
+
+class Watch:
+    """What the gateway does meanwhile: the most memory it held, and how long small calls took."""
+
+    def __init__(self, lab: GatewayLab) -> None:
+        self._lab, self._over = lab, threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.most, self.calls = 0, list[float]()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def p99(self) -> float:
+        """Milliseconds of a small call, of which 99 in 100 took no longer."""
+        ordered = sorted(self.calls)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000
+
+    def _look(self) -> None:
+        with self._lab.http() as http:
+            while not self._over.wait(0.05):
+                started = time.perf_counter()
+                http.get("/models").raise_for_status()
+                self.calls.append(time.perf_counter() - started)
+                self.most = max(self.most, resident(self._lab))
+
+
 def resident(lab: GatewayLab) -> int:
     """Bytes of memory that the gateway's process holds."""
     assert lab.process is not None
     return int(psutil.Process(lab.process.pid).memory_info().rss)
+
+
+def cpu_seconds(process: int) -> float:
+    """CPU time of a process with all that it has started."""
+    first = psutil.Process(process)
+    times = [p.cpu_times() for p in (first, *first.children(recursive=True))]
+    return sum(t.user + t.system for t in times)

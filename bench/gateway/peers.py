@@ -45,6 +45,11 @@ class Mlflow:
         """Where it listens."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         command = [
             str(self._binaries / "mlflow"), "server", "--host=127.0.0.1", f"--port={self._port}",
@@ -83,18 +88,22 @@ http {{
   access_log off; sendfile on; tcp_nopush on;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
+  server {{
+    listen 127.0.0.1:{port}; root {root}; client_max_body_size 0;
+    location /put/ {{ alias {folder}/put/; dav_methods PUT; create_full_put_path on; }}
+  }}
 }}
 """
 
 
 @contextmanager
 def nginx(root: Path) -> Iterator[str]:
-    """nginx with sendfile over a folder; where it listens."""
+    """nginx with sendfile over a folder, which takes PUT below /put/; where it listens."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         raise SystemExit("nginx is not installed (apt-get install nginx-light)")
     folder, port = Path(tempfile.mkdtemp(prefix="bench-nginx-")), free_port()
+    (folder / "put").mkdir()
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, port=port, root=root, user=root.owner()))
     process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)])
