@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import statistics
 import time
 from collections import deque
@@ -236,6 +237,7 @@ async def backlog(kubeconfig: Path, folder: Path, options: argparse.Namespace) -
     async with KubeClient(KubeConfig.from_file(kubeconfig)) as kube:
         with laboratory(kubeconfig, folder, (PER_NODE,) * (SLOTS // PER_NODE)) as lab:
             results["floor"] = await _floor(kube, lab, options.seconds)
+            print("floor", json.dumps(results["floor"]), flush=True)
             there = 0
             for waiting in options.waiting:
                 # What starts meanwhile must not eat the backlog up.
@@ -246,6 +248,7 @@ async def backlog(kubeconfig: Path, folder: Path, options: argparse.Namespace) -
                 there = max(there, wanted)
                 await _until_told(lab)
                 results[str(waiting)] = await _watch_backlog(kube, lab, options.seconds)
+                print(waiting, json.dumps(results[str(waiting)]), flush=True)
             results["restart"] = _restart(lab)
     return results
 
