@@ -45,6 +45,7 @@ def go_tool(name: str) -> Path:
         _go("build", "-trimpath", "-ldflags=-s -w", "-o", f"{building}/", "tool", cwd=source)
         built = next(p for p in building.iterdir() if p.is_file())
         built.replace(folder / name)
+        building.rmdir()
     return folder / name
 
 
