@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select
 
 from trainyard_gateway.store.tables import metrics, rollups
 
@@ -21,6 +21,31 @@ ROWS = 2
 """Rows of one level in a row of the next."""
 MAX_LEVEL = 40
 _READ_AT_ONCE = 16_384
+
+# Made once: to build and to look up a statement costs more than to run it, and these run for every level of every group of reports.
+_SERIES: BindParameter[int] = bindparam("series")
+_LEVEL: BindParameter[int] = bindparam("level")
+_AFTER: BindParameter[int] = bindparam("after")
+_UNTIL: BindParameter[int] = bindparam("until")
+_POINTS = (
+    select(metrics.c.step, metrics.c.time, metrics.c.value)
+    .where(metrics.c.series_id == _SERIES, metrics.c.step > _AFTER)
+    .order_by(metrics.c.step)
+    .limit(_READ_AT_ONCE)
+)
+_ROWS = (
+    select(rollups)
+    .where(rollups.c.series_id == _SERIES, rollups.c.level == _LEVEL, rollups.c.first_step > _AFTER)
+    .order_by(rollups.c.first_step)
+)
+_ROWS_UNTIL = _ROWS.where(rollups.c.first_step <= _UNTIL)
+_LAST_STEP = (
+    select(rollups.c.last_step)
+    .where(rollups.c.series_id == _SERIES, rollups.c.level == _LEVEL)
+    .order_by(rollups.c.first_step.desc())
+    .limit(1)
+)
+_INSERT = insert(rollups)
 
 
 class Extreme(NamedTuple):
@@ -117,46 +142,27 @@ def rows_after(
     connection: Connection, series_id: int, level: int, step: int, until: int | None = None
 ) -> list[Summary]:
     """Rows of a level that begin after `step` (and not after `until`), in order."""
-    query = (
-        select(rollups)
-        .where(
-            rollups.c.series_id == series_id,
-            rollups.c.level == level,
-            rollups.c.first_step > step,
-        )
-        .order_by(rollups.c.first_step)
-    )
-    if until is not None:
-        query = query.where(rollups.c.first_step <= until)
-    return [_summary(r) for r in connection.execute(query)]
+    given = {"series": series_id, "level": level, "after": step}
+    if until is None:
+        return [_summary(r) for r in connection.execute(_ROWS, given)]
+    return [_summary(r) for r in connection.execute(_ROWS_UNTIL, {**given, "until": until})]
 
 
 def _points_after(
     connection: Connection, series_id: int, step: int
 ) -> list[tuple[int, int, float | None]]:
-    query = (
-        select(metrics.c.step, metrics.c.time, metrics.c.value)
-        .where(metrics.c.series_id == series_id, metrics.c.step > step)
-        .order_by(metrics.c.step)
-        .limit(_READ_AT_ONCE)
-    )
-    return [tuple(r) for r in connection.execute(query)]
+    found = connection.execute(_POINTS, {"series": series_id, "after": step})
+    return [tuple(r) for r in found]
 
 
 def _last_step(connection: Connection, series_id: int, level: int) -> int:
-    query = (
-        select(rollups.c.last_step)
-        .where(rollups.c.series_id == series_id, rollups.c.level == level)
-        .order_by(rollups.c.first_step.desc())
-        .limit(1)
-    )
-    found = connection.execute(query).scalar()
+    found = connection.execute(_LAST_STEP, {"series": series_id, "level": level}).scalar()
     return -1 if found is None else int(found)
 
 
 def _insert(connection: Connection, series_id: int, level: int, rows: list[Summary]) -> None:
     if rows:
-        connection.execute(insert(rollups), [_row(series_id, level, r) for r in rows])
+        connection.execute(_INSERT, [_row(series_id, level, r) for r in rows])
 
 
 def _row(series_id: int, level: int, summary: Summary) -> dict[str, Any]:
