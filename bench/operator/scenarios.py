@@ -96,7 +96,7 @@ async def throughput(kubeconfig: Path, folder: Path, options: argparse.Namespace
     """a: sessions against plain Jobs."""
     count = options.sessions
     nodes = (PER_NODE,) * max(1, count // 5 // PER_NODE)
-    results: dict[str, Any] = {"sessions": count, "slots": len(nodes) * PER_NODE}
+    results: dict[str, Any] = {"count": count, "slots": len(nodes) * PER_NODE}
     async with KubeClient(KubeConfig.from_file(kubeconfig)) as kube:
         with laboratory(kubeconfig, folder, nodes) as lab:
             assert lab.process is not None
