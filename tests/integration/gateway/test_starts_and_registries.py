@@ -203,7 +203,7 @@ def test_the_volume_belongs_to_the_group(lab: GatewayLab, http: httpx.Client) ->
 
 
 def test_what_others_make_is_found_at_once(lab: GatewayLab, http: httpx.Client) -> None:
-    """By kubectl, also again under a name that the history knows: no answer tells of a session that is gone."""
+    """By kubectl, also again under a name that the history knows; the one before it is told of until the watch brings its end."""
     path = (names.GROUP, names.VERSION, lab.namespace, "trainingsessions")
     body = {
         "apiVersion": f"{names.GROUP}/{names.VERSION}",
@@ -216,9 +216,11 @@ def test_what_others_make_is_found_at_once(lab: GatewayLab, http: httpx.Client) 
         for _ in range(30):
             made = sessions.create_namespaced_custom_object(*path, body)
 
-            found = http.get("/training/applied/status")
+            def told(uid: str = made["metadata"]["uid"]) -> bool:
+                found = http.get("/training/applied/status")
+                if found.status_code != 200 or found.json()["deleted"]:
+                    pytest.fail(f"there is a session of that name: {found.text}")
+                return bool(found.json()["uid"] == uid)
 
-            assert found.status_code == 200, found.text
-            assert found.json()["uid"] == made["metadata"]["uid"]
-            assert not found.json()["deleted"]
+            eventually(told, within=10, every=0.01, what="the new session under the old name")
             sessions.delete_namespaced_custom_object(*path, "applied")
