@@ -135,7 +135,9 @@ bench-idle: setup ## Measure what an installation costs while nobody trains (5 m
 
 bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflow and pandas (20 min on a quiet machine)
 	@$(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python --target build/bench-site -r requirements/bench.lock
-	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer $(BENCH)
+	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
+	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
 bench-operator: setup ## Measure the operator on a control plane of its own with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1

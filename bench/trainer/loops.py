@@ -1,7 +1,7 @@
-"""One training of the comparison, in a process of its own: `python bench/trainer/loops.py SIDE STEPS FOLDER [URL]` prints JSON.
+"""One training of the comparison, in a process of its own: `loops.py SIDE STEPS BATCH FOLDER [URL UID]` prints JSON.
 
-Every side runs the same network on the same batches and logs ten numbers each step;
-only how they are logged and how checkpoints are written differs.
+FOLDER holds the token of session UID at the gateway URL. Every side runs the same network on the same batches and logs
+ten numbers each step; only how they are logged and how checkpoints are written differs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,39 @@ import torch
 from torch import Tensor, nn
 
 CHECKPOINTS = 5
+WARM_UP = 50
 NAMES = [f"metric/{i}" for i in range(10)]
 Log = Callable[[dict[str, float], int], None]
 Save = Callable[[dict[str, Any], int], None]
 
 
-def network() -> tuple[nn.Module, torch.optim.Optimizer, Tensor, Tensor]:
-    """A small network, its optimizer, and one batch: the worst case for whatever happens once a step."""
+@dataclass(frozen=True)
+class Work:
+    """What to train, and where to report to."""
+
+    steps: int
+    batch: int
+    """Samples of a step: few make the worst case for whatever happens once a step."""
+    folder: Path
+    url: str = ""
+    uid: str = ""
+
+
+def network(batch: int) -> tuple[nn.Module, torch.optim.Optimizer, Tensor, Tensor]:
+    """A small network, its optimizer, and one batch."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
     )
-    inputs, targets = torch.randn(256, 64), torch.randint(0, 10, (256,))
+    inputs, targets = torch.randn(batch, 64), torch.randint(0, 10, (batch,))
     return model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), inputs, targets
 
 
-def plain_loop(steps: int, log: Log | None, save: Save | None) -> tuple[float, Tensor]:
+def plain_loop(work: Work, log: Log | None, save: Save | None) -> tuple[float, Tensor]:
     """Seconds of the steps, and the weights."""
-    model, optimizer, inputs, targets = network()
-    began = 0.0
-    for step in range(-50, steps):
+    model, optimizer, inputs, targets = network(work.batch)
+    steps, began = work.steps, 0.0
+    for step in range(-WARM_UP, steps):
         if step == 0:
             began = time.perf_counter()
         loss = nn.functional.cross_entropy(model(inputs), targets)
@@ -57,20 +71,20 @@ def plain_loop(steps: int, log: Log | None, save: Save | None) -> tuple[float, T
     )
 
 
-def bare(steps: int, _folder: Path, _url: str) -> tuple[float, Tensor]:
+def bare(work: Work) -> tuple[float, Tensor]:
     """The zero: neither logging nor checkpoints."""
-    return plain_loop(steps, None, None)
+    return plain_loop(work, None, None)
 
 
-def trainyard(steps: int, folder: Path, url: str) -> tuple[float, Tensor]:
+def trainyard(work: Work) -> tuple[float, Tensor]:
     """The reporting API and the trainer's background checkpoints."""
     from trainyard.reporting.run import ReportingRun
     from trainyard.reporting.transport import GatewayTransport
     from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 
-    (folder / "token").write_text("token")
-    run = ReportingRun(GatewayTransport(url, folder / "token"), folder / "spool", "uid-bench", 1)
-    writer = BackgroundWriter(CheckpointFolder(folder / "c"), run.flush, lambda _: None)
+    transport = GatewayTransport(work.url, work.folder / "token")
+    run = ReportingRun(transport, work.folder / "spool", work.uid, 1)
+    writer = BackgroundWriter(CheckpointFolder(work.folder / "c"), run.flush, lambda _: None)
 
     def save(state: dict[str, Any], step: int) -> None:
         writer.write(f"step-{step}", step, state)
@@ -79,36 +93,37 @@ def trainyard(steps: int, folder: Path, url: str) -> tuple[float, Tensor]:
         run.log(values, step)
         run.progress(step)
 
-    measured = plain_loop(steps, log, save)
+    measured = plain_loop(work, log, save)
     writer.wait()
     if not run.finish(60):
         raise RuntimeError("not everything arrived")
     return measured
 
 
-def mlflow(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
+def mlflow(work: Work) -> tuple[float, Tensor]:
     """The MLflow client with asynchronous logging into a folder, and torch.save."""
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     import mlflow as client
 
-    client.set_tracking_uri(f"file:{folder / 'mlruns'}")
+    client.set_tracking_uri(f"file:{work.folder / 'mlruns'}")
     with client.start_run():
         measured = plain_loop(
-            steps,
+            work,
             lambda values, step: client.log_metrics(values, step=step, synchronous=False),
-            lambda state, step: torch.save(state, folder / f"{step}.pt"),
+            lambda state, step: torch.save(state, work.folder / f"{step}.pt"),
         )
         client.flush_async_logging()
     return measured
 
 
-def lightning(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
+def lightning(work: Work) -> tuple[float, Tensor]:
     """Lightning with its CSV logger each step and its checkpoint callback."""
     import lightning as pl
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import CSVLogger
 
-    model, optimizer, inputs, targets = network()
+    model, optimizer, inputs, targets = network(work.batch)
+    folder, steps = work.folder, work.steps
 
     class Module(pl.LightningModule):
         def __init__(self) -> None:
@@ -118,7 +133,7 @@ def lightning(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
             self.seconds = 0.0
 
         def on_train_batch_start(self, _batch: object, index: int) -> None:
-            if index == 50:
+            if index == WARM_UP:
                 self.began = time.perf_counter()
 
         def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
@@ -134,7 +149,7 @@ def lightning(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
 
     module = Module()
     trainer = pl.Trainer(
-        max_steps=steps + 50,
+        max_steps=steps + WARM_UP,
         accelerator="cpu",
         logger=CSVLogger(folder, flush_logs_every_n_steps=1000),
         log_every_n_steps=1,
@@ -144,7 +159,7 @@ def lightning(steps: int, folder: Path, _url: str) -> tuple[float, Tensor]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    batches = torch.utils.data.DataLoader([(inputs, targets)] * (steps + 50), batch_size=None)
+    batches = torch.utils.data.DataLoader([(inputs, targets)] * (steps + WARM_UP), batch_size=None)
     trainer.fit(module, batches)
     return module.seconds, torch.cat([p.detach().flatten() for p in model.parameters()])
 
@@ -154,11 +169,11 @@ SIDES = {"bare": bare, "trainyard": trainyard, "mlflow": mlflow, "lightning": li
 
 def main(arguments: list[str]) -> None:
     """Run one side."""
-    side, steps, folder, *url = arguments
+    side, steps, batch, folder, *gateway = arguments
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     cpu = time.process_time()
-    seconds, weights = SIDES[side](int(steps), Path(folder), url[0] if url else "")
+    seconds, weights = SIDES[side](Work(int(steps), int(batch), Path(folder), *gateway))
     found = {
         "side": side,
         "seconds": seconds,
