@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trainyard_gateway import problems
+from trainyard_gateway.errors import BadRequest
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers."""
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
-    """Answers 400 and hangs up when the headers do not end."""
+    """Answers 400 and hangs up when the headers do not end, and where they are no HTTP; in the shape of all errors."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._head_bytes = 0
         self._in_head = True
+        self.url = b""
 
     def data_received(self, data: bytes) -> None:
         """Count what the parser could not make a request of yet."""
@@ -36,3 +41,15 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         """What follows is the body, for which every route has a limit of its own."""
         self._in_head = False
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what never became a request, and hang up."""
+        path = self.url.partition(b"?")[0].decode("ascii", "replace")
+        request_id = secrets.token_hex(16)
+        scope = {"path": path, "state": {"id": request_id}}
+        response = problems.of_problem(scope, BadRequest(msg))
+        response.headers["X-Request-Id"] = request_id
+        response.headers["Connection"] = "close"
+        lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % pair for pair in response.raw_headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        self.transport.close()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import socket
 import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -313,6 +315,29 @@ def test_broken_http_ends_the_connection_and_registers_nothing(
     # The answer may come before what was received is removed.
     eventually(lambda: files(lab) == left, within=5, every=0.01)
     assert http.get("/datasets/raw").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "instance"),
+    [
+        ("GET /api/v1/training/x/history?metric=a HTTP/9.9\r\nHost: x\r\n\r\n", "/api/v1/training/x/history"),
+        ("GET /api/v1/datasets HTTP/1.1\r\nno colon\r\n\r\n", "/api/v1/datasets"),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01", ""),
+    ],
+    ids=["version-9", "header-without-colon", "tls"],
+)  # fmt: skip
+def test_what_is_no_request_is_answered_in_the_shape_of_all_errors(
+    lab: GatewayLab, given: str, instance: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", lab.port), timeout=5) as wire:
+        wire.sendall(given.encode("latin-1"))
+        answer = HTTPResponse(wire)
+        answer.begin()
+        body = json.loads(answer.read())
+
+    assert (answer.status, answer.getheader("Content-Type")) == (400, "application/problem+json")
+    assert (body["status"], body["instance"]) == (400, instance)
+    assert body["requestId"] == answer.getheader("X-Request-Id")
 
 
 def test_headers_without_end_are_cut_off_before_any_key_is_asked_for(lab: GatewayLab) -> None:
