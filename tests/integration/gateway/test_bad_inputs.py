@@ -205,6 +205,7 @@ REQUESTS = {
     "version-zero": Asked("GET", "/models/x?version=0"), "version-huge": Asked("GET", f"/models/x?version={2**63}"),
     "version-word": Asked("GET", "/models/x?version=x"), "part-zero": Asked("PUT", "/uploads/datasets/x/parts/0"),
     "part-word": Asked("PUT", "/uploads/datasets/x/parts/x"), "part-huge": Asked("PUT", f"/uploads/datasets/x/parts/{2**64}"),
+    "upload-filename-nul": Asked("POST", "/uploads/models", {"json": {"name": "x", "filename": "a\0b", "sizeBytes": 1}}),
     "upload-unknown": Asked("PUT", "/uploads/datasets/" + "0" * 32 + "/parts/1", {"content": b"x"}),
     "upload-complete-unknown": Asked("POST", "/uploads/models/" + "0" * 32 + "/complete"),
     "path-up": Asked("GET", "/models/..%2f..%2fetc%2fpasswd"), "path-twice": Asked("GET", "/models/%252e%252e%252f"),

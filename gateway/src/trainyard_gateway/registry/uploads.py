@@ -36,8 +36,8 @@ class NewUpload(Model):
 
     name: str = Field(min_length=1, max_length=128)
     """Name of the dataset or model."""
-    filename: str = Field(default="", max_length=256)
-    """Name of the file; its ending says a dataset's format. Models need none."""
+    filename: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
+    """Name of the file, without control characters; its ending says a dataset's format. Models need none."""
     size_bytes: int = Field(ge=1, le=2**50)
     """Size of the whole file."""
     part_bytes: int = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
