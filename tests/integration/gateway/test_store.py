@@ -138,7 +138,10 @@ async def test_texts_that_databases_trip_over_are_taken(database: Database) -> N
 
     latest = await database.read(lambda c: reads.latest(c, uid))
     [line] = await database.read(lambda c: reads.lines(c, uid, 0, 9, False))
+    window = charts.Window(9)
+    [asked] = await database.read(lambda c: charts.history(c, uid, ["a\x00b", "\x00"], window))
 
+    assert asked["name"] == "a\\0b", "found by the name that the trainer gave"
     assert {v.name: v.value for v in latest} == {"a\\0b": 1.0, "ü/🦉": 2.0}
     assert line["message"] == "nul \\0, owl 🦉, \x1b[0m"
 

@@ -15,7 +15,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.store import heartbeats, rollups
 from trainyard_gateway.store.database import upsert
 from trainyard_gateway.store.moments import micros
-from trainyard_gateway.store.series import Key, Line, SeriesBook
+from trainyard_gateway.store.series import Key, Line, SeriesBook, storable
 from trainyard_gateway.store.tables import batches, logs, metrics, streams
 
 _STREAMS_CACHED = 100_000
@@ -181,11 +181,6 @@ def _log_rows(batch: Batch) -> list[dict[str, Any]]:
         }
         for line in batch.logs
     ]
-
-
-def storable(given: str) -> str:
-    """A NUL ends a text early in more than one client, and PostgreSQL takes none."""
-    return given.replace("\x00", "\\0") if "\x00" in given else given
 
 
 def _sender(batch: Batch) -> Sender:

@@ -123,9 +123,14 @@ def _values(line: Line) -> dict[str, Any]:
     }
 
 
+def storable(given: str) -> str:
+    """A NUL ends a text early in more than one client, and PostgreSQL takes none."""
+    return given.replace("\x00", "\\0") if "\x00" in given else given
+
+
 def of_session(connection: Connection, uid: str, names: Sequence[str] = ()) -> list[Any]:
     """The rows of a session's series by name, all or those named."""
     query = select(series).where(series.c.session_uid == uid).order_by(series.c.name)
     if names:
-        query = query.where(series.c.name.in_(list(names)))
+        query = query.where(series.c.name.in_([storable(name) for name in names]))
     return list(connection.execute(query).all())
