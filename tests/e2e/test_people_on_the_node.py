@@ -151,7 +151,9 @@ def test_from_a_dataset_to_a_model_in_a_chat(telegram: BotApi, gateway: Client, 
         content.startswith(b"\x89PNG") for picture in pictures for content in picture.files.values()
     )
     model = gateway.model(name)
-    shown = say(telegram, f"/models {name}", f"<code>{name}</code>")
-    sent = tap(telegram, shown, "⬇️ File", name)
+    # Not just the name: the run's message is still being edited and names it too.
+    shown = say(telegram, f"/models {name}", f"📦 <b>{name}</b>")
+    telegram.tap(shown.buttons["⬇️ File"], shown.number, CHAT)
+    [sent] = eventually(lambda: telegram.of("sendDocument", chat=CHAT), what="the model's file")
     [content] = sent.files.values()
     assert hashlib.sha256(content).hexdigest() == model.sha256
