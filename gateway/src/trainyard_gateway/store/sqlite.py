@@ -116,14 +116,18 @@ class SqliteDatabase(Database):
                 for work, future in group:
                     if not isinstance(work, Batch):
                         try:
-                            with connection.begin_nested():
-                                done.append((future, work(connection)))
+                            done.append((future, _alone(connection, work)))
+                        except UndoneError:
+                            raise
                         except Exception as error:  # belongs to whoever asked for this write
                             failed.append((future, error))
-        except Exception as error:  # the commit failed: nothing of the group is durable
+        except (
+            Exception
+        ) as error:  # the commit failed, or SQLite gave up: nothing of the group is durable
             self._ingest.forget()
-            failed += [(future, error) for future, _ in done]
-            done = []
+            reason = error.reason if isinstance(error, UndoneError) else error
+            own = dict(failed)
+            done, failed = [], [(future, own.get(future, reason)) for _, future in group]
         for future, result in done:
             _settle(future, result)
         for future, reason in failed:
@@ -137,16 +141,41 @@ class SqliteDatabase(Database):
     ) -> list[tuple[Future[Any], Any]]:
         if not reports:
             return []
+        batches = [batch for batch, _ in reports]
         try:
-            with connection.begin_nested():
-                results = self._ingest.apply(connection, [b for b, _ in reports])
+            results = _alone(connection, lambda c: self._ingest.apply(c, batches))
             return [(f, r) for (_, f), r in zip(reports, results, strict=True)]
+        except UndoneError:
+            raise
         except Exception as error:  # one of them is bad: the others must not suffer
             self._ingest.forget()
             if len(reports) == 1:
                 failed.append((reports[0][1], error))
                 return []
             return [p for r in reports for p in self._apply(connection, [r], failed)]
+
+
+class UndoneError(Exception):
+    """SQLite has undone the whole transaction by itself, as it does when the disk is full."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Run `work`; what it did is undone when it raises, and nothing else. Raises UndoneError, and what `work` raises."""
+    savepoint = connection.begin_nested()
+    try:
+        result = work(connection)
+    except Exception as error:
+        # There is no savepoint left to go back to; the attempt would hide the reason, and what follows would run without a transaction.
+        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3's, which is there
+            raise UndoneError(error) from error
+        savepoint.rollback()
+        raise
+    savepoint.commit()
+    return result
 
 
 def _settle(future: Future[Any], outcome: Any) -> None:

@@ -1,0 +1,80 @@
+"""What becomes of writes that share a transaction when one of them fails."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from trainyard_gateway.store.sqlite import SqliteDatabase
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    database = SqliteDatabase(tmp_path / "db.sqlite3")
+    await database.open()
+    await database.write(lambda c: c.execute(text("CREATE TABLE t (x INTEGER PRIMARY KEY)")))
+    yield database
+    await database.close()
+
+
+def insert(value: int, how: str = "INSERT") -> Callable[[Connection], None]:
+    def action(connection: Connection) -> None:
+        connection.execute(text(f"{how} INTO t VALUES ({value})"))
+
+    return action
+
+
+async def together(database: SqliteDatabase, *actions: Callable[[Connection], Any]) -> list[Any]:
+    """The outcomes of writes of one group: they wait while the writer is held."""
+    held, go = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        held.set()
+        assert go.wait(30)
+
+    first = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(held.wait, 30)
+    waiting = [asyncio.create_task(database.write(action)) for action in actions]
+    # Each task puts its work into the queue before it first waits.
+    await asyncio.sleep(0)
+    go.set()
+    await first
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def stored(database: SqliteDatabase) -> list[int]:
+    return await database.read(lambda c: list(c.scalars(text("SELECT x FROM t ORDER BY x"))))
+
+
+async def test_a_write_that_fails_undoes_only_itself(database: SqliteDatabase) -> None:
+    outcomes = await together(database, insert(1), insert(1), insert(2))
+
+    assert [type(o) for o in outcomes] == [type(None), IntegrityError, type(None)]
+    assert await stored(database) == [1, 2]
+
+
+async def test_when_sqlite_undoes_everything_nobody_is_told_otherwise(
+    database: SqliteDatabase,
+) -> None:
+    # OR ROLLBACK ends the transaction from inside, as SQLite itself does when the disk is full.
+    outcomes = await together(
+        database, insert(1), insert(1), insert(1, "INSERT OR ROLLBACK"), insert(2)
+    )
+
+    assert [type(o) for o in outcomes] == [IntegrityError] * 4
+    assert all("UNIQUE constraint failed" in str(o) for o in outcomes)
+    assert await stored(database) == []
+
+
+async def test_the_writer_goes_on_afterwards(database: SqliteDatabase) -> None:
+    await together(database, insert(1), insert(1, "INSERT OR ROLLBACK"))
+
+    assert await together(database, insert(3), insert(4)) == [None, None]
+    assert await stored(database) == [3, 4]
