@@ -16,6 +16,7 @@ from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.atomic import Store, make_folder
 from trainyard_gateway.files.runs import RunFolders
+from trainyard_gateway.files.spool import LeftReports
 from trainyard_gateway.gate import Lock
 from trainyard_gateway.identity import TrainerIdentity
 from trainyard_gateway.registry.datasets import Datasets
@@ -24,6 +25,7 @@ from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
+from trainyard_gateway.sessions.leftovers import Leftovers
 from trainyard_gateway.sessions.publisher import Publisher
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.settings import Settings
@@ -60,6 +62,11 @@ class Services:
     system: SystemMonitor
     background: Background
 
+    def heard(self, session_uid: str) -> None:
+        """A session's reports have changed what is known of it."""
+        self.publisher.touch(session_uid)
+        self.hub.touch(session_uid)
+
 
 @asynccontextmanager
 async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Services]:
@@ -79,9 +86,12 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
             services.cache, services.publisher, services.system, services.keys, services.journal,
         ):  # fmt: skip
             services.background.start(type(part).__name__, part.run())
+        runs = settings.data_dir / "runs"
+        folders = RunFolders(runs)
+        await asyncio.to_thread(folders.open)
+        leftovers = Leftovers(folders, LeftReports(runs), services.cache, database, services.heard)
+        services.background.start(Leftovers.__name__, leftovers.run())
         if settings.run_retention_days is not None:
-            folders = RunFolders(settings.data_dir / "runs")
-            await asyncio.to_thread(folders.open)
             retention = Retention(folders, services.cache, database, settings.run_retention_days)
             services.background.start(Retention.__name__, retention.run())
         yield services

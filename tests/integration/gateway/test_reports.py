@@ -18,7 +18,9 @@ from kubernetes import client
 from poll import eventually
 
 from trainyard.errors import Conflict, Invalid, NotFound
-from trainyard_api import names
+from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.transport import GatewayTransport
+from trainyard_api import contract, names
 
 pytestmark = pytest.mark.integration
 
@@ -278,3 +280,34 @@ def test_no_secret_in_the_log(lab: GatewayLab) -> None:
 
     assert lab.key not in log
     assert trainer.token not in log
+
+
+def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    folder = lab.data / "runs" / trainer.session_uid / contract.SPOOL
+    nowhere = lab.folder / "token"
+    nowhere.write_text("t")
+    left = ReportingRun(
+        GatewayTransport("http://127.0.0.1:9", nowhere), folder, trainer.session_uid, attempt=1
+    )
+    for step in range(3):
+        left.log({"loss": 1.0 / (step + 1)}, step)
+    left.line("info", "last words")
+    assert not left.finish(timeout=0.2)
+    assert trainer.report(
+        {"sequence": 1, "stream": "rank-1", "logs": [{"time": NOW, "message": "first words"}]}
+    ).json()
+
+    with api_client(lab.kubeconfig) as api:
+        client.CustomObjectsApi(api).patch_namespaced_custom_object_status(
+            *(names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s"),
+            {"status": {"phase": "Succeeded"}},
+        )
+
+    with lab.client() as gateway:
+        eventually(
+            lambda: [m.step for m in gateway.metrics("s").metrics] == [0, 1, 2],
+            what="the points of the trainer's spool",
+        )
+        assert {said.message for said in gateway.logs("s").lines} == {"first words", "last words"}
+    eventually(lambda: not list(folder.glob("*/*/*.json")), what="an empty spool")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from trainyard_gateway.errors import BadRequest
@@ -17,7 +18,7 @@ from trainyard_gateway.files.atomic import CHUNK
 
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 # O_NONBLOCK: to open a pipe would wait for a writer, without end.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 async def read_inside(root: Path, parts: Sequence[str], size: int) -> AsyncIterator[bytes]:
@@ -37,16 +38,24 @@ def open_inside(root: Path, parts: Sequence[str]) -> int:
     """A handle of the file at `root/parts…`. Raises BadRequest."""
     if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
         raise BadRequest("the run left no model file")
+    try:
+        with folder_inside(root, parts[:-1]) as folder:
+            # The last part may be anything; what it is, is asked of the handle.
+            return os.open(parts[-1], FILE, dir_fd=folder)
+    except OSError as error:
+        raise BadRequest(f"the run left no model file: {error.strerror}") from error
+
+
+@contextmanager
+def folder_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """A handle of the folder at `root/parts…`. Raises OSError when a part is missing, a link, or no folder."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # The last part may be anything; what it is, is asked of the handle.
-        for part in parts[:-1]:
+        for part in parts:
             inner = os.open(part, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        return os.open(parts[-1], _FILE, dir_fd=folder)
-    except OSError as error:
-        raise BadRequest(f"the run left no model file: {error.strerror}") from error
+        yield folder
     finally:
         os.close(folder)
 

@@ -13,18 +13,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_gateway.files.runs import RunFolders
+from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import sessions
 
 DAY = 86_400.0
 _LONGEST_PAUSE, _SHORTEST_PAUSE = 3600.0, 1.0
-_AT_ONCE = 500
-"""UIDs of one query; databases bound the parameters of a statement."""
 
 _log = structlog.get_logger()
 
@@ -86,7 +83,7 @@ class Retention:
         folders, marks = await asyncio.to_thread(
             lambda: (self._folders.there(), self._folders.marks())
         )
-        gone = await self._database.read(lambda c: _gone(c, sorted(folders)))
+        gone = await self._database.read(lambda c: deleted.gone(c, sorted(folders)))
         if self._cache.stale is not None:
             return
         # Asked for last: what has come meanwhile is not in `gone`, and what it needs is seen.
@@ -115,15 +112,3 @@ class Retention:
         for uid in wanted.remove:
             self._folders.remove(uid)
         return self._folders.remove_rest()
-
-
-def _gone(connection: Connection, uids: list[str]) -> dict[str, str]:
-    """UID and name of those among `uids` that were deleted."""
-    found: dict[str, str] = {}
-    for start in range(0, len(uids), _AT_ONCE):
-        some = sessions.c.uid.in_(uids[start : start + _AT_ONCE])
-        rows = connection.execute(
-            select(sessions.c.uid, sessions.c.name).where(sessions.c.deleted, some)
-        )
-        found |= {row.uid: row.name for row in rows}
-    return found

@@ -1,0 +1,85 @@
+"""`runs/<session UID>/spool/<attempt>/<stream>/<sequence>.json`: reports that a trainer wrote and could not deliver before it ended.
+
+Guarantees: what is read and removed lies inside of the run's folder, whatever links its program has put there; at most `AT_ONCE` names and
+one batch are held in memory. The other end is `trainyard.reporting.spool`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from trainyard_api import contract
+from trainyard_api.report import MAX_BATCH_BYTES
+from trainyard_gateway.files.outputs import FILE, folder_inside
+
+AT_ONCE = 2000
+"""Batches of one look; a program may have left more files than anybody wants to list."""
+
+_ATTEMPT, _STREAM = re.compile(r"\d{6}"), re.compile(r"[a-z0-9-]{1,64}")
+_BATCH = re.compile(r"\d{12}\.json")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Left:
+    """A batch in the spool of a run. They sort by stream as they were made."""
+
+    attempt: str
+    stream: str
+    file: str
+
+
+class LeftReports:
+    """The spools below a folder of runs."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def of(self, uid: str) -> list[Left]:
+        """The first `AT_ONCE` batches that are found; none where the run has no spool. Raises OSError."""
+        spool = (uid, contract.SPOOL)
+        return sorted(
+            islice(
+                (
+                    Left(attempt, stream, file)
+                    for attempt in self._names(spool, _ATTEMPT)
+                    for stream in self._names((*spool, attempt), _STREAM)
+                    for file in self._names((*spool, attempt, stream), _BATCH)
+                ),
+                AT_ONCE,
+            )
+        )
+
+    def read(self, uid: str, left: Left) -> bytes | None:
+        """The batch as its trainer wrote it; None for what is no file, or larger than a batch can be. Raises OSError."""
+        with folder_inside(self._root, _place(uid, left)) as folder:
+            handle = os.open(left.file, FILE, dir_fd=folder)
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BATCH_BYTES:
+                return None
+            return file.read(MAX_BATCH_BYTES)
+
+    def remove(self, uid: str, left: Left) -> None:
+        """Forget a batch; fine when it is gone. Raises OSError."""
+        with suppress(FileNotFoundError), folder_inside(self._root, _place(uid, left)) as folder:
+            os.unlink(left.file, dir_fd=folder)
+
+    def _names(self, place: tuple[str, ...], kind: re.Pattern[str]) -> Iterator[str]:
+        # NotADirectoryError: what is there is a file, or a link, which are not followed.
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            folder_inside(self._root, place) as folder,
+            os.scandir(folder) as entries,
+        ):
+            yield from (entry.name for entry in entries if kind.fullmatch(entry.name))
+
+
+def _place(uid: str, left: Left) -> tuple[str, ...]:
+    return uid, contract.SPOOL, left.attempt, left.stream

@@ -1,0 +1,130 @@
+"""Takes in the reports that trainers left on the volume when they ended before the gateway could be reached.
+
+Guarantees: a report that a trainer wrote to its spool reaches the database once the gateway and its volume work, without the trainer; a
+batch is removed only after it was applied or can never be; a batch speaks only for the session in whose folder it lies, and only for
+sessions that are over; while the cluster does not answer, nothing is taken that may still have a sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.phase import TERMINAL
+from trainyard_api.report import Batch
+from trainyard_gateway.files.runs import RunFolders
+from trainyard_gateway.files.spool import Left, LeftReports
+from trainyard_gateway.sessions import gone as deleted
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.store.database import Database
+from trainyard_kube import Json
+
+PAUSE_SECONDS = 10.0
+_OVER = frozenset(str(phase) for phase in TERMINAL)
+
+_log = structlog.get_logger()
+
+
+def over(
+    folders: Collection[str], live: Mapping[str, str], gone: Collection[str], done: Collection[str]
+) -> frozenset[str]:
+    """The runs whose spools nobody sends any more and nobody has looked at. Pure.
+
+    `live`: phase by UID of the sessions in the cluster; `gone`: UIDs that the database knows as deleted; `done`: looked at, and empty.
+    """
+    return frozenset(
+        uid
+        for uid in folders
+        if uid not in done and (live[uid] in _OVER if uid in live else uid in gone)
+    )
+
+
+def parsed(content: bytes | None, uid: str, left: Left) -> Batch | None:
+    """The batch that lies in a session's spool under this name; None for what its trainer cannot have sent. Pure."""
+    try:
+        batch = Batch.model_validate_json(content or b"")
+    except ValidationError:
+        return None
+    place = (uid, int(left.attempt), left.stream, int(left.file.removesuffix(".json")))
+    return (
+        batch if place == (batch.session_uid, batch.attempt, batch.stream, batch.sequence) else None
+    )
+
+
+class Leftovers:
+    """Looks through the spools in the background; `folders` and `reports` are of the same place."""
+
+    def __init__(
+        self,
+        folders: RunFolders,
+        reports: LeftReports,
+        cache: SessionCache,
+        database: Database,
+        heard: Callable[[str], None],
+        pause: float = PAUSE_SECONDS,
+    ) -> None:
+        """`heard` is told the UID of each session whose reports were taken in."""
+        self._folders, self._reports = folders, reports
+        self._cache, self._database = cache, database
+        self._heard, self._pause = heard, pause
+        self._done: set[str] = set()
+        self._told: set[str] = set()
+
+    async def run(self) -> None:
+        """Without end; at first as soon as the cluster's sessions are known."""
+        await self._cache.synced.wait()
+        while True:
+            try:
+                await self.sweep()
+            except (OSError, SQLAlchemyError) as error:
+                _log.warning("reports left by trainers not looked through", error=str(error))
+            await asyncio.sleep(self._pause)
+
+    async def sweep(self) -> None:
+        """Once. Raises OSError and SQLAlchemyError."""
+        if self._cache.stale is not None:
+            return
+        folders = await asyncio.to_thread(self._folders.there)
+        self._done &= folders
+        self._told &= folders
+        live = {body["metadata"]["uid"]: _phase(body) for body in self._cache.live()}
+        unknown = sorted(folders - live.keys() - self._done)
+        gone = await self._database.read(lambda c: deleted.gone(c, unknown)) if unknown else {}
+        for uid in sorted(over(folders, live, gone, self._done)):
+            if await self._take_in(uid):
+                self._done.add(uid)
+
+    async def _take_in(self, uid: str) -> bool:
+        """The spool of one run; whether there is nothing left to do."""
+        try:
+            found = await asyncio.to_thread(self._reports.of, uid)
+            for left in found:
+                await self._apply(uid, left)
+        except OSError as error:
+            # One folder that its program has closed must not keep the others waiting, nor be told of without end.
+            if uid not in self._told:
+                self._told.add(uid)
+                _log.warning(
+                    "reports left by a trainer cannot be taken in", session=uid, error=str(error)
+                )
+            return False
+        if found:
+            self._heard(uid)
+            _log.info("took in reports that a trainer had left", session=uid, batches=len(found))
+        return not found
+
+    async def _apply(self, uid: str, left: Left) -> None:
+        batch = parsed(await asyncio.to_thread(self._reports.read, uid, left), uid, left)
+        if batch is None:
+            _log.warning("what lies in a spool is no report", session=uid, file=left.file)
+        else:
+            await self._database.ingest(batch)
+        await asyncio.to_thread(self._reports.remove, uid, left)
+
+
+def _phase(body: Json) -> str:
+    return str((body.get("status") or {}).get("phase"))

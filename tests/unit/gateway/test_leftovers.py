@@ -1,0 +1,155 @@
+"""Reports that trainers left on the volume: whose are taken in, what counts as one, and what lies outside."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from trainyard.reporting.spool import Spool
+from trainyard_gateway.files import spool
+from trainyard_gateway.files.spool import Left, LeftReports
+from trainyard_gateway.sessions.leftovers import over, parsed
+
+A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+FIRST = Left("000001", "rank-0", "000000000001.json")
+
+
+@pytest.mark.parametrize(
+    ("folders", "live", "gone", "done", "wanted"),
+    [
+        pytest.param({A}, {A: "Running"}, set(), set(), set(), id="its trainer sends itself"),
+        pytest.param({A}, {A: "Queued"}, set(), set(), set(), id="another attempt will send them"),
+        pytest.param({A}, {A: "Suspended"}, set(), set(), set(), id="it will go on"),
+        pytest.param({A}, {A: "Succeeded"}, set(), set(), {A}, id="succeeded"),
+        pytest.param({A}, {A: "Failed"}, set(), set(), {A}, id="failed"),
+        pytest.param({A}, {A: "Stopped"}, set(), set(), {A}, id="stopped"),
+        pytest.param({A}, {A: "Cancelled"}, set(), set(), {A}, id="cancelled"),
+        pytest.param({A}, {A: "Succeeded"}, set(), {A}, set(), id="looked at already"),
+        pytest.param({A}, {}, {A}, set(), {A}, id="no more in the cluster"),
+        pytest.param({A}, {}, set(), set(), set(), id="unknown: the database may be the wrong one"),
+        pytest.param({A}, {A: "Running"}, {A}, set(), set(), id="back in the cluster"),
+        pytest.param(set(), {A: "Succeeded"}, set(), set(), set(), id="it has left nothing"),
+        pytest.param({A, B}, {A: "Failed", B: "Running"}, set(), set(), {A}, id="each for itself"),
+    ],
+)  # fmt: skip
+def test_whose_reports_are_taken_in(
+    folders: set[str], live: dict[str, str], gone: set[str], done: set[str], wanted: set[str]
+) -> None:
+    assert over(folders, live, gone, done) == wanted
+
+
+def body(**changes: object) -> bytes:
+    whole = {"sessionUid": A, "attempt": 1, "stream": "rank-0", "sequence": 1}
+    return json.dumps({**whole, "metrics": [], "logs": [], **changes}).encode()
+
+
+def test_a_batch_of_this_session_is_one() -> None:
+    batch = parsed(body(), A, FIRST)
+
+    assert batch is not None
+    assert batch.sequence == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="no file"),
+        pytest.param(b"", id="empty"),
+        pytest.param(body()[:-5], id="cut off"),
+        pytest.param(body(sessionUid=B), id="of another session"),
+        pytest.param(body(attempt=2), id="of another attempt"),
+        pytest.param(body(stream="rank-1"), id="of another stream"),
+        pytest.param(body(sequence=2), id="another number"),
+        pytest.param(body(metrics=[{"step": -1}]), id="not valid"),
+    ],
+)
+def test_what_is_no_batch_of_it(content: bytes | None) -> None:
+    assert parsed(content, A, FIRST) is None
+
+
+def spooled(root: Path, attempt: int = 1, stream: str = "rank-0", count: int = 1) -> None:
+    """As the trainer's side writes them."""
+    own = Spool(root / A / "spool", attempt, stream)
+    for sequence in range(1, count + 1):
+        own.put(sequence, body(attempt=attempt, stream=stream, sequence=sequence))
+
+
+def test_what_trainers_leave_is_found_in_order_and_removed(tmp_path: Path) -> None:
+    spooled(tmp_path, attempt=2)
+    spooled(tmp_path, count=2)
+    spooled(tmp_path, stream="rank-1")
+    reports = LeftReports(tmp_path)
+
+    found = reports.of(A)
+
+    assert [(left.attempt, left.stream, left.file[-6:]) for left in found] == [
+        ("000001", "rank-0", "1.json"),
+        ("000001", "rank-0", "2.json"),
+        ("000001", "rank-1", "1.json"),
+        ("000002", "rank-0", "1.json"),
+    ]
+    assert [parsed(reports.read(A, left), A, left) is not None for left in found] == [True] * 4
+    for left in found:
+        reports.remove(A, left)
+        reports.remove(A, left)
+    assert reports.of(A) == []
+
+
+def test_a_run_without_a_spool(tmp_path: Path) -> None:
+    (tmp_path / A).mkdir()
+
+    assert LeftReports(tmp_path).of(A) == []
+    assert LeftReports(tmp_path).of(B) == []
+
+
+def test_half_written_and_foreign_files_do_not_count(tmp_path: Path) -> None:
+    spooled(tmp_path)
+    stream = tmp_path / A / "spool" / "000001" / "rank-0"
+    for name in ("000000000002.tmp", "last", "2.json", "notes.txt"):
+        (stream / name).write_text("x")
+    (tmp_path / A / "spool" / "else").mkdir()
+    (stream.parent / "rank-9").write_text("a file where a folder is expected")
+
+    assert LeftReports(tmp_path).of(A) == [FIRST]
+
+
+def test_links_lead_nowhere(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    spooled(outside)
+    runs = tmp_path / "runs"
+    stream = runs / A / "spool" / "000001" / "rank-0"
+    stream.mkdir(parents=True)
+    (stream / FIRST.file).symlink_to(outside / A / "spool" / "000001" / "rank-0" / FIRST.file)
+    (runs / B).mkdir()
+    (runs / B / "spool").symlink_to(outside / A / "spool")
+    reports = LeftReports(runs)
+
+    assert reports.of(B) == []
+    with pytest.raises(OSError, match="symbolic links"):
+        reports.read(A, FIRST)
+    reports.remove(A, FIRST)
+    assert (outside / A / "spool" / "000001" / "rank-0" / FIRST.file).exists()
+
+
+def test_what_is_no_batch_by_its_kind_or_size_is_not_read(tmp_path: Path) -> None:
+    stream = tmp_path / A / "spool" / "000001" / "rank-0"
+    stream.mkdir(parents=True)
+    (stream / FIRST.file).write_bytes(b" " * (spool.MAX_BATCH_BYTES + 1))
+    pipe = Left("000001", "rank-0", "000000000002.json")
+    os.mkfifo(stream / pipe.file)
+    reports = LeftReports(tmp_path)
+
+    assert reports.read(A, FIRST) is None
+    assert reports.read(A, pipe) is None
+
+
+def test_a_look_is_bounded(tmp_path: Path) -> None:
+    stream = tmp_path / A / "spool" / "000001" / "rank-0"
+    stream.mkdir(parents=True)
+    for sequence in range(spool.AT_ONCE + 10):
+        (stream / f"{sequence:012d}.json").touch()
+
+    assert len(LeftReports(tmp_path).of(A)) == spool.AT_ONCE
