@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -85,34 +86,38 @@ def make(admin: httpx.Client, *scopes: str, **more: object) -> dict[str, str]:
     return made
 
 
-Headers = dict[str, str] | list[tuple[str, str]]
+Sent = dict[str, Any]
+"""What of a request carries the credential: arguments of httpx."""
 
 
 @pytest.fixture(scope="module")
-def refused(lab: GatewayLab, admin: httpx.Client) -> dict[str, Headers]:
+def refused(lab: GatewayLab, admin: httpx.Client) -> dict[str, Sent]:
     """Credentials that open nothing."""
     good = make(admin, *Scope)["key"]
     revoked = make(admin, *Scope)
     admin.delete(f"/keys/{revoked['id']}").raise_for_status()
     expired = make(admin, *Scope, expiresInSeconds=1)["key"]
-    probe = {"X-API-Key": expired}
-    eventually(lambda: httpx.get(f"{lab.url}/api/v1/keys", headers=probe).status_code == 401)
+    probe = {"headers": {"X-API-Key": expired}}
+    eventually(lambda: httpx.get(f"{lab.url}/api/v1/keys", **probe).status_code == 401)
     session = admin.post("/training/start", json={"name": "s", "command": ["x"]}).json()
     token = lab.trainer(session["uid"], "s").token
     swapped = "0" if good[-1] != "0" else "1"
     return {
         "none": {},
-        "empty": {"X-API-Key": ""},
-        "unknown": {"X-API-Key": "some-key-that-nobody-has"},
-        "unknown bearer": {"Authorization": "Bearer some-key-that-nobody-has"},
-        "another scheme": {"Authorization": f"Basic {good}"},
-        "a typing error": {"X-API-Key": good[:-1] + swapped},
-        "another's secret": {"X-API-Key": good[:11] + revoked["key"][11:]},
-        "revoked": {"Authorization": f"Bearer {revoked['key']}"},
+        "empty": {"headers": {"X-API-Key": ""}},
+        "unknown": {"headers": {"X-API-Key": "some-key-that-nobody-has"}},
+        "unknown bearer": {"headers": {"Authorization": "Bearer some-key-that-nobody-has"}},
+        "another scheme": {"headers": {"Authorization": f"Basic {good}"}},
+        "a typing error": {"headers": {"X-API-Key": good[:-1] + swapped}},
+        "another's secret": {"headers": {"X-API-Key": good[:11] + revoked["key"][11:]}},
+        "revoked": {"headers": {"Authorization": f"Bearer {revoked['key']}"}},
         "expired": probe,
-        "in the query only": {"X-Original": good},
-        "a trainer's token": {"Authorization": f"Bearer {token}"},
-        "two at once": [("X-API-Key", good), ("Authorization", f"Bearer {good}")],
+        "in query and cookie": {
+            "params": {"X-API-Key": good, "api_key": good, "access_token": good},
+            "headers": {"Cookie": f"X-API-Key={good}; access_token={good}"},
+        },
+        "a trainer's token": {"headers": {"Authorization": f"Bearer {token}"}},
+        "two at once": {"headers": [("X-API-Key", good), ("Authorization", f"Bearer {good}")]},
     }
 
 
@@ -120,8 +125,8 @@ def path_of(route: Route) -> str:
     return re.sub(r"{[^}]+}", "1", route.path)
 
 
-def send(bare: httpx.Client, method: str, route: Route, headers: Headers) -> httpx.Response:
-    return bare.request(method, path_of(route), headers=headers, content=b"{}")
+def send(bare: httpx.Client, method: str, route: Route, **sent: Any) -> httpx.Response:
+    return bare.request(method, path_of(route), content=b"{}", **sent)
 
 
 @pytest.fixture(scope="module")
@@ -133,17 +138,17 @@ def patience(admin: httpx.Client) -> Callable[[], None]:
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_every_method_of_every_route_is_closed(
     bare: httpx.Client,
-    refused: dict[str, Headers],
+    refused: dict[str, Sent],
     patience: Callable[[], None],
     route: Route,
 ) -> None:
     trainers = route.path.startswith(REPORTS)
     for method in METHODS:
         patience()
-        for kind, headers in refused.items():
+        for kind, sent in refused.items():
             if trainers and kind in ("a trainer's token", "two at once"):
                 continue
-            answer = send(bare, method, route, headers)
+            answer = send(bare, method, route, **sent)
             wanted = {400} if kind == "two at once" else {401}
             if trainers:
                 # Trainers' routes know no keys; a method that is not theirs is refused before any token is asked for.
@@ -161,8 +166,8 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(
     only = make(admin, needed)["key"]
     without = make(admin, *(s for s in Scope if s != needed))["key"]
 
-    closed = send(bare, route.method, route, {"X-API-Key": without})
-    opened = send(bare, route.method, route, {"Authorization": f"Bearer {only}"})
+    closed = send(bare, route.method, route, headers={"X-API-Key": without})
+    opened = send(bare, route.method, route, headers={"Authorization": f"Bearer {only}"})
 
     assert closed.status_code == 403
     assert needed in closed.json()["detail"]
