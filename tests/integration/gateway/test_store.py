@@ -347,7 +347,21 @@ async def test_summaries_are_those_of_the_points(database: Database) -> None:
             level += 1
         return seen
 
-    assert await database.read(check) == 18 + 9 + 4 + 2 + 1
+    # Of 296 points 259 were there when rows were written last.
+    assert await database.read(check) == 16 + 8 + 4 + 2 + 1
+
+
+async def test_the_newest_points_are_shown_as_finely_as_the_others(database: Database) -> None:
+    uid, newest = new_uid(), 9 * rollups.WRITE_EVERY - 10
+    for first in range(0, newest, 100):
+        steps = {n: float(n) for n in range(first, min(first + 100, newest + 1))}
+        await database.ingest(batch(uid, first // 100 + 1, steps))
+
+    shown = sorted(values(await chart(database, uid, 200)))
+
+    assert shown[-1] == newest
+    # Two points for each row of level 1, wherever it comes from.
+    assert max(b - a for a, b in itertools.pairwise(shown)) <= rollups.points_in(1)
 
 
 async def test_every_batch_is_written_down(database: Database) -> None:

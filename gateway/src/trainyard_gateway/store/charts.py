@@ -71,7 +71,8 @@ def _chart(connection: Connection, line: Any, window: Window) -> tuple[int, list
             rows.pop()
         # Steps need not be even: where a range holds fewer points than supposed, finer rows are there.
         if rows and (level == 0 or len(rows) * 4 > window.max_points // 2):
-            return line.total, _from_rows(connection, line.id, rows, first, last)
+            size = rollups.points_in(level)
+            return line.total, _from_rows(connection, line.id, rows, size, first, last)
         level -= 1
     points = _points(connection, line.id, first, last)
     return line.total, thin(points, window.max_points)
@@ -88,16 +89,14 @@ def _level(line: Any, first: int, last: int, max_points: int) -> int:
 
 
 def _from_rows(
-    connection: Connection, series_id: int, rows: list[Summary], first: int, last: int
+    connection: Connection, series_id: int, rows: list[Summary], size: int, first: int, last: int
 ) -> list[JsonPoint]:
+    """`size`: points that each of the rows sums up."""
     before = _triples(connection, series_id, first, rows[0].first_step)
     after = _triples(connection, series_id, rows[-1].last_step, last)
     # Both edges touch the rows' own first and last points, which are shown like the ends of the range.
-    edges = [_summary_of_edge(before), *rows, _summary_of_edge(after)]
     shown: dict[int, Extreme] = {}
-    for summary in edges:
-        if summary is None:
-            continue
+    for summary in (*_summaries(before, size), *rows, *_summaries(after, size)):
         for point in (summary.low, summary.high, summary.odd):
             if point is not None:
                 shown[point.step] = point
@@ -110,8 +109,9 @@ def _from_rows(
     ]
 
 
-def _summary_of_edge(points: list[tuple[int, int, float | None]]) -> Summary | None:
-    return rollups.of_points(points) if points else None
+def _summaries(points: list[tuple[int, int, float | None]], size: int) -> list[Summary]:
+    """The rows that will be written for these points, or would be."""
+    return [rollups.of_points(points[i : i + size]) for i in range(0, len(points), size)]
 
 
 def _triples(

@@ -20,6 +20,8 @@ POINTS = 16
 ROWS = 2
 """Rows of one level in a row of the next."""
 MAX_LEVEL = 40
+WRITE_EVERY = 256
+"""Rows are written when a series has grown by so many points: that takes about six statements, however few rows they write."""
 _READ_AT_ONCE = 16_384
 
 # Made once: to build and to look up a statement costs more than to run it, and these run for every level of every group of reports.
@@ -102,8 +104,8 @@ def merged(parts: Sequence[Summary]) -> Summary:
 
 
 def crosses(before: int, after: int) -> bool:
-    """Whether a series that grew from `before` to `after` points has a new full row."""
-    return before // POINTS != after // POINTS
+    """Whether a series that grew from `before` to `after` points is to have its new full rows written."""
+    return before // WRITE_EVERY != after // WRITE_EVERY
 
 
 def drop(connection: Connection, series_id: int, step: int) -> None:
