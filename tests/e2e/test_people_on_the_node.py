@@ -108,7 +108,7 @@ def telegram(installation: Installation, tmp_path: Path) -> Iterator[BotApi]:
         folder = tmp_path / "bot"
         folder.mkdir()
         with BotProcess(
-            folder, api, installation.url, installation.key, gatewayTimeoutSeconds=10
+            folder, api, installation.url, installation.key, hurry=25, gatewayTimeoutSeconds=10
         ) as bot:
             yield api
             assert bot.stop() == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from telegram.error import InvalidToken
@@ -14,7 +16,7 @@ from trainyard_bot.redaction import Redactor
 from trainyard_bot.trainyard_gateway_client import connect
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, edit_clock: Callable[[], float] = time.monotonic) -> int:
     """Parse, load, run."""
     given = _arguments().parse_args(argv)
     overrides = {key: value for key, value in vars(given).items() if key != "config"}
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     logs.configure(values.log_level, redactor)
     if values.alive_file:
         values.alive_file.touch()
-    application = app.build(values, token, connect(values, key), redactor)
+    application = app.build(values, token, connect(values, key), redactor, edit_clock)
     try:
         application.run_polling(allowed_updates=list(app.UPDATES), bootstrap_retries=-1)
     except InvalidToken:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -111,8 +112,14 @@ def _message_of(query: CallbackQuery) -> int | None:
     return query.message.message_id if isinstance(query.message, Message) else None
 
 
-def build(settings: Settings, token: str, gateway: Gateway, redactor: Redactor) -> App:
-    """The application with its handlers and its watcher; nothing runs yet."""
+def build(
+    settings: Settings,
+    token: str,
+    gateway: Gateway,
+    redactor: Redactor,
+    edit_clock: Callable[[], float] = time.monotonic,
+) -> App:
+    """The application with its handlers and its watcher; nothing runs yet. `edit_clock` times the edits of messages."""
 
     def moment(chat: int) -> Moment:
         return Moment(datetime.now(UTC), settings.zone(chat))
@@ -141,7 +148,7 @@ def build(settings: Settings, token: str, gateway: Gateway, redactor: Redactor) 
         await asyncio.sleep(seconds)
 
     async def begin(app: App) -> None:
-        sender = Sender(app.bot, memory, redactor, time.monotonic)
+        sender = Sender(app.bot, memory, redactor, edit_clock)
         watcher = Watcher(gateway, runs, sender, memory, settings, moment)
         _add_handlers(app, Rim(settings, memory, dispatcher, sender))
         tasks.append(asyncio.create_task(watcher.run(rest), name="watcher"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -30,6 +30,8 @@ from pydantic_settings import (
 )
 
 from trainyard_bot.errors import ConfigError
+
+EDIT_SECONDS_MIN: Final = 5
 
 
 def _zone(name: str) -> str:
@@ -111,8 +113,8 @@ class Settings(BaseSettings):
     """Address of the Bot API, without /bot<token>."""
     poll_seconds: float = Field(default=5, gt=0, le=300)
     """Pause between two looks at the gateway."""
-    edit_seconds: float = Field(default=5, ge=0, le=300)
-    """Smallest time between two edits of one message."""
+    edit_seconds: float = Field(default=5, ge=EDIT_SECONDS_MIN, le=300)
+    """Smallest time between two edits of one message, at least 5, so that the limits of Telegram leave room for answers."""
     gateway_timeout_seconds: float = Field(default=10, gt=0, le=120)
     """How long one call of the gateway may take."""
     starts_soon_seconds: float = Field(default=600, ge=0, le=86_400)

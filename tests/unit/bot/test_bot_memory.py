@@ -255,6 +255,7 @@ def test_chats_as_json_in_the_environment(config: Path, monkeypatch: pytest.Monk
         ("chats: [{id: 1, user: 3}]", "chats.0.user: Extra inputs are not permitted"),
         ("chats: [", "is not valid YAML"),
         ("pollSeconds: 0", "pollSeconds: Input should be greater than 0"),
+        ("editSeconds: 4.9", "editSeconds: Input should be greater than or equal to 5"),
     ],
 )
 def test_wrong_settings_are_named(config: Path, change: str, sentence: str) -> None:
