@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from types import MappingProxyType
+from typing import Final
 
 from trainyard_bot import messages
 from trainyard_bot.buttons import Tap, decode
@@ -17,6 +19,25 @@ from trainyard_bot.stock_desk import StockDesk
 
 _log = logging.getLogger(__name__)
 _STOCK = frozenset({"md", "mf", "dm", "ds"})
+_ATTEMPTS: Final = MappingProxyType(
+    {
+        "st": "status",
+        "lg": "logs",
+        "mt": "metrics",
+        "sp": "stop",
+        "su": "suspend",
+        "re": "resume",
+        "up": "raise",
+        "cn": "cancel",
+        "md": "models",
+        "mf": "file",
+        "dm": "delete",
+        "ds": "datasets",
+        "tr": "train",
+        "fm": "form",
+    }
+)
+"""What a button is for, in the keys of `messages.ATTEMPTS`; commands have their names there."""
 
 
 class Dispatcher:
@@ -42,10 +63,10 @@ class Dispatcher:
         if isinstance(understood, Mistake):
             return [Reply(messages.mistake(understood))]
         if isinstance(understood, Command):
-            return await self._guarded(self._command(understood, asker, bot_name))
+            return await self._guarded(self._command(understood, asker, bot_name), understood.name)
         if text.startswith("/"):
             return []
-        return await self._guarded(self._talk(text, asker))
+        return await self._guarded(self._talk(text, asker), "form")
 
     async def _talk(self, text: str, asker: Asker) -> list[Reply]:
         answer = await self._forms.text(text, asker)
@@ -58,7 +79,9 @@ class Dispatcher:
         tap = decode(data)
         if tap is None:
             return [Reply(messages.EXPIRED, toast=True)]
-        return await self._guarded(self._tap(tap, asker))
+        if tap.action in ("ok", "no"):
+            return await self._answer(tap, asker)
+        return await self._guarded(self._tap(tap, asker), _ATTEMPTS[tap.action])
 
     async def _command(self, command: Command, asker: Asker, bot_name: str) -> list[Reply]:
         match command.name:
@@ -87,8 +110,6 @@ class Dispatcher:
         return await self._runs.command(command, asker)
 
     async def _tap(self, tap: Tap, asker: Asker) -> list[Reply]:
-        if tap.action in ("ok", "no"):
-            return await self._answer(tap, asker)
         if tap.action == "fm":
             return await self._forms.tap(tap, asker)
         if tap.action == "tr":
@@ -106,13 +127,13 @@ class Dispatcher:
         if tap.action == "no":
             return [Reply(messages.KEPT, edit=True)]
         desk = self._stock if question.action == "delete" else self._runs
-        return await desk.confirmed(question)
+        return await self._guarded(desk.confirmed(question), question.action)
 
-    async def _guarded(self, answer: Awaitable[list[Reply]]) -> list[Reply]:
+    async def _guarded(self, answer: Awaitable[list[Reply]], attempt: str) -> list[Reply]:
         try:
             return await answer
         except GatewayError as error:
-            return [Reply(messages.problem(error.problem))]
+            return [Reply(messages.problem(error.problem, attempt))]
         except Exception:
             short_id = self._new_id()
             _log.exception("a command failed", extra={"id": short_id})

@@ -37,6 +37,7 @@ class GatewayError(BotError):
             "server",
             "unavailable",
             "timeout",
+            "unsure",
             "unreachable",
             "garbled",
         }

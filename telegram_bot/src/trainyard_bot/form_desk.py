@@ -75,14 +75,14 @@ class FormDesk:
             return [Reply(messages.mistake(after))]
         return [replace(await self._ask(after, asker), edit=True)]
 
-    async def _ask(self, form: Form, asker: Asker) -> Reply:
+    async def _ask(self, form: Form, asker: Asker, check: bool = True) -> Reply:
         dataset = form.values.get("dataset")
         if dataset is not None and not form.proposal:
             form = replace(form, proposal=forms.propose_name(str(dataset), form.form_id[:4]))
         self._open[asker] = form
         question = forms.question(form)
         text = messages.form(forms.shown(form), question.text)
-        if question.key == "review":
+        if question.key == "review" and check:
             text += "\n" + await self._checked(form)
         return Reply(text, _keyboard(form, question))
 
@@ -103,7 +103,9 @@ class FormDesk:
             run = await self._gateway.start(name, forms.spec(form), form.form_id)
         except GatewayError as error:
             self._open.setdefault(asker, form)
-            return [Reply(messages.problem(error.problem)), await self._ask(form, asker)]
+            # What passes by itself says nothing about the form: asking about it now would only meet it again.
+            again = await self._ask(form, asker, check=not error.passing)
+            return [Reply(messages.problem(error.problem, "submit")), again]
         return [Reply(messages.started(run.name), edit=True), self._show(run, asker)]
 
 

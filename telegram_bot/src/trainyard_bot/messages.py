@@ -30,13 +30,37 @@ PROBLEMS: Final = MappingProxyType(
         "too_many": "The gateway gets too many requests from me. Try again in {wait}.",
         "server": "The gateway failed at this; the fault is on its side. Try again, and tell an administrator if it stays.",
         "unavailable": "The gateway is not ready right now. Try again in {wait}.",
-        "timeout": "The gateway did not answer in time. It may still have done it: look before you repeat.",
+        "timeout": "The gateway did not answer in time. Try again in a minute.",
+        "unsure": "The gateway did not answer. It may still have done it: look before you repeat.",
         "unreachable": "I cannot reach the gateway. It may be restarting; try again in a minute.",
         "garbled": "Something answered that is not the gateway (not JSON). Is there a proxy in between?",
         "other": "The gateway refused this.",
     }
 )
 """One sentence for each kind of gateway error: what happened, and what to do."""
+ATTEMPTS: Final = MappingProxyType(
+    {
+        "train": "open the form",
+        "form": "fill in the form",
+        "submit": "start the run",
+        "status": "show the run",
+        "sessions": "list the runs",
+        "queue": "show the queue",
+        "metrics": "show the metrics",
+        "logs": "show the log lines",
+        "stop": "stop the run",
+        "cancel": "take the run out of the queue",
+        "suspend": "pause the run",
+        "resume": "let the run go on",
+        "raise": "raise the run's priority",
+        "models": "show the models",
+        "file": "fetch the model's file",
+        "delete": "delete the model",
+        "datasets": "show the datasets",
+        "system": "show the nodes and GPUs",
+    }
+)
+"""What a person asked for, as it stands in front of a gateway error: several commands may be under way at once."""
 EXPIRED: Final = "This button is too old. Send the command again."
 FORM_EXPIRED: Final = "This form is no longer open. /train starts a new one."
 FORM_LEFT: Final = "Form closed; nothing was started."
@@ -69,10 +93,11 @@ def mistake(problem: Mistake) -> str:
     return f"🤔 {escape(clip(problem.sentence, DETAIL_LIMIT))}{usage}"
 
 
-def problem(error: Problem) -> str:
-    """A gateway error: what happened and what to do, then what the gateway said about it."""
+def problem(error: Problem, attempt: str = "") -> str:
+    """A gateway error: which of `ATTEMPTS` failed, what happened and what to do, then what the gateway said about it."""
     wait = duration(error.retry_after) if error.retry_after else "a minute"
-    lines = ["⚠️ " + PROBLEMS[error.kind].format(wait=wait)]
+    failed = f"I could not {ATTEMPTS[attempt]}. " if attempt else ""
+    lines = ["⚠️ " + failed + PROBLEMS[error.kind].format(wait=wait)]
     if error.detail:
         lines.append(f"<i>{escape(clip(error.detail, DETAIL_LIMIT))}</i>")
     lines += [

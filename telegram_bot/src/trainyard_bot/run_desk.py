@@ -146,13 +146,14 @@ class RunDesk:
             higher = min(PRIORITY_MAX, view.priority + PRIORITY_STEP)
             await self._gateway.set_priority(view.uid, higher)
             text = messages.done("raise", view.name)
-        return [Reply(text, toast=True), await self._refreshed(view, asker)]
+        return [Reply(text, toast=True), await self._refreshed(view, text, asker)]
 
-    async def _refreshed(self, view: Run, asker: Asker) -> Reply:
+    async def _refreshed(self, view: Run, done: str, asker: Asker) -> Reply:
         try:
             view = await self._gateway.run(view.uid)
         except GatewayError as error:
-            return Reply(messages.problem(error.problem))
+            # The toast is gone in a moment; without the first line it would read as if nothing had been done.
+            return Reply(f"{done}\n{messages.problem(error.problem, 'status')}")
         return self.show(view, asker, edit=True)
 
     async def confirmed(self, question: Question) -> list[Reply]:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 
@@ -24,6 +25,7 @@ GONE_WATCHED: Final = 200
 """Newest sessions that the cluster no longer has, among which an end may be news."""
 
 DOWNLOAD_SECONDS: Final = 120.0
+"""How long a file may take in all once it comes."""
 CURVE_POINTS: Final = 500
 """More than a phone's screen can show apart."""
 
@@ -38,21 +40,45 @@ _KINDS: Final = {
     503: "unavailable",
     504: "unavailable",
 }
-_refusal: ContextVar[list[tuple[int, str]]] = ContextVar("refusal")
-"""Status and Retry-After of the refusals of the present call, newest last: what to say when time runs out while waiting to repeat it."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call under way: what silence means for it, and what became of its newest attempt."""
+
+    silence: Literal["timeout", "unsure"]
+    deadline: asyncio.Timeout
+    seen: Problem | None = None
+    """Refused or not reached; None while no answer came. What to say when time runs out while waiting to repeat it."""
+    page: bool = False
+    """Whether a web page came with a 2xx: what answers there is not the gateway, and did nothing that was asked."""
+
+
+_call: ContextVar[_Call] = ContextVar("call")
 
 
 class NotingTransport(httpx.AsyncBaseTransport):
-    """Sends by `inner` and notes refusals that the client waits out."""
+    """Sends by `inner` and notes what the client does not say: refusals that it waits out, pages where no body is read."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As the inner transport."""
-        response = await self._inner.handle_async_request(request)
+        call = _call.get()
+        call.seen, call.page = None, False
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx.TransportError as error:
+            call.seen = _silent(error, call.silence)
+            raise
+        kind_of_body = response.headers.get("Content-Type", "")
+        call.page = response.is_success and kind_of_body.startswith("text/html")
         if response.status_code in (429, 502, 503, 504):
-            _refusal.get([]).append((response.status_code, response.headers.get("Retry-After", "")))
+            asked = response.headers.get("Retry-After", "")
+            wait = float(asked) if asked.isdecimal() else None
+            call.seen = Problem(_KINDS[response.status_code], retry_after=wait)
+            _give_up_in_time(call.deadline, wait or 0)
         return response
 
     async def aclose(self) -> None:
@@ -126,32 +152,32 @@ class HttpGateway:
 
     async def start(self, name: str, spec: dict[str, Any], key: str) -> Run:
         """Hand in a run."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             return translate.run(await self._client.start_training(spec, name, idempotency_key=key))
 
     async def stop(self, uid: str) -> None:
         """Ask it to save a checkpoint and end."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.stop(uid)
 
     async def cancel(self, uid: str) -> None:
         """Take it out of the queue."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.cancel(uid)
 
     async def suspend(self, uid: str) -> None:
         """Ask it to save a checkpoint and give its GPUs back."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.suspend(uid)
 
     async def resume(self, uid: str) -> None:
         """Put a suspended run back into the queue."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.resume(uid)
 
     async def set_priority(self, uid: str, priority: int) -> None:
         """Change its priority."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.set_priority(uid, priority)
 
     async def queue(self) -> Sequence[Run]:
@@ -191,12 +217,20 @@ class HttpGateway:
 
     async def download_model(self, name: str, into: Path) -> Path:
         """Its newest version as a file."""
-        async with _in_words(DOWNLOAD_SECONDS):
-            return await self._client.download_model(name, into / "model.safetensors")
+        async with _in_words(self._seconds) as deadline:
+            end = asyncio.get_running_loop().time() + DOWNLOAD_SECONDS
+
+            def comes(_: int, __: int | None) -> None:
+                """A file of which the first is there may take longer than an answer that is not."""
+                deadline.reschedule(end)
+
+            return await self._client.download_model(
+                name, into / "model.safetensors", progress=comes
+            )
 
     async def delete_model(self, name: str) -> None:
         """Delete it with all versions."""
-        async with _in_words(self._seconds):
+        async with _in_words(self._seconds, writes=True):
             await self._client.delete_model(name)
 
     async def datasets(self) -> Sequence[Dataset]:
@@ -216,40 +250,49 @@ class HttpGateway:
 
 
 @asynccontextmanager
-async def _in_words(seconds: float) -> AsyncIterator[None]:
-    """At most `seconds`, repetitions included; every failure as `GatewayError`."""
-    refusals: list[tuple[int, str]] = []
-    mark = _refusal.set(refusals)
+async def _in_words(seconds: float, *, writes: bool = False) -> AsyncIterator[asyncio.Timeout]:
+    """At most `seconds`, repetitions included, unless rescheduled; every failure as `GatewayError`."""
+    deadline = asyncio.timeout(seconds)
+    call = _Call("unsure" if writes else "timeout", deadline)
+    mark = _call.set(call)
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with deadline:
+            yield deadline
+        if call.page:
+            raise GatewayError(Problem("garbled"))
     except TimeoutError as error:
-        raise GatewayError(_late(refusals)) from error
+        raise GatewayError(call.seen or Problem(call.silence)) from error
     except errors.TrainyardError as error:
-        raise GatewayError(problem_of(error)) from error
+        raise GatewayError(problem_of(error, call.silence)) from error
     finally:
-        _refusal.reset(mark)
+        _call.reset(mark)
 
 
-def _late(refusals: list[tuple[int, str]]) -> Problem:
-    if not refusals:
-        return Problem("timeout")
-    status, wait = refusals[-1]
-    return Problem(_KINDS[status], retry_after=float(wait) if wait.isdecimal() else None)
+def _give_up_in_time(deadline: asyncio.Timeout, wait: float) -> None:
+    """Nobody is kept waiting for a repetition that would come after the deadline."""
+    now, end = asyncio.get_running_loop().time(), deadline.when()
+    if end is not None and now + wait >= end:
+        deadline.reschedule(now)
 
 
-def problem_of(error: errors.TrainyardError) -> Problem:
-    """A client's error in the words of `messages.PROBLEMS`."""
+def problem_of(
+    error: errors.TrainyardError, silence: Literal["timeout", "unsure"] = "timeout"
+) -> Problem:
+    """A client's error in the words of `messages.PROBLEMS`; `silence` is what no answer means for the call."""
     if isinstance(error, errors.ApiError):
         return _refused(error)
     if isinstance(error, errors.Unreachable):
-        late = isinstance(error.__cause__, httpx.TimeoutException) and not isinstance(
-            error.__cause__, httpx.ConnectTimeout
-        )
-        return Problem("timeout" if late else "unreachable")
+        return _silent(error.__cause__, silence)
     if isinstance(error, errors.BadAnswer):
         return Problem("garbled")
     return Problem("other", str(error))
+
+
+def _silent(error: BaseException | None, silence: Literal["timeout", "unsure"]) -> Problem:
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        return Problem("unreachable")
+    late = isinstance(error, httpx.TimeoutException)
+    return Problem(silence if late or silence == "unsure" else "unreachable")
 
 
 def _refused(error: errors.ApiError) -> Problem:

@@ -412,15 +412,6 @@ def test_each_error_becomes_a_sentence(yard: Yard, answer: Answer, expected: str
     assert "html" not in call.text
 
 
-@pytest.mark.parametrize("command", ["/sessions", "/status iris-1", "/queue", "/metrics iris-1",
-    "/logs iris-1", "/stop iris-1", "/cancel iris-2", "/models", "/datasets", "/system", "/train"])  # fmt: skip
-def test_each_command_survives_a_failing_gateway(yard: Yard, command: str) -> None:
-    for path in ("/training/sessions", "/training/iris-1/status", "/training/iris-2/status",
-                 "/training/queue", "/models", "/datasets", "/system/info"):  # fmt: skip
-        yard.gateway.script("GET", path, problem(500, "broken"))
-    yard.ask(command, "the fault is on its side")
-
-
 def test_a_stranger_gets_nothing_and_causes_nothing(yard: Yard) -> None:
     stranger = 666_000
     for text in ("/start", "/status", "/stop iris-1", "hello"):

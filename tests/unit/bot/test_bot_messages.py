@@ -59,7 +59,11 @@ PROBLEMS: dict[str, tuple[Problem, str]] = {
     ),
     "time-out": (
         Problem("timeout"),
-        "⚠️ The gateway did not answer in time. It may still have done it: look before you repeat.",
+        "⚠️ The gateway did not answer in time. Try again in a minute.",
+    ),
+    "no answer to a write": (
+        Problem("unsure"),
+        "⚠️ The gateway did not answer. It may still have done it: look before you repeat.",
     ),
     "no connection": (
         Problem("unreachable"),
@@ -76,6 +80,41 @@ PROBLEMS: dict[str, tuple[Problem, str]] = {
 @pytest.mark.parametrize(("error", "text"), PROBLEMS.values(), ids=PROBLEMS)
 def test_problem(error: Problem, text: str) -> None:
     assert messages.problem(error) == text
+
+
+ATTEMPTS = {
+    "train": "I could not open the form.",
+    "form": "I could not fill in the form.",
+    "submit": "I could not start the run.",
+    "status": "I could not show the run.",
+    "sessions": "I could not list the runs.",
+    "queue": "I could not show the queue.",
+    "metrics": "I could not show the metrics.",
+    "logs": "I could not show the log lines.",
+    "stop": "I could not stop the run.",
+    "cancel": "I could not take the run out of the queue.",
+    "suspend": "I could not pause the run.",
+    "resume": "I could not let the run go on.",
+    "raise": "I could not raise the run's priority.",
+    "models": "I could not show the models.",
+    "file": "I could not fetch the model's file.",
+    "delete": "I could not delete the model.",
+    "datasets": "I could not show the datasets.",
+    "system": "I could not show the nodes and GPUs.",
+}
+
+
+@pytest.mark.parametrize(("attempt", "sentence"), ATTEMPTS.items(), ids=ATTEMPTS)
+def test_a_problem_says_what_was_tried(attempt: str, sentence: str) -> None:
+    text = messages.problem(Problem("conflict", "It is <over>."), attempt)
+
+    assert text == (
+        f"⚠️ {sentence} This cannot be done in its present state.\n<i>It is &lt;over&gt;.</i>"
+    )
+
+
+def test_every_attempt_is_in_the_table() -> None:
+    assert ATTEMPTS.keys() == messages.ATTEMPTS.keys()
 
 
 def test_every_kind_of_problem_is_in_the_table() -> None:

@@ -1,0 +1,103 @@
+"""What the bot makes of the gateway's silence, refusals and strangers, without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from trainyard import AsyncClient
+from trainyard_bot.errors import GatewayError
+from trainyard_bot.trainyard_gateway_client import HttpGateway, NotingTransport
+
+Deed = Callable[[HttpGateway], Awaitable[object]]
+QUEUE: Deed = lambda gateway: gateway.queue()  # noqa: E731  the deeds stand beside each other
+STOP: Deed = lambda gateway: gateway.stop("u")  # noqa: E731
+START: Deed = lambda gateway: gateway.start("a", {}, "key")  # noqa: E731
+DELETE: Deed = lambda gateway: gateway.delete_model("m")  # noqa: E731
+
+
+def gateway(answer: Callable[[httpx.Request], httpx.Response], seconds: float = 60) -> HttpGateway:
+    transport = NotingTransport(httpx.MockTransport(answer))
+    return HttpGateway(AsyncClient("http://gateway", "key", transport=transport), seconds)
+
+
+def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return answer
+
+
+async def kind(deed: Deed, answer: Callable[[httpx.Request], httpx.Response]) -> str:
+    with pytest.raises(GatewayError) as caught:
+        # Time runs out while the client waits to repeat it.
+        await deed(gateway(answer, 0.01))
+    return caught.value.problem.kind
+
+
+@pytest.mark.parametrize(
+    ("deed", "error", "expected"),
+    [
+        (QUEUE, httpx.ConnectError("refused"), "unreachable"),
+        (QUEUE, httpx.ReadError("reset"), "unreachable"),
+        (QUEUE, httpx.ReadTimeout("late"), "timeout"),
+        (STOP, httpx.ConnectError("refused"), "unreachable"),
+        (STOP, httpx.ConnectTimeout("late"), "unreachable"),
+        (STOP, httpx.ReadError("reset"), "unsure"),
+        (START, httpx.ReadTimeout("late"), "unsure"),
+        (DELETE, httpx.RemoteProtocolError("cut"), "unsure"),
+    ],
+)
+async def test_silence_after_a_write_leaves_open_whether_it_was_done(
+    deed: Deed, error: Exception, expected: str
+) -> None:
+    assert await kind(deed, raises(error)) == expected
+
+
+@pytest.mark.parametrize("deed", [QUEUE, STOP, DELETE])
+async def test_a_web_page_is_no_success(deed: Deed) -> None:
+    page = httpx.Response(200, html="<p>Please log in to this network</p>")
+    assert await kind(deed, lambda _: page) == "garbled"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_nobody_waits_for_a_repetition_that_would_come_too_late(status: int) -> None:
+    calls = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(status, headers={"Retry-After": "60"})
+
+    with pytest.raises(GatewayError) as caught:
+        await asyncio.wait_for(gateway(answer).queue(), 10)
+
+    assert caught.value.problem.retry_after == 60
+    assert len(calls) == 1
+
+
+async def test_a_file_that_comes_may_take_longer_than_an_answer(tmp_path: Path) -> None:
+    seconds = 0.2
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"safe"
+        await asyncio.sleep(2 * seconds)
+        yield b"tensors"
+
+    headers = {"X-Content-SHA256": hashlib.sha256(b"safetensors").hexdigest()}
+    answer = httpx.Response(200, headers=headers, content=content())
+    path = await gateway(lambda _: answer, seconds).download_model("m", tmp_path)
+
+    assert path.read_bytes() == b"safetensors"
+
+
+async def test_a_file_that_does_not_come_is_given_up_as_soon_as_an_answer(tmp_path: Path) -> None:
+    refused = raises(httpx.ConnectError("refused"))
+    with pytest.raises(GatewayError) as caught:
+        await asyncio.wait_for(gateway(refused, 0.01).download_model("m", tmp_path), 10)
+
+    assert caught.value.problem.kind == "unreachable"
