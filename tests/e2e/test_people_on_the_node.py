@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bot_api import BotApi, Call
 from bot_process import CHAT, BotProcess
 from command_line import CommandLine
-from installation import Installation, tools, unique
+from installation import RELEASE, Installation, tools, unique
 from poll import eventually
 
 from trainyard.client import Client
@@ -99,6 +102,74 @@ def test_doctor_finds_nothing_wrong(cli: CommandLine, installation: Installation
     assert not wrong
     for what in ("gateway", "key", "cluster", "CRDs", "rights", "volume"):
         assert found[what][0] == "ok", found[what]
+
+
+def service_of(api: BotApi) -> dict[str, Any]:
+    """A Service whose one endpoint is outside of the cluster: pods have no other way out of the embedded node."""
+    place = urlsplit(api.url)
+    labels = {"kubernetes.io/service-name": "telegram"}
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "telegram", "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{"port": place.port}],
+        "endpoints": [{"addresses": [place.hostname]}],
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "telegram"},
+        "spec": {"ports": [{"port": 80, "targetPort": place.port}]},
+    }
+    return {"apiVersion": "v1", "kind": "List", "items": [service, slice_]}
+
+
+def address_towards(url: str) -> str:
+    """This machine's address on the way to `url`, at which what runs there reaches it."""
+    place = urlsplit(url)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((place.hostname, place.port))
+        return str(probe.getsockname()[0])
+
+
+@pytest.fixture
+def deployed(installation: Installation) -> Iterator[BotApi]:
+    """The chart's own bot, at work with the stand-in for Telegram on this machine."""
+    with BotApi(address=address_towards(installation.url)) as api:
+        secret = ("secret", "generic", "telegram", f"--from-literal=token={api.token}")
+        installation.kubectl("create", *secret)
+        installation.kubectl("apply", "-f", "-", manifest=service_of(api))
+        try:
+            installation.upgrade(
+                **{"bot.enabled": True, "bot.tokenSecret": "telegram", "bot.chats": [CHAT]}
+            )
+            bot = f"deploy/{RELEASE}-bot"
+            installation.kubectl("set", "env", bot, "TRAINYARD_BOT_API_BASE_URL=http://telegram")
+            installation.kubectl("rollout", "status", bot, "--timeout=120s")
+            eventually(lambda: api.of("deleteWebhook"), within=30, what="the bot asks for updates")
+            yield api
+        finally:
+            installation.upgrade()
+            installation.kubectl("delete", "secret,service", "telegram")
+
+
+def test_doctor_looks_at_the_deployed_bot(
+    cli: CommandLine, installation: Installation, deployed: BotApi
+) -> None:
+    def look() -> tuple[int, dict[str, str]]:
+        said = cli.run("doctor", f"--namespace={installation.namespace}", "-o", "json")
+        [bot] = [f for f in said.json["findings"] if f["what"] == "deployed bot"]
+        return said.code, bot
+
+    say(deployed, "/system", "GPUs in use: ")
+    code, bot = look()
+    assert (code, bot["state"], bot["seen"]) == (0, "ok", f"{RELEASE}-bot: 1 of 1 ready")
+
+    installation.kubectl("scale", f"deploy/{RELEASE}-bot", "--replicas=0")
+    code, bot = look()
+    assert (code, bot["state"]) == (1, "broken")
+    assert f"logs deploy/{RELEASE}-bot" in bot["fix"]
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ class _Checker(HTMLParser):
 class BotApi:
     """The server. `calls` grows; `say` and `tap` queue updates; `fail` scripts faults."""
 
-    def __init__(self, token: str = TOKEN) -> None:
+    def __init__(self, token: str = TOKEN, address: str = "127.0.0.1") -> None:
         self.token = token
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
@@ -118,9 +118,9 @@ class BotApi:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{address}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
