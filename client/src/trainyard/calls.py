@@ -12,6 +12,7 @@ from trainyard_api.model import Status
 from trainyard_api.session import TrainingSessionSpec
 
 T = TypeVar("T", bound=Status)
+Spec = TrainingSessionSpec | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Call(Generic[T]):
 
 
 def start(
-    spec: TrainingSessionSpec | Mapping[str, Any],
+    spec: Spec,
     name: str | None,
     dry_run: bool,
     idempotency_key: str | None,
@@ -46,7 +47,7 @@ def start(
     )
 
 
-def estimate(spec: TrainingSessionSpec | Mapping[str, Any]) -> Call[models.Estimate]:
+def estimate(spec: Spec) -> Call[models.Estimate]:
     """POST /training/estimate; changes nothing."""
     fields = spec.wire() if isinstance(spec, TrainingSessionSpec) else dict(spec)
     return Call("POST", "/training/estimate", models.Estimate, body=fields)

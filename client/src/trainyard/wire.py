@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from trainyard import errors
+from trainyard import errors, transfer
 from trainyard.calls import Call
 from trainyard.models import Event
+from trainyard.parts import Step
 from trainyard.sse import Frame
 from trainyard_api.model import Status
 
@@ -35,11 +36,15 @@ def headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"}
 
 
-def request_arguments(call: Call[Any]) -> dict[str, Any]:
-    """A call as httpx takes it."""
+def request_arguments(call: Call[Any], step: Step | None = None) -> dict[str, Any]:
+    """A call as httpx takes it; the bytes of a step's piece come beside it."""
     out: dict[str, Any] = {"params": dict(call.query), "headers": dict(call.headers)}
     if call.body is not None:
         out["json"] = dict(call.body)
+    if step is not None and step.patient:
+        out["timeout"] = transfer.TIMEOUT
+    if step is not None and step.piece is not None:
+        out["headers"] |= {"Content-Length": str(step.piece.size)}
     return out
 
 
@@ -66,6 +71,13 @@ def parse(call: Call[T], response: httpx.Response) -> T | None:
         raise errors.BadAnswer(
             f"this is not a Trainyard gateway, or a much newer one; it said: {text}"
         ) from error
+
+
+def present(answer: T | None) -> T:
+    """The answer of a call that names one."""
+    if answer is None:
+        raise TypeError("every call that comes here names its answer")
+    return answer
 
 
 def event(frame: Frame) -> Event:
