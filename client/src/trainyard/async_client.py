@@ -15,6 +15,7 @@ from trainyard import models as answers
 from trainyard.async_connection import AsyncConnection
 from trainyard.calls import Spec
 from trainyard.parts import Memory, Parts, memory_folder
+from trainyard.policy import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 
 
@@ -29,10 +30,11 @@ class AsyncClient:
         timeout: httpx.Timeout = wire.TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
         memory: Path | None = None,
+        retries: Retries = RETRIES,
     ) -> None:
         """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
         self._memory = Memory(memory or memory_folder())
-        self._gateway = AsyncConnection(url, key, timeout, transport)
+        self._gateway = AsyncConnection(url, key, timeout, transport, retries)
 
     async def __aenter__(self) -> Self:
         return self

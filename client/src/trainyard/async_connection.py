@@ -14,7 +14,7 @@ from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
 from trainyard.parts import Step
-from trainyard.policy import pause_before_retry
+from trainyard.policy import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Upload
 from trainyard_api.model import Status
@@ -26,8 +26,14 @@ class AsyncConnection:
     """Sends calls; what comes back is typed, or an error of `trainyard.errors`."""
 
     def __init__(
-        self, url: str, key: str, timeout: httpx.Timeout, transport: httpx.AsyncBaseTransport | None
+        self,
+        url: str,
+        key: str,
+        timeout: httpx.Timeout,
+        transport: httpx.AsyncBaseTransport | None,
+        retries: Retries,
     ) -> None:
+        self._retries = retries
         self._http = httpx.AsyncClient(
             base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
         )
@@ -52,7 +58,7 @@ class AsyncConnection:
             try:
                 return wire.parse(call, await self._once(call, step))
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
             await asyncio.sleep(pause)
@@ -100,7 +106,7 @@ class AsyncConnection:
                     if event.kind == "end":
                         return
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
@@ -118,7 +124,7 @@ class AsyncConnection:
                 continue  # what lay here was of another file
             except TrainyardError as error:
                 attempt = 1 if download.size > before else attempt
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
             await asyncio.sleep(pause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,22 +14,34 @@ from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
 from trainyard.parts import Step
-from trainyard.policy import pause_before_retry
+from trainyard.policy import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Upload
 from trainyard_api.model import Status
 
 T = TypeVar("T", bound=Status)
+Hear = Callable[[httpx.Response], None]
 
 
 class Connection:
     """Sends calls; what comes back is typed, or an error of `trainyard.errors`."""
 
     def __init__(
-        self, url: str, key: str, timeout: httpx.Timeout, transport: httpx.BaseTransport | None
+        self,
+        url: str,
+        key: str,
+        timeout: httpx.Timeout,
+        transport: httpx.BaseTransport | None,
+        retries: Retries,
+        hear: Hear | None,
     ) -> None:
+        self._retries = retries
         self._http = httpx.Client(
-            base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
+            base_url=wire.base(url),
+            headers=wire.headers(key),
+            timeout=timeout,
+            transport=transport,
+            event_hooks={"response": [hear] if hear else []},
         )
 
     @property
@@ -52,7 +64,7 @@ class Connection:
             try:
                 return wire.parse(call, self._once(call, step))
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
             time.sleep(pause)
@@ -100,7 +112,7 @@ class Connection:
                     if event.kind == "end":
                         return
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
                 time.sleep(pause)
@@ -118,7 +130,7 @@ class Connection:
                 continue  # what lay here was of another file
             except TrainyardError as error:
                 attempt = 1 if download.size > before else attempt
-                pause = pause_before_retry(error, attempt, call.repeatable)
+                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
                 if pause is None:
                     raise
             time.sleep(pause)

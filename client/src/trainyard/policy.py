@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from typing import Final
 
 from trainyard.errors import ApiError, TooManyRequests, TrainyardError, Unreachable
 
-ATTEMPTS = 5
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a call is sent at most, and the bounds of the pauses between."""
+
+    attempts: int = 5
+    first_pause_seconds: float = 0.2
+    longest_pause_seconds: float = 5.0
+
+
+RETRIES: Final = Retries()
 _PASSING = frozenset({502, 503, 504})
 # The system's numbers: a program that seeds `random` must not make all its workers come back at once.
 _JITTER = random.SystemRandom()
 
 
-def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) -> float | None:
+def pause_before_retry(
+    error: TrainyardError, attempt: int, repeatable: bool, retries: Retries = RETRIES
+) -> float | None:
     """Seconds to wait before attempt number `attempt + 1` (1-based), None to give up.
 
     Full jitter (Brooker, "Exponential Backoff And Jitter", 2015), never shorter than the server's Retry-After.
     """
-    if attempt >= ATTEMPTS:
+    if attempt >= retries.attempts:
         return None
     asked = error.retry_after if isinstance(error, ApiError) else None
     # A proxy's 502 or 504 leaves open whether the gateway did it, as silence does.
@@ -28,5 +40,5 @@ def pause_before_retry(error: TrainyardError, attempt: int, repeatable: bool) ->
     )
     if not isinstance(error, TooManyRequests) and not (unclear and repeatable):
         return None
-    ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+    ceiling = min(retries.longest_pause_seconds, retries.first_pause_seconds * 2**attempt)
     return max(asked or 0.0, _JITTER.uniform(0, ceiling))

@@ -12,15 +12,16 @@ import httpx
 from trainyard import calls, parts, transfer, wire
 from trainyard import models as answers
 from trainyard.calls import Spec
-from trainyard.connection import Connection
+from trainyard.connection import Connection, Hear
 from trainyard.parts import Memory, Parts, memory_folder
+from trainyard.policy import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 
 
 class Client:
     """Blocking client; retries what may be repeated, with jitter."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but two have defaults
         self,
         url: str,
         key: str,
@@ -28,10 +29,15 @@ class Client:
         timeout: httpx.Timeout = wire.TIMEOUT,
         transport: httpx.BaseTransport | None = None,
         memory: Path | None = None,
+        retries: Retries = RETRIES,
+        hear: Hear | None = None,
     ) -> None:
-        """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
+        """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME.
+
+        `hear` is given every answer as it comes, before its body.
+        """
         self._memory = Memory(memory or memory_folder())
-        self._gateway = Connection(url, key, timeout, transport)
+        self._gateway = Connection(url, key, timeout, transport, retries, hear)
 
     def __enter__(self) -> Self:
         return self

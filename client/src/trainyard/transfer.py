@@ -99,14 +99,21 @@ class Download:
         return True
 
     def begin(self, response: httpx.Response) -> None:
-        """Take the headers of a good answer; start over where the server sends everything."""
+        """Take the headers of a good answer; start over where the server sends everything.
+
+        Raises BadAnswer for a file that comes without its hash: a web page, or something else that is no model.
+        """
+        self._expected = response.headers.get("X-Content-SHA256")
+        if self._expected is None:
+            raise errors.BadAnswer(
+                f"this is not a Trainyard gateway: {self.target.name} came without its hash"
+            )
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             self.reset()
         tag = response.headers.get("ETag", "")
         # Only a strong tag says that the bytes are the same (RFC 9110 §13.1.5).
         if tag and not tag.startswith("W/"):
             self._tag.write_text(tag)
-        self._expected = response.headers.get("X-Content-SHA256")
         length = response.headers.get("Content-Length", "")
         self._total = self.size + int(length) if length.isdigit() else None
         self._progress(self.size, self._total)
@@ -122,7 +129,7 @@ class Download:
     def finish(self) -> Path:
         """Give it its name. Raises HashMismatch, leaving nothing behind."""
         found, expected = self._digest.hexdigest(), self._expected
-        if expected is not None and found != expected:
+        if found != expected:
             self.reset()
             raise errors.HashMismatch(f"{self.target.name} has the hash {found}, not {expected}")
         self._part.touch()  # a file without a byte had no piece

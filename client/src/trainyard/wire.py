@@ -23,7 +23,10 @@ STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
 
 def base(url: str) -> str:
     """Where the API is below the gateway's URL. Raises ValueError for something that is no http(s) URL."""
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError(
             f"{url!r} is no URL of a gateway; it looks like http://gateway.example:8080"
@@ -56,6 +59,12 @@ def check(response: httpx.Response) -> None:
         body: Any = response.json()
     except ValueError:
         body = response.text
+    if response.has_redirect_location:
+        elsewhere = response.headers["Location"][:200]
+        raise errors.BadAnswer(f"the gateway is not at this address, which leads on to {elsewhere}")
+    if response.status_code == 404 and not isinstance(body, dict):
+        # Whatever answers here, the gateway says which thing there is none of.
+        raise errors.BadAnswer("this is not a Trainyard gateway: it knows nothing of the path")
     raise errors.from_answer(response.status_code, body, response.headers.get("Retry-After"))
 
 
@@ -63,6 +72,10 @@ def parse(call: Call[T], response: httpx.Response) -> T | None:
     """The typed answer."""
     check(response)
     if call.answer is None:
+        if response.status_code != httpx.codes.NO_CONTENT:
+            raise errors.BadAnswer(
+                f"this is not a Trainyard gateway; it said: {response.text[:200]}"
+            )
         return None
     try:
         return call.answer.model_validate_json(response.content)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from client_lab import IRIS
 from command_line import CommandLine, Said, rest_of
@@ -16,6 +18,10 @@ from gateway_lab import free_port
 from poll import eventually
 from scripted_gateway import KEY, Answer, Request, ScriptedGateway, problem, session
 from tls_server import TlsServer
+
+from trainyard.cli import app
+from trainyard.cli.connection import REACH, Reach
+from trainyard.policy import Retries
 
 PAGE = {"sessions": [], "total": 0}
 
@@ -47,6 +53,7 @@ REFUSALS = {
     "not now": (problem(409, "it is Running"), 6, "it is Running"),
     "wrong value": (problem(422, "priority: at most 1000"), 2, "priority: at most 1000"),
     "crash": (problem(500, "oops"), 7, "trainyard doctor"),
+    "away": (problem(503, "no database"), 7, "the gateway failed (503: no database); try again, then `trainyard doctor`"),
     "not ours": (Answer("<html>It works!</html>", headers={"Content-Type": "text/html"}), 7, "not a Trainyard gateway"),
 }  # fmt: skip
 
@@ -86,9 +93,54 @@ def test_without_network(cli: CommandLine) -> None:
     assert said.code == 3
 
 
+def test_a_gateway_that_does_not_answer_in_time(
+    gateway: ScriptedGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In this process: nobody waits the program's 30 seconds five times."""
+    for name, value in {"URL": gateway.url, "API_KEY": KEY}.items():
+        monkeypatch.setenv(f"TRAINYARD_{name}", value)
+    over = threading.Event()
+
+    def late(_: Request) -> Answer:
+        over.wait(20)
+        return Answer(PAGE)
+
+    gateway.script("GET", "/training/sessions", late)
+    token = REACH.set(Reach(timeout=httpx.Timeout(0.2), retries=Retries(attempts=2)))
+    try:
+        with pytest.raises(SystemExit) as end:
+            app.run(["ls"])
+    finally:
+        over.set()
+        REACH.reset(token)
+
+    out, err = capsys.readouterr()
+    assert "no answer from the gateway at 127.0.0.1: timed out" in one_sentence(Said(3, out, err))
+    assert (end.value.code, out) == (3, "")
+    assert len(gateway.of("GET", "/training/sessions")) == 2
+
+
+def test_the_proxy_of_the_environment_is_used(cli: CommandLine, gateway: ScriptedGateway) -> None:
+    """The stand-in plays the proxy: what comes to it is meant for a host that nobody can find."""
+    proxy = gateway.url
+    elsewhere = {"TRAINYARD_URL": "http://gateway.invalid", "http_proxy": proxy}
+
+    cli.ok("login", "http://gateway.invalid", "--key-stdin", given=f"{KEY}\n", **elsewhere)
+    cli.ok("ls", **elsewhere)
+
+    assert [r.headers["host"] for r in gateway.of("GET", "/training/sessions")] == ["gateway.invalid"] * 2  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("gateway.example", "is no URL of a gateway"), ("ftp://x", "is no URL of a gateway")],
+    [
+        ("gateway.example", "is no URL of a gateway"),
+        ("ftp://x", "is no URL of a gateway"),
+        ("http://[::1", "is no URL of a gateway"),
+    ],
 )
 def test_a_url_that_is_none(cli: CommandLine, url: str, words: str) -> None:
     cli.env["TRAINYARD_URL"] = url

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trainyard import calls, errors, wire
 from trainyard.errors import TrainyardError, Unreachable, from_answer
-from trainyard.policy import ATTEMPTS, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+from trainyard.policy import RETRIES as USUAL
 from trainyard.policy import pause_before_retry as pause
 from trainyard.sse import Decoder, Frame
 
@@ -37,16 +37,16 @@ def test_what_is_sent_again(error: TrainyardError, repeatable: bool, again: bool
 
 
 def test_it_gives_up() -> None:
-    assert pause(answer(429), ATTEMPTS - 1, True) is not None
-    assert pause(answer(429), ATTEMPTS, True) is None
+    assert pause(answer(429), USUAL.attempts - 1, True) is not None
+    assert pause(answer(429), USUAL.attempts, True) is None
 
 
-@given(attempt=st.integers(1, ATTEMPTS - 1))
+@given(attempt=st.integers(1, USUAL.attempts - 1))
 def test_pauses_grow_and_stay_bounded(attempt: int) -> None:
     found = pause(answer(503), attempt, True)
 
     assert found is not None
-    assert 0 <= found <= min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+    assert 0 <= found <= min(USUAL.longest_pause_seconds, USUAL.first_pause_seconds * 2**attempt)
 
 
 def test_retry_after_is_the_least() -> None:
@@ -83,7 +83,7 @@ def test_urls(url: str) -> None:
     assert wire.base(url) == f"{url.rstrip('/')}/api/v1"
 
 
-@pytest.mark.parametrize("url", ["", "a", "ftp://a", "http://", "//a"])
+@pytest.mark.parametrize("url", ["", "a", "ftp://a", "http://", "//a", "http://[::1", "http://a:b"])
 def test_no_urls(url: str) -> None:
     with pytest.raises(ValueError, match="is no URL of a gateway"):
         wire.base(url)

@@ -24,6 +24,7 @@ from trainyard.cli import (
     sessions,
     submit,
     system,
+    text,
     watch,
 )
 from trainyard.cli.failures import MEANINGS, Exit, explain
@@ -50,8 +51,8 @@ class Explained(TyperGroup):
         except Exception as error:
             if isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "exit_code"):
                 raise
-            sentence, code = explain(error)
-            output.remark(f"error: {sentence}", "red")
+            said, code = explain(error)
+            output.remark(f"error: {text.sentence(said)}", "red")
             raise typer.Exit(code) from error
         return result
 

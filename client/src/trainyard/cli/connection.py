@@ -7,33 +7,61 @@ whose own clock is wrong; the person is told once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
 
+from trainyard import wire
 from trainyard.cli import config, output, text
+from trainyard.cli.config import Login
 from trainyard.client import Client
+from trainyard.policy import RETRIES, Retries
 
 TOLERATED_SKEW: Final = timedelta(seconds=60)
 
 
-class GatewayClock(httpx.HTTPTransport):
-    """Sends requests as usual and notes by how much this computer's clock differs from the gateway's."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How commands reach the gateway."""
+
+    transport: Callable[[], httpx.BaseTransport | None] = lambda: None
+    """None is httpx's own, with the proxies of the environment."""
+    timeout: httpx.Timeout = field(default_factory=lambda: wire.TIMEOUT)
+    retries: Retries = RETRIES
+
+    def client(self, login: Login, clock: GatewayClock | None = None) -> Client:
+        """A client of the login's gateway."""
+        hear = clock.hear if clock else None
+        return Client(
+            login.url,
+            login.key,
+            timeout=self.timeout,
+            transport=self.transport(),
+            retries=self.retries,
+            hear=hear,
+        )
+
+
+REACH: Final = ContextVar("reach", default=Reach())  # noqa: B039  frozen
+"""How the commands of this context reach the gateway; other than usual in tests."""
+
+
+class GatewayClock:
+    """Notes by how much this computer's clock differs from the gateway's."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.skew = timedelta(0)
         """This computer's time minus the gateway's; within a second of rounding it counts as none."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """As HTTPTransport does."""
-        response = super().handle_request(request)
+    def hear(self, response: httpx.Response) -> None:
+        """Look at the clock on an answer."""
         self.skew = skew(response.headers.get("Date"), datetime.now(UTC))
-        return response
 
     def now(self) -> datetime:
         """The gateway's time."""
@@ -66,7 +94,7 @@ def gateway() -> Iterator[tuple[Client, GatewayClock]]:
     """The client of the login in force, and the gateway's clock."""
     login = config.load(os.environ)
     clock = GatewayClock()
-    with Client(login.url, login.key, transport=clock) as client:
+    with REACH.get().client(login, clock) as client:
         try:
             yield client, clock
         finally:

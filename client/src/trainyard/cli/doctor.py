@@ -14,13 +14,12 @@ import typer
 from trainyard import errors
 from trainyard.cli import config, findings, output
 from trainyard.cli.config import Login
-from trainyard.cli.connection import GatewayClock
+from trainyard.cli.connection import REACH, GatewayClock
 from trainyard.cli.failures import CliError, Exit, explain
 from trainyard.cli.findings import Finding, State
 from trainyard.cli.grid import Column, Grid, grid
 from trainyard.cli.kubectl import Kubectl, KubectlFailed
 from trainyard.cli.output import Format, FormatOption
-from trainyard.client import Client
 from trainyard_api import names
 
 _SESSIONS = f"{names.SESSION_PLURAL}.{names.GROUP}"
@@ -78,7 +77,8 @@ def _gateway() -> Iterator[Finding]:
 
 def _ready(login: Login) -> Finding:
     try:
-        response = httpx.get(f"{login.url}/readyz", timeout=5)
+        with httpx.Client(transport=REACH.get().transport(), timeout=5) as http:
+            response = http.get(f"{login.url}/readyz")
     except httpx.HTTPError as error:
         seen = str(error) or type(error).__name__
         fix = "check URL and network; in the cluster: kubectl get pods -A -l app.kubernetes.io/part-of=trainyard"
@@ -90,8 +90,8 @@ def _ready(login: Login) -> Finding:
 
 
 def _with_key(login: Login) -> Iterator[Finding]:
-    transport = GatewayClock()
-    with Client(login.url, login.key, transport=transport) as client:
+    clock = GatewayClock()
+    with REACH.get().client(login, clock) as client:
         try:
             client.sessions(limit=1)
             system = client.system_info()
@@ -101,7 +101,7 @@ def _with_key(login: Login) -> Iterator[Finding]:
             yield Finding(what, State.BROKEN, said, "trainyard login")
             return
     yield Finding("key", State.OK, "accepted")
-    yield findings.clock(transport.skew or timedelta(0))
+    yield findings.clock(clock.skew or timedelta(0))
     yield findings.disk(system)
     yield findings.capacity(system)
 

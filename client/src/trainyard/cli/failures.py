@@ -8,6 +8,7 @@ CliError
 
 from __future__ import annotations
 
+import re
 import ssl
 from enum import IntEnum
 
@@ -112,7 +113,7 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
         case errors.NotPermitted():
             return f"{error}; use a key with that right (`trainyard login`)", Exit.KEY
         case errors.NotFound():
-            return str(error), Exit.NOT_FOUND
+            return _ENDPOINT.sub(_command, str(error)), Exit.NOT_FOUND
         case errors.Conflict():
             return str(error), Exit.CONFLICT
         case errors.BadRequest() | errors.Invalid():
@@ -124,6 +125,18 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
             return f"the gateway failed ({error.status}: {error}); try again, then `trainyard doctor`", Exit.GATEWAY  # fmt: skip
         case _:
             return f"the gateway refused ({error.status}): {error}", Exit.USAGE
+
+
+_ENDPOINT = re.compile(
+    r"(GET|POST) /api/v1/(?:training/)?(sessions|models|datasets|keys)\b(?:\?\S*)?"
+)
+
+
+def _command(endpoint: re.Match[str]) -> str:
+    """The gateway names the endpoint that helps on; a person types a command."""
+    verb, noun = endpoint.groups()
+    group = "trainyard" if noun == "sessions" else f"trainyard {noun}"
+    return f"`{group} ls`" if verb == "GET" else f"`{group} put FILE`"
 
 
 def _with_fields(error: errors.ApiError) -> str:

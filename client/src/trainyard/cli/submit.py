@@ -18,6 +18,7 @@ from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.sessions import checked_priority
 from trainyard.cli.watch import follow
 from trainyard.client import Client
+from trainyard.errors import TrainyardError
 from trainyard.models import Session
 from trainyard_api.training import Architecture, Task
 
@@ -122,7 +123,7 @@ def submit(  # noqa: PLR0913  one argument is one flag
             # All or none as far as one can see: what the gateway refuses is refused before the first start.
             for one in wanted:
                 client.start_training(one.spec, one.name, dry_run=True)
-        started = [_start(client, one) for one in wanted]
+        started = _started(client, wanted)
         _tell(started, form, quiet=watch)
         if watch:
             for session in started:
@@ -153,6 +154,20 @@ def read(file: str) -> str:
         return sys.stdin.read() if file == "-" else Path(file).read_text()
     except UnicodeDecodeError as error:
         raise UsageProblem(f"{file} is no text; it must be a YAML manifest") from error
+
+
+def _started(client: Client, wanted: list[Submission]) -> list[Session]:
+    """All of them; when one cannot be started, what runs already is named before the error."""
+    started: list[Session] = []
+    try:
+        for one in wanted:
+            started.append(_start(client, one))
+    except TrainyardError:
+        if started:
+            names = ", ".join(s.name for s in started)
+            output.remark(f"note: started before that, and going on: {names}", "yellow")
+        raise
+    return started
 
 
 def _start(client: Client, wanted: Submission) -> Session:

@@ -66,6 +66,11 @@ def count(how_many: int, noun: str) -> str:
     return f"{how_many:,} {noun}" if how_many == 1 else f"{how_many:,} {noun}s"
 
 
+def sentence(words: str) -> str:
+    """Words from outside as one line, each space and line break one space."""
+    return clean(" ".join(words.split()))
+
+
 def clean(line: str) -> str:
     """A line from outside without control characters: no program may move the reader's cursor. Tabs become spaces."""
     return line.replace("\t", "    ").translate(_CONTROL)
