@@ -132,13 +132,16 @@ def pictures() -> dict[str, str]:
     """File name to SVG."""
     head = Text("digits-wide ", "bold").append("Running  ", sessions.colour("Running"))
     shown: dict[str, tuple[str, Any]] = {
-        "cli-ls": ("trainyard ls", grid.coloured(sessions.listing(ALL, NOW, wide=False))),
+        "cli-ls": ("trainyard ls", grid.coloured(sessions.listing(ALL, NOW, wide=False), WIDTH)),
         "cli-watch": (
             "trainyard watch digits-wide",
             head.append(progress.current_line(RUNNING, TREND, None, NOW)),
         ),
-        "cli-queue": ("trainyard queue", grid.coloured(queue.listing(WAITING, NOW, wide=False))),
-        "cli-doctor": ("trainyard doctor", grid.coloured(doctor.listing(FINDINGS))),
+        "cli-queue": (
+            "trainyard queue",
+            grid.coloured(queue.listing(WAITING, NOW, wide=False), WIDTH),
+        ),
+        "cli-doctor": ("trainyard doctor", grid.coloured(doctor.listing(FINDINGS), WIDTH)),
         "cli-plot": (
             "trainyard metrics digits-wide --plot",
             Text.from_ansi(plot.draw(CURVES, width=WIDTH, height=12, colours=True)),

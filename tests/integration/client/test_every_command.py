@@ -187,6 +187,23 @@ def test_ls_says_when_there_are_more(cli: CommandLine, lab: GatewayLab) -> None:
     assert "--limit 2" in said.err
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_ls_on_a_terminal_cuts_nothing_off(cli: CommandLine, lab: GatewayLab, columns: int) -> None:
+    name = f"resnet-imagenet-nightly-{columns}"
+    submit(lab, name)
+    set_phase(lab, name, "Queued", queue={"position": 1, "message": "one GPU is needed"})
+
+    terminal = cli.on_terminal("ls", "--limit", "3", columns=columns)
+    assert terminal.end() == 0
+    head, line, *rows = terminal.text.rstrip().splitlines()
+
+    assert head.split() == ["NAME", "PHASE", "PROGRESS", "ETA", "LOSS", "GPUS", "QUEUE", "POS", "AGE"]  # fmt: skip
+    assert set(line.strip()) == {"─"}
+    assert max(map(len, terminal.text.splitlines())) <= columns
+    assert name.startswith(next(r for r in rows if " Queued " in r).split()[0])
+    assert "\x1b[33mQueued" in terminal.raw
+
+
 def test_json_goes_through_jq(cli: CommandLine, lab: GatewayLab) -> None:
     submit(lab, "for-jq")
 

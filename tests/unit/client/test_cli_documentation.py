@@ -65,6 +65,19 @@ def test_help_and_page_list_the_same_exit_codes() -> None:
         assert f"| {code.value} | {MEANINGS[code]} |" in TEXT
 
 
+def test_every_command_is_tried_against_a_real_gateway() -> None:
+    tests = cli_reference.PAGE.parents[1] / "tests" / "integration" / "client"
+    tried = (tests / "test_every_command.py").read_text()
+    commands = [
+        f'"{name}", "{sub}"' if sub else f'"{name}"'
+        for name, found in get_command(build()).commands.items()  # type: ignore[attr-defined]  # a group
+        for sub in getattr(found, "commands", ("",))
+    ]
+
+    assert len(commands) > 25
+    assert [c for c in commands if not re.search(rf"\((?:lab, )?{c}[,)]", tried)] == []
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_a_command_with_its_options(example: str) -> None:
     words = shlex.split(example.partition("|")[0].partition(" -- ")[0])[1:]

@@ -130,11 +130,93 @@ def test_a_terminal_shows_the_same_words_in_colour() -> None:
     console = Console(
         width=120, force_terminal=True, color_system="standard", record=True, file=screen
     )
-    console.print(grid.coloured(sessions.listing(ALL, NOW, wide=False)))
+    console.print(grid.coloured(sessions.listing(ALL, NOW, wide=False), 120))
     plain_words = LS.split()
 
     assert "\x1b[1;31mFailed" in screen.getvalue()
     assert [w for w in console.export_text().split() if not set(w) <= {"─"}] == plain_words
+
+
+LONG = screens.session(
+    "resnet-imagenet-nightly-2026",
+    "Queued",
+    status={
+        "queue": {"position": 1, "message": "8 GPUs are needed, 2 are free"},
+        "message": "waits",
+    },
+)
+NARROW = """\
+NAME               PHASE      PROGRESS    ETA    LOSS  GPUS  QUEUE    POS    AGE
+────────────────────────────────────────────────────────────────────────────────
+digits-wide        Running         62%  4m10s  0.2342     2  default    -  1h02m
+resnet-night       Queued            -      -       -     8  default    1  4m10s
+digits-mlp         Succeeded      100%      -       -     1  default    -  5h00m
+text-small         Failed            -      -       -     1  default    -  1d03h
+resnet-imagenet-n  Queued            -      -       -     1  default    1  1h02m
+ightly-2026"""
+PARAGRAPH = """\
+NAME resnet-imagenet-nightly-2026
+  PHASE     Queued
+  GPUS      1
+  QUEUE     default
+  POS       1
+  AGE       1h02m
+  PRIORITY  0
+  DATASET   digits
+  MESSAGE   waits"""
+
+
+def on_screen(table: grid.Grid, columns: int) -> str:
+    console = Console(width=columns, force_terminal=True, record=True, file=io.StringIO())
+    console.print(grid.coloured(table, columns))
+    return "\n".join(line.rstrip() for line in console.export_text().rstrip().splitlines())
+
+
+def test_a_narrow_terminal_folds_long_names_and_nothing_else() -> None:
+    assert on_screen(sessions.listing([*ALL, LONG], NOW, wide=False), 80) == NARROW
+
+
+def test_where_folding_is_not_enough_each_session_is_a_paragraph() -> None:
+    assert on_screen(sessions.listing([LONG], NOW, wide=True), 80) == PARAGRAPH
+
+
+@pytest.mark.parametrize("columns", range(20, 160, 7))
+def test_no_width_loses_a_word(columns: int) -> None:
+    tables = (
+        sessions.listing([*ALL, LONG], NOW, wide=True),
+        sessions.listing([*ALL, LONG], NOW, wide=False),
+        queue.listing(WAITING, NOW, wide=True),
+        doctor.listing(FINDINGS),
+        sessions.details(FAILED, NOW),
+    )
+    for table in tables:
+        found = grid.widths(table, columns)
+        shown = on_screen(table, columns)
+        if found is None:
+            cells = {cell for row in table.rows for cell in row}
+            assert {c for c in cells if c not in shown and len(c) < columns - 20} == set()
+        else:
+            assert shown.splitlines()[0].split() == " ".join(table.heads).split()
+            assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_watch_on_a_narrow_terminal_has_no_bar() -> None:
+    assert progress.fitted(WATCH, len(WATCH)) == WATCH
+    assert (
+        progress.fitted(WATCH, len(WATCH) - 1)
+        == "62 % · epoch 31/50 · train/loss 0.2342 ↓ · 4m10s left"
+    )
+
+
+def test_what_watch_shows_moves_no_cursor() -> None:
+    evil = {
+        "queue": {"position": 1, "message": "a\x1b[2Jb"},
+        "failure": {"class": "X", "message": "c\x1b[2Jd"},
+    }
+    waits, failed = (screens.session("x", phase, status=evil) for phase in ("Queued", "Failed"))
+
+    assert progress.current_line(waits, Trend(), None, NOW).endswith("a[2Jb")
+    assert progress.ending(failed)[1] == "X: c[2Jd"
 
 
 def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
@@ -143,7 +225,7 @@ def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
 
     assert table.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
     console = Console(width=300, record=True, file=io.StringIO())
-    console.print(grid.coloured(table))
+    console.print(grid.coloured(table, 300))
     assert "[bold]c[/bold]" in console.export_text()
 
 

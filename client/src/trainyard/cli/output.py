@@ -47,7 +47,8 @@ def show(form: Format, data: Any, table: Grid) -> None:
     if for_programs(form, data):
         return
     if to_terminal():
-        Console(highlight=False).print(grid.coloured(table))
+        console = Console(highlight=False)
+        console.print(grid.coloured(table, console.width))
     else:
         line(grid.plain(table))
 

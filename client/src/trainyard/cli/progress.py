@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
+
 from trainyard.cli import text
 from trainyard.cli.queue import starts_in
 from trainyard.cli.sessions import epochs, loss_name
@@ -98,18 +100,27 @@ def waiting_line(session: Session, entry: QueueEntry | None, now: datetime) -> s
 def current_line(session: Session, trend: Trend, entry: QueueEntry | None, now: datetime) -> str:
     """The one line that `watch` keeps up to date."""
     if session.phase in (Phase.PENDING, Phase.QUEUED):
-        return waiting_line(session, entry, now)
-    return progress_line(session, trend)
+        return text.clean(waiting_line(session, entry, now))
+    return text.clean(progress_line(session, trend))
+
+
+def fitted(line: str, room: int) -> str:
+    """The line, without its bar where that does not fit: the numbers say the same."""
+    return line if cell_len(line) <= room else line.lstrip("█░ ")
 
 
 def ending(session: Session) -> list[str]:
     """What came out: metrics and model, or the diagnosis with what to do and the last lines."""
+    return [text.clean(line) for line in _ending(session)]
+
+
+def _ending(session: Session) -> list[str]:
     state = session.status
     lines = [f"{session.name} {session.phase}{_took(session)}"]
     failure = state.failure
     if session.phase == Phase.FAILED and failure:
         lines.append(f"{failure.failure_class}: {failure.message or failure.reason or ''}".rstrip(": "))  # fmt: skip
-        lines += [f"  | {text.clean(line)}" for line in failure.last_log_lines or []]
+        lines += [f"  | {line}" for line in failure.last_log_lines or []]
         if failure.hint:
             lines.append(f"what to do: {failure.hint}")
         return lines

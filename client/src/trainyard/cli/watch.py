@@ -85,7 +85,8 @@ class _Live:
 
     def show(self, session: Session, line: str) -> None:
         head = Text(f"{session.name} ", "bold").append(f"{session.phase}  ", colour(session.phase))
-        self._live.update(head.append(line), refresh=True)
+        room = self._live.console.width - head.cell_len
+        self._live.update(head.append(progress.fitted(line, room)), refresh=True)
 
     def note(self, line: str) -> None:
         self._live.update(Text(line, "yellow"), refresh=True)
