@@ -143,7 +143,26 @@ def test_questions_in_order(answers: tuple[str, ...], key: str, options: tuple[s
     asked = question(filled(*answers))
 
     assert (asked.key, asked.options) == (key, options)
-    assert asked.text
+
+
+ASKED = (
+    "Which dataset? Tap one or write its name.",
+    "What shall be learned?",
+    "How many epochs? Tap or write a number.",
+    "How many GPUs? Tap or write a number; 0 trains on the CPU.",
+    "What shall the run be called? Tap the proposal or write a name.",
+    "Start it? You can still write field=value to change something, such as lr=0.01.",
+)
+
+
+def test_questions_word_for_word() -> None:
+    assert tuple(question(filled(*COMPLETE[:n])).text for n in range(len(ASKED))) == ASKED
+
+
+def test_twelve_datasets_are_proposed() -> None:
+    many = tuple(f"d{n}" for n in range(20))
+
+    assert question(Form("f", many)).options == many[:12]
 
 
 def test_every_button_is_an_accepted_answer() -> None:
@@ -197,8 +216,7 @@ def test_an_answer_can_be_changed_in_the_review() -> None:
 
 
 def test_without_a_proposal_the_name_is_asked_without_buttons() -> None:
-    form = Form("f", (), "", filled(*COMPLETE[:4]).values)
-    assert question(form).options == ()
+    assert question(Form("f", values=filled(*COMPLETE[:4]).values)).options == ()
 
 
 @given(st.text(max_size=140))
@@ -211,7 +229,7 @@ def test_proposed_names_are_valid(dataset: str) -> None:
 
 @pytest.mark.parametrize(
     ("dataset", "name"),
-    [("Iris.csv", "iris-csv-3f9a"), ("___", "run-3f9a"), ("é", "run-3f9a"),
+    [("Iris.csv", "iris-csv-3f9a"), ("a__b", "a-b-3f9a"), ("___", "run-3f9a"), ("é", "run-3f9a"),
      ("a" * 60, "a" * 43 + "-3f9a"), ("a" * 42 + "-b", "a" * 42 + "-3f9a")],
 )  # fmt: skip
 def test_proposed_name(dataset: str, name: str) -> None:

@@ -53,6 +53,9 @@ UNDERSTOOD: dict[str, Command] = {
     "/train dataset=iris epochs=5": Command(
         "train", fields=MappingProxyType({"dataset": "iris", "epochs": 5})
     ),
+    "/train iris task=tabular-r target=y": Command(
+        "train", fields={"dataset": "iris", "task": "tabular-regression", "target": "y"}
+    ),
     "/train iris task=tabular-r lr=1e-3 batch=64 gpus=0 priority=-5 queue=fast name=a-b": Command(
         "train",
         fields=MappingProxyType(
