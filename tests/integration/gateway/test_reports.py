@@ -306,7 +306,9 @@ def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(lab: Gateway
 
     with lab.client() as gateway:
         eventually(
-            lambda: [m.step for m in gateway.metrics("s").metrics] == [0, 1, 2],
+            lambda: (
+                [p.step for s in gateway.history("s", "loss").series for p in s.points] == [0, 1, 2]
+            ),
             what="the points of the trainer's spool",
         )
         assert {said.message for said in gateway.logs("s").lines} == {"first words", "last words"}
