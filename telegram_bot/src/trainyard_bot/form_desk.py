@@ -84,7 +84,7 @@ class FormDesk:
         text = messages.form(forms.shown(form), question.text)
         if question.key == "review" and check:
             text += "\n" + await self._checked(form)
-        return Reply(text, _keyboard(form, question))
+        return Reply(text, keyboard(form, question))
 
     async def _checked(self, form: Form) -> str:
         try:
@@ -109,7 +109,8 @@ class FormDesk:
         return [Reply(messages.started(run.name), edit=True), self._show(run, asker)]
 
 
-def _keyboard(form: Form, question: forms.Question) -> Keyboard:
+def keyboard(form: Form, question: forms.Question) -> Keyboard:
+    """The answers that the form proposes. Pure."""
     buttons = [
         Button(
             clip(_CAPTIONS.get(option, option), 40),
