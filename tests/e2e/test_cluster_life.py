@@ -37,6 +37,12 @@ def everything(name: str) -> dict[str, list[str]]:
     """All that clusters have on this machine, without the moving parts of those that others run."""
     found = footprint("")
     found["processes"] = [entry for entry in found["processes"] if name in entry]
+    # Pods of others come and go.
+    found["mounts"] = [
+        entry
+        for entry in found["mounts"]
+        if name in entry or not any(of in entry for of in ("/kubelet/pods/", "/containerd/state/"))
+    ]
     return found
 
 
