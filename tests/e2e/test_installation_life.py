@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import ROOT, apply_crds
+from cluster import apply_crds
 from installation import (
     RELEASE,
     CommandError,
     Installation,
-    image_tags,
     installed,
-    tools,
     unique,
 )
 from poll import eventually
@@ -206,48 +201,3 @@ def test_sessions_can_be_removed_when_nobody_is_there_to_do_it(release: Installa
     tell("sessions and trainers gone", began)
     assert release.items("jobs") == []
     assert left(release) == KEPT
-
-
-def guide_blocks(language: str) -> list[str]:
-    """Code of the guide's section on backups."""
-    text = (ROOT / "docs" / "guides" / "administrator.md").read_text()
-    section = text.partition("\n## Backup and restore\n")[2].partition("\n## ")[0]
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", section, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for _, block in found]
-
-
-def as_here(release: Installation, text: str) -> str:
-    """The guide's names of namespace, release and image, as they are in this test."""
-    image = f"trainyard/gateway:{image_tags()['gateway.image.tag']}"
-    named = re.sub(r"registry\.example/trainyard/gateway:\w+", f"docker.io/{image}", text)
-    named = named.replace("kubectl -n trainyard", f"kubectl -n {release.namespace}")
-    return re.sub(r"trainyard-(gateway|data|database)\b", rf"{RELEASE}-\1", named)
-
-
-def test_the_guides_commands_back_up_and_restore(release: Installation, tmp_path: Path) -> None:
-    """Line by line as it is written, on the claim of an installation whose datasets are there."""
-    release.upgrade()
-    with release.client() as people:
-        key = people.create_key("kept", "datasets:read").key
-        before = people.datasets()
-    assert [dataset.name for dataset in before.datasets] == ["digits"]
-    (pod,) = guide_blocks("yaml")
-    (tmp_path / "copy.yaml").write_text(as_here(release, pod))
-    path = f"{Path(tools()['kubectl']).parent}:{os.environ['PATH']}"
-    said = ""
-    for block in guide_blocks("console"):
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", as_here(release, block)],
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path, "KUBECONFIG": str(release.kubeconfig)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}{done.stdout}{done.stderr}"
-        said += done.stderr
-    for words in ("backed up the database and 1 files", "whole and unchanged", "restored the"):
-        assert words in said
-    release.kubectl("rollout", "status", f"deployment/{RELEASE}-gateway", "--timeout=120s")
-    with Client(release.url, key) as people:
-        assert eventually(people.datasets, within=30, what="datasets") == before

@@ -75,6 +75,17 @@ class Installation:
         port = "--set=gateway.service.type=NodePort"
         self.helm("upgrade", "--install", RELEASE, str(CHART), port, *fixed, *settings)
 
+    def values_tree(self) -> dict[str, Any]:
+        """This tree's images and the release's values as a file of values has them."""
+        tree: dict[str, Any] = {}
+        for key, value in {**image_tags(), **self.values}.items():
+            *path, last = key.split(".")
+            place = tree
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = value
+        return tree
+
     @property
     def node(self) -> dict[str, Any]:
         """The real node; simulated ones carry KWOK's annotation."""

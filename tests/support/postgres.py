@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -28,12 +29,13 @@ class Postgres:
     binaries: Path
     port: int
     password_file: Path
+    address: str = "127.0.0.1"
 
     def database(self) -> str:
         """The URL of a new, empty database, without the password."""
         name = f"t{secrets.token_hex(6)}"
         self._run("createdb", name)
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{USER}@{self.address}:{self.port}/{name}"
 
     def sql(self, url: str, query: str) -> list[str]:
         """The lines that a query gives."""
@@ -41,12 +43,12 @@ class Postgres:
 
     def ready(self) -> bool:
         """Whether it takes connections."""
-        asked = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        asked = [str(self.binaries / "pg_isready"), "-q", "-h", self.address, "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> str:
         environment = {**os.environ, "PGPASSWORD": self.password_file.read_text()}
-        command = [str(self.binaries / program), "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [str(self.binaries / program), "-h", self.address, "-p", str(self.port)]
         done = subprocess.run(
             [*command, "-U", USER, *arguments],
             env=environment,
@@ -58,10 +60,13 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(durable: bool = False) -> Iterator[Postgres]:
+def running_postgres(
+    durable: bool = False, address: str = "127.0.0.1", netns: str = ""
+) -> Iterator[Postgres]:
     """A server for the length of a session; skips where there is none and none can be installed.
 
-    Without `durable` it does not wait for the disk: the tests kill gateways, not the machine.
+    Without `durable` it does not wait for the disk: the tests kill gateways, not the machine. It listens at `address`, where `netns`
+    names a network namespace within that one.
     """
     binaries = _binaries() or _install()
     # Not below pytest's folder, which the server's own user may not enter.
@@ -83,26 +88,30 @@ def running_postgres(durable: bool = False) -> Iterator[Postgres]:
             "UTF8",
         ]
         _as_server([*create, "--locale=C.UTF-8", f"--pwfile={password_file}", "--no-sync"])
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all all scram-sha-256\n")
         settings = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": address,
             "port": str(port),
             "unix_socket_directories": str(folder),
             "fsync": "on" if durable else "off",
             "max_connections": "100",
         }
         flags = [word for k, v in settings.items() for word in ("-c", f"{k}={v}")]
+        entered = ["ip", "netns", "exec", netns] if netns else []
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                _command([binaries / "postgres", "-D", data, *flags]),
+                [*entered, *_command([binaries / "postgres", "-D", data, *flags])],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        found = Postgres(binaries, port, password_file)
+        found = Postgres(binaries, port, password_file, address)
         try:
             eventually(found.ready, within=30, what="PostgreSQL taking connections")
             yield found
         finally:
-            server.terminate()
+            # Not waiting for clients to leave.
+            server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

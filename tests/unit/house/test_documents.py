@@ -140,7 +140,7 @@ def values() -> dict[str, Any]:
 def test_the_chart_accepts_the_values_of_the_guide() -> None:
     schema = jsonschema_rs.validator_for(json.loads((CHART / "values.schema.json").read_text()))
     examples = [yaml.safe_load(text) for text in blocks(ADMINISTRATOR, "yaml")]
-    given = [example for example in examples if "kind" not in example]
+    given = [example for example in examples if not {"kind", "volumes"} & set(example)]
 
     assert len(given) >= 2
     for example in given:
