@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import charts, heartbeats, news, reads, rollups
 from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.postgres import PostgresDatabase
 from trainyard_gateway.store.tables import auth_logs, batches, metadata
 
 pytestmark = pytest.mark.integration
@@ -393,3 +395,14 @@ async def test_databases_that_cannot_be_are_explained(
         await use()
 
     assert "hidden-secret" not in str(found.value)
+
+
+async def test_a_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hidden-secret\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/x"
+        database = PostgresDatabase(url, password, answer_seconds=0.2)
+
+        with pytest.raises(SettingsError, match=r"cannot use the database .*: it does not answer"):
+            await asyncio.wait_for(database.open(), 30)

@@ -8,6 +8,8 @@ import io
 import math
 import os
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -302,3 +304,23 @@ async def test_a_file_that_is_deleted_meanwhile_makes_it_look_again(tmp_path: Pa
     finally:
         done.set()
         await other
+
+
+def test_what_is_refused_is_taken_all_the_same(tmp_path: Path) -> None:
+    """`kubectl exec --stdin` hangs until the command has taken everything."""
+    (tmp_path / "datasets" / "there").mkdir(parents=True)
+    command = [
+        sys.executable,
+        "-m",
+        "trainyard_gateway.backup",
+        "restore",
+        f"--data-dir={tmp_path}",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdin
+        # Raises BrokenPipeError when nobody reads more than a pipe holds.
+        running.stdin.write(bytes(1 << 22))
+        running.stdin.close()
+        assert running.stderr
+        assert b"is not empty" in running.stderr.read()
+    assert running.returncode == 1

@@ -46,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _carry_out(options: argparse.Namespace) -> Manifest:
     with ExitStack() as stack:
         stream = _open(options, stack)
+        if options.action != "save":
+            stack.callback(_read_out, stream)
         if options.action == "verify":
             return read_archive(stream, None)
         given = {
@@ -57,6 +59,12 @@ def _carry_out(options: argparse.Namespace) -> Manifest:
         }
         settings = configuration.load(options.config, given)
         return asyncio.run((save if options.action == "save" else restore)(settings, stream))
+
+
+def _read_out(stream: BinaryIO) -> None:
+    """Take the rest of what was refused: `kubectl exec` hangs until all that it was given is taken."""
+    while stream.read(1 << 20):
+        pass
 
 
 def _open(options: argparse.Namespace, stack: ExitStack) -> BinaryIO:

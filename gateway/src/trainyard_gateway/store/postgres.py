@@ -25,6 +25,8 @@ from trainyard_gateway.store.ingest import Ingest, Point
 T = TypeVar("T")
 _WRITER_LOCK = 0x7472_6169
 """Key of the advisory lock that every writing transaction holds."""
+_ANSWER_SECONDS = 15.0
+"""A server that has not let us in by then is away; asyncpg alone would wait for a minute."""
 _LOCK = select(func.pg_advisory_xact_lock(_WRITER_LOCK))
 
 
@@ -33,8 +35,10 @@ class PostgresDatabase(Database):
 
     exclusive = False
 
-    def __init__(self, url: str, password_file: Path | None) -> None:
-        self._engine = _engine(url, password_file)
+    def __init__(
+        self, url: str, password_file: Path | None, answer_seconds: float = _ANSWER_SECONDS
+    ) -> None:
+        self._engine = _engine(url, password_file, answer_seconds)
         self._waiting: list[tuple[Batch, asyncio.Future[bool]]] = []
         self._more = asyncio.Event()
         self._ingest = Ingest(exclusive=False, append=_append)
@@ -47,7 +51,9 @@ class PostgresDatabase(Database):
             await self.write(migrate.upgrade)
         except (SQLAlchemyError, OSError) as error:
             where = self._engine.url.render_as_string(hide_password=True)
-            raise SettingsError(f"cannot use the database {where}: {error}") from error
+            # A timeout has no text of its own.
+            why = str(error) or "it does not answer"
+            raise SettingsError(f"cannot use the database {where}: {why}") from error
         self._writer = asyncio.create_task(self._work())
 
     async def close(self) -> None:
@@ -117,7 +123,7 @@ def _append(connection: Connection, points: list[Point]) -> None:
     await_only(raw.copy_records_to_table("metrics", records=points, columns=list(Point._fields)))
 
 
-def _engine(url: str, password_file: Path | None) -> AsyncEngine:
+def _engine(url: str, password_file: Path | None, answer_seconds: float) -> AsyncEngine:
     try:
         parsed = make_url(url).set(drivername="postgresql+asyncpg")
         if password_file is not None:
@@ -131,6 +137,7 @@ def _engine(url: str, password_file: Path | None) -> AsyncEngine:
         pool_size=8,
         max_overflow=8,
         pool_pre_ping=True,
+        connect_args={"timeout": answer_seconds},
         # What people log belongs into no error message.
         hide_parameters=True,
     )
