@@ -48,7 +48,7 @@ images: setup ## Build the four images (docker or buildah) into build/images
 	@$(RUN) trainyard_images build
 
 ##@ Development
-.PHONY: setup lint fmt types imports manifests verify check scan lock clean
+.PHONY: setup lint fmt types imports manifests pictures verify check scan lock clean
 setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
 $(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach room,$(ROOMS),$(room)/pyproject.toml)
@@ -82,6 +82,10 @@ manifests: setup ## Render everything that is generated from code
 	@$(VENV)/bin/python charts/values_table.py
 	@$(VENV)/bin/python docs/configuration_page.py
 	@$(VENV)/bin/python docs/metrics_page.py
+
+pictures: setup ## Draw the documentation's pictures of the command line and the bot again
+	@$(VENV)/bin/python tests/support/screens.py docs/pictures
+	@$(VENV)/bin/python tests/support/chats.py docs/pictures
 
 verify: setup ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
