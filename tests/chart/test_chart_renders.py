@@ -385,6 +385,35 @@ def test_images_follow_the_chart_unless_told_otherwise() -> None:
     }
 
 
+def test_the_ways_in_lead_to_the_gateway_by_tls() -> None:
+    host, gateway = "trainyard.example", {"name": "edge", "sectionName": "https"}
+    found = render(
+        {
+            "gateway.ingress.enabled": True,
+            "gateway.ingress.host": host,
+            "gateway.ingress.tlsSecret": "cert",
+            "gateway.httpRoute.enabled": True,
+            "gateway.httpRoute.parentRefs": [gateway],
+            "gateway.httpRoute.hostnames": [host],
+        }
+    )
+    service = found.named("Service", "ty-gateway")["spec"]["ports"]
+    ingress = found.named("Ingress", "ty-gateway")["spec"]
+    route = found.named("HTTPRoute", "ty-gateway")["spec"]
+
+    assert ingress["tls"] == [{"hosts": [host], "secretName": "cert"}]
+    (rule,) = ingress["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"], path["pathType"]) == (host, "/", "Prefix")
+    to = path["backend"]["service"]
+    assert to["name"] == "ty-gateway"
+    assert to["port"]["name"] in {port["name"] for port in service}
+    assert (route["parentRefs"], route["hostnames"]) == ([gateway], [host])
+    (backend,) = route["rules"][0]["backendRefs"]
+    assert backend["name"] == "ty-gateway"
+    assert backend["port"] in {port["port"] for port in service}
+
+
 @pytest.mark.parametrize(
     ("values", "absent"),
     [
