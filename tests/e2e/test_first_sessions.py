@@ -109,6 +109,8 @@ def test_overflow_waits_and_every_session_leaves_a_model(
 ) -> None:
     with watching(installation) as witness:
         names = [gateway.start_training(spec(), unique("digits")).name for _ in range(3)]
+        # A session's place counts from when its dataset was found, which takes the gateway a moment.
+        eventually(lambda: gateway.status(names[2]).phase == "Queued", within=60, what="Queued")
         manifest = yaml.safe_load((ROOT / "examples" / "session.yaml").read_text())
         applied = manifest["metadata"]["name"]
         installation.kubectl("apply", "-f", "-", manifest=manifest)

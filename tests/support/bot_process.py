@@ -66,7 +66,7 @@ class BotProcess:
                 env={**names, "MPLCONFIGDIR": str(self.folder)},
             )
         eventually(
-            lambda: self._asks(asked), within=30, every=0.05, what="the bot asks for updates"
+            lambda: self._asks(asked), within=120, every=0.05, what="the bot asks for updates"
         )
 
     def _asks(self, asked: int) -> bool:
