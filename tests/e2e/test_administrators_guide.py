@@ -271,6 +271,11 @@ def test_install_on_postgresql_back_up_and_restore(
     newcomer.do(namespace, secret, installing)
     newcomer.names = {"https://trainyard.example": release.url}
     newcomer.do(signing_in)
+    # What the installation itself says to copy, but for the lines that never end.
+    notes = release.helm("get", "notes", RELEASE).splitlines()
+    told = [line for line in notes if line.startswith("  kubectl ") and "--watch" not in line]
+    assert len(told) >= 6
+    assert release.key in newcomer.do(*told)
 
     with release.client() as client_:
         client_.upload_dataset("digits", write_digits(tmp_path))
