@@ -65,9 +65,15 @@ class BotProcess:
                 stderr=log,
                 env={**names, "MPLCONFIGDIR": str(self.folder)},
             )
-        eventually(
-            lambda: self._asks(asked), within=120, every=0.05, what="the bot asks for updates"
-        )
+        try:
+            eventually(
+                lambda: self._asks(asked), within=120, every=0.05, what="the bot asks for updates"
+            )
+        except AssertionError:
+            # Nobody else ends one that never came up.
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def _asks(self, asked: int) -> bool:
         """Clearing the webhook is the last thing before the first long poll."""
