@@ -7,11 +7,17 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select
 
 from trainyard.reporting.spool import Spool
 from trainyard_gateway.files import spool
+from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import Left, LeftReports
-from trainyard_gateway.sessions.leftovers import over, parsed
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.leftovers import Leftovers, over, parsed
+from trainyard_gateway.store.sqlite import SqliteDatabase
+from trainyard_gateway.store.tables import logs, sessions
+from trainyard_kube import KubeClient, KubeConfig
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 FIRST = Left("000001", "rank-0", "000000000001.json")
@@ -153,3 +159,34 @@ def test_a_look_is_bounded(tmp_path: Path) -> None:
         (stream / f"{sequence:012d}.json").touch()
 
     assert len(LeftReports(tmp_path).of(A)) == spool.AT_ONCE
+
+
+async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None:
+    """A program may leave whatever it likes, here more names of metrics than a session may have."""
+    database = SqliteDatabase(tmp_path / "db" / "x.sqlite3")
+    await database.open()
+    runs = tmp_path / "runs"
+    rows = [
+        {"step": n, "time": "2026-01-01T00:00:00Z", "values": {f"{n}-{m}": 1.0 for m in range(256)}}
+        for n in range(8)
+    ]
+    line = {"time": "2026-01-01T00:00:00Z", "message": "last words"}
+    Spool(runs / A / "spool", 1, "rank-0").put(1, body(metrics=rows))
+    Spool(runs / B / "spool", 1, "rank-0").put(1, body(sessionUid=B, logs=[line]))
+    gone = [
+        {"uid": uid, "name": uid, "created": "2026", "object": "{}", "deleted": True}
+        for uid in (A, B)
+    ]
+    await database.write(lambda c: c.execute(insert(sessions), gone))
+    cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
+    heard: list[str] = []
+    reports = LeftReports(runs)
+
+    await Leftovers(RunFolders(runs), reports, cache, database, heard.append).sweep()
+
+    said = await database.read(lambda c: list(c.scalars(select(logs.c.message))))
+    await database.close()
+    assert said == ["last words"]
+    assert heard == [B]
+    assert reports.of(A) == [FIRST]
+    assert reports.of(B) == []

@@ -14,17 +14,16 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainyard_api.phase import TERMINAL
 from trainyard_api.report import Batch
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import Left, LeftReports
 from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.queue import OVER
 from trainyard_gateway.store.database import Database
 from trainyard_kube import Json
 
 PAUSE_SECONDS = 10.0
-_OVER = frozenset(str(phase) for phase in TERMINAL)
 
 _log = structlog.get_logger()
 
@@ -39,7 +38,7 @@ def over(
     return frozenset(
         uid
         for uid in folders
-        if uid not in done and (live[uid] in _OVER if uid in live else uid in gone)
+        if uid not in done and (live[uid] in OVER if uid in live else uid in gone)
     )
 
 
@@ -104,8 +103,8 @@ class Leftovers:
             found = await asyncio.to_thread(self._reports.of, uid)
             for left in found:
                 await self._apply(uid, left)
-        except OSError as error:
-            # One folder that its program has closed must not keep the others waiting, nor be told of without end.
+        except Exception as error:  # whatever a program has left there
+            # One run must neither keep the others waiting nor end this part, nor be told of without end.
             if uid not in self._told:
                 self._told.add(uid)
                 _log.warning(

@@ -121,9 +121,7 @@ class SqliteDatabase(Database):
                             raise
                         except Exception as error:  # belongs to whoever asked for this write
                             failed.append((future, error))
-        except (
-            Exception
-        ) as error:  # the commit failed, or SQLite gave up: nothing of the group is durable
+        except Exception as error:  # nothing of the group is durable
             self._ingest.forget()
             reason = error.reason if isinstance(error, UndoneError) else error
             own = dict(failed)
