@@ -14,14 +14,8 @@ from typing import Self
 
 import httpx
 from poll import eventually
+from ports import free_port
 from postgres import Postgres
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Mlflow:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,17 +17,11 @@ import httpx
 from cluster import api_client
 from kubernetes import client
 from poll import eventually
+from ports import free_port
 from postgres import Postgres
 
 from trainyard.client import Client
 from trainyard_api import contract, names
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

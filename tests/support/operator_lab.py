@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,19 +21,13 @@ import yaml
 from cluster import api_client, fresh_namespace
 from kubernetes import client, watch
 from poll import eventually
+from ports import free_port
 from urllib3.exceptions import HTTPError
 
 GROUP, VERSION = "trainyard.io", "v1alpha1"
 SESSIONS, QUEUES = "trainingsessions", "trainingqueues"
 GPU = "nvidia.com/gpu"
 LABEL = "trainyard-test"
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Lab:
@@ -264,7 +257,7 @@ class Lab:
                 stderr=log,
             )
         if wait:
-            eventually(self.ready, within=90, every=0.05, what="operator ready")
+            eventually(self._started, within=90, every=0.05, what="operator ready")
 
     def ready(self) -> bool:
         """Whether /readyz says so."""
@@ -275,6 +268,14 @@ class Lab:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def _started(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the operator ended: {self.log()[-2000:]}")
+        ready = self.ready()
+        assert ready, self.log()[-2000:]
+        return ready
 
     def scrape(self) -> dict[str, float]:
         """The operator's metrics by name with labels."""

@@ -7,7 +7,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from poll import eventually
+from ports import free_port
 
 USER = "trainyard"
 _INSTALL_SECONDS = 300
@@ -75,7 +75,7 @@ def running_postgres(
         password_file = folder / "password"
         password_file.write_text(secrets.token_hex(16))
         _hand_over(folder)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         create: list[Path | str] = [
             binaries / "initdb",
             "-D",
@@ -171,9 +171,3 @@ def _hand_over(folder: Path) -> None:
         owner = pwd.getpwnam("postgres")
         for path in (folder, *folder.iterdir()):
             os.chown(path, owner.pw_uid, owner.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from client_lab import IRIS
 from command_line import CommandLine, Said, rest_of
-from gateway_lab import free_port
 from poll import eventually
+from ports import free_port
 from scripted_gateway import KEY, Answer, Request, ScriptedGateway, problem, session
 from tls_server import TlsServer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from poll import eventually
+from ports import free_port
 from report_stand_in import ReportStandIn, report_stand_in
 from safetensors.numpy import load_file
 from tiny_training import Attempt, TinySession, write_blobs
@@ -54,12 +54,6 @@ TEXT = {
 def gateway() -> Iterator[ReportStandIn]:
     with report_stand_in() as state:
         yield state
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def session(folder: Path, url: str, training: dict[str, Any]) -> TinySession:
