@@ -151,7 +151,10 @@ bench-operator: setup ## Measure the operator on a control plane of its own with
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more (20 min)
 	@TRAINYARD_FUZZ_EXAMPLES=400 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
-bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min; nginx-light must be installed)
+bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx-light >/dev/null; } || \
+	  { echo "nginx is not installed (apt-get install nginx-light)" >&2; exit 1; }
 	@test -x build/mlflow/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/mlflow
 	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
