@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     """Touched between looks at the gateway, for a probe. Default: none."""
     api_base_url: WebAddress = "https://api.telegram.org"
     """Address of the Bot API, without /bot<token>."""
-    poll_seconds: float = Field(default=5, gt=0, le=300)
+    poll_seconds: float = Field(default=5, gt=0, le=1800)
     """Pause between two looks at the gateway."""
     edit_seconds: float = Field(default=5, ge=EDIT_SECONDS_MIN, le=300)
     """Smallest time between two edits of one message, at least 5, so that the limits of Telegram leave room for answers."""

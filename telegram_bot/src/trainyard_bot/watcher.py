@@ -24,11 +24,16 @@ from trainyard_bot.views import Run
 from trainyard_bot.watch import Audience, plan
 
 _log = logging.getLogger(__name__)
-LONGEST_PAUSE: Final = 60.0
+LONGEST_BACKOFF: Final = 60.0
+
+
+def pause_after(failures: int, poll_seconds: float) -> float:
+    """Seconds until the next look after so many failed ones in a row: the usual pause, doubled each time up to `LONGEST_BACKOFF`."""
+    return max(poll_seconds, min(LONGEST_BACKOFF, poll_seconds * 2.0 ** min(failures, 16)))
 
 
 class Watcher:
-    """One look after another. A look that fails is repeated, later and later, up to `LONGEST_PAUSE` seconds."""
+    """One look after another. A look that fails is repeated, later and later, up to `LONGEST_BACKOFF` seconds."""
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class Watcher:
             except Exception:
                 failures += 1
                 _log.exception("a look at the gateway failed")
-            await pause(min(LONGEST_PAUSE, self._settings.poll_seconds * 2 ** min(failures, 6)))
+            await pause(pause_after(failures, self._settings.poll_seconds))
 
     async def look(self) -> None:
         """One look: plan (on disk before anything is sent), send, edit."""

@@ -208,7 +208,7 @@ def yard(
         BotApi() as api,
         BotProcess(
             folder, api, f"http://127.0.0.1:{door.port}", lab.key,
-            pollSeconds=300, gatewayTimeoutSeconds=3, chats=chats,
+            pollSeconds=1800, gatewayTimeoutSeconds=3, chats=chats,
         ) as bot,
     ):  # fmt: skip
         eventually(lambda: len(proxy.calls()) >= 2, what="the bot's first look")

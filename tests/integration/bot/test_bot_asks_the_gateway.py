@@ -78,7 +78,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         folder = tmp_path_factory.mktemp("bot")
         chats = [{"id": n, "notify": "none"} for n in CHATS]
         chats.append({"id": GROUP, "users": [1], "notify": "none"})
-        with BotProcess(folder, api, gateway.url, KEY, pollSeconds=300, chats=chats) as bot:
+        with BotProcess(folder, api, gateway.url, KEY, pollSeconds=1800, chats=chats) as bot:
             eventually(
                 lambda: len(gateway.of("GET", "/training/sessions")) >= 2, what="the first look"
             )

@@ -213,7 +213,7 @@ def test_a_command_is_not_run_again_by_the_next_life(
 ) -> None:
     """Telegram hands an update out again when its receipt was not confirmed."""
     gateway.sessions = [running("iris", 1)]
-    bot = BotProcess(tmp_path, api, gateway.url, KEY, pollSeconds=300)
+    bot = BotProcess(tmp_path, api, gateway.url, KEY, pollSeconds=1800)
     with bot:
         number = api.say("/status iris")
         api.wait_for("<b>iris</b>")

@@ -24,7 +24,7 @@ from trainyard_bot.settings import Chat, Settings
 from trainyard_bot.state import Live, Memory, Outgoing, State, StateFile
 from trainyard_bot.views import Failure, Problem, Progress, Run, Wait
 from trainyard_bot.watch import FORGET_AFTER, Audience, plan
-from trainyard_bot.watcher import Watcher
+from trainyard_bot.watcher import Watcher, pause_after
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = Moment(NOW, ZoneInfo("UTC"))
@@ -213,6 +213,19 @@ def watcher(folder: Path, yard: Yard, chats: Chats) -> Watcher:
     )  # fmt: skip
     memory = Memory(StateFile(folder / "state.json"))
     return Watcher(yard, yard, chats, memory, settings, lambda _: AT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("failures", "poll_seconds", "pause"),
+    [
+        (0, 5, 5), (1, 5, 10), (3, 5, 40), (4, 5, 60), (1000, 5, 60),
+        (0, 0.2, 0.2), (1000, 0.01, 60), (0, 300, 300), (7, 300, 300),
+    ],
+)  # fmt: skip
+def test_looks_that_fail_are_repeated_later_and_none_comes_before_its_time(
+    failures: int, poll_seconds: float, pause: float
+) -> None:
+    assert pause_after(failures, poll_seconds) == pause
 
 
 ENDED = [replace(run("Succeeded"), uid=f"u{n}", name=f"r{n}", ended=NOW) for n in range(3)]
