@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Phase
 from trainyard_api.scheduling.amounts import Amount, minus
@@ -11,17 +12,77 @@ from trainyard_api.scheduling.facts import Holding
 from trainyard_api.scheduling.ordering import WaitingLine
 from trainyard_operator.core.lifecycle import current_attempt
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import Session, World, unplaced
+from trainyard_operator.core.world import Assumed, Job, Pod, Session, World, unplaced
 
 
-def cluster_of(world: World, waiting: Mapping[str, WaitingLine], site: Site, now: float) -> Cluster:
+class Holdings:
+    """Sessions that hold capacity. Remembers what it found, since between two decisions most of them do not change."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def of(self, world: World, now: float) -> list[Holding]:
+        """Every session that holds capacity."""
+        before, self._known = self._known, {}
+        return [
+            holding
+            for uid in world.holders | world.assumed.keys()
+            if (holding := self._holding(uid, world, now, before.get(uid))) is not None
+        ]
+
+    def _holding(self, uid: str, world: World, now: float, known: _Known | None) -> Holding | None:
+        session = world.sessions.get(uid)
+        if session is None:
+            return None
+        jobs, pods, assumed = world.jobs_for(uid), world.pods_for(uid), world.assumed.get(uid)
+        if known is None or not known.still(session, jobs, pods, assumed):
+            attempt = current_attempt(session, jobs)
+            holding = _holding(session, jobs, pods, attempt, assumed)
+            known = _Known(session, jobs, pods, assumed, holding, _end(session, attempt))
+        self._known[uid] = known
+        if known.end is None:
+            return known.holding
+        return replace(known.holding, eta_seconds=max(0.0, known.end - now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A session's holding, and all that it was made from: values that are replaced, never changed."""
+
+    session: Session
+    jobs: Mapping[int, Job]
+    pods: Mapping[str, Pod]
+    assumed: Assumed | None
+    holding: Holding
+    end: float | None
+    """When the attempt ends at its step rate."""
+
+    def still(
+        self,
+        session: Session,
+        jobs: Mapping[int, Job],
+        pods: Mapping[str, Pod],
+        assumed: Assumed | None,
+    ) -> bool:
+        """Whether these are the same objects."""
+        return (
+            self.session is session
+            and self.jobs is jobs
+            and self.pods is pods
+            and self.assumed is assumed
+        )
+
+
+def cluster_of(
+    world: World, waiting: Mapping[str, WaitingLine], site: Site, now: float, holdings: Holdings
+) -> Cluster:
     """Nodes, what is free on them, holdings and `waiting`."""
     return Cluster(
         nodes=world.nodes,
         free=free_of(world),
         runtimes=site.runtimes,
         queues=world.rules,
-        holdings=tuple(holdings(world, now)),
+        holdings=tuple(holdings.of(world, now)),
         waiting=waiting,
         policy=site.policy,
     )
@@ -42,11 +103,9 @@ def free_of(world: World) -> dict[str, Amount]:
 def _take_unseen(free: dict[str, Amount], world: World) -> None:
     """Take what pods will take that are not on a node yet, as far as the watches show."""
     # Also Jobs of sessions that are gone: until it is gone itself, a Job may still make its pods.
-    for uid in world.holders:
-        pods = world.pods_for(uid).values()
-        for job in world.jobs_for(uid).values():
-            if not job.finished:
-                _take(free, unplaced(job, pods), job.worker)
+    for to_come in world.to_come.values():
+        for workers in to_come:
+            _take(free, workers.nodes, workers.worker)
     # A pod without node whose Job is over may have got its node already, which only the watch does not show yet.
     for pod in world.unbound.values():
         its_job = world.jobs.get(pod.job_uid)
@@ -60,23 +119,16 @@ def _take(free: dict[str, Amount], nodes: tuple[str, ...], worker: Amount) -> No
             free[name] = minus(free[name], worker)
 
 
-def holdings(world: World, now: float) -> list[Holding]:
-    """Every session that holds capacity."""
-    found = []
-    for uid in world.holders | world.assumed.keys():
-        session = world.sessions.get(uid)
-        if session is not None:
-            found.append(_holding(session, world, now))
-    return found
-
-
-def _holding(session: Session, world: World, now: float) -> Holding:
+def _holding(
+    session: Session,
+    jobs: Mapping[int, Job],
+    pods: Mapping[str, Pod],
+    attempt: int,
+    assumed: Assumed | None,
+) -> Holding:
     seen, wish = session.seen, session.wish
-    jobs, pods = world.jobs_for(session.uid), world.pods_for(session.uid)
-    attempt = current_attempt(session, jobs)
     job = jobs.get(attempt)
     nodes = [p.node for p in pods.values() if p.node is not None]
-    assumed = world.assumed.get(session.uid)
     leaving = False
     if job is not None and not job.finished:
         nodes += unplaced(job, pods.values())
@@ -102,14 +154,13 @@ def _holding(session: Session, world: World, now: float) -> Holding:
         started=started,
         leaving=leaving or (same and seen.failed_attempt == attempt),
         checkpoint=seen.checkpoint if seen.progress_attempt == attempt else None,
-        eta_seconds=_eta(session, attempt, now),
         limit=limit,
         backfilled=job.backfilled if job is not None else False,
     )
 
 
-def _eta(session: Session, attempt: int, now: float) -> float | None:
+def _end(session: Session, attempt: int) -> float | None:
     seen = session.seen
     if seen.eta_seconds is None or seen.eta_at is None or seen.progress_attempt != attempt:
         return None
-    return max(0.0, seen.eta_seconds - (now - seen.eta_at))
+    return seen.eta_at + seen.eta_seconds

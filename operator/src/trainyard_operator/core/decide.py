@@ -69,7 +69,7 @@ class _Decision:
     def run(self, news: int) -> Decisions:
         memory = self.memory
         self._refresh()
-        cluster = cluster_of(self.world, memory.lines, self.site, self.now)
+        cluster = cluster_of(self.world, memory.lines, self.site, self.now, memory.holdings)
         outcome = run_round(cluster, self.now)
         for admit in outcome.admitted:
             self._admit(admit)

@@ -12,6 +12,7 @@ from trainyard_api.phase import Phase
 from trainyard_api.scheduling.facts import Request
 from trainyard_api.scheduling.ordering import WaitingLine
 from trainyard_operator.core.acceptance import Acceptance, Gatekeeper
+from trainyard_operator.core.capacity import Holdings
 from trainyard_operator.core.lifecycle import Verdict
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.world import Session
@@ -46,6 +47,7 @@ class Memory:
     """Of the world's nodes and queues."""
     queue_written: dict[str, float] = field(default_factory=dict)
     """When the status of each queue was last written."""
+    holdings: Holdings = field(default_factory=Holdings)
     _wakes: list[tuple[float, str]] = field(default_factory=list)
     _lengths: dict[int, deque[int]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)

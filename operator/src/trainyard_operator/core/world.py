@@ -204,6 +204,15 @@ class Refusal:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToCome:
+    """Workers of one Job that have no node yet, as far as the watches show."""
+
+    nodes: tuple[str, ...]
+    """The nodes that they are meant for."""
+    worker: Amount
+
+
 @dataclass
 class World:
     """Everything that is known, with the indexes that decisions need."""
@@ -230,6 +239,8 @@ class World:
     """UID by session name."""
     holders: set[str] = field(default_factory=set)
     """UIDs of sessions with an unfinished Job or a live pod."""
+    to_come: dict[str, tuple[ToCome, ...]] = field(default_factory=dict)
+    """By session UID, where an unfinished Job has workers without a pod on a node yet. Jobs of sessions that are gone count too."""
     touched: set[str] = field(default_factory=set)
     """UIDs of sessions about which something changed since somebody last emptied this."""
     rules: dict[str, QueueRules] = field(default_factory=dict)
@@ -344,6 +355,20 @@ class World:
             p.live for p in self.pods_for(session_uid).values()
         )
         (self.holders.add if holds else self.holders.discard)(session_uid)
+        to_come = self._find_to_come(session_uid) if holds else ()
+        if to_come:
+            self.to_come[session_uid] = to_come
+        else:
+            self.to_come.pop(session_uid, None)
+
+    def _find_to_come(self, session_uid: str) -> tuple[ToCome, ...]:
+        pods = self.pods_for(session_uid).values()
+        found = [
+            ToCome(unplaced(job, pods), job.worker)
+            for job in self.jobs_for(session_uid).values()
+            if not job.finished
+        ]
+        return tuple(workers for workers in found if workers.nodes)
 
     def _release(self, pod: Pod | None) -> None:
         if pod is not None and pod.node is not None:
