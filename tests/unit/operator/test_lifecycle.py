@@ -284,6 +284,31 @@ def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
     assert not verdict(subject, old).delayed
 
 
+@pytest.mark.parametrize(
+    ("ends", "delayed", "message"),
+    [
+        ((-1, -4), True, "All workers have ended; waits for the Job to be complete."),
+        ((-10, -19), False, "All workers have ended; waits for the Job to be complete."),
+        ((3, -9), True, "All workers have ended; waits for the Job to be complete."),
+        ((60, 60), False, "All workers have ended; waits for the Job to be complete."),
+        ((-1, None), False, "A worker is gone."),
+    ],
+)
+def test_the_end_of_all_workers_is_not_worth_a_write_for_ten_seconds(
+    ends: tuple[int, int | None], delayed: bool, message: str
+) -> None:
+    subject = make_session(workers=2, phase=Phase.RUNNING, seen=RAN)
+    job = make_job(subject)
+    pods = [
+        make_pod(job, subject, "Succeeded", worker=worker, ended=NOW + end)
+        for worker, end in enumerate(ends)
+        if end is not None
+    ]
+    found = verdict(subject, job, *pods)
+    assert (found.phase, found.message, found.delayed) == (Phase.RUNNING, message, delayed)
+    assert found.wake == (NOW + max(e for e in ends if e is not None) + 10 if delayed else None)
+
+
 def test_a_gang_runs_when_all_its_workers_do() -> None:
     subject = make_session(workers=2, phase=Phase.STARTING, seen={"attempt": 1})
     job = make_job(subject)

@@ -156,7 +156,7 @@ def _running(name: str, desired: DesiredState = DesiredState.RUNNING, **pod: Any
 
 
 def test_only_what_a_deletion_waits_for_is_urgent() -> None:
-    ended = {"phase": "Succeeded", "ended": NOW}
+    ended = {"phase": "Succeeded", "ended": NOW - 60}
     stuck = {"phase": "Pending", "unschedulable": "no room", "unschedulable_since": NOW - 1000}
     world = make_world(
         node(gpus=16),
@@ -165,13 +165,15 @@ def test_only_what_a_deletion_waits_for_is_urgent() -> None:
         *_running("stuck", **stuck),
         *_running("runs"),
         *_running("ends", **ended),
+        *_running("starts", phase="Pending"),
         make_session("unknown", wish={"queue": "nowhere"}),
     )
     lanes = {name: w.lane for name, w in statuses(decide(world, NOW, SITE).writes).items()}
     urgent = dict.fromkeys(("stop", "suspend", "stuck"), Lane.JOBS)
     assert urgent.items() <= lanes.items()
-    assert {lanes[n] for n in lanes.keys() - urgent.keys()} == {Lane.PHASES}
-    assert {"runs", "unknown"} <= lanes.keys()
+    news = {"starts": Lane.NEWS}
+    rest = dict.fromkeys(("runs", "ends", "unknown"), Lane.PHASES)
+    assert lanes == {**urgent, **rest, **news}
 
 
 def _queue_of(count: int) -> list[Any]:

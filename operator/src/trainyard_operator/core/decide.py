@@ -324,10 +324,15 @@ def _most_urgent(news: tuple[float, Session, Place]) -> tuple[float, int]:
 
 
 def lane_of(verdict: Verdict) -> Lane:
-    """How urgent it is to say this: only what a deletion waits for, and so other sessions' GPUs, cannot wait."""
+    """How urgent it is to say this: only what a deletion waits for, and so other sessions' GPUs, cannot wait.
+
+    That a session starts is news: on a busy API server it runs before they come to it, and a write is saved.
+    """
     leaving = verdict.phase in (Phase.SUSPENDING, Phase.STOPPING)
     failing = verdict.phase in HOLDING_GPUS and "failure" in verdict.changes
-    return Lane.JOBS if leaving or failing else Lane.PHASES
+    if leaving or failing:
+        return Lane.JOBS
+    return Lane.NEWS if verdict.phase == Phase.STARTING else Lane.PHASES
 
 
 def _urgency(write: Write) -> tuple[Lane, int]:

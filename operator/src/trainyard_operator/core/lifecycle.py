@@ -32,6 +32,8 @@ from trainyard_operator.core.world import Job, Pod, Session
 
 STARTING_DELAY_SECONDS = 3.0
 """Starting is written only when it lasts: most sessions are Running sooner, which saves a write each."""
+ENDING_DELAY_SECONDS = 10.0
+"""That all workers have succeeded is written only when it lasts: the Job mostly says a second later that it is complete."""
 LOOKUP_DELAY_SECONDS = 2.0
 """Pending for want of an answer about the dataset is written only when it lasts; the gateway mostly answers sooner."""
 LONGEST_BACKOFF_SECONDS = 3600
@@ -261,6 +263,8 @@ class _Case:
         return Phase.SUSPENDING, Reason.SUSPENDED_BY_OWNER, message
 
     def _supervised(self, job: Job) -> Verdict:
+        if self._all_succeeded():
+            return self._complete_soon()
         cause = stuck(self.own, self.now, self.site.start_timeout_seconds)
         started = self._started()
         cause = cause or self._podless(job) or self._overdue(started) or self._stalled(started)
@@ -268,14 +272,18 @@ class _Case:
             return self._failing(cause)
         if started is None:
             return self._starting(job)
-        message = "All workers run."
+        return self._running("All workers run.", started, wake=self._next_check(started))
+
+    def _running(
+        self, message: str, started: float, *, delayed: bool = False, wake: float | None = None
+    ) -> Verdict:
         changes = {
             **self._identity(),
             "attemptStartTime": times.text(started),
             "startTime": times.text(self.seen.started or started),
         }
         return Verdict(
-            Phase.RUNNING, message, Reason.PODS_RUNNING, changes, wake=self._next_check(started)
+            Phase.RUNNING, message, Reason.PODS_RUNNING, changes, delayed=delayed, wake=wake
         )
 
     def _starting(self, job: Job) -> Verdict:
@@ -298,6 +306,16 @@ class _Case:
         return Verdict(
             Phase.STARTING, message, Reason.PODS_STARTING, changes, delayed=delayed, wake=wake
         )
+
+    def _complete_soon(self) -> Verdict:
+        """All workers have succeeded, and the Job does not say so yet."""
+        started = max((p.started for p in self.own if p.started is not None), default=self.now)
+        ended = max((p.ended for p in self.own if p.ended is not None), default=self.now)
+        message = "All workers have ended; waits for the Job to be complete."
+        # The node's clock may be another one.
+        fresh = abs(self.now - ended) < ENDING_DELAY_SECONDS
+        wake = ended + ENDING_DELAY_SECONDS if fresh else None
+        return self._running(message, started, delayed=fresh, wake=wake)
 
     def _failing(self, cause: Cause) -> Verdict:
         """Say at once why; the attempt is accounted for when its pods are gone."""
@@ -386,6 +404,9 @@ class _Case:
         if not running or len(running) + len(done) < workers:
             return None
         return max(p.started for p in running + done if p.started is not None)
+
+    def _all_succeeded(self) -> bool:
+        return sum(p.phase == "Succeeded" for p in self.own) >= self.wish.shape.workers
 
     def _podless(self, job: Job) -> Cause | None:
         if self.own or self.now - job.created < self.site.start_timeout_seconds:
