@@ -3,7 +3,16 @@
 from trainyard_kube import errors, paths
 from trainyard_kube.client import Json, KubeClient
 from trainyard_kube.config import KubeConfig
-from trainyard_kube.list_watch import Applied, Change, Deleted, ListWatch, Live, Stale, Synced
+from trainyard_kube.list_watch import (
+    Applied,
+    Change,
+    Deleted,
+    Listed,
+    ListWatch,
+    Live,
+    Stale,
+    Synced,
+)
 
 __all__ = [
     "Applied",
@@ -13,6 +22,7 @@ __all__ = [
     "KubeClient",
     "KubeConfig",
     "ListWatch",
+    "Listed",
     "Live",
     "Stale",
     "Synced",

@@ -68,15 +68,22 @@ class KubeClient:
 
     async def list(self, path: str, **query: str | int) -> Json:
         """A list with all its pages; `metadata.resourceVersion` is that of the first page."""
-        result = await self._json("GET", path, query={"limit": PAGE_SIZE, **query})
-        token = result["metadata"].get("continue")
-        while token:
-            page = await self._json(
-                "GET", path, query={"limit": PAGE_SIZE, **query, "continue": token}
-            )
-            result["items"].extend(page["items"])
-            token = page["metadata"].get("continue")
+        async with aclosing(self.pages(path, **query)) as pages:
+            result = await anext(pages)
+            async for page in pages:
+                result["items"].extend(page["items"])
         return result
+
+    async def pages(self, path: str, **query: str | int) -> AsyncGenerator[Json]:
+        """The pages of a list, one after another and at least one."""
+        query = {"limit": PAGE_SIZE, **query}
+        token = None
+        while token is None or token:
+            page = await self._json(
+                "GET", path, query={**query, "continue": token} if token else query
+            )
+            token = page["metadata"].get("continue") or ""
+            yield page
 
     async def create(self, path: str, body: Json, **query: str | int) -> Json:
         """POST; AlreadyExists where an object of that name is there."""

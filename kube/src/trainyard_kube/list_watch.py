@@ -6,6 +6,7 @@ Guarantees:
 - It never ends by itself and never raises on an outage: it waits with a capped back-off (1, 2, 3, 5, 5, … seconds) and
   says `Stale` once, with the reason.
 - `Live` follows a `Stale` as soon as the API server is heard again (a `Synced` says the same).
+- With `by_page`, the pages of a list come as `Listed` before its `Synced`. A list that breaks off was no lie: what came of it was so.
 - A compacted history (410), an error inside the stream, a closed stream and a silent stream each lead to a watch from
   the last known version, or to a new list, which `Synced` announces.
 """
@@ -35,12 +36,22 @@ SERVER_TIMEOUT_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a list under way, for those who asked for pages. What it lacks may come on another; the `Synced` after the last knows."""
+
+    objects: list[Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
-    """A fresh and complete list; replaces everything known before. UID → object."""
+    """A fresh and complete list; replaces everything known before."""
 
     objects: dict[str, Json]
+    """UID → object; empty where its pages came before as `Listed`."""
     version: int = field(default=0, compare=False)
     """resourceVersion of the list: what was made later is not in it."""
+    uids: frozenset[str] = field(default=frozenset(), compare=False)
+    """UIDs of all objects of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +80,22 @@ class Live:
     """The API server is heard again after a `Stale`, and nothing was missed."""
 
 
-Change = Synced | Applied | Deleted | Stale | Live
+Change = Listed | Synced | Applied | Deleted | Stale | Live
 
 
 class ListWatch:
-    """Changes of the objects at one collection path, without end."""
+    """Changes of the objects at one collection path, without end.
 
-    def __init__(
+    With `by_page` a list comes page by page, so that ten thousand raw objects are never in memory at once.
+    """
+
+    def __init__(  # noqa: PLR0913  # what to follow, and the seams
         self,
         kube: KubeClient,
         path: str,
         *,
         label_selector: str | None = None,
+        by_page: bool = False,
         clock: Callable[[], float] = time.monotonic,
         backoff: tuple[float, ...] = BACKOFF_SECONDS,
         inactivity_seconds: float = INACTIVITY_SECONDS,
@@ -92,6 +107,7 @@ class ListWatch:
         self._query: dict[str, str | int] = (
             {"labelSelector": label_selector} if label_selector else {}
         )
+        self._by_page = by_page
         self._clock = clock
         self._backoff = backoff
         self._inactivity = inactivity_seconds
@@ -103,10 +119,8 @@ class ListWatch:
         while True:
             started = self._clock()
             try:
-                if self._version is None:
-                    yield await self._list()
                 # Closed here and not by the garbage collector, so that its connection ends with this generator.
-                async with aclosing(self._watch()) as changes:
+                async with aclosing(self._once()) as changes:
                     async for change in changes:
                         yield change
             except Gone:
@@ -121,19 +135,33 @@ class ListWatch:
             if self._clock() - started < self._backoff[0]:
                 await asyncio.sleep(self._backoff[0])
 
-    async def _list(self) -> Synced:
-        listed = await self._kube.list(self.path, **self._query)
-        self._version = listed["metadata"]["resourceVersion"]
-        self._heard()
+    async def _once(self) -> AsyncGenerator[Change]:
+        """A list where one is needed, and one watch."""
+        if self._version is None:
+            async with aclosing(self._list()) as changes:
+                async for change in changes:
+                    yield change
+        async with aclosing(self._watch()) as changes:
+            async for change in changes:
+                yield change
+
+    async def _list(self) -> AsyncGenerator[Change]:
+        version: str | None = None
+        objects: dict[str, Json] = {}
+        uids: set[str] = set()
+        async with aclosing(self._kube.pages(self.path, **self._query)) as pages:
+            async for page in pages:
+                self._heard()
+                version = version or page["metadata"]["resourceVersion"]
+                items = _items(page)
+                uids.update(item["metadata"]["uid"] for item in items)
+                if self._by_page:
+                    yield Listed(items)
+                else:
+                    objects.update((item["metadata"]["uid"], item) for item in items)
+        self._version = version
         self._stale = False
-        kind, api_version = _item_kind(listed)
-        objects = {}
-        for item in listed["items"]:
-            # Items of a list carry no kind of their own; events do.
-            item.setdefault("kind", kind)
-            item.setdefault("apiVersion", api_version)
-            objects[item["metadata"]["uid"]] = item
-        return Synced(objects, int(self._version or 0))
+        yield Synced(objects, int(version or 0), frozenset(uids))
 
     async def _watch(self) -> AsyncGenerator[Change]:
         query = {
@@ -174,5 +202,11 @@ class ListWatch:
         await asyncio.sleep(pause)
 
 
-def _item_kind(listed: Json) -> tuple[str, str]:
-    return str(listed["kind"]).removesuffix("List"), str(listed["apiVersion"])
+def _items(page: Json) -> list[Json]:
+    """The objects of a page. Items of a list carry no kind of their own; events do."""
+    kind, api_version = str(page["kind"]).removesuffix("List"), page["apiVersion"]
+    items: list[Json] = page["items"]
+    for item in items:
+        item.setdefault("kind", kind)
+        item.setdefault("apiVersion", api_version)
+    return items

@@ -24,6 +24,7 @@ from trainyard_kube import (
     Deleted,
     Json,
     KubeClient,
+    Listed,
     ListWatch,
     Live,
     Stale,
@@ -80,11 +81,11 @@ class Feed:
         self._node_uids: dict[str, str] = {}
         namespace = site.namespace
         self.watches = {
-            "sessions": ListWatch(kube, paths.sessions(namespace), clock=clock),
-            "queues": ListWatch(kube, paths.queues(namespace), clock=clock),
-            "jobs": ListWatch(kube, paths.jobs(namespace), clock=clock),
-            "pods": ListWatch(kube, paths.pods(), clock=clock),
-            "nodes": ListWatch(kube, paths.nodes(), clock=clock),
+            "sessions": ListWatch(kube, paths.sessions(namespace), by_page=True, clock=clock),
+            "queues": ListWatch(kube, paths.queues(namespace), by_page=True, clock=clock),
+            "jobs": ListWatch(kube, paths.jobs(namespace), by_page=True, clock=clock),
+            "pods": ListWatch(kube, paths.pods(), by_page=True, clock=clock),
+            "nodes": ListWatch(kube, paths.nodes(), by_page=True, clock=clock),
         }
         self.kinds = {
             "sessions": _Kind(
@@ -150,9 +151,12 @@ class Feed:
 
     def _change(self, kind: str, change: Change) -> None:
         match change:
-            case Synced(objects, version):
+            case Listed(objects):
+                for raw in objects:
+                    self._apply(kind, raw)
+            case Synced(_, version, uids):
                 self._stale.discard(kind)
-                self._replace(kind, objects, version)
+                self._drop_others(kind, uids, version)
                 self._synced.add(kind)
             case Applied(raw):
                 self._pass(kind, raw)
@@ -167,13 +171,12 @@ class Feed:
                 self._stale.discard(kind)
                 _log.info("the API server answers again", watch=kind)
 
-    def _replace(self, kind: str, objects: Mapping[str, Json], version: int) -> None:
+    def _drop_others(self, kind: str, listed: frozenset[str], version: int) -> None:
+        """A list is complete: what is not in it is gone, unless it was made later."""
         self._passed[kind] = max(self._passed[kind], version)
         known = self.kinds[kind].known()
-        for uid in [u for u, v in known.items() if u not in objects and v <= version]:
+        for uid in [u for u, v in known.items() if u not in listed and v <= version]:
             self.kinds[kind].drop(uid)
-        for raw in objects.values():
-            self._apply(kind, raw)
 
     def _pass(self, kind: str, raw: Json) -> None:
         self._passed[kind] = max(self._passed[kind], int(raw["metadata"]["resourceVersion"]))

@@ -20,6 +20,7 @@ from trainyard_kube import (
     Deleted,
     KubeClient,
     KubeConfig,
+    Listed,
     ListWatch,
     Live,
     Stale,
@@ -39,30 +40,40 @@ def event(kind: str, obj: dict[str, Any]) -> bytes:
 
 
 class ScriptedApiServer:
-    """Answers lists from `objects` and each watch with the next script; after the last one watches stay open."""
+    """Answers lists from `pages` and each watch with the next script; after the last one watches stay open."""
 
     def __init__(self) -> None:
-        self.objects = [session("a", 5)]
+        self.pages = [[session("a", 5)]]
+        self.expired = 0
+        """So many requests for a further page are told that their token is too old."""
         self.scripts: list[Script] = []
         self.lists = 0
         self.watched_from: list[str] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            self.lists += 1
-            body = {
-                "kind": "TrainingSessionList",
-                "apiVersion": "trainyard.io/v1alpha1",
-                "metadata": {"resourceVersion": "10"},
-                "items": self.objects,
-            }
-            return web.json_response(body)
+            return self.page(int(request.query.get("continue", 0)))
         self.watched_from.append(request.query["resourceVersion"])
         response = web.StreamResponse()
         await response.prepare(request)
         script = self.scripts.pop(0) if self.scripts else stay_open
         await script(request, response)
         return response
+
+    def page(self, number: int) -> web.Response:
+        self.lists += not number
+        if number and self.expired:
+            self.expired -= 1
+            expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+            return web.json_response(expired, status=410)
+        further = {"continue": str(number + 1)} if number + 1 < len(self.pages) else {}
+        body = {
+            "kind": "TrainingSessionList",
+            "apiVersion": "trainyard.io/v1alpha1",
+            "metadata": {"resourceVersion": "10", **further},
+            "items": self.pages[number],
+        }
+        return web.json_response(body)
 
 
 async def stay_open(request: web.Request, response: web.StreamResponse) -> None:
@@ -137,6 +148,36 @@ async def test_listed_objects_carry_their_kind() -> None:
 
     assert isinstance(synced, Synced)
     assert synced.objects["uid-a"]["kind"] == "TrainingSession"
+
+
+async def test_a_list_comes_page_by_page_to_those_who_ask_for_it() -> None:
+    server = ScriptedApiServer()
+    server.pages = [[session("a", 7), session("b", 8)], [session("c", 9)]]
+    server.scripts = [say(event("DELETED", session("c", 12)), then=stay_open)]
+    async with watching(server, by_page=True) as changes:
+        got = await take(changes, 4)
+
+    named = [[o["metadata"]["name"] for o in c.objects] for c in got[:2] if isinstance(c, Listed)]
+    assert named == [["a", "b"], ["c"]]
+    assert all(
+        o["kind"] == "TrainingSession" for c in got[:2] if isinstance(c, Listed) for o in c.objects
+    )
+    assert isinstance(got[2], Synced)
+    assert (got[2].objects, got[2].version) == ({}, 10)
+    assert got[2].uids == {"uid-a", "uid-b", "uid-c"}
+    assert got[3] == Deleted(session("c", 12))
+
+
+async def test_pages_whose_continuation_has_expired_are_listed_again() -> None:
+    server = ScriptedApiServer()
+    server.pages = [[session("a", 7)], [session("b", 8)]]
+    server.expired = 1
+    async with watching(server, by_page=True) as changes:
+        got = await take(changes, 4)
+
+    assert [type(c) for c in got] == [Listed, Listed, Listed, Synced]
+    assert isinstance(got[3], Synced)
+    assert got[3].uids == {"uid-a", "uid-b"}
 
 
 @pytest.mark.parametrize("code", [410], ids=["gone"])
