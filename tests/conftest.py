@@ -27,7 +27,7 @@ settings.load_profile("trainyard")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
-    """`-n 2` runs the tests in lanes (tests/support/lanes.py)."""
+    """`-n 3` runs the tests in lanes (tests/support/lanes.py)."""
     from lanes import Lanes
 
     return Lanes(config, log)
