@@ -16,6 +16,7 @@ from kubernetes import client
 from poll import eventually
 
 from trainyard_cluster import images, registry
+from trainyard_cluster.config import PAUSE_IMAGE
 
 pytestmark = [
     pytest.mark.e2e,
@@ -78,10 +79,33 @@ def test_killed_parts_are_repaired_and_down_leaves_nothing(kubeconfig: Path, nam
         assert kept.data == {"a": "b"}
     assert _parts_of(kubeconfig) == neighbour, "the other cluster was not touched"
 
+    _start_pod(Path(path), f"pod-of-{name}")
+    assert _cni_results(f"pod-of-{name}")
+    assert any("/netns/" in mount for mount in footprint(name)["mounts"]), "not in /run/netns"
     for _ in range(2):
         assert cluster("down", "--name", name).code == 0
     assert everything(name) == before
+    assert _cni_results(f"pod-of-{name}") == []
     assert _parts_of(kubeconfig) == neighbour
+
+
+def _start_pod(kubeconfig: Path, name: str) -> None:
+    """A pod with an address of its own that nobody ends."""
+    container = client.V1Container(name="c", image=PAUSE_IMAGE, image_pull_policy="Never")
+    spec = client.V1PodSpec(containers=[container], automount_service_account_token=False)
+    pod = client.V1Pod(metadata=client.V1ObjectMeta(name=name), spec=spec)
+    with api_client(kubeconfig) as api:
+        core = client.CoreV1Api(api)
+        core.create_namespaced_pod("default", pod)
+        eventually(
+            lambda: core.read_namespaced_pod(name, "default").status.phase == "Running",
+            what=f"{name} running",
+        )
+
+
+def _cni_results(pod: str) -> list[str]:
+    """What CNI remembers of a pod, in its one folder for the whole machine."""
+    return [str(p) for p in Path("/var/lib/cni/results").glob("*") if pod in p.read_text()]
 
 
 def _heed_ctrl_c() -> None:

@@ -37,6 +37,8 @@ disabled_plugins = [
   sandbox_image = "{PAUSE_IMAGE}"
   # Without CAP_SYS_RESOURCE runc cannot lower the OOM score and dies.
   restrict_oom_score_adj = true
+  # Pods' network namespaces lie with this cluster's mounts and go with them, not in /run/netns among everybody's.
+  netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{layout.config}/cni"

@@ -13,6 +13,7 @@ from trainyard_cluster.plan import Layout
 from trainyard_cluster.shell import run
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
+CNI_RESULTS = Path("/var/lib/cni/results")
 
 
 def stop_pods(layout: Layout) -> None:
@@ -54,6 +55,13 @@ def mounts(layout: Layout) -> list[str]:
     lines = Path("/proc/self/mounts").read_text().splitlines()
     points = [line.split()[1].replace("\\040", " ") for line in lines]
     return [p for p in points if p.startswith(roots)]
+
+
+def remove_cni_results(layout: Layout) -> None:
+    """What CNI remembers of pods that nobody has taken off the network; it has one folder for the whole machine."""
+    for sandbox in (layout.state / "containerd/io.containerd.grpc.v1.cri/sandboxes").glob("*"):
+        for result in CNI_RESULTS.glob(f"*-{sandbox.name}-*"):
+            result.unlink(missing_ok=True)
 
 
 def make_cgroups(layout: Layout) -> None:

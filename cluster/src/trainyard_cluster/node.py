@@ -82,6 +82,7 @@ def down(name: str, progress: Progress) -> None:
     with progress.step("remove network, mounts, cgroups and files"):
         network.down(layout)
         leftovers.unmount(layout)
+        leftovers.remove_cni_results(layout)
         leftovers.remove_cgroups(layout)
         for folder in (layout.run, layout.state):
             shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
