@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from trainyard.cli.failures import Exit
 from trainyard.policy import Retries
 
 NOW = "2026-07-01T12:00:00Z"
-KEY = "tyk_canary-0123456789abcdef"
+KEY = f"tyk_{secrets.token_hex(12)}"
 HTML = "<html>\n<head><title>Welcome</title></head>\n<body>\x1b[31mIt works!</body>\n</html>\n"
 MANIFEST = "apiVersion: trainyard.io/v1alpha1\nkind: TrainingSession\nspec: {command: [x]}\n"
 
