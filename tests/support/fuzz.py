@@ -21,8 +21,8 @@ headers = {{ "Authorization" = "Bearer {key}" }}
 with-security-parameters = false
 
 [checks.positive_data_acceptance]
-# Rules across fields, and names of things that are not there, stand in no JSON schema.
-expected-statuses = [200, 201, 202, 204, 206, 400, 401, 403, 404, 409, 422]
+# Rules across fields, names of things that are not there, and the size that an upload was announced with stand in no JSON schema.
+expected-statuses = [200, 201, 202, 204, 206, 400, 401, 403, 404, 409, 413, 422]
 
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 409, 411, 413, 415, 416, 422, 431]

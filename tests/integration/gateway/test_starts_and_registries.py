@@ -224,3 +224,19 @@ def test_what_others_make_is_found_at_once(lab: GatewayLab, http: httpx.Client) 
 
             eventually(told, within=10, every=0.01, what="the new session under the old name")
             sessions.delete_namespaced_custom_object(*path, "applied")
+
+
+def test_numbers_are_numbers(http: httpx.Client) -> None:
+    assert http.post("/training/start", json={"name": "a", "command": ["x"]}).status_code == 201
+    wrong: tuple[Any, ...] = (False, "5", None, 1.5, 1001)
+    asked = [("PATCH", "/training/a", {"priority": value}) for value in wrong]
+    upload = {"name": "m", "filename": "m.csv", "sizeBytes": 10, "partBytes": 1024}
+    asked += [
+        ("POST", "/uploads/datasets", {**upload, field: value})
+        for field in ("sizeBytes", "partBytes")
+        for value in (True, "2000", None, 1.5)
+    ]
+    for method, path, body in asked:
+        answer = http.request(method, path, json=body)
+        assert answer.status_code == 422, (body, answer.text)
+    assert http.patch("/training/a", json={"priority": 5}).json()["spec"]["priority"] == 5

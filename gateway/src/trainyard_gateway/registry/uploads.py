@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 from sqlalchemy import Connection, delete, insert, select
 
 from trainyard_api.model import Model, Status
@@ -38,9 +38,9 @@ class NewUpload(Model):
     """Name of the dataset or model."""
     filename: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
     """Name of the file, without control characters; its ending says a dataset's format. Models need none."""
-    size_bytes: int = Field(ge=1, le=2**50)
+    size_bytes: StrictInt = Field(ge=1, le=2**50)
     """Size of the whole file."""
-    part_bytes: int = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
+    part_bytes: StrictInt = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
     """Size of every part but the last."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from trainyard_api.model import Model, Status
 from trainyard_gateway.auth.keys import Scope
@@ -44,7 +44,7 @@ _START: dict[str, Any] = {
 class PriorityChange(Model):
     """A new priority."""
 
-    priority: int = Field(ge=-1000, le=1000)
+    priority: StrictInt = Field(ge=-1000, le=1000)
     """Higher goes first."""
 
 
