@@ -149,7 +149,7 @@ bench-operator: setup ## Measure the operator on a control plane of its own with
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
-	@TRAINYARD_FUZZ_EXAMPLES=430 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
+	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
