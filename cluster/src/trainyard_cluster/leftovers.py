@@ -13,7 +13,7 @@ from trainyard_cluster.plan import Layout
 from trainyard_cluster.shell import run
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
-CNI_RESULTS = Path("/var/lib/cni/results")
+_CNI_RESULTS = Path("/var/lib/cni/results")
 
 
 def stop_pods(layout: Layout) -> None:
@@ -60,7 +60,7 @@ def mounts(layout: Layout) -> list[str]:
 def remove_cni_results(layout: Layout) -> None:
     """What CNI remembers of pods that nobody has taken off the network; it has one folder for the whole machine."""
     for sandbox in (layout.state / "containerd/io.containerd.grpc.v1.cri/sandboxes").glob("*"):
-        for result in CNI_RESULTS.glob(f"*-{sandbox.name}-*"):
+        for result in _CNI_RESULTS.glob(f"*-{sandbox.name}-*"):
             result.unlink(missing_ok=True)
 
 

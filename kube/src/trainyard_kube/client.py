@@ -77,13 +77,12 @@ class KubeClient:
     async def pages(self, path: str, **query: str | int) -> AsyncGenerator[Json]:
         """The pages of a list, one after another and at least one."""
         query = {"limit": PAGE_SIZE, **query}
-        token = None
-        while token is None or token:
-            page = await self._json(
-                "GET", path, query={**query, "continue": token} if token else query
-            )
-            token = page["metadata"].get("continue") or ""
+        while True:
+            page = await self._json("GET", path, query=query)
             yield page
+            if not (token := page["metadata"].get("continue")):
+                return
+            query["continue"] = token
 
     async def create(self, path: str, body: Json, **query: str | int) -> Json:
         """POST; AlreadyExists where an object of that name is there."""

@@ -80,12 +80,16 @@ class Feed:
         self._clock = clock
         self._node_uids: dict[str, str] = {}
         namespace = site.namespace
+        places = {
+            "sessions": paths.sessions(namespace),
+            "queues": paths.queues(namespace),
+            "jobs": paths.jobs(namespace),
+            "pods": paths.pods(),
+            "nodes": paths.nodes(),
+        }
         self.watches = {
-            "sessions": ListWatch(kube, paths.sessions(namespace), by_page=True, clock=clock),
-            "queues": ListWatch(kube, paths.queues(namespace), by_page=True, clock=clock),
-            "jobs": ListWatch(kube, paths.jobs(namespace), by_page=True, clock=clock),
-            "pods": ListWatch(kube, paths.pods(), by_page=True, clock=clock),
-            "nodes": ListWatch(kube, paths.nodes(), by_page=True, clock=clock),
+            kind: ListWatch(kube, place, by_page=True, clock=clock)
+            for kind, place in places.items()
         }
         self.kinds = {
             "sessions": _Kind(

@@ -48,6 +48,7 @@ class Memory:
     queue_written: dict[str, float] = field(default_factory=dict)
     """When the status of each queue was last written."""
     holdings: Holdings = field(default_factory=Holdings)
+    """What sessions hold, as far as it did not change."""
     _wakes: list[tuple[float, str]] = field(default_factory=list)
     _lengths: dict[int, deque[int]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)

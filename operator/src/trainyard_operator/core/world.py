@@ -355,11 +355,7 @@ class World:
             p.live for p in self.pods_for(session_uid).values()
         )
         (self.holders.add if holds else self.holders.discard)(session_uid)
-        to_come = self._find_to_come(session_uid) if holds else ()
-        if to_come:
-            self.to_come[session_uid] = to_come
-        else:
-            self.to_come.pop(session_uid, None)
+        _keep(self.to_come, session_uid, self._find_to_come(session_uid))
 
     def _find_to_come(self, session_uid: str) -> tuple[ToCome, ...]:
         pods = self.pods_for(session_uid).values()
