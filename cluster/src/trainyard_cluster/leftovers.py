@@ -118,11 +118,16 @@ def hierarchies() -> list[Path]:
 
 
 def _pids_in_cgroups(layout: Layout) -> list[int]:
-    pids: set[int] = set()
-    for hierarchy in hierarchies():
-        for procs in (hierarchy / layout.cgroup).rglob("cgroup.procs"):
-            pids.update(int(line) for line in procs.read_text().split())
-    return sorted(pids)
+    return sorted({pid for h in hierarchies() for pid in pids_below(h / layout.cgroup)})
+
+
+def pids_below(cgroup: Path) -> Iterator[int]:
+    """Every process in a cgroup and in those below; runtimes remove some of them meanwhile."""
+    for folder, _, _ in os.walk(cgroup):
+        try:
+            yield from map(int, Path(folder, "cgroup.procs").read_text().split())
+        except OSError:
+            continue
 
 
 def _shims(layout: Layout) -> list[int]:

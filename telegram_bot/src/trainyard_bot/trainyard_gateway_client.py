@@ -48,8 +48,8 @@ class _Call:
 
     silence: Literal["timeout", "unsure"]
     deadline: asyncio.Timeout
-    seen: Problem | None = None
-    """Refused or not reached; None while no answer came. What to say when time runs out while waiting to repeat it."""
+    seen: Problem | None = Problem("unreachable")
+    """What to say when time runs out: not reached or refused; None from the moment when a request was sent until its end."""
     page: bool = False
     """Whether a web page came with a 2xx: what answers there is not the gateway, and did nothing that was asked."""
 
@@ -66,7 +66,14 @@ class NotingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As the inner transport."""
         call = _call.get()
-        call.seen, call.page = None, False
+        call.page = False
+
+        async def trace(event: str, _: dict[str, Any]) -> None:
+            # Time may run out while a connection is made: then nothing was asked, and what is known stays true.
+            if event.endswith("send_request_headers.started"):
+                call.seen = None
+
+        request.extensions = {**request.extensions, "trace": trace}
         try:
             response = await self._inner.handle_async_request(request)
         except httpx.TransportError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -57,6 +59,35 @@ async def test_silence_after_a_write_leaves_open_whether_it_was_done(
     deed: Deed, error: Exception, expected: str
 ) -> None:
     assert await kind(deed, raises(error)) == expected
+
+
+@pytest.mark.parametrize(
+    ("deed", "connected", "expected"),
+    [
+        (QUEUE, False, "unreachable"),
+        (STOP, False, "unreachable"),
+        (QUEUE, True, "timeout"),
+        (STOP, True, "unsure"),
+    ],
+)
+async def test_time_that_runs_out_while_connecting_is_no_silence(
+    deed: Deed, connected: bool, expected: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
+        # Nobody accepts: one connection has room, whoever comes next is left waiting for it.
+        for _ in range(0 if connected else 2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        transport = NotingTransport(httpx.AsyncHTTPTransport())
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        client = HttpGateway(AsyncClient(url, "key", transport=transport), 0.5)
+
+        with pytest.raises(GatewayError) as caught:
+            await deed(client)
+        await client.close()
+
+    assert caught.value.problem.kind == expected
 
 
 @pytest.mark.parametrize("deed", [QUEUE, STOP, DELETE])
