@@ -6,7 +6,8 @@
     uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
 
 Peers alternate, so that what the machine does besides hits both; medians of `--pairs` pairs. Ours keeps every acknowledged point over a
-power cut (SQLite: synchronous FULL; PostgreSQL: fsync and synchronous commits); MLflow is run as it comes, on the same PostgreSQL server.
+power cut (SQLite: synchronous FULL; PostgreSQL: fsync and synchronous commits); MLflow is run as it comes, on the same PostgreSQL server,
+but with as many database connections as 20 clients need. What it refuses is not acknowledged, and counted.
 Needs a cluster (trainers prove who they are by its tokens) and, for MLflow, a virtual environment with it: `make bench-gateway` makes both.
 """
 
@@ -36,7 +37,12 @@ from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  
 from peers import Mlflow, nginx  # noqa: E402  # as above
 from postgres import running_postgres  # noqa: E402  # as above
 
-_BESIDES = ("spikes shown", "gateway grew by MiB", "small call meanwhile, p99 ms")
+_BESIDES = (
+    "batches refused by the peer",
+    "spikes shown",
+    "gateway grew by MiB",
+    "small call meanwhile, p99 ms",
+)
 CLIENTS = 20
 RUNS, POINTS = 20, 20_000
 
@@ -89,17 +95,21 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
             theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
             for size in options.batches:
                 what = f"{database}, batches of {size}"
-                pairs, costs = [], []
+                pairs, costs, refused = [], [], 0
                 assert lab.process is not None
                 for _ in range(options.pairs):
                     with _Cost(lab.process.pid) as our_cost:
                         mine = asyncio.run(load.report(lab.url, ours, size, options.seconds))
                     with _Cost(peer.pid) as their_cost:
-                        other = asyncio.run(load.log_batch(peer.url, theirs, size, options.seconds))
+                        other, no = asyncio.run(
+                            load.log_batch(peer.url, theirs, size, options.seconds)
+                        )
+                    refused += no
                     pairs.append((mine, other))
                     costs.append((our_cost.per(mine), their_cost.per(other)))
                     _progress(what, mine, other, "points/s")
                 found[what] = _compared(pairs, "points/s")
+                found[what]["batches refused by the peer"] = refused
                 # The load generator shares the machine; what a point costs the server it does not touch.
                 found[what]["server CPU"] = _compared(costs, "µs/point", smaller_is_better=True)
     return found

@@ -158,19 +158,23 @@ async def mlflow_runs(url: str, count: int) -> list[dict[str, Any]]:
         return runs
 
 
-async def log_batch(url: str, runs: list[dict[str, Any]], size: int, seconds: float) -> float:
-    """Batches to MLflow."""
+async def log_batch(
+    url: str, runs: list[dict[str, Any]], size: int, seconds: float
+) -> tuple[float, int]:
+    """Batches to MLflow; points per second, and how many batches it refused."""
+    refused = 0
     async with _session() as http:
 
         async def send(run: dict[str, Any]) -> int:
+            nonlocal refused
             try:
                 await _mlflow(http, url, "runs/log-batch", _mlflow_batch(run, size))
             except RefusedError:
-                # Twenty clients at once can exhaust its database connections; what it refuses it has not acknowledged.
+                refused += 1
                 return 0
             return size
 
-        return await _timed(runs, seconds, send)
+        return await _timed(runs, seconds, send), refused
 
 
 def _mlflow_batch(run: dict[str, Any], size: int, spike: int | None = None) -> dict[str, Any]:

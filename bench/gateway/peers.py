@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,9 @@ import httpx
 from poll import eventually
 from ports import free_port
 from postgres import Postgres
+
+CONNECTIONS = 60
+"""MLflow's own 15 are too few for 20 clients: a request holds one while it waits for a second, until all time out after 30 s."""
 
 
 class Mlflow:
@@ -52,8 +56,9 @@ class Mlflow:
         ]  # fmt: skip
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-            )
+                command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True,
+                env={**os.environ, "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(CONNECTIONS)},
+            )  # fmt: skip
         eventually(self._ready, within=120, every=0.5, what="mlflow being ready")
         return self
 
