@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
-from trainyard_api.model import Model, Rule, Status
+from trainyard_api.model import Model, Rule, RuledModel, Status
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_api.training import TrainingConfig
 
@@ -70,7 +70,7 @@ class Retry(Model):
     """Pause before the first retry, in seconds; doubles with every further one, up to an hour."""
 
 
-class TrainingSessionSpec(Model):
+class TrainingSessionSpec(RuledModel):
     """What is asked for. All but desiredState, priority and ttlSecondsAfterFinished is fixed at creation."""
 
     training: TrainingConfig | None = None

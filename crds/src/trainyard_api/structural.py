@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from trainyard_api.model import Model
+from trainyard_api.model import RuledModel
 
 Schema = dict[str, Any]
 
@@ -115,7 +115,7 @@ def _narrowest(alternatives: list[Schema], definitions: dict[str, Schema]) -> Sc
 
 def _add_rules(schema: Schema, model: type[BaseModel]) -> None:
     """Attach the rules of `model` and of every model below it."""
-    rules = model.RULES if issubclass(model, Model) else ()
+    rules = model.RULES if issubclass(model, RuledModel) else ()
     if rules:
         schema["x-kubernetes-validations"] = [{"rule": r.cel, "message": r.message} for r in rules]
     for name, info in model.model_fields.items():

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from trainyard_api.model import Model, Rule
+from trainyard_api.model import Model, Rule, RuledModel
 
 
 class Task(StrEnum):
@@ -75,7 +75,7 @@ TASK_ARCHITECTURES: dict[Task, tuple[Architecture, ...]] = {
 """Which architectures a task can use; the first is the default."""
 
 
-class ModelParameters(Model):
+class ModelParameters(RuledModel):
     """Sizes of the model. What an architecture does not use is refused, not ignored."""
 
     hidden_sizes: list[LayerSize] | None = Field(default=None, min_length=1, max_length=32)
@@ -135,7 +135,7 @@ def _unused_rule(architecture: Architecture) -> Rule:
     )
 
 
-class ModelConfig(Model):
+class ModelConfig(RuledModel):
     """Which model is trained."""
 
     architecture: Architecture
@@ -170,7 +170,7 @@ class EarlyStopping(Model):
     """Smallest decrease of the validation loss that counts as improvement."""
 
 
-class CheckpointEvery(Model):
+class CheckpointEvery(RuledModel):
     """When a checkpoint is written. Exactly one of the three."""
 
     epochs: int | None = Field(default=None, ge=1, le=100_000)
@@ -199,7 +199,7 @@ def _architecture_rule(task: Task) -> Rule:
     )
 
 
-class TrainingConfig(Model):
+class TrainingConfig(RuledModel):
     """What the built-in trainer does with the dataset."""
 
     task: Task

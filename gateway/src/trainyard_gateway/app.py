@@ -89,6 +89,8 @@ def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # /metrics is ours; looking for a tracer that is not there took 18 µs of every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # One schema per model, for what comes in and what goes out.
         separate_input_output_schemas=False,
     )

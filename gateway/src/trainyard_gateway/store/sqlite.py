@@ -11,7 +11,6 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +25,8 @@ from trainyard_gateway.store.ingest import Ingest, Point
 
 T = TypeVar("T")
 
-_Work = tuple[Callable[[Connection], Any] | Batch, Future[Any]]
+_Future = asyncio.Future[Any]
+_Work = tuple[Callable[[Connection], Any] | Batch, _Future]
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
 
 
@@ -44,6 +44,7 @@ class SqliteDatabase(Database):
 
     async def open(self) -> None:
         """Make or migrate the file and start the writer."""
+        self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
@@ -76,9 +77,9 @@ class SqliteDatabase(Database):
         return await asyncio.to_thread(self._read, action)
 
     async def _put(self, work: Callable[[Connection], Any] | Batch) -> Any:
-        future: Future[Any] = Future()
+        future = self._loop.create_future()
         self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        return await future
 
     def _read(self, action: Callable[[Connection], T]) -> T:
         with self._engine.connect() as connection:
@@ -107,8 +108,8 @@ class SqliteDatabase(Database):
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
-        done: list[tuple[Future[Any], Any]] = []
-        failed: list[tuple[Future[Any], Exception]] = []
+        done: list[tuple[_Future, Any]] = []
+        failed: list[tuple[_Future, Exception]] = []
         try:
             with connection.begin():
                 reports = [(w, f) for w, f in group if isinstance(w, Batch)]
@@ -126,17 +127,15 @@ class SqliteDatabase(Database):
             reason = error.reason if isinstance(error, UndoneError) else error
             own = dict(failed)
             done, failed = [], [(future, own.get(future, reason)) for _, future in group]
-        for future, result in done:
-            _settle(future, result)
-        for future, reason in failed:
-            _settle(future, reason)
+        # One call for all: waking the event loop costs more than what it then does.
+        self._loop.call_soon_threadsafe(_settle, [*done, *failed])
 
     def _apply(
         self,
         connection: Connection,
-        reports: list[tuple[Batch, Future[Any]]],
-        failed: list[tuple[Future[Any], Exception]],
-    ) -> list[tuple[Future[Any], Any]]:
+        reports: list[tuple[Batch, _Future]],
+        failed: list[tuple[_Future, Exception]],
+    ) -> list[tuple[_Future, Any]]:
         if not reports:
             return []
         batches = [batch for batch, _ in reports]
@@ -176,9 +175,12 @@ def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
     return result
 
 
-def _settle(future: Future[Any], outcome: Any) -> None:
-    # Whoever waited may have gone.
-    if future.set_running_or_notify_cancel():
+def _settle(outcomes: list[tuple[_Future, Any]]) -> None:
+    """Runs in the event loop."""
+    for future, outcome in outcomes:
+        # Whoever waited may have gone.
+        if future.done():
+            continue
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
