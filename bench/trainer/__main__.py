@@ -65,6 +65,8 @@ def overhead(pairs: int, steps: int, kubeconfig: Path) -> dict[str, Any]:
             for turn in range(pairs):
                 for side in SIDES if turn % 2 == 0 else reversed(SIDES):
                     runs[side].append(_one(side, count, batch, gateway))
+                micros = ", ".join(f"{s} {runs[s][-1]['seconds'] / count * 1e6:.0f}" for s in SIDES)
+                print(f"{size}, round {turn + 1} of {pairs}: {micros} µs", flush=True)
             weights = {r["weights"] for side in runs.values() for r in side}
             assert len(weights) == 1, "weights differ"
             found[size] = {"steps": count, "batch": batch, "runs": runs}
@@ -98,17 +100,19 @@ def _points(gateway: GatewayLab) -> int:
 
 
 def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
-    """Seconds in which the training thread waits for one checkpoint."""
+    """Seconds in which the training thread waits for one checkpoint; ours for the first of a run, and for those that follow."""
     import torch
 
     from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 
     state = {"weights": [torch.randn(2**18) for _ in range(megabytes)]}
-    found: dict[str, list[float]] = {"torch.save": [], "trainyard": []}
+    found: dict[str, list[float]] = {"torch.save": [], "trainyard": [], "trainyard, first": []}
     for turn in range(pairs):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             writer = BackgroundWriter(CheckpointFolder(folder / "c"), lambda: None, lambda _: None)
+            found["trainyard, first"].append(_timed(lambda w=writer: w.write("step-0", 0, state)))
+            writer.wait()
             sides: list[tuple[str, Callable[[], object]]] = [
                 ("torch.save", lambda f=folder: _save(state, f / "plain.pt")),
                 ("trainyard", lambda w=writer: w.write("step-1", 1, state)),

@@ -7,7 +7,6 @@ loading never unpickles code (`weights_only`).
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from trainyard_trainer.staging import Staging
 
 BEST = "best"
 
@@ -120,13 +121,14 @@ class BackgroundWriter:
         self._folder = folder
         self._before = before
         self._written = written
+        self._staging = Staging()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
     def write(self, name: str, step: int, state: dict[str, Any]) -> None:
         """Copy `state` and write it in the background. Raises the error of the one before."""
         self.wait()
-        snapshot = copy.deepcopy(state)
+        snapshot = self._staging.take(state)
         self._thread = threading.Thread(target=self._work, args=(name, step, snapshot), daemon=True)
         self._thread.start()
 
