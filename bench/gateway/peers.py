@@ -36,7 +36,7 @@ class Mlflow:
         else:
             address = server.database().removeprefix("postgresql://trainyard")
             password = server.password_file.read_text().strip()
-            self._store = f"postgresql://trainyard:{password}{address}"
+            self._store = f"postgresql+psycopg2://trainyard:{password}{address}"
 
     @property
     def url(self) -> str:
