@@ -1,7 +1,9 @@
-"""HTTP/1.1 as uvicorn's fast parser reads it, with a bound on what comes before a body: nobody has shown a key by then."""
+"""HTTP/1.1 as uvicorn's fast parser reads it, with a bound on what comes before a body (nobody has shown a key by then), and files by
+sendfile."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -9,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trainyard_gateway import problems
 from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.sendfile import SendsFiles, offered
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers."""
@@ -22,6 +25,12 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self.url = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Offer to send files by the system."""
+        super().connection_made(transport)
+        if offered(transport):
+            self.app = SendsFiles(self.app, transport)
 
     def data_received(self, data: bytes) -> None:
         """Count what the parser could not make a request of yet."""

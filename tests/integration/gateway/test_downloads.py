@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from cluster import fresh_namespace
 from gateway_lab import GatewayLab, running_gateway
+from poll import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -110,6 +114,76 @@ def test_a_download_of_another_version_starts_anew(http: httpx.Client) -> None:
     assert (resumed.status_code, resumed.content) == (206, first[1000:])
     assert (anew.status_code, anew.content) == (200, second)
     assert anew.headers["etag"] != tag
+
+
+@pytest.fixture(scope="module")
+def large(lab: GatewayLab) -> bytes:
+    """More than all buffers between two sockets take."""
+    body = model_file(9, 32 << 20)
+    with lab.http() as http:
+        upload(http, "large", body)
+    return body
+
+
+def ask(lab: GatewayLab, *names: str) -> socket.socket:
+    """A connection on which these models are asked for, one right after the other."""
+    connection = socket.create_connection(("127.0.0.1", lab.port), timeout=60)
+    asked = "".join(
+        f"GET /api/v1/models/{name} HTTP/1.1\r\nHost: gateway\r\nX-API-Key: {lab.key}\r\n\r\n"
+        for name in names
+    )
+    connection.sendall(asked.encode())
+    return connection
+
+
+def open_models(lab: GatewayLab) -> int:
+    assert lab.process is not None
+    opened = psutil.Process(lab.process.pid).open_files()
+    return sum(1 for one in opened if Path(one.path).is_relative_to(lab.data / "models"))
+
+
+def test_a_large_file_comes_whole_and_the_connection_stays(lab: GatewayLab, large: bytes) -> None:
+    with lab.http() as http:
+        first = http.get("/models/large")
+        again = http.get("/models/m")
+
+    assert (first.status_code, first.content == large) == (200, True)
+    assert (again.status_code, again.content) == (200, BODY)
+
+
+def test_files_that_are_asked_for_at_once_come_one_after_the_other(
+    lab: GatewayLab, large: bytes
+) -> None:
+    with ask(lab, "m", "large", "m") as connection, connection.makefile("rb") as stream:
+        for wanted in (BODY, large, BODY):
+            head = b"".join(iter(stream.readline, b"\r\n"))
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert stream.read(len(wanted)) == wanted
+
+
+@pytest.mark.parametrize("names", [("large",), ("large", "m"), ("m", "large", "m")])
+def test_a_reader_that_leaves_leaves_nothing_open(
+    lab: GatewayLab, large: bytes, names: tuple[str, ...]
+) -> None:
+    for _ in range(5):
+        with ask(lab, *names) as connection:
+            assert connection.recv(1 << 16)
+            # Closed with bytes unread: the gateway is told by a reset.
+
+    eventually(lambda: open_models(lab) == 0, what="the gateway having closed its files")
+    assert "Traceback" not in lab.log.read_text()
+
+
+def test_readers_that_wait_keep_nobody_waiting(lab: GatewayLab, large: bytes) -> None:
+    with ExitStack() as readers, lab.http() as http:
+        # More than the gateway has threads.
+        waiting = [readers.enter_context(ask(lab, "large")) for _ in range(40)]
+        for connection in waiting:
+            assert connection.recv(1)
+        eventually(lambda: open_models(lab) == len(waiting), what="every file being sent")
+
+        assert http.get("/models/m/info").status_code == 200
+        assert http.get("/models/m").content == BODY
 
 
 def test_the_named_origin_may_ask_and_others_may_not(lab: GatewayLab) -> None:

@@ -1,0 +1,120 @@
+"""Whole files from the page cache to the socket without passing through Python: the ASGI extension `http.response.pathsend`.
+
+uvicorn does not offer it; here it stands between its protocol and the application. The thread that a piece is sent by is never held by a
+slow reader: whether the socket takes more is waited for in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+EXTENSION = "http.response.pathsend"
+_AT_ONCE = 64 * 1024 * 1024
+"""Bytes after which a thread lets others have a turn."""
+
+
+class SendsFiles:
+    """The application with the extension, on connections of `transport`."""
+
+    def __init__(self, app: ASGIApp, transport: asyncio.Transport) -> None:
+        self._app, self._transport = app, transport
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, with the extension in its scope."""
+        # The cycle of this request: the protocol's own may be a later one already.
+        cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # a bound method
+
+        async def answer(message: Message) -> None:
+            if self._transport.is_closing():
+                # uvicorn tells only the newest request of a connection that its reader is gone.
+                cycle.disconnected = True
+            if message["type"] == EXTENSION:
+                await self._body(cycle, message["path"])
+            else:
+                await send(message)
+
+        scope["extensions"] = {**(scope.get("extensions") or {}), EXTENSION: {}}
+        await self._app(scope, receive, answer)
+
+    async def _body(self, cycle: RequestResponseCycle, path: str) -> None:
+        try:
+            await self._head_is_out(cycle)
+            await _send_file(self._transport, path, cycle.expected_content_length)
+        except ConnectionError:
+            # The reader is gone; uvicorn hears of it with the connection's end.
+            cycle.disconnected = True
+            self._transport.abort()
+            return
+        cycle.expected_content_length = 0
+        await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _head_is_out(self, cycle: RequestResponseCycle) -> None:
+        """Wait until the transport holds nothing itself. Raises ConnectionError."""
+        self._require_reader()
+        self._transport.set_write_buffer_limits(high=0)
+        await cycle.flow.drain()
+        self._require_reader()
+        self._transport.set_write_buffer_limits()
+
+    def _require_reader(self) -> None:
+        if self._transport.is_closing():
+            raise ConnectionAbortedError("the reader is gone")
+
+
+async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None:
+    """Raises ConnectionError when the reader leaves, OSError when the file cannot be read to `size`."""
+    loop = asyncio.get_running_loop()
+    # A descriptor of our own: the transport may close its own at any time, and the number then belongs to somebody else.
+    socket = os.dup(transport.get_extra_info("socket").fileno())
+    file = -1
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        sent = 0
+        while sent < size:
+            await _writable(loop, socket)
+            piece = loop.run_in_executor(None, _push, socket, file, sent, size - sent)
+            try:
+                sent += await asyncio.shield(piece)
+            finally:
+                # Cancelled: the thread still uses what is closed below; it never waits itself.
+                await asyncio.wait([piece])
+    finally:
+        os.close(socket)
+        if file >= 0:
+            os.close(file)
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, socket: int) -> None:
+    ready = asyncio.Event()
+    loop.add_writer(socket, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(socket)
+
+
+def _push(socket: int, file: int, offset: int, size: int) -> int:
+    """Send until the socket takes no more; how many bytes it took."""
+    sent = 0
+    while sent < min(size, _AT_ONCE):
+        try:
+            count = os.sendfile(socket, file, offset + sent, size - sent)
+        except BlockingIOError:
+            break
+        if count == 0:
+            raise OSError(f"a file ended {size - sent} bytes before its size")
+        sent += count
+    return sent
+
+
+def offered(transport: Any) -> bool:
+    """Whether bytes may go straight to the socket: not where they must be encrypted on the way."""
+    return (
+        transport.get_extra_info("sslcontext") is None
+        and transport.get_extra_info("socket") is not None
+    )
