@@ -22,12 +22,14 @@ from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 
 KILLS = int(os.environ.get("TRAINYARD_KILLS", "8"))
+LATEST_KILL = 1.5
+"""Seconds after its start in which an attempt is killed at the latest."""
 PATIENCE = 120 + 20 * KILLS
 """Seconds for a whole training on a machine that does much else besides."""
 SEED = int(os.environ.get("TRAINYARD_KILL_SEED", "4"))
 TRAINING = {
     "task": "tabular-classification",
-    "epochs": 120 * (1 + KILLS // 4),
+    "epochs": 120,
     "batchSize": 16,
     "logEverySteps": 1,
     "checkpointEvery": {"steps": 7},
@@ -59,18 +61,32 @@ def steps_reported(gateway: ReportStandIn) -> int:
     return max((step for step, _, _ in gateway.rows()), default=0)
 
 
+def epochs_for_all_kills(folder: Path) -> int:
+    """So many that the run is not over before its last kill, however fast the machine is."""
+
+    def seconds(epochs: int) -> float:
+        with report_stand_in() as gateway:
+            began = time.perf_counter()
+            session(folder / str(epochs), gateway, epochs=epochs).finish(timeout=PATIENCE)
+            return time.perf_counter() - began
+
+    one = max(0.0005, (seconds(320) - seconds(20)) / 300)
+    return 120 + int(1.5 * KILLS * LATEST_KILL / one)
+
+
 @pytest.mark.timeout(600 + 3 * PATIENCE)
 def test_a_run_killed_at_random_points_ends_with_the_bits_of_an_unbroken_one(
     tmp_path: Path,
 ) -> None:
+    epochs = epochs_for_all_kills(tmp_path / "speed")
     with report_stand_in() as gateway:
-        whole = session(tmp_path / "whole", gateway)
+        whole = session(tmp_path / "whole", gateway, epochs=epochs)
         code, output = whole.finish(timeout=PATIENCE)
         assert code == 0, output
         wanted_rows, wanted_weights = gateway.rows(), weights(whole)
 
     with report_stand_in() as gateway:
-        broken = session(tmp_path / "broken", gateway)
+        broken = session(tmp_path / "broken", gateway, epochs=epochs)
         luck = random.Random(SEED)
         ends = [kill_somewhere(broken, attempt, luck) for attempt in range(1, KILLS + 1)]
         code, output = broken.finish(KILLS + 1, PATIENCE)
@@ -80,14 +96,14 @@ def test_a_run_killed_at_random_points_ends_with_the_bits_of_an_unbroken_one(
         assert weights(broken) == wanted_weights
         assert gateway.rows() == wanted_rows
         assert not list((broken.run_dir / "checkpoints").glob("*.tmp"))
-    sys.stdout.write(f"{Counter(ends)} with seed {SEED}\n")
+    sys.stdout.write(f"{Counter(ends)} with seed {SEED}, {epochs} epochs\n")
 
 
 def kill_somewhere(tiny: TinySession, attempt: int, luck: random.Random) -> str:
     """SIGKILL an attempt at a random moment, every third time inside a checkpoint write; says where it was."""
     process = tiny.start(attempt)
     checkpoints = tiny.run_dir / "checkpoints"
-    deadline = time.monotonic() + luck.uniform(0.05, 1.5)
+    deadline = time.monotonic() + luck.uniform(0.05, LATEST_KILL)
     in_a_write = attempt % 3 == 0
     while time.monotonic() < deadline or in_a_write:
         if in_a_write and time.monotonic() > deadline and list(checkpoints.glob("*.tmp")):
