@@ -6,6 +6,7 @@ that every query is written once.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,17 @@ class Database(ABC):
     @abstractmethod
     async def ingest(self, batch: Batch) -> bool:
         """Apply a batch exactly once; True when it was there already. Returns when it is durable."""
+
+
+def settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """Hand the outcome of a write, or the exception that it ended with, to whoever waits."""
+    # Whoever waited may have gone.
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def upsert(connection: Connection, table: Table) -> Any:

@@ -19,7 +19,7 @@ from sqlalchemy.util import await_only
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
-from trainyard_gateway.store.database import GROUP_LIMIT, Database
+from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest, Point
 
 T = TypeVar("T")
@@ -99,23 +99,13 @@ class PostgresDatabase(Database):
             results = await self.write(lambda c: self._ingest.apply(c, [b for b, _ in group]))
         except Exception as error:  # whatever it is, the sender must hear of it
             if len(group) == 1:
-                _settle(group[0][1], error)
+                settle(group[0][1], error)
                 return
             for one in group:
                 await self._commit([one])
             return
         for (_, future), duplicate in zip(group, results, strict=True):
-            _settle(future, duplicate)
-
-
-def _settle(future: asyncio.Future[bool], outcome: bool | Exception) -> None:
-    # Whoever waited may have gone.
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+            settle(future, duplicate)
 
 
 def _append(connection: Connection, points: list[Point]) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
-from trainyard_gateway.store.database import GROUP_LIMIT, Database
+from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest, Point
 
 T = TypeVar("T")
@@ -178,13 +178,7 @@ def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
 def _settle(outcomes: list[tuple[_Future, Any]]) -> None:
     """Runs in the event loop."""
     for future, outcome in outcomes:
-        # Whoever waited may have gone.
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+        settle(future, outcome)
 
 
 def _append(connection: Connection, points: list[Point]) -> None:
