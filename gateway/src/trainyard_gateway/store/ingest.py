@@ -6,37 +6,37 @@ trains again replaces the earlier value; a late report of an old attempt changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store import heartbeats, rollups
 from trainyard_gateway.store.database import upsert
 from trainyard_gateway.store.moments import micros
-from trainyard_gateway.store.series import Key, Line, SeriesBook, storable
+from trainyard_gateway.store.prepared import Prepared
+from trainyard_gateway.store.series import POINT, Line, Point, SeriesBook, storable
 from trainyard_gateway.store.tables import batches, logs, metrics, streams
 
 _STREAMS_CACHED = 100_000
 _HIGHEST_RANK = 2**31 - 1
 """What the column holds; no session has as many workers."""
 
-Append = Callable[[Connection, list["Point"]], None]
+Append = Callable[[Connection, list[Point]], None]
 """Inserts points that are all new."""
 Sender = tuple[str, int, str]
 """Session UID, attempt, stream."""
 
 
-class Point(NamedTuple):
-    """A row of `metrics`."""
+@dataclass(slots=True)
+class Stream:
+    """What is known of one sender."""
 
-    series_id: int
-    step: int
-    attempt: int
-    epoch: int | None
-    time: int
-    value: float | None
+    id: int
+    newest: int = 0
+    """Highest sequence that was applied."""
 
 
 class Ingest:
@@ -45,7 +45,7 @@ class Ingest:
     def __init__(self, exclusive: bool, append: Append) -> None:
         self._exclusive, self._append = exclusive, append
         self._book = SeriesBook(exclusive)
-        self._streams: dict[Sender, int] = {}
+        self._streams: dict[Sender, Stream] = {}
 
     def forget(self) -> None:
         """After a transaction that failed: what was remembered may not be true."""
@@ -67,72 +67,63 @@ class Ingest:
 
     def _mark(self, connection: Connection, group: Sequence[Batch]) -> list[bool]:
         """Write the batches' identities down; which of them are new."""
-        ids = self._stream_ids(connection, {_sender(b) for b in group})
-        wanted: dict[tuple[int, int], int] = {}
-        for place, batch in enumerate(group):
-            # Of twins within one group the first counts.
-            wanted.setdefault((ids[_sender(batch)], batch.sequence), place)
-        pair = tuple_(batches.c.stream_id, batches.c.sequence)
-        known = connection.execute(
-            select(batches.c.stream_id, batches.c.sequence).where(pair.in_(sorted(wanted)))
-        )
-        for found in known:
-            del wanted[found.stream_id, found.sequence]
-        places = set(wanted.values())
-        if places:
-            connection.execute(
-                insert(batches),
-                [
-                    {"stream_id": s, "sequence": n, **_steps(group[place])}
-                    for (s, n), place in wanted.items()
-                ],
+        known = self._known(connection, {_sender(b) for b in group})
+        rows: dict[tuple[int, int], tuple[Any, ...]] = {}
+        fresh = []
+        for batch in group:
+            stream = known[_sender(batch)]
+            own = stream.id, batch.sequence
+            # Senders count up: what is above the newest needs no look. Of twins within one group the first counts.
+            is_new = batch.sequence > stream.newest or not (
+                own in rows or _IS_THERE.rows(connection, *own)
             )
-        return [place in places for place in range(len(group))]
+            if is_new:
+                stream.newest = max(stream.newest, batch.sequence)
+                rows[own] = (*own, *_steps(batch))
+            fresh.append(is_new)
+        _INSERT.many(connection, list(rows.values()))
+        return fresh
 
-    def _stream_ids(self, connection: Connection, senders: set[Sender]) -> dict[Sender, int]:
+    def _known(self, connection: Connection, senders: set[Sender]) -> dict[Sender, Stream]:
         if not self._exclusive or len(self._streams) > _STREAMS_CACHED:
             self._streams.clear()
+        self._load(connection, senders - self._streams.keys())
         missing = sorted(senders - self._streams.keys())
         if missing:
             names = ("session_uid", "attempt", "stream")
             statement = upsert(connection, streams).on_conflict_do_nothing()
             connection.execute(statement, [dict(zip(names, m, strict=True)) for m in missing])
-            key = tuple_(streams.c.session_uid, streams.c.attempt, streams.c.stream)
-            for r in connection.execute(select(streams).where(key.in_(missing))):
-                self._streams[r.session_uid, r.attempt, r.stream] = r.id
+            self._load(connection, missing)
         return {s: self._streams[s] for s in senders}
 
+    def _load(self, connection: Connection, senders: Iterable[Sender]) -> None:
+        sessions = {uid for uid, _, _ in senders}
+        if sessions:
+            for r in connection.execute(
+                _STREAMS.where(streams.c.session_uid.in_(sorted(sessions)))
+            ):
+                self._streams[r.session_uid, r.attempt, r.stream] = Stream(r.id, r.newest or 0)
+
     def _metrics(self, connection: Connection, group: Sequence[Batch]) -> None:
+        """Append what comes after all that a series has; the rest, of steps that were passed, replaces what is there."""
         if not group:
             return
-        keys = {
-            (b.session_uid, storable(name))
-            for b in group
-            for row in b.metrics
-            for name in row.values
-        }
-        lines = self._book.lines(connection, keys)
-        points = _points(group, lines)
-        fresh: list[Point] = []
-        grown: list[Line] = []
-        for line in lines.values():
-            own = points[line.id]
-            if own[0].step > line.max_step:
-                if rollups.crosses(line.total, line.total + len(own)):
-                    grown.append(line)
-                line.total += len(own)
-                line.max_step = own[-1].step
-                fresh += own
-            else:
-                self._rewind(connection, line, own)
+        wanted = _names(group)
+        lines = self._book.lines(connection, wanted)
+        touched = [lines[uid][name] for uid, names in wanted.items() for name in names]
+        before = [line.total for line in touched]
+        fresh, late = _sorted_out(group, lines)
         if fresh:
             self._append(connection, fresh)
-        for line in grown:
-            rollups.extend(connection, line.id)
-        self._book.save(connection, lines.values())
+        for line, total in zip(touched, before, strict=True):
+            if line.id in late:
+                self._rewind(connection, line, late[line.id])
+            elif rollups.crosses(total, line.total):
+                rollups.extend(connection, line.id, line.total)
+        self._book.save(connection, touched)
 
-    def _rewind(self, connection: Connection, line: Line, points: list[Point]) -> None:
-        """Points at or below steps that are there: a new attempt, or a late one."""
+    def _rewind(self, connection: Connection, line: Line, points: dict[int, Point]) -> None:
+        """Points by step at or below steps that are there: a new attempt, or a late one."""
         statement = upsert(connection, metrics)
         new = statement.excluded
         connection.execute(
@@ -141,32 +132,67 @@ class Ingest:
                 set_={c: new[c] for c in ("attempt", "epoch", "time", "value")},
                 where=new.attempt >= metrics.c.attempt,
             ),
-            [p._asdict() for p in points],
+            [dict(zip(POINT, points[step], strict=True)) for step in sorted(points)],
         )
-        rollups.drop(connection, line.id, points[0].step)
-        rollups.extend(connection, line.id)
+        rollups.drop(connection, line.id, min(points))
         line.total = rollups.count_points(connection, line.id)
-        line.max_step = max(line.max_step, points[-1].step)
+        rollups.extend(connection, line.id, line.total)
 
 
-def _points(group: Sequence[Batch], lines: dict[Key, Line]) -> dict[int, list[Point]]:
-    """The points by series, one per step, in order of steps; the lines take note of the newest."""
-    found: dict[int, dict[int, Point]] = {}
+_STREAMS = select(
+    streams,
+    select(func.max(batches.c.sequence))
+    .where(batches.c.stream_id == streams.c.id)
+    .scalar_subquery()
+    .label("newest"),
+)
+_IS_THERE = Prepared(
+    select(batches.c.id).where(
+        batches.c.stream_id == bindparam("stream"), batches.c.sequence == bindparam("sequence")
+    ),
+    ["stream", "sequence"],
+)
+_INSERT = Prepared(insert(batches), ["stream_id", "sequence", "first_step", "last_step"])
+
+
+def _names(group: Sequence[Batch]) -> dict[str, set[str]]:
+    """Metric names by session."""
+    found: dict[str, set[str]] = {}
     for batch in group:
-        uid, attempt = batch.session_uid, batch.attempt
+        found.setdefault(batch.session_uid, set()).update(*(row.values for row in batch.metrics))
+    return {uid: {storable(name) for name in names} for uid, names in found.items()}
+
+
+def _sorted_out(
+    group: Sequence[Batch], lines: Mapping[str, Mapping[str, Line]]
+) -> tuple[list[Point], dict[int, dict[int, Point]]]:
+    """The points that come after all that their series have, in order of the key, and the others by series and step.
+
+    The lines take note of both. This runs for every point there is.
+    """
+    fresh: list[Point] = []
+    late: dict[int, dict[int, Point]] = {}
+    for batch in group:
+        own, attempt = lines[batch.session_uid], batch.attempt
         for row in batch.metrics:
-            time = micros(row.time)
-            step, epoch = row.step, row.epoch
+            step, epoch, time = row.step, row.epoch, micros(row.time)
             for name, given in row.values.items():
-                line = lines[uid, storable(name)]
+                line = own.get(name) or own[storable(name)]
                 value = float(given)
-                line.see(step, attempt, epoch, time, value)
-                own = found.setdefault(line.id, {})
-                before = own.get(step)
-                if before is None or attempt >= before.attempt:
-                    stored = None if value != value else value
-                    own[step] = Point(line.id, step, attempt, epoch, time, stored)
-    return {series_id: [own[step] for step in sorted(own)] for series_id, own in found.items()}
+                point = (line.id, step, attempt, epoch, time, value if value == value else None)
+                if step > line.max_step:
+                    line.max_step = step
+                    line.total += 1
+                    if attempt >= line.newest[2]:
+                        line.newest = point
+                    fresh.append(point)
+                else:
+                    line.see(point)
+                    steps = late.setdefault(line.id, {})
+                    if step not in steps or attempt >= steps[step][2]:
+                        steps[step] = point
+    fresh.sort()
+    return fresh, late
 
 
 def _log_rows(batch: Batch) -> list[dict[str, Any]]:
@@ -187,6 +213,6 @@ def _sender(batch: Batch) -> Sender:
     return batch.session_uid, batch.attempt, batch.stream
 
 
-def _steps(batch: Batch) -> dict[str, int | None]:
+def _steps(batch: Batch) -> tuple[int | None, int | None]:
     steps = [row.step for row in batch.metrics]
-    return {"first_step": min(steps, default=None), "last_step": max(steps, default=None)}
+    return (min(steps), max(steps)) if steps else (None, None)

@@ -20,7 +20,8 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.ingest import Ingest, Point
+from trainyard_gateway.store.ingest import Ingest
+from trainyard_gateway.store.series import POINT, Point
 
 T = TypeVar("T")
 _WRITER_LOCK = 0x7472_6169
@@ -110,7 +111,7 @@ class PostgresDatabase(Database):
 
 def _append(connection: Connection, points: list[Point]) -> None:
     raw: Any = connection.connection.driver_connection
-    await_only(raw.copy_records_to_table("metrics", records=points, columns=list(Point._fields)))
+    await_only(raw.copy_records_to_table("metrics", records=points, columns=POINT))
 
 
 def _engine(url: str, password_file: Path | None, answer_seconds: float) -> AsyncEngine:

@@ -11,43 +11,42 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from trainyard_gateway.store.prepared import Prepared
 from trainyard_gateway.store.tables import metrics, rollups
 
 POINTS = 16
 """Points in a row of level 0."""
 ROWS = 2
 """Rows of one level in a row of the next."""
-MAX_LEVEL = 40
 WRITE_EVERY = 256
-"""Rows are written when a series has grown by so many points: that takes about six statements, however few rows they write."""
+"""Rows are written for so many points at once: that takes about four statements, however few rows they write."""
 _READ_AT_ONCE = 16_384
 
-# Made once: to build and to look up a statement costs more than to run it, and these run for every level of every group of reports.
-_SERIES: BindParameter[int] = bindparam("series")
-_LEVEL: BindParameter[int] = bindparam("level")
-_AFTER: BindParameter[int] = bindparam("after")
-_UNTIL: BindParameter[int] = bindparam("until")
-_POINTS = (
+_ROW = [c.name for c in rollups.columns]
+_POINTS = Prepared(
     select(metrics.c.step, metrics.c.time, metrics.c.value)
-    .where(metrics.c.series_id == _SERIES, metrics.c.step > _AFTER)
+    .where(metrics.c.series_id == bindparam("series"), metrics.c.step > bindparam("after"))
     .order_by(metrics.c.step)
-    .limit(_READ_AT_ONCE)
+    .limit(_READ_AT_ONCE),
+    ["series", "after"],
 )
-_ROWS = (
-    select(rollups)
-    .where(rollups.c.series_id == _SERIES, rollups.c.level == _LEVEL, rollups.c.first_step > _AFTER)
-    .order_by(rollups.c.first_step)
+_OF_LEVEL = select(rollups).where(
+    rollups.c.series_id == bindparam("series"), rollups.c.level == bindparam("level")
 )
-_ROWS_UNTIL = _ROWS.where(rollups.c.first_step <= _UNTIL)
-_LAST_STEP = (
-    select(rollups.c.last_step)
-    .where(rollups.c.series_id == _SERIES, rollups.c.level == _LEVEL)
-    .order_by(rollups.c.first_step.desc())
-    .limit(1)
+_ROWS = Prepared(
+    _OF_LEVEL.where(rollups.c.first_step > bindparam("after")).order_by(rollups.c.first_step),
+    ["series", "level", "after"],
 )
-_INSERT = insert(rollups)
+_ROWS_UNTIL = Prepared(
+    _OF_LEVEL.where(
+        rollups.c.first_step > bindparam("after"), rollups.c.first_step <= bindparam("until")
+    ).order_by(rollups.c.first_step),
+    ["series", "level", "after", "until"],
+)
+_NEWEST = Prepared(_OF_LEVEL.order_by(rollups.c.first_step.desc()).limit(1), ["series", "level"])
+_INSERT = Prepared(insert(rollups), _ROW)
 
 
 class Extreme(NamedTuple):
@@ -77,16 +76,20 @@ def points_in(level: int) -> int:
 
 def of_points(points: Sequence[tuple[int, int, float | None]]) -> Summary:
     """The summary of (step, time, value) triples in order. Pure."""
+    values = [p[2] for p in points]
+    if None not in values:
+        lowest, highest = min(values), max(values)  # type: ignore[type-var]  # there is no None
+        if math.isfinite(lowest) and math.isfinite(highest):  # type: ignore[arg-type]  # there is no None
+            low, high = points[values.index(lowest)], points[values.index(highest)]
+            return Summary(points[0][0], points[-1][0], Extreme(*low), Extreme(*high), None)
     numbers = [p for p in points if p[2] is not None and math.isfinite(p[2])]
-    odd = next((p for p in points if p[2] is None or not math.isfinite(p[2])), None)
-    low = min(numbers, key=_value) if numbers else None
-    high = max(numbers, key=_value) if numbers else None
+    odd = next(p for p in points if p[2] is None or not math.isfinite(p[2]))
     return Summary(
         points[0][0],
         points[-1][0],
-        Extreme(*low) if low else None,
-        Extreme(*high) if high else None,
-        Extreme(*odd) if odd else None,
+        Extreme(*min(numbers, key=_value)) if numbers else None,
+        Extreme(*max(numbers, key=_value)) if numbers else None,
+        Extreme(*odd),
     )
 
 
@@ -115,69 +118,55 @@ def drop(connection: Connection, series_id: int, step: int) -> None:
     )
 
 
-def extend(connection: Connection, series_id: int) -> None:
-    """Write every full row that is missing, from the points up."""
+def extend(connection: Connection, series_id: int, total: int) -> None:
+    """Write the missing rows of all full stretches of WRITE_EVERY points, from the points up. `total`: points of the series."""
     while True:
-        after = _last_step(connection, series_id, 0)
-        points = _points_after(connection, series_id, after)
-        full = len(points) // POINTS * POINTS
-        rows = [of_points(points[i : i + POINTS]) for i in range(0, full, POINTS)]
-        _insert(connection, series_id, 0, rows)
-        if len(points) < _READ_AT_ONCE:
-            break
-    for level in range(1, MAX_LEVEL):
-        below = rows_after(
-            connection, series_id, level - 1, _last_step(connection, series_id, level)
-        )
-        full = len(below) // ROWS * ROWS
-        if full == 0:
+        newest = _NEWEST.rows(connection, series_id, 0)
+        points = _POINTS.rows(connection, series_id, newest[0].last_step if newest else -1)
+        there, rest = divmod(total - len(points), POINTS)
+        if rest or len(points) == _READ_AT_ONCE:
+            there = _count_rows(connection, series_id)
+        full = min(total // WRITE_EVERY * WRITE_EVERY - there * POINTS, len(points))
+        rows = [
+            of_points(points[i : i + POINTS]) for i in range(0, full // POINTS * POINTS, POINTS)
+        ]
+        _write(connection, series_id, there, rows)
+        if len(points) < _READ_AT_ONCE or not rows:
             return
-        _insert(
-            connection,
-            series_id,
-            level,
-            [merged(below[i : i + ROWS]) for i in range(0, full, ROWS)],
-        )
+
+
+def _write(connection: Connection, series_id: int, there: int, rows: list[Summary]) -> None:
+    """Add rows of level 0 to the `there` that exist, and those of the levels above that become full."""
+    written: list[tuple[Any, ...]] = []
+    level = 0
+    while rows:
+        written += [_row(series_id, level, r) for r in rows]
+        # Each level has half as many rows as the one below: where that number is odd the last one waits for its twin.
+        if there % ROWS:
+            rows = [_summary(_NEWEST.rows(connection, series_id, level)[0]), *rows]
+        rows = [merged(rows[i : i + ROWS]) for i in range(0, len(rows) // ROWS * ROWS, ROWS)]
+        there //= ROWS
+        level += 1
+    _INSERT.many(connection, written)
 
 
 def rows_after(
     connection: Connection, series_id: int, level: int, step: int, until: int | None = None
 ) -> list[Summary]:
     """Rows of a level that begin after `step` (and not after `until`), in order."""
-    given = {"series": series_id, "level": level, "after": step}
     if until is None:
-        return [_summary(r) for r in connection.execute(_ROWS, given)]
-    return [_summary(r) for r in connection.execute(_ROWS_UNTIL, {**given, "until": until})]
+        return [_summary(r) for r in _ROWS.rows(connection, series_id, level, step)]
+    return [_summary(r) for r in _ROWS_UNTIL.rows(connection, series_id, level, step, until)]
 
 
-def _points_after(
-    connection: Connection, series_id: int, step: int
-) -> list[tuple[int, int, float | None]]:
-    found = connection.execute(_POINTS, {"series": series_id, "after": step})
-    return [tuple(r) for r in found]
+def _row(series_id: int, level: int, summary: Summary) -> tuple[Any, ...]:
+    first, last, low, high, odd = summary
+    return (
+        series_id, level, first, last, *(low or _NOTHING), *(high or _NOTHING), *(odd or _NOTHING),
+    )  # fmt: skip
 
 
-def _last_step(connection: Connection, series_id: int, level: int) -> int:
-    found = connection.execute(_LAST_STEP, {"series": series_id, "level": level}).scalar()
-    return -1 if found is None else int(found)
-
-
-def _insert(connection: Connection, series_id: int, level: int, rows: list[Summary]) -> None:
-    if rows:
-        connection.execute(_INSERT, [_row(series_id, level, r) for r in rows])
-
-
-def _row(series_id: int, level: int, summary: Summary) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "series_id": series_id,
-        "level": level,
-        "first_step": summary.first_step,
-        "last_step": summary.last_step,
-    }
-    for name, point in (("low", summary.low), ("high", summary.high), ("odd", summary.odd)):
-        step, time, value = point if point is not None else (None, None, None)
-        row |= {f"{name}_step": step, f"{name}_time": time, f"{name}_value": value}
-    return row
+_NOTHING = (None, None, None)
 
 
 def _summary(row: Any) -> Summary:
@@ -200,4 +189,9 @@ def _value(point: Any) -> float:
 def count_points(connection: Connection, series_id: int) -> int:
     """Points that there are, counted."""
     query = select(func.count()).select_from(metrics).where(metrics.c.series_id == series_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _count_rows(connection: Connection, series_id: int) -> int:
+    query = select(func.count()).where(rollups.c.series_id == series_id, rollups.c.level == 0)
     return int(connection.execute(query).scalar_one())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from trainyard_gateway.store.prepared import Prepared
 from trainyard_gateway.store.tables import series
 
 NAMES_PER_SESSION = 2_000
@@ -17,6 +18,10 @@ _CACHED = 100_000
 
 Key = tuple[str, str]
 """Session UID and metric name."""
+Point = tuple[int, int, int, int | None, int, float | None]
+"""A row of `metrics`: series, step, attempt, epoch, time in microseconds, value (None is NaN). A bare tuple: reports are made of them."""
+POINT = ("series_id", "step", "attempt", "epoch", "time", "value")
+"""Its columns."""
 
 
 @dataclass(slots=True)
@@ -26,18 +31,13 @@ class Line:
     id: int
     total: int = 0
     max_step: int = -1
-    last_attempt: int = 0
-    last_step: int = -1
-    last_epoch: int | None = None
-    last_time: int = 0
-    last_value: float | None = None
+    newest: Point = (0, -1, 0, None, 0, None)
+    """Of the latest attempt, its highest step."""
 
-    def see(self, step: int, attempt: int, epoch: int | None, time: int, value: float) -> None:
-        """Keep the newest value: of the latest attempt, its highest step."""
-        if (attempt, step) >= (self.last_attempt, self.last_step):
-            self.last_attempt, self.last_step = attempt, step
-            self.last_epoch, self.last_time = epoch, time
-            self.last_value = None if math.isnan(value) else value
+    def see(self, point: Point) -> None:
+        """Keep the newest point."""
+        if (point[2], point[1]) >= (self.newest[2], self.newest[1]):
+            self.newest = point
 
 
 class TooManyNames(ValueError):
@@ -49,40 +49,51 @@ class SeriesBook:
 
     def __init__(self, exclusive: bool) -> None:
         self._exclusive = exclusive
-        self._known: dict[Key, Line] = {}
+        self._known: dict[str, dict[str, Line]] = {}
+        self._count = 0
 
     def forget(self) -> None:
         """After a transaction that failed."""
         self._known.clear()
+        self._count = 0
 
-    def lines(self, connection: Connection, keys: Iterable[Key]) -> dict[Key, Line]:
-        """The lines of `keys`; those that are missing are made. Raises TooManyNames."""
-        if not self._exclusive or len(self._known) > _CACHED:
+    def lines(
+        self, connection: Connection, wanted: Mapping[str, set[str]]
+    ) -> dict[str, dict[str, Line]]:
+        """The lines of sessions by name, at least the wanted ones; those that are missing are made. Raises TooManyNames."""
+        if not self._exclusive or self._count > _CACHED:
             self.forget()
-        wanted = set(keys)
-        sessions = {uid for uid, _ in wanted - self._known.keys()}
-        if sessions:
-            self._load(connection, sessions)
-            self._make(connection, wanted - self._known.keys())
-        return {key: self._known[key] for key in wanted}
+        unknown = {
+            uid for uid, names in wanted.items() if not names <= self._known.get(uid, {}).keys()
+        }
+        if unknown:
+            self._load(connection, unknown)
+            self._make(
+                connection,
+                [(uid, n) for uid in unknown for n in wanted[uid] - self._known[uid].keys()],
+            )
+        return {uid: self._known[uid] for uid in wanted}
 
     def save(self, connection: Connection, lines: Iterable[Line]) -> None:
         """Write changed lines down."""
-        connection.execute(_UPDATE, [_values(line) for line in lines])
+        _UPDATE.many(connection, [_values(line) for line in lines])
 
     def _load(self, connection: Connection, sessions: set[str]) -> None:
+        for uid in sessions:
+            self._count -= len(self._known.get(uid, ()))
+            self._known[uid] = {}
         query = select(series).where(series.c.session_uid.in_(sorted(sessions)))
         for r in connection.execute(query):
-            self._known[r.session_uid, r.name] = Line(
-                r.id, r.total, r.max_step, r.last_attempt,
-                r.last_step, r.last_epoch, r.last_time, r.last_value,
-            )  # fmt: skip
+            newest = (r.id, r.last_step, r.last_attempt, r.last_epoch, r.last_time, r.last_value)
+            self._known[r.session_uid][r.name] = Line(r.id, r.total, r.max_step, newest)
+            self._count += 1
 
-    def _make(self, connection: Connection, missing: set[Key]) -> None:
+    def _make(self, connection: Connection, missing: list[Key]) -> None:
         if not missing:
             return
-        for uid in {uid for uid, _ in missing}:
-            if sum(1 for known, _ in (*self._known, *missing) if known == uid) > NAMES_PER_SESSION:
+        new = Counter(uid for uid, _ in missing)
+        for uid, count in new.items():
+            if len(self._known[uid]) + count > NAMES_PER_SESSION:
                 raise TooManyNames(
                     f"a session has at most {NAMES_PER_SESSION} different metrics; use fewer names"
                 )
@@ -92,35 +103,24 @@ class SeriesBook:
         rows = [{"session_uid": uid, "name": name, **empty} for uid, name in sorted(missing)]
         statement = insert(series).returning(series.c.id, series.c.session_uid, series.c.name)
         for r in connection.execute(statement, rows):
-            self._known[r.session_uid, r.name] = Line(r.id)
+            self._known[r.session_uid][r.name] = Line(r.id)
+            self._count += 1
 
 
-_UPDATE = (
+_CHANGED = (
+    "total", "max_step", "last_attempt", "last_step", "last_epoch", "last_time", "last_value",
+)  # fmt: skip
+_UPDATE = Prepared(
     update(series)
     .where(series.c.id == bindparam("series"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "total", "max_step", "last_attempt", "last_step", "last_epoch", "last_time",
-                "last_value",
-            )
-        }
-    )
-)  # fmt: skip
+    .values({name: bindparam(f"new_{name}") for name in _CHANGED}),
+    [*(f"new_{name}" for name in _CHANGED), "series"],
+)
 
 
-def _values(line: Line) -> dict[str, Any]:
-    return {
-        "series": line.id,
-        "new_total": line.total,
-        "new_max_step": line.max_step,
-        "new_last_attempt": line.last_attempt,
-        "new_last_step": line.last_step,
-        "new_last_epoch": line.last_epoch,
-        "new_last_time": line.last_time,
-        "new_last_value": line.last_value,
-    }
+def _values(line: Line) -> tuple[Any, ...]:
+    _, step, attempt, epoch, time, value = line.newest
+    return line.total, line.max_step, attempt, step, epoch, time, value, line.id
 
 
 def storable(given: str) -> str:

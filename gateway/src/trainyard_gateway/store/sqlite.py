@@ -14,14 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.ingest import Ingest, Point
+from trainyard_gateway.store.ingest import Ingest
+from trainyard_gateway.store.prepared import Prepared
+from trainyard_gateway.store.series import POINT
+from trainyard_gateway.store.tables import metrics
 
 T = TypeVar("T")
 
@@ -39,7 +42,7 @@ class SqliteDatabase(Database):
         self._path = path
         self._engine = _engine(path)
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._ingest = Ingest(exclusive=True, append=_append)
+        self._ingest = Ingest(exclusive=True, append=_APPEND.many)
         self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
 
     async def open(self) -> None:
@@ -181,11 +184,7 @@ def _settle(outcomes: list[tuple[_Future, Any]]) -> None:
         settle(future, outcome)
 
 
-def _append(connection: Connection, points: list[Point]) -> None:
-    connection.exec_driver_sql(
-        "INSERT INTO metrics (series_id, step, attempt, epoch, time, value) VALUES (?, ?, ?, ?, ?, ?)",
-        [tuple(p) for p in points],
-    )
+_APPEND = Prepared(insert(metrics), POINT)
 
 
 def _engine(path: Path) -> Engine:
