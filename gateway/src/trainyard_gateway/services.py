@@ -30,6 +30,7 @@ from trainyard_gateway.sessions.publisher import Publisher
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store import tables
+from trainyard_gateway.store.chart_cache import ChartCache
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.system import SystemMonitor
 from trainyard_kube import KubeClient, KubeConfig
@@ -46,6 +47,7 @@ class Services:
 
     settings: Settings
     database: Database
+    charts: ChartCache
     keys: KeyRing
     journal: Journal
     hub: Hub
@@ -61,11 +63,6 @@ class Services:
     publisher: Publisher
     system: SystemMonitor
     background: Background
-
-    def heard(self, session_uid: str) -> None:
-        """A session's reports have changed what is known of it."""
-        self.publisher.touch(session_uid)
-        self.hub.touch(session_uid)
 
 
 @asynccontextmanager
@@ -89,7 +86,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         runs = settings.data_dir / "runs"
         folders = RunFolders(runs)
         await asyncio.to_thread(folders.open)
-        leftovers = Leftovers(folders, LeftReports(runs), services.cache, database, services.heard)
+        leftovers = Leftovers(folders, LeftReports(runs), services.cache, database)
         services.background.start(Leftovers.__name__, leftovers.run())
         if settings.run_retention_days is not None:
             retention = Retention(folders, services.cache, database, settings.run_retention_days)
@@ -128,10 +125,13 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
     cache.on_change(publisher.touch)
     hub = Hub()
     cache.on_change(hub.touch)
+    database.on_report(publisher.touch)
+    database.on_report(hub.touch)
     ring, journal = KeyRing(settings.admin_key(), database), Journal(database)
     return Services(
         settings=settings,
         database=database,
+        charts=ChartCache(database),
         keys=ring,
         journal=journal,
         hub=hub,

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres import Postgres
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from trainyard_api.report import Batch
 from trainyard_gateway.auth.journal import Journal
@@ -28,6 +28,7 @@ from trainyard_gateway.store import charts, heartbeats, news, reads, rollups
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.store.postgres import PostgresDatabase
 from trainyard_gateway.store.tables import auth_logs, batches, metadata
+from trainyard_gateway.store.tables import rollups as rollups_table
 
 pytestmark = pytest.mark.integration
 
@@ -106,6 +107,42 @@ async def test_twins_in_one_commit_and_later_change_nothing(database: Database) 
     assert (answers.count(False), again) == (4, True)
     assert values(await chart(database, uid)) == {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
     assert len(await database.read(lambda c: reads.lines(c, uid, 0, 100, False))) == 4
+
+
+async def test_a_sequence_that_was_left_out_is_taken_later_once(
+    database: Database, url: tuple[str, Path | None]
+) -> None:
+    uid = new_uid()
+    assert [await database.ingest(batch(uid, n, {n: 1.0})) for n in (5, 3, 3, 5)] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    late = [batch(uid, n, {n: 1.0}) for n in (9, 7, 7, 9)]
+    assert sorted(await asyncio.gather(*(database.ingest(b) for b in late))) == [
+        False, False, True, True,
+    ]  # fmt: skip
+    another = connect(*url)
+    if database.exclusive:
+        await database.close()
+    await another.open()
+    answers = [await another.ingest(batch(uid, n, {n: 1.0})) for n in (4, 3, 4, 9, 10)]
+    found = values(await chart(another, uid))
+    await another.close()
+
+    assert answers == [False, True, True, True, False]
+    assert sorted(found) == [3, 4, 5, 7, 9, 10]
+
+
+async def test_who_listens_hears_of_a_report_before_its_sender(database: Database) -> None:
+    heard: list[str] = []
+    database.on_report(heard.append)
+
+    async def send(uid: str) -> bool:
+        await database.ingest(batch(uid, 1, {1: 1.0}))
+        return uid in heard
+
+    uids = [new_uid() for _ in range(5)]
+    assert await asyncio.gather(*map(send, uids)) == [True] * 5
+    assert sorted(heard) == sorted(uids)
 
 
 async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Database) -> None:
@@ -325,32 +362,85 @@ def test_no_chart_loses_an_extreme(case: Case, data: st.DataObject) -> None:
         assert any(isinstance(v, str) for v in shown.values())
 
 
+def value(step: int) -> float:
+    return float((step * 37) % 101)
+
+
+def checked_rows(connection: Connection, steps: list[int]) -> list[int]:
+    """Rows by level of the first series, whose points are `value` at these steps."""
+    counts: list[int] = []
+    while rows := rollups.rows_after(connection, 1, len(counts), -1, 100_000):
+        at = iter(steps)
+        for row in rows:
+            inside = list(itertools.islice(at, rollups.points_in(len(counts))))
+            assert (row.first_step, row.last_step) == (inside[0], inside[-1])
+            assert row.low_value == min(map(value, inside))
+            assert row.high_value == max(map(value, inside))
+            assert row.odd_value is None
+        counts.append(len(rows))
+    return counts
+
+
 async def test_summaries_are_those_of_the_points(database: Database) -> None:
+    uid, steps = new_uid(), [n for s in range(1, 9) for n in range(s * 40, s * 40 + 37)]
+    for sequence in range(8):
+        own = steps[sequence * 37 : (sequence + 1) * 37]
+        await database.ingest(batch(uid, sequence + 1, {n: value(n) for n in own}))
+
+    # Of 296 points.
+    assert await database.read(lambda c: checked_rows(c, steps)) == [16, 8, 4, 2, 1]
+
+
+async def test_summaries_after_steps_were_trained_again(database: Database) -> None:
     uid = new_uid()
-    for sequence in range(1, 9):
-        steps = {n: float((n * 37) % 101) for n in range(sequence * 40, sequence * 40 + 37)}
-        await database.ingest(batch(uid, sequence, steps))
+    for sequence, (first, last) in enumerate([(0, 700), (700, 1000), (333, 340), (320, 1400)], 1):
+        sent = {n: value(n) for n in range(first, last)}
+        await database.ingest(batch(uid, sequence, sent, attempt=sequence))
 
-    def check(connection: Connection) -> int:
-        level, seen = 0, 0
-        while rows := rollups.rows_after(connection, 1, level, -1):
-            for row in rows:
-                inside = [
-                    float((n * 37) % 101)
-                    for s in range(1, 9)
-                    for n in range(s * 40, s * 40 + 37)
-                    if row.first_step <= n <= row.last_step
-                ]
-                assert len(inside) == rollups.points_in(level)
-                assert row.low is not None
-                assert row.high is not None
-                assert (row.low.value, row.high.value) == (min(inside), max(inside))
-                seen += 1
-            level += 1
-        return seen
+    assert await database.read(lambda c: checked_rows(c, list(range(1400)))) == [
+        80, 40, 20, 10, 5, 2, 1,
+    ]  # fmt: skip
 
-    # Of 296 points 259 were there when rows were written last.
-    assert await database.read(check) == 16 + 8 + 4 + 2 + 1
+
+async def test_summaries_go_on_where_an_earlier_version_left_off(database: Database) -> None:
+    """It wrote every full row there was, not only those of whole stretches of WRITE_EVERY points."""
+    uid = new_uid()
+    await database.ingest(batch(uid, 1, {n: value(n) for n in range(310)}))
+
+    def as_before(connection: Connection) -> None:
+        columns = list(rollups_table.columns)
+        connection.execute(delete(rollups_table))
+        rows = [
+            rollups.of_points([(n, 0, value(n)) for n in range(i, i + 16)])
+            for i in range(0, 304, 16)
+        ]
+        for level in range(5):
+            for first, last, low, high, _ in rows:
+                given = (1, level, first, last, *low, *high, None, None, None)
+                connection.execute(
+                    insert(rollups_table).values(dict(zip(columns, given, strict=True)))
+                )
+            rows = [rollups.merged(rows[i : i + 2]) for i in range(0, len(rows) // 2 * 2, 2)]
+
+    await database.write(as_before)
+    assert await database.read(lambda c: checked_rows(c, list(range(310)))) == [19, 9, 4, 2, 1]
+    await database.ingest(batch(uid, 2, {n: value(n) for n in range(310, 600)}))
+
+    assert await database.read(lambda c: checked_rows(c, list(range(600)))) == [32, 16, 8, 4, 2, 1]
+
+
+async def test_summaries_of_more_points_than_are_read_at_once(database: Database) -> None:
+    uid = new_uid()
+    many = [
+        {n: value(n) for n in range(first, first + 9000)} for first in (0, 9000, 18_000, 27_000)
+    ]
+    sent = [batch(uid, n, steps) for n, steps in enumerate(many, 1)]
+    await asyncio.gather(*(database.ingest(b) for b in sent))
+    again = {n: value(n) for n in range(7)}
+    await database.ingest(batch(uid, 1, again, attempt=2))
+
+    counts = await database.read(lambda c: checked_rows(c, list(range(36_000))))
+    assert counts == [2240 >> level for level in range(12)]
 
 
 async def test_the_newest_points_are_shown_as_finely_as_the_others(database: Database) -> None:

@@ -182,7 +182,8 @@ async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None
     heard: list[str] = []
     reports = LeftReports(runs)
 
-    await Leftovers(RunFolders(runs), reports, cache, database, heard.append).sweep()
+    database.on_report(heard.append)
+    await Leftovers(RunFolders(runs), reports, cache, database).sweep()
 
     said = await database.read(lambda c: list(c.scalars(select(logs.c.message))))
     await database.close()

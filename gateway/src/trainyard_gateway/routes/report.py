@@ -37,7 +37,6 @@ async def take(request: Request, parts: Services, trainer: Trainer) -> BatchRece
     batch = await _body(request, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch)
-    parts.heard(batch.session_uid)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 

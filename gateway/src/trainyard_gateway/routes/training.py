@@ -182,8 +182,8 @@ async def history_of(
     """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
     found = await parts.cache.find(session)
     window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
-    series = await parts.database.read(lambda c: charts.history(c, found.uid, asked.metric, window))
-    return fast_json({"session": found.name, "series": series})
+    body = await parts.charts.history(found.name, found.uid, asked.metric, window)
+    return Response(body, media_type="application/json")
 
 
 @router.get("/{session}/logs", dependencies=_READ, response_model=LogsAnswer)

@@ -8,7 +8,7 @@ sessions that are over; while the cluster does not answer, nothing is taken that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 from pydantic import ValidationError
@@ -63,13 +63,11 @@ class Leftovers:
         reports: LeftReports,
         cache: SessionCache,
         database: Database,
-        heard: Callable[[str], None],
         pause: float = PAUSE_SECONDS,
     ) -> None:
-        """`heard` is told the UID of each session whose reports were taken in."""
         self._folders, self._reports = folders, reports
         self._cache, self._database = cache, database
-        self._heard, self._pause = heard, pause
+        self._pause = pause
         self._done: set[str] = set()
         self._told: set[str] = set()
 
@@ -112,7 +110,6 @@ class Leftovers:
                 )
             return False
         if found:
-            self._heard(uid)
             _log.info("took in reports that a trainer had left", session=uid, batches=len(found))
         return not found
 

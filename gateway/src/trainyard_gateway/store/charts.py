@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from trainyard_gateway.store import rollups, series
 from trainyard_gateway.store.moments import text
-from trainyard_gateway.store.rollups import Extreme, Summary
+from trainyard_gateway.store.prepared import Prepared
+from trainyard_gateway.store.rollups import Summary
 from trainyard_gateway.store.tables import metrics
 
 JsonPoint = dict[str, Any]
@@ -49,9 +50,9 @@ def number(value: float | None) -> float | str:
     """A value as JSON can carry it: NaN and infinities as text."""
     if value is None:
         return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
+    if math.isfinite(value):
+        return value
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def _chart(connection: Connection, line: Any, window: Window) -> tuple[int, list[JsonPoint]]:
@@ -68,7 +69,7 @@ def _chart(connection: Connection, line: Any, window: Window) -> tuple[int, list
     while level >= 0:
         rows = rollups.rows_after(connection, line.id, level, first - 1, last)
         if rows and rows[-1].last_step > last:
-            rows.pop()
+            rows = rows[:-1]
         # Steps need not be even: where a range holds fewer points than supposed, finer rows are there.
         if rows and (level == 0 or len(rows) * 4 > window.max_points // 2):
             size = rollups.points_in(level)
@@ -89,40 +90,48 @@ def _level(line: Any, first: int, last: int, max_points: int) -> int:
 
 
 def _from_rows(
-    connection: Connection, series_id: int, rows: list[Summary], size: int, first: int, last: int
+    connection: Connection, series_id: int, rows: Sequence[Any], size: int, first: int, last: int
 ) -> list[JsonPoint]:
     """`size`: points that each of the rows sums up."""
-    before = _triples(connection, series_id, first, rows[0].first_step)
-    after = _triples(connection, series_id, rows[-1].last_step, last)
+    before = _BETWEEN.rows(connection, series_id, first, rows[0].first_step)
+    after = _BETWEEN.rows(connection, series_id, rows[-1].last_step, last)
     # Both edges touch the rows' own first and last points, which are shown like the ends of the range.
-    shown: dict[int, Extreme] = {}
-    for summary in (*_summaries(before, size), *rows, *_summaries(after, size)):
-        for point in (summary.low, summary.high, summary.odd):
-            if point is not None:
-                shown[point.step] = point
+    shown: dict[int, tuple[int, float | None]] = {}
+    for summary in _summaries(before, size):
+        shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
+    # By place: this runs for every bucket of every chart.
+    for _, _, _, _, ls, lt, lv, hs, ht, hv, os, ot, ov in rows:
+        if ls is not None:
+            shown[ls] = lt, lv
+            shown[hs] = ht, hv
+        if os is not None:
+            shown[os] = ot, ov
+    for summary in _summaries(after, size):
+        shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
     for triple in (before[:1], after[-1:]):
         for step, time, value in triple:
-            shown[step] = Extreme(step, time, value)
+            shown[step] = time, value
     return [
-        {"step": p.step, "time": text(p.time), "value": number(p.value)}
-        for _, p in sorted(shown.items())
+        {"step": step, "time": text(time), "value": number(value)}
+        for step, (time, value) in sorted(shown.items())
     ]
 
 
-def _summaries(points: list[tuple[int, int, float | None]], size: int) -> list[Summary]:
+_BETWEEN = Prepared(
+    select(metrics.c.step, metrics.c.time, metrics.c.value)
+    .where(
+        metrics.c.series_id == bindparam("series"),
+        metrics.c.step >= bindparam("first"),
+        metrics.c.step <= bindparam("last"),
+    )
+    .order_by(metrics.c.step),
+    ["series", "first", "last"],
+)
+
+
+def _summaries(points: Sequence[Any], size: int) -> list[Summary]:
     """The rows that will be written for these points, or would be."""
     return [rollups.of_points(points[i : i + size]) for i in range(0, len(points), size)]
-
-
-def _triples(
-    connection: Connection, series_id: int, first: int, last: int
-) -> list[tuple[int, int, float | None]]:
-    query = (
-        select(metrics.c.step, metrics.c.time, metrics.c.value)
-        .where(metrics.c.series_id == series_id, metrics.c.step.between(first, last))
-        .order_by(metrics.c.step)
-    )
-    return [tuple(r) for r in connection.execute(query)]
 
 
 def _points(

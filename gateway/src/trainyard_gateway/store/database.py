@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,18 @@ class Database(ABC):
 
     exclusive: bool
     """Whether this process is the only one with this database."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[str], None]] = []
+
+    def on_report(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` the UID of each session whose reports this process made durable, before their senders hear of it."""
+        self._listeners.append(listener)
+
+    def _reported(self, batches: Iterable[Batch]) -> None:
+        for uid in {batch.session_uid for batch in batches}:
+            for listener in self._listeners:
+                listener(uid)
 
     @abstractmethod
     async def open(self) -> None:

@@ -19,8 +19,7 @@ def micros(time: datetime) -> int:
 
 def text(moment: int) -> str:
     """RFC 3339 in UTC, to the microsecond."""
-    seconds, rest = divmod(moment, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}Z"
+    return f"{_second(moment // 1_000_000)}.{moment % 1_000_000:06d}Z"
 
 
 # Charts are full of times within the same seconds.

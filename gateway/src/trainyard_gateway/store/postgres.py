@@ -39,6 +39,7 @@ class PostgresDatabase(Database):
     def __init__(
         self, url: str, password_file: Path | None, answer_seconds: float = _ANSWER_SECONDS
     ) -> None:
+        super().__init__()
         self._engine = _engine(url, password_file, answer_seconds)
         self._waiting: list[tuple[Batch, asyncio.Future[bool]]] = []
         self._more = asyncio.Event()
@@ -105,6 +106,7 @@ class PostgresDatabase(Database):
             for one in group:
                 await self._commit([one])
             return
+        self._reported(batch for batch, _ in group)
         for (_, future), duplicate in zip(group, results, strict=True):
             settle(future, duplicate)
 

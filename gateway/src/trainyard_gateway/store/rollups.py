@@ -36,10 +36,6 @@ _OF_LEVEL = select(rollups).where(
     rollups.c.series_id == bindparam("series"), rollups.c.level == bindparam("level")
 )
 _ROWS = Prepared(
-    _OF_LEVEL.where(rollups.c.first_step > bindparam("after")).order_by(rollups.c.first_step),
-    ["series", "level", "after"],
-)
-_ROWS_UNTIL = Prepared(
     _OF_LEVEL.where(
         rollups.c.first_step > bindparam("after"), rollups.c.first_step <= bindparam("until")
     ).order_by(rollups.c.first_step),
@@ -151,12 +147,10 @@ def _write(connection: Connection, series_id: int, there: int, rows: list[Summar
 
 
 def rows_after(
-    connection: Connection, series_id: int, level: int, step: int, until: int | None = None
-) -> list[Summary]:
-    """Rows of a level that begin after `step` (and not after `until`), in order."""
-    if until is None:
-        return [_summary(r) for r in _ROWS.rows(connection, series_id, level, step)]
-    return [_summary(r) for r in _ROWS_UNTIL.rows(connection, series_id, level, step, until)]
+    connection: Connection, series_id: int, level: int, step: int, until: int
+) -> Sequence[Any]:
+    """Rows of a level that begin after `step` and not after `until`, in order; as they lie in the table."""
+    return _ROWS.rows(connection, series_id, level, step, until)
 
 
 def _row(series_id: int, level: int, summary: Summary) -> tuple[Any, ...]:
@@ -170,7 +164,6 @@ _NOTHING = (None, None, None)
 
 
 def _summary(row: Any) -> Summary:
-    # By place: this runs for every bucket of every chart.
     _, _, first, last, ls, lt, lv, hs, ht, hv, os, ot, ov = row
     return Summary(
         first,

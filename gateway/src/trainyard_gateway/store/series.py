@@ -128,9 +128,13 @@ def storable(given: str) -> str:
     return given.replace("\x00", "\\0") if "\x00" in given else given
 
 
+_OF_SESSION = Prepared(
+    select(series).where(series.c.session_uid == bindparam("uid")).order_by(series.c.name), ["uid"]
+)
+
+
 def of_session(connection: Connection, uid: str, names: Sequence[str] = ()) -> list[Any]:
     """The rows of a session's series by name, all or those named."""
-    query = select(series).where(series.c.session_uid == uid).order_by(series.c.name)
-    if names:
-        query = query.where(series.c.name.in_([storable(name) for name in names]))
-    return list(connection.execute(query).all())
+    wanted = {storable(name) for name in names}
+    rows = _OF_SESSION.rows(connection, uid)
+    return [row for row in rows if row.name in wanted] if wanted else list(rows)

@@ -39,6 +39,7 @@ class SqliteDatabase(Database):
     exclusive = True
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._engine = _engine(path)
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -111,11 +112,11 @@ class SqliteDatabase(Database):
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
+        reports = [(w, f) for w, f in group if isinstance(w, Batch)]
         done: list[tuple[_Future, Any]] = []
         failed: list[tuple[_Future, Exception]] = []
         try:
             with connection.begin():
-                reports = [(w, f) for w, f in group if isinstance(w, Batch)]
                 done += self._apply(connection, reports, failed)
                 for work, future in group:
                     if not isinstance(work, Batch):
@@ -131,7 +132,16 @@ class SqliteDatabase(Database):
             own = dict(failed)
             done, failed = [], [(future, own.get(future, reason)) for _, future in group]
         # One call for all: waking the event loop costs more than what it then does.
-        self._loop.call_soon_threadsafe(_settle, [*done, *failed])
+        durable = dict(done)
+        self._loop.call_soon_threadsafe(
+            self._settle, [b for b, future in reports if future in durable], [*done, *failed]
+        )
+
+    def _settle(self, batches: list[Batch], outcomes: list[tuple[_Future, Any]]) -> None:
+        """Runs in the event loop."""
+        self._reported(batches)
+        for future, outcome in outcomes:
+            settle(future, outcome)
 
     def _apply(
         self,
@@ -176,12 +186,6 @@ def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
         raise
     savepoint.commit()
     return result
-
-
-def _settle(outcomes: list[tuple[_Future, Any]]) -> None:
-    """Runs in the event loop."""
-    for future, outcome in outcomes:
-        settle(future, outcome)
 
 
 _APPEND = Prepared(insert(metrics), POINT)

@@ -1,0 +1,94 @@
+"""Charts are kept until their session reports, and not a moment longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from sqlalchemy import Connection, update
+
+from trainyard_api.report import Batch
+from trainyard_gateway.store.chart_cache import ChartCache
+from trainyard_gateway.store.charts import Window
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import metrics
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    await database.open()
+    yield database
+    await database.close()
+
+
+def batch(uid: str, sequence: int, value: float) -> Batch:
+    row = {"step": sequence, "time": NOW, "values": {"loss": value}}
+    return Batch.model_validate(
+        {
+            "sessionUid": uid,
+            "attempt": 1,
+            "stream": "rank-0",
+            "sequence": sequence,
+            "metrics": [row],
+        }
+    )
+
+
+async def values(cache: ChartCache, uid: str, most: int = 100) -> list[float]:
+    body = orjson.loads(await cache.history(f"name-of-{uid}", uid, ["loss"], Window(most)))
+    assert body["session"] == f"name-of-{uid}"
+    return [p["value"] for series in body["series"] for p in series["points"]]
+
+
+def behind_its_back(connection: Connection) -> None:
+    """What no report says: who still sees the old values has not read them again."""
+    connection.execute(update(metrics).values(value=-1.0))
+
+
+async def test_a_chart_is_read_once_until_its_session_reports(database: Database) -> None:
+    cache = ChartCache(database)
+    for uid in ("a", "b"):
+        await database.ingest(batch(uid, 1, 1.0))
+        assert await values(cache, uid) == [1.0]
+    await database.write(behind_its_back)
+
+    await database.ingest(batch("a", 2, 2.0))
+
+    assert await values(cache, "a") == [-1.0, 2.0]
+    assert await values(cache, "b") == [1.0]
+    assert await values(cache, "b", most=50) == [-1.0]
+
+
+async def test_what_was_being_read_while_a_report_came_is_not_kept(database: Database) -> None:
+    cache = ChartCache(database)
+    for n in range(1, 101):
+        reading = asyncio.create_task(values(cache, "a"))
+        await database.ingest(batch("a", n, float(n)))
+
+        # Who hears that a report is durable sees it.
+        assert (await values(cache, "a"))[-1] == n
+        await reading
+        assert (await values(cache, "a"))[-1] == n
+
+
+async def test_no_more_is_kept_than_allowed_and_the_longest_unasked_goes_first(
+    database: Database,
+) -> None:
+    for uid in ("a", "b", "c"):
+        await database.ingest(batch(uid, 1, 1.0))
+    size = len(await ChartCache(database).history("name-of-a", "a", ["loss"], Window(100)))
+    three, two = (ChartCache(database, most_bytes) for most_bytes in (3 * size, 3 * size - 1))
+    for cache in (three, two):
+        for uid in ("a", "b", "a", "c"):
+            assert await values(cache, uid) == [1.0]
+    await database.write(behind_its_back)
+
+    assert [await values(three, uid) for uid in ("a", "b", "c")] == [[1.0]] * 3
+    assert [await values(two, uid) for uid in ("a", "c", "b")] == [[1.0], [1.0], [-1.0]]
