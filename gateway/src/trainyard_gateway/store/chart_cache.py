@@ -44,7 +44,7 @@ class ChartCache:
                 {"session": session, "series": charts.history(c, uid, names, window)}
             )
         )
-        # Another dict means that a report came meanwhile: what was read may be older.
+        # A report that came meanwhile took the dict away, since what was read may be older.
         if self._database.exclusive and self._sessions.get(uid) is kept and key not in kept:
             kept[key] = body
             self._bytes += len(body)

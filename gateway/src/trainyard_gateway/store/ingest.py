@@ -166,7 +166,7 @@ def _names(group: Sequence[Batch]) -> dict[str, set[str]]:
 def _sorted_out(
     group: Sequence[Batch], lines: Mapping[str, Mapping[str, Line]]
 ) -> tuple[list[Point], dict[int, dict[int, Point]]]:
-    """The points that come after all that their series have, in order of the key, and the others by series and step.
+    """The points that come after all that their series have, and the others by series and step.
 
     The lines take note of both. This runs for every point there is.
     """
@@ -191,7 +191,6 @@ def _sorted_out(
                     steps = late.setdefault(line.id, {})
                     if step not in steps or attempt >= steps[step][2]:
                         steps[step] = point
-    fresh.sort()
     return fresh, late
 
 
