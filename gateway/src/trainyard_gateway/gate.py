@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -48,7 +48,8 @@ _GONE = 499
 """What logs and figures say of a client that left before its answer."""
 
 _log = structlog.get_logger()
-_STALE = '110 - "the cluster does not answer; this may be out of date"'
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of date"')
 
 
 class Lock:
@@ -108,11 +109,10 @@ class Gate:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], True
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = state["id"]
-                headers["X-Content-Type-Options"] = "nosniff"
+                headers = [*message["headers"], (b"x-request-id", state["id"].encode()), _NOSNIFF]
                 if self._stale():
-                    headers["Warning"] = _STALE
+                    headers.append(_STALE)
+                message = {**message, "headers": headers}
             await send(message)
 
         try:
@@ -133,8 +133,8 @@ class Gate:
             return
         if not path.startswith(REPORTS):
             state["caller"] = self._lock().admit(scope)
-        encoding = Headers(scope=scope).get("content-encoding", "identity")
-        if encoding.lower() != "identity":
+        encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
+        if any(value.lower() != b"identity" for value in encodings):
             raise UnsupportedMedia(
                 "send the body without Content-Encoding: nothing is unpacked here"
             )

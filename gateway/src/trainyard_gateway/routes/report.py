@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from trainyard_api.model import field_errors
 from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
@@ -29,12 +31,12 @@ def _takes(kind: type[BaseModel]) -> dict[str, Any]:
 @router.post("/batches", openapi_extra=_takes(Batch))
 async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
     """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
-    return await take(request, parts, trainer)
+    return await take(request.receive, parts, trainer)
 
 
-async def take(request: Request, parts: Services, trainer: Trainer) -> BatchReceipt:
-    """Apply the batch in a request's body; returns when it is durable. Raises Problem."""
-    batch = await _body(request, Batch)
+async def take(receive: Receive, parts: Services, trainer: Trainer) -> BatchReceipt:
+    """Apply the batch in a request's body; returns when it is durable. Raises Problem and ClientDisconnect."""
+    batch = await _body(receive, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
@@ -43,7 +45,7 @@ async def take(request: Request, parts: Services, trainer: Trainer) -> BatchRece
 @router.post("/model", status_code=201, openapi_extra=_takes(ModelReport))
 async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
     """The final model lies in the run's output folder; check and register it."""
-    report = await _body(request, ModelReport)
+    report = await _body(request.receive, ModelReport)
     _check(trainer, report.session_uid, report.attempt)
     found = await parts.models.adopt(report)
     parts.publisher.touch(report.session_uid)
@@ -53,7 +55,7 @@ async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> Mo
 @router.post("/node", status_code=204, openapi_extra=_takes(Machine))
 async def node(request: Request, parts: ServicesDep, name: MonitoredNodeDep) -> None:
     """A node monitor's measurement of the node that its pod runs on."""
-    parts.system.heard(name, await _body(request, Machine))
+    parts.system.heard(name, await _body(request.receive, Machine))
 
 
 def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
@@ -64,14 +66,18 @@ def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
         raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
 
 
-async def _body(request: Request, kind: type[T]) -> T:
+async def _body(receive: Receive, kind: type[T]) -> T:
     """Parsed straight from bytes, once, and bounded before it is read whole."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > MAX_BATCH_BYTES:
             raise TooLarge(f"a report has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
+        more = message.get("more_body", False)
     try:
-        return kind.model_validate_json(bytes(body))
+        return kind.model_validate_json(body)
     except ValidationError as error:
         raise Unprocessable("the report is not valid", field_errors(error, kind)) from error
