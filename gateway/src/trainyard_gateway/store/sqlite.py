@@ -93,7 +93,8 @@ class SqliteDatabase(Database):
         with self._engine.connect() as connection:
             while (first := self._queue.get()) is not None:
                 group, last = self._group(first)
-                self._commit(connection, group)
+                if not self._commit_reports(connection, group):
+                    self._commit(connection, group)
                 if last:
                     return
 
@@ -109,6 +110,22 @@ class SqliteDatabase(Database):
                 return group, True
             group.append(item)
         return group, False
+
+    def _commit_reports(self, connection: Connection, group: list[_Work]) -> bool:
+        """The short way for a group of nothing but reports, of which none is bad; False when it is not that, and nothing was done."""
+        reports = [work for work, _ in group if isinstance(work, Batch)]
+        if len(reports) < len(group):
+            return False
+        try:
+            with connection.begin():
+                results = self._ingest.apply(connection, reports)
+        except Exception:  # what it was is found out by the long way
+            self._ingest.forget()
+            return False
+        futures = [future for _, future in group]
+        outcomes = list(zip(futures, results, strict=True))
+        self._loop.call_soon_threadsafe(self._settle, reports, outcomes)
+        return True
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
