@@ -1,6 +1,7 @@
 """`python bench/gateway`: the gateway beside an MLflow tracking server and nginx, in one run.
 
-    ingest     20 clients report metrics in batches of 1, 10, 500; points acknowledged per second, on SQLite and PostgreSQL
+    ingest     20 clients with a run of 20 metrics each report in batches of 1, 10, 500 points; points acknowledged per second, on
+               SQLite and PostgreSQL
     charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
     downloads  one large file against nginx with sendfile; MB/s, the memory that the gateway grew by, and the p99 of a small call meanwhile
     uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
@@ -93,17 +94,21 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
             peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
             ours = load.trainers(lab, CLIENTS)
             theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
+            names = [f"metric-{n}" for n in range(options.metrics)]
             for size in options.batches:
                 what = f"{database}, batches of {size}"
                 pairs, costs, refused = [], [], 0
                 assert lab.process is not None
-                for _ in range(options.pairs):
+                # The first pair warms both up.
+                for number in range(options.pairs + 1):
                     with _Cost(lab.process.pid) as our_cost:
-                        mine = asyncio.run(load.report(lab.url, ours, size, options.seconds))
+                        mine = asyncio.run(load.report(lab.url, ours, size, names, options.seconds))
                     with _Cost(peer.pid) as their_cost:
                         other, no = asyncio.run(
-                            load.log_batch(peer.url, theirs, size, options.seconds)
+                            load.log_batch(peer.url, theirs, size, names, options.seconds)
                         )
+                    if number == 0:
+                        continue
                     refused += no
                     pairs.append((mine, other))
                     costs.append((our_cost.per(mine), their_cost.per(other)))
@@ -240,6 +245,7 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 500])
+    parser.add_argument("--metrics", type=int, default=20, help="different metrics of a run")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of one ingest measurement"

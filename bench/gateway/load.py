@@ -1,4 +1,4 @@
-"""What is sent and read. One event loop drives all clients; bodies are made before the clock runs."""
+"""What is sent and read. One event loop drives all clients, the same one for the gateway and its peers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ import psutil
 from gateway_lab import GatewayLab, Trainer
 
 NOW = "2026-01-01T00:00:00Z"
+LOSS = ["loss"]
 SPIKE = 1e6
 CHUNK = 1 << 20
 
@@ -33,7 +34,7 @@ class Client:
     trainer: Trainer
     session: str
     sequence: int = 0
-    step: int = 0
+    points: int = 0
 
 
 @dataclass
@@ -72,24 +73,32 @@ async def _timed(
     return points / (time.perf_counter() - started)
 
 
-async def report(url: str, clients: list[Client], size: int, seconds: float) -> float:
-    """Batches to the gateway."""
+async def report(
+    url: str, clients: list[Client], size: int, names: list[str], seconds: float
+) -> float:
+    """Batches of the metrics `names` to the gateway."""
     async with _session() as http:
 
         async def send(client: Client) -> int:
-            await _post(http, url, client, _batch(client, size))
+            await _post(http, url, client, _batch(client, size, names))
             return size
 
         return await _timed(clients, seconds, send)
 
 
-def _batch(client: Client, size: int, spike: int | None = None) -> bytes:
+def points(first: int, count: int, names: list[str]) -> list[tuple[int, str]]:
+    """Step and name of so many points of a run that logs all `names` at each step, after the `first` ones."""
+    return [(n // len(names), names[n % len(names)]) for n in range(first, first + count)]
+
+
+def _batch(client: Client, size: int, names: list[str], spike: int | None = None) -> bytes:
     client.sequence += 1
-    first, client.step = client.step, client.step + size
-    rows = [
-        {"step": s, "time": NOW, "values": {"loss": SPIKE if s == spike else s / 7}}
-        for s in range(first, client.step)
-    ]
+    rows: list[dict[str, Any]] = []
+    for step, name in points(client.points, size, names):
+        if not rows or rows[-1]["step"] != step:
+            rows.append({"step": step, "time": NOW, "values": {}})
+        rows[-1]["values"][name] = SPIKE if step == spike else step / 7
+    client.points += size
     trainer = client.trainer
     return orjson.dumps(
         {
@@ -118,7 +127,7 @@ async def fill(url: str, clients: list[Client], points: int) -> None:
 
         async def one(number: int, client: Client) -> None:
             for _ in range(points // 1000):
-                await _post(http, url, client, _batch(client, 1000, spike=_spike(number)))
+                await _post(http, url, client, _batch(client, 1000, LOSS, spike=_spike(number)))
 
         await asyncio.gather(*(one(n, c) for n, c in enumerate(clients)))
 
@@ -154,21 +163,21 @@ async def mlflow_runs(url: str, count: int) -> list[dict[str, Any]]:
         for _ in range(count):
             body = {"experiment_id": made["experiment_id"], "start_time": 0}
             created = await _mlflow(http, url, "runs/create", body)
-            runs.append({"id": created["run"]["info"]["run_id"], "step": 0})
+            runs.append({"id": created["run"]["info"]["run_id"], "points": 0})
         return runs
 
 
 async def log_batch(
-    url: str, runs: list[dict[str, Any]], size: int, seconds: float
+    url: str, runs: list[dict[str, Any]], size: int, names: list[str], seconds: float
 ) -> tuple[float, int]:
-    """Batches to MLflow; points per second, and how many batches it refused."""
+    """Batches of the metrics `names` to MLflow; points per second, and how many batches it refused."""
     refused = 0
     async with _session() as http:
 
         async def send(run: dict[str, Any]) -> int:
             nonlocal refused
             try:
-                await _mlflow(http, url, "runs/log-batch", _mlflow_batch(run, size))
+                await _mlflow(http, url, "runs/log-batch", _mlflow_batch(run, size, names))
             except RefusedError:
                 refused += 1
                 return 0
@@ -177,12 +186,14 @@ async def log_batch(
         return await _timed(runs, seconds, send), refused
 
 
-def _mlflow_batch(run: dict[str, Any], size: int, spike: int | None = None) -> dict[str, Any]:
-    first, run["step"] = run["step"], run["step"] + size
+def _mlflow_batch(
+    run: dict[str, Any], size: int, names: list[str], spike: int | None = None
+) -> dict[str, Any]:
     metrics = [
-        {"key": "loss", "value": SPIKE if s == spike else s / 7, "timestamp": s, "step": s}
-        for s in range(first, run["step"])
+        {"key": k, "value": SPIKE if s == spike else s / 7, "timestamp": s, "step": s}
+        for s, k in points(run["points"], size, names)
     ]
+    run["points"] += size
     return {"run_id": run["id"], "metrics": metrics}
 
 
@@ -191,7 +202,7 @@ async def fill_mlflow(url: str, runs: list[dict[str, Any]], points: int) -> None
     async with _session() as http:
         for number, run in enumerate(runs):
             for _ in range(points // 1000):
-                body = _mlflow_batch(run, 1000, spike=_spike(number))
+                body = _mlflow_batch(run, 1000, LOSS, spike=_spike(number))
                 await _mlflow(http, url, "runs/log-batch", body)
 
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,15 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from load import cpu_seconds
 from poll import eventually
 from ports import free_port
 from postgres import Postgres
 
 CONNECTIONS = 60
 """MLflow's own 15 are too few for 20 clients: a request holds one while it waits for a second, until all time out after 30 s."""
+
+_CALM_SECONDS = 3.0
 
 
 class Mlflow:
@@ -60,6 +64,7 @@ class Mlflow:
                 env={**os.environ, "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(CONNECTIONS)},
             )  # fmt: skip
         eventually(self._ready, within=120, every=0.5, what="mlflow being ready")
+        eventually(self._calm, within=300, what="mlflow having started its other processes")
         return self
 
     def __exit__(
@@ -78,6 +83,12 @@ class Mlflow:
             return httpx.get(f"{self.url}/health", timeout=2).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
+
+    def _calm(self) -> bool:
+        """Whether it does nothing by itself: its helpers take half a minute of both cores to start."""
+        before = cpu_seconds(self.pid)
+        time.sleep(_CALM_SECONDS)
+        return cpu_seconds(self.pid) - before < _CALM_SECONDS / 20
 
 
 _NGINX = """
