@@ -15,7 +15,6 @@ Needs a cluster (trainers prove who they are by its tokens) and, for MLflow, a v
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
 import sys
@@ -25,6 +24,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
+
+import uvloop
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
@@ -93,7 +94,7 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
             lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
             peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
             ours = load.trainers(lab, CLIENTS)
-            theirs = asyncio.run(load.mlflow_runs(peer.url, CLIENTS))
+            theirs = uvloop.run(load.mlflow_runs(peer.url, CLIENTS))
             names = [f"metric-{n}" for n in range(options.metrics)]
             for size in options.batches:
                 what = f"{database}, batches of {size}"
@@ -102,9 +103,9 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
                 # The first pair warms both up.
                 for number in range(options.pairs + 1):
                     with _Cost(lab.process.pid) as our_cost:
-                        mine = asyncio.run(load.report(lab.url, ours, size, names, options.seconds))
+                        mine = uvloop.run(load.report(lab.url, ours, size, names, options.seconds))
                     with _Cost(peer.pid) as their_cost:
-                        other, no = asyncio.run(
+                        other, no = uvloop.run(
                             load.log_batch(peer.url, theirs, size, names, options.seconds)
                         )
                     if number == 0:
@@ -127,13 +128,13 @@ def charts(options: argparse.Namespace) -> dict[str, Any]:
         lab = _gateway(stack, options, folder, {})
         peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", None))
         ours = load.trainers(lab, RUNS)
-        theirs = asyncio.run(load.mlflow_runs(peer.url, RUNS))
-        asyncio.run(load.fill(lab.url, ours, POINTS))
-        asyncio.run(load.fill_mlflow(peer.url, theirs, POINTS))
+        theirs = uvloop.run(load.mlflow_runs(peer.url, RUNS))
+        uvloop.run(load.fill(lab.url, ours, POINTS))
+        uvloop.run(load.fill_mlflow(peer.url, theirs, POINTS))
         pairs = []
         for _ in range(options.pairs):
-            mine = asyncio.run(load.read_charts(lab, ours))
-            peers = asyncio.run(load.read_mlflow_charts(peer.url, theirs))
+            mine = uvloop.run(load.read_charts(lab, ours))
+            peers = uvloop.run(load.read_mlflow_charts(peer.url, theirs))
             pairs.append((mine, peers))
             _progress("charts", mine.seconds, peers.seconds, "s")
     out = _compared([(a.seconds, b.seconds) for a, b in pairs], "s", smaller_is_better=True)
