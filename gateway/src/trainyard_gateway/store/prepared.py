@@ -32,9 +32,7 @@ class Prepared:
         """Carry the statement out for each row of parameters."""
         if not rows:
             return
-        text, constants = self._of(connection)
-        if constants:
-            rows = [row + constants for row in rows]
+        text, _ = self._of(connection)
         if connection.dialect.name == "sqlite" and text.startswith("INSERT"):
             rows = _blocks(connection, text, rows)
         if rows:
