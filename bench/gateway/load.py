@@ -23,7 +23,8 @@ from gateway_lab import GatewayLab, Trainer
 
 NOW = "2026-01-01T00:00:00Z"
 LOSS = ["loss"]
-_REQUESTS, _POINTS, _CLIENTS = 7_000, 250_000, 20
+_REQUESTS, _POINTS = 7_000, 250_000
+"""More a second than any side takes from all clients."""
 SPIKE = 1e6
 CHUNK = 1 << 20
 
@@ -78,8 +79,9 @@ async def report(
     url: str, clients: list[Client], size: int, names: list[str], seconds: float
 ) -> float:
     """Batches of the metrics `names` to the gateway."""
+    ahead = _ahead(size, seconds, len(clients))
     ready = {
-        client.session: iter([_batch(client, size, names) for _ in range(_ahead(size, seconds))])
+        client.session: iter([_batch(client, size, names) for _ in range(ahead)])
         for client in clients
     }
     async with _session() as http:
@@ -92,9 +94,9 @@ async def report(
         return await _timed(clients, seconds, send)
 
 
-def _ahead(size: int, seconds: float) -> int:
-    """How many batches a client will send at most, supposing no more than so many requests and points a second of all."""
-    return int(min(_REQUESTS, _POINTS / size) * seconds / _CLIENTS)
+def _ahead(size: int, seconds: float, clients: int) -> int:
+    """How many batches one of the clients will send at most."""
+    return int(min(_REQUESTS, _POINTS / size) * seconds / clients)
 
 
 def points(first: int, count: int, names: list[str]) -> list[tuple[int, str]]:
@@ -185,9 +187,9 @@ async def log_batch(
 ) -> tuple[float, int]:
     """Batches of the metrics `names` to MLflow; points per second, and how many batches it refused."""
     refused = 0
+    ahead = _ahead(size, seconds, len(runs))
     ready = {
-        run["id"]: iter([_mlflow_batch(run, size, names) for _ in range(_ahead(size, seconds))])
-        for run in runs
+        run["id"]: iter([_mlflow_batch(run, size, names) for _ in range(ahead)]) for run in runs
     }
     async with _session() as http:
 

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import select
 
 from trainyard_gateway.auth.journal import Journal
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import auth_logs
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    await database.open()
-    yield database
-    await database.close()
 
 
 def attempt(number: int) -> dict[str, object]:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import orjson
-import pytest
 from sqlalchemy import Connection, update
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store.chart_cache import ChartCache
 from trainyard_gateway.store.charts import Window
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.sqlite import SqliteDatabase
 from trainyard_gateway.store.tables import metrics
 
 T = TypeVar("T")
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    await database.open()
-    yield database
-    await database.close()
 
 
 def batch(uid: str, sequence: int, value: float) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from sqlalchemy import Connection, text
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.store.tables import metadata
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def test_migrations_make_the_tables(database: Database) -> None:

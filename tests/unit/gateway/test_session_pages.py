@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from sqlalchemy import insert
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
 from trainyard_gateway.sessions.listing import cut, mark, page
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import sessions
 from trainyard_kube import KubeClient, KubeConfig
 
@@ -22,14 +20,6 @@ TIMES = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
 def body(uid: str, created: str) -> dict[str, Any]:
     metadata = {"uid": uid, "name": f"n-{uid}", "creationTimestamp": created, "namespace": "a"}
     return {"metadata": metadata, "spec": {}}
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def test_history_ends_where_creations_are_equal(database: Database) -> None:

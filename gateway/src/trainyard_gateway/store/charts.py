@@ -97,7 +97,7 @@ def _from_rows(
     after = _BETWEEN.rows(connection, series_id, rows[-1].last_step, last)
     # Both edges touch the rows' own first and last points, which are shown like the ends of the range.
     shown: dict[int, tuple[int, float | None]] = {}
-    for summary in _summaries(before, size):
+    for summary in (*_summaries(before, size), *_summaries(after, size)):
         shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
     # By place: this runs for every bucket of every chart.
     for _, _, _, _, ls, lt, lv, hs, ht, hv, os, ot, ov in rows:
@@ -106,8 +106,6 @@ def _from_rows(
             shown[hs] = ht, hv
         if os is not None:
             shown[os] = ot, ov
-    for summary in _summaries(after, size):
-        shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
     for triple in (before[:1], after[-1:]):
         for step, time, value in triple:
             shown[step] = time, value

@@ -1,0 +1,18 @@
+"""What the tests of the gateway's parts share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from trainyard_gateway.store.database import Database, connect
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    await database.open()
+    yield database
+    await database.close()
