@@ -125,8 +125,8 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
     cache.on_change(publisher.touch)
     hub = Hub()
     cache.on_change(hub.touch)
-    database.on_report(publisher.touch)
-    database.on_report(hub.touch)
+    database.on_news(publisher.touch)
+    database.on_news(hub.touch)
     ring, journal = KeyRing(settings.admin_key(), database), Journal(database)
     return Services(
         settings=settings,

@@ -36,16 +36,17 @@ async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> 
 
 async def take(receive: Receive, parts: Services, trainer: Trainer) -> BatchReceipt:
     """Apply the batch in a request's body; returns when it is durable. Raises Problem and ClientDisconnect."""
-    batch = await _body(receive, Batch)
+    body = await _body(receive)
+    batch = _parsed(body, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
-    duplicate = await parts.database.ingest(batch)
+    duplicate = await parts.database.ingest(batch, body)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 
 @router.post("/model", status_code=201, openapi_extra=_takes(ModelReport))
 async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
     """The final model lies in the run's output folder; check and register it."""
-    report = await _body(request.receive, ModelReport)
+    report = _parsed(await _body(request.receive), ModelReport)
     _check(trainer, report.session_uid, report.attempt)
     found = await parts.models.adopt(report)
     parts.publisher.touch(report.session_uid)
@@ -55,7 +56,7 @@ async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> Mo
 @router.post("/node", status_code=204, openapi_extra=_takes(Machine))
 async def node(request: Request, parts: ServicesDep, name: MonitoredNodeDep) -> None:
     """A node monitor's measurement of the node that its pod runs on."""
-    parts.system.heard(name, await _body(request.receive, Machine))
+    parts.system.heard(name, _parsed(await _body(request.receive), Machine))
 
 
 def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
@@ -66,8 +67,8 @@ def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:
         raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
 
 
-async def _body(receive: Receive, kind: type[T]) -> T:
-    """Parsed straight from bytes, once, and bounded before it is read whole."""
+async def _body(receive: Receive) -> bytes:
+    """Bounded before it is read whole."""
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -77,6 +78,11 @@ async def _body(receive: Receive, kind: type[T]) -> T:
         if len(body) > MAX_BATCH_BYTES:
             raise TooLarge(f"a report has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
         more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _parsed(body: bytes, kind: type[T]) -> T:
+    """Parsed straight from bytes, once."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:

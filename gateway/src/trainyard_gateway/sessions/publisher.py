@@ -118,11 +118,12 @@ class Publisher:
         phase = (body.get("status") or {}).get("phase")
         if name and phase in (None, "Pending", "Queued", "Suspended"):
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
-        row = await self._database.read(lambda c: _progress(c, uid))
+        # Nobody waits for this one: it hears of what comes in now when that is sorted in.
+        row = await self._database.read(lambda c: _progress(c, uid), settled=False)
         if row is not None:
             wanted["progress"] = row
             wanted["metrics"] = status.metrics(
-                await self._database.read(lambda c: reads.latest(c, uid))
+                await self._database.read(lambda c: reads.latest(c, uid), settled=False)
             )
         model = await self._models.of_session(uid)
         if model is not None:

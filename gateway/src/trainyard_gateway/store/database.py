@@ -1,4 +1,5 @@
-"""What both databases can do. Writes are durable when they return; batches of reports are applied in groups, one commit for many.
+"""What both databases can do. Writes are durable when they return; batches of reports are taken in groups, one commit for many, and sorted
+in later, many groups at once (`store.arrivals`). Who reads does not notice: what was acknowledged is sorted in first.
 
 `Database` is the seam: `sqlite` and `postgres` hold the two kinds. An action is a function of a synchronous SQLAlchemy connection, so
 that every query is written once.
@@ -29,16 +30,22 @@ class Database(ABC):
     """Whether this process is the only one with this database."""
 
     def __init__(self) -> None:
-        self._listeners: list[Callable[[str], None]] = []
+        self._of_reports: list[Callable[[str], None]] = []
+        self._of_news: list[Callable[[str], None]] = []
 
     def on_report(self, listener: Callable[[str], None]) -> None:
         """Tell `listener` the UID of each session whose reports this process made durable, before their senders hear of it."""
-        self._listeners.append(listener)
+        self._of_reports.append(listener)
+
+    def on_news(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` the UID of each session whose reports this process sorted in, so that `read` finds them without waiting."""
+        self._of_news.append(listener)
 
     def _reported(self, batches: Iterable[Batch]) -> None:
-        for uid in {batch.session_uid for batch in batches}:
-            for listener in self._listeners:
-                listener(uid)
+        _tell(self._of_reports, batches)
+
+    def _sorted_in(self, batches: Iterable[Batch]) -> None:
+        _tell(self._of_news, batches)
 
     @abstractmethod
     async def open(self) -> None:
@@ -50,15 +57,22 @@ class Database(ABC):
 
     @abstractmethod
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in a transaction, one writer at a time; returns when it is durable."""
+        """Run `action` in a transaction, one writer at a time; returns when it is durable. It finds everything that was acknowledged before."""
 
     @abstractmethod
-    async def read(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` on a connection of its own."""
+    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
+        """Run `action` on a connection of its own. It finds everything that was acknowledged before; with `settled` False what came within
+        the last SETTLE_SECONDS may be missing, of which `on_news` tells."""
 
     @abstractmethod
-    async def ingest(self, batch: Batch) -> bool:
-        """Apply a batch exactly once; True when it was there already. Returns when it is durable."""
+    async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
+        """Take a batch exactly once; True when it was there already. Returns when it is durable. `body`: what the batch was read from."""
+
+
+def _tell(listeners: Iterable[Callable[[str], None]], batches: Iterable[Batch]) -> None:
+    for uid in {batch.session_uid for batch in batches}:
+        for listener in listeners:
+            listener(uid)
 
 
 def settle(future: asyncio.Future[Any], outcome: Any) -> None:

@@ -6,103 +6,99 @@ trains again replaces the earlier value; a late report of an old attempt changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Table, insert
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store import heartbeats, rollups
+from trainyard_gateway.store.arrivals import (
+    Arrival,
+    Arrivals,
+    Report,
+    keep_alone,
+    keep_among_others,
+    unsorted,
+)
 from trainyard_gateway.store.database import upsert
 from trainyard_gateway.store.moments import micros
-from trainyard_gateway.store.prepared import Prepared
+from trainyard_gateway.store.names import Names
+from trainyard_gateway.store.savepoint import UndoneError, alone
 from trainyard_gateway.store.series import POINT, Line, Point, SeriesBook, storable
-from trainyard_gateway.store.tables import batches, logs, metrics, streams
+from trainyard_gateway.store.tables import batches, logs, metrics
 
-_STREAMS_CACHED = 100_000
 _HIGHEST_RANK = 2**31 - 1
 """What the column holds; no session has as many workers."""
 
-Append = Callable[[Connection, list[Point]], None]
-"""Inserts points that are all new."""
-Sender = tuple[str, int, str]
-"""Session UID, attempt, stream."""
-
-
-@dataclass(slots=True)
-class Stream:
-    """What is known of one sender."""
-
-    id: int
-    newest: int = 0
-    """Highest sequence that was applied."""
+Append = Callable[[Connection, Table, Sequence[str], list[Any]], None]
+"""Inserts rows that are all new: into which table, names of the columns, values by place."""
 
 
 class Ingest:
-    """Applies groups of batches. With `exclusive` (one process writes) senders and series are remembered."""
+    """Takes batches and sorts them in. With `exclusive` (one process writes) senders and series are remembered."""
 
     def __init__(self, exclusive: bool, append: Append) -> None:
         self._exclusive, self._append = exclusive, append
+        self._names = Names()
         self._book = SeriesBook(exclusive)
-        self._streams: dict[Sender, Stream] = {}
+        self.arrivals = Arrivals(keep_alone if exclusive else keep_among_others)
 
     def forget(self) -> None:
         """After a transaction that failed: what was remembered may not be true."""
+        self._names.forget()
         self._book.forget()
-        self._streams.clear()
+        self.arrivals.forget()
 
-    def apply(self, connection: Connection, group: Sequence[Batch]) -> list[bool]:
-        """Store everything of the batches that are new; which of them were there already."""
-        fresh = self._mark(connection, group)
-        new = [batch for batch, is_new in zip(group, fresh, strict=True) if is_new]
-        self._metrics(connection, [b for b in new if b.metrics])
-        rows = [row for batch in new for row in _log_rows(batch)]
-        if rows:
-            connection.execute(insert(logs), rows)
-        for batch in new:
+    def accept(self, connection: Connection, group: Sequence[Report]) -> list[Arrival | None]:
+        """Write down what is new, to be sorted in later; None for what was there already. Raises TooManyNames."""
+        self._names.admit(connection, [batch for batch, _ in group])
+        return self.arrivals.take(connection, group)
+
+    def settle(self, connection: Connection) -> list[Arrival]:
+        """Sort in what waits, the oldest AT_ONCE of it; what cannot be is set aside. Raises UndoneError."""
+        waiting = self.arrivals.waiting(connection)
+        if not waiting:
+            return []
+        try:
+            alone(connection, lambda c: self._sort_in(c, waiting))
+        except UndoneError:
+            raise
+        except Exception as error:  # one of them is bad: the others must not suffer
+            self.forget()
+            if len(waiting) == 1:
+                self.arrivals.set_aside(waiting[0].id, error)
+                return []
+            return [a for a in waiting if self._settle_one(connection, a)]
+        return waiting
+
+    def _settle_one(self, connection: Connection, arrival: Arrival) -> bool:
+        try:
+            alone(connection, lambda c: self._sort_in(c, [arrival]))
+        except UndoneError:
+            raise
+        except Exception as error:  # whatever it is, it belongs to this one
+            self.forget()
+            self.arrivals.set_aside(arrival.id, error)
+            return False
+        return True
+
+    def _sort_in(self, connection: Connection, waiting: Sequence[Arrival]) -> None:
+        """Store everything that batches say."""
+        self.arrivals.drop(connection, waiting)
+        new = waiting if self._exclusive else unsorted(connection, waiting)
+        if new:
+            rows = [(a.stream, a.batch.sequence, *_steps(a.batch)) for a in new]
+            self._append(connection, batches, _BATCH, rows)
+        group = [arrival.batch for arrival in new]
+        self._metrics(connection, [batch for batch in group if batch.metrics])
+        lines = [row for batch in group for row in _log_rows(batch)]
+        if lines:
+            connection.execute(insert(logs), lines)
+        for batch in group:
             if batch.heartbeat or batch.checkpoint:
                 heartbeats.advance(connection, batch)
-        return [not is_new for is_new in fresh]
-
-    def _mark(self, connection: Connection, group: Sequence[Batch]) -> list[bool]:
-        """Write the batches' identities down; which of them are new."""
-        known = self._known(connection, {_sender(b) for b in group})
-        rows: dict[tuple[int, int], tuple[Any, ...]] = {}
-        fresh = []
-        for batch in group:
-            stream = known[_sender(batch)]
-            own = stream.id, batch.sequence
-            # Senders count up: what is above the newest needs no look. Of twins within one group the first counts.
-            is_new = batch.sequence > stream.newest or not (
-                own in rows or _IS_THERE.rows(connection, *own)
-            )
-            if is_new:
-                stream.newest = max(stream.newest, batch.sequence)
-                rows[own] = (*own, *_steps(batch))
-            fresh.append(is_new)
-        _INSERT.many(connection, list(rows.values()))
-        return fresh
-
-    def _known(self, connection: Connection, senders: set[Sender]) -> dict[Sender, Stream]:
-        if not self._exclusive or len(self._streams) > _STREAMS_CACHED:
-            self._streams.clear()
-        self._load(connection, senders - self._streams.keys())
-        missing = sorted(senders - self._streams.keys())
-        if missing:
-            names = ("session_uid", "attempt", "stream")
-            statement = upsert(connection, streams).on_conflict_do_nothing()
-            connection.execute(statement, [dict(zip(names, m, strict=True)) for m in missing])
-            self._load(connection, missing)
-        return {s: self._streams[s] for s in senders}
-
-    def _load(self, connection: Connection, senders: Iterable[Sender]) -> None:
-        sessions = {uid for uid, _, _ in senders}
-        if sessions:
-            for r in connection.execute(
-                _STREAMS.where(streams.c.session_uid.in_(sorted(sessions)))
-            ):
-                self._streams[r.session_uid, r.attempt, r.stream] = Stream(r.id, r.newest or 0)
 
     def _metrics(self, connection: Connection, group: Sequence[Batch]) -> None:
         """Append what comes after all that a series has; the rest, of steps that were passed, replaces what is there."""
@@ -113,8 +109,10 @@ class Ingest:
         touched = [lines[uid][name] for uid, names in wanted.items() for name in names]
         before = [line.total for line in touched]
         fresh, late = _sorted_out(group, lines)
+        # In the order in which they lie: neighbours are written together.
+        fresh.sort(key=_place)
         if fresh:
-            self._append(connection, fresh)
+            self._append(connection, metrics, POINT, fresh)
         for line, total in zip(touched, before, strict=True):
             if line.id in late:
                 self._rewind(connection, line, late[line.id])
@@ -139,20 +137,9 @@ class Ingest:
         rollups.extend(connection, line.id, line.total)
 
 
-_STREAMS = select(
-    streams,
-    select(func.max(batches.c.sequence))
-    .where(batches.c.stream_id == streams.c.id)
-    .scalar_subquery()
-    .label("newest"),
-)
-_IS_THERE = Prepared(
-    select(batches.c.id).where(
-        batches.c.stream_id == bindparam("stream"), batches.c.sequence == bindparam("sequence")
-    ),
-    ["stream", "sequence"],
-)
-_INSERT = Prepared(insert(batches), ["stream_id", "sequence", "first_step", "last_step"])
+_place = itemgetter(0, 1)
+"""Series and step of a point."""
+_BATCH = ("stream_id", "sequence", "first_step", "last_step")
 
 
 def _names(group: Sequence[Batch]) -> dict[str, set[str]]:
@@ -206,10 +193,6 @@ def _log_rows(batch: Batch) -> list[dict[str, Any]]:
         }
         for line in batch.logs
     ]
-
-
-def _sender(batch: Batch) -> Sender:
-    return batch.session_uid, batch.attempt, batch.stream
 
 
 def _steps(batch: Batch) -> tuple[int | None, int | None]:

@@ -1,17 +1,20 @@
 """PostgreSQL by asyncpg: points come in by COPY, many batches share one commit, several gateways share one database.
 
 Guarantees: writes of all gateways go one after another (an advisory lock held by the transaction), so that cursors grow in the order of
-commits and versions have no gaps or twins; a write that has returned is committed.
+commits and versions have no gaps or twins; a write that has returned is committed. Only batches are taken in without the lock; whichever
+gateway sorts in next sorts in those of all.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, make_url, select
+import structlog
+from sqlalchemy import Connection, Table, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
@@ -19,9 +22,10 @@ from sqlalchemy.util import await_only
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
+from trainyard_gateway.store.arrivals import AT_ONCE, Report, report
+from trainyard_gateway.store.backlog import SETTLE_POINTS, Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest
-from trainyard_gateway.store.series import POINT, Point
 
 T = TypeVar("T")
 _WRITER_LOCK = 0x7472_6169
@@ -29,6 +33,8 @@ _WRITER_LOCK = 0x7472_6169
 _ANSWER_SECONDS = 15.0
 """A server that has not let us in by then is away; asyncpg alone would wait for a minute."""
 _LOCK = select(func.pg_advisory_xact_lock(_WRITER_LOCK))
+
+_log = structlog.get_logger()
 
 
 class PostgresDatabase(Database):
@@ -41,50 +47,65 @@ class PostgresDatabase(Database):
     ) -> None:
         super().__init__()
         self._engine = _engine(url, password_file, answer_seconds)
-        self._waiting: list[tuple[Batch, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Report, asyncio.Future[bool]]] = []
         self._more = asyncio.Event()
         self._ingest = Ingest(exclusive=False, append=_append)
-        self._writer: asyncio.Task[None] | None = None
+        self._backlog = Backlog()
+        self._settling = asyncio.Lock()
+        self._behind = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
     async def open(self) -> None:
         """Migrate the schema and start the writer of reports."""
         try:
-            await self.write(migrate.upgrade)
+            await self._locked(migrate.upgrade)
         except (SQLAlchemyError, OSError) as error:
             where = self._engine.url.render_as_string(hide_password=True)
             # A timeout has no text of its own.
             why = str(error) or "it does not answer"
             raise SettingsError(f"cannot use the database {where}: {why}") from error
-        self._writer = asyncio.create_task(self._work())
+        # What another gateway left, too.
+        self._came(0)
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def close(self) -> None:
         """Carry out what is queued, then end."""
         self._closing = True
         self._more.set()
-        if self._writer is not None:
-            await self._writer
+        self._behind.set()
+        for task in self._tasks:
+            await task
+        if self._tasks:
+            await self._settle()
         await self._engine.dispose()
 
     async def write(self, action: Callable[[Connection], T]) -> T:
         """Run `action` in a transaction of its own."""
+        await self._catch_up()
+        return await self._locked(action)
+
+    async def _locked(self, action: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK)
             return await connection.run_sync(action)
 
-    async def read(self, action: Callable[[Connection], T]) -> T:
+    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
         """Run `action` on a connection of the pool."""
+        if settled:
+            await self._catch_up()
         async with self._engine.connect() as connection:
             return await connection.run_sync(action)
 
-    async def ingest(self, batch: Batch) -> bool:
-        """Apply a batch together with others that wait."""
+    async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
+        """Take a batch together with others that wait."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, future))
+        self._waiting.append((report(batch, body), future))
         self._more.set()
         return await future
 
     async def _work(self) -> None:
+        """Take batches in."""
         while True:
             await self._more.wait()
             group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
@@ -93,27 +114,84 @@ class PostgresDatabase(Database):
                     return
                 self._more.clear()
                 continue
-            await self._commit(group)
+            await self._accept(group)
+            if self._backlog.points > 2 * SETTLE_POINTS:
+                await self._settle()
 
-    async def _commit(self, group: list[tuple[Batch, asyncio.Future[bool]]]) -> None:
+    async def _accept(self, group: list[tuple[Report, asyncio.Future[bool]]]) -> None:
         """One transaction for all; when it fails, one for each, so that nobody suffers for another."""
+        reports = [given for given, _ in group]
         try:
-            results = await self.write(lambda c: self._ingest.apply(c, [b for b, _ in group]))
+            async with self._engine.begin() as connection:
+                taken = await connection.run_sync(lambda c: self._ingest.accept(c, reports))
         except Exception as error:  # whatever it is, the sender must hear of it
+            self._ingest.forget()
             if len(group) == 1:
                 settle(group[0][1], error)
                 return
             for one in group:
-                await self._commit([one])
+                await self._accept([one])
             return
-        self._reported(batch for batch, _ in group)
-        for (_, future), duplicate in zip(group, results, strict=True):
-            settle(future, duplicate)
+        self._ingest.arrivals.remember(taken)
+        new = [arrival.batch for arrival in taken if arrival is not None]
+        if new:
+            self._came(points(new))
+        self._reported(given.batch for given in reports)
+        for (_, future), arrival in zip(group, taken, strict=True):
+            settle(future, arrival is None)
+
+    def _came(self, count: int) -> None:
+        self._backlog.add(count, time.monotonic())
+        self._behind.set()
+
+    async def _follow(self) -> None:
+        """Sort in what was taken when it is due."""
+        while not self._closing:
+            await self._behind.wait()
+            wait = self._backlog.due_in(time.monotonic())
+            if wait is None:
+                self._behind.clear()
+            elif wait > 0:
+                # Looked at again, since so many may come that it is due earlier.
+                await asyncio.sleep(min(wait, _LOOK_SECONDS))
+            else:
+                await self._settle()
+
+    async def _catch_up(self) -> None:
+        """Sort in what was acknowledged, if there is anything."""
+        async with self._engine.connect() as connection:
+            behind = await connection.run_sync(self._ingest.arrivals.any)
+        if behind:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Sort in what waits, whoever took it; later, when that is not possible now."""
+        async with self._settling:
+            if time.monotonic() < self._backlog.not_before:
+                return
+            try:
+                done = None
+                while done is None or len(done) == AT_ONCE:
+                    # Counted anew from here on: what comes now may be missed.
+                    self._backlog.clear()
+                    done = await self._locked(self._ingest.settle)
+                    self._ingest.arrivals.dropped(done)
+                    self._sorted_in(arrival.batch for arrival in done)
+            except (
+                Exception
+            ) as error:  # such as a server that is away: what waits is on its disk already
+                self._ingest.forget()
+                self._came(0)
+                self._backlog.failed(time.monotonic())
+                _log.warning("reports wait to be stored", error=str(error))
 
 
-def _append(connection: Connection, points: list[Point]) -> None:
+_LOOK_SECONDS = 0.05
+
+
+def _append(connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]) -> None:
     raw: Any = connection.connection.driver_connection
-    await_only(raw.copy_records_to_table("metrics", records=points, columns=POINT))
+    await_only(raw.copy_records_to_table(table.name, records=rows, columns=columns))
 
 
 def _engine(url: str, password_file: Path | None, answer_seconds: float) -> AsyncEngine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from trainyard_gateway.store.prepared import Prepared
 from trainyard_gateway.store.tables import series
 
-NAMES_PER_SESSION = 2_000
-"""Different metric names of one session at most."""
 _CACHED = 100_000
 
 Key = tuple[str, str]
@@ -40,10 +37,6 @@ class Line:
             self.newest = point
 
 
-class TooManyNames(ValueError):
-    """A session may have only so many different metrics."""
-
-
 class SeriesBook:
     """Finds and makes series. With `exclusive` (one process writes) lines are remembered between transactions."""
 
@@ -60,7 +53,7 @@ class SeriesBook:
     def lines(
         self, connection: Connection, wanted: Mapping[str, set[str]]
     ) -> dict[str, dict[str, Line]]:
-        """The lines of sessions by name, at least the wanted ones; those that are missing are made. Raises TooManyNames."""
+        """The lines of sessions by name, at least the wanted ones; those that are missing are made."""
         if not self._exclusive or self._count > _CACHED:
             self.forget()
         unknown = {
@@ -91,12 +84,6 @@ class SeriesBook:
     def _make(self, connection: Connection, missing: list[Key]) -> None:
         if not missing:
             return
-        new = Counter(uid for uid, _ in missing)
-        for uid, count in new.items():
-            if len(self._known[uid]) + count > NAMES_PER_SESSION:
-                raise TooManyNames(
-                    f"a session has at most {NAMES_PER_SESSION} different metrics; use fewer names"
-                )
         empty = {
             "total": 0, "max_step": -1, "last_attempt": 0, "last_step": -1, "last_time": 0,
         }  # fmt: skip

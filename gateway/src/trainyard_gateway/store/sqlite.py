@@ -1,7 +1,7 @@
 """SQLite with one writer thread.
 
 Guarantees: a write that has returned is on disk (WAL with synchronous FULL); many writes that come at once share one commit; a write that
-fails undoes itself and nothing else; readers never wait for the writer.
+fails undoes itself and nothing else; readers wait for the writer only as long as reports are sorted in that were acknowledged before.
 """
 
 from __future__ import annotations
@@ -10,27 +10,32 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert
+import structlog
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
+from trainyard_gateway.store.arrivals import AT_ONCE, Arrival, Report, report
+from trainyard_gateway.store.backlog import Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest
 from trainyard_gateway.store.prepared import Prepared
-from trainyard_gateway.store.series import POINT
-from trainyard_gateway.store.tables import metrics
+from trainyard_gateway.store.savepoint import UndoneError, alone
 
 T = TypeVar("T")
 
 _Future = asyncio.Future[Any]
-_Work = tuple[Callable[[Connection], Any] | Batch, _Future]
+_Work = tuple[Callable[[Connection], Any] | Report, _Future]
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
+
+_log = structlog.get_logger()
 
 
 class SqliteDatabase(Database):
@@ -43,7 +48,8 @@ class SqliteDatabase(Database):
         self._path = path
         self._engine = _engine(path)
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._ingest = Ingest(exclusive=True, append=_APPEND.many)
+        self._ingest = Ingest(exclusive=True, append=_append)
+        self._backlog = Backlog()
         self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
 
     async def open(self) -> None:
@@ -57,6 +63,9 @@ class SqliteDatabase(Database):
             _refuse_network(self._path.parent)
             with self._engine.begin() as connection:
                 migrate.upgrade(connection)
+                if self._ingest.arrivals.any(connection):
+                    # An earlier process was killed before it sorted them in.
+                    self._backlog.add(0, time.monotonic())
         except (SQLAlchemyError, OSError) as error:
             raise SettingsError(f"cannot open the database {self._path}: {error}") from error
         self._thread.start()
@@ -72,15 +81,17 @@ class SqliteDatabase(Database):
         """Run `action` in the writer; returns when it is durable."""
         return await self._put(action)  # type: ignore[no-any-return]  # the future carries what the action returned
 
-    async def ingest(self, batch: Batch) -> bool:
-        """Apply a batch together with others that wait."""
-        return bool(await self._put(batch))
+    async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
+        """Take a batch together with others that wait."""
+        return bool(await self._put(report(batch, body)))
 
-    async def read(self, action: Callable[[Connection], T]) -> T:
+    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
         """Run `action` on a connection of its own in a thread."""
+        if settled and self._backlog.since is not None:
+            await self.write(_nothing)
         return await asyncio.to_thread(self._read, action)
 
-    async def _put(self, work: Callable[[Connection], Any] | Batch) -> Any:
+    async def _put(self, work: Callable[[Connection], Any] | Report) -> Any:
         future = self._loop.create_future()
         self._queue.put((work, future))
         return await future
@@ -91,19 +102,25 @@ class SqliteDatabase(Database):
 
     def _work(self) -> None:
         with self._engine.connect() as connection:
-            while (first := self._queue.get()) is not None:
-                group, last = self._group(first)
-                if not self._commit_reports(connection, group):
+            last = False
+            while not last:
+                group, last = self._group()
+                reports = [work for work, _ in group if isinstance(work, Report)]
+                if len(reports) < len(group) or not self._commit_reports(connection, group):
+                    # Whoever writes or waits finds everything sorted in that was acknowledged.
+                    self._settle(connection)
                     self._commit(connection, group)
-                if last:
-                    return
+                if self._backlog.due_in(time.monotonic()) == 0:
+                    self._settle(connection)
+            self._settle(connection)
 
-    def _group(self, first: _Work) -> tuple[list[_Work], bool]:
-        """Everything that waits, and whether the end was among it."""
-        group = [first]
+    def _group(self) -> tuple[list[_Work], bool]:
+        """Everything that waits, and whether the end was among it. Nothing when reports are due to be sorted in."""
+        group: list[_Work] = []
         while len(group) < GROUP_LIMIT:
             try:
-                item = self._queue.get_nowait()
+                wait = 0.0 if group else self._backlog.due_in(time.monotonic())
+                item = self._queue.get(timeout=wait)
             except queue.Empty:
                 break
             if item is None:
@@ -112,33 +129,59 @@ class SqliteDatabase(Database):
         return group, False
 
     def _commit_reports(self, connection: Connection, group: list[_Work]) -> bool:
-        """The short way for a group of nothing but reports, of which none is bad; False when it is not that, and nothing was done."""
-        reports = [work for work, _ in group if isinstance(work, Batch)]
-        if len(reports) < len(group):
-            return False
+        """The short way for a group of nothing but reports, of which none is bad; False when one is, and nothing was done."""
+        reports = [work for work, _ in group if isinstance(work, Report)]
+        if not reports:
+            return True
         try:
             with connection.begin():
-                results = self._ingest.apply(connection, reports)
+                taken = self._ingest.accept(connection, reports)
         except Exception:  # what it was is found out by the long way
             self._ingest.forget()
             return False
+        self._took(taken)
         futures = [future for _, future in group]
-        outcomes = list(zip(futures, results, strict=True))
-        self._loop.call_soon_threadsafe(self._settle, reports, outcomes)
+        outcomes = [(f, arrival is None) for f, arrival in zip(futures, taken, strict=True)]
+        self._tell(self._reported, [batch for batch, _ in reports], outcomes)
         return True
+
+    def _took(self, taken: list[Arrival | None]) -> None:
+        self._ingest.arrivals.remember(taken)
+        new = [arrival.batch for arrival in taken if arrival is not None]
+        if new:
+            self._backlog.add(points(new), time.monotonic())
+
+    def _settle(self, connection: Connection) -> None:
+        """Sort in what waits; later, when that is not possible now."""
+        if not self._backlog.may_try(time.monotonic()):
+            return
+        try:
+            done = None
+            while done is None or len(done) == AT_ONCE:
+                with connection.begin():
+                    done = self._ingest.settle(connection)
+                self._ingest.arrivals.dropped(done)
+                self._tell(self._sorted_in, [arrival.batch for arrival in done], [])
+        except Exception as error:  # such as a full disk: what waits is on it already
+            self._ingest.forget()
+            self._backlog.failed(time.monotonic())
+            _log.warning("reports wait to be stored", error=str(error))
+            return
+        self._backlog.clear()
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
-        reports = [(w, f) for w, f in group if isinstance(w, Batch)]
+        reports = [(w, f) for w, f in group if isinstance(w, Report)]
+        taken: list[tuple[_Future, Arrival | None]] = []
         done: list[tuple[_Future, Any]] = []
         failed: list[tuple[_Future, Exception]] = []
         try:
             with connection.begin():
-                done += self._apply(connection, reports, failed)
+                taken = self._accept(connection, reports, failed)
                 for work, future in group:
-                    if not isinstance(work, Batch):
+                    if not isinstance(work, Report):
                         try:
-                            done.append((future, _alone(connection, work)))
+                            done.append((future, alone(connection, work)))
                         except UndoneError:
                             raise
                         except Exception as error:  # belongs to whoever asked for this write
@@ -147,31 +190,39 @@ class SqliteDatabase(Database):
             self._ingest.forget()
             reason = error.reason if isinstance(error, UndoneError) else error
             own = dict(failed)
-            done, failed = [], [(future, own.get(future, reason)) for _, future in group]
-        # One call for all: waking the event loop costs more than what it then does.
-        durable = dict(done)
-        self._loop.call_soon_threadsafe(
-            self._settle, [b for b, future in reports if future in durable], [*done, *failed]
-        )
+            taken, done, failed = [], [], [(f, own.get(f, reason)) for _, f in group]
+        self._took([arrival for _, arrival in taken])
+        durable = dict(taken)
+        done += [(future, arrival is None) for future, arrival in taken]
+        self._tell(self._reported, [w.batch for w, f in reports if f in durable], [*done, *failed])
 
-    def _settle(self, batches: list[Batch], outcomes: list[tuple[_Future, Any]]) -> None:
-        """Runs in the event loop."""
-        self._reported(batches)
-        for future, outcome in outcomes:
-            settle(future, outcome)
+    def _tell(
+        self,
+        listeners: Callable[[list[Batch]], None],
+        batches: list[Batch],
+        outcomes: list[tuple[_Future, Any]],
+    ) -> None:
+        """One call for all: waking the event loop costs more than what it then does."""
 
-    def _apply(
+        def tell() -> None:
+            listeners(batches)
+            for future, outcome in outcomes:
+                settle(future, outcome)
+
+        self._loop.call_soon_threadsafe(tell)
+
+    def _accept(
         self,
         connection: Connection,
-        reports: list[tuple[Batch, _Future]],
+        reports: list[tuple[Report, _Future]],
         failed: list[tuple[_Future, Exception]],
-    ) -> list[tuple[_Future, Any]]:
+    ) -> list[tuple[_Future, Arrival | None]]:
         if not reports:
             return []
-        batches = [batch for batch, _ in reports]
+        group = [given for given, _ in reports]
         try:
-            results = _alone(connection, lambda c: self._ingest.apply(c, batches))
-            return [(f, r) for (_, f), r in zip(reports, results, strict=True)]
+            taken = alone(connection, lambda c: self._ingest.accept(c, group))
+            return [(f, arrival) for (_, f), arrival in zip(reports, taken, strict=True)]
         except UndoneError:
             raise
         except Exception as error:  # one of them is bad: the others must not suffer
@@ -179,33 +230,21 @@ class SqliteDatabase(Database):
             if len(reports) == 1:
                 failed.append((reports[0][1], error))
                 return []
-            return [p for r in reports for p in self._apply(connection, [r], failed)]
+            return [p for r in reports for p in self._accept(connection, [r], failed)]
 
 
-class UndoneError(Exception):
-    """SQLite has undone the whole transaction by itself, as it does when the disk is full."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+def _nothing(_: Connection) -> None:
+    """Who waits for it has everything sorted in that was acknowledged before."""
 
 
-def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
-    """Run `work`; what it did is undone when it raises, and nothing else. Raises UndoneError, and what `work` raises."""
-    savepoint = connection.begin_nested()
-    try:
-        result = work(connection)
-    except Exception as error:
-        # There is no savepoint left to go back to; the attempt would hide the reason, and what follows would run without a transaction.
-        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3's, which is there
-            raise UndoneError(error) from error
-        savepoint.rollback()
-        raise
-    savepoint.commit()
-    return result
+def _append(connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]) -> None:
+    prepared = _PREPARED.get(table.name)
+    if prepared is None:
+        prepared = _PREPARED[table.name] = Prepared(insert(table), columns)
+    prepared.many(connection, rows)
 
 
-_APPEND = Prepared(insert(metrics), POINT)
+_PREPARED: dict[str, Prepared] = {}
 
 
 def _engine(path: Path) -> Engine:

@@ -71,7 +71,18 @@ batches = Table(
     UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
     Index("batches_by_stream", "stream_id", "id"),
 )
-"""Which batches were applied, in order, and the lowest and highest step of their metrics (None without metrics)."""
+"""Which batches were sorted in, in order, and the lowest and highest step of their metrics (None without metrics)."""
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("stream_id", _Number, ForeignKey("streams.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("stream_id", "sequence", name="arrivals_by_sequence"),
+)
+"""Batches that were acknowledged and wait to be sorted in, as JSON."""
 
 series = Table(
     "series",
