@@ -57,7 +57,7 @@ class Database(ABC):
 
     @abstractmethod
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in a transaction, one writer at a time; returns when it is durable. It finds everything that was acknowledged before."""
+        """Run `action` in a transaction, one writer at a time; returns when it is durable. It finds everything that was acknowledged."""
 
     @abstractmethod
     async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:

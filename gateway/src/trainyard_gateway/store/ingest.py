@@ -6,14 +6,15 @@ trains again replaces the earlier value; a late report of an old attempt changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, insert
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store import heartbeats, rollups
+from trainyard_gateway.store.append import Append
 from trainyard_gateway.store.arrivals import (
     Arrival,
     Arrivals,
@@ -31,9 +32,6 @@ from trainyard_gateway.store.tables import batches, logs, metrics
 
 _HIGHEST_RANK = 2**31 - 1
 """What the column holds; no session has as many workers."""
-
-Append = Callable[[Connection, Table, Sequence[str], list[Any]], None]
-"""Inserts rows that are all new: into which table, names of the columns, values by place."""
 
 
 class Ingest:
@@ -107,17 +105,19 @@ class Ingest:
         wanted = _names(group)
         lines = self._book.lines(connection, wanted)
         touched = [lines[uid][name] for uid, names in wanted.items() for name in names]
+        # In the order in which their points lie: neighbours are written together.
+        touched.sort(key=_number)
         before = [line.total for line in touched]
-        fresh, late = _sorted_out(group, lines)
-        # In the order in which they lie: neighbours are written together.
-        fresh.sort(key=_place)
-        if fresh:
-            self._append(connection, metrics, POINT, fresh)
+        late = _sorted_out(group, lines)
+        self._append(connection, metrics, POINT, [p for line in touched for p in line.take()])
+        grown = []
         for line, total in zip(touched, before, strict=True):
             if line.id in late:
                 self._rewind(connection, line, late[line.id])
+                grown.append((line.id, line.total))
             elif rollups.crosses(total, line.total):
-                rollups.extend(connection, line.id, line.total)
+                grown.append((line.id, line.total))
+        rollups.extend(connection, grown, self._append)
         self._book.save(connection, touched)
 
     def _rewind(self, connection: Connection, line: Line, points: dict[int, Point]) -> None:
@@ -134,11 +134,9 @@ class Ingest:
         )
         rollups.drop(connection, line.id, min(points))
         line.total = rollups.count_points(connection, line.id)
-        rollups.extend(connection, line.id, line.total)
 
 
-_place = itemgetter(0, 1)
-"""Series and step of a point."""
+_number = attrgetter("id")
 _BATCH = ("stream_id", "sequence", "first_step", "last_step")
 
 
@@ -152,12 +150,11 @@ def _names(group: Sequence[Batch]) -> dict[str, set[str]]:
 
 def _sorted_out(
     group: Sequence[Batch], lines: Mapping[str, Mapping[str, Line]]
-) -> tuple[list[Point], dict[int, dict[int, Point]]]:
-    """The points that come after all that their series have, and the others by series and step.
+) -> dict[int, dict[int, Point]]:
+    """Give each line the points that come after all it has; the others, by series and step.
 
     The lines take note of both. This runs for every point there is.
     """
-    fresh: list[Point] = []
     late: dict[int, dict[int, Point]] = {}
     for batch in group:
         own, attempt = lines[batch.session_uid], batch.attempt
@@ -172,13 +169,13 @@ def _sorted_out(
                     line.total += 1
                     if attempt >= line.newest[2]:
                         line.newest = point
-                    fresh.append(point)
+                    line.fresh.append(point)
                 else:
                     line.see(point)
                     steps = late.setdefault(line.id, {})
                     if step not in steps or attempt >= steps[step][2]:
                         steps[step] = point
-    return fresh, late
+    return late
 
 
 def _log_rows(batch: Batch) -> list[dict[str, Any]]:

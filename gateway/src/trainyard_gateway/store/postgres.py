@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, Table, func, make_url, select
+from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util import await_only
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
+from trainyard_gateway.store.append import by_copy
 from trainyard_gateway.store.arrivals import AT_ONCE, Report, report
 from trainyard_gateway.store.backlog import SETTLE_POINTS, Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
@@ -49,7 +49,7 @@ class PostgresDatabase(Database):
         self._engine = _engine(url, password_file, answer_seconds)
         self._waiting: list[tuple[Report, asyncio.Future[bool]]] = []
         self._more = asyncio.Event()
-        self._ingest = Ingest(exclusive=False, append=_append)
+        self._ingest = Ingest(exclusive=False, append=by_copy)
         self._backlog = Backlog()
         self._settling = asyncio.Lock()
         self._behind = asyncio.Event()
@@ -187,11 +187,6 @@ class PostgresDatabase(Database):
 
 
 _LOOK_SECONDS = 0.05
-
-
-def _append(connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]) -> None:
-    raw: Any = connection.connection.driver_connection
-    await_only(raw.copy_records_to_table(table.name, records=rows, columns=columns))
 
 
 def _engine(url: str, password_file: Path | None, answer_seconds: float) -> AsyncEngine:

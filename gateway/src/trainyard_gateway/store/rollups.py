@@ -8,11 +8,14 @@ levels below, in the end from the points themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from trainyard_gateway.store.append import Append
 from trainyard_gateway.store.prepared import Prepared
 from trainyard_gateway.store.tables import metrics, rollups
 
@@ -21,8 +24,9 @@ POINTS = 16
 ROWS = 2
 """Rows of one level in a row of the next."""
 WRITE_EVERY = 256
-"""Rows are written for so many points at once: that takes about four statements, however few rows they write."""
+"""Rows are written for so many points at once: that takes about three statements, however few rows they write."""
 _READ_AT_ONCE = 16_384
+_SERIES_AT_ONCE = 500
 
 _ROW = [c.name for c in rollups.columns]
 _POINTS = Prepared(
@@ -42,7 +46,19 @@ _ROWS = Prepared(
     ["series", "level", "after", "until"],
 )
 _NEWEST = Prepared(_OF_LEVEL.order_by(rollups.c.first_step.desc()).limit(1), ["series", "level"])
-_INSERT = Prepared(insert(rollups), _ROW)
+_NUMBERS = ARRAY(BigInteger)
+_POINTS_OF_SEVERAL = text(
+    "SELECT given.id, found.step, found.time, found.value FROM unnest(:series) AS given (id)"
+    " CROSS JOIN LATERAL (SELECT coalesce((SELECT last_step FROM rollups WHERE series_id = given.id AND level = 0"
+    " ORDER BY first_step DESC LIMIT 1), -1) AS step) AS done"
+    " CROSS JOIN LATERAL (SELECT step, time, value FROM metrics WHERE series_id = given.id AND step > done.step"
+    " ORDER BY step LIMIT :most) AS found"
+).bindparams(bindparam("series", type_=_NUMBERS))
+_NEWEST_OF_SEVERAL = text(
+    "SELECT found.* FROM unnest(:series, :levels) AS given (id, level)"
+    " CROSS JOIN LATERAL (SELECT * FROM rollups WHERE series_id = given.id AND level = given.level"
+    " ORDER BY first_step DESC LIMIT 1) AS found"
+).bindparams(bindparam("series", type_=_NUMBERS), bindparam("levels", type_=_NUMBERS))
 
 
 class Extreme(NamedTuple):
@@ -114,36 +130,99 @@ def drop(connection: Connection, series_id: int, step: int) -> None:
     )
 
 
-def extend(connection: Connection, series_id: int, total: int) -> None:
-    """Write the missing rows of all full stretches of WRITE_EVERY points, from the points up. `total`: points of the series."""
-    while True:
-        newest = _NEWEST.rows(connection, series_id, 0)
-        points = _POINTS.rows(connection, series_id, newest[0].last_step if newest else -1)
-        there, rest = divmod(total - len(points), POINTS)
-        if rest or len(points) == _READ_AT_ONCE:
-            there = _count_rows(connection, series_id)
-        full = min(total // WRITE_EVERY * WRITE_EVERY - there * POINTS, len(points))
-        rows = [
-            of_points(points[i : i + POINTS]) for i in range(0, full // POINTS * POINTS, POINTS)
-        ]
-        _write(connection, series_id, there, rows)
-        if len(points) < _READ_AT_ONCE or not rows:
-            return
+def extend(connection: Connection, grown: Sequence[tuple[int, int]], append: Append) -> None:
+    """Write the missing rows of all full stretches of WRITE_EVERY points. `grown`: series, and how many points each has."""
+    for start in range(0, len(grown), _SERIES_AT_ONCE):
+        left = list(grown[start : start + _SERIES_AT_ONCE])
+        while left:
+            left = _extend(connection, left, append)
 
 
-def _write(connection: Connection, series_id: int, there: int, rows: list[Summary]) -> None:
-    """Add rows of level 0 to the `there` that exist, and those of the levels above that become full."""
+def _extend(
+    connection: Connection, grown: Sequence[tuple[int, int]], append: Append
+) -> list[tuple[int, int]]:
+    """Those that have more points than are read at once are left."""
+    points = _points_without_rows(connection, [series for series, _ in grown])
+    new: list[tuple[int, int, list[Summary]]] = []
+    left = []
+    for series, total in grown:
+        found = points[series]
+        there, rest = divmod(total - len(found), POINTS)
+        if rest or len(found) == _READ_AT_ONCE:
+            there = _count_rows(connection, series)
+        full = min(total // WRITE_EVERY * WRITE_EVERY - there * POINTS, len(found))
+        rows = [of_points(found[i : i + POINTS]) for i in range(0, full // POINTS * POINTS, POINTS)]
+        if rows:
+            new.append((series, there, rows))
+            if len(found) == _READ_AT_ONCE:
+                left.append((series, total))
+    wanted = [(series, n) for series, there, rows in new for n in twinless(there, len(rows))]
+    newest = _newest_rows(connection, wanted)
+    written = [row for series, there, rows in new for row in _rows(series, there, rows, newest)]
+    append(connection, rollups, _ROW, written)
+    return left
+
+
+def twinless(there: int, count: int) -> list[int]:
+    """The levels whose last row has waited for its twin, when `count` rows of level 0 come after the `there` that exist. Pure."""
+    found, level = [], 0
+    while count:
+        # Each level has half as many rows as the one below: where that number is odd the last one waits.
+        odd = there % ROWS
+        if odd:
+            found.append(level)
+        count = (count + odd) // ROWS
+        there //= ROWS
+        level += 1
+    return found
+
+
+def _rows(
+    series: int, there: int, rows: list[Summary], newest: Mapping[tuple[int, int], Summary]
+) -> list[tuple[Any, ...]]:
+    """Rows of level 0 that come after the `there` that exist, and those of the levels above that become full."""
     written: list[tuple[Any, ...]] = []
     level = 0
     while rows:
-        written += [_row(series_id, level, r) for r in rows]
-        # Each level has half as many rows as the one below: where that number is odd the last one waits for its twin.
+        written += [_row(series, level, r) for r in rows]
         if there % ROWS:
-            rows = [_summary(_NEWEST.rows(connection, series_id, level)[0]), *rows]
+            rows = [newest[series, level], *rows]
         rows = [merged(rows[i : i + ROWS]) for i in range(0, len(rows) // ROWS * ROWS, ROWS)]
         there //= ROWS
         level += 1
-    _INSERT.many(connection, written)
+    return written
+
+
+def _points_without_rows(
+    connection: Connection, wanted: Sequence[int]
+) -> dict[int, Sequence[tuple[int, int, float | None]]]:
+    """The points (step, time, value) by series that come after what level 0 sums up, in order."""
+    if connection.dialect.name != "postgresql":
+        found: dict[int, Sequence[tuple[int, int, float | None]]] = {}
+        for id in wanted:
+            newest = _NEWEST.rows(connection, id, 0)
+            found[id] = _POINTS.tuples(connection, id, newest[0].last_step if newest else -1)
+        return found
+    several: dict[int, list[tuple[int, int, float | None]]] = {id: [] for id in wanted}
+    given = {"series": list(wanted), "most": _READ_AT_ONCE}
+    for id, step, at, value in connection.execute(_POINTS_OF_SEVERAL, given):
+        several[id].append((step, at, value))
+    for points in several.values():
+        points.sort(key=_step)
+    return dict(several)
+
+
+def _newest_rows(
+    connection: Connection, wanted: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Summary]:
+    """The last row of each series and level, by both."""
+    if connection.dialect.name != "postgresql":
+        return {key: _summary(_NEWEST.rows(connection, *key)[0]) for key in wanted}
+    if not wanted:
+        return {}
+    series, levels = zip(*wanted, strict=True)
+    found = connection.execute(_NEWEST_OF_SEVERAL, {"series": list(series), "levels": list(levels)})
+    return {(row[0], row[1]): _summary(row) for row in found}
 
 
 def rows_after(
@@ -172,6 +251,9 @@ def _summary(row: Any) -> Summary:
         None if hs is None else Extreme(hs, ht, hv),
         None if os is None else Extreme(os, ot, ov),
     )
+
+
+_step = itemgetter(0)
 
 
 def _value(point: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -30,6 +30,13 @@ class Line:
     max_step: int = -1
     newest: Point = (0, -1, 0, None, 0, None)
     """Of the latest attempt, its highest step."""
+    fresh: list[Point] = field(default_factory=list)
+    """Points that are counted and not written yet."""
+
+    def take(self) -> list[Point]:
+        """The fresh points, to be written."""
+        taken, self.fresh = self.fresh, []
+        return taken
 
     def see(self, point: Point) -> None:
         """Keep the newest point."""

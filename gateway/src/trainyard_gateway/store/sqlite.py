@@ -11,22 +11,22 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
+from trainyard_gateway.store.append import by_blocks
 from trainyard_gateway.store.arrivals import AT_ONCE, Arrival, Report, report
 from trainyard_gateway.store.backlog import Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest
-from trainyard_gateway.store.prepared import Prepared
 from trainyard_gateway.store.savepoint import UndoneError, alone
 
 T = TypeVar("T")
@@ -34,6 +34,11 @@ T = TypeVar("T")
 _Future = asyncio.Future[Any]
 _Work = tuple[Callable[[Connection], Any] | Report, _Future]
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
+
+_WRITER_CACHE_KIB = 32 * 1024
+"""Pages that the writer keeps: what it sorts in at once touches some thousand, and SQLite's own 2 MiB would write them out several times."""
+_LOG_PAGES = 4_000
+"""Pages of the log after which they are written to the file, each of them once, however often it is in the log."""
 
 _log = structlog.get_logger()
 
@@ -48,7 +53,7 @@ class SqliteDatabase(Database):
         self._path = path
         self._engine = _engine(path)
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._ingest = Ingest(exclusive=True, append=_append)
+        self._ingest = Ingest(exclusive=True, append=by_blocks)
         self._backlog = Backlog()
         self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
 
@@ -102,6 +107,9 @@ class SqliteDatabase(Database):
 
     def _work(self) -> None:
         with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            connection.commit()
             last = False
             while not last:
                 group, last = self._group()
@@ -235,16 +243,6 @@ class SqliteDatabase(Database):
 
 def _nothing(_: Connection) -> None:
     """Who waits for it has everything sorted in that was acknowledged before."""
-
-
-def _append(connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]) -> None:
-    prepared = _PREPARED.get(table.name)
-    if prepared is None:
-        prepared = _PREPARED[table.name] = Prepared(insert(table), columns)
-    prepared.many(connection, rows)
-
-
-_PREPARED: dict[str, Prepared] = {}
 
 
 def _engine(path: Path) -> Engine:

@@ -173,10 +173,6 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("first_step", sa.BigInteger(), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["stream_id"],
-            ["streams.id"],
-        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
     )
@@ -191,10 +187,6 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger(), nullable=True),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["series_id"],
-            ["series.id"],
-        ),
         sa.PrimaryKeyConstraint("series_id", "step"),
         sqlite_with_rowid=False,
     )
@@ -223,10 +215,6 @@ def upgrade() -> None:
         sa.Column("odd_step", sa.BigInteger(), nullable=True),
         sa.Column("odd_time", sa.BigInteger(), nullable=True),
         sa.Column("odd_value", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["series_id"],
-            ["series.id"],
-        ),
         sa.PrimaryKeyConstraint("series_id", "level", "first_step"),
         sqlite_with_rowid=False,
     )

@@ -15,7 +15,6 @@ def upgrade() -> None:
         sa.Column("stream_id", number, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["stream_id"], ["streams.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("stream_id", "sequence", name="arrivals_by_sequence"),
     )
