@@ -6,8 +6,6 @@ import asyncio
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres import Postgres
 from sqlalchemy import Connection, delete, func, insert, select
+from store_lab import START, batch, chart, new_uid, values
 
-from trainyard_api.report import Batch
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing, NewKey
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.errors import SettingsError, Unprocessable
 from trainyard_gateway.store import charts, heartbeats, news, reads, rollups
 from trainyard_gateway.store.database import Database, connect
 from trainyard_gateway.store.postgres import PostgresDatabase
@@ -32,66 +30,16 @@ from trainyard_gateway.store.tables import rollups as rollups_table
 
 pytestmark = pytest.mark.integration
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-_uids = itertools.count()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path | None]:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'db.sqlite3'}", None
-    server = request.getfixturevalue("postgres")
-    return server.database(), server.password_file
-
-
-@pytest.fixture
-async def database(url: tuple[str, Path | None]) -> AsyncIterator[Database]:
-    database = connect(*url)
-    await database.open()
-    yield database
-    await database.close()
-
-
-def new_uid() -> str:
-    return f"uid-{next(_uids)}"
-
-
-def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
-    rows = [
-        {"step": s, "time": START + timedelta(seconds=s), "values": {"loss": v}}
-        for s, v in steps.items()
-    ]
-    body = {
-        "sessionUid": uid,
-        "attempt": 1,
-        "stream": "rank-0",
-        "sequence": sequence,
-        "metrics": rows,
-        **more,
-    }
-    return Batch.model_validate(body)
-
-
-async def chart(database: Database, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
-    [series] = await database.read(
-        lambda c: charts.history(c, uid, ["loss"], charts.Window(most, **window))
-    )
-    return series
-
-
-def values(series: dict[str, Any]) -> dict[int, Any]:
-    return {p["step"]: p["value"] for p in series["points"]}
-
 
 async def test_migrations_make_the_tables_and_find_them_again(
-    database: Database, url: tuple[str, Path | None]
+    database: Database, database_url: tuple[str, Path | None]
 ) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     assert await database.read(differences) == []
     if not database.exclusive:
-        second = connect(*url)
+        second = connect(*database_url)
         await second.open()
         await second.close()
 
@@ -110,7 +58,7 @@ async def test_twins_in_one_commit_and_later_change_nothing(database: Database) 
 
 
 async def test_a_sequence_that_was_left_out_is_taken_later_once(
-    database: Database, url: tuple[str, Path | None]
+    database: Database, database_url: tuple[str, Path | None]
 ) -> None:
     uid = new_uid()
     assert [await database.ingest(batch(uid, n, {n: 1.0})) for n in (5, 3, 3, 5)] == [
@@ -120,7 +68,7 @@ async def test_a_sequence_that_was_left_out_is_taken_later_once(
     assert sorted(await asyncio.gather(*(database.ingest(b) for b in late))) == [
         False, False, True, True,
     ]  # fmt: skip
-    another = connect(*url)
+    another = connect(*database_url)
     if database.exclusive:
         await database.close()
     await another.open()
@@ -198,7 +146,7 @@ async def test_a_batch_that_cannot_be_stored_hurts_no_other(database: Database) 
     )
 
     assert [a for a in answers if a is False] == [False] * 20
-    assert isinstance(answers[10], ValueError)
+    assert isinstance(answers[10], Unprocessable)
     for one in good:
         assert values(await chart(database, one.session_uid)) == {1: 1.0}
 
@@ -249,7 +197,7 @@ async def test_two_gateways_on_one_database_store_each_batch_once(postgres: Post
 
 
 async def test_keys_made_elsewhere_are_known_and_revoked(
-    database: Database, url: tuple[str, Path | None]
+    database: Database, database_url: tuple[str, Path | None]
 ) -> None:
     here, there = KeyRing("a" * 30, database), KeyRing("a" * 30, database)
     made = await here.create(NewKey(name="k", scopes=[Scope.MODELS_READ]))
@@ -303,9 +251,9 @@ async def test_a_long_run_is_read_from_summaries(database: Database) -> None:
 class Case:
     """Hypothesis and an asynchronous database: one loop for all examples of a test."""
 
-    def __init__(self, url: tuple[str, Path | None]) -> None:
+    def __init__(self, database_url: tuple[str, Path | None]) -> None:
         self.loop = asyncio.new_event_loop()
-        self.database = connect(*url)
+        self.database = connect(*database_url)
         self.run(self.database.open())
 
     def run(self, work: Any) -> Any:
@@ -317,8 +265,8 @@ class Case:
 
 
 @pytest.fixture
-def case(url: tuple[str, Path | None]) -> Any:
-    case = Case(url)
+def case(database_url: tuple[str, Path | None]) -> Any:
+    case = Case(database_url)
     yield case
     case.close()
 

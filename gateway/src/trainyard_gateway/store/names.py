@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch
+from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.store.series import storable
 from trainyard_gateway.store.tables import series
 
@@ -15,7 +16,7 @@ NAMES_PER_SESSION = 2_000
 _CACHED = 1_000_000
 
 
-class TooManyNames(ValueError):
+class TooManyNames(Unprocessable):
     """A session may have only so many different metrics."""
 
 

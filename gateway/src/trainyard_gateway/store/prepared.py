@@ -28,11 +28,11 @@ class Prepared:
         text, constants = self._of(connection)
         return connection.exec_driver_sql(text, given + constants).fetchall()
 
-    def tuples(self, connection: Connection, *given: Any) -> list[Any]:
+    def tuples(self, connection: Connection, *given: Any) -> Sequence[Any]:
         """The same as the driver gives it: to make rows with names takes longer than to read them."""
         text, constants = self._of(connection)
         result = connection.exec_driver_sql(text, given + constants)
-        found = result.cursor.fetchall()  # type: ignore[union-attr]  # a query has one until it is closed
+        found: Sequence[Any] = result.cursor.fetchall()
         result.close()
         return found
 

@@ -36,9 +36,9 @@ _Work = tuple[Callable[[Connection], Any] | Report, _Future]
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
 
 _WRITER_CACHE_KIB = 32 * 1024
-"""Pages that the writer keeps: what it sorts in at once touches some thousand, and SQLite's own 2 MiB would write them out several times."""
+"""The writer's pages: sorting in touches some thousand, which SQLite's own 2 MiB would write out several times."""
 _LOG_PAGES = 4_000
-"""Pages of the log after which they are written to the file, each of them once, however often it is in the log."""
+"""Pages of the log after which they go into the file, each once, however often it was written."""
 
 _log = structlog.get_logger()
 

@@ -1,0 +1,26 @@
+"""The two kinds of database, without a gateway around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from trainyard_gateway.store.database import Database, connect
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path | None]:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'db.sqlite3'}", None
+    server = request.getfixturevalue("postgres")
+    return server.database(), server.password_file
+
+
+@pytest.fixture
+async def database(database_url: tuple[str, Path | None]) -> AsyncIterator[Database]:
+    database = connect(*database_url)
+    await database.open()
+    yield database
+    await database.close()

@@ -1,0 +1,207 @@
+"""Batches that were acknowledged and wait to be sorted in: readers miss none, and neither a kill nor a bad one loses any."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from poll import eventually_async
+from postgres import Postgres
+from sqlalchemy import Connection, func, insert, select
+from store_lab import START, batch, chart, new_uid, values
+
+from trainyard_api.report import Batch
+from trainyard_gateway.store import charts, heartbeats, reads
+from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.tables import arrivals, batches, streams
+
+pytestmark = pytest.mark.integration
+
+Url = tuple[str, Path | None]
+
+
+def waiting(connection: Connection) -> int:
+    """How many there are."""
+    return connection.execute(select(func.count()).select_from(arrivals)).scalar_one()
+
+
+def left_by_another(*given: Batch | str, uid: str) -> Any:
+    """Writes batches (or what is none) of one stream down as a process does that is killed right after it."""
+
+    def write(connection: Connection) -> None:
+        who = {"session_uid": uid, "attempt": 1, "stream": "rank-0"}
+        connection.execute(insert(streams).values(who))
+        ours = streams.c.session_uid == uid
+        stream = connection.execute(select(streams.c.id).where(ours)).scalar_one()
+        for sequence, one in enumerate(given, 1):
+            body = one if isinstance(one, str) else one.model_dump_json(by_alias=True)
+            row = {"stream_id": stream, "sequence": sequence, "body": body}
+            connection.execute(insert(arrivals).values(row))
+
+    return write
+
+
+async def test_whoever_reads_finds_what_was_acknowledged(database: Database) -> None:
+    uid = new_uid()
+    for sequence in range(1, 60):
+        sent = batch(
+            uid,
+            sequence,
+            {sequence: float(sequence)},
+            logs=[{"time": START, "message": str(sequence)}],
+            heartbeat={"time": START, "step": sequence},
+        )
+        assert not await database.ingest(sent)
+
+        assert values(await chart(database, uid))[sequence] == sequence
+        lines = await database.read(lambda c: reads.lines(c, uid, 0, 100, False))
+        assert [line["message"] for line in lines] == [str(n) for n in range(1, sequence + 1)]
+        beat = await database.read(lambda c: heartbeats.of_session(c, uid))
+        assert beat is not None
+        assert f'"step":{sequence}' in beat.heartbeat
+
+
+async def test_whoever_writes_finds_it_too(database: Database) -> None:
+    uid = new_uid()
+    await database.ingest(batch(uid, 1, {1: 1.0}))
+
+    assert await database.write(waiting) == 0
+
+
+async def test_it_is_sorted_in_soon_though_nobody_reads(database: Database) -> None:
+    heard: list[str] = []
+    database.on_news(heard.append)
+    uid = new_uid()
+    await database.ingest(batch(uid, 1, {1: 1.0}))
+
+    async def told() -> bool:
+        return heard == [uid]
+
+    await eventually_async(told, within=10, every=0.01)
+    window = charts.Window(9)
+    [series] = await database.read(lambda c: charts.history(c, uid, ["loss"], window), False)
+    assert values(series) == {1: 1.0}
+    assert await database.read(waiting, settled=False) == 0
+
+
+async def test_what_a_killed_process_left_is_found_and_not_taken_again(
+    database: Database, database_url: Url
+) -> None:
+    uid = new_uid()
+    sent = [batch(uid, n, {n: float(n)}) for n in range(1, 6)]
+    await database.write(left_by_another(*sent, uid=uid))
+    another = connect(*database_url)
+    if database.exclusive:
+        await database.close()
+    await another.open()
+    try:
+        assert [await another.ingest(b) for b in (sent[4], sent[0])] == [True, True]
+        assert not await another.ingest(batch(uid, 6, {6: 6.0}))
+        found = await chart(another, uid)
+        count = await another.read(lambda c: c.execute(select(func.count(batches.c.id))).scalar())
+    finally:
+        await another.close()
+
+    assert values(found) == {n: float(n) for n in range(1, 7)}
+    assert count == 6
+
+
+async def test_what_is_due_at_the_start_needs_no_reader(
+    database: Database, database_url: Url
+) -> None:
+    uid = new_uid()
+    await database.write(left_by_another(batch(uid, 1, {1: 1.0}), uid=uid))
+    await database.close()
+    another = connect(*database_url)
+    await another.open()
+
+    async def empty() -> bool:
+        return await another.read(waiting, settled=False) == 0
+
+    await eventually_async(empty, within=10, every=0.01)
+    await another.close()
+
+
+async def test_what_waits_when_it_closes_is_sorted_in(
+    database: Database, database_url: Url
+) -> None:
+    await asyncio.gather(*(database.ingest(batch(new_uid(), 1, {1: 1.0})) for _ in range(50)))
+    await database.close()
+    # Not opened: nothing happens by itself.
+    another = connect(*database_url)
+
+    assert await another.read(waiting, settled=False) == 0
+
+    await another.close()
+
+
+@pytest.mark.parametrize("bad", ["{}", "no json", None])
+async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
+    database: Database, database_url: Url, bad: str | None
+) -> None:
+    uid = new_uid()
+    if bad is None:
+        # Nothing that comes by HTTP: the column of attempts does not hold it.
+        bad = batch(uid, 2, {2: 2.0}, attempt=2**80).model_dump_json(by_alias=True)
+    given = [batch(uid, 1, {1: 1.0}), bad, batch(uid, 3, {3: 3.0})]
+    await database.write(left_by_another(*given, uid=uid))
+    another = connect(*database_url)
+    if database.exclusive:
+        await database.close()
+    await another.open()
+    try:
+        await another.ingest(batch(uid, 4, {4: 4.0}))
+        found = values(await chart(another, uid))
+        await another.ingest(batch(uid, 5, {5: 5.0}))
+        later = values(await chart(another, uid))
+        kept = await another.read(waiting)
+    finally:
+        await another.close()
+
+    assert found == {1: 1.0, 3: 3.0, 4: 4.0}
+    assert later == {**found, 5: 5.0}
+    assert kept == 1
+
+
+async def test_what_one_gateway_acknowledged_another_finds_at_once(postgres: Postgres) -> None:
+    where = (postgres.database(), postgres.password_file)
+    first, second = connect(*where), connect(*where)
+    await first.open()
+    await second.open()
+    try:
+        uid = new_uid()
+        for n in range(1, 40):
+            await first.ingest(batch(uid, n, {n: float(n)}))
+            assert values(await chart(second, uid))[n] == n
+            assert await second.ingest(batch(uid, n, {n: 0.0}))
+        found = values(await chart(first, uid))
+    finally:
+        await second.close()
+        await first.close()
+
+    assert found == {n: float(n) for n in range(1, 40)}
+
+
+async def test_one_that_waits_though_it_was_sorted_in_changes_nothing(postgres: Postgres) -> None:
+    """A gateway may look for a batch just before another one has sorted it in, and write it down just after."""
+    database = connect(postgres.database(), postgres.password_file)
+    await database.open()
+    try:
+        uid = new_uid()
+        await database.ingest(batch(uid, 1, {1: 1.0}))
+        await chart(database, uid)
+
+        def again(connection: Connection) -> None:
+            [(stream,)] = connection.execute(select(streams.c.id))
+            body = batch(uid, 1, {1: 9.0}).model_dump_json(by_alias=True)
+            connection.execute(insert(arrivals).values(stream_id=stream, sequence=1, body=body))
+
+        await database.write(again)
+        found = values(await chart(database, uid))
+        left = await database.read(waiting)
+    finally:
+        await database.close()
+
+    assert (found, left) == ({1: 1.0}, 0)

@@ -1,0 +1,49 @@
+"""Reports for a store without a gateway around it, and what becomes of them."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from trainyard_api.report import Batch
+from trainyard_gateway.store import charts
+from trainyard_gateway.store.database import Database
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_uids = itertools.count()
+
+
+def new_uid() -> str:
+    """A session of its own."""
+    return f"uid-{next(_uids)}"
+
+
+def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
+    """A batch of one metric, `loss`, by step."""
+    rows = [
+        {"step": s, "time": START + timedelta(seconds=s), "values": {"loss": v}}
+        for s, v in steps.items()
+    ]
+    body = {
+        "sessionUid": uid,
+        "attempt": 1,
+        "stream": "rank-0",
+        "sequence": sequence,
+        "metrics": rows,
+        **more,
+    }
+    return Batch.model_validate(body)
+
+
+async def chart(database: Database, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
+    """The series of `loss`."""
+    [series] = await database.read(
+        lambda c: charts.history(c, uid, ["loss"], charts.Window(most, **window))
+    )
+    return series
+
+
+def values(series: dict[str, Any]) -> dict[int, Any]:
+    """By step."""
+    return {p["step"]: p["value"] for p in series["points"]}

@@ -1,0 +1,52 @@
+"""When reports are due to be sorted in."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainyard_gateway.store.backlog import (
+    RETRY_SECONDS,
+    SETTLE_POINTS,
+    SETTLE_SECONDS,
+    Backlog,
+)
+
+FULL = SETTLE_POINTS
+WAIT, RETRY = SETTLE_SECONDS, RETRY_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("came", "failed", "now", "due", "may"),
+    [
+        pytest.param([], None, 5.0, None, False, id="nothing"),
+        pytest.param([(0.0, 1)], None, 0.0, WAIT, True, id="the first"),
+        pytest.param([(0.0, 0)], None, 0.0, WAIT, True, id="one without points"),
+        pytest.param([(0.0, 1), (0.2, 1)], None, 0.2, WAIT - 0.2, True, id="it counts the first"),
+        pytest.param([(0.0, 1)], None, 9.0, 0.0, True, id="long ago"),
+        pytest.param([(0.0, FULL - 1), (0.0, 1)], None, 0.0, 0.0, True, id="as many as that"),
+        pytest.param([(0.0, FULL - 1)], None, 0.0, WAIT, True, id="one fewer"),
+        pytest.param([(0.0, FULL)], 0.0, 0.4, RETRY - 0.4, False, id="failed"),
+        pytest.param([(0.0, 1)], 8.0, 8.0 + RETRY, 0.0, True, id="failed long ago"),
+    ],
+)
+def test_when(
+    came: list[tuple[float, int]], failed: float | None, now: float, due: float | None, may: bool
+) -> None:
+    backlog = Backlog()
+    for when, points in came:
+        backlog.add(points, when)
+    if failed is not None:
+        backlog.failed(failed)
+
+    assert backlog.due_in(now) == (None if due is None else pytest.approx(due))
+    assert backlog.may_try(now) == may
+
+
+def test_afterwards_nothing_is_due() -> None:
+    backlog = Backlog()
+    backlog.add(FULL, 0.0)
+    backlog.failed(0.0)
+    backlog.clear()
+    backlog.add(1, 0.5)
+
+    assert backlog.due_in(0.5) == pytest.approx(WAIT)
