@@ -20,10 +20,11 @@ import aiohttp
 import orjson
 import psutil
 from gateway_lab import GatewayLab, Trainer
+from wire import Wire, post
 
 NOW = "2026-01-01T00:00:00Z"
 LOSS = ["loss"]
-_REQUESTS, _POINTS = 7_000, 250_000
+_REQUESTS, _POINTS = 12_000, 300_000
 """More a second than any side takes from all clients."""
 SPIKE = 1e6
 CHUNK = 1 << 20
@@ -80,18 +81,26 @@ async def report(
 ) -> float:
     """Batches of the metrics `names` to the gateway."""
     ahead = _ahead(size, seconds, len(clients))
-    ready = {
-        client.session: iter([_batch(client, size, names) for _ in range(ahead)])
-        for client in clients
-    }
-    async with _session() as http:
+    place = f"{url}/api/v1/report/batches"
 
-        async def send(client: Client) -> int:
-            body = next(ready[client.session], None) or _batch(client, size, names)
-            await _post(http, url, client, body)
-            return size
+    def request(client: Client) -> bytes:
+        return post(place, _batch(client, size, names), client.trainer.token)
 
+    ready = {c.session: iter([request(c) for _ in range(ahead)]) for c in clients}
+    wires = {client.session: await Wire.to(url) for client in clients}
+
+    async def send(client: Client) -> int:
+        data = next(ready[client.session], None) or request(client)
+        status, answer = await wires[client.session].ask(data)
+        if status != 200:
+            raise SystemExit(f"the gateway answered {status}: {answer.decode()}")
+        return size
+
+    try:
         return await _timed(clients, seconds, send)
+    finally:
+        for wire in wires.values():
+            wire.close()
 
 
 def _ahead(size: int, seconds: float, clients: int) -> int:
@@ -164,10 +173,6 @@ async def read_charts(lab: GatewayLab, clients: list[Client]) -> Chart:
         return Chart(time.perf_counter() - started, sum(seen))
 
 
-class RefusedError(SystemExit):
-    """MLflow did not take a request; ends the program unless somebody expects it."""
-
-
 async def mlflow_runs(url: str, count: int) -> list[dict[str, Any]]:
     """Runs of a new experiment."""
     async with _session() as http:
@@ -188,22 +193,27 @@ async def log_batch(
     """Batches of the metrics `names` to MLflow; points per second, and how many batches it refused."""
     refused = 0
     ahead = _ahead(size, seconds, len(runs))
-    ready = {
-        run["id"]: iter([_mlflow_batch(run, size, names) for _ in range(ahead)]) for run in runs
-    }
-    async with _session() as http:
+    place = f"{url}/api/2.0/mlflow/runs/log-batch"
 
-        async def send(run: dict[str, Any]) -> int:
-            nonlocal refused
-            body = next(ready[run["id"]], None) or _mlflow_batch(run, size, names)
-            try:
-                await _mlflow(http, url, "runs/log-batch", body)
-            except RefusedError:
-                refused += 1
-                return 0
-            return size
+    def request(run: dict[str, Any]) -> bytes:
+        return post(place, _mlflow_batch(run, size, names))
 
+    ready = {run["id"]: iter([request(run) for _ in range(ahead)]) for run in runs}
+    wires = {run["id"]: await Wire.to(url) for run in runs}
+
+    async def send(run: dict[str, Any]) -> int:
+        nonlocal refused
+        status, _ = await wires[run["id"]].ask(next(ready[run["id"]], None) or request(run))
+        if status != 200:
+            refused += 1
+            return 0
+        return size
+
+    try:
         return await _timed(runs, seconds, send), refused
+    finally:
+        for wire in wires.values():
+            wire.close()
 
 
 def _mlflow_batch(
@@ -246,7 +256,7 @@ async def _mlflow(http: aiohttp.ClientSession, url: str, what: str, data: bytes)
     kind = {"Content-Type": "application/json"}
     async with http.post(f"{url}/api/2.0/mlflow/{what}", data=data, headers=kind) as answer:
         if answer.status != 200:
-            raise RefusedError(f"mlflow answered {answer.status}: {await answer.text()}")
+            raise SystemExit(f"mlflow answered {answer.status}: {await answer.text()}")
         return json.loads(await answer.read())
 
 

@@ -100,27 +100,66 @@ def _points(gateway: GatewayLab) -> int:
 
 
 def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
-    """Seconds in which the training thread waits for one checkpoint; ours for the first of a run, and for those that follow."""
+    """Seconds that a training's step takes longer for a checkpoint before it: the first of a run, and those that follow. A step computes on
+    one core; what a checkpoint does meanwhile has the others."""
     import torch
 
     from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 
-    state = {"weights": [torch.randn(2**18) for _ in range(megabytes)]}
-    found: dict[str, list[float]] = {"torch.save": [], "trainyard": [], "trainyard, first": []}
+    torch.set_num_threads(1)
+    model, step = _large_training(megabytes)
+    found: dict[str, list[float]] = {
+        "torch.save": [], "trainyard": [], "trainyard, first": [], "step": [],
+    }  # fmt: skip
     for turn in range(pairs):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             writer = BackgroundWriter(CheckpointFolder(folder / "c"), lambda: None, lambda _: None)
-            found["trainyard, first"].append(_timed(lambda w=writer: w.write("step-0", 0, state)))
+
+            def ours(number: int, w: BackgroundWriter = writer) -> None:
+                w.write(f"step-{number}", number, model())
+                step(w.copied)
+
+            def plain(f: Path = folder) -> None:
+                _save(model(), f / "plain.pt")
+                step()
+
+            bare = statistics.median(_timed(step) for _ in range(5))
+            found["step"].append(bare)
+            found["trainyard, first"].append(_timed(lambda o=ours: o(0)) - bare)
             writer.wait()
             sides: list[tuple[str, Callable[[], object]]] = [
-                ("torch.save", lambda f=folder: _save(state, f / "plain.pt")),
-                ("trainyard", lambda w=writer: w.write("step-1", 1, state)),
+                ("torch.save", plain),
+                ("trainyard", lambda o=ours: o(1)),
             ]
             for side, work in sides if turn % 2 == 0 else reversed(sides):
-                found[side].append(_timed(work))
-            writer.wait()
+                found[side].append(_timed(work) - bare)
+                writer.wait()
     return found
+
+
+def _large_training(
+    megabytes: int,
+) -> tuple[Callable[[], dict[str, Any]], Callable[..., None]]:
+    """State and step of a training whose weights and momentum are so large together."""
+    import torch
+
+    width, layers = 1024, megabytes // 8
+    model = torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(layers)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
+    inputs = torch.randn(64, width)
+
+    def state() -> dict[str, Any]:
+        return {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+
+    def step(before_change: Callable[[], None] = lambda: None) -> None:
+        optimizer.zero_grad()
+        model(inputs).square().mean().backward()
+        before_change()
+        optimizer.step()
+
+    step()
+    return state, step
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

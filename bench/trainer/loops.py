@@ -48,7 +48,9 @@ def network(batch: int) -> tuple[nn.Module, torch.optim.Optimizer, Tensor, Tenso
     return model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), inputs, targets
 
 
-def plain_loop(work: Work, log: Log | None, save: Save | None) -> tuple[float, Tensor]:
+def plain_loop(
+    work: Work, log: Log | None, save: Save | None, before_change: Callable[[], None] | None = None
+) -> tuple[float, Tensor]:
     """Seconds of the steps, and the weights."""
     model, optimizer, inputs, targets = network(work.batch)
     steps, began = work.steps, 0.0
@@ -58,6 +60,8 @@ def plain_loop(work: Work, log: Log | None, save: Save | None) -> tuple[float, T
         loss = nn.functional.cross_entropy(model(inputs), targets)
         optimizer.zero_grad()
         loss.backward()
+        if before_change is not None:
+            before_change()
         optimizer.step()
         if step >= 0 and log is not None:
             value = loss.item()
@@ -93,7 +97,7 @@ def trainyard(work: Work) -> tuple[float, Tensor]:
         run.log(values, step)
         run.progress(step)
 
-    measured = plain_loop(work, log, save)
+    measured = plain_loop(work, log, save, writer.copied)
     writer.wait()
     if not run.finish(60):
         raise RuntimeError("not everything arrived")

@@ -1,13 +1,14 @@
 """Whole files from the page cache to the socket without passing through Python: the ASGI extension `http.response.pathsend`.
 
-uvicorn does not offer it; here it stands between its protocol and the application. The thread that a piece is sent by is never held by a
-slow reader: whether the socket takes more is waited for in the event loop.
+uvicorn does not offer it; here it stands between its protocol and the application. The thread that a piece is sent by is not held by a
+slow reader: whether the socket takes more is waited for in the event loop, but for a moment where the reader is a quick one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 EXTENSION = "http.response.pathsend"
 _AT_ONCE = 64 * 1024 * 1024
 """Bytes after which a thread lets others have a turn."""
+_QUICK = 1024 * 1024
+"""Who took so many bytes within a turn is likely to take more at once: the way through the event loop takes longer than that."""
+_MOMENT_MS = 2
+"""How long a thread waits for such a reader."""
 
 
 class SendsFiles:
@@ -101,11 +106,15 @@ async def _writable(loop: asyncio.AbstractEventLoop, socket: int) -> None:
 def _push(socket: int, file: int, offset: int, size: int) -> int:
     """Send until the socket takes no more; how many bytes it took."""
     sent = 0
+    room = select.poll()
+    room.register(socket, select.POLLOUT)
     while sent < min(size, _AT_ONCE):
         try:
             count = os.sendfile(socket, file, offset + sent, size - sent)
         except BlockingIOError:
-            break
+            if sent < _QUICK or not room.poll(_MOMENT_MS):
+                break
+            continue
         if count == 0:
             raise OSError(f"a file ended {size - sent} bytes before its size")
         sent += count

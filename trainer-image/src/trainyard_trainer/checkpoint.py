@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from trainyard_trainer.staging import Staging
+from trainyard_trainer.staging import Copy, Staging
 
 BEST = "best"
 
@@ -109,7 +109,11 @@ class CheckpointFolder:
 
 
 class BackgroundWriter:
-    """Writes one checkpoint at a time in a thread; the training waits only when it asks for the next one too early."""
+    """Copies and writes one checkpoint at a time in a thread, while the training computes its next step.
+
+    The training waits before it changes what is still being copied (`copied`), and when it asks for the next checkpoint too early. That a
+    copy need not stop a training until its optimizer steps again: Maurya et al., DataStates-LLM, HPDC 2024.
+    """
 
     def __init__(
         self,
@@ -122,15 +126,22 @@ class BackgroundWriter:
         self._before = before
         self._written = written
         self._staging = Staging()
+        self._copied = threading.Event()
+        self._copied.set()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
     def write(self, name: str, step: int, state: dict[str, Any]) -> None:
-        """Copy `state` and write it in the background. Raises the error of the one before."""
+        """Write `state` in the background; its tensors must stay as they are until `copied`. Raises the error of the one before."""
         self.wait()
-        snapshot = self._staging.take(state)
-        self._thread = threading.Thread(target=self._work, args=(name, step, snapshot), daemon=True)
+        copy = self._staging.begin(state)
+        self._copied.clear()
+        self._thread = threading.Thread(target=self._work, args=(name, step, copy), daemon=True)
         self._thread.start()
+
+    def copied(self) -> None:
+        """Until the tensors of the last state may change again."""
+        self._copied.wait()
 
     def wait(self) -> None:
         """Until the last one is durable. Raises its error."""
@@ -141,10 +152,14 @@ class BackgroundWriter:
             error, self._error = self._error, None
             raise error
 
-    def _work(self, name: str, step: int, state: dict[str, Any]) -> None:
+    def _work(self, name: str, step: int, copy: Copy) -> None:
         try:
+            try:
+                copy.fill()
+            finally:
+                self._copied.set()
             self._before()
-            self._written(self._folder.write(name, step, state))
+            self._written(self._folder.write(name, step, copy.state))
         except BaseException as error:  # handed to the training thread by `wait`
             self._error = error
 

@@ -101,12 +101,12 @@ class Trainer:
             self.model.load_state_dict(self.best)
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Everything needed to go on. Its tensors stay as they are until the optimizer steps: what else may change is a copy."""
         random: dict[str, Any] = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
         return {
-            "model": self.model.state_dict(),
+            "model": self._steady(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": random,
@@ -114,6 +114,15 @@ class Trainer:
             "best": self.best,
             "config": self.config.model_dump_json(),
         }
+
+    def _steady(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With copies of what is not the optimizer's, such as running means, which the next batch changes."""
+        groups = self.optimizer.param_groups
+        its = {p.untyped_storage().data_ptr() for group in groups for p in group["params"]}
+        for name, tensor in weights.items():
+            if tensor.untyped_storage().data_ptr() not in its:
+                weights[name] = tensor.clone()
+        return weights
 
     def restore(self, state: dict[str, Any], same_run: bool = True) -> None:
         """Go on from a checkpoint; with `same_run` False only weights and optimizer state are taken (a fork)."""
@@ -186,6 +195,8 @@ class Trainer:
         if config.gradient_clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        # The checkpoint before may still be copying what changes now.
+        self._writer.copied()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss, rate

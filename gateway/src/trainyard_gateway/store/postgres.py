@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
@@ -54,6 +54,7 @@ class PostgresDatabase(Database):
         self._settling = asyncio.Lock()
         self._behind = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._line: AsyncConnection | None = None
         self._closing = False
 
     async def open(self) -> None:
@@ -78,6 +79,8 @@ class PostgresDatabase(Database):
             await task
         if self._tasks:
             await self._settle()
+        if self._line is not None:
+            await self._line.close()
         await self._engine.dispose()
 
     async def write(self, action: Callable[[Connection], T]) -> T:
@@ -119,13 +122,15 @@ class PostgresDatabase(Database):
                 await self._settle()
 
     async def _accept(self, group: list[tuple[Report, asyncio.Future[bool]]]) -> None:
-        """One transaction for all; when it fails, one for each, so that nobody suffers for another."""
+        """One commit for all; when it fails, one for each, so that nobody suffers for another."""
         reports = [given for given, _ in group]
         try:
-            async with self._engine.begin() as connection:
-                taken = await connection.run_sync(lambda c: self._ingest.accept(c, reports))
+            if self._line is None:
+                self._line = await self._open_line()
+            taken = await self._line.run_sync(lambda c: self._ingest.accept(c, reports))
         except Exception as error:  # whatever it is, the sender must hear of it
             self._ingest.forget()
+            await self._drop_line()
             if len(group) == 1:
                 settle(group[0][1], error)
                 return
@@ -139,6 +144,18 @@ class PostgresDatabase(Database):
         self._reported(given.batch for given in reports)
         for (_, future), arrival in zip(group, taken, strict=True):
             settle(future, arrival is None)
+
+    async def _open_line(self) -> AsyncConnection:
+        """A connection for nothing but to take batches in: one statement each time, which is its own transaction."""
+        connection = await self._engine.connect()
+        return await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def _drop_line(self) -> None:
+        """It may be broken; the next one is a new one."""
+        line, self._line = self._line, None
+        if line is not None:
+            await line.invalidate()
+            await line.close()
 
     def _came(self, count: int) -> None:
         self._backlog.add(count, time.monotonic())
