@@ -124,7 +124,7 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
                 _save(model(), f / "plain.pt")
                 step()
 
-            bare = statistics.median(_timed(step) for _ in range(5))
+            bare = statistics.median(_timed(step) for _ in range(9))
             found["step"].append(bare)
             found["trainyard, first"].append(_timed(lambda o=ours: o(0)) - bare)
             writer.wait()

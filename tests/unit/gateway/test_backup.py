@@ -214,9 +214,11 @@ async def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
 async def test_a_table_that_cannot_be_read_takes_the_files_away_again(tmp_path: Path) -> None:
     await fill(tmp_path / "old")
     with sqlite3.connect(tmp_path / "old" / "db" / "trainyard.sqlite3") as database:
-        # A point of a series that is not there, as a database without its checks would take it.
-        database.execute("PRAGMA foreign_keys=OFF")
-        database.execute("UPDATE metrics SET series_id = 8")
+        # A row that is there twice, as a table without its key would take it.
+        database.execute("CREATE TABLE without_key AS SELECT * FROM series")
+        database.execute("DROP TABLE series")
+        database.execute("ALTER TABLE without_key RENAME TO series")
+        database.execute("INSERT INTO series SELECT * FROM series")
     database.close()
     archive = await taken(tmp_path / "old")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +16,79 @@ from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 from trainyard_trainer.gang import Gang
+from trainyard_trainer.staging import Copy, Staging
 from trainyard_trainer.train import Trainer
 
-# So large that the copy takes longer than what is computed before the optimizer steps.
-WIDE = {"architecture": "mlp", "hiddenSizes": [4000, 4000]}
+KEEP = 50
+
+
+class LateStaging(Staging):
+    """Copies only when the training has gone as far as it can without the copy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.too_far = threading.Event()
+        """Set by whoever changes something; nobody should."""
+
+    def begin(self, state: dict[str, Any]) -> Copy:
+        self.too_far.clear()
+        return LateCopy(super().begin(state), self.too_far)
+
+
+class LateCopy(Copy):
+    """Waits for a moment for what must not happen."""
+
+    def __init__(self, copy: Copy, too_far: threading.Event) -> None:
+        super().__init__(copy.state, [])
+        self._copy, self._too_far = copy, too_far
+
+    def fill(self) -> None:
+        self._too_far.wait(0.1)
+        self._copy.fill()
 
 
 def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> dict[int, Any]:
-    """The weights before each step of a training that makes a checkpoint after each, by how many steps were done."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A training with a checkpoint after each step: its weights and the optimizer's means after each, by how many steps were done."""
     np.savez(folder / "data.npz", **arrays)
-    more = {"epochs": 1, "checkpointEvery": {"steps": 1}, "keepCheckpoints": 50}
+    more = {"epochs": 2, "batchSize": 8, "checkpointEvery": {"steps": 1}}
     config = TrainingConfig.model_validate({"task": task, **more, **given})
     dataset = data.load(folder / "data.npz", "npz", config)
-    checkpoints = CheckpointFolder(folder / "c", keep=50)
-    trainer = Trainer(config, dataset, checkpoints, QuietRun(), Gang(), torch.device("cpu"))
-    seen: dict[int, list[Tensor]] = {}
+    staging = LateStaging()
+    trainer = Trainer(
+        config,
+        dataset,
+        CheckpointFolder(folder / "c", KEEP),
+        QuietRun(),
+        Gang(),
+        torch.device("cpu"),
+        staging,
+    )
+    seen: dict[int, dict[str, Tensor]] = {}
 
     def look(*_: object) -> None:
-        seen[trainer.position.step] = [p.detach().clone() for p in trainer.model.parameters()]
+        staging.too_far.set()
+        state = trainer.state()
+        means = {str(i): one["exp_avg"] for i, one in state["optimizer"]["state"].items()}
+        seen[trainer.position.step + 1] = {
+            k: v.clone() for k, v in (state["model"] | means).items()
+        }
 
-    trainer.optimizer.register_step_pre_hook(look)
+    trainer.optimizer.register_step_post_hook(look)
     trainer.fit()
     return seen
 
 
-def kept(folder: Path) -> dict[int, dict[str, Any]]:
-    """The checkpoints by step."""
-    checkpoints = CheckpointFolder(folder / "c", keep=50)
+def kept(folder: Path) -> dict[int, dict[str, Tensor]]:
+    """The same of the checkpoints."""
+    checkpoints = CheckpointFolder(folder / "c", KEEP)
     found = {}
     for record in checkpoints.records():
+        read = checkpoints.find(record.name)
+        assert read is not None
+        state = read[1]
+        means = {str(i): one["exp_avg"] for i, one in state["optimizer"]["state"].items()}
         if record.name != "best":
-            read = checkpoints.find(record.name)
-            assert read is not None
-            found[record.step] = read[1]
+            found[record.step] = state["model"] | means
     return found
 
 
@@ -78,34 +118,26 @@ def test_the_training_waits_no_longer_for_a_copy_that_failed(tmp_path: Path) -> 
     assert CheckpointFolder(tmp_path).records() == []
 
 
-def test_no_step_changes_what_is_being_copied(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    arrays = {"x": random.normal(size=(30, 4)).astype(np.float32), "y": np.arange(30) % 3}
+@pytest.mark.parametrize(
+    ("task", "shape", "architecture"),
+    [
+        ("tabular-classification", (30, 4), "mlp"),
+        # Its running means are changed by every batch, before any step.
+        ("image-classification", (30, 8, 8), "resnet18"),
+    ],
+)
+def test_nothing_changes_what_is_being_copied(
+    tmp_path: Path, task: str, shape: tuple[int, ...], architecture: str
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    arrays = {"x": values, "y": np.arange(30) % 2}
 
-    seen = trained(tmp_path, "tabular-classification", arrays, model=WIDE, batchSize=8)
-
-    found = kept(tmp_path)
-    assert len(found.keys() & seen.keys()) >= 2
-    for step in found.keys() & seen.keys():
-        weights = [w for name, w in found[step]["model"].items()]
-        assert all(map(torch.equal, weights, seen[step])), f"step {step}"
-
-
-def test_no_batch_changes_what_is_being_copied(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    images = random.integers(0, 255, (30, 8, 8)).astype(np.uint8)
-    arrays = {"x": images, "y": np.arange(30) % 2}
-
-    trained(
-        tmp_path,
-        "image-classification",
-        arrays,
-        model={"architecture": "resnet18"},
-        batchSize=8,
-    )
+    seen = trained(tmp_path, task, arrays, model={"architecture": architecture})
 
     found = kept(tmp_path)
-    assert len(found) >= 3
-    for step, state in found.items():
-        batches = {int(v) for k, v in state["model"].items() if k.endswith("num_batches_tracked")}
-        assert batches == {step}
+    assert found.keys() == seen.keys()
+    assert len(found) >= 4
+    for step, tensors in found.items():
+        assert tensors.keys() == seen[step].keys()
+        differ = [name for name, t in tensors.items() if not torch.equal(t, seen[step][name])]
+        assert differ == [], f"step {step}"

@@ -120,12 +120,13 @@ class BackgroundWriter:
         folder: CheckpointFolder,
         before: Callable[[], object],
         written: Callable[[Record], None],
+        staging: Staging | None = None,
     ) -> None:
-        """`before` is called in the thread before a checkpoint is written, `written` when it is durable."""
+        """`before` is called in the thread before a checkpoint is written, `written` when it is durable; `staging` makes the copies."""
         self._folder = folder
         self._before = before
         self._written = written
-        self._staging = Staging()
+        self._staging = staging or Staging()
         self._copied = threading.Event()
         self._copied.set()
         self._thread: threading.Thread | None = None

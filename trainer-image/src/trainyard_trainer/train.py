@@ -23,6 +23,7 @@ from trainyard_trainer.data import Dataset
 from trainyard_trainer.errors import BadConfiguration, Diverged, Preempted
 from trainyard_trainer.gang import Gang
 from trainyard_trainer.schedule import learning_rate
+from trainyard_trainer.staging import Staging
 
 _DTYPES = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 
@@ -64,7 +65,9 @@ class Trainer:
         report: Reporter,
         gang: Gang,
         device: torch.device,
+        staging: Staging | None = None,
     ) -> None:
+        """`staging` makes the copies for checkpoints."""
         torch.manual_seed(config.seed)
         self.config, self.dataset, self.gang, self.device = config, dataset, gang, device
         self.model = gang.equip(models.build(config, dataset.shape)).to(device)
@@ -79,7 +82,7 @@ class Trainer:
         self.total_steps = self.steps_per_epoch * config.epochs
         self._checkpoints = checkpoints
         # A resumed run goes on after the checkpoint: what was measured before it must not die with this process.
-        self._writer = BackgroundWriter(checkpoints, report.flush, self._saved)
+        self._writer = BackgroundWriter(checkpoints, report.flush, self._saved, staging)
         self._report = report
         self._last_saved = time.monotonic()
         self._stop = False
