@@ -100,42 +100,55 @@ def _points(gateway: GatewayLab) -> int:
 
 
 def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
-    """Seconds that a training's step takes longer for a checkpoint before it: the first of a run, and those that follow. A step computes on
-    one core; what a checkpoint does meanwhile has the others."""
+    """Seconds in which the training thread waits for one checkpoint, the first of a run and those that follow; and seconds that its next
+    step takes longer in all, since the copy shares the memory with it. A step computes on one core, a checkpoint has the others."""
     import torch
 
     from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 
     torch.set_num_threads(1)
     model, step = _large_training(megabytes)
-    found: dict[str, list[float]] = {
-        "torch.save": [], "trainyard": [], "trainyard, first": [], "step": [],
-    }  # fmt: skip
+    found: dict[str, list[float]] = {"torch.save": []}
     for turn in range(pairs):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             writer = BackgroundWriter(CheckpointFolder(folder / "c"), lambda: None, lambda _: None)
 
-            def ours(number: int, w: BackgroundWriter = writer) -> None:
-                w.write(f"step-{number}", number, model())
-                step(w.copied)
+            def ours(number: int, title: str, bare: float, w: BackgroundWriter = writer) -> None:
+                waits: list[float] = []
+
+                def work() -> None:
+                    waits.append(_timed(lambda: w.write(f"step-{number}", number, model())))
+                    step(lambda: waits.append(_timed(w.copied)))
+
+                longer = _timed(work) - bare
+                found.setdefault(title, []).append(sum(waits))
+                found.setdefault(f"{title}, longer step", []).append(longer)
 
             def plain(f: Path = folder) -> None:
-                _save(model(), f / "plain.pt")
-                step()
+                found["torch.save"].append(_timed(lambda: _save(model(), f / "plain.pt")))
 
             bare = statistics.median(_timed(step) for _ in range(9))
-            found["step"].append(bare)
-            found["trainyard, first"].append(_timed(lambda o=ours: o(0)) - bare)
+            found.setdefault("a step", []).append(bare)
+            ours(0, "trainyard, first", bare)
             writer.wait()
-            sides: list[tuple[str, Callable[[], object]]] = [
-                ("torch.save", plain),
-                ("trainyard", lambda o=ours: o(1)),
+            sides: list[Callable[[], object]] = [
+                plain,
+                lambda o=ours, b=bare: o(1, "trainyard", b),
             ]
-            for side, work in sides if turn % 2 == 0 else reversed(sides):
-                found[side].append(_timed(work) - bare)
+            for work in sides if turn % 2 == 0 else reversed(sides):
+                work()
                 writer.wait()
     return found
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    import torch
+
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _large_training(
@@ -160,15 +173,6 @@ def _large_training(
 
     step()
     return state, step
-
-
-def _save(state: dict[str, Any], path: Path) -> None:
-    import torch
-
-    with path.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def start_up(pairs: int) -> dict[str, list[float]]:

@@ -57,7 +57,7 @@ def split_into_batches(samples: int, size: int) -> list[slice]:
 class Trainer:
     """One model, one dataset, one run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what to train, with what, and the seams
         self,
         config: TrainingConfig,
         dataset: Dataset,
