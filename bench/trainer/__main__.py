@@ -136,8 +136,8 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
                 plain,
                 lambda o=ours, b=bare: o(1, "trainyard", b),
             ]
-            for work in sides if turn % 2 == 0 else reversed(sides):
-                work()
+            for side in sides if turn % 2 == 0 else reversed(sides):
+                side()
                 writer.wait()
     return found
 

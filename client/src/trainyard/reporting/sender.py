@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
 
@@ -112,7 +114,7 @@ class Sender:
 
     def _make_batch(self, items: list[Item]) -> None:
         sequence = self._sequence + 1
-        body = json.dumps({**self._identity, "sequence": sequence, **make_batch(items)}).encode()
+        body = encoded({**self._identity, "sequence": sequence, **make_batch(items)})
         self._waiting.append(self._spool.put(sequence, body))
         self._sequence = sequence
 
@@ -154,11 +156,10 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
         stamp = timestamp(when)
         if kind == "metrics":
             step, epoch, values = content
-            row = {
-                "step": step,
-                "time": stamp,
-                "values": {k: _number(v) for k, v in values.items()},
-            }
+            # One that is none makes the sum none; a sum that is too large for a number is looked at one by one as well.
+            if not math.isfinite(sum(values.values())):
+                values = {k: _number(v) for k, v in values.items()}
+            row = {"step": step, "time": stamp, "values": values}
             batch["metrics"].append(row if epoch is None else {**row, "epoch": epoch})
         elif kind == "logs":
             level, message, rank = content
@@ -169,6 +170,15 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
             # Only the newest heartbeat and checkpoint of a batch matter.
             batch[kind] = {"time": stamp, **content}
     return batch
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """As JSON. The training waits for Python's lock meanwhile, so that it has to be quick."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # Halves of characters, as a console that is no UTF-8 prints them, and whole numbers of more than 64 bits.
+        return json.dumps(body).encode()
 
 
 def timestamp(seconds: float) -> str:
