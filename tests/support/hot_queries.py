@@ -7,7 +7,8 @@ QUERIES = {
     "epochs": "SELECT * FROM metrics WHERE series_id = 1 AND epoch IS NOT NULL ORDER BY step",
     "summaries": "SELECT * FROM rollups WHERE series_id = 1 AND level = 2 AND first_step > 3",
     "newest summary": "SELECT * FROM rollups WHERE series_id = 1 AND level = 2 ORDER BY first_step DESC LIMIT 1",
-    "senders": "SELECT *, (SELECT max(sequence) FROM batches WHERE stream_id = streams.id), (SELECT max(sequence) FROM arrivals WHERE stream_id = streams.id) FROM streams WHERE session_uid IN ('a')",
+    "senders": "SELECT *, (SELECT max(sequence) FROM batches WHERE stream_id = streams.id),"
+    " (SELECT max(sequence) FROM arrivals WHERE stream_id = streams.id) FROM streams WHERE session_uid IN ('a')",
     "names": "SELECT * FROM series WHERE session_uid = 'a' ORDER BY name",
     "lines": "SELECT * FROM logs WHERE session_uid = 'a' AND id > 5 ORDER BY id LIMIT 9",
     "twins": "SELECT * FROM batches WHERE stream_id = 1 AND sequence = 2",
