@@ -7,6 +7,8 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 
+from trainyard_api.report import Batch
+
 REQUESTS = Counter(
     "trainyard_gateway_requests_total", "Answered requests.", ["method", "route", "status"]
 )
@@ -38,6 +40,17 @@ def count(scope: Any, status: int, seconds: float) -> None:
     requests, durations = _children(method, route, status)
     requests.inc()
     durations.observe(seconds)
+
+
+def took(batch: Batch, duplicate: bool) -> None:
+    """One acknowledged batch of reports."""
+    if duplicate:
+        DUPLICATES.inc()
+        return
+    if batch.metrics:
+        POINTS.inc(sum(len(row.values) for row in batch.metrics))
+    if batch.logs:
+        LINES.inc(len(batch.logs))
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from poll import eventually_async
 from postgres import Postgres
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 from store_lab import START, batch, chart, new_uid, values
 
 from trainyard_api.report import Batch
@@ -205,3 +205,24 @@ async def test_one_that_waits_though_it_was_sorted_in_changes_nothing(postgres: 
         await database.close()
 
     assert (found, left) == ({1: 1.0}, 0)
+
+
+async def test_a_connection_that_breaks_costs_no_report(postgres: Postgres) -> None:
+    where = (postgres.database(), postgres.password_file)
+    database, other = connect(*where), connect(*where)
+    await database.open()
+    others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    try:
+        uid = new_uid()
+        for n in range(1, 4):
+            assert not await database.ingest(batch(uid, n, {n: float(n)}))
+            assert len(await other.read(lambda c: c.execute(others).all(), settled=False)) >= 1
+        found = values(await chart(database, uid))
+    finally:
+        await other.close()
+        await database.close()
+
+    assert found == {1: 1.0, 2: 2.0, 3: 3.0}

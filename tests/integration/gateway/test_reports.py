@@ -157,6 +157,22 @@ def test_a_model_is_taken_over_once_and_only_as_it_was_reported(lab: GatewayLab)
     assert eventually(lambda: status_in_cluster(lab, "s").get("model"))["version"] == 1
 
 
+def test_a_report_with_too_many_different_metrics_is_refused_as_such(lab: GatewayLab) -> None:
+    trainer = start(lab, "s")
+    rows = [
+        {"step": n, "time": NOW, "values": {f"m{n}-{i}": 1.0 for i in range(250)}} for n in range(9)
+    ]
+    assert trainer.report({"sequence": 1, "metrics": rows[:8]}).status_code == 200
+
+    refused = trainer.report({"sequence": 2, "metrics": rows[8:]})
+
+    assert refused.status_code == 422
+    assert "at most 2000 different metrics" in refused.json()["detail"]
+    assert trainer.report({"sequence": 3, "metrics": rows[:8]}).status_code == 200
+    with lab.client() as gateway:
+        assert len(gateway.metrics("s").metrics) == 2000
+
+
 def test_a_link_in_place_of_the_model_is_refused(lab: GatewayLab, tmp_path: Path) -> None:
     trainer = start(lab, "s")
     secret = tmp_path / "secret"

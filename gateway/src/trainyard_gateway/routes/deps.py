@@ -9,6 +9,7 @@ import orjson
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
+from trainyard_gateway import telemetry
 from trainyard_gateway.auth.keys import Caller, Scope
 from trainyard_gateway.errors import NotPermitted
 from trainyard_gateway.gate import bearer
@@ -86,6 +87,7 @@ async def body_chunks(request: Request) -> AsyncIterator[bytes]:
     """The raw body in pieces."""
     async for chunk in request.stream():
         if chunk:
+            telemetry.RECEIVED.inc(len(chunk))
             yield chunk
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from trainyard_gateway import telemetry
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.files.atomic import CHUNK
 
@@ -33,4 +34,5 @@ async def form_upload(
 
 async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
     while chunk := await file.read(CHUNK):
+        telemetry.RECEIVED.inc(len(chunk))
         yield chunk

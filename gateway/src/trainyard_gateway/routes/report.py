@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from trainyard_api.model import field_errors
 from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
+from trainyard_gateway import telemetry
 from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
 from trainyard_gateway.identity import Trainer
 from trainyard_gateway.machine import Machine
@@ -40,6 +41,7 @@ async def take(receive: Receive, parts: Services, trainer: Trainer) -> BatchRece
     batch = _parsed(body, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
     duplicate = await parts.database.ingest(batch, body)
+    telemetry.took(batch, duplicate)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 

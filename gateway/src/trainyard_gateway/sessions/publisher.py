@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from trainyard_api import names
 from trainyard_api.report import CheckpointReport, Heartbeat
+from trainyard_gateway import telemetry
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
@@ -101,6 +102,7 @@ class Publisher:
             version = {"resourceVersion": body["metadata"]["resourceVersion"]}
             guarded = {"metadata": version, "status": patch}
             written = await self._kube.merge_patch(path, guarded, names.GATEWAY_FIELD_MANAGER)
+            telemetry.STATUS_WRITES.inc()
             self._cache.put(written)
             if "progress" in patch:
                 self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
@@ -108,6 +110,7 @@ class Publisher:
             # Deleted, or another one of that name: the watch will say.
             return
         except errors.KubeError as error:
+            telemetry.STATUS_FAILURES.inc()
             _log.warning("status not written", session=uid, error=str(error))
             self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
             self.touch(uid)

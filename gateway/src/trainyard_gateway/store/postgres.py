@@ -8,6 +8,7 @@ gateway sorts in next sorts in those of all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store import migrate
 from trainyard_gateway.store.append import by_copy
-from trainyard_gateway.store.arrivals import AT_ONCE, Report, report
+from trainyard_gateway.store.arrivals import AT_ONCE, Arrival, Report, report
 from trainyard_gateway.store.backlog import SETTLE_POINTS, Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest
@@ -125,12 +126,9 @@ class PostgresDatabase(Database):
         """One commit for all; when it fails, one for each, so that nobody suffers for another."""
         reports = [given for given, _ in group]
         try:
-            if self._line is None:
-                self._line = await self._open_line()
-            taken = await self._line.run_sync(lambda c: self._ingest.accept(c, reports))
+            taken = await self._take(reports)
         except Exception as error:  # whatever it is, the sender must hear of it
             self._ingest.forget()
-            await self._drop_line()
             if len(group) == 1:
                 settle(group[0][1], error)
                 return
@@ -145,6 +143,21 @@ class PostgresDatabase(Database):
         for (_, future), arrival in zip(group, taken, strict=True):
             settle(future, arrival is None)
 
+    async def _take(self, reports: list[Report]) -> list[Arrival | None]:
+        is_new = self._line is None
+        try:
+            if self._line is None:
+                self._line = await self._open_line()
+            return await self._line.run_sync(lambda c: self._ingest.accept(c, reports))
+        except (SQLAlchemyError, OSError):
+            self._ingest.forget()
+            await self._drop_line()
+            if is_new:
+                raise
+        # The server may have gone and come back since the line was last used. What it took all the same waits, and is a duplicate now.
+        self._came(0)
+        return await self._take(reports)
+
     async def _open_line(self) -> AsyncConnection:
         """A connection for nothing but to take batches in: one statement each time, which is its own transaction."""
         connection = await self._engine.connect()
@@ -154,8 +167,9 @@ class PostgresDatabase(Database):
         """It may be broken; the next one is a new one."""
         line, self._line = self._line, None
         if line is not None:
-            await line.invalidate()
-            await line.close()
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                await line.invalidate()
+                await line.close()
 
     def _came(self, count: int) -> None:
         self._backlog.add(count, time.monotonic())
@@ -182,10 +196,8 @@ class PostgresDatabase(Database):
             await self._settle()
 
     async def _settle(self) -> None:
-        """Sort in what waits, whoever took it; later, when that is not possible now."""
+        """Sort in what waits, whoever took it; when that is not possible now, later, or when somebody reads."""
         async with self._settling:
-            if time.monotonic() < self._backlog.not_before:
-                return
             try:
                 done = None
                 while done is None or len(done) == AT_ONCE:
