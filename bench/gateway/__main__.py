@@ -61,9 +61,10 @@ def main() -> None:
     for name in options.only:
         results[name] = chosen[name](options)
         print(name, json.dumps(results[name], indent=2), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=2) + "\n")
-    options.out.with_suffix(".md").write_text(table(results))
+        # Each time: a run that is stopped has measured something.
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=2) + "\n")
+        options.out.with_suffix(".md").write_text(table(results))
     print(f"written to {options.out}")
 
 
