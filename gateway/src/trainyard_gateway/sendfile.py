@@ -7,8 +7,10 @@ slow reader: whether the socket takes more is waited for in the event loop, but 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
+import socket
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,42 +77,51 @@ async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None
     """Raises ConnectionError when the reader leaves, OSError when the file cannot be read to `size`."""
     loop = asyncio.get_running_loop()
     # A descriptor of our own: the transport may close its own at any time, and the number then belongs to somebody else.
-    socket = os.dup(transport.get_extra_info("socket").fileno())
+    own = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
     file = -1
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        _cork(own, True)
         sent = 0
         while sent < size:
-            await _writable(loop, socket)
-            piece = loop.run_in_executor(None, _push, socket, file, sent, size - sent)
+            await _writable(loop, own.fileno())
+            piece = loop.run_in_executor(None, _push, own.fileno(), file, sent, size - sent)
             try:
                 sent += await asyncio.shield(piece)
             finally:
                 # Cancelled: the thread still uses what is closed below; it never waits itself.
                 await asyncio.wait([piece])
     finally:
-        os.close(socket)
+        _cork(own, False)
+        own.close()
         if file >= 0:
             os.close(file)
 
 
-async def _writable(loop: asyncio.AbstractEventLoop, socket: int) -> None:
+def _cork(own: socket.socket, on: bool) -> None:
+    """Let the system fill whole packets, however the pages come; what is left goes out when it is off again."""
+    if hasattr(socket, "TCP_CORK"):
+        with contextlib.suppress(OSError):
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, target: int) -> None:
     ready = asyncio.Event()
-    loop.add_writer(socket, ready.set)
+    loop.add_writer(target, ready.set)
     try:
         await ready.wait()
     finally:
-        loop.remove_writer(socket)
+        loop.remove_writer(target)
 
 
-def _push(socket: int, file: int, offset: int, size: int) -> int:
+def _push(target: int, file: int, offset: int, size: int) -> int:
     """Send until the socket takes no more; how many bytes it took."""
     sent = 0
     room = select.poll()
-    room.register(socket, select.POLLOUT)
+    room.register(target, select.POLLOUT)
     while sent < min(size, _AT_ONCE):
         try:
-            count = os.sendfile(socket, file, offset + sent, size - sent)
+            count = os.sendfile(target, file, offset + sent, size - sent)
         except BlockingIOError:
             if sent < _QUICK or not room.poll(_MOMENT_MS):
                 break

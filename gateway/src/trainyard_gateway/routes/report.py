@@ -76,10 +76,12 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > MAX_BATCH_BYTES:
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        if len(body) + len(piece) > MAX_BATCH_BYTES:
             raise TooLarge(f"a report has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
-        more = message.get("more_body", False)
+        if not more and not body:
+            return bytes(piece)
+        body += piece
     return bytes(body)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainyard_api.report import Batch
 
-SETTLE_SECONDS = 0.25
+SETTLE_SECONDS = 0.5
 """How long a batch waits for others at most."""
 SETTLE_POINTS = 40_000
 """Points for which nothing more is waited for."""
