@@ -89,7 +89,7 @@ async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None
             try:
                 sent += await asyncio.shield(piece)
             finally:
-                # Cancelled: the thread still uses what is closed below; it never waits itself.
+                # Cancelled: the thread still uses what is closed below; it waits for a moment at most.
                 await asyncio.wait([piece])
     finally:
         _cork(own, False)

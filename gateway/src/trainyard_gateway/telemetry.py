@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 
 from trainyard_api.report import Batch
+from trainyard_gateway.store.backlog import points
 
 REQUESTS = Counter(
     "trainyard_gateway_requests_total", "Answered requests.", ["method", "route", "status"]
@@ -48,7 +49,7 @@ def took(batch: Batch, duplicate: bool) -> None:
         DUPLICATES.inc()
         return
     if batch.metrics:
-        POINTS.inc(sum(len(row.values) for row in batch.metrics))
+        POINTS.inc(points([batch]))
     if batch.logs:
         LINES.inc(len(batch.logs))
 

@@ -47,6 +47,12 @@ class LateCopy(Copy):
         self._copy.fill()
 
 
+def tensors_of(state: dict[str, Any]) -> dict[str, Tensor]:
+    """Weights, and the optimizer's means by number."""
+    means = {str(i): one["exp_avg"] for i, one in state["optimizer"]["state"].items()}
+    return {**state["model"], **means}
+
+
 def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> dict[int, Any]:
     """A training with a checkpoint after each step: its weights and the optimizer's means after each, by how many steps were done."""
     np.savez(folder / "data.npz", **arrays)
@@ -67,11 +73,8 @@ def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> di
 
     def look(*_: object) -> None:
         staging.too_far.set()
-        state = trainer.state()
-        means = {str(i): one["exp_avg"] for i, one in state["optimizer"]["state"].items()}
-        seen[trainer.position.step + 1] = {
-            k: v.clone() for k, v in (state["model"] | means).items()
-        }
+        now = tensors_of(trainer.state())
+        seen[trainer.position.step + 1] = {name: t.clone() for name, t in now.items()}
 
     trainer.optimizer.register_step_post_hook(look)
     trainer.fit()
@@ -85,10 +88,8 @@ def kept(folder: Path) -> dict[int, dict[str, Tensor]]:
     for record in checkpoints.records():
         read = checkpoints.find(record.name)
         assert read is not None
-        state = read[1]
-        means = {str(i): one["exp_avg"] for i, one in state["optimizer"]["state"].items()}
         if record.name != "best":
-            found[record.step] = state["model"] | means
+            found[record.step] = tensors_of(read[1])
     return found
 
 

@@ -144,6 +144,7 @@ class Arrivals:
         """What was dropped is committed."""
         for arrival in done:
             self._parsed.pop(arrival.id, None)
+            self._aside.pop(arrival.id, None)
 
     def set_aside(self, id: int, error: Exception) -> None:
         """Go on without one that cannot be sorted in; it stays in the table and is tried again later."""

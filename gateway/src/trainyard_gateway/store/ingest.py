@@ -63,11 +63,8 @@ class Ingest:
             alone(connection, lambda c: self._sort_in(c, waiting))
         except UndoneError:
             raise
-        except Exception as error:  # one of them is bad: the others must not suffer
+        except Exception:  # one of them is bad: the others must not suffer
             self.forget()
-            if len(waiting) == 1:
-                self.arrivals.set_aside(waiting[0].id, error)
-                return []
             return [a for a in waiting if self._settle_one(connection, a)]
         return waiting
 

@@ -113,8 +113,7 @@ class SqliteDatabase(Database):
             last = False
             while not last:
                 group, last = self._group()
-                reports = [work for work, _ in group if isinstance(work, Report)]
-                if len(reports) < len(group) or not self._commit_reports(connection, group):
+                if not self._commit_reports(connection, group):
                     # Whoever writes or waits finds everything sorted in that was acknowledged.
                     self._settle(connection)
                     self._commit(connection, group)
@@ -137,8 +136,10 @@ class SqliteDatabase(Database):
         return group, False
 
     def _commit_reports(self, connection: Connection, group: list[_Work]) -> bool:
-        """The short way for a group of nothing but reports, of which none is bad; False when one is, and nothing was done."""
+        """The short way for a group of nothing but reports, of which none is bad; False when it is not that, and nothing was done."""
         reports = [work for work, _ in group if isinstance(work, Report)]
+        if len(reports) < len(group):
+            return False
         if not reports:
             return True
         try:
