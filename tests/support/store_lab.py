@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store import charts
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Database, connect
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _uids = itertools.count()
@@ -34,6 +37,17 @@ def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
         **more,
     }
     return Batch.model_validate(body)
+
+
+@asynccontextmanager
+async def opened(url: str, password_file: Path | None) -> AsyncIterator[Database]:
+    """One more gateway's view of a database, closed at the end."""
+    database = connect(url, password_file)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def chart(database: Database, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:

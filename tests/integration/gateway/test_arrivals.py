@@ -10,7 +10,7 @@ import pytest
 from poll import eventually_async
 from postgres import Postgres
 from sqlalchemy import Connection, func, insert, select, text
-from store_lab import START, batch, chart, new_uid, values
+from store_lab import START, batch, chart, new_uid, opened, values
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store import charts, heartbeats, reads
@@ -92,17 +92,13 @@ async def test_what_a_killed_process_left_is_found_and_not_taken_again(
     uid = new_uid()
     sent = [batch(uid, n, {n: float(n)}) for n in range(1, 6)]
     await database.write(left_by_another(*sent, uid=uid))
-    another = connect(*database_url)
     if database.exclusive:
         await database.close()
-    await another.open()
-    try:
+    async with opened(*database_url) as another:
         assert [await another.ingest(b) for b in (sent[4], sent[0])] == [True, True]
         assert not await another.ingest(batch(uid, 6, {6: 6.0}))
         found = await chart(another, uid)
         count = await another.read(lambda c: c.execute(select(func.count(batches.c.id))).scalar())
-    finally:
-        await another.close()
 
     assert values(found) == {n: float(n) for n in range(1, 7)}
     assert count == 6
@@ -147,18 +143,14 @@ async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
         bad = batch(uid, 2, {2: 2.0}, attempt=2**80).model_dump_json(by_alias=True)
     given = [batch(uid, 1, {1: 1.0}), bad, batch(uid, 3, {3: 3.0})]
     await database.write(left_by_another(*given, uid=uid))
-    another = connect(*database_url)
     if database.exclusive:
         await database.close()
-    await another.open()
-    try:
+    async with opened(*database_url) as another:
         await another.ingest(batch(uid, 4, {4: 4.0}))
         found = values(await chart(another, uid))
         await another.ingest(batch(uid, 5, {5: 5.0}))
         later = values(await chart(another, uid))
         kept = await another.read(waiting)
-    finally:
-        await another.close()
 
     assert found == {1: 1.0, 3: 3.0, 4: 4.0}
     assert later == {**found, 5: 5.0}
@@ -167,19 +159,13 @@ async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
 
 async def test_what_one_gateway_acknowledged_another_finds_at_once(postgres: Postgres) -> None:
     where = (postgres.database(), postgres.password_file)
-    first, second = connect(*where), connect(*where)
-    await first.open()
-    await second.open()
-    try:
+    async with opened(*where) as first, opened(*where) as second:
         uid = new_uid()
         for n in range(1, 40):
             await first.ingest(batch(uid, n, {n: float(n)}))
             assert values(await chart(second, uid))[n] == n
             assert await second.ingest(batch(uid, n, {n: 0.0}))
         found = values(await chart(first, uid))
-    finally:
-        await second.close()
-        await first.close()
 
     assert found == {n: float(n) for n in range(1, 40)}
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres import Postgres
 from sqlalchemy import Connection, delete, func, insert, select
-from store_lab import START, batch, chart, new_uid, values
+from store_lab import START, batch, chart, new_uid, opened, values
 
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing, NewKey
@@ -180,17 +180,11 @@ async def test_news_since_a_cursor(database: Database) -> None:
 
 async def test_two_gateways_on_one_database_store_each_batch_once(postgres: Postgres) -> None:
     where = (postgres.database(), postgres.password_file)
-    first, second = connect(*where), connect(*where)
-    await first.open()
-    await second.open()
-    try:
+    async with opened(*where) as first, opened(*where) as second:
         uid = new_uid()
         sent = [batch(uid, n, {n: float(n)}) for n in range(1, 60)]
         answers = await asyncio.gather(*(d.ingest(b) for b in sent for d in (first, second)))
         found = await chart(first, uid)
-    finally:
-        await second.close()
-        await first.close()
 
     assert answers.count(False) == 59
     assert values(found) == {n: float(n) for n in range(1, 60)}
