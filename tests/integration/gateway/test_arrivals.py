@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from poll import eventually_async
 from postgres import Postgres
@@ -15,6 +16,7 @@ from store_lab import START, batch, chart, new_uid, opened, values
 from trainyard_api.report import Batch
 from trainyard_gateway.store import charts, heartbeats, reads
 from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.postgres import WRITER_LOCK
 from trainyard_gateway.store.tables import arrivals, batches, streams
 
 pytestmark = pytest.mark.integration
@@ -170,27 +172,46 @@ async def test_what_one_gateway_acknowledged_another_finds_at_once(postgres: Pos
     assert found == {n: float(n) for n in range(1, 40)}
 
 
-async def test_one_that_waits_though_it_was_sorted_in_changes_nothing(postgres: Postgres) -> None:
-    """A gateway may look for a batch just before another one has sorted it in, and write it down just after."""
-    database = connect(postgres.database(), postgres.password_file)
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+async def test_what_comes_again_while_it_is_sorted_in_is_known(
+    postgres: Postgres, isolation: str
+) -> None:
+    """The other transaction does what a gateway does that sorts in, step by step; whatever the server's default is."""
+    url = postgres.database()
+    name = url.rpartition("/")[2]
+    postgres.sql(url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    database = connect(url, postgres.password_file)
     await database.open()
+    password = postgres.password_file.read_text().strip()
+    other = await asyncpg.connect(url, password=password)
     try:
         uid = new_uid()
-        await database.ingest(batch(uid, 1, {1: 1.0}))
-        await chart(database, uid)
+        sorting = other.transaction(isolation="read_committed")
+        await sorting.start()
+        await other.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        assert not await database.ingest(batch(uid, 1, {1: 1.0}))
+        await other.execute(
+            "INSERT INTO batches (stream_id, sequence) SELECT stream_id, sequence FROM arrivals"
+        )
+        await other.execute("DELETE FROM arrivals")
 
-        def again(connection: Connection) -> None:
-            [(stream,)] = connection.execute(select(streams.c.id))
-            body = batch(uid, 1, {1: 9.0}).model_dump_json(by_alias=True)
-            connection.execute(insert(arrivals).values(stream_id=stream, sequence=1, body=body))
+        again = asyncio.create_task(database.ingest(batch(uid, 1, {1: 2.0})))
 
-        await database.write(again)
-        found = values(await chart(database, uid))
-        left = await database.read(waiting)
+        async def waits() -> bool:
+            blocked = (
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+                " AND datname = current_database()"
+            )
+            return await other.fetchval(blocked) == 1
+
+        await eventually_async(waits, within=10, every=0.01)
+        await sorting.commit()
+
+        assert await again
+        assert await database.read(waiting) == 0
     finally:
+        await other.close()
         await database.close()
-
-    assert (found, left) == ({1: 1.0}, 0)
 
 
 async def test_a_connection_that_breaks_costs_no_report(postgres: Postgres) -> None:

@@ -170,7 +170,7 @@ def keep_alone(connection: Connection, rows: Sequence[Row]) -> dict[Key, int]:
 
 
 def keep_among_others(connection: Connection, rows: Sequence[Row]) -> dict[Key, int]:
-    """Where several processes take in. One that takes and one that sorts in may miss each other, so that `unsorted` looks again."""
+    """Where several processes take in: the database looks for each in both tables."""
     found = connection.execute(
         _KEEP,
         {
@@ -180,16 +180,6 @@ def keep_among_others(connection: Connection, rows: Sequence[Row]) -> dict[Key, 
         },
     )
     return {(r.stream_id, r.sequence): r.id for r in found}
-
-
-def unsorted(connection: Connection, waiting: Sequence[Arrival]) -> list[Arrival]:
-    """Those of which the rows that are read know nothing yet."""
-    keys = {
-        "streams": [arrival.stream for arrival in waiting],
-        "sequences": [arrival.batch.sequence for arrival in waiting],
-    }
-    there = {(r.stream_id, r.sequence) for r in connection.execute(_SORTED, keys)}
-    return [a for a in waiting if (a.stream, a.batch.sequence) not in there]
 
 
 _NEWEST = select(func.max(arrivals.c.id))
@@ -210,21 +200,12 @@ _DROP = Prepared(arrivals.delete().where(arrivals.c.id == bindparam("number")), 
 
 _NUMBERS, _TEXTS = ARRAY(BigInteger), ARRAY(Text)
 _KEEP = text(
-    "INSERT INTO arrivals (stream_id, sequence, body)"
-    " SELECT * FROM unnest(:streams, :sequences, :bodies) AS given (stream_id, sequence, body)"
-    " WHERE NOT EXISTS (SELECT 1 FROM batches WHERE batches.stream_id = given.stream_id"
-    " AND batches.sequence = given.sequence)"
-    " ON CONFLICT (stream_id, sequence) DO NOTHING RETURNING id, stream_id, sequence"
+    "SELECT id, stream_id, sequence FROM keep_arrivals(:streams, :sequences, :bodies)"
 ).bindparams(
     bindparam("streams", type_=_NUMBERS),
     bindparam("sequences", type_=_NUMBERS),
     bindparam("bodies", type_=_TEXTS),
 )
-_SORTED = text(
-    "SELECT batches.stream_id, batches.sequence FROM batches"
-    " JOIN unnest(:streams, :sequences) AS given (stream_id, sequence)"
-    " ON batches.stream_id = given.stream_id AND batches.sequence = given.sequence"
-).bindparams(bindparam("streams", type_=_NUMBERS), bindparam("sequences", type_=_NUMBERS))
 _DROP_MANY = text("DELETE FROM arrivals WHERE id = ANY(:ids)").bindparams(
     bindparam("ids", type_=_NUMBERS)
 )

@@ -21,7 +21,6 @@ from trainyard_gateway.store.arrivals import (
     Report,
     keep_alone,
     keep_among_others,
-    unsorted,
 )
 from trainyard_gateway.store.database import upsert
 from trainyard_gateway.store.moments import micros
@@ -38,7 +37,7 @@ class Ingest:
     """Takes batches and sorts them in. With `exclusive` (one process writes) senders and series are remembered."""
 
     def __init__(self, exclusive: bool, append: Append) -> None:
-        self._exclusive, self._append = exclusive, append
+        self._append = append
         self._names = Names()
         self._book = SeriesBook(exclusive)
         self.arrivals = Arrivals(keep_alone if exclusive else keep_among_others)
@@ -82,11 +81,9 @@ class Ingest:
     def _sort_in(self, connection: Connection, waiting: Sequence[Arrival]) -> None:
         """Store everything that batches say."""
         self.arrivals.drop(connection, waiting)
-        new = waiting if self._exclusive else unsorted(connection, waiting)
-        if new:
-            rows = [(a.stream, a.batch.sequence, *_steps(a.batch)) for a in new]
-            self._append(connection, batches, _BATCH, rows)
-        group = [arrival.batch for arrival in new]
+        rows = [(a.stream, a.batch.sequence, *_steps(a.batch)) for a in waiting]
+        self._append(connection, batches, _BATCH, rows)
+        group = [arrival.batch for arrival in waiting]
         self._metrics(connection, [batch for batch in group if batch.metrics])
         lines = [row for batch in group for row in _log_rows(batch)]
         if lines:

@@ -29,11 +29,11 @@ from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
 from trainyard_gateway.store.ingest import Ingest
 
 T = TypeVar("T")
-_WRITER_LOCK = 0x7472_6169
+WRITER_LOCK = 0x7472_6169
 """Key of the advisory lock that every writing transaction holds."""
 _ANSWER_SECONDS = 15.0
 """A server that has not let us in by then is away; asyncpg alone would wait for a minute."""
-_LOCK = select(func.pg_advisory_xact_lock(_WRITER_LOCK))
+_LOCK = select(func.pg_advisory_xact_lock(WRITER_LOCK))
 
 _log = structlog.get_logger()
 
@@ -232,7 +232,11 @@ def _engine(url: str, password_file: Path | None, answer_seconds: float) -> Asyn
         pool_size=8,
         max_overflow=8,
         pool_pre_ping=True,
-        connect_args={"timeout": answer_seconds},
+        connect_args={
+            "timeout": answer_seconds,
+            # Whoever has waited for the lock must see what its last holder wrote, whatever the server's default is.
+            "server_settings": {"default_transaction_isolation": "read committed"},
+        },
         # What people log belongs into no error message.
         hide_parameters=True,
     )

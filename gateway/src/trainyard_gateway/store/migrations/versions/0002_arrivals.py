@@ -21,3 +21,24 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         # They are gone within a second: to compress them would only cost time.
         op.execute("ALTER TABLE arrivals ALTER COLUMN body SET STORAGE EXTERNAL")
+        op.execute(_KEEP)
+
+
+# Each statement of the function sees what is committed when it begins. One alone, which looks for a batch among those that were sorted
+# in and then waits for the transaction that just sorts it in, would take it for new.
+_KEEP = """
+CREATE FUNCTION keep_arrivals(streams bigint[], sequences bigint[], bodies text[])
+RETURNS TABLE (id bigint, stream_id bigint, sequence bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE kept bigint[];
+BEGIN
+    WITH fresh AS (
+        INSERT INTO arrivals (stream_id, sequence, body)
+        SELECT * FROM unnest(streams, sequences, bodies)
+        ON CONFLICT (stream_id, sequence) DO NOTHING RETURNING id
+    ) SELECT array_agg(id) INTO kept FROM fresh;
+    DELETE FROM arrivals USING batches WHERE arrivals.id = ANY(kept)
+        AND batches.stream_id = arrivals.stream_id AND batches.sequence = arrivals.sequence;
+    RETURN QUERY SELECT arrivals.id, arrivals.stream_id, arrivals.sequence FROM arrivals WHERE arrivals.id = ANY(kept);
+END $$
+"""
