@@ -22,7 +22,7 @@ from schemas import of_definition, of_kubernetes
 from trainyard_operator import settings
 from trainyard_operator.core import observe
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_operator.core.world import Session
+from trainyard_operator.core.objects import Session
 
 CHART: Final = ROOT / "charts" / "trainyard"
 PRODUCTION: Final = ROOT / "examples" / "values" / "production.yaml"

@@ -22,7 +22,8 @@ from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Phase
 from trainyard_api.scheduling.facts import Policy
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.decisions import CreateJob, DeleteJobs, PatchStatus, Write
-from trainyard_operator.core.world import Assumed, World
+from trainyard_operator.core.objects import Assumed
+from trainyard_operator.core.world import World
 
 GPUS = 2
 SIZES = (1, 2, 1)

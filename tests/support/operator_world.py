@@ -10,8 +10,9 @@ from trainyard_api import names
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_api.scheduling.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
 from trainyard_operator.core import times
+from trainyard_operator.core.objects import Job, Pod, Queue, Seen, Session, Wish
 from trainyard_operator.core.site import RuntimeEntry, Site
-from trainyard_operator.core.world import Job, Pod, Queue, Seen, Session, Wish, World
+from trainyard_operator.core.world import World
 
 NOW = 1_800_000_000.0
 GIB = 2**30

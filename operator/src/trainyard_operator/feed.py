@@ -32,8 +32,9 @@ from trainyard_kube import (
     paths,
 )
 from trainyard_operator.core import observe
+from trainyard_operator.core.objects import Job
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import Job, World
+from trainyard_operator.core.world import World
 
 _log = structlog.stdlib.get_logger(__name__)
 

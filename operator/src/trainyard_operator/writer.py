@@ -35,8 +35,8 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.objects import Assumed, Refusal
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
-from trainyard_operator.core.world import Assumed, Refusal
 from trainyard_operator.events import EventSink
 from trainyard_operator.feed import Feed
 from trainyard_operator.metrics import Metrics

@@ -14,8 +14,8 @@ from trainyard_kube import KubeClient, KubeConfig
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.decisions import CreateJob
 from trainyard_operator.core.manifests import build_job
+from trainyard_operator.core.objects import Session
 from trainyard_operator.core.observe import session as observed
-from trainyard_operator.core.world import Session
 from trainyard_operator.feed import Feed
 
 Json = dict[str, Any]

@@ -12,7 +12,8 @@ from trainyard_api.phase import Phase
 from trainyard_api.scheduling.amounts import minus
 from trainyard_api.scheduling.facts import Holding
 from trainyard_operator.core.capacity import Holdings, free_of
-from trainyard_operator.core.world import Assumed, World, unplaced
+from trainyard_operator.core.objects import Assumed
+from trainyard_operator.core.world import World, unplaced
 
 NAMES = ("a", "b", "c")
 Change = Callable[[World, str], None]

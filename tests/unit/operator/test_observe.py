@@ -16,7 +16,7 @@ from trainyard_api.scheduling import observe as facts
 from trainyard_api.scheduling.amounts import quantity
 from trainyard_operator.core import observe
 from trainyard_operator.core.manifests import build_job
-from trainyard_operator.core.world import Session, Unreadable
+from trainyard_operator.core.objects import Session, Unreadable
 
 META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
 SPEC = {"command": ["run"]}

@@ -21,9 +21,9 @@ from trainyard_operator.core.decisions import (
     Write,
 )
 from trainyard_operator.core.memory import Memory
+from trainyard_operator.core.objects import Assumed
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
 from trainyard_operator.core.survey import Place
-from trainyard_operator.core.world import Assumed
 
 
 def create(uid: str) -> CreateJob:

@@ -8,8 +8,9 @@ from trainyard_api.phase import Reason
 from trainyard_api.scheduling.amounts import CPU, MEMORY, gpus
 from trainyard_api.scheduling.facts import QueueRules, Shape
 from trainyard_api.scheduling.placement import could_ever_fit
+from trainyard_operator.core.objects import Wish
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import Wish, World
+from trainyard_operator.core.world import World
 
 
 @dataclass(frozen=True, slots=True)

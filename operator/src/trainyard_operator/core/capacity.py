@@ -10,9 +10,10 @@ from trainyard_api.scheduling.amounts import Amount, minus
 from trainyard_api.scheduling.cluster import Cluster
 from trainyard_api.scheduling.facts import Holding
 from trainyard_api.scheduling.ordering import WaitingLine
-from trainyard_operator.core.lifecycle import current_attempt
+from trainyard_operator.core.attempt import current_attempt
+from trainyard_operator.core.objects import Assumed, Job, Pod, Session
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import Assumed, Job, Pod, Session, World, unplaced
+from trainyard_operator.core.world import World, unplaced
 
 
 class Holdings:

@@ -18,6 +18,7 @@ from trainyard_api.scheduling.estimate import held
 from trainyard_api.scheduling.facts import Request
 from trainyard_api.scheduling.ordering import everyone
 from trainyard_operator.core.acceptance import ACCEPTED
+from trainyard_operator.core.attempt import current_attempt, queued_now
 from trainyard_operator.core.capacity import cluster_of
 from trainyard_operator.core.decisions import (
     CreateJob,
@@ -30,14 +31,16 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.lifecycle import Verdict, current_attempt, judge, queued_now
+from trainyard_operator.core.lifecycle import judge
 from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_operator.core.memory import Memory
+from trainyard_operator.core.objects import Session, Unreadable
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.status import merge_patch, render, render_unreadable
 from trainyard_operator.core.story import note_of
 from trainyard_operator.core.survey import Place, Survey
-from trainyard_operator.core.world import Session, Unreadable, World
+from trainyard_operator.core.verdict import Verdict
+from trainyard_operator.core.world import World
 
 TICK_SECONDS: Final = 5.0
 """While sessions wait, decide at least this often: ends of minimum run times change who may start."""

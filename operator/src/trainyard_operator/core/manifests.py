@@ -14,9 +14,9 @@ import orjson
 from trainyard_api import contract, names
 from trainyard_api.run import Run, RunDataset, RunResume
 from trainyard_api.session import TrainingSessionSpec
+from trainyard_operator.core.objects import Session
 from trainyard_operator.core.observe import BACKFILLED_ANNOTATION, NODES_ANNOTATION
 from trainyard_operator.core.site import RuntimeEntry, Site
-from trainyard_operator.core.world import Session
 
 Manifest = dict[str, Any]
 

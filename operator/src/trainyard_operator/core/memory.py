@@ -13,9 +13,9 @@ from trainyard_api.scheduling.facts import Request
 from trainyard_api.scheduling.ordering import WaitingLine
 from trainyard_operator.core.acceptance import Acceptance, Gatekeeper
 from trainyard_operator.core.capacity import Holdings
-from trainyard_operator.core.lifecycle import Verdict
+from trainyard_operator.core.objects import Session
 from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import Session
+from trainyard_operator.core.verdict import Verdict
 
 PLACES_PER_SECOND: Final = 2.0
 """Places in the queue that are rewritten at most; new sessions and new reasons do not count."""

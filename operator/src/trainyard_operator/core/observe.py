@@ -21,9 +21,9 @@ from trainyard_api.scheduling import observe as facts
 from trainyard_api.scheduling.amounts import FIRST_GPU, millicores, whole
 from trainyard_api.scheduling.facts import Node, QueueRules, Shape
 from trainyard_api.session import TrainingSessionSpec
+from trainyard_operator.core.objects import Job, Pod, Queue, Seen, Session, Unreadable, Wish
 from trainyard_operator.core.site import Site
 from trainyard_operator.core.times import seconds
-from trainyard_operator.core.world import Job, Pod, Queue, Seen, Session, Unreadable, Wish
 
 Raw = Mapping[str, Any]
 

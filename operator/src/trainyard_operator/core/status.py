@@ -10,8 +10,8 @@ import orjson
 from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
 from trainyard_operator.core import times
 from trainyard_operator.core.acceptance import Acceptance
-from trainyard_operator.core.lifecycle import Verdict
-from trainyard_operator.core.world import Session, Unreadable
+from trainyard_operator.core.objects import Session, Unreadable
+from trainyard_operator.core.verdict import Verdict
 
 Status = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from trainyard_api.phase import EventReason, Phase, Reason
 from trainyard_operator.core.decisions import Note
-from trainyard_operator.core.lifecycle import Verdict
-from trainyard_operator.core.world import Session
+from trainyard_operator.core.objects import Session
+from trainyard_operator.core.verdict import Verdict
 
 
 def note_of(session: Session, verdict: Verdict, wanted: dict[str, Any]) -> Note | None:

@@ -1,0 +1,162 @@
+"""The current attempt of a session: its Job and pods, the clocks that run for it, and what the status says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trainyard_api import names
+from trainyard_api.phase import HOLDING_GPUS, FailureClass
+from trainyard_operator.core import times
+from trainyard_operator.core.diagnosis import HINTS, Cause, condemned
+from trainyard_operator.core.objects import Job, Pod, Session
+from trainyard_operator.core.site import Site
+
+
+def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
+    """Number of the last attempt, 0 before the first."""
+    return max(session.seen.attempt, max(jobs, default=0))
+
+
+class Attempt:
+    """It is *open* from the creation of its Job until the status has accounted for its end."""
+
+    def __init__(
+        self,
+        session: Session,
+        jobs: Mapping[int, Job],
+        pods: Mapping[str, Pod],
+        now: float,
+        site: Site,
+    ) -> None:
+        self.session = session
+        self.wish, self.seen = session.wish, session.seen
+        self.jobs = jobs
+        self.now = now
+        self.site = site
+        self.number = current_attempt(session, jobs)
+        self.job = jobs.get(self.number)
+        self.live = [p for p in pods.values() if p.live]
+        job_uid = self.job.uid if self.job else None
+        self.own = [
+            p
+            for p in pods.values()
+            if p.attempt == self.number and (job_uid is None or p.job_uid == job_uid)
+        ]
+
+    @property
+    def open(self) -> bool:
+        """Whether its end is not accounted for."""
+        if self.number == 0:
+            return False
+        if self.job is not None and not self.job.finished:
+            return True
+        return self.seen.attempt < self.number or self.seen.phase in HOLDING_GPUS
+
+    def started(self) -> float | None:
+        """When the last of all workers began to run; None until all run."""
+        running = [p for p in self.own if p.phase == "Running" and p.started is not None]
+        workers = self.wish.shape.workers
+        done = [p for p in self.own if p.phase == "Succeeded" and p.started is not None]
+        if not running or len(running) + len(done) < workers:
+            return None
+        return max(p.started for p in running + done if p.started is not None)
+
+    def all_succeeded(self) -> bool:
+        """Whether every worker has ended well; the Job may not say so yet."""
+        return sum(p.phase == "Succeeded" for p in self.own) >= self.wish.shape.workers
+
+    def podless(self, job: Job) -> Cause | None:
+        """Its Job is old and has no pods."""
+        if self.own or self.now - job.created < self.site.start_timeout_seconds:
+            return None
+        message = (
+            f"No pods appeared for Job {job.name}: `kubectl describe job {job.name}` says why."
+        )
+        return condemned(FailureClass.CONTAINER_CONFIG, message)
+
+    def overdue(self, started: float | None) -> Cause | None:
+        """It has run as long as its owner allows."""
+        limit = self._deadline(started)
+        if limit is None or self.now < limit:
+            return None
+        message = f"It has run {self.wish.max_runtime} s over all attempts, its maxRuntimeSeconds."
+        return condemned(FailureClass.DEADLINE_EXCEEDED, message)
+
+    def _deadline(self, started: float | None) -> float | None:
+        if self.wish.max_runtime is None or started is None:
+            return None
+        return started + max(0, self.wish.max_runtime - self.seen.run_seconds)
+
+    def stalled(self, started: float | None) -> Cause | None:
+        """It does not get on."""
+        limit = self._stall_limit(started)
+        if limit is None or self.now < limit:
+            return None
+        message = f"The training step has not risen for {self.wish.stall_timeout} s."
+        return condemned(FailureClass.STALLED, message)
+
+    def _stall_limit(self, started: float | None) -> float | None:
+        if self.wish.stall_timeout is None or started is None:
+            return None
+        stepped = self.seen.stepped if self.seen.progress_attempt == self.number else None
+        return max(started, stepped or 0.0) + self.wish.stall_timeout
+
+    def next_check(self, started: float) -> float | None:
+        """When it will be overdue or stalled unless something happens."""
+        limits = (self._deadline(started), self._stall_limit(started))
+        return min((t for t in limits if t is not None), default=None)
+
+    def identity(self) -> dict[str, Any]:
+        """Which attempt the status speaks of."""
+        name = names.job_name(self.session.name, self.session.uid, self.number)
+        queued = self.seen.queued or queued_now(self.session, self.now)
+        return {"attempt": self.number, "jobName": name, "queuedTime": times.precise(queued)}
+
+    def account(self) -> dict[str, Any]:
+        """Close the attempt: its number, its running time and GPU time."""
+        changes = self.identity()
+        began = [p.started for p in self.own if p.started is not None]
+        started = min(began) if began else None
+        if self.seen.attempt == self.number and self.seen.attempt_started is not None:
+            started = min(started or self.now, self.seen.attempt_started)
+        if started is None:
+            return changes
+        ends = [p.ended for p in self.own if p.ended is not None]
+        finish = self.job.finish_time if self.job else None
+        end = max(ends) if ends else finish or self.now
+        ran = max(0, round(end - started))
+        changes["attemptStartTime"] = times.text(started)
+        changes["startTime"] = times.text(self.seen.started or started)
+        changes["runSeconds"] = self.seen.run_seconds + ran
+        changes["gpuSeconds"] = self.seen.gpu_seconds + ran * self.wish.shape.gpus
+        return changes
+
+    def end(self) -> dict[str, Any]:
+        """The session is over with it."""
+        finish = self.job.finish_time if self.job else None
+        return {"completionTime": times.text(finish or self.now), "retryTime": None}
+
+    def failure(self, cause: Cause) -> dict[str, Any]:
+        """Why it failed and what to do."""
+        failure: dict[str, Any] = {
+            "class": str(cause.kind),
+            "attempt": self.number,
+            "reason": cause.reason,
+            "message": cause.message,
+            "hint": cause.hint or HINTS[cause.kind],
+        }
+        if cause.exit_code is not None:
+            failure["exitCode"] = cause.exit_code
+        if cause.lines:
+            failure["lastLogLines"] = list(cause.lines)
+        return {"failure": failure}
+
+
+def queued_now(session: Session, now: float) -> float:
+    """`now`, with the resourceVersion as the fraction of the second.
+
+    Sessions that became ready in the same second so keep their order, over restarts too: versions rise with every
+    write in the cluster.
+    """
+    return float(int(now)) + (session.version % 1_000_000) / 1_000_000

@@ -1,0 +1,30 @@
+"""What a session is now, and what has to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainyard_api.phase import Phase
+from trainyard_operator.core.objects import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a session is now."""
+
+    phase: Phase
+    message: str
+    reason: str
+    """Reason of the conditions that this phase sets."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the status that change with it; None removes one."""
+    delete_jobs: tuple[Job, ...] = ()
+    delete_session: bool = False
+    eligible: bool = False
+    """Waits, and could start now."""
+    delayed: bool = False
+    """Not worth a write yet."""
+    wake: float | None = None
+    """When to judge again even if nothing happens."""
