@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from poll import eventually
 from pyarrow import csv, parquet
 
 from trainyard_api.training import TrainingConfig
@@ -110,6 +113,7 @@ class TestTheMappedCopy:
         cache = tmp_path / "cache" / "hash.arrow"
         csv.write_csv(TABLE, tmp_path / "t.csv")
         first = data.load(tmp_path / "t.csv", "csv", config(), cache)
+        eventually(cache.is_file)
         (tmp_path / "t.csv").write_text("not even a table")
 
         second = data.load(tmp_path / "t.csv", "csv", config(), cache)
@@ -119,6 +123,7 @@ class TestTheMappedCopy:
         csv.write_csv(TABLE, tmp_path / "t.csv")
         for _ in range(2):
             found = columns.read(tmp_path / "t.csv", "csv", tmp_path / "c.arrow")
+            eventually((tmp_path / "c.arrow").is_file)
         numbers = found["a"]
 
         assert isinstance(numbers, np.ndarray)
@@ -130,11 +135,12 @@ class TestTheMappedCopy:
         cache = tmp_path / "c.arrow"
         csv.write_csv(TABLE, tmp_path / "t.csv")
         columns.read(tmp_path / "t.csv", "csv", cache)
+        eventually(cache.is_file)
         os.truncate(cache, left)
         found = columns.read(tmp_path / "t.csv", "csv", cache)
 
         assert np.array_equal(np.asarray(found["a"]), TABLE["a"].to_numpy())
-        assert cache.stat().st_size > 1000
+        assert eventually(lambda: cache.is_file() and cache.stat().st_size > 1000)
 
     def test_a_volume_that_takes_nothing_costs_only_speed(self, tmp_path: Path) -> None:
         csv.write_csv(TABLE, tmp_path / "t.csv")
@@ -145,9 +151,27 @@ class TestTheMappedCopy:
 
     def test_nothing_is_left_beside_it(self, tmp_path: Path) -> None:
         csv.write_csv(TABLE, tmp_path / "t.csv")
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "c.0123.tmp").write_text("a killed attempt's")
         columns.read(tmp_path / "t.csv", "csv", tmp_path / "cache" / "c.arrow")
 
-        assert [p.name for p in (tmp_path / "cache").iterdir()] == ["c.arrow"]
+        assert eventually(lambda: [p.name for p in (tmp_path / "cache").iterdir()] == ["c.arrow"])
+
+    def test_a_program_that_ends_waits_for_a_piece_at_most(self, tmp_path: Path) -> None:
+        program = (
+            "import sys, pyarrow as pa, numpy as np\n"
+            "from pathlib import Path\n"
+            "from trainyard_trainer.data import column_cache\n"
+            "table = pa.table({'a': np.zeros(2_000_000)})\n"
+            "column_cache.keep(table, Path(sys.argv[1]) / 'c.arrow', piece=1024)\n"
+            "sys.exit(75)\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60
+        )
+
+        assert ended.returncode == 75
+        assert list(tmp_path.iterdir()) == []
 
 
 @given(
@@ -171,6 +195,7 @@ def test_columns_survive_the_copy(
     parsed = columns.read(folder / "t", "parquet")
     for _ in range(2):
         mapped = columns.read(folder / "t", "parquet", folder / "c")
+        eventually((folder / "c").is_file, every=0.001)
 
     expected = np.array([np.nan if v is None else v for v in drawn])
     for found in (parsed, mapped):

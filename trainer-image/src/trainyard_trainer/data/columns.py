@@ -1,10 +1,7 @@
-"""Tables as columns: parsed once by all cores, kept memory-mapped beside the dataset's hash, so that the second start is instant."""
+"""Tables as columns: parsed once by all cores, kept in a file named after the dataset's hash, so that the second start is instant."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_trainer.data import column_cache
 from trainyard_trainer.errors import BadData
 
 Numbers = NDArray[np.float64]
@@ -53,20 +51,15 @@ Column = Numbers | Texts
 def read(path: Path, file_format: str, cache: Path | None = None) -> dict[str, Column]:
     """The columns of a CSV, Parquet or JSONL file.
 
-    `cache` is a file that belongs to this content alone: it is mapped where it exists, else written for the next time.
+    `cache` is a file that belongs to this content alone: it is mapped where it exists, else written for the next time, by a thread.
     Raises BadData with the place of what cannot be read.
     """
-    import pyarrow as pa
-
-    if cache is not None and cache.is_file():
-        try:
-            return _columns(_map(cache))
-        except (pa.ArrowInvalid, OSError):
-            # Whatever happened to the copy, the dataset itself is there.
-            cache.unlink(missing_ok=True)
+    kept = column_cache.load(cache) if cache is not None else None
+    if kept is not None:
+        return _columns(kept)
     table = _normal(_parse(path, file_format))
-    if cache is not None and _keep(table, cache):
-        table = _map(cache)
+    if cache is not None:
+        column_cache.keep(table, cache)
     return _columns(table)
 
 
@@ -121,35 +114,6 @@ def _normal_column(name: str, values: Any) -> Any:
         f"column {name!r} holds {kind}, which cannot be a feature",
         hint=f"store {name!r} as numbers or texts",
     )
-
-
-def _keep(table: Any, cache: Path) -> bool:
-    """Write the mapped copy beside and rename it; a full disk only costs the speed of the next start."""
-    import pyarrow as pa
-
-    # Two workers may write at once, and both may be process 1 of their pods.
-    temporary = cache.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(cache)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        return False
-    # What killed attempts left. A worker that loses its file here goes on with what it has in memory.
-    for left in cache.parent.glob(f"{cache.stem}.*.tmp"):
-        left.unlink(missing_ok=True)
-    return True
-
-
-def _map(cache: Path) -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.open_file(pa.memory_map(str(cache))).read_all()
 
 
 def _columns(table: Any) -> dict[str, Column]:
