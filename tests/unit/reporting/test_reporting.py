@@ -18,7 +18,7 @@ from report_stand_in import ReportStandIn, report_stand_in
 
 from trainyard.reporting.console import Tee
 from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
-from trainyard.reporting.sender import MEMORY_ITEMS, Sender, make_batch
+from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport
 
@@ -119,9 +119,8 @@ def test_batches_carry_what_json_cannot() -> None:
         ("heartbeat", 3.0, {"step": 2}),
     ]  # fmt: skip
 
-    batch = make_batch(items)
+    batch = json.loads(encoded(make_batch(items)), parse_constant=pytest.fail)
 
-    assert json.dumps(batch, allow_nan=False)
     assert batch["metrics"][0]["values"] == {
         "a": "NaN",
         "b": "Infinity",
@@ -132,6 +131,21 @@ def test_batches_carry_what_json_cannot() -> None:
     assert len(batch["logs"][0]["message"]) == 16_384
     assert batch["logs"][0]["time"] == "1970-01-01T00:00:01.500000+00:00"
     assert batch["heartbeat"]["step"] == 2
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(("logs", 1.5, ("info", "half \ud83d", 0)), id="half a character"),
+        pytest.param(("metrics", 1.5, (2**70, None, {"a": 1.0})), id="a long number"),
+    ],
+)
+def test_what_the_quick_encoder_refuses_is_encoded_all_the_same(item: Any) -> None:
+    batch = json.loads(encoded(make_batch([item, ("logs", 1.5, ("info", "next", 0))])))
+
+    [first, *_] = batch[item[0]]
+    assert first["time"] == "1970-01-01T00:00:01.500000+00:00"
+    assert batch["logs"][-1]["message"] == "next"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import platform
-import time
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import save_file
 
 from trainyard import reporting
-from trainyard.reporting.sender import timestamp
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
 from trainyard_api.run import Run
 from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
@@ -33,7 +32,7 @@ def model_card(run: Run, trainer: Trainer) -> dict[str, Any]:
     return {
         "name": run.output_model,
         "session": {"name": run.session, "uid": run.uid, "attempt": run.attempt},
-        "created": timestamp(time.time()),
+        "created": datetime.now(UTC).isoformat(),
         "training": run.training.wire(),
         "architecture": str(run.training.architecture()),
         "parameters": parameters,

@@ -150,10 +150,10 @@ class Sender:
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:
-    """The body of a batch (`trainyard_api.report.Batch` without identity). Pure."""
+    """The body of a batch (`trainyard_api.report.Batch` without identity), times as datetimes. Pure."""
     batch: dict[str, Any] = {"metrics": [], "logs": []}
     for kind, when, content in items:
-        stamp = timestamp(when)
+        stamp = datetime.fromtimestamp(when, UTC)
         if kind == "metrics":
             step, epoch, values = content
             # One that is none makes the sum none; a sum that is too large for a number is looked at one by one as well.
@@ -173,17 +173,12 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
 
 
 def encoded(body: dict[str, Any]) -> bytes:
-    """As JSON. The training waits for Python's lock meanwhile, so that it has to be quick."""
+    """As JSON, times in RFC 3339. The training waits for Python's lock meanwhile, so that it has to be quick."""
     try:
         return orjson.dumps(body)
     except TypeError:
         # Halves of characters, as a console that is no UTF-8 prints them, and whole numbers of more than 64 bits.
-        return json.dumps(body).encode()
-
-
-def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC with microseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+        return json.dumps(body, default=datetime.isoformat).encode()
 
 
 def _number(value: Any) -> float | str:
