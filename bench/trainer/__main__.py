@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,12 +41,14 @@ steps.step()
 """
 
 
-SIDES = ["bare", "trainyard", "mlflow", "lightning"]
+SIDES = ["bare", "beside", "trainyard", "mlflow", "lightning"]
+"""`beside` is bare too, while another process reports to the gateway as ours does: what its work on the same machine costs."""
+REPORTING = ("beside", "trainyard")
 SIZES = {"short step": (256, 1), "long step": (2048, 10)}
 """Samples of a step, and by how much fewer steps there are."""
 
 
-def overhead(pairs: int, steps: int, kubeconfig: Path) -> dict[str, Any]:
+def overhead(pairs: int, steps: int, kubeconfig: Path, sides: Sequence[str]) -> dict[str, Any]:
     """Seconds of each side by round, for short and for long steps; ours reports to a real gateway."""
     sys.path.insert(0, str(SUPPORT))
     from cluster import apply_crds, fresh_namespace
@@ -61,11 +63,11 @@ def overhead(pairs: int, steps: int, kubeconfig: Path) -> dict[str, Any]:
     ):
         for size, (batch, fewer) in SIZES.items():
             count = steps // fewer
-            runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+            runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
             for turn in range(pairs):
-                for side in SIDES if turn % 2 == 0 else reversed(SIDES):
+                for side in sides if turn % 2 == 0 else reversed(sides):
                     runs[side].append(_one(side, count, batch, gateway))
-                micros = ", ".join(f"{s} {runs[s][-1]['seconds'] / count * 1e6:.0f}" for s in SIDES)
+                micros = ", ".join(f"{s} {runs[s][-1]['seconds'] / count * 1e6:.0f}" for s in sides)
                 print(f"{size}, round {turn + 1} of {pairs}: {micros} µs", flush=True)
             weights = {r["weights"] for side in runs.values() for r in side}
             assert len(weights) == 1, "weights differ"
@@ -77,7 +79,7 @@ def _one(side: str, steps: int, batch: int, gateway: GatewayLab) -> dict[str, An
     before = _points(gateway)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(HERE / "loops.py"), side, str(steps), str(batch), folder]
-        if side == "trainyard":
+        if side in REPORTING:
             with gateway.client() as people:
                 session = people.start_training({"command": ["loops.py"]}, f"b-{uuid.uuid4().hex}")
             (Path(folder) / "token").write_text(gateway.trainer(session.uid, session.name).token)
@@ -87,7 +89,7 @@ def _one(side: str, steps: int, batch: int, gateway: GatewayLab) -> dict[str, An
     if line is None:
         raise RuntimeError(f"{side} failed:\n{ended.stdout}\n{ended.stderr}")
     arrived = _points(gateway) - before
-    assert arrived == (10 * steps if side == "trainyard" else 0), f"{arrived} points arrived"
+    assert arrived == (10 * steps if side in REPORTING else 0), f"{arrived} points arrived"
     found: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
     return found
 
@@ -308,16 +310,21 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, help="a cluster's, for the gateway of the steps")
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, metavar="SIDE")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=int, default=200, help="size of the checkpoint")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument("--out", type=Path, default=HERE.parent / "results")
     options = parser.parse_args()
+    if "bare" not in options.sides:
+        parser.error("--sides needs bare, with which the others are compared")
     if "overhead" in options.only and options.kubeconfig is None:
         parser.error("overhead reports to a real gateway, whose API server --kubeconfig names")
     results: dict[str, Any] = {"pairs": options.pairs, "machine": machine()}
     parts: dict[str, Callable[[], Any]] = {
-        "overhead": lambda: overhead(options.pairs, options.steps, options.kubeconfig),
+        "overhead": lambda: overhead(
+            options.pairs, options.steps, options.kubeconfig, options.sides
+        ),
         "stall": lambda: stall(options.pairs, options.megabytes),
         "start_up": lambda: start_up(options.pairs),
         "load": lambda: load(options.pairs, options.rows),

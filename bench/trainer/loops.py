@@ -1,4 +1,4 @@
-"""One training of the comparison, in a process of its own: `loops.py SIDE STEPS BATCH FOLDER [URL UID]` prints JSON.
+"""One training of the comparison, in a process of its own: `loops.py SIDE STEPS BATCH FOLDER [URL UID [PACE]]` prints JSON.
 
 FOLDER holds the token of session UID at the gateway URL. Every side runs the same network on the same batches and logs
 ten numbers each step; only how they are logged and how checkpoints are written differs.
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from trainyard.reporting.run import ReportingRun
 
 CHECKPOINTS = 5
 WARM_UP = 50
@@ -36,6 +40,8 @@ class Work:
     folder: Path
     url: str = ""
     uid: str = ""
+    pace: float = 0.0
+    """Seconds of a step, for the reports of nobody's training."""
 
 
 def network(batch: int) -> tuple[nn.Module, torch.optim.Optimizer, Tensor, Tensor]:
@@ -80,14 +86,54 @@ def bare(work: Work) -> tuple[float, Tensor]:
     return plain_loop(work, None, None)
 
 
-def trainyard(work: Work) -> tuple[float, Tensor]:
-    """The reporting API and the trainer's background checkpoints."""
+def beside(work: Work) -> tuple[float, Tensor]:
+    """Bare as well, while another process tells the gateway what ours would: what it costs that the gateway is on the same machine."""
+    calibration = Work(500, work.batch, work.folder)
+    pace = bare(calibration)[0] / calibration.steps
+    command = [sys.executable, __file__, "reports", str(work.steps), str(work.batch)]
+    command += [str(work.folder), work.url, work.uid, str(pace)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        if other.stdin is None or other.stdout is None or not other.stdout.readline():
+            raise RuntimeError("the other process did not start")
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        measured = bare(work)
+    if other.returncode != 0:
+        raise RuntimeError("the other process failed")
+    return measured
+
+
+def reports(work: Work) -> None:
+    """Reports of a training that nobody does, at its pace."""
+    run = _reporting(work)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    began, done = time.perf_counter(), 0
+    while done < work.steps:
+        due = min(work.steps, int((time.perf_counter() - began) / work.pace))
+        for step in range(done, due):
+            run.log(dict.fromkeys(NAMES, 1 / (step + 1)), step)
+        done = due
+        time.sleep(0.005)
+    if not run.finish(60):
+        raise RuntimeError("not everything arrived")
+
+
+def _reporting(work: Work) -> ReportingRun:
     from trainyard.reporting.run import ReportingRun
     from trainyard.reporting.transport import GatewayTransport
-    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
 
     transport = GatewayTransport(work.url, work.folder / "token")
-    run = ReportingRun(transport, work.folder / "spool", work.uid, 1)
+    return ReportingRun(transport, work.folder / "spool", work.uid, 1)
+
+
+def trainyard(work: Work) -> tuple[float, Tensor]:
+    """The reporting API and the trainer's background checkpoints."""
+    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
+
+    run = _reporting(work)
     writer = BackgroundWriter(CheckpointFolder(work.folder / "c"), run.flush, lambda _: None)
 
     def save(state: dict[str, Any], step: int) -> None:
@@ -168,16 +214,27 @@ def lightning(work: Work) -> tuple[float, Tensor]:
     return module.seconds, torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-SIDES = {"bare": bare, "trainyard": trainyard, "mlflow": mlflow, "lightning": lightning}
+SIDES = {
+    "bare": bare,
+    "beside": beside,
+    "trainyard": trainyard,
+    "mlflow": mlflow,
+    "lightning": lightning,
+}
 
 
 def main(arguments: list[str]) -> None:
     """Run one side."""
     side, steps, batch, folder, *gateway = arguments
+    address, pace = gateway[:2], float(gateway[2]) if gateway[2:] else 0.0
+    work = Work(int(steps), int(batch), Path(folder), *address, pace=pace)
+    if side == "reports":
+        reports(work)
+        return
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     cpu = time.process_time()
-    seconds, weights = SIDES[side](Work(int(steps), int(batch), Path(folder), *gateway))
+    seconds, weights = SIDES[side](work)
     found = {
         "side": side,
         "seconds": seconds,

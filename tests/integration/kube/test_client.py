@@ -239,11 +239,12 @@ Next = Callable[[], Any]
 
 
 @asynccontextmanager
-async def following(kube: KubeClient, namespace: str, **options: Any) -> AsyncIterator[Next]:
-    """Changes of the labelled ConfigMaps, one at a call."""
-    watch = ListWatch(
-        kube, config_maps(namespace), label_selector="test=kube", backoff=BACKOFF, **options
-    )
+async def following(
+    kube: KubeClient, namespace: str, path: str | None = None, **options: Any
+) -> AsyncIterator[Next]:
+    """Changes of what is labelled below a path (the namespace's ConfigMaps), one at a call."""
+    path = path or config_maps(namespace)
+    watch = ListWatch(kube, path, label_selector="test=kube", backoff=BACKOFF, **options)
     changes = aiter(watch)
 
     async def following_change() -> Change:
@@ -277,7 +278,7 @@ async def test_the_watch_follows_the_list(kube: KubeClient, namespace: str) -> N
 
 
 class Sleeper(KubeClient):
-    """Comes back to the first watch after so long that the API server has forgotten its version."""
+    """Comes back to the first watch with a version of before there were sessions, which the API server does not know any more."""
 
     watches = 0
 
@@ -293,14 +294,16 @@ class Sleeper(KubeClient):
 
 
 async def test_an_expired_version_leads_to_a_new_list(kubeconfig: Path, namespace: str) -> None:
+    path = paths.sessions(namespace)
+    labelled = {**SESSION, "metadata": {"generateName": "s-", "labels": {"test": "kube"}}}
     async with Sleeper(KubeConfig.from_file(kubeconfig)) as kube:
-        await kube.create(config_maps(namespace), config_map("a"))
-        async with following(kube, namespace) as change:
+        await kube.create(path, labelled)
+        async with following(kube, namespace, path) as change:
             assert isinstance(await change(), Synced)
             again = await change()
             assert isinstance(again, Synced)
             assert len(again.objects) == 1
-            await kube.create(config_maps(namespace), config_map("b"))
+            await kube.create(path, labelled)
             assert isinstance(await change(), Applied)
 
 
