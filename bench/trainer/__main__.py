@@ -44,7 +44,7 @@ steps.step()
 SIDES = ["bare", "beside", "trainyard", "mlflow", "lightning"]
 """`beside` is bare too, while another process reports to the gateway as ours does: what its work on the same machine costs."""
 REPORTING = ("beside", "trainyard")
-SIZES = {"short step": (256, 1), "long step": (2048, 10)}
+SIZES = {"short step": (8, 1), "long step": (2048, 20)}
 """Samples of a step, and by how much fewer steps there are."""
 
 
@@ -309,7 +309,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, help="a cluster's, for the gateway of the steps")
     parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, metavar="SIDE")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=int, default=200, help="size of the checkpoint")
