@@ -11,14 +11,15 @@ import contextlib
 import os
 import select
 import socket
+import time
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 EXTENSION = "http.response.pathsend"
-_AT_ONCE = 64 * 1024 * 1024
-"""Bytes after which a thread lets others have a turn."""
+_TURN_SECONDS = 0.05
+"""After which a thread lets others have a turn."""
 _QUICK = 1024 * 1024
 """Who took so many bytes within a turn is likely to take more at once: the way through the event loop takes longer than that."""
 _MOMENT_MS = 2
@@ -115,11 +116,11 @@ async def _writable(loop: asyncio.AbstractEventLoop, target: int) -> None:
 
 
 def _push(target: int, file: int, offset: int, size: int) -> int:
-    """Send until the socket takes no more; how many bytes it took."""
-    sent = 0
+    """Send until the socket takes no more or the turn is over; how many bytes it took."""
+    sent, end = 0, time.monotonic() + _TURN_SECONDS
     room = select.poll()
     room.register(target, select.POLLOUT)
-    while sent < min(size, _AT_ONCE):
+    while sent < size and time.monotonic() < end:
         try:
             count = os.sendfile(target, file, offset + sent, size - sent)
         except BlockingIOError:

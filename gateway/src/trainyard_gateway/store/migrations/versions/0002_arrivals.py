@@ -25,20 +25,30 @@ def upgrade() -> None:
 
 
 # Each statement of the function sees what is committed when it begins. One alone, which looks for a batch among those that were sorted
-# in and then waits for the transaction that just sorts it in, would take it for new.
+# in and then waits for the transaction that just sorts it in, would take it for new. A subquery that gives a value is carried out row by
+# row: a join might read all batches there are.
 _KEEP = """
 CREATE FUNCTION keep_arrivals(streams bigint[], sequences bigint[], bodies text[])
 RETURNS TABLE (id bigint, stream_id bigint, sequence bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE kept bigint[];
+DECLARE
+    ids bigint[];
+    senders bigint[];
+    numbers bigint[];
+    known bigint[];
 BEGIN
     WITH fresh AS (
         INSERT INTO arrivals (stream_id, sequence, body)
         SELECT * FROM unnest(streams, sequences, bodies)
-        ON CONFLICT (stream_id, sequence) DO NOTHING RETURNING id
-    ) SELECT array_agg(id) INTO kept FROM fresh;
-    DELETE FROM arrivals USING batches WHERE arrivals.id = ANY(kept)
-        AND batches.stream_id = arrivals.stream_id AND batches.sequence = arrivals.sequence;
-    RETURN QUERY SELECT arrivals.id, arrivals.stream_id, arrivals.sequence FROM arrivals WHERE arrivals.id = ANY(kept);
+        ON CONFLICT (stream_id, sequence) DO NOTHING RETURNING id, stream_id, sequence
+    ) SELECT array_agg(id), array_agg(stream_id), array_agg(sequence) INTO ids, senders, numbers FROM fresh;
+    known := ARRAY(
+        SELECT id FROM unnest(ids, senders, numbers) AS fresh (id, stream_id, sequence)
+        WHERE (SELECT true FROM batches WHERE batches.stream_id = fresh.stream_id AND batches.sequence = fresh.sequence)
+    );
+    IF known <> '{}' THEN
+        DELETE FROM arrivals WHERE id = ANY(known);
+    END IF;
+    RETURN QUERY SELECT * FROM unnest(ids, senders, numbers) AS fresh (id, stream_id, sequence) WHERE id <> ALL(known);
 END $$
 """
