@@ -20,6 +20,8 @@ class ReportStandIn:
     batches: dict[tuple[str, int, str, int], dict[str, Any]] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    hangs_up: bool = False
+    """Closes each connection after its answer without a word, as a server does with one that is idle for long."""
 
     def rows(self) -> list[tuple[int, str, Any]]:
         """(step, metric, value) of everything, a later attempt replacing an earlier one."""
@@ -43,7 +45,8 @@ class ReportStandIn:
                 continue
             status = answers.pop(0)
             if status >= 400:
-                return status, {"detail": f"told to answer {status}"}
+                wrong = [{"field": "metrics.0.step", "message": "told so"}] if status == 422 else []
+                return status, {"detail": f"told to answer {status}", "errors": wrong}
         if path.endswith("/report/model"):
             self.models.append(body)
             return 201, {"name": body["name"], "version": 1, "sha256": body["sha256"]}
@@ -71,6 +74,7 @@ def report_stand_in() -> Iterator[ReportStandIn]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection = state.hangs_up
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

@@ -74,7 +74,35 @@ def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
 
     assert run.finish(timeout=20)
     assert gateway.rows() == [(2, "loss", 2.0)]
-    assert "given up" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "given up" in said
+    assert "metrics.0.step: told so" in said
+
+
+def test_a_connection_that_the_gateway_has_closed_meanwhile_is_opened_anew(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    gateway.hangs_up = True
+    (tmp_path / "token").write_text("token")
+    transport = GatewayTransport(gateway.url, tmp_path / "token", timeout=5)
+    identity = {"sessionUid": "uid", "attempt": 1, "stream": "rank-0", "metrics": [], "logs": []}
+    for sequence in range(1, 6):
+        body = json.dumps({**identity, "sequence": sequence}).encode()
+        assert transport.post("/report/batches", body)["sequence"] == sequence
+    transport.close()
+
+
+def test_a_program_that_counts_its_steps_anew_has_no_rate_below_zero(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    run = a_run(tmp_path, gateway.url)
+    run.progress(900)
+    run.progress(3)
+    run.finish(timeout=20)
+
+    beats = [b["heartbeat"] for b in gateway.batches.values() if "heartbeat" in b]
+    assert beats[-1]["step"] == 3
+    assert beats[-1].get("stepsPerSecond", 0) >= 0
 
 
 @pytest.mark.parametrize("status", [500, 503, 401, 408, 429])

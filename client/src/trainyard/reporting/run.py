@@ -203,6 +203,9 @@ class ReportingRun:
         return self._sender.stop(timeout)
 
     def _heartbeat(self, now: float, step: int, epoch: int | None) -> None:
+        if self._rate and step < self._rate[-1][1]:
+            # A program that counts anew: there is no rate between two counts.
+            self._rate.clear()
         self._rate.append((now, step))
         while now - self._rate[0][0] > RATE_WINDOW_SECONDS:
             self._rate.popleft()

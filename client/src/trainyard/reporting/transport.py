@@ -56,33 +56,34 @@ class GatewayTransport:
 
     def post(self, path: str, body: bytes) -> dict[str, Any]:
         """POST to `<url>/api/v1<path>`."""
+        reused = self._connection is not None
         try:
-            token = self.token_file.read_text().strip()
-            connection = self._connect()
-            connection.request(
-                "POST",
-                f"{urlsplit(self.url).path.rstrip('/')}/api/v1{path}",
-                body,
-                {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
-            )
-            response = connection.getresponse()
-            content = response.read()
+            status, content, retry_after = self._exchange(path, body)
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            if reused and isinstance(error, ConnectionError):
+                # It lay idle for longer than the gateway keeps connections. What arrived all the same is known there by its number.
+                return self.post(path, body)
             raise NotDeliveredError(
                 f"no answer from {self.url}: {str(error) or type(error).__name__}"
             ) from error
-        if response.status < 300:
+        if status < 300:
             return _object(content)
-        if response.status >= 500 or response.status in _PASSING:
-            raise NotDeliveredError(
-                f"{self.url} answered {response.status}",
-                _seconds(response.headers.get("Retry-After")),
-                response.status,
-            )
-        raise RejectedError(
-            f"{self.url} answered {response.status}: {_detail(content)}", response.status
+        if status >= 500 or status in _PASSING:
+            raise NotDeliveredError(f"{self.url} answered {status}", _seconds(retry_after), status)
+        raise RejectedError(f"{self.url} answered {status}: {_detail(content)}", status)
+
+    def _exchange(self, path: str, body: bytes) -> tuple[int, bytes, str | None]:
+        token = self.token_file.read_text().strip()
+        connection = self._connect()
+        connection.request(
+            "POST",
+            f"{urlsplit(self.url).path.rstrip('/')}/api/v1{path}",
+            body,
+            {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
         )
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers.get("Retry-After")
 
     def close(self) -> None:
         """Drop the connection."""
@@ -111,7 +112,10 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def _detail(content: bytes) -> str:
-    return str(_object(content).get("detail") or content[:200].decode(errors="replace"))
+    answer = _object(content)
+    said = str(answer.get("detail") or content[:200].decode(errors="replace"))
+    fields = [f"{e.get('field')}: {e.get('message')}" for e in answer.get("errors") or []]
+    return "; ".join([said, *fields[:3]])
 
 
 def _seconds(value: str | None) -> float | None:
