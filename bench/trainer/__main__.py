@@ -1,4 +1,4 @@
-"""`make bench-trainer`: overhead of a step, stall of a checkpoint, start-up and load, each beside the others in the same run.
+"""`make bench-trainer`: overhead of a step, reporting alone, stall of a checkpoint, start-up, load, each beside others in the same run.
 
 Sides take turns (A B C D, D C B A, …); medians and the ratio to the bare loop are shown, all runs are kept in the JSON.
 """
@@ -225,7 +225,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-PARTS = ("overhead", "stall", "start_up", "load")
+PARTS = ("overhead", "interleaved", "stall", "start_up", "load")
 GOALS = {
     "checkpoint stall, trainyard": 0.05,
     "start-up, first step": 1.1,
@@ -233,6 +233,13 @@ GOALS = {
     "CSV, second load": 0.01,
 }
 """The highest ratio that is good; a step has its own, since it may cost 1 % or 10 µs."""
+
+
+def _interleaved(blocks: int) -> dict[str, Any]:
+    # Beside this file, and with torch, which the other parts start without.
+    from interleaved import interleaved
+
+    return interleaved(blocks, SIZES["short step"][0])
 
 
 def machine() -> dict[str, Any]:
@@ -266,6 +273,8 @@ def report(results: dict[str, Any]) -> str:
     ]
     for size, measured in results.get("overhead", {}).items():
         lines += _steps(size, measured)
+    if "interleaved" in results:
+        lines.append(_added(results["interleaved"]))
     for title, name, base in (
         ("checkpoint stall", "stall", "torch.save"),
         ("start-up", "start_up", "import torch"),
@@ -304,6 +313,17 @@ def _steps(size: str, found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _added(found: dict[str, Any]) -> str:
+    from interleaved import added
+
+    mean, error = added(found["bare"], found["reporting"])
+    bare, sender = statistics.median(found["bare"]), found["sender"]
+    return (
+        f"| reporting alone, in turns with the bare loop of {bare:.0f} µs | {mean:+.1f} ± {error:.1f} µs"
+        f" (sender's thread: {sender:.1f} µs) | {1 + mean / bare:.3f} × bare | | |"
+    )
+
+
 def main() -> None:
     """Measure everything and write table and JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -311,6 +331,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, metavar="SIDE")
+    parser.add_argument("--blocks", type=int, default=1000, help="of twenty steps, for each side")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=int, default=200, help="size of the checkpoint")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
@@ -325,6 +346,7 @@ def main() -> None:
         "overhead": lambda: overhead(
             options.pairs, options.steps, options.kubeconfig, options.sides
         ),
+        "interleaved": lambda: _interleaved(options.blocks),
         "stall": lambda: stall(options.pairs, options.megabytes),
         "start_up": lambda: start_up(options.pairs),
         "load": lambda: load(options.pairs, options.rows),
