@@ -47,25 +47,18 @@ def judge(  # noqa: PLR0913  # the session and everything that bears on it
     site: Site,
 ) -> Verdict:
     """What `session` is, from its Jobs (by attempt), its pods and the time."""
-    return _Case(session, jobs, pods, now, site).verdict(acceptance, resume_ready)
+    return _Case(Attempt(session, jobs, pods, now, site)).verdict(acceptance, resume_ready)
 
 
 class _Case:
-    def __init__(
-        self,
-        session: Session,
-        jobs: Mapping[int, Job],
-        pods: Mapping[str, Pod],
-        now: float,
-        site: Site,
-    ) -> None:
-        self.session = session
-        self.wish, self.seen = session.wish, session.seen
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.session = attempt.session
+        self.wish, self.seen = attempt.wish, attempt.seen
+        self.now, self.site = attempt.now, attempt.site
         # Somebody's finalizer may keep a deleted session for long; its GPUs are not kept with it.
-        self.desired = DesiredState.STOPPED if session.deleting else session.wish.desired
-        self.now = now
-        self.site = site
-        self.attempt = Attempt(session, jobs, pods, now, site)
+        deleting = self.session.deleting
+        self.desired = DesiredState.STOPPED if deleting else self.wish.desired
 
     def verdict(self, acceptance: Acceptance, resume_ready: bool) -> Verdict:
         if self.seen.phase in TERMINAL:
