@@ -19,6 +19,8 @@ class ReportStandIn:
     model_answers: list[int] = field(default_factory=list)
     batches: dict[tuple[str, int, str, int], dict[str, Any]] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
+    wrong: Any = field(default_factory=list)
+    """The `errors` of an answer that refuses."""
     url: str = ""
     hangs_up: bool = False
     """Closes each connection after its answer without a word, as a server does with one that is idle for long."""
@@ -45,8 +47,7 @@ class ReportStandIn:
                 continue
             status = answers.pop(0)
             if status >= 400:
-                wrong = [{"field": "metrics.0.step", "message": "told so"}] if status == 422 else []
-                return status, {"detail": f"told to answer {status}", "errors": wrong}
+                return status, {"detail": f"told to answer {status}", "errors": self.wrong}
         if path.endswith("/report/model"):
             self.models.append(body)
             return 201, {"name": body["name"], "version": 1, "sha256": body["sha256"]}

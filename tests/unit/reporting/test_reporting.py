@@ -20,7 +20,7 @@ from trainyard.reporting.console import Tee
 from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
-from trainyard.reporting.transport import GatewayTransport
+from trainyard.reporting.transport import GatewayTransport, RejectedError
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
     tmp_path: Path, gateway: ReportStandIn, capfd: pytest.CaptureFixture[str]
 ) -> None:
     gateway.answers = [422]
+    gateway.wrong = [{"field": "metrics.0.step", "message": "told so"}]
     run = a_run(tmp_path, gateway.url)
     run.log({"loss": 1.0}, 1)
     eventually(lambda: not gateway.answers, within=10)
@@ -77,6 +78,20 @@ def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
     said = capfd.readouterr().err
     assert "given up" in said
     assert "metrics.0.step: told so" in said
+
+
+@pytest.mark.parametrize("wrong", [None, "text", 7, {"a": 1}, ["text", None], [{"other": 1}]])
+def test_a_refusal_of_another_shape_is_a_refusal(
+    tmp_path: Path, gateway: ReportStandIn, wrong: Any
+) -> None:
+    gateway.answers, gateway.wrong = [422], wrong
+    (tmp_path / "token").write_text("token")
+    transport = GatewayTransport(gateway.url, tmp_path / "token", timeout=5)
+
+    with pytest.raises(RejectedError, match="told to answer 422"):
+        transport.post("/report/batches", b"{}")
+
+    transport.close()
 
 
 def test_a_connection_that_the_gateway_has_closed_meanwhile_is_opened_anew(

@@ -114,8 +114,10 @@ def _object(content: bytes) -> dict[str, Any]:
 def _detail(content: bytes) -> str:
     answer = _object(content)
     said = str(answer.get("detail") or content[:200].decode(errors="replace"))
-    fields = [f"{e.get('field')}: {e.get('message')}" for e in answer.get("errors") or []]
-    return "; ".join([said, *fields[:3]])
+    listed = answer.get("errors")
+    # Whoever answers in the gateway's place may mean something else by it.
+    errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    return "; ".join([said, *(f"{e.get('field')}: {e.get('message')}" for e in errors[:3])])
 
 
 def _seconds(value: str | None) -> float | None:
