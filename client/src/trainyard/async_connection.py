@@ -17,9 +17,9 @@ from trainyard.parts import Step
 from trainyard.policy import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Upload
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
-T = TypeVar("T", bound=Status)
+T = TypeVar("T", bound=OpenModel)
 
 
 class AsyncConnection:

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from trainyard import models
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.session import TrainingSessionSpec
 
-T = TypeVar("T", bound=Status)
+T = TypeVar("T", bound=OpenModel)
 Spec = TrainingSessionSpec | Mapping[str, Any]
 
 
@@ -129,7 +129,7 @@ def dataset(name: str) -> Call[models.Dataset]:
     return Call("GET", f"/datasets/{_part(name)}", models.Dataset)
 
 
-def delete_dataset(name: str) -> Call[Status]:
+def delete_dataset(name: str) -> Call[OpenModel]:
     """DELETE /datasets/{name}."""
     return Call("DELETE", f"/datasets/{_part(name)}", None)
 
@@ -155,7 +155,7 @@ def newest_model(name: str) -> Call[models.Model]:
     return model(name, None)
 
 
-def delete_model(name: str) -> Call[Status]:
+def delete_model(name: str) -> Call[OpenModel]:
     """DELETE /models/{name}."""
     return Call("DELETE", f"/models/{_part(name)}", None)
 
@@ -183,7 +183,7 @@ def key(key: str) -> Call[models.Key]:
     return Call("GET", f"/keys/{_part(key)}", models.Key)
 
 
-def revoke_key(key: str) -> Call[Status]:
+def revoke_key(key: str) -> Call[OpenModel]:
     """DELETE /keys/{id}."""
     return Call("DELETE", f"/keys/{_part(key)}", None)
 
@@ -228,7 +228,7 @@ def complete_model(upload: str) -> Call[models.Model]:
     return Call("POST", f"/uploads/models/{_part(upload)}/complete", models.Model)
 
 
-def drop_upload(kind: str, upload: str) -> Call[Status]:
+def drop_upload(kind: str, upload: str) -> Call[OpenModel]:
     """DELETE /uploads/{kind}/{id}."""
     return Call("DELETE", f"/uploads/{kind}/{_part(upload)}", None)
 

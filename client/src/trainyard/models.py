@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL, Phase
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
 
 
-class Session(Status):
+class Session(OpenModel):
     """A training session."""
 
     name: str
@@ -35,7 +35,7 @@ class Session(Status):
         return self.phase == Phase.SUCCEEDED
 
 
-class SessionPage(Status):
+class SessionPage(OpenModel):
     """Some sessions."""
 
     sessions: list[Session]
@@ -43,7 +43,7 @@ class SessionPage(Status):
     cursor: str | None = None
 
 
-class QueueEntry(Status):
+class QueueEntry(OpenModel):
     """A waiting session."""
 
     name: str
@@ -58,13 +58,13 @@ class QueueEntry(Status):
     estimated_start: dict[str, Any] | None = None
 
 
-class Queue(Status):
+class Queue(OpenModel):
     """Everyone who waits, in order."""
 
     waiting: list[QueueEntry]
 
 
-class Value(Status):
+class Value(OpenModel):
     """The newest value of a metric; NaN and infinities are text."""
 
     name: str
@@ -74,7 +74,7 @@ class Value(Status):
     value: float | str
 
 
-class Metrics(Status):
+class Metrics(OpenModel):
     """Newest values."""
 
     session: str
@@ -86,7 +86,7 @@ class Metrics(Status):
         return found if isinstance(found, float) else None
 
 
-class Point(Status):
+class Point(OpenModel):
     """A value at a step."""
 
     step: int
@@ -95,7 +95,7 @@ class Point(Status):
     value: float | str
 
 
-class Series(Status):
+class Series(OpenModel):
     """One metric over the steps."""
 
     name: str
@@ -103,14 +103,14 @@ class Series(Status):
     points: list[Point]
 
 
-class History(Status):
+class History(OpenModel):
     """Metrics over the steps."""
 
     session: str
     series: list[Series]
 
 
-class LogLine(Status):
+class LogLine(OpenModel):
     """One printed line."""
 
     cursor: int
@@ -121,7 +121,7 @@ class LogLine(Status):
     attempt: int
 
 
-class Logs(Status):
+class Logs(OpenModel):
     """Printed lines; `next` is the cursor for what comes after."""
 
     session: str
@@ -129,14 +129,14 @@ class Logs(Status):
     next: int
 
 
-class ColumnInfo(Status):
+class ColumnInfo(OpenModel):
     """A column or array."""
 
     name: str
     type: str
 
 
-class DatasetDetails(Status):
+class DatasetDetails(OpenModel):
     """What is in a dataset."""
 
     samples: int
@@ -145,7 +145,7 @@ class DatasetDetails(Status):
     classes: list[str] | None = None
 
 
-class Dataset(Status):
+class Dataset(OpenModel):
     """A registered dataset."""
 
     name: str
@@ -156,13 +156,13 @@ class Dataset(Status):
     details: DatasetDetails
 
 
-class Datasets(Status):
+class Datasets(OpenModel):
     """Every dataset."""
 
     datasets: list[Dataset]
 
 
-class Model(Status):
+class Model(OpenModel):
     """One version of a model."""
 
     name: str
@@ -174,13 +174,13 @@ class Model(Status):
     card: dict[str, Any] = {}
 
 
-class Models(Status):
+class Models(OpenModel):
     """Models."""
 
     models: list[Model]
 
 
-class FileUpload(Status):
+class FileUpload(OpenModel):
     """A file of which parts are with the gateway."""
 
     id: str
@@ -193,14 +193,14 @@ class FileUpload(Status):
     """Numbers of the parts that are not there yet, from 1."""
 
 
-class FilePart(Status):
+class FilePart(OpenModel):
     """A part that arrived."""
 
     number: int
     sha256: str
 
 
-class Usage(Status):
+class Usage(OpenModel):
     """Memory or disk."""
 
     total_bytes: int
@@ -208,7 +208,7 @@ class Usage(Status):
     percent: float
 
 
-class Gpu(Status):
+class Gpu(OpenModel):
     """A GPU of the gateway's machine."""
 
     index: int
@@ -218,7 +218,7 @@ class Gpu(Status):
     utilization_percent: float
 
 
-class Node(Status):
+class Node(OpenModel):
     """A node of the cluster."""
 
     name: str
@@ -227,7 +227,7 @@ class Node(Status):
     gpus_used: int
 
 
-class System(Status):
+class System(OpenModel):
     """Machine and cluster."""
 
     time: str
@@ -241,7 +241,7 @@ class System(Status):
     gpus_used: int
 
 
-class Key(Status):
+class Key(OpenModel):
     """An API key without its secret."""
 
     id: str
@@ -260,20 +260,20 @@ class CreatedKey(Key):
     """The whole key."""
 
 
-class Keys(Status):
+class Keys(OpenModel):
     """Every key."""
 
     keys: list[Key]
 
 
-class Ahead(Status):
+class Ahead(OpenModel):
     """Those who go first."""
 
     sessions: int = 0
     gpus: int = 0
 
 
-class Estimate(Status):
+class Estimate(OpenModel):
     """Where a session would stand."""
 
     possible: bool
@@ -288,7 +288,7 @@ class Estimate(Status):
     estimated_start: dict[str, Any] | None = None
 
 
-class Event(Status):
+class Event(OpenModel):
     """Something that happened to a session."""
 
     kind: str

@@ -13,9 +13,9 @@ from trainyard.calls import Call
 from trainyard.models import Event
 from trainyard.parts import Step
 from trainyard.sse import Frame
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
-T = TypeVar("T", bound=Status)
+T = TypeVar("T", bound=OpenModel)
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
 """The gateway sends something at least every 15 seconds."""

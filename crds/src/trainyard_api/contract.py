@@ -12,7 +12,7 @@ from typing import Final
 from trainyard_api.phase import FailureClass
 
 ENV_RUN: Final = "TRAINYARD_RUN"
-"""The run as JSON: `trainyard_api.run.Run`."""
+"""The run as JSON: `trainyard_api.attempt.AttemptSpec`."""
 ENV_GATEWAY_URL: Final = "TRAINYARD_GATEWAY_URL"
 ENV_TOKEN_FILE: Final = "TRAINYARD_TOKEN_FILE"
 ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"

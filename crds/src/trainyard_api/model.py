@@ -32,7 +32,7 @@ class Rule:
     holds: Callable[[Any], bool] | None = None
 
 
-class Model(BaseModel):
+class ClosedModel(BaseModel):
     """Frozen, closed, camelCase on the wire."""
 
     model_config = ConfigDict(
@@ -49,7 +49,7 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class RuledModel(Model):
+class RuledModel(ClosedModel):
     """A model with conditions across fields. Others do without the check, which costs as much as reading a small object."""
 
     RULES: ClassVar[tuple[Rule, ...]] = ()
@@ -62,7 +62,7 @@ class RuledModel(Model):
         return self
 
 
-class Status(Model):
+class OpenModel(ClosedModel):
     """A model that tolerates fields it does not know, so that an older reader survives a newer writer."""
 
     model_config = ConfigDict(extra="ignore")

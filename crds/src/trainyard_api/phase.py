@@ -34,7 +34,10 @@ class Phase(StrEnum):
 
 
 TERMINAL: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.CANCELLED})
-WAITING: Final = frozenset({Phase.PENDING, Phase.QUEUED, Phase.SUSPENDED})
+WAITING: Final = frozenset({Phase.PENDING, Phase.QUEUED})
+"""Listed in the queue."""
+CANCELLABLE: Final = WAITING | {Phase.SUSPENDED}
+"""Hold no GPUs and have not ended: a stop ends these at once, as Cancelled, or as Stopped if they ran."""
 HOLDING_GPUS: Final = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDING, Phase.STOPPING})
 
 

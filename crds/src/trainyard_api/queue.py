@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from trainyard_api.model import Model, Status
+from trainyard_api.model import ClosedModel, OpenModel
 
 
-class TrainingQueueSpec(Model):
+class TrainingQueueSpec(ClosedModel):
     """What sessions of this queue may use. Everything may change at any time; running sessions are not stopped by it."""
 
     gpu_quota: int | None = Field(default=None, ge=0, le=100_000)
@@ -26,7 +26,7 @@ class TrainingQueueSpec(Model):
     """Start nothing more from this queue; what runs goes on."""
 
 
-class TrainingQueueStatus(Status):
+class TrainingQueueStatus(OpenModel):
     """What is; written by the operator."""
 
     running: int | None = None
@@ -39,7 +39,7 @@ class TrainingQueueStatus(Status):
     """Generation of the spec that this was derived from."""
 
 
-class TrainingQueue(Status):
+class TrainingQueue(OpenModel):
     """A share of the cluster's GPUs with limits of its own."""
 
     api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Larger bodies are refused with 413; senders cut batches well below."""
@@ -24,7 +24,7 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class MetricRow(Status):
+class MetricRow(OpenModel):
     """Values that belong to one step."""
 
     step: Annotated[int, Field(ge=0, le=2**53)]
@@ -37,7 +37,7 @@ class MetricRow(Status):
     """Value by metric name, such as train/loss."""
 
 
-class LogLine(Status):
+class LogLine(OpenModel):
     """One line that the program printed."""
 
     time: AwareDatetime
@@ -50,7 +50,7 @@ class LogLine(Status):
     """Worker that printed it."""
 
 
-class Heartbeat(Status):
+class Heartbeat(OpenModel):
     """Where the training is, every few seconds."""
 
     time: AwareDatetime
@@ -67,7 +67,7 @@ class Heartbeat(Status):
     """Step rate of the last minute."""
 
 
-class CheckpointReport(Status):
+class CheckpointReport(OpenModel):
     """A checkpoint became durable."""
 
     time: AwareDatetime
@@ -80,7 +80,7 @@ class CheckpointReport(Status):
     """Size on the volume."""
 
 
-class Batch(Status):
+class Batch(OpenModel):
     """Everything that one stream has to say since its last batch."""
 
     session_uid: str = Field(min_length=1, max_length=64)
@@ -101,7 +101,7 @@ class Batch(Status):
     """The newest durable checkpoint."""
 
 
-class BatchReceipt(Status):
+class BatchReceipt(OpenModel):
     """The gateway's answer: the batch is durable."""
 
     sequence: int
@@ -110,7 +110,7 @@ class BatchReceipt(Status):
     """Whether it was there already."""
 
 
-class ModelReport(Status):
+class ModelReport(OpenModel):
     """The final model lies in the run's output folder; the gateway checks and registers it."""
 
     session_uid: str = Field(min_length=1, max_length=64)
@@ -127,7 +127,7 @@ class ModelReport(Status):
     """Model card: configuration, dataset, metrics, lineage, versions."""
 
 
-class ModelReceipt(Status):
+class ModelReceipt(OpenModel):
     """The registered model."""
 
     name: str

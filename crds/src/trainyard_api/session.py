@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
-from trainyard_api.model import Model, Rule, RuledModel, Status
+from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_api.training import TrainingConfig
 
@@ -39,7 +39,7 @@ SessionName = Annotated[
 ]
 
 
-class Resources(Model):
+class Resources(ClosedModel):
     """What each worker gets. Requests equal limits, so that a worker never starves another."""
 
     gpus: int = Field(default=1, ge=0, le=64)
@@ -52,7 +52,7 @@ class Resources(Model):
     """Size of /dev/shm per worker; counts towards memory."""
 
 
-class ResumeFrom(Model):
+class ResumeFrom(ClosedModel):
     """Start from another session's checkpoint (a fork): with its weights and optimizer state, at step 0."""
 
     session: SessionName
@@ -61,7 +61,7 @@ class ResumeFrom(Model):
     """latest, best, or a step such as step-1200."""
 
 
-class Retry(Model):
+class Retry(ClosedModel):
     """What happens when an attempt fails for a reason that another attempt can get past."""
 
     limit: int = Field(default=3, ge=0, le=20)
@@ -151,7 +151,7 @@ IMMUTABLE_FIELDS = (
 """Fields of the spec that cannot change after creation; the CRD enforces it."""
 
 
-class Condition(Status):
+class Condition(OpenModel):
     """One aspect of the session's state, for programs."""
 
     type: str = Field(max_length=64)
@@ -168,7 +168,7 @@ class Condition(Status):
     """Generation of the spec that this was derived from."""
 
 
-class Ahead(Status):
+class Ahead(OpenModel):
     """What stands before a session in its queue."""
 
     sessions: int = 0
@@ -177,7 +177,7 @@ class Ahead(Status):
     """GPUs that those ask for."""
 
 
-class EstimatedStart(Status):
+class EstimatedStart(OpenModel):
     """When the session is expected to start."""
 
     earliest: datetime | None = None
@@ -186,7 +186,7 @@ class EstimatedStart(Status):
     """If they take as long as their limits allow; absent when a limit is unknown."""
 
 
-class QueueStatus(Status):
+class QueueStatus(OpenModel):
     """Where a waiting session stands."""
 
     position: int | None = None
@@ -201,7 +201,7 @@ class QueueStatus(Status):
     """When it is expected to start; absent while unknown."""
 
 
-class Checkpoint(Status):
+class Checkpoint(OpenModel):
     """A durable checkpoint."""
 
     step: int = 0
@@ -210,7 +210,7 @@ class Checkpoint(Status):
     """When it became durable."""
 
 
-class Progress(Status):
+class Progress(OpenModel):
     """How far the training is; written by the gateway from the trainer's reports."""
 
     epoch: int | None = None
@@ -241,7 +241,7 @@ class Progress(Status):
     """The attempt that reported this."""
 
 
-class MetricValue(Status):
+class MetricValue(OpenModel):
     """The latest value of one metric."""
 
     name: str = Field(max_length=128)
@@ -252,7 +252,7 @@ class MetricValue(Status):
     """Step at which it was reported."""
 
 
-class DatasetReference(Status):
+class DatasetReference(OpenModel):
     """The dataset that the session's name resolved to; written by the gateway."""
 
     state: Literal["Found", "NotFound"]
@@ -271,7 +271,7 @@ class DatasetReference(Status):
     """Number of samples."""
 
 
-class ModelReference(Status):
+class ModelReference(OpenModel):
     """The registered model; written by the gateway."""
 
     name: str = Field(max_length=128)
@@ -282,7 +282,7 @@ class ModelReference(Status):
     """Hash of the file."""
 
 
-class Failure(Status):
+class Failure(OpenModel):
     """Why the last attempt failed."""
 
     failure_class: FailureClass | str = Field(alias="class", max_length=64)
@@ -305,7 +305,7 @@ class Failure(Status):
     """When it was noticed."""
 
 
-class TrainingSessionStatus(Status):
+class TrainingSessionStatus(OpenModel):
     """What is. The operator writes it; progress, metrics, dataset and model come from the gateway."""
 
     observed_generation: int | None = None
@@ -352,7 +352,7 @@ class TrainingSessionStatus(Status):
     """The model that came out."""
 
 
-class TrainingSession(Status):
+class TrainingSession(OpenModel):
     """One training run: a dataset, a configuration or your own program, and the GPUs it may use."""
 
     api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"

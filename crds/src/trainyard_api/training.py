@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from trainyard_api.model import Model, Rule, RuledModel
+from trainyard_api.model import ClosedModel, Rule, RuledModel
 
 
 class Task(StrEnum):
@@ -146,7 +146,7 @@ class ModelConfig(RuledModel):
     RULES: ClassVar[tuple[Rule, ...]] = tuple(_unused_rule(a) for a in Architecture)
 
 
-class SchedulerConfig(Model):
+class SchedulerConfig(ClosedModel):
     """How the learning rate changes, counted in optimizer steps."""
 
     name: SchedulerName = SchedulerName.CONSTANT
@@ -161,7 +161,7 @@ class SchedulerConfig(Model):
     """step: factor of one reduction."""
 
 
-class EarlyStopping(Model):
+class EarlyStopping(ClosedModel):
     """Stop when the validation loss no longer improves; the best weights become the model."""
 
     patience: int = Field(default=5, ge=1, le=10_000)

@@ -7,10 +7,10 @@ from typing import Any
 
 import psutil
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
 
-class Usage(Status):
+class Usage(OpenModel):
     """Bytes of memory or disk."""
 
     total_bytes: int
@@ -18,7 +18,7 @@ class Usage(Status):
     percent: float
 
 
-class GpuInfo(Status):
+class GpuInfo(OpenModel):
     """One GPU of the gateway's own machine, by NVML."""
 
     index: int
@@ -28,7 +28,7 @@ class GpuInfo(Status):
     utilization_percent: float
 
 
-class Machine(Status):
+class Machine(OpenModel):
     """CPU, memory, disk and GPUs of one machine."""
 
     cpu_percent: float

@@ -13,13 +13,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from trainyard_api.model import FieldError, Status
+from trainyard_api.model import FieldError, OpenModel
 from trainyard_gateway import errors
 
 MEDIA_TYPE = "application/problem+json"
 
 
-class FieldProblem(Status):
+class FieldProblem(OpenModel):
     """One wrong field."""
 
     field: str
@@ -30,7 +30,7 @@ class FieldProblem(Status):
     """What was given, cut short."""
 
 
-class ProblemBody(Status):
+class ProblemBody(OpenModel):
     """An error (RFC 9457)."""
 
     type: str

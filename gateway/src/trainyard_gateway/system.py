@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway import clock
 from trainyard_gateway.machine import Machine, measure
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -20,7 +20,7 @@ HEARD_SECONDS = 30.0
 _log = structlog.get_logger()
 
 
-class NodeInfo(Status):
+class NodeInfo(OpenModel):
     """One node of the cluster."""
 
     name: str

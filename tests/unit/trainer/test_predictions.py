@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from trainyard.reporting import QuietRun
-from trainyard_api.run import Run
+from trainyard_api.attempt import AttemptSpec
 from trainyard_trainer import data, outcome
 from trainyard_trainer.__main__ import main
 from trainyard_trainer.checkpoint import CheckpointFolder
@@ -25,7 +25,7 @@ from trainyard_trainer.train import Trainer
 
 def save_model(folder: Path, path: Path, file_format: str, training: dict[str, Any]) -> Path:
     """Train on `path` and leave the model in `folder`."""
-    run = Run.model_validate(
+    run = AttemptSpec.model_validate(
         {
             "session": "s",
             "namespace": "n",

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from trainyard import reporting
+from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
-from trainyard_api.run import Run
 from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
 from trainyard_trainer.train import Trainer
 
@@ -24,7 +24,7 @@ CARD_KEY = "trainyard"
 """Key of the card in the safetensors metadata: the one file is enough to predict."""
 
 
-def model_card(run: Run, trainer: Trainer) -> dict[str, Any]:
+def model_card(run: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
     """Configuration, data, metrics, lineage and versions."""
     if run.training is None:
         raise ValueError("a run of an own program has no model card")

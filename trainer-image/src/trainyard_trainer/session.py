@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from trainyard import reporting
 from trainyard_api import contract
+from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ExitCode
-from trainyard_api.run import Run
 from trainyard_trainer import data, ending, gang, gpus, launcher, outcome
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
@@ -78,7 +78,7 @@ def train_session(places: Places) -> int:
     return int(code)
 
 
-def _train(run: Run, places: Places, report: reporting.Run) -> None:
+def _train(run: AttemptSpec, places: Places, report: reporting.Run) -> None:
     config = run.training
     if config is None or run.dataset is None:
         raise BadConfiguration("the built-in trainer needs `training` and a dataset in the session")
@@ -109,7 +109,7 @@ def _train(run: Run, places: Places, report: reporting.Run) -> None:
     workers.leave()
 
 
-def _resume(trainer: Trainer, folder: CheckpointFolder, run: Run, places: Places) -> None:
+def _resume(trainer: Trainer, folder: CheckpointFolder, run: AttemptSpec, places: Places) -> None:
     """From this session's own newest checkpoint, else from the one that a fork starts with, else from scratch."""
     own = folder.newest()
     if own is not None:
@@ -128,7 +128,7 @@ def _resume(trainer: Trainer, folder: CheckpointFolder, run: Run, places: Places
         _say(f"forked from {run.resume_from.session} at step {found[0].step}")
 
 
-def _read_run() -> Run:
+def _read_run() -> AttemptSpec:
     described = os.environ.get(contract.ENV_RUN)
     if described is None:
         raise BadConfiguration(
@@ -136,12 +136,12 @@ def _read_run() -> Run:
             hint="start it as a TrainingSession",
         )
     try:
-        return Run.model_validate_json(described)
+        return AttemptSpec.model_validate_json(described)
     except ValidationError as error:
         raise BadConfiguration(f"{contract.ENV_RUN} is not valid: {error}") from error
 
 
-def _device(run: Run) -> torch.device:
+def _device(run: AttemptSpec) -> torch.device:
     if not run.gpus or not torch.cuda.is_available():
         return torch.device("cpu")
     device = torch.device("cuda", _local("LOCAL_RANK", 0))

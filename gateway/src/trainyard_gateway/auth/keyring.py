@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainyard_api.model import Model, Status
+from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway import clock
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
@@ -26,7 +26,7 @@ REFRESH_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-class NewKey(Model):
+class NewKey(ClosedModel):
     """What a new key is to allow."""
 
     name: str = Field(
@@ -39,7 +39,7 @@ class NewKey(Model):
     """Seconds until it expires. Default: never."""
 
 
-class KeyInfo(Status):
+class KeyInfo(OpenModel):
     """A key without its secret."""
 
     id: str

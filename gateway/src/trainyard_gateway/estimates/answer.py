@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from trainyard_api.model import FieldError, Status
+from trainyard_api.model import FieldError, OpenModel
 from trainyard_api.phase import Reason
 from trainyard_api.scheduling.amounts import copies
 from trainyard_api.scheduling.cluster import Cluster
@@ -14,7 +14,7 @@ from trainyard_api.scheduling.facts import Request
 from trainyard_gateway.errors import Unprocessable
 
 
-class Ahead(Status):
+class Ahead(OpenModel):
     """Those who would go first."""
 
     sessions: int
@@ -23,7 +23,7 @@ class Ahead(Status):
     """GPUs that they ask for."""
 
 
-class Interval(Status):
+class Interval(OpenModel):
     """When it would start, as far as it can be known."""
 
     earliest: str | None = None
@@ -32,7 +32,7 @@ class Interval(Status):
     """If they all run until their limits; absent where one has none."""
 
 
-class Estimate(Status):
+class Estimate(OpenModel):
     """Where a session would stand a moment after its creation."""
 
     possible: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
 MOST_CLASSES = 1000
 """More different values are no classes."""
@@ -11,7 +11,7 @@ LONGEST_LINE = 16 << 20
 """Bytes of one line of a CSV or JSONL file."""
 
 
-class ColumnInfo(Status):
+class ColumnInfo(OpenModel):
     """One column or array."""
 
     name: str
@@ -20,7 +20,7 @@ class ColumnInfo(Status):
     """integer, number, text, boolean, or an array's dtype and shape."""
 
 
-class DatasetDetails(Status):
+class DatasetDetails(OpenModel):
     """What is in a dataset."""
 
     samples: int

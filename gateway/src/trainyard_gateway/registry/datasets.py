@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, NotFound
@@ -23,7 +23,7 @@ from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import datasets
 
 
-class DatasetInfo(Status):
+class DatasetInfo(OpenModel):
     """A registered dataset."""
 
     name: str

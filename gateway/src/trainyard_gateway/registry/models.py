@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from trainyard_api import contract
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_api.report import ModelReport
 from trainyard_gateway import clock
@@ -27,7 +27,7 @@ from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.tables import models
 
 
-class ModelInfo(Status):
+class ModelInfo(OpenModel):
     """One version of a model."""
 
     name: str

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field, StrictInt
 from sqlalchemy import Connection, delete, insert, select
 
-from trainyard_api.model import Model, Status
+from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
 from trainyard_gateway.files.atomic import CHUNK, Received, Store
@@ -31,7 +31,7 @@ KEPT_DAYS = 7
 MOST_PARTS = 10_000
 
 
-class NewUpload(Model):
+class NewUpload(ClosedModel):
     """What is to come."""
 
     name: str = Field(min_length=1, max_length=128)
@@ -44,7 +44,7 @@ class NewUpload(Model):
     """Size of every part but the last."""
 
 
-class UploadInfo(Status):
+class UploadInfo(OpenModel):
     """An upload that is not complete."""
 
     id: str

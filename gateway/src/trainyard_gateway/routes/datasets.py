@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
@@ -19,7 +19,7 @@ _READ = [allowed(Scope.DATASETS_READ)]
 _WRITE = [allowed(Scope.DATASETS_WRITE)]
 
 
-class DatasetsAnswer(Status):
+class DatasetsAnswer(OpenModel):
     """Every dataset."""
 
     datasets: list[DatasetInfo]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keyring import CreatedKey, KeyInfo, NewKey
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.routes.deps import ServicesDep, allowed
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/keys", tags=["keys"])
 _ADMIN = [allowed(Scope.KEYS_ADMIN)]
 
 
-class KeysAnswer(Status):
+class KeysAnswer(OpenModel):
     """Every key, without secrets."""
 
     keys: list[KeyInfo]

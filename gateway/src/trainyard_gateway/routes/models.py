@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
@@ -20,7 +20,7 @@ _WRITE = [allowed(Scope.MODELS_WRITE)]
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
-class ModelsAnswer(Status):
+class ModelsAnswer(OpenModel):
     """Models, newest version of each, or all versions of one."""
 
     models: list[ModelInfo]

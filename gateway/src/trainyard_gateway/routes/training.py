@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field, StrictInt
 
-from trainyard_api.model import Model, Status
+from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.answer import Estimate
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
@@ -41,28 +41,28 @@ _START: dict[str, Any] = {
 }
 
 
-class PriorityChange(Model):
+class PriorityChange(ClosedModel):
     """A new priority."""
 
     priority: StrictInt = Field(ge=-1000, le=1000)
     """Higher goes first."""
 
 
-class MetricsAnswer(Status):
+class MetricsAnswer(OpenModel):
     """Latest values."""
 
     session: str
     metrics: list[reads.LatestValue]
 
 
-class HistoryAnswer(Status):
+class HistoryAnswer(OpenModel):
     """Values over the steps."""
 
     session: str
     series: list[reads.Series]
 
 
-class HistoryQuery(Status):
+class HistoryQuery(OpenModel):
     """What is asked of a chart."""
 
     metric: list[str] = Field(default=[], max_length=1000)
@@ -77,7 +77,7 @@ class HistoryQuery(Status):
     """Up to this step. Default: the newest."""
 
 
-class LogsAnswer(Status):
+class LogsAnswer(OpenModel):
     """Lines, and the cursor after which the next ones come."""
 
     session: str

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.registry.models import ModelInfo
@@ -26,7 +26,7 @@ _BODY = {
 Number = Annotated[int, Path(ge=1, le=10_000)]
 
 
-class PartAnswer(Status):
+class PartAnswer(OpenModel):
     """A part is on the volume."""
 
     number: int

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.database import Database, upsert
 from trainyard_gateway.store.tables import sessions
@@ -31,7 +31,7 @@ _NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
-class SessionInfo(Status):
+class SessionInfo(OpenModel):
     """A session as people see it."""
 
     name: str

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.cache import SessionInfo
 
 _CURSOR = re.compile(r"([0-9TZ:.+-]{1,40})_([A-Za-z0-9-]{1,64})")
 
 
-class SessionPage(Status):
+class SessionPage(OpenModel):
     """Some sessions, and where the next page begins."""
 
     sessions: list[SessionInfo]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL
 from trainyard_gateway.sessions.cache import SessionInfo, info
 from trainyard_kube import Json
@@ -14,7 +14,7 @@ OVER = frozenset(str(phase) for phase in TERMINAL)
 """Phases after which nothing more happens."""
 
 
-class QueueEntry(Status):
+class QueueEntry(OpenModel):
     """A waiting session."""
 
     name: str
@@ -31,7 +31,7 @@ class QueueEntry(Status):
     estimated_start: dict[str, Any] | None = None
 
 
-class QueueAnswer(Status):
+class QueueAnswer(OpenModel):
     """Everyone who waits."""
 
     waiting: list[QueueEntry]

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_gateway.store import series
 from trainyard_gateway.store.charts import number
 from trainyard_gateway.store.moments import text
 from trainyard_gateway.store.tables import logs
 
 
-class Point(Status):
+class Point(OpenModel):
     """One value of a metric."""
 
     step: int
@@ -26,7 +26,7 @@ class Point(Status):
     """A number, or NaN, Infinity, -Infinity as text."""
 
 
-class Series(Status):
+class Series(OpenModel):
     """One metric over the steps."""
 
     name: str
@@ -37,7 +37,7 @@ class Series(Status):
     """In order of steps."""
 
 
-class LatestValue(Status):
+class LatestValue(OpenModel):
     """The newest value of a metric."""
 
     name: str
@@ -52,7 +52,7 @@ class LatestValue(Status):
     """A number, or NaN, Infinity, -Infinity as text."""
 
 
-class LogEntry(Status):
+class LogEntry(OpenModel):
     """One printed line."""
 
     cursor: int

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from trainyard_api import contract, names
-from trainyard_api.run import Run, RunDataset, RunResume
+from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core.objects import Session
 from trainyard_operator.core.observe import BACKFILLED_ANNOTATION, NODES_ANNOTATION
@@ -256,15 +256,15 @@ def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> li
 
 def _run(
     session: Session, spec: TrainingSessionSpec, attempt: int, site: Site, resume_uid: str | None
-) -> Run:
+) -> AttemptSpec:
     resume = None
     if spec.resume_from and resume_uid:
-        resume = RunResume(
+        resume = ResumeSource(
             session=spec.resume_from.session,
             session_uid=resume_uid,
             checkpoint=spec.resume_from.checkpoint,
         )
-    return Run(
+    return AttemptSpec(
         session=session.name,
         namespace=site.namespace,
         uid=session.uid,
@@ -273,7 +273,7 @@ def _run(
         gpus=spec.resources.gpus,
         output_model=spec.output_model or session.name,
         training=spec.training,
-        dataset=RunDataset.model_validate_json(session.seen.dataset) if spec.dataset else None,
+        dataset=AttemptDataset.model_validate_json(session.seen.dataset) if spec.dataset else None,
         resume_from=resume,
     )
 

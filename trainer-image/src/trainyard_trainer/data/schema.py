@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 
 MAX_CATEGORIES = 64
 """A text column with more different values is an identifier, not a category."""
 
 
-class Feature(Status):
+class Feature(OpenModel):
     """One input column."""
 
     name: str
@@ -31,7 +31,7 @@ class Feature(Status):
         return 1 if self.kind == "number" else len(self.categories)
 
 
-class DataSchema(Status):
+class DataSchema(OpenModel):
     """What a model expects and what its outputs mean."""
 
     kind: Literal["table", "array", "text"]

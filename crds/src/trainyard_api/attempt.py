@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from trainyard_api.model import Status
+from trainyard_api.model import OpenModel
 from trainyard_api.training import TrainingConfig
 
 
-class RunDataset(Status):
+class AttemptDataset(OpenModel):
     """A dataset on the volume."""
 
     name: str
@@ -21,7 +21,7 @@ class RunDataset(Status):
     """Hash of the file; the key of parsed copies."""
 
 
-class RunResume(Status):
+class ResumeSource(OpenModel):
     """A checkpoint to start from when this session has none of its own."""
 
     session: str
@@ -32,7 +32,7 @@ class RunResume(Status):
     """latest, best or step-<n>."""
 
 
-class Run(Status):
+class AttemptSpec(OpenModel):
     """One attempt of one session."""
 
     session: str
@@ -51,7 +51,7 @@ class Run(Status):
     """Name under which the model is to be registered."""
     training: TrainingConfig | None = None
     """Configuration, None for people's own programs."""
-    dataset: RunDataset | None = None
+    dataset: AttemptDataset | None = None
     """The dataset, None when none was asked for."""
-    resume_from: RunResume | None = None
+    resume_from: ResumeSource | None = None
     """Where a fork starts."""
