@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store import charts
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.metrics import charts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _uids = itertools.count()

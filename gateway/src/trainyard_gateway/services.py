@@ -29,9 +29,10 @@ from trainyard_gateway.sessions.leftovers import Leftovers
 from trainyard_gateway.sessions.publisher import Publisher
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.settings import Settings
-from trainyard_gateway.store import tables
-from trainyard_gateway.store.chart_cache import ChartCache
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.metrics.chart_cache import ChartCache
+from trainyard_gateway.store.schema import tables
 from trainyard_gateway.system import SystemMonitor
 from trainyard_kube import KubeClient, KubeConfig
 

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.backlog import points
+from trainyard_gateway.store.reports.backlog import points
 
 REQUESTS = Counter(
     "trainyard_gateway_requests_total", "Answered requests.", ["method", "route", "status"]

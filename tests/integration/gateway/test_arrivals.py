@@ -14,10 +14,13 @@ from sqlalchemy import Connection, func, insert, select, text
 from store_lab import START, batch, chart, new_uid, opened, values
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store import charts, heartbeats, reads
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.logs import log_entries
+from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.postgres import WRITER_LOCK
-from trainyard_gateway.store.tables import arrivals, batches, streams
+from trainyard_gateway.store.reports import heartbeats
+from trainyard_gateway.store.schema.tables import arrivals, batches, streams
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +61,7 @@ async def test_whoever_reads_finds_what_was_acknowledged(database: Database) -> 
         assert not await database.ingest(sent)
 
         assert values(await chart(database, uid))[sequence] == sequence
-        lines = await database.read(lambda c: reads.lines(c, uid, 0, 100, False))
+        lines = await database.read(lambda c: log_entries(c, uid, 0, 100, False))
         assert [line["message"] for line in lines] == [str(n) for n in range(1, sequence + 1)]
         beat = await database.read(lambda c: heartbeats.of_session(c, uid))
         assert beat is not None

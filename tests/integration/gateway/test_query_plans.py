@@ -6,7 +6,7 @@ import pytest
 from hot_queries import QUERIES
 from postgres import Postgres
 
-from trainyard_gateway.store.database import connect
+from trainyard_gateway.store.connect import connect
 
 # Tables of tests are so small that reading them whole is cheaper, so that is made expensive. What has no index is read whole all the same.
 PLANNER = "".join(f"SET enable_{way} = off; " for way in ("seqscan", "bitmapscan", "sort"))

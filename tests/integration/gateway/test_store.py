@@ -22,11 +22,16 @@ from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.auth.keyring import KeyRing, NewKey
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError, Unprocessable
-from trainyard_gateway.store import charts, heartbeats, news, reads, rollups
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store import changes
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.logs import log_entries
+from trainyard_gateway.store.metrics import charts, rollups
+from trainyard_gateway.store.metrics.latest import latest_values
 from trainyard_gateway.store.postgres import PostgresDatabase
-from trainyard_gateway.store.tables import auth_logs, batches, metadata
-from trainyard_gateway.store.tables import rollups as rollups_table
+from trainyard_gateway.store.reports import heartbeats
+from trainyard_gateway.store.schema.tables import auth_logs, batches, metadata
+from trainyard_gateway.store.schema.tables import rollups as rollups_table
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +59,7 @@ async def test_twins_in_one_commit_and_later_change_nothing(database: Database) 
 
     assert (answers.count(False), again) == (4, True)
     assert values(await chart(database, uid)) == {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
-    assert len(await database.read(lambda c: reads.lines(c, uid, 0, 100, False))) == 4
+    assert len(await database.read(lambda c: log_entries(c, uid, 0, 100, False))) == 4
 
 
 async def test_a_sequence_that_was_left_out_is_taken_later_once(
@@ -106,7 +111,7 @@ async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Databa
     wanted |= dict.fromkeys(range(80, 110), 3.0)
     assert values(found) == wanted
     assert found["total"] == 110
-    [latest] = await database.read(lambda c: reads.latest(c, uid))
+    [latest] = await database.read(lambda c: latest_values(c, uid))
     assert (latest.step, latest.value) == (79, 2.0)
 
 
@@ -123,8 +128,8 @@ async def test_texts_that_databases_trip_over_are_taken(database: Database) -> N
     lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m", "rank": 10**30}]
     await database.ingest(batch(uid, 1, {}, metrics=[row], logs=lines))
 
-    latest = await database.read(lambda c: reads.latest(c, uid))
-    [line] = await database.read(lambda c: reads.lines(c, uid, 0, 9, False))
+    latest = await database.read(lambda c: latest_values(c, uid))
+    [line] = await database.read(lambda c: log_entries(c, uid, 0, 9, False))
     window = charts.Window(9)
     [asked] = await database.read(lambda c: charts.history(c, uid, ["a\x00b", "\x00"], window))
 
@@ -166,12 +171,12 @@ async def test_a_heartbeat_never_goes_back_to_an_earlier_attempt(database: Datab
 async def test_news_since_a_cursor(database: Database) -> None:
     uid, other = new_uid(), new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
-    cursor = await database.read(lambda c: news.now(c, uid))
+    cursor = await database.read(lambda c: changes.now(c, uid))
     await database.ingest(batch(other, 1, {9: 9.0}))
     await database.ingest(batch(uid, 2, {2: 2.0}, logs=[{"time": START, "message": "x"}]))
 
-    found = await database.read(lambda c: news.after(c, uid, cursor))
-    rest = await database.read(lambda c: news.after(c, uid, found.cursor))
+    found = await database.read(lambda c: changes.after(c, uid, cursor))
+    rest = await database.read(lambda c: changes.after(c, uid, found.cursor))
 
     assert [p["step"] for p in found.points] == [2]
     assert [line["message"] for line in found.lines] == ["x"]

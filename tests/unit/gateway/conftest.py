@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
 
 
 @pytest.fixture

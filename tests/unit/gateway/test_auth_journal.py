@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from trainyard_gateway.auth.journal import Journal
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import auth_logs
+from trainyard_gateway.store.schema.tables import auth_logs
 
 
 def attempt(number: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainyard_gateway.store.backlog import (
+from trainyard_gateway.store.reports.backlog import (
     RETRY_SECONDS,
     SETTLE_POINTS,
     SETTLE_SECONDS,

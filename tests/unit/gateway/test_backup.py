@@ -24,7 +24,7 @@ from trainyard_gateway.backup.restore import restore
 from trainyard_gateway.backup.save import STALE_SECONDS, save
 from trainyard_gateway.files.atomic import make_folder
 from trainyard_gateway.settings import Settings
-from trainyard_gateway.store import tables
+from trainyard_gateway.store.schema import tables
 from trainyard_gateway.store.sqlite import SqliteDatabase
 
 BODY = b"a,b\n1,2\n"

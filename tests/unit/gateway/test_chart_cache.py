@@ -12,11 +12,11 @@ import orjson
 from sqlalchemy import Connection, update
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.chart_cache import ChartCache
-from trainyard_gateway.store.charts import Window
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.metrics.chart_cache import ChartCache
+from trainyard_gateway.store.metrics.charts import Window
+from trainyard_gateway.store.schema.tables import metrics
 from trainyard_gateway.store.sqlite import SqliteDatabase
-from trainyard_gateway.store.tables import metrics
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import Left, LeftReports
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.leftovers import Leftovers, over, parsed
+from trainyard_gateway.store.schema.tables import logs, sessions
 from trainyard_gateway.store.sqlite import SqliteDatabase
-from trainyard_gateway.store.tables import logs, sessions
 from trainyard_kube import KubeClient, KubeConfig
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"

@@ -6,7 +6,7 @@ import pytest
 
 from trainyard_gateway.errors import OutOfSpace, Problem, TooLarge
 from trainyard_gateway.registry.quota import Quota, Used
-from trainyard_gateway.store import tables
+from trainyard_gateway.store.schema import tables
 
 
 @pytest.mark.parametrize(

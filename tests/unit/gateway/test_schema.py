@@ -11,8 +11,9 @@ from hot_queries import QUERIES
 from sqlalchemy import Connection, text
 
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store.database import Database, connect
-from trainyard_gateway.store.tables import metadata
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.schema.tables import metadata
 
 
 async def test_migrations_make_the_tables(database: Database) -> None:

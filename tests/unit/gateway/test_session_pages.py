@@ -11,7 +11,7 @@ from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
 from trainyard_gateway.sessions.listing import cut, mark, page
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import sessions
+from trainyard_gateway.store.schema.tables import sessions
 from trainyard_kube import KubeClient, KubeConfig
 
 TIMES = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")

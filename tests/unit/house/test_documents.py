@@ -28,7 +28,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
 from trainyard_gateway.files import details, images
 from trainyard_gateway.registry import uploads
-from trainyard_gateway.store import names
+from trainyard_gateway.store.metrics import cardinality
 
 ROOT = Path(__file__).resolve().parents[3]
 LISTED = subprocess.run(
@@ -289,7 +289,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
-        "Different metrics of a session": names.NAMES_PER_SESSION,
+        "Different metrics of a session": cardinality.NAMES_PER_SESSION,
         "Columns of a table": details.MOST_COLUMNS,
         "Members of an archive of images": images.MOST_MEMBERS,
         "Attempts to authenticate that are kept": journal.MOST_KEPT,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from trainyard_gateway import clock
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import auth_logs
+from trainyard_gateway.store.schema.tables import auth_logs
 
 FLUSH_SECONDS = 0.2
 MOST_WAITING = 10_000

@@ -18,7 +18,7 @@ from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import api_keys
+from trainyard_gateway.store.schema.tables import api_keys
 
 REFRESH_SECONDS = 1.0
 """How soon a key revoked at another gateway is worth nothing here."""

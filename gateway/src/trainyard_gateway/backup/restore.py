@@ -19,8 +19,9 @@ from trainyard_gateway.backup.archive import Manifest, read_archive
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.atomic import make_folder, sync_folder
 from trainyard_gateway.settings import Settings
-from trainyard_gateway.store import migrate
-from trainyard_gateway.store.database import Database, connect
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.schema import migrate
 
 _KINDS = ("datasets", "models")
 

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, literal, select, text
 
 from trainyard_gateway.backup.errors import BackupError
-from trainyard_gateway.store import migrate
-from trainyard_gateway.store.tables import metadata, upload_parts, uploads
+from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.store.schema.tables import metadata, upload_parts, uploads
 
 ROWS_AT_ONCE = 5_000
 LEFT_OUT = (uploads, upload_parts)

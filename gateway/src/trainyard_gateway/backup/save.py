@@ -23,9 +23,9 @@ from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.atomic import make_folder
 from trainyard_gateway.settings import Settings
-from trainyard_gateway.store import migrate
-from trainyard_gateway.store.database import connect
-from trainyard_gateway.store.tables import datasets, models
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.store.schema.tables import datasets, models
 
 TRIES = 5
 """A file that is deleted between the look into the database and the link makes it begin again."""

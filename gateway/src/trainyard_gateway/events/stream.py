@@ -18,9 +18,9 @@ from trainyard_gateway.errors import NotFound
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
 from trainyard_gateway.sessions.queue import OVER
-from trainyard_gateway.store import news
+from trainyard_gateway.store import changes
+from trainyard_gateway.store.changes import Cursor
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.news import Cursor
 
 LOOK_SECONDS = 1.0
 """What came in through another gateway is found after this time."""
@@ -46,7 +46,7 @@ class Follower:
                 touched.clear()
                 # Asked before the news: what came before the end is told before the end.
                 state = await self._state(uid)
-                found = await self._database.read(lambda c, at=cursor: news.after(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
+                found = await self._database.read(lambda c, at=cursor: changes.after(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
                 cursor = found.cursor
                 frames = _frames(found)
                 if state != told:
@@ -79,7 +79,7 @@ def _is_over(state: bytes) -> bool:
     return bool(found["deleted"]) or found["phase"] in OVER
 
 
-def _frames(found: news.News) -> list[bytes]:
+def _frames(found: changes.News) -> list[bytes]:
     frames = []
     if found.points:
         body: dict[str, Any] = {"points": found.points}

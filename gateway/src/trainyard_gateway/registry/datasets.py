@@ -20,7 +20,7 @@ from trainyard_gateway.files.inspect import format_of, inspect
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import datasets
+from trainyard_gateway.store.schema.tables import datasets
 
 
 class DatasetInfo(OpenModel):

@@ -24,7 +24,7 @@ from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import models
+from trainyard_gateway.store.schema.tables import models
 
 
 class ModelInfo(OpenModel):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from trainyard_gateway.errors import OutOfSpace, Problem, TooLarge
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.tables import uploads
+from trainyard_gateway.store.schema.tables import uploads
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from trainyard_gateway.files.atomic import CHUNK, Received, Store
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
-from trainyard_gateway.store.database import Database, upsert
-from trainyard_gateway.store.tables import upload_parts, uploads
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.schema.tables import upload_parts, uploads
+from trainyard_gateway.store.sql.dialect import upsert
 
 KEPT_DAYS = 7
 """Uploads that nobody completes are removed at a start after so many days."""

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events.stream import Follower
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
-from trainyard_gateway.store import news
+from trainyard_gateway.store import changes
 
 router = APIRouter(prefix="/training", tags=["training"])
 
@@ -45,9 +45,9 @@ async def events(
     """
     found = await parts.cache.find(session)
     if last_event_id is not None:
-        cursor = news.parse(last_event_id)
+        cursor = changes.parse(last_event_id)
     else:
-        cursor = await parts.database.read(lambda c: news.now(c, found.uid))
+        cursor = await parts.database.read(lambda c: changes.now(c, found.uid))
     follower = Follower(parts.database, parts.cache, parts.hub, lambda: parts.keys.holds(caller))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(

@@ -14,7 +14,8 @@ from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.cache import SessionInfo
 from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
-from trainyard_gateway.store import charts, reads
+from trainyard_gateway.store.logs import LogEntry, log_entries
+from trainyard_gateway.store.metrics import charts, latest
 
 router = APIRouter(prefix="/training", tags=["training"])
 
@@ -52,14 +53,14 @@ class MetricsAnswer(OpenModel):
     """Latest values."""
 
     session: str
-    metrics: list[reads.LatestValue]
+    metrics: list[latest.LatestValue]
 
 
 class HistoryAnswer(OpenModel):
     """Values over the steps."""
 
     session: str
-    series: list[reads.Series]
+    series: list[latest.Series]
 
 
 class HistoryQuery(OpenModel):
@@ -81,7 +82,7 @@ class LogsAnswer(OpenModel):
     """Lines, and the cursor after which the next ones come."""
 
     session: str
-    lines: list[reads.LogEntry]
+    lines: list[LogEntry]
     next: int
 
 
@@ -171,7 +172,7 @@ async def change(parts: ServicesDep, session: str, body: PriorityChange) -> Sess
 async def metrics(parts: ServicesDep, session: str) -> MetricsAnswer:
     """Latest value of each metric."""
     found = await parts.cache.find(session)
-    values = await parts.database.read(lambda c: reads.latest(c, found.uid))
+    values = await parts.database.read(lambda c: latest.latest_values(c, found.uid))
     return MetricsAnswer(session=found.name, metrics=values)
 
 
@@ -196,6 +197,6 @@ async def logs(
 ) -> Response:
     """Printed lines after a cursor, or the last ones with `tail`."""
     found = await parts.cache.find(session)
-    lines = await parts.database.read(lambda c: reads.lines(c, found.uid, after, limit, tail))
+    lines = await parts.database.read(lambda c: log_entries(c, found.uid, after, limit, tail))
     last = lines[-1]["cursor"] if lines else after
     return fast_json({"session": found.name, "lines": lines, "next": last})

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.store.database import Database, upsert
-from trainyard_gateway.store.tables import sessions
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.schema.tables import sessions
+from trainyard_gateway.store.sql.dialect import upsert
 from trainyard_kube import (
     Applied,
     Deleted,

@@ -16,8 +16,9 @@ from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavail
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache, SessionInfo, info
 from trainyard_gateway.sessions.request import parse
-from trainyard_gateway.store.database import Database, upsert
-from trainyard_gateway.store.tables import idempotency
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.schema.tables import idempotency
+from trainyard_gateway.store.sql.dialect import upsert
 from trainyard_kube import Json, KubeClient, errors, paths
 
 MARK = f"{names.GROUP}/idempotency-key"

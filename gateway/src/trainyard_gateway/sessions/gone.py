@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from trainyard_gateway.store.tables import sessions
+from trainyard_gateway.store.schema.tables import sessions
 
 _AT_ONCE = 500
 """UIDs of one query; databases bound the parameters of a statement."""

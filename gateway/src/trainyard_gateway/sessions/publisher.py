@@ -20,8 +20,9 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.store import heartbeats, reads
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.metrics import latest
+from trainyard_gateway.store.reports import heartbeats
 from trainyard_kube import Json, KubeClient, errors, paths
 
 PAUSE_PER_SESSION = 2.0
@@ -126,7 +127,7 @@ class Publisher:
         if row is not None:
             wanted["progress"] = row
             wanted["metrics"] = status.metrics(
-                await self._database.read(lambda c: reads.latest(c, uid), settled=False)
+                await self._database.read(lambda c: latest.latest_values(c, uid), settled=False)
             )
         model = await self._models.of_session(uid)
         if model is not None:

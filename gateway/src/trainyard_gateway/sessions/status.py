@@ -8,7 +8,7 @@ from typing import Any
 from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_gateway.registry.datasets import DatasetInfo
 from trainyard_gateway.registry.models import ModelInfo
-from trainyard_gateway.store.reads import LatestValue
+from trainyard_gateway.store.metrics.latest import LatestValue
 
 METRICS_SHOWN = 32
 

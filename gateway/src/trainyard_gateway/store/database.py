@@ -1,5 +1,5 @@
 """What both databases can do. Writes are durable when they return; batches of reports are taken in groups, one commit for many, and sorted
-in later, many groups at once (`store.arrivals`). Who reads does not notice: what was acknowledged is sorted in first.
+in later, many groups at once (`store.reports.inbox`). Who reads does not notice: what was acknowledged is sorted in first.
 
 `Database` is the seam: `sqlite` and `postgres` hold the two kinds. An action is a function of a synchronous SQLAlchemy connection, so
 that every query is written once.
@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
 from trainyard_api.report import Batch
 
@@ -84,28 +82,3 @@ def settle(future: asyncio.Future[Any], outcome: Any) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-def upsert(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT, in the words of the connection's database."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
-
-
-def connect(url: str, password_file: Path | None = None) -> Database:
-    """The database at `sqlite:///path` or `postgresql://user@host/name`. Raises SettingsError."""
-    from trainyard_gateway.errors import SettingsError
-
-    if url.startswith("sqlite:///"):
-        from trainyard_gateway.store.sqlite import SqliteDatabase
-
-        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
-    if url.startswith(("postgresql://", "postgres://")):
-        from trainyard_gateway.store.postgres import PostgresDatabase
-
-        return PostgresDatabase(url, password_file)
-    kind = url.partition(":")[0]
-    raise SettingsError(
-        f"databaseUrl begins with {kind!r}; accepted are sqlite:///path and postgresql://user@host/name"
-    )

@@ -21,12 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store import migrate
-from trainyard_gateway.store.append import by_copy
-from trainyard_gateway.store.arrivals import AT_ONCE, Arrival, Report, report
-from trainyard_gateway.store.backlog import SETTLE_POINTS, Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.ingest import Ingest
+from trainyard_gateway.store.reports.backlog import SETTLE_POINTS, Backlog, points
+from trainyard_gateway.store.reports.inbox import AT_ONCE, Arrival, Report, report
+from trainyard_gateway.store.reports.ingest import Ingest
+from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.store.sql.bulk_insert import by_copy
 
 T = TypeVar("T")
 WRITER_LOCK = 0x7472_6169

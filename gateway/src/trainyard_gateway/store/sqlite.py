@@ -21,13 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store import migrate
-from trainyard_gateway.store.append import by_blocks
-from trainyard_gateway.store.arrivals import AT_ONCE, Arrival, Report, report
-from trainyard_gateway.store.backlog import Backlog, points
 from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.ingest import Ingest
-from trainyard_gateway.store.savepoint import UndoneError, alone
+from trainyard_gateway.store.reports.backlog import Backlog, points
+from trainyard_gateway.store.reports.inbox import AT_ONCE, Arrival, Report, report
+from trainyard_gateway.store.reports.ingest import Ingest
+from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.store.sql.bulk_insert import by_blocks
+from trainyard_gateway.store.sql.savepoint import UndoneError, alone
 
 T = TypeVar("T")
 

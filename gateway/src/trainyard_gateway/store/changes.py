@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.store import reads
-from trainyard_gateway.store.charts import number
-from trainyard_gateway.store.moments import text
-from trainyard_gateway.store.tables import batches, logs, metrics, series, streams
+from trainyard_gateway.store.logs import log_entries
+from trainyard_gateway.store.metrics.charts import number
+from trainyard_gateway.store.schema.tables import batches, logs, metrics, series, streams
 
 MOST_BATCHES = 64
 MOST_POINTS = 5000
@@ -75,7 +75,7 @@ def after(connection: Connection, uid: str, cursor: Cursor) -> News:
     )
     came = connection.execute(query).all()
     points = _points(connection, uid, came)
-    lines = reads.lines(connection, uid, cursor.line, MOST_LINES, tail=False)
+    lines = log_entries(connection, uid, cursor.line, MOST_LINES, tail=False)
     return News(
         points=points[:MOST_POINTS],
         truncated=len(points) > MOST_POINTS,
@@ -105,7 +105,7 @@ def _points(connection: Connection, uid: str, came: Any) -> list[dict[str, Any]]
             "name": r.name,
             "step": r.step,
             **({"epoch": r.epoch} if r.epoch is not None else {}),
-            "time": text(r.time),
+            "time": micros_to_text(r.time),
             "value": number(r.value),
         }
         for r in connection.execute(query)

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from trainyard_gateway.store import rollups, series
-from trainyard_gateway.store.moments import text
-from trainyard_gateway.store.prepared import Prepared
-from trainyard_gateway.store.rollups import Summary
-from trainyard_gateway.store.tables import metrics
+from trainyard_api.timestamps import micros_to_text
+from trainyard_gateway.store.metrics import rollups, series
+from trainyard_gateway.store.metrics.rollups import Summary
+from trainyard_gateway.store.schema.tables import metrics
+from trainyard_gateway.store.sql.statements import Prepared
 
 JsonPoint = dict[str, Any]
 
@@ -110,7 +110,7 @@ def _from_rows(
         for step, time, value in triple:
             shown[step] = time, value
     return [
-        {"step": step, "time": text(time), "value": number(value)}
+        {"step": step, "time": micros_to_text(time), "value": number(value)}
         for step, (time, value) in sorted(shown.items())
     ]
 
@@ -155,7 +155,7 @@ def _epochs(connection: Connection, series_id: int, window: Window) -> list[Json
 
 
 def _json(step: int, epoch: int | None, time: int, value: float | None) -> JsonPoint:
-    point: JsonPoint = {"step": step, "time": text(time), "value": number(value)}
+    point: JsonPoint = {"step": step, "time": micros_to_text(time), "value": number(value)}
     if epoch is not None:
         point["epoch"] = epoch
     return point

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.database import upsert
-from trainyard_gateway.store.tables import arrivals, batches, streams
+from trainyard_gateway.store.schema.tables import arrivals, batches, streams
+from trainyard_gateway.store.sql.dialect import upsert
 
 _CACHED = 100_000
 

@@ -13,21 +13,22 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store import heartbeats, rollups
-from trainyard_gateway.store.append import Append
-from trainyard_gateway.store.arrivals import (
+from trainyard_api.timestamps import to_micros
+from trainyard_gateway.store.metrics import rollups
+from trainyard_gateway.store.metrics.cardinality import Names
+from trainyard_gateway.store.metrics.series import POINT, Line, Point, SeriesBook, storable
+from trainyard_gateway.store.reports import heartbeats
+from trainyard_gateway.store.reports.inbox import (
     Arrival,
     Arrivals,
     Report,
     keep_alone,
     keep_among_others,
 )
-from trainyard_gateway.store.database import upsert
-from trainyard_gateway.store.moments import micros
-from trainyard_gateway.store.names import Names
-from trainyard_gateway.store.savepoint import UndoneError, alone
-from trainyard_gateway.store.series import POINT, Line, Point, SeriesBook, storable
-from trainyard_gateway.store.tables import batches, logs, metrics
+from trainyard_gateway.store.schema.tables import batches, logs, metrics
+from trainyard_gateway.store.sql.bulk_insert import Append
+from trainyard_gateway.store.sql.dialect import upsert
+from trainyard_gateway.store.sql.savepoint import UndoneError, alone
 
 _HIGHEST_RANK = 2**31 - 1
 """What the column holds; no session has as many workers."""
@@ -153,7 +154,7 @@ def _sorted_out(
     for batch in group:
         own, attempt = lines[batch.session_uid], batch.attempt
         for row in batch.metrics:
-            step, epoch, time = row.step, row.epoch, micros(row.time)
+            step, epoch, time = row.step, row.epoch, to_micros(row.time)
             for name, given in row.values.items():
                 line = own.get(name) or own[storable(name)]
                 value = float(given)
@@ -178,7 +179,7 @@ def _log_rows(batch: Batch) -> list[dict[str, Any]]:
             "session_uid": batch.session_uid,
             "attempt": batch.attempt,
             "rank": min(line.rank, _HIGHEST_RANK),
-            "time": micros(line.time),
+            "time": to_micros(line.time),
             "level": line.level,
             "message": storable(line.message),
         }

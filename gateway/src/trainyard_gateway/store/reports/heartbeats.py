@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch, Heartbeat
 from trainyard_gateway.clock import text
-from trainyard_gateway.store.database import upsert
-from trainyard_gateway.store.tables import progress
+from trainyard_gateway.store.schema.tables import progress
+from trainyard_gateway.store.sql.dialect import upsert
 
 
 def advance(connection: Connection, batch: Batch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.util import await_only
 
-from trainyard_gateway.store.prepared import Prepared
+from trainyard_gateway.store.sql.statements import Prepared
 
 Append = Callable[[Connection, Table, Sequence[str], list[Any]], None]
 """Inserts rows that are all new: into which table, names of the columns, values by place."""

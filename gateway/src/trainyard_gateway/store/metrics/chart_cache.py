@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from trainyard_gateway.store import charts
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.metrics import charts
 
 MOST_BYTES = 32 << 20
 """Kept in all; a chart of 1,000 points has about 80 kB. The sessions that were asked for longest ago go first."""

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import Unprocessable
-from trainyard_gateway.store.series import storable
-from trainyard_gateway.store.tables import series
+from trainyard_gateway.store.metrics.series import storable
+from trainyard_gateway.store.schema.tables import series
 
 NAMES_PER_SESSION = 2_000
 """Different metric names of one session at most."""

@@ -29,9 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.prepared import Prepared
-from trainyard_gateway.store.senders import Senders, Stream, sender
-from trainyard_gateway.store.tables import arrivals, batches
+from trainyard_gateway.store.reports.streams import Senders, Stream, sender
+from trainyard_gateway.store.schema.tables import arrivals, batches
+from trainyard_gateway.store.sql.statements import Prepared
 
 AT_ONCE = 20_000
 """Batches that are sorted in by one transaction at most."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from trainyard_gateway.store.prepared import Prepared
-from trainyard_gateway.store.tables import series
+from trainyard_gateway.store.schema.tables import series
+from trainyard_gateway.store.sql.statements import Prepared
 
 _CACHED = 100_000
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from trainyard_gateway.store.append import Append
-from trainyard_gateway.store.prepared import Prepared
-from trainyard_gateway.store.tables import metrics, rollups
+from trainyard_gateway.store.schema.tables import metrics, rollups
+from trainyard_gateway.store.sql.bulk_insert import Append
+from trainyard_gateway.store.sql.statements import Prepared
 
 POINTS = 16
 """Points in a row of level 0."""

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from trainyard_gateway.store.tables import metadata
+from trainyard_gateway.store.schema.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata)

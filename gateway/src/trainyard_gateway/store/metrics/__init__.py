@@ -1,0 +1,1 @@
+"""Values of metrics: series, points, roll-ups and charts."""

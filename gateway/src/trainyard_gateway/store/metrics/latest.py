@@ -1,0 +1,63 @@
+"""The newest value of each metric of a session, and how metrics look in a response."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from trainyard_api.model import OpenModel
+from trainyard_api.timestamps import micros_to_text
+from trainyard_gateway.store.metrics import series
+from trainyard_gateway.store.metrics.charts import number
+
+
+class Point(OpenModel):
+    """One value of a metric."""
+
+    step: int
+    """Optimizer step."""
+    epoch: int | None = None
+    """Epoch that ended here, in summaries of epochs."""
+    time: str
+    """When it was measured."""
+    value: float | str
+    """A number, or NaN, Infinity, -Infinity as text."""
+
+
+class Series(OpenModel):
+    """One metric over the steps."""
+
+    name: str
+    """Metric."""
+    total: int
+    """Points that there are; `points` may be fewer, down-sampled with the lowest and highest of every stretch."""
+    points: list[Point]
+    """In order of steps."""
+
+
+class LatestValue(OpenModel):
+    """The newest value of a metric."""
+
+    name: str
+    """Metric."""
+    step: int
+    """Optimizer step."""
+    epoch: int | None = None
+    """Epoch that ended here, in summaries of epochs."""
+    time: str
+    """When it was measured."""
+    value: float | str
+    """A number, or NaN, Infinity, -Infinity as text."""
+
+
+def latest_values(connection: Connection, uid: str) -> list[LatestValue]:
+    """The newest value of each metric, by name."""
+    return [
+        LatestValue(
+            name=r.name,
+            step=r.last_step,
+            epoch=r.last_epoch,
+            time=micros_to_text(r.last_time),
+            value=number(r.last_value),
+        )
+        for r in series.of_session(connection, uid)
+    ]

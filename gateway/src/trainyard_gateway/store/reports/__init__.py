@@ -1,0 +1,1 @@
+"""Reports of trainers: accepted into an inbox, then applied."""

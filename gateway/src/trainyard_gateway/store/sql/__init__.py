@@ -1,0 +1,1 @@
+"""How statements are compiled, sent and undone."""
