@@ -27,7 +27,7 @@ from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.gang import Gang
+from trainyard_trainer.process_group import Gang
 from trainyard_trainer.train import Trainer
 
 SONNETS = Path(__file__).with_name("sonnets.txt")

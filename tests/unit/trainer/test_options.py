@@ -17,9 +17,9 @@ from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.gang import Gang
 from trainyard_trainer.models.cnn import CNN
 from trainyard_trainer.models.transformer import Transformer
+from trainyard_trainer.process_group import Gang
 from trainyard_trainer.train import Trainer, split_into_batches
 
 CPU = torch.device("cpu")

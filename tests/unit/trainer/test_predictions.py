@@ -15,11 +15,11 @@ from PIL import Image
 
 from trainyard.reporting import QuietRun
 from trainyard_api.attempt import AttemptSpec
-from trainyard_trainer import data, outcome
+from trainyard_trainer import data, model_export
 from trainyard_trainer.__main__ import main
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.exit_codes import ExitCode
-from trainyard_trainer.gang import Gang
+from trainyard_trainer.process_group import Gang
 from trainyard_trainer.train import Trainer
 
 
@@ -46,7 +46,7 @@ def save_model(folder: Path, path: Path, file_format: str, training: dict[str, A
         torch.device("cpu"),
     )
     trainer.fit()
-    return outcome.save(folder / "output", trainer, outcome.model_card(run, trainer))
+    return model_export.save(folder / "output", trainer, model_export.model_card(run, trainer))
 
 
 def predict(model: Path, given: Path, *more: str) -> tuple[int, list[Any], str]:

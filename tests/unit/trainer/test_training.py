@@ -21,7 +21,7 @@ from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data, models, objective
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, BadData, Diverged
-from trainyard_trainer.gang import Gang
+from trainyard_trainer.process_group import Gang
 from trainyard_trainer.schedule import learning_rate
 from trainyard_trainer.train import Trainer
 

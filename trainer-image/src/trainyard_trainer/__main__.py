@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from trainyard_trainer.stop import leave
+from trainyard_trainer.signals import leave
 
 
 def main(arguments: list[str]) -> int:

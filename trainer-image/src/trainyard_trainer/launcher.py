@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import (
 
 from trainyard_api import contract
 from trainyard_api.contract import EXIT_CLASSES, ExitCode
-from trainyard_trainer.stop import leave
+from trainyard_trainer.signals import leave
 
 LEAVING_SECONDS = 25.0
 """How long the others may take to end by themselves after the first, and again after SIGTERM: both fit into the grace period."""

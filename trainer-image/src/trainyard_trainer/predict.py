@@ -21,8 +21,8 @@ from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadData
 from trainyard_trainer.generate import Sampling, continued
+from trainyard_trainer.model_export import CARD_KEY
 from trainyard_trainer.models.transformer import Transformer
-from trainyard_trainer.outcome import CARD_KEY
 
 FORMATS = {
     ".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".npz": "npz", ".npy": "npy", ".txt": "text",

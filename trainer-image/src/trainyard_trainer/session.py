@@ -15,7 +15,7 @@ from trainyard import reporting
 from trainyard_api import contract
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ExitCode
-from trainyard_trainer import data, ending, gang, gpus, launcher, outcome
+from trainyard_trainer import data, error_report, gpu_metrics, launcher, model_export, process_group
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
 from trainyard_trainer.train import Trainer
@@ -54,7 +54,7 @@ def train_pod(places: Places | None = None, processes: int | None = None) -> int
         return train_session(places)
     code = launcher.launch(processes, run.workers, functools.partial(train_session, places))
     if code not in (ExitCode.SUCCEEDED, ExitCode.PREEMPTED):
-        ending.say_for_others(places.termination, code)
+        error_report.say_for_others(places.termination, code)
     return code
 
 
@@ -70,10 +70,12 @@ def train_session(places: Places) -> int:
         code, delivery = error.exit_code, LEAVING_SECONDS
     except TrainingError as error:
         code = error.exit_code
-        ending.explain(report, places.termination, type(error).__name__, str(error), error.hint)
+        error_report.explain(
+            report, places.termination, type(error).__name__, str(error), error.hint
+        )
     except Exception as error:  # whatever it is, the log and the termination message must say it
-        code = ending.code_of(error)
-        ending.crash(report, places.termination, error)
+        code = error_report.code_of(error)
+        error_report.crash(report, places.termination, error)
     reporting.finish(delivery)
     return int(code)
 
@@ -86,7 +88,7 @@ def _train(run: AttemptSpec, places: Places, report: reporting.Run) -> None:
     # As use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler besides.
     torch.set_deterministic_debug_mode("warn")
     device = _device(run)
-    workers = gang.join(run.workers * _local("LOCAL_WORLD_SIZE", 1), device)
+    workers = process_group.join(run.workers * _local("LOCAL_WORLD_SIZE", 1), device)
     _say(
         f"attempt {run.attempt} of {run.session} on {device},"
         f" {run.workers} worker(s), {workers.size} process(es) in all"
@@ -98,13 +100,13 @@ def _train(run: AttemptSpec, places: Places, report: reporting.Run) -> None:
     folder = CheckpointFolder(places.run / contract.CHECKPOINTS, config.keep_checkpoints)
     trainer = Trainer(config, dataset, folder, report, workers, device)
     _resume(trainer, folder, run, places)
-    read = gpus.reader() if device.type == "cuda" and workers.leads else None
-    with gpus.watched(report, lambda: trainer.position.step, read):
+    read = gpu_metrics.reader() if device.type == "cuda" and workers.leads else None
+    with gpu_metrics.watched(report, lambda: trainer.position.step, read):
         trainer.fit()
     if workers.leads:
-        card = outcome.model_card(run, trainer)
-        model = outcome.save(places.run / contract.OUTPUT, trainer, card)
-        receipt = outcome.register(report, model, card)
+        card = model_export.model_card(run, trainer)
+        model = model_export.save(places.run / contract.OUTPUT, trainer, card)
+        receipt = model_export.register(report, model, card)
         _say(f"registered {receipt.get('name')} version {receipt.get('version')}")
     workers.leave()
 

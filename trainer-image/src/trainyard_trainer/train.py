@@ -21,7 +21,7 @@ from trainyard_trainer import models, objective, optimizer
 from trainyard_trainer.checkpoint import BEST, BackgroundWriter, CheckpointFolder, Record
 from trainyard_trainer.data import Dataset
 from trainyard_trainer.errors import BadConfiguration, Diverged, Preempted
-from trainyard_trainer.gang import Gang
+from trainyard_trainer.process_group import Gang
 from trainyard_trainer.schedule import learning_rate
 from trainyard_trainer.staging import Staging
 

@@ -10,7 +10,7 @@ import pytest
 from poll import eventually
 
 from trainyard.reporting import QuietRun
-from trainyard_trainer import gpus
+from trainyard_trainer import gpu_metrics
 
 
 class NvmlStandIn(ModuleType):
@@ -44,7 +44,7 @@ class NvmlStandIn(ModuleType):
 
 
 def test_every_gpu_with_what_it_tells() -> None:
-    assert gpus.read(NvmlStandIn("pynvml")) == {
+    assert gpu_metrics.read(NvmlStandIn("pynvml")) == {
         "system/gpu0/utilization_percent": 90.0,
         "system/gpu0/memory_used_bytes": 2.0**30,
         "system/gpu0/power_watts": 250.5,
@@ -59,7 +59,7 @@ def test_a_machine_without_a_driver_has_no_reader() -> None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        assert gpus.reader() is None
+        assert gpu_metrics.reader() is None
     else:
         pytest.skip("this machine has a driver")
 
@@ -81,7 +81,9 @@ def test_figures_come_with_the_steps_and_one_for_each() -> None:
     def step() -> int:
         return next(steps, 8)
 
-    with gpus.watched(said, step, lambda: {"system/gpu0/utilization_percent": 50.0}, every=0.001):
+    with gpu_metrics.watched(
+        said, step, lambda: {"system/gpu0/utilization_percent": 50.0}, every=0.001
+    ):
         eventually(lambda: len(said.points) == 2, within=10, what="two readings")
 
     assert said.points == [
