@@ -17,11 +17,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
 
-from trainyard_bot import curve, form, form_desk, keyboards, messages, run_messages, stock_messages
-from trainyard_bot.buttons import Keyboard
-from trainyard_bot.form import Form
-from trainyard_bot.formats import Moment
-from trainyard_bot.views import Failure, Model, Progress, Run, Series, Wait
+from trainyard_bot.gateway.views import Failure, Model, Progress, Run, Series, Wait
+from trainyard_bot.handlers import form
+from trainyard_bot.handlers import train_form as form_desk
+from trainyard_bot.handlers.form import Form
+from trainyard_bot.text import chart as curve
+from trainyard_bot.text import common as messages
+from trainyard_bot.text import keyboards
+from trainyard_bot.text import registry as stock_messages
+from trainyard_bot.text import sessions as run_messages
+from trainyard_bot.text.formats import Moment
+from trainyard_bot.updates.callback_data import Keyboard
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 AT = Moment(NOW, UTC)

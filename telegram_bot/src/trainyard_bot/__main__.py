@@ -11,9 +11,9 @@ from pathlib import Path
 from telegram.error import InvalidToken
 
 from trainyard_bot import app, logs, settings
-from trainyard_bot.errors import ConfigError
+from trainyard_bot.gateway.client import connect
+from trainyard_bot.gateway.errors import ConfigError
 from trainyard_bot.redaction import Redactor
-from trainyard_bot.trainyard_gateway_client import connect
 
 
 def main(argv: list[str] | None = None, edit_clock: Callable[[], float] = time.monotonic) -> int:

@@ -25,21 +25,21 @@ from telegram.ext import (
     filters,
 )
 
-from trainyard_bot.commands import USAGES
-from trainyard_bot.curve import Artist
-from trainyard_bot.dispatch import Dispatcher
-from trainyard_bot.form_desk import FormDesk
-from trainyard_bot.formats import Moment
-from trainyard_bot.gateway import Gateway
-from trainyard_bot.questions import Questions
+from trainyard_bot.gateway.interface import Gateway
+from trainyard_bot.handlers.confirmations import Questions
+from trainyard_bot.handlers.registry import StockDesk
+from trainyard_bot.handlers.sessions import RunDesk
+from trainyard_bot.handlers.train_form import FormDesk
+from trainyard_bot.notifications.poller import Watcher
 from trainyard_bot.redaction import Redactor
-from trainyard_bot.replies import Asker, Reply
-from trainyard_bot.run_desk import RunDesk
+from trainyard_bot.router import Dispatcher
 from trainyard_bot.sender import Sender
 from trainyard_bot.settings import Settings
 from trainyard_bot.state import Memory, StateFile
-from trainyard_bot.stock_desk import StockDesk
-from trainyard_bot.watcher import Watcher
+from trainyard_bot.text.chart import Artist
+from trainyard_bot.text.formats import Moment
+from trainyard_bot.text.replies import Asker, Reply
+from trainyard_bot.updates.commands import USAGES
 
 _log = logging.getLogger(__name__)
 

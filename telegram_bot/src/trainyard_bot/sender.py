@@ -10,11 +10,11 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from trainyard_bot.buttons import Keyboard, encode
-from trainyard_bot.formats import CAPTION_LIMIT, length, plain
 from trainyard_bot.redaction import Redactor
-from trainyard_bot.replies import Reply
 from trainyard_bot.state import Live, Memory, with_live, without_live
+from trainyard_bot.text.formats import CAPTION_LIMIT, length, plain
+from trainyard_bot.text.replies import Reply
+from trainyard_bot.updates.callback_data import Keyboard, encode
 
 _log = logging.getLogger(__name__)
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)

@@ -29,7 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from trainyard_bot.errors import ConfigError
+from trainyard_bot.gateway.errors import ConfigError
 
 EDIT_SECONDS_MIN: Final = 5
 

@@ -9,12 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_bot import form as forms
-from trainyard_bot import keyboards
-from trainyard_bot.buttons import ACTIONS, DATA_LIMIT, Keyboard, Tap, decode, encode, short_id
-from trainyard_bot.commands import Mistake
-from trainyard_bot.form import Form, answer_option, answer_text, propose_name, question, spec
-from trainyard_bot.views import Dataset, Model, Run
+from trainyard_bot.gateway.views import Dataset, Model, Run
+from trainyard_bot.handlers import form as forms
+from trainyard_bot.handlers.form import (
+    Form,
+    answer_option,
+    answer_text,
+    propose_name,
+    question,
+    spec,
+)
+from trainyard_bot.text import keyboards
+from trainyard_bot.updates.callback_data import (
+    ACTIONS,
+    DATA_LIMIT,
+    Keyboard,
+    Tap,
+    decode,
+    encode,
+    short_id,
+)
+from trainyard_bot.updates.commands import Mistake
 
 UID = "3f9a1c22-0b1d-4e5f-8a9b-0c1d2e3f4a5b"
 

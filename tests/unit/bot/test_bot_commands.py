@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_bot import commands
-from trainyard_bot.commands import Command, Mistake, is_artifact_name, parse, read_field, usage_line
+from trainyard_bot.updates import commands
+from trainyard_bot.updates.commands import (
+    Command,
+    Mistake,
+    is_artifact_name,
+    parse,
+    read_field,
+    usage_line,
+)
 
 BOT = "Yard_Bot"
 LONGEST = "a" * 48

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_bot import formats
-from trainyard_bot.formats import MESSAGE_LIMIT, Moment, pages, with_rest
+from trainyard_bot.text import formats
+from trainyard_bot.text.formats import MESSAGE_LIMIT, Moment, pages, with_rest
 
 NOW = datetime(2026, 7, 1, 21, 30, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from trainyard import AsyncClient
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.trainyard_gateway_client import HttpGateway, NotingTransport
+from trainyard_bot.gateway.client import HttpGateway, NotingTransport
+from trainyard_bot.gateway.errors import GatewayError
 
 Deed = Callable[[HttpGateway], Awaitable[object]]
 QUEUE: Deed = lambda gateway: gateway.queue()  # noqa: E731  the deeds stand beside each other

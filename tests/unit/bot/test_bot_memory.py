@@ -13,12 +13,11 @@ from types import FrameType
 import pytest
 from pydantic import SecretStr
 
-from trainyard_bot import curve, settings
-from trainyard_bot.curve import Artist, draw
-from trainyard_bot.errors import ConfigError
-from trainyard_bot.questions import OPEN_AT_MOST, VALID_SECONDS, Question, Questions
+from trainyard_bot import settings
+from trainyard_bot.gateway.errors import ConfigError
+from trainyard_bot.gateway.views import Series
+from trainyard_bot.handlers.confirmations import OPEN_AT_MOST, VALID_SECONDS, Question, Questions
 from trainyard_bot.redaction import RedactingFormatter, Redactor
-from trainyard_bot.replies import Asker
 from trainyard_bot.state import (
     HANDLED_KEPT,
     Live,
@@ -30,7 +29,9 @@ from trainyard_bot.state import (
     without_live,
     without_outgoing,
 )
-from trainyard_bot.views import Series
+from trainyard_bot.text import chart as curve
+from trainyard_bot.text.chart import Artist, draw
+from trainyard_bot.text.replies import Asker
 
 TOKEN = "123456789:AAcanary-canary_canary-canary_canary1"
 KEY = "tyk_canaryKEY+/with=odd%characters"

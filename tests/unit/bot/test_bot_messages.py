@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from trainyard_bot import messages, stock_messages
-from trainyard_bot.commands import USAGES, Mistake
-from trainyard_bot.formats import MESSAGE_LIMIT, Moment, length, plain
-from trainyard_bot.views import Dataset, Gpu, Model, Node, Problem, Run, System
+from trainyard_bot.gateway.views import Dataset, Gpu, Model, Node, Problem, Run, System
+from trainyard_bot.text import common as messages
+from trainyard_bot.text import registry as stock_messages
+from trainyard_bot.text.formats import MESSAGE_LIMIT, Moment, length, plain
+from trainyard_bot.updates.commands import USAGES, Mistake
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = Moment(NOW, ZoneInfo("Europe/Vienna"))

@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import BadRequest, Forbidden, TelegramError, TimedOut
 
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.formats import Moment
-from trainyard_bot.notices import Notice, Thresholds, due
-from trainyard_bot.replies import Attachment, Reply
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.gateway.views import Failure, Problem, Progress, Run, Wait
+from trainyard_bot.notifications.plan import FORGET_AFTER, Audience, plan
+from trainyard_bot.notifications.poller import Watcher, pause_after
+from trainyard_bot.notifications.rules import Notice, Thresholds, due
 from trainyard_bot.settings import Chat, Settings
 from trainyard_bot.state import Live, Memory, Outgoing, State, StateFile
-from trainyard_bot.views import Failure, Problem, Progress, Run, Wait
-from trainyard_bot.watch import FORGET_AFTER, Audience, plan
-from trainyard_bot.watcher import Watcher, pause_after
+from trainyard_bot.text.formats import Moment
+from trainyard_bot.text.replies import Attachment, Reply
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = Moment(NOW, ZoneInfo("UTC"))

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trainyard_api.phase import Phase
-from trainyard_bot import run_messages
-from trainyard_bot.formats import MESSAGE_LIMIT, Moment, length, plain
-from trainyard_bot.views import Failure, Progress, Run, Wait
+from trainyard_bot.gateway.views import Failure, Progress, Run, Wait
+from trainyard_bot.text import sessions as run_messages
+from trainyard_bot.text.formats import MESSAGE_LIMIT, Moment, length, plain
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = Moment(NOW, ZoneInfo("Europe/Vienna"))

@@ -11,8 +11,9 @@ from trainyard_api import names
 from trainyard_api.phase import Phase
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_api.training import Task
-from trainyard_bot import commands, form
-from trainyard_bot.commands import Mistake, read_field
+from trainyard_bot.handlers import form
+from trainyard_bot.updates import commands
+from trainyard_bot.updates.commands import Mistake, read_field
 
 
 def test_phases_and_tasks_are_those_of_the_contract() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from trainyard_bot import keyboards, messages, run_messages
-from trainyard_bot.buttons import Tap
-from trainyard_bot.commands import LOG_LINES_DEFAULT, Command
-from trainyard_bot.curve import Artist
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.formats import Moment
-from trainyard_bot.gateway import Gateway
-from trainyard_bot.questions import Question, Questions
-from trainyard_bot.replies import Asker, Attachment, Reply
-from trainyard_bot.views import WAITING, Run
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.gateway.interface import Gateway
+from trainyard_bot.gateway.views import WAITING, Run
+from trainyard_bot.handlers.confirmations import Question, Questions
+from trainyard_bot.text import common as messages
+from trainyard_bot.text import keyboards
+from trainyard_bot.text import sessions as run_messages
+from trainyard_bot.text.chart import Artist
+from trainyard_bot.text.formats import Moment
+from trainyard_bot.text.replies import Asker, Attachment, Reply
+from trainyard_bot.updates.callback_data import Tap
+from trainyard_bot.updates.commands import LOG_LINES_DEFAULT, Command
 
 PAGES_SENT: Final = 3
 """Logs of more messages than this go as a file."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trainyard_bot import formats
-from trainyard_bot.formats import LIST_LIMIT, Moment, clip, count, escape, metric_lines, with_rest
-from trainyard_bot.views import Dataset, Model, Node, System
+from trainyard_bot.gateway.views import Dataset, Model, Node, System
+from trainyard_bot.text import formats
+from trainyard_bot.text.formats import (
+    LIST_LIMIT,
+    Moment,
+    clip,
+    count,
+    escape,
+    metric_lines,
+    with_rest,
+)
 
 GPUS_SHOWN: Final = 16
 

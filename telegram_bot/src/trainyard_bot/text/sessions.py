@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from trainyard_bot import formats
-from trainyard_bot.formats import (
+from trainyard_bot.gateway.views import Progress, Run
+from trainyard_bot.text import formats
+from trainyard_bot.text.common import NO_RUNS
+from trainyard_bot.text.formats import (
     DETAIL_LIMIT,
     LIST_LIMIT,
     Moment,
@@ -19,8 +21,6 @@ from trainyard_bot.formats import (
     metric_lines,
     with_rest,
 )
-from trainyard_bot.messages import NO_RUNS
-from trainyard_bot.views import Progress, Run
 
 ICONS: Final = MappingProxyType(
     {

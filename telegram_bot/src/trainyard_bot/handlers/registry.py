@@ -7,14 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from trainyard_bot import keyboards, messages, stock_messages
-from trainyard_bot.buttons import Tap, short_id
-from trainyard_bot.commands import Command
-from trainyard_bot.formats import Moment
-from trainyard_bot.gateway import Gateway
-from trainyard_bot.questions import Question, Questions
-from trainyard_bot.replies import Asker, Attachment, Reply
-from trainyard_bot.views import Dataset, Model
+from trainyard_bot.gateway.interface import Gateway
+from trainyard_bot.gateway.views import Dataset, Model
+from trainyard_bot.handlers.confirmations import Question, Questions
+from trainyard_bot.text import common as messages
+from trainyard_bot.text import keyboards
+from trainyard_bot.text import registry as stock_messages
+from trainyard_bot.text.formats import Moment
+from trainyard_bot.text.replies import Asker, Attachment, Reply
+from trainyard_bot.updates.callback_data import Tap, short_id
+from trainyard_bot.updates.commands import Command
 
 FILE_LIMIT: Final = 50 * 2**20
 """Largest file that a bot may send, in bytes (Bot API, sendDocument)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from trainyard_bot.replies import Asker
+from trainyard_bot.text.replies import Asker
 
 VALID_SECONDS: Final = 300.0
 OPEN_AT_MOST: Final = 1000

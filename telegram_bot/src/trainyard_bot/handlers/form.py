@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from trainyard_bot.commands import FIELDS, Mistake, read_field
+from trainyard_bot.updates.commands import FIELDS, Mistake, read_field
 
 ASKED: Final = ("dataset", "task", "epochs", "gpus", "name")
 """What the form asks for; the other fields have defaults and can be written as field=value."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from trainyard_bot.views import Run
+from trainyard_bot.gateway.views import Run
 
 ENDS: Final = {
     "Succeeded": "finished",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainyard_bot.buttons import Keyboard
+from trainyard_bot.updates.callback_data import Keyboard
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainyard import models as api
 from trainyard_api import session as contract
-from trainyard_bot.views import (
+from trainyard_bot.gateway.views import (
     Dataset,
     Failure,
     Gpu,

@@ -10,18 +10,19 @@ from typing import Final
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from trainyard_bot import keyboards, run_messages
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.formats import Moment, escape
-from trainyard_bot.gateway import Gateway
-from trainyard_bot.notices import Thresholds
-from trainyard_bot.replies import Reply
-from trainyard_bot.run_desk import RunDesk
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.gateway.interface import Gateway
+from trainyard_bot.gateway.views import Run
+from trainyard_bot.handlers.sessions import RunDesk
+from trainyard_bot.notifications.plan import Audience, plan
+from trainyard_bot.notifications.rules import Thresholds
 from trainyard_bot.sender import Sender
 from trainyard_bot.settings import Settings
 from trainyard_bot.state import Live, Memory, Outgoing, without_live, without_outgoing
-from trainyard_bot.views import Run
-from trainyard_bot.watch import Audience, plan
+from trainyard_bot.text import keyboards
+from trainyard_bot.text import sessions as run_messages
+from trainyard_bot.text.formats import Moment, escape
+from trainyard_bot.text.replies import Reply
 
 _log = logging.getLogger(__name__)
 LONGEST_BACKOFF: Final = 60.0

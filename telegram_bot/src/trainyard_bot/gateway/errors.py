@@ -11,7 +11,7 @@ Errors of the Bot API stay python-telegram-bot's own (`telegram.error.TelegramEr
 
 from __future__ import annotations
 
-from trainyard_bot.views import Problem
+from trainyard_bot.gateway.views import Problem
 
 
 class BotError(Exception):

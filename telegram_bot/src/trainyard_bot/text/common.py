@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from trainyard_bot import formats
-from trainyard_bot.commands import USAGES, Mistake, usage_line
-from trainyard_bot.formats import DETAIL_LIMIT, clip, count, duration, escape
-from trainyard_bot.views import Problem, Run
+from trainyard_bot.gateway.views import Problem, Run
+from trainyard_bot.text import formats
+from trainyard_bot.text.formats import DETAIL_LIMIT, clip, count, duration, escape
+from trainyard_bot.updates.commands import USAGES, Mistake, usage_line
 
 PROBLEMS: Final = MappingProxyType(
     {

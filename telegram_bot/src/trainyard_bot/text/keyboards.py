@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trainyard_bot.buttons import Button, Keyboard, Tap, short_id
-from trainyard_bot.formats import clip
-from trainyard_bot.views import WAITING, Dataset, Model, Run
+from trainyard_bot.gateway.views import WAITING, Dataset, Model, Run
+from trainyard_bot.text.formats import clip
+from trainyard_bot.updates.callback_data import Button, Keyboard, Tap, short_id
 
 CHOICES: Final = 12
 """Buttons in a list of runs, models or datasets."""

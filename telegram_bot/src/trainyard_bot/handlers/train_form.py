@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from trainyard_bot import form as forms
-from trainyard_bot import messages
-from trainyard_bot.buttons import Button, Keyboard, Tap
-from trainyard_bot.commands import Mistake
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.form import Form
-from trainyard_bot.formats import clip
-from trainyard_bot.gateway import Gateway
-from trainyard_bot.replies import Asker, Reply
-from trainyard_bot.views import Run
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.gateway.interface import Gateway
+from trainyard_bot.gateway.views import Run
+from trainyard_bot.handlers import form as forms
+from trainyard_bot.handlers.form import Form
+from trainyard_bot.text import common as messages
+from trainyard_bot.text.formats import clip
+from trainyard_bot.text.replies import Asker, Reply
+from trainyard_bot.updates.callback_data import Button, Keyboard, Tap
+from trainyard_bot.updates.commands import Mistake
 
 FORMS_OPEN: Final = 1000
 _CAPTIONS: Final = {forms.START: "🚀 Start", forms.LEAVE: "✖️ Close"}

@@ -13,10 +13,10 @@ from typing import Any, Final, Literal
 import httpx
 
 from trainyard import AsyncClient, errors
-from trainyard_bot import translate
-from trainyard_bot.errors import GatewayError
+from trainyard_bot.gateway import translate
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.gateway.views import TERMINAL, Dataset, Model, Problem, Run, Series, System
 from trainyard_bot.settings import Settings
-from trainyard_bot.views import TERMINAL, Dataset, Model, Problem, Run, Series, System
 
 PAGE: Final = 1000
 """Sessions in one answer; the gateway gives no more."""

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 from typing import Final
 
-from trainyard_bot import messages
-from trainyard_bot.buttons import Tap, decode
-from trainyard_bot.commands import Command, Mistake, parse
-from trainyard_bot.errors import GatewayError
-from trainyard_bot.form_desk import FormDesk
-from trainyard_bot.questions import Questions
-from trainyard_bot.replies import Asker, Reply
-from trainyard_bot.run_desk import RunDesk
-from trainyard_bot.stock_desk import StockDesk
+from trainyard_bot.gateway.errors import GatewayError
+from trainyard_bot.handlers.confirmations import Questions
+from trainyard_bot.handlers.registry import StockDesk
+from trainyard_bot.handlers.sessions import RunDesk
+from trainyard_bot.handlers.train_form import FormDesk
+from trainyard_bot.text import common as messages
+from trainyard_bot.text.replies import Asker, Reply
+from trainyard_bot.updates.callback_data import Tap, decode
+from trainyard_bot.updates.commands import Command, Mistake, parse
 
 _log = logging.getLogger(__name__)
 _STOCK = frozenset({"md", "mf", "dm", "ds"})

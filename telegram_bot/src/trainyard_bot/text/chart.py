@@ -12,7 +12,7 @@ from typing import Final
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from trainyard_bot.views import Series
+from trainyard_bot.gateway.views import Series
 
 SIZE_INCHES: Final = (6.0, 6.0)
 DOTS_PER_INCH: Final = 180

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainyard_bot.views import Dataset, Model, Run, Series, System
+from trainyard_bot.gateway.views import Dataset, Model, Run, Series, System
 
 
 class Gateway(Protocol):

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from trainyard_bot import run_messages
-from trainyard_bot.formats import Moment
-from trainyard_bot.notices import Notice, Thresholds, due
+from trainyard_bot.gateway.views import Run
+from trainyard_bot.notifications.rules import Notice, Thresholds, due
 from trainyard_bot.state import Outgoing, State
-from trainyard_bot.views import Run
+from trainyard_bot.text import sessions as run_messages
+from trainyard_bot.text.formats import Moment
 
 FORGET_AFTER: Final = timedelta(days=7)
 _WITH_CURVE: Final = ("finished", "failed")

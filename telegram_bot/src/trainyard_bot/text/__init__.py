@@ -1,0 +1,1 @@
+"""What the bot writes and draws. Pure: values in, text, buttons and pictures out."""
