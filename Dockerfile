@@ -29,7 +29,7 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS operator
 COPY --from=operator-dependencies /opt/trainyard /opt/trainyard
-COPY crds/src kube/src operator/src /opt/app/
+COPY crds/src kube/src scheduler/src operator/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
 # For engines that are not Kubernetes, which has the chart's probes instead.
@@ -46,7 +46,7 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS gateway
 COPY --from=gateway-dependencies /opt/trainyard /opt/trainyard
-COPY crds/src kube/src gateway/src /opt/app/
+COPY crds/src kube/src scheduler/src gateway/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
 HEALTHCHECK --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=5)"]

@@ -12,10 +12,10 @@ export NAME GPUS KWOK_NODES PROVIDER
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
-ROOMS := crds kube client operator gateway trainer-image telegram_bot cluster images demo
+ROOMS := crds kube scheduler client operator gateway trainer-image telegram_bot cluster images demo
 SRC := $(foreach room,$(ROOMS),$(room)/src)
 PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-demo trainyard-gateway trainyard-images \
-	trainyard-kube trainyard-operator trainyard-trainer
+	trainyard-kube trainyard-operator trainyard-scheduler trainyard-trainer
 
 ##@ First steps
 .PHONY: help demo demo-down test

@@ -19,7 +19,16 @@ from bills import of_archive
 from programs import OUT, ROOT, ToolMissingError, cluster_tool, go_tool, python_tool
 from targets import CHART, write_schemas, write_targets
 
-SHIPPED: Final = ("crds", "kube", "client", "operator", "gateway", "trainer-image", "telegram_bot")
+SHIPPED: Final = (
+    "crds",
+    "kube",
+    "scheduler",
+    "client",
+    "operator",
+    "gateway",
+    "trainer-image",
+    "telegram_bot",
+)
 """Rooms whose code runs at an installation or at its users."""
 WORKSHOP: Final = ("cluster", "images", "demo", "bench", "scan", "charts", "docs", "examples", "run_api.py")  # fmt: skip
 """What builds, shows and measures. It starts programs for a living, which bandit mentions at its level `low`."""

@@ -20,9 +20,9 @@ from programs import (
 from schemas import of_definition, of_kubernetes
 
 from trainyard_operator import settings
-from trainyard_operator.core import observe
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_operator.core.objects import Session
+from trainyard_scheduler.objects import parse as observe
+from trainyard_scheduler.objects.model import Session
 
 CHART: Final = ROOT / "charts" / "trainyard"
 PRODUCTION: Final = ROOT / "examples" / "values" / "production.yaml"

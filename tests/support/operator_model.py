@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 from operator_world import NOW, SITE, make_job, make_pod, make_session, make_world
 
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Phase
-from trainyard_api.scheduling.facts import Policy
+from trainyard_operator.core.actions import CreateJob, DeleteJobs, PatchStatus, Write
 from trainyard_operator.core.decide import decide
-from trainyard_operator.core.decisions import CreateJob, DeleteJobs, PatchStatus, Write
-from trainyard_operator.core.objects import Assumed
-from trainyard_operator.core.world import World
+from trainyard_scheduler.facts import Policy
+from trainyard_scheduler.objects.model import Assumed
+from trainyard_scheduler.objects.store import World
 
 GPUS = 2
 SIZES = (1, 2, 1)

@@ -8,11 +8,11 @@ import orjson
 
 from trainyard_api import names
 from trainyard_api.phase import DesiredState, Phase
-from trainyard_api.scheduling.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
-from trainyard_operator.core import times
-from trainyard_operator.core.objects import Job, Pod, Queue, Seen, Session, Wish
-from trainyard_operator.core.site import RuntimeEntry, Site
-from trainyard_operator.core.world import World
+from trainyard_scheduler.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
+from trainyard_scheduler.objects import times
+from trainyard_scheduler.objects.installation import RuntimeEntry, Site
+from trainyard_scheduler.objects.model import Job, Pod, Queue, Seen, Session, Wish
+from trainyard_scheduler.objects.store import World
 
 NOW = 1_800_000_000.0
 GIB = 2**30

@@ -27,10 +27,10 @@ from pydantic_settings import (
 )
 
 from trainyard_api import contract, names
-from trainyard_api.scheduling.facts import Policy, Runtime
-from trainyard_api.scheduling.observe import toleration
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.estimates.picture import Site
+from trainyard_gateway.estimates.snapshot import Site
+from trainyard_scheduler.facts import Policy, Runtime
+from trainyard_scheduler.objects.kubernetes import toleration
 
 
 class RuntimePlace(BaseModel):

@@ -39,8 +39,8 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("operator", "operator", ("crds", "kube", "operator")),
-    Recipe("gateway", "gateway", ("crds", "kube", "gateway")),
+    Recipe("operator", "operator", ("crds", "kube", "scheduler", "operator")),
+    Recipe("gateway", "gateway", ("crds", "kube", "scheduler", "gateway")),
     Recipe("bot", "telegram_bot", ("crds", "client", "telegram_bot")),
     Recipe("trainer", "trainer-image", ("crds", "client", "trainer-image")),
 )

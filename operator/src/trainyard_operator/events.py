@@ -18,7 +18,7 @@ import structlog
 from trainyard_api import names
 from trainyard_api.phase import EventReason
 from trainyard_kube import Json, KubeClient, errors, paths
-from trainyard_operator.core.decisions import Note
+from trainyard_operator.core.actions import Note
 from trainyard_operator.metrics import Metrics
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -10,7 +10,7 @@ import kopf
 import structlog
 
 from trainyard_kube import KubeConfig
-from trainyard_operator.runtime import Operator
+from trainyard_operator.process import Operator
 from trainyard_operator.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -12,10 +12,10 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trainyard_api import names
-from trainyard_api.scheduling.facts import Policy, Runtime
-from trainyard_api.scheduling.observe import toleration
-from trainyard_operator.core.site import RuntimeEntry, Site
 from trainyard_operator.errors import SettingsError
+from trainyard_scheduler.facts import Policy, Runtime
+from trainyard_scheduler.objects.installation import RuntimeEntry, Site
+from trainyard_scheduler.objects.kubernetes import toleration
 
 _ALIASES = AliasGenerator(alias=to_camel)
 

@@ -26,7 +26,7 @@ import structlog
 
 from trainyard_api import names
 from trainyard_kube import Json, KubeClient, errors, paths
-from trainyard_operator.core.decisions import (
+from trainyard_operator.core.actions import (
     CreateJob,
     DeleteJobs,
     DeleteSession,
@@ -35,11 +35,11 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.objects import Assumed, Refusal
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
 from trainyard_operator.events import EventSink
-from trainyard_operator.feed import Feed
+from trainyard_operator.informer import Feed
 from trainyard_operator.metrics import Metrics
+from trainyard_scheduler.objects.model import Assumed, Refusal
 
 _log = structlog.stdlib.get_logger(__name__)
 

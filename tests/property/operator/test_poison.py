@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from operator_world import NOW, SITE
 
 from trainyard_kube import KubeClient, KubeConfig
+from trainyard_operator.core.actions import CreateJob
 from trainyard_operator.core.decide import decide
-from trainyard_operator.core.decisions import CreateJob
 from trainyard_operator.core.manifests import build_job
-from trainyard_operator.core.objects import Session
-from trainyard_operator.core.observe import session as observed
-from trainyard_operator.feed import Feed
+from trainyard_operator.informer import Feed
+from trainyard_scheduler.objects.model import Session
+from trainyard_scheduler.objects.parse import session as observed
 
 Json = dict[str, Any]
 

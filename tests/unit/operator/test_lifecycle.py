@@ -10,10 +10,10 @@ import pytest
 from operator_world import NOW, SITE, make_job, make_pod, make_session, text
 
 from trainyard_api.phase import DesiredState, Phase, Reason
-from trainyard_operator.core.acceptance import ACCEPTED, Acceptance
 from trainyard_operator.core.lifecycle import judge
-from trainyard_operator.core.objects import Job, Pod, Session
 from trainyard_operator.core.verdict import Verdict
+from trainyard_scheduler.admissibility import ACCEPTED, Acceptance
+from trainyard_scheduler.objects.model import Job, Pod, Session
 
 STOPPED, SUSPENDED = DesiredState.STOPPED, DesiredState.SUSPENDED
 REFUSED = Acceptance(False, Reason.NEVER_FITS, "too large")

@@ -9,7 +9,7 @@ import orjson
 from operator_world import SITE, make_session
 
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_operator.core.objects import Session
+from trainyard_scheduler.objects.model import Session
 
 LABELS = {
     "app.kubernetes.io/managed-by": "trainyard",

@@ -9,9 +9,7 @@ import pytest
 from operator_world import NOW, SITE, make_job, make_pod, make_session, make_world, node, shape
 
 from trainyard_api.phase import DesiredState, Phase, Reason
-from trainyard_api.scheduling.estimate import Standing
-from trainyard_operator.core.decide import decide
-from trainyard_operator.core.decisions import (
+from trainyard_operator.core.actions import (
     CreateJob,
     DeleteJobs,
     DeleteSession,
@@ -20,10 +18,12 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.memory import Memory
-from trainyard_operator.core.objects import Assumed
+from trainyard_operator.core.cache import Memory
+from trainyard_operator.core.decide import decide
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
-from trainyard_operator.core.survey import Place
+from trainyard_operator.core.queue_status import Place
+from trainyard_scheduler.forecast import Standing
+from trainyard_scheduler.objects.model import Assumed
 
 
 def create(uid: str) -> CreateJob:

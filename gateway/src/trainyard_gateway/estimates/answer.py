@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from trainyard_api.model import FieldError, OpenModel
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.amounts import copies
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.estimate import Standing, what_if
-from trainyard_api.scheduling.facts import Request
 from trainyard_gateway.errors import Unprocessable
+from trainyard_scheduler.facts import Request
+from trainyard_scheduler.forecast import Standing, what_if
+from trainyard_scheduler.resources import copies
+from trainyard_scheduler.snapshot import Cluster
 
 
 class Ahead(OpenModel):

@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 from trainyard_api.model import FieldError
-from trainyard_api.scheduling.cluster import Cluster
 from trainyard_gateway.errors import Unavailable, Unprocessable
 from trainyard_gateway.estimates.answer import Estimate, estimate
-from trainyard_gateway.estimates.picture import Raw, Site, cluster_of, request_for
+from trainyard_gateway.estimates.snapshot import Raw, Site, cluster_of, request_for
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.request import parse
 from trainyard_kube import KubeClient, errors, paths
+from trainyard_scheduler.snapshot import Cluster
 
 FRESH_SECONDS = 2.0
 

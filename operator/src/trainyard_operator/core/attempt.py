@@ -7,15 +7,10 @@ from typing import Any
 
 from trainyard_api import names
 from trainyard_api.phase import HOLDING_GPUS, FailureClass
-from trainyard_operator.core import times
 from trainyard_operator.core.diagnosis import HINTS, Cause, condemned
-from trainyard_operator.core.objects import Job, Pod, Session
-from trainyard_operator.core.site import Site
-
-
-def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
-    """Number of the last attempt, 0 before the first."""
-    return max(session.seen.attempt, max(jobs, default=0))
+from trainyard_scheduler.objects import times
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Job, Pod, Session, current_attempt, queued_now
 
 
 class Attempt:
@@ -151,12 +146,3 @@ class Attempt:
         if cause.lines:
             failure["lastLogLines"] = list(cause.lines)
         return {"failure": failure}
-
-
-def queued_now(session: Session, now: float) -> float:
-    """`now`, with the resourceVersion as the fraction of the second.
-
-    Sessions that became ready in the same second so keep their order, over restarts too: versions rise with every
-    write in the cluster.
-    """
-    return float(int(now)) + (session.version % 1_000_000) / 1_000_000

@@ -12,15 +12,7 @@ import orjson
 
 from trainyard_api import names
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, Phase, Reason
-from trainyard_api.scheduling.admission import Admit, Preempt, Round, run_round
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.estimate import held
-from trainyard_api.scheduling.facts import Request
-from trainyard_api.scheduling.ordering import everyone
-from trainyard_operator.core.acceptance import ACCEPTED
-from trainyard_operator.core.attempt import current_attempt, queued_now
-from trainyard_operator.core.capacity import cluster_of
-from trainyard_operator.core.decisions import (
+from trainyard_operator.core.actions import (
     CreateJob,
     Decisions,
     DeleteJobs,
@@ -31,16 +23,23 @@ from trainyard_operator.core.decisions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.cache import Memory
+from trainyard_operator.core.event_for import note_of
 from trainyard_operator.core.lifecycle import judge
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_operator.core.memory import Memory
-from trainyard_operator.core.objects import Session, Unreadable
-from trainyard_operator.core.site import Site
+from trainyard_operator.core.queue_status import Place, Survey
 from trainyard_operator.core.status import merge_patch, render, render_unreadable
-from trainyard_operator.core.story import note_of
-from trainyard_operator.core.survey import Place, Survey
 from trainyard_operator.core.verdict import Verdict
-from trainyard_operator.core.world import World
+from trainyard_scheduler.admissibility import ACCEPTED
+from trainyard_scheduler.admission import Admit, Preempt, Round, run_round
+from trainyard_scheduler.facts import Request
+from trainyard_scheduler.forecast import held
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Session, Unreadable, current_attempt, queued_now
+from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.usage import cluster_of
+from trainyard_scheduler.waiting_queue import everyone
 
 TICK_SECONDS: Final = 5.0
 """While sessions wait, decide at least this often: ends of minimum run times change who may start."""

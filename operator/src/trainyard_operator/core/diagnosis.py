@@ -15,7 +15,7 @@ import orjson
 
 from trainyard_api.contract import EXIT_CLASSES, ExitCode
 from trainyard_api.phase import FailureClass
-from trainyard_operator.core.objects import Job, Pod
+from trainyard_scheduler.objects.model import Job, Pod
 
 C = FailureClass
 LOG_LINES = 20

@@ -20,13 +20,13 @@ from trainyard_api.phase import (
     Phase,
     Reason,
 )
-from trainyard_operator.core import times
-from trainyard_operator.core.acceptance import Acceptance
-from trainyard_operator.core.attempt import Attempt, queued_now
+from trainyard_operator.core.attempt import Attempt
 from trainyard_operator.core.diagnosis import Cause, condemned, failure_of, stuck
-from trainyard_operator.core.objects import Job, Pod, Session
-from trainyard_operator.core.site import Site
 from trainyard_operator.core.verdict import Verdict
+from trainyard_scheduler.admissibility import Acceptance
+from trainyard_scheduler.objects import times
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Job, Pod, Session, queued_now
 
 STARTING_DELAY_SECONDS = 3.0
 """Starting is written only when it lasts: most sessions are Running sooner, which saves a write each."""

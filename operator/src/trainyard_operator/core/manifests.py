@@ -14,9 +14,9 @@ import orjson
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
-from trainyard_operator.core.objects import Session
-from trainyard_operator.core.observe import BACKFILLED_ANNOTATION, NODES_ANNOTATION
-from trainyard_operator.core.site import RuntimeEntry, Site
+from trainyard_scheduler.objects.installation import RuntimeEntry, Site
+from trainyard_scheduler.objects.model import Session
+from trainyard_scheduler.objects.parse import BACKFILLED_ANNOTATION, NODES_ANNOTATION
 
 Manifest = dict[str, Any]
 

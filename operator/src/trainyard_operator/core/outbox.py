@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from trainyard_operator.core.decisions import CreateJob, Lane, PatchStatus, Write
+from trainyard_operator.core.actions import CreateJob, Lane, PatchStatus, Write
 
 PATIENCE: Final[Mapping[Lane, float]] = {Lane.JOBS: 0.0, Lane.PHASES: 0.2, Lane.NEWS: 1.0}
 """Seconds without any write of a lane after which one goes before everything else."""

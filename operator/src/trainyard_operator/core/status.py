@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
-from trainyard_operator.core import times
-from trainyard_operator.core.acceptance import Acceptance
-from trainyard_operator.core.objects import Session, Unreadable
 from trainyard_operator.core.verdict import Verdict
+from trainyard_scheduler.admissibility import Acceptance
+from trainyard_scheduler.objects import times
+from trainyard_scheduler.objects.model import Session, Unreadable
 
 Status = dict[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_api.phase import Phase
-from trainyard_operator.core.objects import Job
+from trainyard_scheduler.objects.model import Job
 
 
 @dataclass(frozen=True, slots=True)

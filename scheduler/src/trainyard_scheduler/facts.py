@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trainyard_api.scheduling.amounts import Amount, gpus, times
+from trainyard_scheduler.resources import Amount, gpus, times
 
 
 @dataclass(frozen=True, slots=True)

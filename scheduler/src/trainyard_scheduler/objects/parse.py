@@ -17,13 +17,13 @@ from trainyard_api import names
 from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
 from trainyard_api.queue import TrainingQueueSpec
-from trainyard_api.scheduling import observe as facts
-from trainyard_api.scheduling.amounts import FIRST_GPU, millicores, whole
-from trainyard_api.scheduling.facts import Node, QueueRules, Shape
 from trainyard_api.session import TrainingSessionSpec
-from trainyard_operator.core.objects import Job, Pod, Queue, Seen, Session, Unreadable, Wish
-from trainyard_operator.core.site import Site
-from trainyard_operator.core.times import seconds
+from trainyard_scheduler.facts import Node, QueueRules, Shape
+from trainyard_scheduler.objects import kubernetes as facts
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Job, Pod, Queue, Seen, Session, Unreadable, Wish
+from trainyard_scheduler.objects.times import seconds
+from trainyard_scheduler.resources import FIRST_GPU, millicores, whole
 
 Raw = Mapping[str, Any]
 

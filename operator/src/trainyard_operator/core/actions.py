@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any, ClassVar
 
 from trainyard_api.phase import EventReason
-from trainyard_api.scheduling.facts import Shape
+from trainyard_scheduler.facts import Shape
 
 Manifest = dict[str, Any]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
 
-from trainyard_api.scheduling.amounts import Amount, copies, gpus, minus, times
-from trainyard_api.scheduling.facts import Node, Runtime, Shape
+from trainyard_scheduler.facts import Node, Runtime, Shape
+from trainyard_scheduler.resources import Amount, copies, gpus, minus, times
 
 
 def place(

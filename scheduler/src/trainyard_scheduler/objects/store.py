@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from trainyard_api.scheduling.amounts import Amount, minus, plus
-from trainyard_api.scheduling.facts import Node, QueueRules
-from trainyard_operator.core.objects import (
+from trainyard_scheduler.facts import Node, QueueRules
+from trainyard_scheduler.objects.model import (
     Assumed,
     Job,
     Pod,
@@ -22,6 +21,7 @@ from trainyard_operator.core.objects import (
     ToCome,
     Unreadable,
 )
+from trainyard_scheduler.resources import Amount, minus, plus
 
 _Kept = TypeVar("_Kept")
 

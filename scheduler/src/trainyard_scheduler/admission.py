@@ -17,12 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.amounts import FIRST_GPU, Amount, copies, smaller
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.facts import Holding, Request, Shape
-from trainyard_api.scheduling.ordering import Turn, Turns, is_bounded
-from trainyard_api.scheduling.placement import give, place, take
-from trainyard_api.scheduling.preemption import candidates, choose, gave_no_way, has_run_enough
+from trainyard_scheduler.facts import Holding, Request, Shape
+from trainyard_scheduler.fair_share import Turn, Turns
+from trainyard_scheduler.placement import give, place, take
+from trainyard_scheduler.preemption import candidates, choose, gave_no_way, has_run_enough
+from trainyard_scheduler.resources import FIRST_GPU, Amount, copies, smaller
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.waiting_queue import is_bounded
 
 MOST_PREEMPTORS = 16
 """Sessions for which one round makes room by preemption; the next round goes on."""

@@ -12,11 +12,11 @@ from operator_world import SITE, make_session
 
 from trainyard_api import names
 from trainyard_api.phase import Phase
-from trainyard_api.scheduling import observe as facts
-from trainyard_api.scheduling.amounts import quantity
-from trainyard_operator.core import observe
 from trainyard_operator.core.manifests import build_job
-from trainyard_operator.core.objects import Session, Unreadable
+from trainyard_scheduler.objects import kubernetes as facts
+from trainyard_scheduler.objects import parse as observe
+from trainyard_scheduler.objects.model import Session, Unreadable
+from trainyard_scheduler.resources import quantity
 
 META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
 SPEC = {"command": ["run"]}

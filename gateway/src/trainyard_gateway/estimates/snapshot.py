@@ -16,10 +16,9 @@ from pydantic import ValidationError
 from trainyard_api import names
 from trainyard_api.phase import HOLDING_GPUS, Phase
 from trainyard_api.queue import TrainingQueueSpec
-from trainyard_api.scheduling import observe
-from trainyard_api.scheduling.amounts import Amount, millicores, minus, whole
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.facts import (
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_kube import Json
+from trainyard_scheduler.facts import (
     Holding,
     Node,
     Policy,
@@ -28,9 +27,10 @@ from trainyard_api.scheduling.facts import (
     Runtime,
     Shape,
 )
-from trainyard_api.scheduling.ordering import lines_of
-from trainyard_api.session import TrainingSessionSpec
-from trainyard_kube import Json
+from trainyard_scheduler.objects import kubernetes as observe
+from trainyard_scheduler.resources import Amount, millicores, minus, whole
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.waiting_queue import lines_of
 
 _HOLDING = frozenset(str(phase) for phase in HOLDING_GPUS)
 

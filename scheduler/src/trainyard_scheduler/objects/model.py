@@ -5,11 +5,12 @@ Everything is keyed by UID, so that an object made again under the same name is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainyard_api.phase import DesiredState, Phase
-from trainyard_api.scheduling.amounts import Amount
-from trainyard_api.scheduling.facts import QueueRules, Shape
+from trainyard_scheduler.facts import QueueRules, Shape
+from trainyard_scheduler.resources import Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +203,17 @@ class ToCome:
     nodes: tuple[str, ...]
     """The nodes that they are meant for."""
     worker: Amount
+
+
+def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
+    """Number of the last attempt, 0 before the first."""
+    return max(session.seen.attempt, max(jobs, default=0))
+
+
+def queued_now(session: Session, now: float) -> float:
+    """`now`, with the resourceVersion as the fraction of the second.
+
+    Sessions that became ready in the same second so keep their order, over restarts too: versions rise with every
+    write in the cluster.
+    """
+    return float(int(now)) + (session.version % 1_000_000) / 1_000_000

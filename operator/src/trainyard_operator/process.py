@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 
 from trainyard_kube import KubeClient, KubeConfig
+from trainyard_operator.control_loop import Loop
 from trainyard_operator.events import EventSink
-from trainyard_operator.feed import Feed
-from trainyard_operator.fence import Fence
 from trainyard_operator.health import HealthServer
-from trainyard_operator.loop import Loop
+from trainyard_operator.informer import Feed
+from trainyard_operator.leader_election import Fence
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.settings import Settings
 from trainyard_operator.writer import WORKERS, Writer

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from trainyard_api.scheduling.amounts import Amount
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.facts import Holding, Policy, Request
-from trainyard_api.scheduling.ordering import Turns
-from trainyard_api.scheduling.placement import give, place
+from trainyard_scheduler.facts import Holding, Policy, Request
+from trainyard_scheduler.fair_share import Turns
+from trainyard_scheduler.placement import give, place
+from trainyard_scheduler.resources import Amount
+from trainyard_scheduler.snapshot import Cluster
 
 
 def lost(holding: Holding, now: float) -> float:

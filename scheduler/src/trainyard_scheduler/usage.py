@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Phase
-from trainyard_api.scheduling.amounts import Amount, minus
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.facts import Holding
-from trainyard_api.scheduling.ordering import WaitingLine
-from trainyard_operator.core.attempt import current_attempt
-from trainyard_operator.core.objects import Assumed, Job, Pod, Session
-from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import World, unplaced
+from trainyard_scheduler.facts import Holding
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Assumed, Job, Pod, Session, current_attempt
+from trainyard_scheduler.objects.store import World, unplaced
+from trainyard_scheduler.resources import Amount, minus
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.waiting_queue import WaitingLine
 
 
 class Holdings:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainyard_api.scheduling.amounts import Amount, amount, larger, plus, whole
-from trainyard_api.scheduling.facts import Node, Taint, Toleration
+from trainyard_scheduler.facts import Node, Taint, Toleration
+from trainyard_scheduler.resources import Amount, amount, larger, plus, whole
 
 _DONE = ("Succeeded", "Failed")
 

@@ -9,13 +9,13 @@ from statistics import median
 from typing import Final
 
 from trainyard_api.phase import Phase
-from trainyard_api.scheduling.facts import Request
-from trainyard_api.scheduling.ordering import WaitingLine
-from trainyard_operator.core.acceptance import Acceptance, Gatekeeper
-from trainyard_operator.core.capacity import Holdings
-from trainyard_operator.core.objects import Session
-from trainyard_operator.core.site import Site
 from trainyard_operator.core.verdict import Verdict
+from trainyard_scheduler.admissibility import Acceptance, Gatekeeper
+from trainyard_scheduler.facts import Request
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Session
+from trainyard_scheduler.usage import Holdings
+from trainyard_scheduler.waiting_queue import WaitingLine
 
 PLACES_PER_SECOND: Final = 2.0
 """Places in the queue that are rewritten at most; new sessions and new reasons do not count."""

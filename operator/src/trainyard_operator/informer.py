@@ -31,10 +31,10 @@ from trainyard_kube import (
     Synced,
     paths,
 )
-from trainyard_operator.core import observe
-from trainyard_operator.core.objects import Job
-from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import World
+from trainyard_scheduler.objects import parse as observe
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Job
+from trainyard_scheduler.objects.store import World
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -11,13 +11,14 @@ import pytest
 from operator_world import NOW, SITE, amount, node, shape
 
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.admission import run_round
-from trainyard_api.scheduling.amounts import minus, times
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.estimate import Outlook, what_if
-from trainyard_api.scheduling.facts import Holding, Policy, QueueRules, Request
-from trainyard_api.scheduling.ordering import front, lines_of
-from trainyard_api.scheduling.placement import could_ever_fit, place
+from trainyard_scheduler.admission import run_round
+from trainyard_scheduler.facts import Holding, Policy, QueueRules, Request
+from trainyard_scheduler.fair_share import front
+from trainyard_scheduler.forecast import Outlook, what_if
+from trainyard_scheduler.placement import could_ever_fit, place
+from trainyard_scheduler.resources import minus, times
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.waiting_queue import lines_of
 
 POLICY = Policy(ageing_seconds=300, minimum_run_seconds=300, grace_seconds=60)
 

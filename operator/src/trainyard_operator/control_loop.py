@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import structlog
 
+from trainyard_operator.core.actions import Decisions
+from trainyard_operator.core.cache import Memory
 from trainyard_operator.core.decide import decide
-from trainyard_operator.core.decisions import Decisions
-from trainyard_operator.core.memory import Memory
-from trainyard_operator.core.site import Site
-from trainyard_operator.feed import Feed
+from trainyard_operator.informer import Feed
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.writer import Writer
+from trainyard_scheduler.objects.installation import Site
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_api import names
-from trainyard_api.scheduling.facts import Policy, Runtime
+from trainyard_scheduler.facts import Policy, Runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.amounts import CPU, MEMORY, gpus
-from trainyard_api.scheduling.facts import QueueRules, Shape
-from trainyard_api.scheduling.placement import could_ever_fit
-from trainyard_operator.core.objects import Wish
-from trainyard_operator.core.site import Site
-from trainyard_operator.core.world import World
+from trainyard_scheduler.facts import QueueRules, Shape
+from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.model import Wish
+from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.placement import could_ever_fit
+from trainyard_scheduler.resources import CPU, MEMORY, gpus
 
 
 @dataclass(frozen=True, slots=True)

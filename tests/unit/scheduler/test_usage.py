@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from operator_world import GIB, NOW, amount, make_job, make_pod, make_session, make_world, node
 
 from trainyard_api.phase import Phase
-from trainyard_api.scheduling.amounts import minus
-from trainyard_api.scheduling.facts import Holding
-from trainyard_operator.core.capacity import Holdings, free_of
-from trainyard_operator.core.objects import Assumed
-from trainyard_operator.core.world import World, unplaced
+from trainyard_scheduler.facts import Holding
+from trainyard_scheduler.objects.model import Assumed
+from trainyard_scheduler.objects.store import World, unplaced
+from trainyard_scheduler.resources import minus
+from trainyard_scheduler.usage import Holdings, free_of
 
 NAMES = ("a", "b", "c")
 Change = Callable[[World, str], None]

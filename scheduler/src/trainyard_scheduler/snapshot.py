@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from trainyard_api.scheduling.amounts import Amount, gpus
-from trainyard_api.scheduling.facts import Holding, Node, Policy, QueueRules, Runtime
-from trainyard_api.scheduling.ordering import WaitingLine
+from trainyard_scheduler.facts import Holding, Node, Policy, QueueRules, Runtime
+from trainyard_scheduler.resources import Amount, gpus
+from trainyard_scheduler.waiting_queue import WaitingLine
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trainyard_api.phase import EventReason, Phase, Reason
-from trainyard_operator.core.decisions import Note
-from trainyard_operator.core.objects import Session
+from trainyard_operator.core.actions import Note
 from trainyard_operator.core.verdict import Verdict
+from trainyard_scheduler.objects.model import Session
 
 
 def note_of(session: Session, verdict: Verdict, wanted: dict[str, Any]) -> Note | None:

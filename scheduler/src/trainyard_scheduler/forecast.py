@@ -15,11 +15,12 @@ import math
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.admission import run_round
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.facts import Holding, Request
-from trainyard_api.scheduling.ordering import everyone, front, gpus_ahead, lines_of
-from trainyard_api.scheduling.placement import give, take
+from trainyard_scheduler.admission import run_round
+from trainyard_scheduler.facts import Holding, Request
+from trainyard_scheduler.fair_share import front
+from trainyard_scheduler.placement import give, take
+from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.waiting_queue import everyone, gpus_ahead, lines_of
 
 FRONT = 100
 """Sessions from the front of the order that get a start time and an exact reason; further ones only wait for their turn."""

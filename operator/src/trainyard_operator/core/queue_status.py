@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainyard_api.phase import Reason
-from trainyard_api.scheduling.cluster import Cluster
-from trainyard_api.scheduling.estimate import Outlook, Standing
-from trainyard_api.scheduling.facts import Request
-from trainyard_operator.core import times
+from trainyard_scheduler.facts import Request
+from trainyard_scheduler.forecast import Outlook, Standing
+from trainyard_scheduler.objects import times
+from trainyard_scheduler.snapshot import Cluster
 
 SENTENCES: Mapping[Reason, str] = {
     Reason.WAITING_FOR_GPUS: "Not enough GPUs are free on any set of nodes that it could use.",
