@@ -16,6 +16,10 @@ ROOMS := crds kube scheduler client operator gateway trainer-image telegram_bot 
 SRC := $(foreach room,$(ROOMS),$(room)/src)
 PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-demo trainyard-gateway trainyard-images \
 	trainyard-kube trainyard-operator trainyard-scheduler trainyard-trainer
+# Demo, cluster and images need neither torch nor the tests' tools: their environment is twenty times smaller.
+DEMO_VENV := .venv-demo
+DEMO := $(DEMO_VENV)/bin/python -m
+DEMO_ROOMS := crds client cluster images demo
 
 ##@ First steps
 .PHONY: help demo demo-down test
@@ -24,41 +28,51 @@ help: ## Show this help
 	  /^[a-zA-Z_-]+:.*?##/ { printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2 } \
 	  /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
-demo: setup ## Bring up a cluster, install Trainyard, train six sessions, verify a model
-	@$(RUN) trainyard_demo up --name $(NAME) --gpus $(GPUS)
+demo: demo-setup ## Bring up a cluster, install Trainyard, train six sessions, verify a model
+	@$(DEMO) trainyard_demo up --name $(NAME) --gpus $(GPUS)
 
-demo-down: setup ## Remove everything that the demo made
-	@$(RUN) trainyard_demo down --name $(NAME)
+demo-down: demo-setup ## Remove everything that the demo made
+	@$(DEMO) trainyard_demo down --name $(NAME)
 
 test: ## Run every check there is: lint, types, contracts, generated files, all tests
 	@./tests/run
 
 ##@ Cluster and images
 .PHONY: cluster-up cluster-down cluster-status images
-cluster-up: setup ## A real single-node Kubernetes (NAME=, GPUS=, KWOK_NODES=, PROVIDER=kind|embedded)
-	@$(RUN) trainyard_cluster up --name $(NAME) --gpus $(GPUS) --kwok-nodes $(KWOK_NODES) $(if $(PROVIDER),--provider $(PROVIDER))
+cluster-up: demo-setup ## A real single-node Kubernetes (NAME=, GPUS=, KWOK_NODES=, PROVIDER=kind|embedded)
+	@$(DEMO) trainyard_cluster up --name $(NAME) --gpus $(GPUS) --kwok-nodes $(KWOK_NODES) $(if $(PROVIDER),--provider $(PROVIDER))
 
-cluster-down: setup ## Remove the cluster and all that it made
-	@$(RUN) trainyard_cluster down --name $(NAME)
+cluster-down: demo-setup ## Remove the cluster and all that it made
+	@$(DEMO) trainyard_cluster down --name $(NAME)
 
-cluster-status: setup ## Parts, memory, GPUs and kubeconfig of the cluster
-	@$(RUN) trainyard_cluster status --name $(NAME)
+cluster-status: demo-setup ## Parts, memory, GPUs and kubeconfig of the cluster
+	@$(DEMO) trainyard_cluster status --name $(NAME)
 
-images: setup ## Build the four images (docker or buildah) into build/images
-	@$(RUN) trainyard_images build
+images: demo-setup ## Build the four images (docker or buildah) into build/images
+	@$(DEMO) trainyard_images build
 
 ##@ Development
-.PHONY: setup lint fmt types imports manifests pictures verify check scan lock clean
+.PHONY: setup demo-setup lint fmt types imports manifests pictures verify check scan lock clean
 setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
+demo-setup: $(DEMO_VENV)/.ready ## Make the small environment of demo, cluster and images
+
 $(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach room,$(ROOMS),$(room)/pyproject.toml)
-	@echo "setting up $(VENV) from requirements/dev.lock"
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + " (choose another with PYTHON=…)" if sys.version_info < (3, 11) else 0)'
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment: on Debian and Ubuntu run 'apt-get install python3-venv'" >&2; exit 1; }
-	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
-	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements/dev.lock
-	@$(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python $(foreach room,$(ROOMS),-e ./$(room))
-	@touch $@
+	@$(call environment,$(VENV),dev,$(ROOMS))
+
+$(DEMO_VENV)/.ready: requirements/demo.lock requirements/bootstrap.lock $(foreach room,$(DEMO_ROOMS),$(room)/pyproject.toml)
+	@$(call environment,$(DEMO_VENV),demo,$(DEMO_ROOMS))
+
+# $(call environment,FOLDER,LOCK,PACKAGES): a virtual environment with the pins of a lock and our own packages, editable.
+define environment
+echo "setting up $(1) from requirements/$(2).lock"; \
+$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + " (choose another with PYTHON=…)" if sys.version_info < (3, 11) else 0)'; \
+test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { echo "cannot make a virtual environment: on Debian and Ubuntu run 'apt-get install python3-venv'" >&2; exit 1; }; \
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock; \
+$(1)/bin/uv pip sync --quiet --require-hashes --python $(1)/bin/python requirements/$(2).lock; \
+$(1)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python $(foreach room,$(3),-e ./$(room)); \
+touch $(1)/.ready
+endef
 
 fmt: setup ## Format the code
 	@$(RUN) ruff format .
@@ -164,9 +178,10 @@ bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (3
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))
 
-lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains the images' locks
+lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains those of demo and images
 	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" && \
 	  $(LOCK) --group dev pyproject.toml -o requirements/dev.lock && \
+	  $(LOCK) -c requirements/dev.lock --group demo -o requirements/demo.lock && \
 	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/dev.lock) \
 	    requirements/bench.in -o requirements/bench.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \

@@ -17,13 +17,15 @@ import httpx
 import pytest
 import yaml
 from cluster import ROOT
-from installation import Installation, tools, unique
+from installation import Installation, image_tags, tools, unique
 from poll import eventually
 
 from trainyard import errors
 from trainyard.client import Client
 from trainyard.models import Session
+from trainyard_demo import prediction
 from trainyard_demo.data import write_digits
+from trainyard_demo.installation import Tools
 
 pytestmark = pytest.mark.e2e
 
@@ -136,10 +138,12 @@ def test_overflow_waits_and_every_session_leaves_a_model(
         assert accuracy is not None
         assert accuracy >= 0.95, session.name
         assert any("epoch" in line.message for line in gateway.logs(session.name, tail=True).lines)
-    _predicts(gateway, ended[0], digits, tmp_path)
+    _predicts(installation, gateway, ended[0], digits, tmp_path)
 
 
-def _predicts(gateway: Client, session: Session, digits: Path, folder: Path) -> None:
+def _predicts(
+    installation: Installation, gateway: Client, session: Session, digits: Path, folder: Path
+) -> None:
     model = session.status.model
     assert model is not None
     path = gateway.download_model(model.name, folder / "model.safetensors", model.version)
@@ -156,6 +160,10 @@ def _predicts(gateway: Client, session: Session, digits: Path, folder: Path) -> 
     assert summary["samples"] == 1797
     assert summary["accuracy"] >= 0.95
     assert len(output.read_text().splitlines()) == 1797
+    kubectl = Tools(tools()["kubectl"], tools()["helm"], installation.kubeconfig)
+    image = f"trainyard/trainer:{image_tags()['trainer.image.tag']}"
+    scored = prediction.predict(kubectl, installation.namespace, image, path, digits)
+    assert scored == prediction.Scored(1797, summary["accuracy"]), "the demo's pod says the same"
 
 
 def test_kubectl_shows_where_sessions_stand(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,7 +40,7 @@ def up(name: Name = "trainyard", gpus: Annotated[int, typer.Option(min=2, max=64
             installation.install(tools, tags)
         url, key = installation.gateway(tools)
         with Client(url, key) as gateway:
-            _tour(console, gateway, tools)
+            _tour(console, gateway, tools, f"trainyard/trainer:{tags['trainer']}")
         console.print(f"[bold]done in {time.monotonic() - started:.0f} s[/bold]", highlight=False)
         _farewell(console, tools, url, key)
 
@@ -51,7 +53,7 @@ def down(name: Name = "trainyard") -> None:
         shutil.rmtree(installation.ROOT / "build" / "images", ignore_errors=True)
 
 
-def _tour(console: Console, gateway: Client, tools: installation.Tools) -> None:
+def _tour(console: Console, gateway: Client, tools: installation.Tools, trainer: str) -> None:
     with tour.step(console, "upload two datasets"):
         tour.upload(gateway, console)
     with tour.step(console, "start five sessions by REST and one by kubectl apply"):
@@ -67,13 +69,13 @@ def _tour(console: Console, gateway: Client, tools: installation.Tools) -> None:
         tempfile.TemporaryDirectory() as folder,
         tour.step(console, "download a model and predict"),
     ):
-        console.print(
-            f"    {tour.download_and_predict(gateway, found[0], Path(folder))}", highlight=False
-        )
+        said = tour.download_and_predict(gateway, tools, trainer, found[0], Path(folder))
+        console.print(f"    {said}", highlight=False)
 
 
 def _farewell(console: Console, tools: installation.Tools, url: str, key: str) -> None:
     kubectl = f"KUBECONFIG={tools.kubeconfig} {tools.kubectl} -n {installation.NAMESPACE}"
+    program = os.path.relpath(Path(sys.executable).with_name("trainyard"))
     lines = [
         "",
         f"gateway  {url}",
@@ -81,7 +83,7 @@ def _farewell(console: Console, tools: installation.Tools, url: str, key: str) -
         "",
         "try next",
         f"  export TRAINYARD_URL={url} TRAINYARD_API_KEY={key}",
-        "  .venv/bin/trainyard submit --dataset digits --task tabular-classification --gpus 2 --watch",
+        f"  {program} submit --dataset digits --task tabular-classification --gpus 2 --watch",
         f"  {kubectl} get trainingsessions",
         "  make demo-down",
     ]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from rich.markup import escape
 from trainyard.client import Client
 from trainyard.errors import Conflict
 from trainyard.models import Session
-from trainyard_demo import data, plan
+from trainyard_demo import data, plan, prediction
 from trainyard_demo.installation import NAMESPACE, ROOT, DemoError, Tools
 
 PATIENCE_SECONDS = 600.0
@@ -101,33 +99,22 @@ def metrics(gateway: Client, found: list[Session]) -> dict[str, dict[str, float]
     return out
 
 
-def download_and_predict(gateway: Client, session: Session, folder: Path) -> str:
-    """Download a session's model, check its hash, and predict with it. Raises DemoError when it cannot."""
+def download_and_predict(
+    gateway: Client, tools: Tools, image: str, session: Session, folder: Path
+) -> str:
+    """Download a session's model, check its hash, predict with it in a pod of the trainer's image.
+
+    The answer is one sentence for people. Raises DemoError when the model does not predict, or
+    predicts fewer digits correctly than plan.ACCURACY_GOAL.
+    """
     model = session.status.model
     assert model is not None
     path = gateway.download_model(model.name, folder / "model.safetensors", model.version)
     digits = data.write_digits(folder)
-    command = [sys.executable, "-m", "trainyard_trainer", "predict"]
-    done = subprocess.run(
-        [
-            *command,
-            "--model",
-            str(path),
-            "--input",
-            str(digits),
-            "--output",
-            str(folder / "predictions.jsonl"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise DemoError(f"the model does not predict: {done.stderr.strip()[-500:]}")
-    summary = json.loads(done.stderr.strip().splitlines()[-1])
-    if summary["accuracy"] < plan.ACCURACY_GOAL:
-        raise DemoError(f"the downloaded model's accuracy is {summary['accuracy']:.4f}")
+    scored = prediction.predict(tools, NAMESPACE, image, path, digits)
+    if scored.accuracy < plan.ACCURACY_GOAL:
+        raise DemoError(f"the downloaded model's accuracy is {scored.accuracy:.4f}")
     return (
         f"{model.name} v{model.version}: SHA-256 {model.sha256[:16]}… is right, "
-        f"{summary['accuracy']:.4f} of {summary['samples']:,} digits predicted correctly"
+        f"{scored.accuracy:.4f} of {scored.samples:,} digits predicted correctly"
     )

@@ -87,6 +87,7 @@ def test_what_counts_as_wrong(
         ({"val/loss": 1.0}, ("val/loss", "1.0000")),
         ({"train/loss": 1.0}, ("-", "-")),
     ],
+    ids=["accuracy", "r2", "loss", "none of these"],
 )
 def test_the_metric_that_people_ask_for_first(
     metrics: dict[str, float], shown: tuple[str, str]
