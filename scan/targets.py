@@ -61,16 +61,16 @@ def runtime_objects(objects: list[dict[str, Any]], folder: Path) -> list[dict[st
             if o["kind"] == "ConfigMap" and "operator.yaml" in o["data"]
         )
     )
-    site = settings.load(configuration).site()
+    config = settings.load(configuration).config()
     raw = yaml.safe_load((ROOT / "examples" / "session.yaml").read_text())
     raw["spec"]["workers"] = 2
     dataset = {"name": raw["spec"]["dataset"], "file": "1/data.csv", "format": "csv"}
     raw["status"] = {"dataset": {"state": "Found", **dataset, "sha256": "0" * 64}}
     raw["metadata"] |= {"uid": "5d1c9a5e", "generation": 1, "resourceVersion": "1"}
-    session = observe.session(raw, site)
+    session = observe.session(raw, config)
     if not isinstance(session, Session):
         raise ToolMissingError(f"examples/session.yaml: {session.why}")
-    made = [build_job(session, 1, ("node-1", "node-2"), site), build_service(session, site)]
+    made = [build_job(session, 1, ("node-1", "node-2"), config), build_service(session, config)]
     return [json.loads(json.dumps(o)) for o in made]
 
 

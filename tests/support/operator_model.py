@@ -16,24 +16,24 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from operator_world import NOW, SITE, make_job, make_pod, make_session, make_world
+from operator_state import CONFIG, NOW, make_job, make_pod, make_session, make_state
 
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Phase
 from trainyard_operator.core.actions import CreateJob, DeleteJobs, PatchStatus, Write
 from trainyard_operator.core.decide import decide
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.model import Assumed
-from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.objects.store import ClusterState
 
 GPUS = 2
 SIZES = (1, 2, 1)
 PRIORITIES = (0, 0, 10)
 EDITS, FAILURES = 2, 2
-MODEL_SITE = replace(SITE, policy=Policy(minimum_run_seconds=0.0))
+MODEL_CONFIG = replace(CONFIG, policy=Policy(minimum_run_seconds=0.0))
 
 
 class Sess(NamedTuple):
-    """A session in the API server: its spec's wish and the part of its status that decisions read."""
+    """A session in the API server: its spec's spec and the part of its status that decisions read."""
 
     alive: bool = True
     desired: DesiredState = DesiredState.RUNNING
@@ -127,7 +127,7 @@ class Explorer:
         key = (state.view, state.sent)
         found = self._wanted.get(key)
         if found is None:
-            writes = decide(_world(state), NOW, MODEL_SITE).writes
+            writes = decide(_world(state), NOW, MODEL_CONFIG).writes
             encoded = (_encode(write, state.view) for write in writes)
             found = tuple(w for w in encoded if w is not None) + self._starts_of_told(state)
             self._wanted[key] = found
@@ -138,7 +138,7 @@ class Explorer:
         told = {i for i, write in enumerate(state.sent) if write and write[0] == "patch"}
         if not told:
             return ()
-        writes = decide(_world(state, in_line=told), NOW, MODEL_SITE).writes
+        writes = decide(_world(state, in_line=told), NOW, MODEL_CONFIG).writes
         encoded = (_encode(w, state.view) for w in writes if isinstance(w, CreateJob))
         sent = state.sent
         return tuple(
@@ -322,7 +322,7 @@ def _deliver(state: State, i: int) -> Iterator[State]:
 
 
 def _without_jobs(api: One, view: One) -> One:
-    """The view with the Jobs that there are. The feed lets a Job linger until its pods show."""
+    """The view with the Jobs that there are. The informer lets a Job linger until its pods show."""
     shown, gone = dict(view.pods), {a for a, _ in view.jobs} - {a for a, _ in api.jobs}
     unseen = {a for a, _ in api.pods} & gone - shown.keys()
     return view if unseen else view._replace(jobs=api.jobs)
@@ -331,7 +331,7 @@ def _without_jobs(api: One, view: One) -> One:
 # ── between the model and the operator's own values ───────────────────────────────────────────────────────
 
 
-def _world(state: State, in_line: Collection[int] = ()) -> World:
+def _world(state: State, in_line: Collection[int] = ()) -> ClusterState:
     items: list[Any] = []
     busy: dict[str, Assumed | None] = {}
     for i, one in enumerate(state.view):
@@ -346,22 +346,22 @@ def _world(state: State, in_line: Collection[int] = ()) -> World:
         write = state.sent[i]
         if write is not None and i not in in_line:
             created = "create" in write[0]
-            shape = session.wish.shape
+            shape = session.spec.shape
             busy[session.uid] = Assumed(write[-1], ("n1",), shape) if created else None
-    world = make_world(*items, _node())
+    cluster = make_state(*items, _node())
     for uid, assumed in busy.items():
-        world.begin(uid, assumed)
-    return world
+        cluster.begin(uid, assumed)
+    return cluster
 
 
 def _node() -> Any:
-    from operator_world import node
+    from operator_state import node
 
     return node(gpus=GPUS)
 
 
 def _session(i: int, sess: Sess) -> Any:
-    seen = {
+    status = {
         "attempt": sess.attempt,
         "failures": sess.failures,
         "preempting": sess.preempting,
@@ -375,8 +375,8 @@ def _session(i: int, sess: Sess) -> Any:
         gpus=SIZES[i],
         phase=sess.phase,
         desired=sess.desired,
-        wish={"priority": PRIORITIES[i], "retry_limit": 1, "backoff_seconds": 0},
-        seen=seen,
+        spec={"priority": PRIORITIES[i], "retry_limit": 1, "backoff_seconds": 0},
+        status=status,
         version=i,
     )
 

@@ -139,7 +139,7 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         lock=Lock(ring, journal, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
-        estimator=Estimator(kube, namespace, cache, settings.site()),
+        estimator=Estimator(kube, namespace, cache, settings.config()),
         datasets=datasets,
         models=models,
         dataset_uploads=dataset_uploads,

@@ -28,7 +28,7 @@ from pydantic_settings import (
 
 from trainyard_api import contract, names
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.estimates.snapshot import Site
+from trainyard_gateway.estimates.snapshot import InstallationConfig
 from trainyard_scheduler.facts import Policy, Runtime
 from trainyard_scheduler.objects.kubernetes import toleration
 
@@ -156,13 +156,13 @@ class Settings(BaseSettings):
             )
         return key
 
-    def site(self) -> Site:
+    def config(self) -> InstallationConfig:
         """The part that estimates need."""
         places = self.runtimes or {
             names.DEFAULT_RUNTIME: RuntimePlace(gpu_resource_name=self.gpu_resource_name)
         }
         kinds = tuple(dict.fromkeys(p.gpu_resource_name for p in places.values()))
-        return Site(
+        return InstallationConfig(
             gpu_kinds=kinds,
             runtimes={
                 name: Runtime(

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import structlog
 
 from trainyard_operator.core.actions import Decisions
-from trainyard_operator.core.cache import Memory
+from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.decide import decide
-from trainyard_operator.informer import Feed
+from trainyard_operator.informer import Informer
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.writer import Writer
-from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.installation import InstallationConfig
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -30,30 +30,30 @@ SURVEY_SHARE = 50
 """… and a survey takes at most one part in this many of the time."""
 
 
-class Loop:
+class ControlLoop:
     """Decides whenever something changed."""
 
     def __init__(
         self,
-        feed: Feed,
-        site: Site,
+        informer: Informer,
+        config: InstallationConfig,
         metrics: Metrics,
         may_write: Callable[[], bool],
         *,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._feed = feed
-        self._site = site
+        self._informer = informer
+        self._config = config
         self._metrics = metrics
         self._may_write = may_write
         self._now = now
         self._clock = clock
         self._news = asyncio.Event()
-        self._memory = Memory.empty(site)
+        self._cache = DecisionCache.empty(config)
         self._surveyed = float("-inf")
         self._survey_pause = 0.0
-        self.beat = clock()
+        self.last_iteration = clock()
         """When the loop last went round."""
 
     def changed(self) -> None:
@@ -65,9 +65,9 @@ class Loop:
         pause = SAFETY_SECONDS
         while True:
             await self._wait(pause)
-            self.beat = self._clock()
-            if not self._feed.synced or not self._may_write():
-                pause = SAFETY_SECONDS if not self._feed.synced else 0.2
+            self.last_iteration = self._clock()
+            if not self._informer.synced or not self._may_write():
+                pause = SAFETY_SECONDS if not self._informer.synced else 0.2
                 continue
             decisions = self._decide(writer)
             for write in decisions.writes:
@@ -84,24 +84,24 @@ class Loop:
         self._news.clear()
 
     def _decide(self, writer: Writer) -> Decisions:
-        world, started = self._feed.world, self._clock()
-        for uid in world.touched:
-            self._memory.forget(uid)
+        state, started = self._informer.state, self._clock()
+        for uid in state.touched:
+            self._cache.forget(uid)
             writer.withdraw(uid)
-        world.touched.clear()
+        state.touched.clear()
         survey = started - self._surveyed >= self._survey_pause
-        news = writer.room_for_news() if survey else 0
-        decisions = decide(world, self._now(), self._site, self._memory, news=news)
+        news = writer.room_for_informational() if survey else 0
+        decisions = decide(state, self._now(), self._config, self._cache, news=news)
         took = self._clock() - started
         if news:
             self._surveyed = started
-            least = SURVEY_SECONDS if decisions.untold else QUIET_SURVEY_SECONDS
+            least = SURVEY_SECONDS if decisions.unpublished else QUIET_SURVEY_SECONDS
             self._survey_pause = max(least, took * SURVEY_SHARE)
             self._metrics.survey.observe(took)
         else:
             self._metrics.decision.observe(took)
         self._metrics.waiting.set(decisions.waiting)
-        self._metrics.holding.set(decisions.holding)
+        self._metrics.allocation.set(decisions.allocation)
         self._metrics.gpus_used.set(decisions.gpus_used)
         self._metrics.gpus_capacity.set(decisions.gpus_capacity)
         self._metrics.preemptions.inc(decisions.preempted)

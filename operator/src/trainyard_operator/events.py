@@ -18,7 +18,7 @@ import structlog
 from trainyard_api import names
 from trainyard_api.phase import EventReason
 from trainyard_kube import Json, KubeClient, errors, paths
-from trainyard_operator.core.actions import Note
+from trainyard_operator.core.actions import Event
 from trainyard_operator.metrics import Metrics
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -53,17 +53,17 @@ class EventSink:
         self._waiting: deque[Json] = deque()
         self._wake = asyncio.Event()
 
-    def offer(self, uid: str, name: str, note: Note) -> None:
+    def offer(self, uid: str, name: str, event: Event) -> None:
         """Write an Event soon, unless there are too many."""
         now = self._clock()
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) * PER_SECOND)
         self._filled = now
-        trouble = note.warning or note.reason == EventReason.PREEMPTED
+        trouble = event.warning or event.reason == EventReason.PREEMPTED
         if self._tokens < (1 if trouble else 1 + KEPT_FOR_TROUBLE):
             self._metrics.events_dropped.inc()
             return
         self._tokens -= 1
-        self._waiting.append(self._event(uid, name, note))
+        self._waiting.append(self._event(uid, name, event))
         self._wake.set()
 
     async def work(self) -> None:
@@ -84,7 +84,7 @@ class EventSink:
             self._metrics.writes.labels("Event", "refused").inc()
             _log.debug("an Event was not written", error=str(error))
 
-    def _event(self, uid: str, name: str, note: Note) -> Json:
+    def _event(self, uid: str, name: str, event: Event) -> Json:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
@@ -95,10 +95,10 @@ class EventSink:
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": f"{names.GROUP}/operator",
             "reportingInstance": self._instance[:128],
-            "action": note.reason.value,
-            "reason": note.reason.value,
-            "type": "Warning" if note.warning else "Normal",
-            "note": note.message[:1000],
+            "action": event.reason.value,
+            "reason": event.reason.value,
+            "type": "Warning" if event.warning else "Normal",
+            "note": event.message[:1000],
             "regarding": {
                 "apiVersion": names.API_VERSION,
                 "kind": names.SESSION_KIND,

@@ -50,8 +50,8 @@ class HealthServer:
     async def _serve(self, app: web.Application, port: int) -> None:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, port=port, shutdown_timeout=1.0)
-        await site.start()
+        config = web.TCPSite(runner, port=port, shutdown_timeout=1.0)
+        await config.start()
         self._runners.append(runner)
         self.ports.append(runner.addresses[0][1])
 

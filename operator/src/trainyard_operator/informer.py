@@ -1,10 +1,10 @@
-"""Keeps the `World` in step with the cluster: five list-watches in, answers to our own writes besides.
+"""Keeps the `ClusterState` in step with the cluster: five list-watches in, answers to our own writes besides.
 
 Guarantees:
 
 - An older state never replaces a newer one, whether it comes from a watch or from the answer to a write (resourceVersions
   of one cluster are ordered).
-- What we wrote shows in the world as soon as its answer is there, so that no decision is made without it.
+- What we wrote shows in the state as soon as its answer is there, so that no decision is made without it.
 - An object that cannot be understood is counted, logged once, and otherwise left alone.
 """
 
@@ -32,9 +32,9 @@ from trainyard_kube import (
     paths,
 )
 from trainyard_scheduler.objects import parse as observe
-from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import Job
-from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.objects.store import ClusterState
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -47,7 +47,7 @@ SILENT_SECONDS = 150.0
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How objects of one kind enter and leave the world."""
+    """How objects of one kind enter and leave the state."""
 
     put: Callable[[Json], None]
     drop: Callable[[str], None]
@@ -61,26 +61,26 @@ def _call_later(seconds: float, what: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, what)
 
 
-class Feed:
-    """The world and where it comes from."""
+class Informer:
+    """The state and where it comes from."""
 
     def __init__(
         self,
         kube: KubeClient,
-        site: Site,
+        config: InstallationConfig,
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], object] = _call_later,
     ) -> None:
-        self.world = World()
-        self.poisonous: dict[str, int] = {}
+        self.state = ClusterState()
+        self.unparsable: dict[str, int] = {}
         """Version of each object that made no sense, by UID."""
-        self.site = site
+        self.config = config
         self._later = later
         self._changed = changed
         self._clock = clock
         self._node_uids: dict[str, str] = {}
-        namespace = site.namespace
+        namespace = config.namespace
         places = {
             "sessions": paths.sessions(namespace),
             "queues": paths.queues(namespace),
@@ -94,11 +94,11 @@ class Feed:
         }
         self.kinds = {
             "sessions": _Kind(
-                self._put_session, self.world.drop_session, self._session_version, self._sessions
+                self._put_session, self.state.drop_session, self._session_version, self._sessions
             ),
-            "queues": _kind(self._put_queue, self.world.drop_queue, self.world.queues),
-            "jobs": _kind(self._put_job, self._drop_job, self.world.jobs),
-            "pods": _kind(self._put_pod, self.world.drop_pod, self.world.pods),
+            "queues": _kind(self._put_queue, self.state.drop_queue, self.state.queues),
+            "jobs": _kind(self._put_job, self._drop_job, self.state.jobs),
+            "pods": _kind(self._put_pod, self.state.drop_pod, self.state.pods),
             "nodes": _Kind(self._put_node, self._drop_node, self._node_version, self._nodes),
         }
         self._passed = dict.fromkeys(self.kinds, 0)
@@ -194,72 +194,74 @@ class Feed:
             return
         try:
             self.kinds[kind].put(raw)
-            self.poisonous.pop(uid, None)
-        except observe.PoisonousError as error:
-            if uid not in self.poisonous:
+            self.unparsable.pop(uid, None)
+        except observe.UnparsableObject as error:
+            if uid not in self.unparsable:
                 _log.warning("cannot understand an object", watch=kind, error=str(error))
-            self.poisonous[uid] = version
+            self.unparsable[uid] = version
 
     def _put_session(self, raw: Json) -> None:
         uid = raw["metadata"]["uid"]
-        before = self.world.sessions.get(uid)
-        self.world.put_session(observe.session(raw, self.site, before))
+        before = self.state.sessions.get(uid)
+        self.state.put_session(observe.session(raw, self.config, before))
 
     def _session_version(self, uid: str) -> int | None:
-        item = self.world.sessions.get(uid) or self.world.unreadable.get(uid)
+        item = self.state.sessions.get(uid) or self.state.invalid_sessions.get(uid)
         return item.version if item else None
 
     def _sessions(self) -> Mapping[str, int]:
-        return _versions(self.world.sessions.values()) | _versions(self.world.unreadable.values())
+        return _versions(self.state.sessions.values()) | _versions(
+            self.state.invalid_sessions.values()
+        )
 
     def _put_queue(self, raw: Json) -> None:
-        self.world.put_queue(observe.queue(raw))
+        self.state.put_queue(observe.queue(raw))
 
     def _put_job(self, raw: Json) -> None:
-        job = observe.job(raw, self.site)
+        job = observe.job(raw, self.config)
         if job is not None:
-            self.world.put_job(job)
+            self.state.put_job(job)
 
     def _drop_job(self, uid: str) -> None:
         """Forget a Job; one whose pods have not all shown up yet only when they had the time to."""
-        job = self.world.jobs.get(uid)
+        job = self.state.jobs.get(uid)
         if job is None or job.finished or not self._has_unseen_pods(job):
-            self.world.drop_job(uid)
+            self.state.drop_job(uid)
             return
-        self.world.put_job(replace(job, deleting=True))
+        self.state.put_job(replace(job, deleting=True))
         self._later(LINGER_SECONDS, lambda: self._forget_job(uid))
 
     def _forget_job(self, uid: str) -> None:
-        self.world.drop_job(uid)
+        self.state.drop_job(uid)
         self._changed()
 
     def _has_unseen_pods(self, job: Job) -> bool:
-        seen = [p for p in self.world.pods_for(job.session_uid).values() if p.job_uid == job.uid]
+        seen = [p for p in self.state.pods_for(job.session_uid).values() if p.job_uid == job.uid]
         return len(seen) < job.workers
 
     def _put_pod(self, raw: Json) -> None:
-        self.world.put_pod(observe.pod(raw, self.site))
+        self.state.put_pod(observe.pod(raw, self.config))
 
     def _put_node(self, raw: Json) -> None:
         self._node_uids[raw["metadata"]["uid"]] = raw["metadata"]["name"]
-        self.world.put_node(observe.node(raw, self.site))
+        self.state.put_node(observe.node(raw, self.config))
 
     def _drop_node(self, uid: str) -> None:
         name = self._node_uids.pop(uid, None)
         # A node made again under the same name may be known already.
         if name is not None and name not in self._node_uids.values():
-            self.world.drop_node(name)
+            self.state.drop_node(name)
 
     def _node_version(self, uid: str) -> int | None:
         name = self._node_uids.get(uid)
-        node = self.world.nodes.get(name) if name else None
+        node = self.state.nodes.get(name) if name else None
         return node.version if node else None
 
     def _nodes(self) -> Mapping[str, int]:
         return {
-            u: self.world.nodes[n].version
+            u: self.state.nodes[n].version
             for u, n in self._node_uids.items()
-            if n in self.world.nodes
+            if n in self.state.nodes
         }
 
 

@@ -4,7 +4,7 @@ Guarantees:
 
 - `valid` is True only within the Lease's duration after a renewal that the API server confirmed, less a margin for a
   write under way, by the monotonic clock. A process that was stopped and goes on finds it False.
-- Another's Lease is taken only after it stayed unchanged for its whole duration as seen from here, so that clocks need not agree.
+- Another's Lease is taken only after it stayed unchanged for its whole duration as status from here, so that clocks need not agree.
 - The holder's name is the pod's: a restarted container goes on at once.
 """
 
@@ -23,7 +23,7 @@ from trainyard_operator.errors import SupersededError
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Fence:
+class LeaderElector:
     """Holds a Lease as long as it runs."""
 
     def __init__(

@@ -17,7 +17,7 @@ class Metrics:
         self.waiting = Gauge(
             f"{prefix}_sessions_waiting", "Sessions that could start and wait.", registry=registry
         )
-        self.holding = Gauge(
+        self.allocation = Gauge(
             f"{prefix}_sessions_holding", "Sessions that hold capacity.", registry=registry
         )
         self.gpus_used = Gauge(f"{prefix}_gpus_used", "GPUs that sessions hold.", registry=registry)
@@ -69,7 +69,7 @@ class Metrics:
             ["resource"],
             registry=registry,
         )
-        self.poisonous = Gauge(
+        self.unparsable = Gauge(
             f"{prefix}_objects_unreadable", "Objects that make no sense.", registry=registry
         )
         self.events_dropped = Counter(

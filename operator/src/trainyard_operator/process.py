@@ -1,4 +1,4 @@
-"""The running operator: wires feed, loop, writers, fence and health together, and takes them down again."""
+"""The running operator: wires informer, loop, writers, elector and health together, and takes them down again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 
 from trainyard_kube import KubeClient, KubeConfig
-from trainyard_operator.control_loop import Loop
+from trainyard_operator.control_loop import ControlLoop
 from trainyard_operator.events import EventSink
 from trainyard_operator.health import HealthServer
-from trainyard_operator.informer import Feed
-from trainyard_operator.leader_election import Fence
+from trainyard_operator.informer import Informer
+from trainyard_operator.leader_election import LeaderElector
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.settings import Settings
 from trainyard_operator.writer import WORKERS, Writer
@@ -34,55 +34,55 @@ class Operator:
         self._metrics = Metrics()
         self._servers = HealthServer()
         self._tasks: list[asyncio.Task[None]] = []
-        self._feed: Feed
-        self._fence: Fence
-        self._loop: Loop
+        self._informer: Informer
+        self._elector: LeaderElector
+        self._control_loop: ControlLoop
         self._writer: Writer
 
     async def start(self, failed: Callable[[BaseException], None]) -> None:
         """Start everything; `failed` is called when a part ends that never should."""
-        settings, site = self.settings, self.settings.site()
+        settings, config = self.settings, self.settings.config()
         await self._kube.__aenter__()
-        self._feed = Feed(self._kube, site, lambda: self._loop.changed())
-        self._fence = Fence(
+        self._informer = Informer(self._kube, config, lambda: self._control_loop.changed())
+        self._elector = LeaderElector(
             self._kube,
             settings.namespace,
             f"{settings.release}-operator",
             settings.identity,
             seconds=settings.lease_seconds,
         )
-        self._loop = Loop(self._feed, site, self._metrics, self._may_write)
+        self._control_loop = ControlLoop(self._informer, config, self._metrics, self._may_write)
         events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
         )
         writer = self._writer = Writer(
             self._kube,
-            self._feed,
+            self._informer,
             events,
             self._metrics,
             self._may_write,
-            self._loop.changed,
+            self._control_loop.changed,
         )
         await self._servers.start_health(settings.health_port, self._unhealthy, self._unready)
         await self._servers.start_metrics(
             settings.metrics_port, self._metrics.registry, self._refresh_metrics
         )
         _log.info("listening", ports=self._servers.ports)
-        for kind in self._feed.watches:
-            self._spawn(self._feed.follow(kind), failed)
+        for kind in self._informer.watches:
+            self._spawn(self._informer.follow(kind), failed)
         for lane, workers in WORKERS.items():
             for _ in range(workers):
                 self._spawn(writer.work(lane), failed)
         self._spawn(events.work(), failed)
-        self._spawn(self._fence.hold(self._loop.changed), failed)
-        self._spawn(self._loop.run(writer), failed)
+        self._spawn(self._elector.hold(self._control_loop.changed), failed)
+        self._spawn(self._control_loop.run(writer), failed)
 
     async def stop(self) -> None:
         """Finish nothing new, give the Lease back, close everything."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._fence.release()
+        await self._elector.release()
         await self._servers.stop()
         await self._kube.__aexit__(None, None, None)
 
@@ -98,25 +98,27 @@ class Operator:
         self._tasks.append(task)
 
     def _may_write(self) -> bool:
-        return self._fence.valid
+        return self._elector.valid
 
     def _unhealthy(self) -> list[str]:
-        problems = [f"the watch of {kind} is silent" for kind in self._feed.silent()]
-        if time.monotonic() - self._loop.beat > STUCK_SECONDS:
+        problems = [f"the watch of {kind} is silent" for kind in self._informer.silent()]
+        if time.monotonic() - self._control_loop.last_iteration > STUCK_SECONDS:
             problems.append("the loop hangs")
         return problems
 
     def _unready(self) -> list[str]:
         problems = self._unhealthy()
-        if not self._feed.synced:
+        if not self._informer.synced:
             problems.append("not everything is listed yet")
-        if self._feed.stale:
+        if self._informer.stale:
             problems.append("the API server does not answer")
         return problems
 
     def _refresh_metrics(self) -> None:
-        for kind, age in self._feed.ages().items():
+        for kind, age in self._informer.ages().items():
             self._metrics.watch_age.labels(kind).set(age)
         for lane, count in self._writer.backlog().items():
             self._metrics.writes_waiting.labels(lane.name.lower()).set(count)
-        self._metrics.poisonous.set(len(self._feed.poisonous) + len(self._feed.world.unreadable))
+        self._metrics.unparsable.set(
+            len(self._informer.unparsable) + len(self._informer.state.invalid_sessions)
+        )

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from trainyard_api import names
 from trainyard_operator.errors import SettingsError
 from trainyard_scheduler.facts import Policy, Runtime
-from trainyard_scheduler.objects.installation import RuntimeEntry, Site
+from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
 from trainyard_scheduler.objects.kubernetes import toleration
 
 _ALIASES = AliasGenerator(alias=to_camel)
@@ -102,10 +102,10 @@ class Settings(BaseSettings):
         """Environment before file (the file comes in as initial values)."""
         return env_settings, init_settings
 
-    def site(self) -> Site:
+    def config(self) -> InstallationConfig:
         """The part that decisions need."""
         kinds = tuple(dict.fromkeys(r.gpu_resource_name for r in self.runtimes.values()))
-        return Site(
+        return InstallationConfig(
             namespace=self.namespace,
             release=self.release,
             gateway_url=self.gateway_url,

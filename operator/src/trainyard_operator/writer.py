@@ -37,18 +37,18 @@ from trainyard_operator.core.actions import (
 )
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
 from trainyard_operator.events import EventSink
-from trainyard_operator.informer import Feed
+from trainyard_operator.informer import Informer
 from trainyard_operator.metrics import Metrics
 from trainyard_scheduler.objects.model import Assumed, Refusal
 
 _log = structlog.stdlib.get_logger(__name__)
 
-WORKERS: Mapping[Lane, int] = {Lane.JOBS: 8, Lane.PHASES: 4, Lane.NEWS: 1}
+WORKERS: Mapping[Lane, int] = {Lane.JOBS: 8, Lane.PHASES: 4, Lane.INFORMATIONAL: 1}
 """How many writes of each lane may be under way at once."""
-NEWS_REST = 2.0
+COOLDOWN_FACTOR = 2.0
 """After one of the news nothing is sent there for this many times as long as it took: on a busy API server news get rare."""
-LONGEST_REST_SECONDS = 2.0
-NEWS_WAITING = 16
+MAX_COOLDOWN_SECONDS = 2.0
+MAX_INFORMATIONAL = 16
 """News beyond this are not asked for: what is right is decided when there is room."""
 RETRY_SECONDS = (1.0, 2.0, 3.0, 5.0)
 """Pauses after the first, second, … write without an answer; the last repeats."""
@@ -62,7 +62,7 @@ class Writer:
     def __init__(  # noqa: PLR0913  # everything that a write touches, and the seams
         self,
         kube: KubeClient,
-        feed: Feed,
+        informer: Informer,
         events: EventSink,
         metrics: Metrics,
         may_write: Callable[[], bool],
@@ -71,10 +71,10 @@ class Writer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
-        self._feed = feed
+        self._informer = informer
         self._events = events
         self._metrics = metrics
-        self._namespace = feed.site.namespace
+        self._namespace = informer.config.namespace
         self._may_write = may_write
         self._changed = changed
         self._now = now
@@ -88,7 +88,7 @@ class Writer:
             assumed = None
             if isinstance(write, CreateJob):
                 assumed = Assumed(write.attempt, write.nodes, write.shape)
-            self._feed.world.begin(write.uid, assumed)
+            self._informer.state.begin(write.uid, assumed)
         self._outbox.put(write)
         self._ring()
 
@@ -96,9 +96,9 @@ class Writer:
         """Something about this session changed: what it was to be told is decided again."""
         self._outbox.withdraw(uid)
 
-    def room_for_news(self) -> int:
+    def room_for_informational(self) -> int:
         """How many more news are welcome."""
-        return max(0, NEWS_WAITING - self._outbox.waiting(Lane.NEWS))
+        return max(0, MAX_INFORMATIONAL - self._outbox.waiting(Lane.INFORMATIONAL))
 
     def backlog(self) -> dict[Lane, int]:
         """How many writes wait to be sent."""
@@ -110,9 +110,9 @@ class Writer:
             write = await self._next(lane)
             started = self._clock()
             await self._carry_out(write)
-            if lane == Lane.NEWS:
+            if lane == Lane.INFORMATIONAL:
                 took = self._clock() - started
-                await asyncio.sleep(min(LONGEST_REST_SECONDS, NEWS_REST * took))
+                await asyncio.sleep(min(MAX_COOLDOWN_SECONDS, COOLDOWN_FACTOR * took))
 
     async def _next(self, lane: Lane) -> Write:
         while (write := self._outbox.take(lane, self._clock())) is None:
@@ -122,7 +122,7 @@ class Writer:
                 async with asyncio.timeout(waits or None):
                     await self._bells[lane].wait()
         if replaceable(write):
-            self._feed.world.begin(write.uid)
+            self._informer.state.begin(write.uid)
         self._ring()
         return write
 
@@ -144,7 +144,7 @@ class Writer:
                     # What is right may be another thing by then: decide again.
                     self._later(write, pause)
                     return
-                if write.uid not in self._feed.world.sessions:
+                if write.uid not in self._informer.state.sessions:
                     break
                 await asyncio.sleep(pause)
             except errors.ApiError as error:
@@ -164,7 +164,7 @@ class Writer:
     def _release(self, uid: str) -> None:
         """Nothing is under way for this session, unless a Job waits to be made for it; its capacity stays taken then."""
         if not self._outbox.promises(uid):
-            self._feed.world.done(uid)
+            self._informer.state.done(uid)
         self._changed()
 
     def _refused(self, write: Write, error: errors.ApiError) -> None:
@@ -177,7 +177,7 @@ class Writer:
         )
         until = self._now() + REFUSED_SECONDS
         self._sent(write.uid)
-        self._feed.world.refuse(write.uid, Refusal(until, message[:1024]))
+        self._informer.state.refuse(write.uid, Refusal(until, message[:1024]))
         self._changed()
 
     def _later(self, write: Write, seconds: float) -> None:
@@ -216,14 +216,14 @@ class Writer:
             if not _owned_by(job, write.uid):
                 # Somebody else's: neither adopted nor removed. The session says so.
                 raise
-        self._feed.absorb("jobs", job)
+        self._informer.absorb("jobs", job)
         self._metrics.admissions.inc()
-        session = self._feed.world.sessions.get(write.uid)
-        if session is not None and session.seen.queued is not None:
-            self._metrics.wait.observe(max(0.0, self._now() - session.seen.queued))
+        session = self._informer.state.sessions.get(write.uid)
+        if session is not None and session.status.queued is not None:
+            self._metrics.wait.observe(max(0.0, self._now() - session.status.queued))
 
     async def _patch_status(self, write: PatchStatus) -> None:
-        if self._feed.kinds["sessions"].version(write.uid) != write.version:
+        if self._informer.kinds["sessions"].version(write.uid) != write.version:
             return
         path = paths.sessions(self._namespace, write.name)
         body = {"metadata": {"resourceVersion": str(write.version)}, **write.patch}
@@ -239,21 +239,21 @@ class Writer:
             # Somebody was faster. What is right now is decided again, from what is there now.
             self._metrics.conflicts.inc()
             with suppress(errors.NotFound):
-                self._feed.absorb("sessions", await self._kube.get(path))
+                self._informer.absorb("sessions", await self._kube.get(path))
             return
         self._count(write, "ok")
-        self._feed.absorb("sessions", raw)
-        if write.note is not None:
-            self._events.offer(write.uid, write.name, write.note)
+        self._informer.absorb("sessions", raw)
+        if write.event is not None:
+            self._events.offer(write.uid, write.name, write.event)
 
     async def _delete_jobs(self, write: DeleteJobs) -> None:
         for name, uid in write.jobs:
             await self._delete(write, paths.jobs(self._namespace, name), uid)
-            self._feed.vanished("jobs", uid)
+            self._informer.vanished("jobs", uid)
 
     async def _delete_session(self, write: DeleteSession) -> None:
         await self._delete(write, paths.sessions(self._namespace, write.name), write.uid)
-        self._feed.vanished("sessions", write.uid)
+        self._informer.vanished("sessions", write.uid)
 
     async def _delete(self, write: Write, path: str, uid: str) -> None:
         try:
@@ -270,7 +270,7 @@ class Writer:
             self._count(write, "gone")
             return
         self._count(write, "ok")
-        self._feed.absorb("queues", raw)
+        self._informer.absorb("queues", raw)
 
 
 def _owned_by(job: Json, uid: str) -> bool:

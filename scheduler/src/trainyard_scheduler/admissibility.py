@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import QueueRules, Shape
-from trainyard_scheduler.objects.installation import Site
-from trainyard_scheduler.objects.model import Wish
-from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.objects.installation import InstallationConfig
+from trainyard_scheduler.objects.model import SessionSpec
+from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.placement import could_ever_fit
 from trainyard_scheduler.resources import CPU, MEMORY, gpus
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
+class Admissibility:
     """The answer with its reason and sentence."""
 
     ok: bool
@@ -22,72 +22,76 @@ class Acceptance:
     message: str
 
 
-ACCEPTED = Acceptance(True, Reason.ACCEPTED, "The session can run on this installation.")
+ADMISSIBLE = Admissibility(True, Reason.ACCEPTED, "The session can run on this installation.")
 
 
-class Gatekeeper:
+class Validator:
     """Answers for many sessions, remembering the answers until nodes or queues change."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._answers: dict[tuple[Shape, str], Acceptance] = {}
+    def __init__(self, config: InstallationConfig) -> None:
+        self._config = config
+        self._answers: dict[tuple[Shape, str], Admissibility] = {}
         self._revision = -1
 
-    def answer(self, wish: Wish, world: World) -> Acceptance:
-        """Whether `wish` can ever be granted; the same object as long as the answer stays the same."""
-        if world.revision != self._revision:
-            fresh = {key: accept(*key, world, self._site) for key in self._answers}
+    def answer(self, spec: SessionSpec, state: ClusterState) -> Admissibility:
+        """Whether `spec` can ever be granted; the same object as long as the answer stays the same."""
+        if state.revision != self._revision:
+            fresh = {key: accept(*key, state, self._config) for key in self._answers}
             self._answers = {
                 k: v if v != self._answers[k] else self._answers[k] for k, v in fresh.items()
             }
-            self._revision = world.revision
-        key = (wish.shape, wish.queue)
+            self._revision = state.revision
+        key = (spec.shape, spec.queue)
         found = self._answers.get(key)
         if found is None:
-            found = self._answers[key] = accept(*key, world, self._site)
+            found = self._answers[key] = accept(*key, state, self._config)
         return found
 
 
-def accept(shape: Shape, queue: str, world: World, site: Site) -> Acceptance:
+def accept(
+    shape: Shape, queue: str, state: ClusterState, config: InstallationConfig
+) -> Admissibility:
     """Whether sessions of this shape can ever run from this queue."""
-    runtime = site.runtimes.get(shape.runtime)
+    runtime = config.runtimes.get(shape.runtime)
     if runtime is None:
-        known = ", ".join(sorted(site.runtimes))
-        return Acceptance(
+        known = ", ".join(sorted(config.runtimes))
+        return Admissibility(
             False,
             Reason.UNKNOWN_RUNTIME,
             f"There is no runtime {shape.runtime!r}; this installation has: {known}.",
         )
-    rules = world.rules.get(queue)
+    rules = state.rules.get(queue)
     if rules is None:
-        known = ", ".join(sorted(world.rules)) or "none"
-        return Acceptance(
+        known = ", ".join(sorted(state.rules)) or "none"
+        return Admissibility(
             False,
             Reason.UNKNOWN_QUEUE,
             f"There is no TrainingQueue {queue!r}; there are: {known}. Create it, and the session goes on by itself.",
         )
-    return _within_limits(shape, rules) or _fits_somewhere(shape, world, site) or ACCEPTED
+    return _within_limits(shape, rules) or _fits_somewhere(shape, state, config) or ADMISSIBLE
 
 
-def _within_limits(shape: Shape, rules: QueueRules) -> Acceptance | None:
+def _within_limits(shape: Shape, rules: QueueRules) -> Admissibility | None:
     limit = rules.max_gpus_per_session
     if limit is not None and shape.gpus > limit:
         message = f"It asks for {shape.gpus} GPUs; queue {rules.name!r} allows {limit} per session."
-        return Acceptance(False, Reason.EXCEEDS_QUEUE_LIMIT, message)
+        return Admissibility(False, Reason.EXCEEDS_QUEUE_LIMIT, message)
     quota = rules.gpu_quota
     if quota is not None and not rules.borrow and shape.gpus > quota:
         message = (
             f"It asks for {shape.gpus} GPUs; queue {rules.name!r} has {quota} and may not borrow."
         )
-        return Acceptance(False, Reason.EXCEEDS_QUEUE_LIMIT, message)
+        return Admissibility(False, Reason.EXCEEDS_QUEUE_LIMIT, message)
     return None
 
 
-def _fits_somewhere(shape: Shape, world: World, site: Site) -> Acceptance | None:
-    runtime = site.runtimes[shape.runtime]
-    if could_ever_fit(world.nodes.values(), runtime, shape):
+def _fits_somewhere(
+    shape: Shape, state: ClusterState, config: InstallationConfig
+) -> Admissibility | None:
+    runtime = config.runtimes[shape.runtime]
+    if could_ever_fit(state.nodes.values(), runtime, shape):
         return None
-    nodes = [n for n in world.nodes.values() if runtime.matches(n)]
+    nodes = [n for n in state.nodes.values() if runtime.matches(n)]
     most = max((gpus(n.allocatable) for n in nodes), default=0)
     asked = (
         f"{gpus(shape.worker)} GPUs, {shape.worker[CPU] / 1000:g} CPUs and "
@@ -97,4 +101,4 @@ def _fits_somewhere(shape: Shape, world: World, site: Site) -> Acceptance | None
         f"{shape.workers} × ({asked}) will never fit: this runtime has {len(nodes)} nodes, the largest with {most} GPUs, "
         f"together {sum(gpus(n.allocatable) for n in nodes)}. Ask for less, or add nodes."
     )
-    return Acceptance(False, Reason.NEVER_FITS, message)
+    return Admissibility(False, Reason.NEVER_FITS, message)

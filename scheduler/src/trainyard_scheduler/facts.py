@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trainyard_scheduler.resources import Amount, gpus, times
+from trainyard_scheduler.resources import ResourceVector, gpus, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Node:
     """A node and what it can give."""
 
     name: str
-    allocatable: Amount
+    allocatable: ResourceVector
     usable: bool = True
     """Ready and schedulable."""
     labels: frozenset[tuple[str, str]] = frozenset()
@@ -72,12 +72,12 @@ class Runtime:
 class Shape(NamedTuple):
     """What a session asks for. Sessions of one shape fit in the same places."""
 
-    worker: Amount
+    worker: ResourceVector
     workers: int
     runtime: str
 
     @property
-    def total(self) -> Amount:
+    def total(self) -> ResourceVector:
         """All workers together."""
         return times(self.worker, self.workers)
 
@@ -119,7 +119,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Allocation:
     """A session that holds capacity."""
 
     uid: str

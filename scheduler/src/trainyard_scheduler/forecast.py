@@ -15,16 +15,16 @@ import math
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Reason
-from trainyard_scheduler.admission import run_round
-from trainyard_scheduler.facts import Holding, Request
+from trainyard_scheduler.admission import run_cycle
+from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.fair_share import front
 from trainyard_scheduler.placement import give, take
-from trainyard_scheduler.snapshot import Cluster
-from trainyard_scheduler.waiting_queue import everyone, gpus_ahead, lines_of
+from trainyard_scheduler.snapshot import Snapshot
+from trainyard_scheduler.waiting_queue import all_requests, gpus_ahead, waiting_queues
 
 FRONT = 100
-"""Sessions from the front of the order that get a start time and an exact reason; further ones only wait for their turn."""
-MOST_STEPS = 150
+"""Sessions from the front of the order that get a start time and an exact reason; further ones only wait for their cursor."""
+MAX_STEPS = 150
 """Ends of sessions that one forward run looks at."""
 
 
@@ -42,15 +42,15 @@ class Standing:
     latest: float | None = None
 
 
-class Outlook:
+class QueueForecast:
     """What can be said about everybody who waits, computed once for many."""
 
-    def __init__(self, cluster: Cluster, now: float) -> None:
+    def __init__(self, cluster: Snapshot, now: float) -> None:
         self._cluster = cluster
         self.front = front(cluster, now, FRONT)
         """Those whose turns come first, in order."""
-        ahead = replace(cluster, waiting=lines_of(self.front, cluster.policy))
-        self._reasons = run_round(ahead, now, preempt=False, explain=True).reasons
+        ahead = replace(cluster, waiting=waiting_queues(self.front, cluster.policy))
+        self._reasons = run_cycle(ahead, now, preempt=False, explain=True).reasons
         self._earliest = _starts(ahead, now, limits=False)
         self._latest = _starts(ahead, now, limits=True)
         self._sums: dict[str, list[int]] = {}
@@ -74,30 +74,30 @@ class Outlook:
         )
 
 
-def what_if(cluster: Cluster, request: Request, now: float) -> Standing:
+def what_if(cluster: Snapshot, request: Request, now: float) -> Standing:
     """Where `request` would stand if it waited as well."""
-    others = (r for r in everyone(cluster.waiting) if r.uid != request.uid)
-    waiting = lines_of((*others, request), cluster.policy)
-    return Outlook(replace(cluster, waiting=waiting), now).standing(request)
+    others = (r for r in all_requests(cluster.waiting) if r.uid != request.uid)
+    waiting = waiting_queues((*others, request), cluster.policy)
+    return QueueForecast(replace(cluster, waiting=waiting), now).standing(request)
 
 
-def _starts(cluster: Cluster, now: float, *, limits: bool) -> dict[str, float]:
+def _starts(cluster: Snapshot, now: float, *, limits: bool) -> dict[str, float]:
     """When each waiting session starts, by UID, as far as it can be known."""
-    waiting = lines_of(everyone(cluster.waiting), cluster.policy)
+    waiting = waiting_queues(all_requests(cluster.waiting), cluster.policy)
     free = dict(cluster.free)
-    running = {h.uid: h for h in cluster.holdings}
+    running = {h.uid: h for h in cluster.allocations}
     ends: list[tuple[float, str]] = []
-    for holding in cluster.holdings:
-        _schedule(ends, _end_of(holding, cluster, now, limits), holding.uid)
+    for allocation in cluster.allocations:
+        _schedule(ends, _end_of(allocation, cluster, now, limits), allocation.uid)
     starts: dict[str, float] = {}
     moment = now
-    for _ in range(MOST_STEPS):
-        state = replace(cluster, free=free, holdings=tuple(running.values()), waiting=waiting)
-        for admit in run_round(state, moment, preempt=False).admitted:
+    for _ in range(MAX_STEPS):
+        state = replace(cluster, free=free, allocations=tuple(running.values()), waiting=waiting)
+        for admit in run_cycle(state, moment, preempt=False).admitted:
             request = admit.request
             waiting[request.queue].remove(request)
             starts[request.uid] = moment
-            running[request.uid] = held(request, admit.nodes, moment)
+            running[request.uid] = allocation_at_start(request, admit.nodes, moment)
             take(free, admit.nodes, request.shape.worker)
             length = request.limit_seconds if limits else request.expected_seconds
             _schedule(ends, math.inf if length is None else moment + length, request.uid)
@@ -115,17 +115,17 @@ def _schedule(ends: list[tuple[float, str]], when: float, uid: str) -> None:
         heapq.heappush(ends, (when, uid))
 
 
-def _end_of(holding: Holding, cluster: Cluster, now: float, limits: bool) -> float:
-    if holding.leaving:
+def _end_of(allocation: Allocation, cluster: Snapshot, now: float, limits: bool) -> float:
+    if allocation.leaving:
         return now + (cluster.policy.grace_seconds if limits else 0.0)
     if limits:
-        return math.inf if holding.limit is None else max(now, holding.limit)
-    return math.inf if holding.eta_seconds is None else now + holding.eta_seconds
+        return math.inf if allocation.limit is None else max(now, allocation.limit)
+    return math.inf if allocation.eta_seconds is None else now + allocation.eta_seconds
 
 
-def held(request: Request, nodes: tuple[str, ...], started: float) -> Holding:
+def allocation_at_start(request: Request, nodes: tuple[str, ...], started: float) -> Allocation:
     """A session from the moment of its start."""
-    return Holding(
+    return Allocation(
         uid=request.uid,
         queue=request.queue,
         user=request.user,

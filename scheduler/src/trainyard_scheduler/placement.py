@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping
 
 from trainyard_scheduler.facts import Node, Runtime, Shape
-from trainyard_scheduler.resources import Amount, copies, gpus, minus, times
+from trainyard_scheduler.resources import ResourceVector, copies, gpus, minus, times
 
 
 def place(
-    free: Mapping[str, Amount], eligible: Iterable[str], shape: Shape
+    free: Mapping[str, ResourceVector], eligible: Iterable[str], shape: Shape
 ) -> tuple[str, ...] | None:
     """Node of each worker, or None if they do not all fit now."""
     worker, workers = shape.worker, shape.workers
@@ -35,18 +35,22 @@ def place(
     return tuple(chosen)
 
 
-def _fullness(free: Amount, name: str) -> tuple[int, int, int, str]:
+def _fullness(free: ResourceVector, name: str) -> tuple[int, int, int, str]:
     """Sorts nodes with the least left first, GPUs before CPU before memory."""
     return (gpus(free), free[1], free[2], name)
 
 
-def take(free: MutableMapping[str, Amount], nodes: Iterable[str], worker: Amount) -> None:
+def take(
+    free: MutableMapping[str, ResourceVector], nodes: Iterable[str], worker: ResourceVector
+) -> None:
     """Subtract one worker on each of `nodes` (a node may stand there several times)."""
     for name in nodes:
         free[name] = minus(free[name], worker)
 
 
-def give(free: MutableMapping[str, Amount], nodes: Iterable[str], worker: Amount) -> None:
+def give(
+    free: MutableMapping[str, ResourceVector], nodes: Iterable[str], worker: ResourceVector
+) -> None:
     """Give back what `take` took; nodes that are not usable any more are left out."""
     back = times(worker, -1)
     for name in nodes:

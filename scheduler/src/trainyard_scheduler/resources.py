@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
-Amount = tuple[int, ...]
+ResourceVector = tuple[int, ...]
 
 PODS: Final = 0
 CPU: Final = 1
@@ -68,7 +68,7 @@ def _ceil(value: Decimal) -> int:
     return int(value.to_integral_value(rounding=ROUND_CEILING))
 
 
-def amount(resources: Mapping[str, Any], gpu_kinds: Sequence[str], pods: int = 0) -> Amount:
+def amount(resources: Mapping[str, Any], gpu_kinds: Sequence[str], pods: int = 0) -> ResourceVector:
     """The amount in a Kubernetes resource list such as `{"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}`."""
     return (
         pods,
@@ -78,36 +78,36 @@ def amount(resources: Mapping[str, Any], gpu_kinds: Sequence[str], pods: int = 0
     )
 
 
-def plus(a: Amount, b: Amount) -> Amount:
+def plus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """a + b."""
     return tuple([x + y for x, y in zip(a, b, strict=True)])
 
 
-def minus(a: Amount, b: Amount) -> Amount:
+def minus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """a − b; may go below zero where nodes are overcommitted."""
     return tuple([x - y for x, y in zip(a, b, strict=True)])
 
 
-def times(a: Amount, n: int) -> Amount:
+def times(a: ResourceVector, n: int) -> ResourceVector:
     """a × n."""
     return tuple([x * n for x in a])
 
 
-def larger(a: Amount, b: Amount) -> Amount:
+def larger(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """The larger of both in each resource."""
     return tuple([max(x, y) for x, y in zip(a, b, strict=True)])
 
 
-def smaller(a: Amount, b: Amount) -> Amount:
+def smaller(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """The smaller of both in each resource."""
     return tuple([min(x, y) for x, y in zip(a, b, strict=True)])
 
 
-def copies(free: Amount, one: Amount) -> int:
+def copies(free: ResourceVector, one: ResourceVector) -> int:
     """How many times `one` fits into `free`. A resource that is not asked for does not count, even when overcommitted."""
     return max(0, min([f // d for f, d in zip(free, one, strict=True) if d > 0], default=0))
 
 
-def gpus(a: Amount) -> int:
+def gpus(a: ResourceVector) -> int:
     """GPUs of every kind together."""
     return sum(a[FIRST_GPU:])

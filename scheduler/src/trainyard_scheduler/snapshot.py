@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from trainyard_scheduler.facts import Holding, Node, Policy, QueueRules, Runtime
-from trainyard_scheduler.resources import Amount, gpus
-from trainyard_scheduler.waiting_queue import WaitingLine
+from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Runtime
+from trainyard_scheduler.resources import ResourceVector, gpus
+from trainyard_scheduler.waiting_queue import WaitingQueue
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Snapshot:
     """Nodes, what is free on them, who holds the rest, who waits."""
 
     nodes: Mapping[str, Node]
-    free: Mapping[str, Amount]
+    free: Mapping[str, ResourceVector]
     """What is free now on each usable node."""
     runtimes: Mapping[str, Runtime]
     queues: Mapping[str, QueueRules]
-    holdings: tuple[Holding, ...] = ()
-    waiting: Mapping[str, WaitingLine] = field(default_factory=dict)
+    allocations: tuple[Allocation, ...] = ()
+    waiting: Mapping[str, WaitingQueue] = field(default_factory=dict)
     """By queue."""
     policy: Policy = field(default=Policy())
 

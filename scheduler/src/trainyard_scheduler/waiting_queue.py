@@ -18,7 +18,7 @@ def rank(request: Request, policy: Policy) -> Rank:
     return (request.queued - request.priority * policy.ageing_seconds, request.name)
 
 
-class WaitingLine:
+class WaitingQueue:
     """The waiting sessions of one queue, the next one first."""
 
     __slots__ = ("_policy", "_ranked", "bounded", "shapes")
@@ -74,15 +74,15 @@ def is_bounded(request: Request) -> bool:
     return request.expected_seconds is not None or request.limit_seconds is not None
 
 
-def lines_of(requests: Iterable[Request], policy: Policy) -> dict[str, WaitingLine]:
+def waiting_queues(requests: Iterable[Request], policy: Policy) -> dict[str, WaitingQueue]:
     """Requests as lines by queue."""
     by_queue: dict[str, list[Request]] = {}
     for request in requests:
         by_queue.setdefault(request.queue, []).append(request)
-    return {name: WaitingLine(policy, members) for name, members in by_queue.items()}
+    return {name: WaitingQueue(policy, members) for name, members in by_queue.items()}
 
 
-def gpus_ahead(line: WaitingLine) -> list[int]:
+def gpus_ahead(line: WaitingQueue) -> list[int]:
     """GPUs that those before each position ask for."""
     sums, total = [], 0
     for request in line:
@@ -91,7 +91,7 @@ def gpus_ahead(line: WaitingLine) -> list[int]:
     return sums
 
 
-def everyone(waiting: Mapping[str, WaitingLine]) -> Iterator[Request]:
+def all_requests(waiting: Mapping[str, WaitingQueue]) -> Iterator[Request]:
     """All waiting sessions."""
     for line in waiting.values():
         yield from line

@@ -1,4 +1,4 @@
-"""Objects that make no sense, in every place, never stop the others: through the feed, the decision and the manifests."""
+"""Objects that make no sense, in every place, never stop the others: through the informer, the decision and the manifests."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_world import NOW, SITE
+from operator_state import CONFIG, NOW
 
 from trainyard_kube import KubeClient, KubeConfig
 from trainyard_operator.core.actions import CreateJob
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.manifests import build_job
-from trainyard_operator.informer import Feed
+from trainyard_operator.informer import Informer
 from trainyard_scheduler.objects.model import Session
 from trainyard_scheduler.objects.parse import session as observed
 
@@ -71,9 +71,9 @@ def ill_session() -> Json:
 
 
 def job() -> Json:
-    owner = observed(ill_session(), SITE)
+    owner = observed(ill_session(), CONFIG)
     assert isinstance(owner, Session)
-    found = build_job(owner, 1, ("n2",), SITE)
+    found = build_job(owner, 1, ("n2",), CONFIG)
     found["metadata"] |= {
         "uid": "uid-job",
         "resourceVersion": "8",
@@ -174,16 +174,16 @@ def spoilt(value: Json, path: tuple[Any, ...], by: Any) -> Json:
 def test_one_spoilt_object_stops_nobody(kind: str, sound: Json, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(places(sound)), "place")
     ill = spoilt(sound, path, data.draw(anything, "poison"))
-    feed = Feed(KubeClient(KubeConfig("http://nowhere")), SITE, lambda: None)
-    feed.absorb("nodes", node("n1"))
-    feed.absorb("queues", queue("default"))
+    informer = Informer(KubeClient(KubeConfig("http://nowhere")), CONFIG, lambda: None)
+    informer.absorb("nodes", node("n1"))
+    informer.absorb("queues", queue("default"))
     for whole, other in (("sessions", ill_session()), ("jobs", job()), ("pods", pod())):
         if whole != kind:
-            feed.absorb(whole, other)
-    feed.absorb(kind, ill)
-    feed.absorb("sessions", session("honest"))
+            informer.absorb(whole, other)
+    informer.absorb(kind, ill)
+    informer.absorb("sessions", session("honest"))
 
-    decisions = decide(feed.world, NOW, SITE)
+    decisions = decide(informer.state, NOW, CONFIG)
 
     created = {w.uid for w in decisions.writes if isinstance(w, CreateJob)}
     assert "uid-honest" in created

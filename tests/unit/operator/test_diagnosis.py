@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from operator_world import NOW, make_job, make_pod, make_session
+from operator_state import NOW, make_job, make_pod, make_session
 
 from trainyard_api.phase import FailureClass
 from trainyard_operator.core.diagnosis import HINTS, failure_of, stuck

@@ -1,4 +1,4 @@
-"""`judge` as a truth table: what exists → phase, reason, what is done about it."""
+"""`evaluate` as a truth table: what exists → phase, reason, what is done about it."""
 
 # ruff: noqa: E501  # one case of a table is one line
 
@@ -7,28 +7,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from operator_world import NOW, SITE, make_job, make_pod, make_session, text
+from operator_state import CONFIG, NOW, make_job, make_pod, make_session, text
 
 from trainyard_api.phase import DesiredState, Phase, Reason
-from trainyard_operator.core.lifecycle import judge
-from trainyard_operator.core.verdict import Verdict
-from trainyard_scheduler.admissibility import ACCEPTED, Acceptance
+from trainyard_operator.core.lifecycle import evaluate
+from trainyard_operator.core.session_state import SessionState
+from trainyard_scheduler.admissibility import ADMISSIBLE, Admissibility
 from trainyard_scheduler.objects.model import Job, Pod, Session
 
 STOPPED, SUSPENDED = DesiredState.STOPPED, DesiredState.SUSPENDED
-REFUSED = Acceptance(False, Reason.NEVER_FITS, "too large")
+REFUSED = Admissibility(False, Reason.NEVER_FITS, "too large")
 
 
 def verdict(
     session: Session,
     *found: Job | Pod,
-    acceptance: Acceptance = ACCEPTED,
+    admissibility: Admissibility = ADMISSIBLE,
     resume_ready: bool = True,
     now: float = NOW,
-) -> Verdict:
+) -> SessionState:
     jobs = {item.attempt: item for item in found if isinstance(item, Job)}
     pods = {item.uid: item for item in found if isinstance(item, Pod)}
-    return judge(session, jobs, pods, acceptance, resume_ready, now, SITE)
+    return evaluate(session, jobs, pods, admissibility, resume_ready, now, CONFIG)
 
 
 # ── no attempt is open ────────────────────────────────────────────────────────────────────────────────────
@@ -71,7 +71,7 @@ WAITING = [
         {"phase": Phase.SUSPENDED}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, True, id="resumed"
     ),
     pytest.param(
-        {"phase": Phase.SUSPENDED, "seen": {"attempt": 2}, "desired": STOPPED},
+        {"phase": Phase.SUSPENDED, "status": {"attempt": 2}, "desired": STOPPED},
         {},
         Phase.STOPPED,
         Reason.STOPPED_BY_OWNER,
@@ -79,18 +79,18 @@ WAITING = [
         id="stopped-suspended",
     ),
     pytest.param(
-        {}, {"acceptance": REFUSED}, Phase.PENDING, Reason.NEVER_FITS, False, id="refused"
+        {}, {"admissibility": REFUSED}, Phase.PENDING, Reason.NEVER_FITS, False, id="refused"
     ),
     pytest.param(
         {"desired": STOPPED},
-        {"acceptance": REFUSED},
+        {"admissibility": REFUSED},
         Phase.CANCELLED,
         Reason.STOPPED_BY_OWNER,
         False,
         id="refused-stopped",
     ),
     pytest.param(
-        {"wish": {"dataset": "d"}},
+        {"spec": {"dataset": "d"}},
         {},
         Phase.PENDING,
         Reason.DATASET_UNKNOWN_YET,
@@ -98,7 +98,7 @@ WAITING = [
         id="dataset-unknown",
     ),
     pytest.param(
-        {"wish": {"dataset": "d"}, "seen": {"dataset_state": "NotFound"}},
+        {"spec": {"dataset": "d"}, "status": {"dataset_state": "NotFound"}},
         {},
         Phase.PENDING,
         Reason.DATASET_NOT_FOUND,
@@ -106,7 +106,7 @@ WAITING = [
         id="dataset-missing",
     ),
     pytest.param(
-        {"wish": {"dataset": "d"}, "seen": {"dataset_state": "Found"}},
+        {"spec": {"dataset": "d"}, "status": {"dataset_state": "Found"}},
         {},
         Phase.QUEUED,
         Reason.WAITING_FOR_TURN,
@@ -114,7 +114,7 @@ WAITING = [
         id="dataset-found",
     ),
     pytest.param(
-        {"wish": {"resume_session": "x"}},
+        {"spec": {"resume_session": "x"}},
         {"resume_ready": False},
         Phase.PENDING,
         Reason.RESUME_SOURCE_NOT_FOUND,
@@ -122,7 +122,7 @@ WAITING = [
         id="fork-of-nothing",
     ),
     pytest.param(
-        {"phase": Phase.QUEUED, "seen": {"attempt": 1, "retry": NOW + 5}},
+        {"phase": Phase.QUEUED, "status": {"attempt": 1, "retry": NOW + 5}},
         {},
         Phase.QUEUED,
         Reason.WAITING_FOR_RETRY,
@@ -130,7 +130,7 @@ WAITING = [
         id="back-off",
     ),
     pytest.param(
-        {"phase": Phase.QUEUED, "seen": {"attempt": 1, "retry": NOW}},
+        {"phase": Phase.QUEUED, "status": {"attempt": 1, "retry": NOW}},
         {},
         Phase.QUEUED,
         Reason.WAITING_FOR_TURN,
@@ -153,7 +153,7 @@ def test_waiting(
 
 
 def test_the_next_attempt_waits_for_the_pods_of_the_last() -> None:
-    session = make_session(phase=Phase.QUEUED, seen={"attempt": 1, "queued": NOW})
+    session = make_session(phase=Phase.QUEUED, status={"attempt": 1, "queued": NOW})
     job = make_job(session, finished="Failed")
     found = verdict(session, job, make_pod(job, session, deleting=True))
     assert (found.reason, found.eligible) == (Reason.WAITING_FOR_PREVIOUS_PODS, False)
@@ -177,10 +177,10 @@ OPEN = [
     pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="retryable"),
     pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 64}, Phase.FAILED, "BadConfiguration", id="final"),
     pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="left-by-itself"),
-    pytest.param({"wish": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.FAILED, "ProgramError", id="no-retries"),
+    pytest.param({"spec": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.FAILED, "ProgramError", id="no-retries"),
     pytest.param({}, {}, {"phase": "Pending", **IMAGE}, Phase.STARTING, Reason.PODS_STARTING, id="bad-image-said-first"),
     pytest.param({}, {}, {"phase": "Failed", "exit_code": 1}, Phase.STARTING, Reason.PODS_STARTING, id="pod-failed-before-job"),
-    pytest.param({"wish": {"max_runtime": 30}}, {}, {}, Phase.STARTING, Reason.PODS_STARTING, id="overdue-said-first"),
+    pytest.param({"spec": {"max_runtime": 30}}, {}, {}, Phase.STARTING, Reason.PODS_STARTING, id="overdue-said-first"),
 ]  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_open_attempt(
     phase: Phase,
     reason: str,
 ) -> None:
-    subject = make_session(phase=Phase.STARTING, **{"seen": {"attempt": 1}, **session})
+    subject = make_session(phase=Phase.STARTING, **{"status": {"attempt": 1}, **session})
     its_job = make_job(subject, **job)
     pods = [] if pod is None else [make_pod(its_job, subject, **pod)]
     found = verdict(subject, its_job, *pods)
@@ -204,16 +204,16 @@ LEAVING = [
     pytest.param({"phase": Phase.STOPPING, "desired": STOPPED}, id="stopping"),
     pytest.param({"phase": Phase.SUSPENDING, "desired": SUSPENDED}, id="suspending"),
     pytest.param({"phase": Phase.SUSPENDING}, id="resumed-while-suspending"),
-    pytest.param({"phase": Phase.SUSPENDING, "seen": {**RAN, "preempting": True}}, id="preempted"),
-    pytest.param({"phase": Phase.RUNNING, "seen": {**RAN, "failed_attempt": 1, "failure_class": "Stalled"}}, id="stalled"),
-    pytest.param({"phase": Phase.STARTING, "seen": {"attempt": 1, "failed_attempt": 1, "failure_class": "ImageUnavailable"}}, id="bad-image"),
+    pytest.param({"phase": Phase.SUSPENDING, "status": {**RAN, "preempting": True}}, id="preempted"),
+    pytest.param({"phase": Phase.RUNNING, "status": {**RAN, "failed_attempt": 1, "failure_class": "Stalled"}}, id="stalled"),
+    pytest.param({"phase": Phase.STARTING, "status": {"attempt": 1, "failed_attempt": 1, "failure_class": "ImageUnavailable"}}, id="bad-image"),
     pytest.param({"phase": Phase.STOPPING, "deleting": True}, id="being-deleted"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("session", LEAVING)
 def test_the_job_goes_once_the_status_says_so(session: dict[str, Any]) -> None:
-    subject = make_session(**{"seen": RAN, **session})
+    subject = make_session(**{"status": RAN, **session})
     job = make_job(subject)
     found = verdict(subject, job, make_pod(job, subject))
     assert found.delete_jobs == (job,)
@@ -223,7 +223,7 @@ def test_the_job_goes_once_the_status_says_so(session: dict[str, Any]) -> None:
 
 GONE = [
     pytest.param(Phase.RUNNING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="deleted-by-somebody"),
-    pytest.param(Phase.RUNNING, {"wish": {"retry_limit": 0}}, {}, Phase.FAILED, "JobDeleted", id="deleted-no-retries"),
+    pytest.param(Phase.RUNNING, {"spec": {"retry_limit": 0}}, {}, Phase.FAILED, "JobDeleted", id="deleted-no-retries"),
     pytest.param(Phase.SUSPENDING, {}, {"preempting": True}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="preempted"),
     pytest.param(Phase.SUSPENDING, {"desired": SUSPENDED}, {}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended"),
     pytest.param(Phase.SUSPENDING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="resumed-meanwhile"),
@@ -234,18 +234,18 @@ GONE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("phase", "session", "seen", "then", "reason"), GONE)
+@pytest.mark.parametrize(("phase", "session", "status", "then", "reason"), GONE)
 def test_the_job_is_gone(
-    phase: Phase, session: dict[str, Any], seen: dict[str, Any], then: Phase, reason: str
+    phase: Phase, session: dict[str, Any], status: dict[str, Any], then: Phase, reason: str
 ) -> None:
-    subject = make_session(phase=phase, seen={**RAN, **seen}, **session)
+    subject = make_session(phase=phase, status={**RAN, **status}, **session)
     found = verdict(subject)
     assert (found.phase, found.reason) == (then, reason)
     assert found.changes["runSeconds"] == 40
 
 
 def test_pods_that_are_still_ending_hold_the_account_open() -> None:
-    subject = make_session(phase=Phase.SUSPENDING, seen={**RAN, "preempting": True})
+    subject = make_session(phase=Phase.SUSPENDING, status={**RAN, "preempting": True})
     ghost = make_job(subject)
     found = verdict(subject, make_pod(ghost, subject, deleting=True))
     assert (found.phase, found.reason) == (Phase.SUSPENDING, Reason.PREEMPTED)
@@ -255,7 +255,7 @@ def test_pods_that_are_still_ending_hold_the_account_open() -> None:
     ("failures", "pause"), [(0, 10), (1, 20), (2, 40)], ids=["first", "second", "third"]
 )
 def test_the_pause_doubles(failures: int, pause: int) -> None:
-    subject = make_session(phase=Phase.RUNNING, seen={**RAN, "failures": failures})
+    subject = make_session(phase=Phase.RUNNING, status={**RAN, "failures": failures})
     job = make_job(subject, finished="Failed")
     found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
     assert found.changes["retryTime"] == text(pause)
@@ -263,22 +263,22 @@ def test_the_pause_doubles(failures: int, pause: int) -> None:
 
 
 def test_age_is_kept_over_preemption_and_lost_by_suspension() -> None:
-    preempted = make_session(phase=Phase.SUSPENDING, seen={**RAN, "preempting": True})
+    preempted = make_session(phase=Phase.SUSPENDING, status={**RAN, "preempting": True})
     assert verdict(preempted).changes["queuedTime"].startswith(text(-90)[:-1])
     assert verdict(preempted).changes["preemptions"] == 1
-    suspended = make_session(phase=Phase.SUSPENDING, seen=RAN, desired=SUSPENDED)
+    suspended = make_session(phase=Phase.SUSPENDING, status=RAN, desired=SUSPENDED)
     assert verdict(suspended).changes["queuedTime"] is None
 
 
 def test_an_attempt_counts_from_its_job_even_before_the_status_knows() -> None:
-    subject = make_session(phase=Phase.QUEUED, seen={"attempt": 1, "queued": NOW})
+    subject = make_session(phase=Phase.QUEUED, status={"attempt": 1, "queued": NOW})
     job = make_job(subject, attempt=2)
     found = verdict(subject, job, make_pod(job, subject))
     assert (found.phase, found.changes["attempt"]) == (Phase.RUNNING, 2)
 
 
 def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
-    subject = make_session(phase=Phase.QUEUED, seen={"queued": NOW})
+    subject = make_session(phase=Phase.QUEUED, status={"queued": NOW})
     young, old = make_job(subject, created=NOW - 1), make_job(subject, created=NOW - 3)
     assert verdict(subject, young).delayed
     assert verdict(subject, young).wake == NOW + 2
@@ -298,7 +298,7 @@ def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
 def test_the_end_of_all_workers_is_not_worth_a_write_for_ten_seconds(
     ends: tuple[int, int | None], delayed: bool, message: str
 ) -> None:
-    subject = make_session(workers=2, phase=Phase.RUNNING, seen=RAN)
+    subject = make_session(workers=2, phase=Phase.RUNNING, status=RAN)
     job = make_job(subject)
     pods = [
         make_pod(job, subject, "Succeeded", worker=worker, ended=NOW + end)
@@ -311,7 +311,7 @@ def test_the_end_of_all_workers_is_not_worth_a_write_for_ten_seconds(
 
 
 def test_a_gang_runs_when_all_its_workers_do() -> None:
-    subject = make_session(workers=2, phase=Phase.STARTING, seen={"attempt": 1})
+    subject = make_session(workers=2, phase=Phase.STARTING, status={"attempt": 1})
     job = make_job(subject)
     first = make_pod(job, subject, worker=0, started=NOW - 9)
     second = make_pod(job, subject, worker=1, started=NOW - 5)
@@ -321,20 +321,20 @@ def test_a_gang_runs_when_all_its_workers_do() -> None:
 
 
 def test_a_stall_is_measured_from_the_last_step() -> None:
-    wish = {"stall_timeout": 30}
-    seen = {**RAN, "progress_attempt": 1, "stepped": NOW - 29}
-    fresh = make_session(phase=Phase.RUNNING, wish=wish, seen=seen)
+    spec = {"stall_timeout": 30}
+    status = {**RAN, "progress_attempt": 1, "stepped": NOW - 29}
+    fresh = make_session(phase=Phase.RUNNING, spec=spec, status=status)
     job = make_job(fresh)
     pod = make_pod(job, fresh)
     assert verdict(fresh, job, pod).wake == NOW + 1
     stalled = verdict(fresh, job, pod, now=NOW + 1)
     assert stalled.changes["failure"]["class"] == "Stalled"
-    foreign = make_session(phase=Phase.RUNNING, wish=wish, seen={**seen, "progress_attempt": 0})
+    foreign = make_session(phase=Phase.RUNNING, spec=spec, status={**status, "progress_attempt": 0})
     assert verdict(foreign, job, pod).changes["failure"]["class"] == "Stalled"
 
 
 def test_pods_that_never_appear_are_a_failure() -> None:
-    subject = make_session(phase=Phase.STARTING, seen={"attempt": 1})
+    subject = make_session(phase=Phase.STARTING, status={"attempt": 1})
     found = verdict(subject, make_job(subject, created=NOW - 120))
     assert found.changes["failure"]["class"] == "ContainerConfig"
 
@@ -342,20 +342,20 @@ def test_pods_that_never_appear_are_a_failure() -> None:
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.CANCELLED])
 @pytest.mark.parametrize("desired", list(DesiredState))
 def test_the_end_never_changes(phase: Phase, desired: DesiredState) -> None:
-    subject = make_session(phase=phase, desired=desired, seen={**RAN, "completed": NOW - 5})
+    subject = make_session(phase=phase, desired=desired, status={**RAN, "completed": NOW - 5})
     job = make_job(subject, finished="Failed")
     found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
     assert (found.phase, dict(found.changes), found.eligible) == (phase, {}, False)
 
 
 def test_an_end_that_somebody_wrote_by_hand_frees_the_gpus() -> None:
-    subject = make_session(phase=Phase.SUCCEEDED, seen=RAN)
+    subject = make_session(phase=Phase.SUCCEEDED, status=RAN)
     job = make_job(subject)
     assert verdict(subject, job, make_pod(job, subject)).delete_jobs == (job,)
 
 
 def test_time_to_live() -> None:
-    seen = {**RAN, "completed": NOW - 5}
-    young = make_session(phase=Phase.FAILED, wish={"ttl": 6}, seen=seen)
+    status = {**RAN, "completed": NOW - 5}
+    young = make_session(phase=Phase.FAILED, spec={"ttl": 6}, status=status)
     assert (verdict(young).delete_session, verdict(young).wake) == (False, NOW + 1)
     assert verdict(young, now=NOW + 1).delete_session

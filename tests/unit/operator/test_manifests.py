@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import orjson
-from operator_world import SITE, make_session
+from operator_state import CONFIG, make_session
 
 from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_scheduler.objects.model import Session
@@ -29,18 +29,20 @@ NAME = "digits-3d6a473d-2"
 
 def trained(**spec: object) -> Session:
     dataset = {"name": "digits", "file": "7/digits.csv", "format": "csv", "sha256": "0" * 64}
-    session = make_session("digits", seen={"dataset": orjson.dumps({"state": "Found", **dataset})})
+    session = make_session(
+        "digits", status={"dataset": orjson.dumps({"state": "Found", **dataset})}
+    )
     whole = {
         "training": {"task": "tabular-classification"},
         "dataset": "digits",
         "resources": {"gpus": 2, "cpu": "3", "memory": "4Gi", "sharedMemory": "1Gi"},
         **spec,
     }
-    return replace(session, wish=replace(session.wish, json=orjson.dumps(whole)))
+    return replace(session, spec=replace(session.spec, json=orjson.dumps(whole)))
 
 
 def test_a_job_whole() -> None:
-    job = build_job(trained(), 2, ("n1",), SITE)
+    job = build_job(trained(), 2, ("n1",), CONFIG)
     environment = job["spec"]["template"]["spec"]["containers"][0].pop("env")
     labels = {**LABELS, "trainyard.io/attempt": "2"}
     amounts = {"cpu": "3", "memory": "4Gi", "nvidia.com/gpu": "2"}
@@ -169,7 +171,10 @@ def test_a_job_whole() -> None:
                             },
                         },
                         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-                        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+                        {
+                            "name": "shm",
+                            "emptyDir": {"medium": "DecisionCache", "sizeLimit": "1Gi"},
+                        },
                     ],
                 },
             },
@@ -202,9 +207,9 @@ def test_a_job_whole() -> None:
 
 def test_a_gang_gets_its_rendezvous() -> None:
     session = trained(workers=3)
-    job = build_job(session, 1, ("n1", "n1", "n2"), SITE)
+    job = build_job(session, 1, ("n1", "n1", "n2"), CONFIG)
     pod = job["spec"]["template"]["spec"]
-    service = build_service(session, SITE)
+    service = build_service(session, CONFIG)
     environment = {e["name"]: e for e in pod["containers"][0]["env"]}
     assert (job["spec"]["completions"], job["spec"]["parallelism"]) == (3, 3)
     assert environment["WORLD_SIZE"]["value"] == "3"
@@ -243,8 +248,8 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
         "resources": {"gpus": 0},
         "resumeFrom": {"session": "old", "checkpoint": "best"},
     }
-    session = replace(session, wish=replace(session.wish, json=orjson.dumps(spec)))
-    pod = build_job(session, 1, ("n1",), SITE, resume_uid="u-old", backfilled=True)["spec"][
+    session = replace(session, spec=replace(session.spec, json=orjson.dumps(spec)))
+    pod = build_job(session, 1, ("n1",), CONFIG, resume_uid="u-old", backfilled=True)["spec"][
         "template"
     ]["spec"]
     container = pod["containers"][0]

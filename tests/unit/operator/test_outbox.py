@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from operator_world import NOW, SITE, make_job, make_pod, make_session, make_world, node, shape
+from operator_state import CONFIG, NOW, make_job, make_pod, make_session, make_state, node, shape
 
 from trainyard_api.phase import DesiredState, Phase, Reason
 from trainyard_operator.core.actions import (
@@ -18,10 +18,10 @@ from trainyard_operator.core.actions import (
     PatchStatus,
     Write,
 )
-from trainyard_operator.core.cache import Memory
+from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
-from trainyard_operator.core.queue_status import Place
+from trainyard_operator.core.queue_status import QueueStatus
 from trainyard_scheduler.forecast import Standing
 from trainyard_scheduler.objects.model import Assumed
 
@@ -55,8 +55,8 @@ def drain(outbox: Outbox, lane: Lane, now: float = 0.0) -> list[Write]:
         (status("a", Lane.JOBS), Lane.JOBS, False),
         (status("a"), Lane.PHASES, True),
         (DeleteSession("a", "a"), Lane.PHASES, False),
-        (status("a", Lane.NEWS), Lane.NEWS, True),
-        (PatchQueue("a", "a", {}), Lane.NEWS, False),
+        (status("a", Lane.INFORMATIONAL), Lane.INFORMATIONAL, True),
+        (PatchQueue("a", "a", {}), Lane.INFORMATIONAL, False),
     ],
 )
 def test_lane_of_each_write(write: Write, lane: Lane, may_be_replaced: bool) -> None:
@@ -66,21 +66,27 @@ def test_lane_of_each_write(write: Write, lane: Lane, may_be_replaced: bool) -> 
 
 def test_jobs_are_made_before_any_are_deleted_and_both_before_all_others() -> None:
     outbox = Outbox()
-    writes = [status("n", Lane.NEWS), status("p"), status("l", Lane.JOBS), delete("d"), create("c")]
+    writes = [
+        status("n", Lane.INFORMATIONAL),
+        status("p"),
+        status("l", Lane.JOBS),
+        delete("d"),
+        create("c"),
+    ]
     for write in writes:
         outbox.put(write)
     assert outbox.take(Lane.PHASES, 0.0) == writes[1], "nobody has gone for long"
-    assert outbox.take(Lane.NEWS, 0.0) == writes[0]
+    assert outbox.take(Lane.INFORMATIONAL, 0.0) == writes[0]
     outbox.put(status("p2"))
-    outbox.put(status("n2", Lane.NEWS))
+    outbox.put(status("n2", Lane.INFORMATIONAL))
     assert outbox.take(Lane.PHASES, 0.1) is None
     assert [w.uid for w in drain(outbox, Lane.JOBS)] == ["c", "l", "d"]
-    assert outbox.take(Lane.NEWS, 0.1) is None
+    assert outbox.take(Lane.INFORMATIONAL, 0.1) is None
     assert [w.uid for w in drain(outbox, Lane.PHASES, 0.1)] == ["p2"]
-    assert [w.uid for w in drain(outbox, Lane.NEWS, 0.1)] == ["n2"]
+    assert [w.uid for w in drain(outbox, Lane.INFORMATIONAL, 0.1)] == ["n2"]
 
 
-@pytest.mark.parametrize("lane", [Lane.PHASES, Lane.NEWS])
+@pytest.mark.parametrize("lane", [Lane.PHASES, Lane.INFORMATIONAL])
 def test_no_lane_is_held_back_for_ever(lane: Lane) -> None:
     outbox = Outbox()
     for uid in ("a", "b"):
@@ -93,8 +99,8 @@ def test_no_lane_is_held_back_for_ever(lane: Lane) -> None:
 
 def test_a_session_has_one_write_under_way() -> None:
     outbox = Outbox()
-    outbox.put(status("a", Lane.NEWS))
-    assert outbox.take(Lane.NEWS, 0.0) is not None
+    outbox.put(status("a", Lane.INFORMATIONAL))
+    assert outbox.take(Lane.INFORMATIONAL, 0.0) is not None
     outbox.put(create("a"))
     outbox.put(create("b"))
     assert [w.uid for w in drain(outbox, Lane.JOBS)] == ["b"], "the other need not wait"
@@ -118,9 +124,9 @@ def test_a_later_status_replaces_an_earlier_one_in_its_place() -> None:
 
 def test_a_status_that_turned_out_urgent_is_no_news_any_more() -> None:
     outbox = Outbox()
-    outbox.put(status("a", Lane.NEWS))
+    outbox.put(status("a", Lane.INFORMATIONAL))
     outbox.put(status("a", Lane.PHASES))
-    assert (outbox.waiting(Lane.NEWS), outbox.waiting(Lane.PHASES)) == (0, 1)
+    assert (outbox.waiting(Lane.INFORMATIONAL), outbox.waiting(Lane.PHASES)) == (0, 1)
     outbox.put(status("a", Lane.JOBS))
     assert (outbox.waiting(Lane.PHASES), outbox.waiting(Lane.JOBS)) == (0, 1)
 
@@ -136,10 +142,10 @@ def test_a_withdrawn_status_is_never_sent() -> None:
 
 def test_a_job_makes_what_its_session_was_to_be_told_as_a_waiting_one_void() -> None:
     outbox = Outbox()
-    outbox.put(status("a", Lane.NEWS))
+    outbox.put(status("a", Lane.INFORMATIONAL))
     outbox.put(create("a"))
     assert drain(outbox, Lane.JOBS) == [create("a")]
-    assert drain(outbox, Lane.NEWS) == []
+    assert drain(outbox, Lane.INFORMATIONAL) == []
 
 
 # ── what decisions hand out ───────────────────────────────────────────────────────────────────────────────
@@ -150,7 +156,7 @@ def statuses(writes: tuple[Write, ...]) -> dict[str, PatchStatus]:
 
 
 def _running(name: str, desired: DesiredState = DesiredState.RUNNING, **pod: Any) -> list[Any]:
-    session = make_session(name, phase=Phase.RUNNING, desired=desired, seen={"attempt": 1})
+    session = make_session(name, phase=Phase.RUNNING, desired=desired, status={"attempt": 1})
     job = make_job(session)
     return [session, job, make_pod(job, session, **pod)]
 
@@ -158,7 +164,7 @@ def _running(name: str, desired: DesiredState = DesiredState.RUNNING, **pod: Any
 def test_only_what_a_deletion_waits_for_is_urgent() -> None:
     ended = {"phase": "Succeeded", "ended": NOW - 60}
     stuck = {"phase": "Pending", "unschedulable": "no room", "unschedulable_since": NOW - 1000}
-    world = make_world(
+    state = make_state(
         node(gpus=16),
         *_running("stop", DesiredState.STOPPED),
         *_running("suspend", DesiredState.SUSPENDED),
@@ -166,39 +172,42 @@ def test_only_what_a_deletion_waits_for_is_urgent() -> None:
         *_running("runs"),
         *_running("ends", **ended),
         *_running("starts", phase="Pending"),
-        make_session("unknown", wish={"queue": "nowhere"}),
+        make_session("unknown", spec={"queue": "nowhere"}),
     )
-    lanes = {name: w.lane for name, w in statuses(decide(world, NOW, SITE).writes).items()}
+    lanes = {name: w.lane for name, w in statuses(decide(state, NOW, CONFIG).writes).items()}
     urgent = dict.fromkeys(("stop", "suspend", "stuck"), Lane.JOBS)
     assert urgent.items() <= lanes.items()
-    news = {"starts": Lane.NEWS}
+    news = {"starts": Lane.INFORMATIONAL}
     rest = dict.fromkeys(("runs", "ends", "unknown"), Lane.PHASES)
     assert lanes == {**urgent, **rest, **news}
 
 
 def _queue_of(count: int) -> list[Any]:
-    return [make_session(f"s{i:03}", seen={"queued": NOW - 1000 + i}) for i in range(count)]
+    return [make_session(f"s{i:03}", status={"queued": NOW - 1000 + i}) for i in range(count)]
 
 
 def test_places_are_told_in_rations_those_in_front_first_and_nobody_is_forgotten() -> None:
-    world, memory = make_world(node(gpus=0), node("n2", gpus=1), *_queue_of(30)), Memory.empty(SITE)
-    (job,) = decide(world, NOW, SITE, memory, news=0).writes
+    state, cache = (
+        make_state(node(gpus=0), node("n2", gpus=1), *_queue_of(30)),
+        DecisionCache.empty(CONFIG),
+    )
+    (job,) = decide(state, NOW, CONFIG, cache, news=0).writes
     assert isinstance(job, CreateJob), "Jobs wait for no survey"
-    world.begin(job.uid, Assumed(job.attempt, job.nodes, job.shape))
+    state.begin(job.uid, Assumed(job.attempt, job.nodes, job.shape))
     told: list[str] = []
     for _ in range(3):
-        news = decide(world, NOW, SITE, memory, news=10).writes
+        news = decide(state, NOW, CONFIG, cache, news=10).writes
         names = list(statuses(news))
         assert len(names) <= 10
-        assert all(w.lane == Lane.NEWS for w in news)
+        assert all(w.lane == Lane.INFORMATIONAL for w in news)
         told += names
         for name in names:
-            world.begin(f"uid-{name}")
+            state.begin(f"uid-{name}")
     assert told == [f"s{i:03}" for i in range(1, 30)]
 
 
-def _place(reason: Reason, position: int = 10) -> Place:
-    return Place(Standing(position, position - 1, position - 1, reason), NOW)
+def _place(reason: Reason, position: int = 10) -> QueueStatus:
+    return QueueStatus(Standing(position, position - 1, position - 1, reason), NOW)
 
 
 @pytest.mark.parametrize(
@@ -224,12 +233,12 @@ def test_reasons_that_pass_by_themselves_are_rationed(
 
 
 def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
-    session = replace(make_session("a", wish={"queue": "nowhere"}), version=42)
-    assert statuses(decide(make_world(session), NOW, SITE).writes)["a"].version == 42
+    session = replace(make_session("a", spec={"queue": "nowhere"}), version=42)
+    assert statuses(decide(make_state(session), NOW, CONFIG).writes)["a"].version == 42
 
 
 def test_that_a_dataset_is_being_looked_up_is_told_only_when_it_lasts() -> None:
-    world = make_world(make_session("a", wish={"dataset": "d"}, created=NOW - 1))
-    first = decide(world, NOW, SITE)
+    state = make_state(make_session("a", spec={"dataset": "d"}, created=NOW - 1))
+    first = decide(state, NOW, CONFIG)
     assert (statuses(first.writes), first.wake) == ({}, NOW + 1)
-    assert set(statuses(decide(world, NOW + 1, SITE).writes)) == {"a"}
+    assert set(statuses(decide(state, NOW + 1, CONFIG).writes)) == {"a"}

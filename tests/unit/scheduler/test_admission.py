@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from operator_world import NOW, SITE, amount, node, shape
+from operator_state import CONFIG, NOW, amount, node, shape
 
 from trainyard_api.phase import Reason
-from trainyard_scheduler.admission import run_round
-from trainyard_scheduler.facts import Holding, Policy, QueueRules, Request
+from trainyard_scheduler.admission import run_cycle
+from trainyard_scheduler.facts import Allocation, Policy, QueueRules, Request
 from trainyard_scheduler.fair_share import front
-from trainyard_scheduler.forecast import Outlook, what_if
+from trainyard_scheduler.forecast import QueueForecast, what_if
 from trainyard_scheduler.placement import could_ever_fit, place
 from trainyard_scheduler.resources import minus, times
-from trainyard_scheduler.snapshot import Cluster
-from trainyard_scheduler.waiting_queue import lines_of
+from trainyard_scheduler.snapshot import Snapshot
+from trainyard_scheduler.waiting_queue import waiting_queues
 
 POLICY = Policy(ageing_seconds=300, minimum_run_seconds=300, grace_seconds=60)
 
@@ -28,7 +28,7 @@ def waits(name: str, gpus: int = 1, age: float = 100, **more: Any) -> Request:
     return Request(uid=name, name=name, queued=NOW - age, **fields)
 
 
-def holds(name: str, gpus: int = 1, ran: float | None = 1000, **more: Any) -> Holding:
+def holds(name: str, gpus: int = 1, ran: float | None = 1000, **more: Any) -> Allocation:
     fields = {
         "queue": "default",
         "user": "",
@@ -38,32 +38,32 @@ def holds(name: str, gpus: int = 1, ran: float | None = 1000, **more: Any) -> Ho
         "nodes": ("n1",),
         **more,
     }
-    return Holding(uid=name, started=None if ran is None else NOW - ran, **fields)
+    return Allocation(uid=name, started=None if ran is None else NOW - ran, **fields)
 
 
 def cluster(
-    *found: Request | Holding,
+    *found: Request | Allocation,
     gpus: tuple[int, ...] = (4,),
     queues: tuple[QueueRules, ...] = (QueueRules("default"),),
     policy: Policy = POLICY,
-) -> Cluster:
+) -> Snapshot:
     nodes = {f"n{i}": node(f"n{i}", g) for i, g in enumerate(gpus, 1)}
     free = {name: n.allocatable for name, n in nodes.items()}
-    holdings = tuple(h for h in found if isinstance(h, Holding))
-    for holding in holdings:
-        for name in holding.nodes:
-            free[name] = minus(free[name], holding.shape.worker)
-    waiting = lines_of((r for r in found if isinstance(r, Request)), policy)
+    allocations = tuple(h for h in found if isinstance(h, Allocation))
+    for allocation in allocations:
+        for name in allocation.nodes:
+            free[name] = minus(free[name], allocation.shape.worker)
+    waiting = waiting_queues((r for r in found if isinstance(r, Request)), policy)
     rules = {q.name: q for q in queues}
-    return Cluster(nodes, free, SITE.runtimes, rules, holdings, waiting, policy)
+    return Snapshot(nodes, free, CONFIG.runtimes, rules, allocations, waiting, policy)
 
 
-def started(found: Cluster) -> list[str]:
-    return [admit.request.name for admit in run_round(found, NOW).admitted]
+def started(found: Snapshot) -> list[str]:
+    return [admit.request.name for admit in run_cycle(found, NOW).admitted]
 
 
-def preempted(found: Cluster) -> set[str]:
-    return {p.uid for p in run_round(found, NOW).preempted}
+def preempted(found: Snapshot) -> set[str]:
+    return {p.uid for p in run_cycle(found, NOW).preempted}
 
 
 A, B = QueueRules("a"), QueueRules("b")
@@ -111,13 +111,13 @@ def test_backfill_beside_a_reservation(facts: list[dict[str, Any]], expected: li
 def test_other_nodes_are_free_for_all_behind_a_reservation() -> None:
     runs = holds("runs", 2, eta_seconds=10.0)
     found = cluster(runs, waits("big", 4), waits("small", 1, 10), gpus=(4, 1))
-    [admit] = run_round(found, NOW).admitted
+    [admit] = run_cycle(found, NOW).admitted
     assert (admit.request.name, admit.nodes, admit.backfilled) == ("small", ("n2",), False)
 
 
 def test_who_was_let_past_is_marked_and_gives_way_after_the_minimum_run_time() -> None:
     runs = holds("runs", 2)
-    [admit] = run_round(cluster(runs, waits("big", 4), waits("small", 1, 10)), NOW).admitted
+    [admit] = run_cycle(cluster(runs, waits("big", 4), waits("small", 1, 10)), NOW).admitted
     assert admit.backfilled
     passed = holds("small", 2, ran=299, backfilled=True, queued=NOW - 10)
     assert preempted(cluster(waits("big", 4), passed)) == set()
@@ -141,9 +141,11 @@ PREEMPTION = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("holdings", "request_", "expected"), PREEMPTION)
-def test_who_makes_room(holdings: list[Holding], request_: Request, expected: set[str]) -> None:
-    assert preempted(cluster(*holdings, request_)) == expected
+@pytest.mark.parametrize(("allocations", "request_", "expected"), PREEMPTION)
+def test_who_makes_room(
+    allocations: list[Allocation], request_: Request, expected: set[str]
+) -> None:
+    assert preempted(cluster(*allocations, request_)) == expected
 
 
 def test_what_is_guaranteed_is_reclaimed_from_borrowers_only() -> None:
@@ -163,7 +165,7 @@ def test_room_made_for_one_is_not_given_to_another() -> None:
 
 def test_a_shape_that_only_lacks_cpu_says_so() -> None:
     greedy = waits("x", shape=shape(1, cpu=100_000))
-    reasons = run_round(cluster(greedy), NOW, explain=True).reasons
+    reasons = run_cycle(cluster(greedy), NOW, explain=True).reasons
     assert reasons == {"x": Reason.WAITING_FOR_RESOURCES}
 
 
@@ -188,9 +190,9 @@ def test_an_overcommitted_resource_that_is_not_asked_for_does_not_matter() -> No
 
 def test_a_cordoned_node_may_come_back_a_foreign_taint_does_not_go() -> None:
     down = replace(node("a", 4), usable=False)
-    assert could_ever_fit([down], SITE.runtimes["default"], shape(4))
-    assert not could_ever_fit([down], SITE.runtimes["default"], shape(5))
-    assert not could_ever_fit([down], SITE.runtimes["special"], shape(1))
+    assert could_ever_fit([down], CONFIG.runtimes["default"], shape(4))
+    assert not could_ever_fit([down], CONFIG.runtimes["default"], shape(5))
+    assert not could_ever_fit([down], CONFIG.runtimes["special"], shape(1))
 
 
 # ── estimates ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +202,7 @@ def test_starts_follow_the_ends_that_are_known() -> None:
     runs = holds("runs", 4, eta_seconds=120.0, limit=NOW + 600)
     known = {"expected_seconds": 60.0, "limit_seconds": 300.0}
     first, second, third = waits("x", 4, 30, **known), waits("y", 4, 20), waits("z", 4, 10)
-    found = Outlook(cluster(runs, first, second, third), NOW)
+    found = QueueForecast(cluster(runs, first, second, third), NOW)
     standing = found.standing(first)
     assert (standing.earliest, standing.latest) == (NOW + 120, NOW + 600)
     assert (found.standing(second).earliest, found.standing(second).latest) == (
@@ -212,7 +214,7 @@ def test_starts_follow_the_ends_that_are_known() -> None:
 
 
 def test_what_is_not_known_is_absent() -> None:
-    found = Outlook(cluster(holds("runs", 4), waits("x", 4)), NOW)
+    found = QueueForecast(cluster(holds("runs", 4), waits("x", 4)), NOW)
     standing = found.standing(found.front[0])
     assert (standing.earliest, standing.latest) == (None, None)
 
@@ -221,14 +223,14 @@ def test_what_if_gives_what_the_real_one_will_get() -> None:
     runs, waiting = holds("runs", 4, eta_seconds=50.0), waits("x", 2, 30, expected_seconds=10.0)
     asked = waits("new", 2, 0)
     guess = what_if(cluster(runs, waiting), asked, NOW)
-    assert guess == Outlook(cluster(runs, waiting, asked), NOW).standing(asked)
+    assert guess == QueueForecast(cluster(runs, waiting, asked), NOW).standing(asked)
     assert guess.earliest == NOW + 50
 
 
 def test_the_estimate_does_not_change_what_it_looks_at() -> None:
     found = cluster(holds("runs", 4, eta_seconds=5.0), *(waits(f"w{i}", 1, i) for i in range(9)))
     before = [r.name for r in front(found, NOW, 99)]
-    Outlook(found, NOW)
+    QueueForecast(found, NOW)
     assert [r.name for r in front(found, NOW, 99)] == before
     assert found.free["n1"] == minus(node().allocatable, times(amount(4, 1000), 1))
 

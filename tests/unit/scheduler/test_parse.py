@@ -1,4 +1,4 @@
-"""Raw objects → items of the world; what makes no sense bothers nobody else."""
+"""Raw objects → items of the state; what makes no sense bothers nobody else."""
 
 # ruff: noqa: E501  # one case of a table is one line
 
@@ -8,14 +8,14 @@ import dataclasses
 from typing import Any
 
 import pytest
-from operator_world import SITE, make_session
+from operator_state import CONFIG, make_session
 
 from trainyard_api import names
 from trainyard_api.phase import Phase
 from trainyard_operator.core.manifests import build_job
 from trainyard_scheduler.objects import kubernetes as facts
 from trainyard_scheduler.objects import parse as observe
-from trainyard_scheduler.objects.model import Session, Unreadable
+from trainyard_scheduler.objects.model import InvalidSession, Session
 from trainyard_scheduler.resources import quantity
 
 META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
@@ -27,7 +27,7 @@ def raw(spec: Any = SPEC, status: Any = None, **meta: Any) -> dict[str, Any]:
 
 
 def session(*args: Any, **kwargs: Any) -> Session:
-    found = observe.session(raw(*args, **kwargs), SITE)
+    found = observe.session(raw(*args, **kwargs), CONFIG)
     assert isinstance(found, Session)
     return found
 
@@ -38,25 +38,25 @@ def test_a_session() -> None:
         {"phase": "Running", "attempt": 2, "queuedTime": "2026-01-01T00:00:00.000005Z"},
         labels={"trainyard.io/user": "ada"},
     )
-    assert found.wish.shape.worker == (1, 1500, 2 * 2**30, 2, 0)
-    assert (found.wish.priority, found.wish.shape.workers, found.user) == (3, 2, "ada")
-    assert (found.seen.phase, found.seen.attempt) == (Phase.RUNNING, 2)
-    assert found.seen.queued == 1767225600.000005
+    assert found.spec.shape.worker == (1, 1500, 2 * 2**30, 2, 0)
+    assert (found.spec.priority, found.spec.shape.workers, found.user) == (3, 2, "ada")
+    assert (found.status.phase, found.status.attempt) == (Phase.RUNNING, 2)
+    assert found.status.queued == 1767225600.000005
 
 
 @pytest.mark.parametrize(
-    ("own", "site", "kept"),
+    ("own", "config", "kept"),
     [(None, None, None), (None, 60, 60), (5, 60, 5), (0, 60, 0), (5, None, 5)],
     ids=["nobody-says", "administrator", "own-first", "own-zero", "own-only"],
 )
 def test_how_long_a_finished_session_is_kept(
-    own: int | None, site: int | None, kept: int | None
+    own: int | None, config: int | None, kept: int | None
 ) -> None:
     spec = SPEC if own is None else {**SPEC, "ttlSecondsAfterFinished": own}
-    found = observe.session(raw(spec), dataclasses.replace(SITE, retention_seconds=site))
+    found = observe.session(raw(spec), dataclasses.replace(CONFIG, retention_seconds=config))
 
     assert isinstance(found, Session)
-    assert found.wish.ttl == kept
+    assert found.spec.ttl == kept
 
 
 POISON = [
@@ -73,8 +73,8 @@ POISON = [
 
 @pytest.mark.parametrize("spec", POISON)
 def test_a_spec_that_makes_no_sense(spec: Any) -> None:
-    found = observe.session(raw(spec), SITE)
-    assert isinstance(found, Unreadable)
+    found = observe.session(raw(spec), CONFIG)
+    assert isinstance(found, InvalidSession)
     assert found.why.startswith("spec.")
     assert len(found.why) < 5000
 
@@ -93,29 +93,29 @@ FORGED = [
 
 @pytest.mark.parametrize("status", FORGED)
 def test_a_status_that_makes_no_sense_counts_as_absent(status: Any) -> None:
-    seen = session(SPEC, status).seen
-    assert (seen.phase, seen.attempt, seen.queued) == (None, 0, None)
+    status = session(SPEC, status).status
+    assert (status.phase, status.attempt, status.queued) == (None, 0, None)
 
 
 def test_a_spec_that_did_not_change_is_not_parsed_again() -> None:
     first = session()
-    again = observe.session(raw({"broken": True}), SITE, first)
+    again = observe.session(raw({"broken": True}), CONFIG, first)
     assert isinstance(again, Session)
-    assert again.wish is first.wish
+    assert again.spec is first.spec
 
 
 def test_our_own_job_is_understood_and_others_are_not() -> None:
     subject = make_session("s")
-    body = build_job(subject, 3, ("n1",), SITE, backfilled=True)
+    body = build_job(subject, 3, ("n1",), CONFIG, backfilled=True)
     body["metadata"] |= {"uid": "j", "resourceVersion": "8"}
-    found = observe.job(body, SITE)
+    found = observe.job(body, CONFIG)
     assert found is not None
     assert (found.session_uid, found.attempt, found.nodes) == (subject.uid, 3, ("n1",))
-    assert (found.backfilled, found.worker) == (True, subject.wish.shape.worker)
+    assert (found.backfilled, found.worker) == (True, subject.spec.shape.worker)
     body["metadata"]["name"] = "other"
-    assert observe.job(body, SITE) is None
+    assert observe.job(body, CONFIG) is None
     body["metadata"] |= {"name": names.job_name("s", subject.uid, 3), "ownerReferences": []}
-    assert observe.job(body, SITE) is None
+    assert observe.job(body, CONFIG) is None
 
 
 def test_a_pod_with_forged_labels_is_no_worker_but_holds_its_node() -> None:
@@ -127,14 +127,14 @@ def test_a_pod_with_forged_labels_is_no_worker_but_holds_its_node() -> None:
             "spec": {"nodeName": "n1", "containers": [container]},
             "status": {"phase": "Running"},
         },
-        SITE,
+        CONFIG,
     )
     assert (found.session_uid, found.node, found.amount) == ("", "n1", (1, 1000, 0, 1, 0))
 
 
 def test_a_node_that_makes_no_sense() -> None:
-    with pytest.raises(observe.PoisonousError, match="n9"):
-        observe.node({"metadata": {"name": "n9"}, "status": {"allocatable": {"cpu": "?"}}}, SITE)
+    with pytest.raises(observe.UnparsableObject, match="n9"):
+        observe.node({"metadata": {"name": "n9"}, "status": {"allocatable": {"cpu": "?"}}}, CONFIG)
 
 
 REQUESTS = [
@@ -157,7 +157,7 @@ def test_requests_count_as_kube_scheduler_counts(pod: dict[str, Any], expected: 
         + containers("initContainers"),
         "overhead": pod.get("overhead"),
     }
-    assert facts.pod_requests({"spec": spec}, SITE.gpu_kinds) == expected
+    assert facts.pod_requests({"spec": spec}, CONFIG.gpu_kinds) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from trainyard_gateway.errors import Unprocessable
 from trainyard_scheduler.facts import Request
 from trainyard_scheduler.forecast import Standing, what_if
 from trainyard_scheduler.resources import copies
-from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.snapshot import Snapshot
 
 
 class Ahead(OpenModel):
@@ -66,7 +66,7 @@ _WAITS: Mapping[Reason, str] = {
 }
 
 
-def estimate(cluster: Cluster, request: Request, now: float) -> Estimate:
+def estimate(cluster: Snapshot, request: Request, now: float) -> Estimate:
     """The answer for one request. Raises Unprocessable for a queue that is not there."""
     rules = cluster.queues.get(request.queue)
     if rules is None:
@@ -87,7 +87,7 @@ def estimate(cluster: Cluster, request: Request, now: float) -> Estimate:
     return _standing(request, what_if(cluster, request, now), now)
 
 
-def _room(cluster: Cluster, request: Request) -> int:
+def _room(cluster: Snapshot, request: Request) -> int:
     """Workers that would fit if nobody else were there."""
     eligible = cluster.eligible(request.shape.runtime)
     return sum(copies(cluster.nodes[n].allocatable, request.shape.worker) for n in eligible)

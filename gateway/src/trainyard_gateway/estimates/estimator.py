@@ -9,11 +9,11 @@ from typing import Any
 from trainyard_api.model import FieldError
 from trainyard_gateway.errors import Unavailable, Unprocessable
 from trainyard_gateway.estimates.answer import Estimate, estimate
-from trainyard_gateway.estimates.snapshot import Raw, Site, cluster_of, request_for
+from trainyard_gateway.estimates.snapshot import InstallationConfig, Raw, request_for, snapshot_of
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.request import parse
 from trainyard_kube import KubeClient, errors, paths
-from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.snapshot import Snapshot
 
 FRESH_SECONDS = 2.0
 
@@ -21,24 +21,26 @@ FRESH_SECONDS = 2.0
 class Estimator:
     """Answers for one namespace."""
 
-    def __init__(self, kube: KubeClient, namespace: str, cache: SessionCache, site: Site) -> None:
-        self._kube, self._namespace, self._cache, self._site = kube, namespace, cache, site
+    def __init__(
+        self, kube: KubeClient, namespace: str, cache: SessionCache, config: InstallationConfig
+    ) -> None:
+        self._kube, self._namespace, self._cache, self._config = kube, namespace, cache, config
         self._lock = asyncio.Lock()
         self._read: tuple[float, Raw] | None = None
 
     async def estimate(self, body: dict[str, Any], user: str) -> Estimate:
         """Where the session of this start request would stand. Raises Unprocessable or Unavailable."""
         _, spec = parse(body, None)
-        if spec.runtime not in self._site.runtimes:
-            known = ", ".join(sorted(self._site.runtimes))
+        if spec.runtime not in self._config.runtimes:
+            known = ", ".join(sorted(self._config.runtimes))
             message = f"there is no runtime {spec.runtime!r}; there are: {known}"
             raise Unprocessable(message, [FieldError("runtime", message)])
         now = time.time()
         raw = await self._raw()
-        request = request_for(spec, user, self._site, now)
+        request = request_for(spec, user, self._config, now)
 
         def work() -> Estimate:
-            cluster: Cluster = cluster_of(raw, self._site, now)
+            cluster: Snapshot = snapshot_of(raw, self._config, now)
             return estimate(cluster, request, now)
 
         return await asyncio.to_thread(work)

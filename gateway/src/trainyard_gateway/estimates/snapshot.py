@@ -19,7 +19,7 @@ from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_kube import Json
 from trainyard_scheduler.facts import (
-    Holding,
+    Allocation,
     Node,
     Policy,
     QueueRules,
@@ -28,15 +28,15 @@ from trainyard_scheduler.facts import (
     Shape,
 )
 from trainyard_scheduler.objects import kubernetes as observe
-from trainyard_scheduler.resources import Amount, millicores, minus, whole
-from trainyard_scheduler.snapshot import Cluster
-from trainyard_scheduler.waiting_queue import lines_of
+from trainyard_scheduler.resources import ResourceVector, millicores, minus, whole
+from trainyard_scheduler.snapshot import Snapshot
+from trainyard_scheduler.waiting_queue import waiting_queues
 
 _HOLDING = frozenset(str(phase) for phase in HOLDING_GPUS)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class InstallationConfig:
     """What the administrator set."""
 
     gpu_kinds: tuple[str, ...]
@@ -55,36 +55,36 @@ class Raw:
     sessions: Sequence[Json]
 
 
-def cluster_of(raw: Raw, site: Site, now: float) -> Cluster:
+def snapshot_of(raw: Raw, config: InstallationConfig, now: float) -> Snapshot:
     """Everything that an estimate needs. `now` in seconds since the epoch."""
-    nodes = {n.name: n for n in _nodes(raw.nodes, site)}
-    free, places = _taken(raw.pods, nodes, site)
+    nodes = {n.name: n for n in _nodes(raw.nodes, config)}
+    free, places = _taken(raw.pods, nodes, config)
     rules = {q.name: q for q in _queues(raw.queues)}
-    holdings, waiting = [], []
+    allocations, waiting = [], []
     for body in raw.sessions:
         spec = _spec(body)
-        if spec is None or spec.runtime not in site.runtimes or spec.queue not in rules:
+        if spec is None or spec.runtime not in config.runtimes or spec.queue not in rules:
             continue
         phase = (body.get("status") or {}).get("phase")
         uid = body["metadata"]["uid"]
         if phase in _HOLDING or places.get(uid):
-            holdings.append(_holding(body, spec, tuple(places.get(uid, ())), site, now))
+            allocations.append(_allocation(body, spec, tuple(places.get(uid, ())), config, now))
         elif phase == Phase.QUEUED:
-            waiting.append(_request(body, spec, site))
-    return Cluster(
+            waiting.append(_request(body, spec, config))
+    return Snapshot(
         nodes=nodes,
         free=free,
-        runtimes=site.runtimes,
+        runtimes=config.runtimes,
         queues=rules,
-        holdings=tuple(holdings),
-        waiting=lines_of(waiting, site.policy),
-        policy=site.policy,
+        allocations=tuple(allocations),
+        waiting=waiting_queues(waiting, config.policy),
+        policy=config.policy,
     )
 
 
 def _taken(
-    pods: Iterable[Json], nodes: Mapping[str, Node], site: Site
-) -> tuple[dict[str, Amount], Mapping[str, Sequence[str]]]:
+    pods: Iterable[Json], nodes: Mapping[str, Node], config: InstallationConfig
+) -> tuple[dict[str, ResourceVector], Mapping[str, Sequence[str]]]:
     """What is free on each usable node, and the nodes of each session's pods."""
     free = {name: node.allocatable for name, node in nodes.items() if node.usable}
     places: defaultdict[str, list[str]] = defaultdict(list)
@@ -96,11 +96,13 @@ def _taken(
         if uid is not None:
             places[uid].append(name)
         if name in free:
-            free[name] = minus(free[name], observe.pod_requests(pod, site.gpu_kinds))
+            free[name] = minus(free[name], observe.pod_requests(pod, config.gpu_kinds))
     return free, places
 
 
-def request_for(spec: TrainingSessionSpec, user: str, site: Site, now: float) -> Request:
+def request_for(
+    spec: TrainingSessionSpec, user: str, config: InstallationConfig, now: float
+) -> Request:
     """A session that would be created now."""
     return Request(
         uid="",
@@ -109,23 +111,28 @@ def request_for(spec: TrainingSessionSpec, user: str, site: Site, now: float) ->
         user=user,
         priority=spec.priority,
         queued=now,
-        shape=shape_of(spec, site),
+        shape=shape_of(spec, config),
         limit_seconds=spec.max_runtime_seconds,
     )
 
 
-def shape_of(spec: TrainingSessionSpec, site: Site) -> Shape:
+def shape_of(spec: TrainingSessionSpec, config: InstallationConfig) -> Shape:
     """What a session asks for."""
-    gpus = [0] * len(site.gpu_kinds)
-    gpus[site.runtimes[spec.runtime].gpu_kind] = spec.resources.gpus
-    worker: Amount = (1, millicores(spec.resources.cpu), whole(spec.resources.memory), *gpus)
+    gpus = [0] * len(config.gpu_kinds)
+    gpus[config.runtimes[spec.runtime].gpu_kind] = spec.resources.gpus
+    worker: ResourceVector = (
+        1,
+        millicores(spec.resources.cpu),
+        whole(spec.resources.memory),
+        *gpus,
+    )
     return Shape(worker, spec.workers, spec.runtime)
 
 
-def _nodes(raw: Iterable[Json], site: Site) -> Iterable[Node]:
+def _nodes(raw: Iterable[Json], config: InstallationConfig) -> Iterable[Node]:
     for body in raw:
         try:
-            yield observe.node(body, site.gpu_kinds)
+            yield observe.node(body, config.gpu_kinds)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
 
@@ -165,7 +172,7 @@ def _queued(body: Json) -> float:
     )
 
 
-def _request(body: Json, spec: TrainingSessionSpec, site: Site) -> Request:
+def _request(body: Json, spec: TrainingSessionSpec, config: InstallationConfig) -> Request:
     status = body.get("status") or {}
     eta = (status.get("progress") or {}).get("etaSeconds") if status.get("attempt") else None
     return Request(
@@ -175,15 +182,19 @@ def _request(body: Json, spec: TrainingSessionSpec, site: Site) -> Request:
         user=_user(body),
         priority=spec.priority,
         queued=_queued(body),
-        shape=shape_of(spec, site),
+        shape=shape_of(spec, config),
         expected_seconds=eta,
         limit_seconds=spec.max_runtime_seconds,
     )
 
 
-def _holding(
-    body: Json, spec: TrainingSessionSpec, nodes: tuple[str, ...], site: Site, now: float
-) -> Holding:
+def _allocation(
+    body: Json,
+    spec: TrainingSessionSpec,
+    nodes: tuple[str, ...],
+    config: InstallationConfig,
+    now: float,
+) -> Allocation:
     status: dict[str, Any] = body.get("status") or {}
     progress = status.get("progress") or {}
     phase = status.get("phase")
@@ -193,13 +204,13 @@ def _holding(
     limit = None
     if spec.max_runtime_seconds is not None and started is not None:
         limit = started + max(0, spec.max_runtime_seconds - (status.get("runSeconds") or 0))
-    return Holding(
+    return Allocation(
         uid=body["metadata"]["uid"],
         queue=spec.queue,
         user=_user(body),
         priority=spec.priority,
         queued=_queued(body),
-        shape=shape_of(spec, site),
+        shape=shape_of(spec, config),
         nodes=nodes,
         started=started,
         leaving=phase not in (Phase.STARTING, Phase.RUNNING),

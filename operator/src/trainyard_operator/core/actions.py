@@ -19,12 +19,12 @@ class Lane(IntEnum):
     """What GPUs wait for: Jobs are made and deleted, and sessions told that they have to leave, before which nothing is deleted."""
     PHASES = 1
     """What became of a session."""
-    NEWS = 2
+    INFORMATIONAL = 2
     """What changes nothing but what people read: places in the queue, figures of queues."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Event:
     """A Kubernetes Event about a session."""
 
     reason: EventReason
@@ -54,7 +54,7 @@ class PatchStatus:
     name: str
     version: int
     patch: Manifest
-    note: Note | None = None
+    event: Event | None = None
     lane: Lane = Lane.PHASES
 
 
@@ -80,7 +80,7 @@ class DeleteSession:
 class PatchQueue:
     """Merge `patch` into the status of a TrainingQueue."""
 
-    lane: ClassVar = Lane.NEWS
+    lane: ClassVar = Lane.INFORMATIONAL
     uid: str
     name: str
     patch: Manifest
@@ -98,9 +98,9 @@ class Decisions:
     """When to decide again even if nothing happens; None when only events matter."""
     waiting: int = 0
     """Sessions that could start now and do not."""
-    untold: int = 0
+    unpublished: int = 0
     """Those of them who may have to be told something."""
-    holding: int = 0
+    allocation: int = 0
     """Sessions that hold capacity."""
     gpus_used: int = 0
     gpus_capacity: int = 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainyard_api import names
+from trainyard_api import names, timestamps
 from trainyard_api.phase import HOLDING_GPUS, FailureClass
-from trainyard_operator.core.diagnosis import HINTS, Cause, condemned
-from trainyard_scheduler.objects import times
-from trainyard_scheduler.objects.installation import Site
+from trainyard_operator.core.diagnosis import HINTS, Cause, operator_failure
+from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import Job, Pod, Session, current_attempt, queued_now
 
 
@@ -22,13 +21,13 @@ class Attempt:
         jobs: Mapping[int, Job],
         pods: Mapping[str, Pod],
         now: float,
-        site: Site,
+        config: InstallationConfig,
     ) -> None:
         self.session = session
-        self.wish, self.seen = session.wish, session.seen
+        self.spec, self.status = session.spec, session.status
         self.jobs = jobs
         self.now = now
-        self.site = site
+        self.config = config
         self.number = current_attempt(session, jobs)
         self.job = jobs.get(self.number)
         self.live = [p for p in pods.values() if p.live]
@@ -46,12 +45,12 @@ class Attempt:
             return False
         if self.job is not None and not self.job.finished:
             return True
-        return self.seen.attempt < self.number or self.seen.phase in HOLDING_GPUS
+        return self.status.attempt < self.number or self.status.phase in HOLDING_GPUS
 
     def started(self) -> float | None:
         """When the last of all workers began to run; None until all run."""
         running = [p for p in self.own if p.phase == "Running" and p.started is not None]
-        workers = self.wish.shape.workers
+        workers = self.spec.shape.workers
         done = [p for p in self.own if p.phase == "Succeeded" and p.started is not None]
         if not running or len(running) + len(done) < workers:
             return None
@@ -59,43 +58,43 @@ class Attempt:
 
     def all_succeeded(self) -> bool:
         """Whether every worker has ended well; the Job may not say so yet."""
-        return sum(p.phase == "Succeeded" for p in self.own) >= self.wish.shape.workers
+        return sum(p.phase == "Succeeded" for p in self.own) >= self.spec.shape.workers
 
     def podless(self, job: Job) -> Cause | None:
         """Its Job is old and has no pods."""
-        if self.own or self.now - job.created < self.site.start_timeout_seconds:
+        if self.own or self.now - job.created < self.config.start_timeout_seconds:
             return None
         message = (
             f"No pods appeared for Job {job.name}: `kubectl describe job {job.name}` says why."
         )
-        return condemned(FailureClass.CONTAINER_CONFIG, message)
+        return operator_failure(FailureClass.CONTAINER_CONFIG, message)
 
     def overdue(self, started: float | None) -> Cause | None:
         """It has run as long as its owner allows."""
         limit = self._deadline(started)
         if limit is None or self.now < limit:
             return None
-        message = f"It has run {self.wish.max_runtime} s over all attempts, its maxRuntimeSeconds."
-        return condemned(FailureClass.DEADLINE_EXCEEDED, message)
+        message = f"It has run {self.spec.max_runtime} s over all attempts, its maxRuntimeSeconds."
+        return operator_failure(FailureClass.DEADLINE_EXCEEDED, message)
 
     def _deadline(self, started: float | None) -> float | None:
-        if self.wish.max_runtime is None or started is None:
+        if self.spec.max_runtime is None or started is None:
             return None
-        return started + max(0, self.wish.max_runtime - self.seen.run_seconds)
+        return started + max(0, self.spec.max_runtime - self.status.run_seconds)
 
     def stalled(self, started: float | None) -> Cause | None:
         """It does not get on."""
         limit = self._stall_limit(started)
         if limit is None or self.now < limit:
             return None
-        message = f"The training step has not risen for {self.wish.stall_timeout} s."
-        return condemned(FailureClass.STALLED, message)
+        message = f"The training step has not risen for {self.spec.stall_timeout} s."
+        return operator_failure(FailureClass.STALLED, message)
 
     def _stall_limit(self, started: float | None) -> float | None:
-        if self.wish.stall_timeout is None or started is None:
+        if self.spec.stall_timeout is None or started is None:
             return None
-        stepped = self.seen.stepped if self.seen.progress_attempt == self.number else None
-        return max(started, stepped or 0.0) + self.wish.stall_timeout
+        stepped = self.status.stepped if self.status.progress_attempt == self.number else None
+        return max(started, stepped or 0.0) + self.spec.stall_timeout
 
     def next_check(self, started: float) -> float | None:
         """When it will be overdue or stalled unless something happens."""
@@ -105,32 +104,36 @@ class Attempt:
     def identity(self) -> dict[str, Any]:
         """Which attempt the status speaks of."""
         name = names.job_name(self.session.name, self.session.uid, self.number)
-        queued = self.seen.queued or queued_now(self.session, self.now)
-        return {"attempt": self.number, "jobName": name, "queuedTime": times.precise(queued)}
+        queued = self.status.queued or queued_now(self.session, self.now)
+        return {
+            "attempt": self.number,
+            "jobName": name,
+            "queuedTime": timestamps.to_micros_text(queued),
+        }
 
     def account(self) -> dict[str, Any]:
         """Close the attempt: its number, its running time and GPU time."""
         changes = self.identity()
         began = [p.started for p in self.own if p.started is not None]
         started = min(began) if began else None
-        if self.seen.attempt == self.number and self.seen.attempt_started is not None:
-            started = min(started or self.now, self.seen.attempt_started)
+        if self.status.attempt == self.number and self.status.attempt_started is not None:
+            started = min(started or self.now, self.status.attempt_started)
         if started is None:
             return changes
         ends = [p.ended for p in self.own if p.ended is not None]
         finish = self.job.finish_time if self.job else None
         end = max(ends) if ends else finish or self.now
         ran = max(0, round(end - started))
-        changes["attemptStartTime"] = times.text(started)
-        changes["startTime"] = times.text(self.seen.started or started)
-        changes["runSeconds"] = self.seen.run_seconds + ran
-        changes["gpuSeconds"] = self.seen.gpu_seconds + ran * self.wish.shape.gpus
+        changes["attemptStartTime"] = timestamps.to_seconds_text(started)
+        changes["startTime"] = timestamps.to_seconds_text(self.status.started or started)
+        changes["runSeconds"] = self.status.run_seconds + ran
+        changes["gpuSeconds"] = self.status.gpu_seconds + ran * self.spec.shape.gpus
         return changes
 
     def end(self) -> dict[str, Any]:
         """The session is over with it."""
         finish = self.job.finish_time if self.job else None
-        return {"completionTime": times.text(finish or self.now), "retryTime": None}
+        return {"completionTime": timestamps.to_seconds_text(finish or self.now), "retryTime": None}
 
     def failure(self, cause: Cause) -> dict[str, Any]:
         """Why it failed and what to do."""

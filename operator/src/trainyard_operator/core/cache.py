@@ -1,4 +1,4 @@
-"""What one decision leaves to the next, to save work. An empty memory gives the same decisions, later."""
+"""What one decision leaves to the next, to save work. An empty cache gives the same decisions, later."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from statistics import median
 from typing import Final
 
 from trainyard_api.phase import Phase
-from trainyard_operator.core.verdict import Verdict
-from trainyard_scheduler.admissibility import Acceptance, Gatekeeper
+from trainyard_operator.core.session_state import SessionState
+from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.facts import Request
-from trainyard_scheduler.objects.installation import Site
+from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import Session
-from trainyard_scheduler.usage import Holdings
-from trainyard_scheduler.waiting_queue import WaitingLine
+from trainyard_scheduler.usage import AllocationCache
+from trainyard_scheduler.waiting_queue import WaitingQueue
 
 PLACES_PER_SECOND: Final = 2.0
 """Places in the queue that are rewritten at most; new sessions and new reasons do not count."""
@@ -24,30 +24,30 @@ LENGTHS_KEPT: Final = 9
 
 
 @dataclass
-class Memory:
+class DecisionCache:
     """What need not be computed again."""
 
-    site: Site
-    gatekeeper: Gatekeeper
+    config: InstallationConfig
+    validator: Validator
     fresh: bool = True
     """Nothing was looked at yet."""
     dirty: set[str] = field(default_factory=set)
     """UIDs of sessions to look at again."""
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    accepted: dict[str, Acceptance] = field(default_factory=dict)
+    states: dict[str, SessionState] = field(default_factory=dict)
+    accepted: dict[str, Admissibility] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     """Sessions that could start now, by UID."""
-    lines: dict[str, WaitingLine] = field(default_factory=dict)
+    lines: dict[str, WaitingQueue] = field(default_factory=dict)
     """The same by queue, in order."""
-    untold: dict[str, None] = field(default_factory=dict)
+    unpublished: dict[str, None] = field(default_factory=dict)
     """Waiting sessions that may have to be told something, oldest first."""
     cursor: int = 0
     """How far the slow look at everybody's place has come."""
     revision: int = -1
-    """Of the world's nodes and queues."""
+    """Of the state's nodes and queues."""
     queue_written: dict[str, float] = field(default_factory=dict)
     """When the status of each queue was last written."""
-    holdings: Holdings = field(default_factory=Holdings)
+    allocations: AllocationCache = field(default_factory=AllocationCache)
     """What sessions hold, as far as it did not change."""
     _wakes: list[tuple[float, str]] = field(default_factory=list)
     _lengths: dict[int, deque[int]] = field(default_factory=dict)
@@ -56,22 +56,22 @@ class Memory:
     _places_filled: float = 0.0
 
     @classmethod
-    def empty(cls, site: Site) -> Memory:
+    def empty(cls, config: InstallationConfig) -> DecisionCache:
         """Nothing remembered."""
-        return cls(site, Gatekeeper(site))
+        return cls(config, Validator(config))
 
     def forget(self, uid: str) -> None:
         """Something about this session changed."""
         self.dirty.add(uid)
-        self.verdicts.pop(uid, None)
-        self.leave_line(uid)
+        self.states.pop(uid, None)
+        self.dequeue(uid)
 
     def forget_gone(self, uid: str) -> None:
         """This session does not exist any more."""
-        self.verdicts.pop(uid, None)
+        self.states.pop(uid, None)
         self.accepted.pop(uid, None)
         self._counted.discard(uid)
-        self.leave_line(uid)
+        self.dequeue(uid)
 
     def wake_at(self, moment: float, uid: str) -> None:
         """Look at this session again then."""
@@ -87,19 +87,19 @@ class Memory:
         """When the next one is to be looked at."""
         return self._wakes[0][0] if self._wakes else None
 
-    def join_line(self, request: Request) -> None:
+    def enqueue(self, request: Request) -> None:
         """This session could start now."""
         self.requests[request.uid] = request
-        self.untold[request.uid] = None
+        self.unpublished[request.uid] = None
         line = self.lines.get(request.queue)
         if line is None:
-            line = self.lines[request.queue] = WaitingLine(self.site.policy)
+            line = self.lines[request.queue] = WaitingQueue(self.config.policy)
         line.add(request)
 
-    def leave_line(self, uid: str) -> None:
+    def dequeue(self, uid: str) -> None:
         """This session does not wait any more, or has to be looked at again."""
         request = self.requests.pop(uid, None)
-        self.untold.pop(uid, None)
+        self.unpublished.pop(uid, None)
         if request is not None:
             line = self.lines[request.queue]
             line.remove(request)
@@ -108,11 +108,11 @@ class Memory:
 
     def learn(self, session: Session) -> None:
         """Remember how long a session that succeeded ran."""
-        if session.seen.phase != Phase.SUCCEEDED or session.uid in self._counted:
+        if session.status.phase != Phase.SUCCEEDED or session.uid in self._counted:
             return
         self._counted.add(session.uid)
-        known = self._lengths.setdefault(session.wish.kind, deque(maxlen=LENGTHS_KEPT))
-        known.append(session.seen.run_seconds)
+        known = self._lengths.setdefault(session.spec.kind, deque(maxlen=LENGTHS_KEPT))
+        known.append(session.status.run_seconds)
 
     def usual_seconds(self, kind: int) -> float | None:
         """How long sessions of this kind took, None when none has succeeded yet."""

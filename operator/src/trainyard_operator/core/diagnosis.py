@@ -100,7 +100,7 @@ def stuck(pods: Iterable[Pod], now: float, start_timeout: float) -> Cause | None
     return None
 
 
-def condemned(kind: FailureClass, message: str) -> Cause:
+def operator_failure(kind: FailureClass, message: str) -> Cause:
     """A cause that the operator itself states."""
     return _cause(kind, kind.value, message)
 

@@ -14,7 +14,7 @@ import orjson
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
-from trainyard_scheduler.objects.installation import RuntimeEntry, Site
+from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
 from trainyard_scheduler.objects.model import Session
 from trainyard_scheduler.objects.parse import BACKFILLED_ANNOTATION, NODES_ANNOTATION
 
@@ -36,20 +36,20 @@ def build_job(
     session: Session,
     attempt: int,
     nodes: tuple[str, ...],
-    site: Site,
+    config: InstallationConfig,
     *,
     resume_uid: str | None = None,
     backfilled: bool = False,
 ) -> Manifest:
     """The Job of one attempt. `nodes` are the nodes chosen for the workers; `resume_uid` the UID of the session in resumeFrom."""
-    spec = TrainingSessionSpec.model_validate_json(session.wish.json)
+    spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": names.job_name(session.name, session.uid, attempt),
-            "namespace": site.namespace,
+            "namespace": config.namespace,
             "labels": labels,
             "annotations": {
                 NODES_ANNOTATION: ",".join(nodes),
@@ -67,20 +67,20 @@ def build_job(
             "podFailurePolicy": {"rules": _failure_rules()},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": _pod_spec(session, spec, attempt, nodes, site, resume_uid),
+                "spec": _pod_spec(session, spec, attempt, nodes, config, resume_uid),
             },
         },
     }
 
 
-def build_service(session: Session, site: Site) -> Manifest:
+def build_service(session: Session, config: InstallationConfig) -> Manifest:
     """The headless Service that gives each worker of a gang a name before it is ready."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
             "name": names.rendezvous_name(session.name, session.uid),
-            "namespace": site.namespace,
+            "namespace": config.namespace,
             "labels": _own_labels(session),
             "ownerReferences": [_owner(session)],
         },
@@ -133,14 +133,14 @@ def _pod_spec(
     spec: TrainingSessionSpec,
     attempt: int,
     nodes: tuple[str, ...],
-    site: Site,
+    config: InstallationConfig,
     resume_uid: str | None,
 ) -> Manifest:
-    entry = site.entries[spec.runtime]
+    entry = config.entries[spec.runtime]
     pod: Manifest = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": contract.GRACE_SECONDS,
-        "serviceAccountName": site.trainer_service_account,
+        "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         # As process 1 of its own namespace a program that handles no SIGTERM would not notice one.
@@ -155,8 +155,8 @@ def _pod_spec(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "affinity": _affinity(nodes),
-        "containers": [_container(session, spec, attempt, site, entry, resume_uid)],
-        "volumes": _volumes(spec, site),
+        "containers": [_container(session, spec, attempt, config, entry, resume_uid)],
+        "volumes": _volumes(spec, config),
     }
     if spec.workers > 1:
         pod["subdomain"] = names.rendezvous_name(session.name, session.uid)
@@ -189,7 +189,7 @@ def _container(
     session: Session,
     spec: TrainingSessionSpec,
     attempt: int,
-    site: Site,
+    config: InstallationConfig,
     entry: RuntimeEntry,
     resume_uid: str | None,
 ) -> Manifest:
@@ -197,7 +197,7 @@ def _container(
         "name": CONTAINER,
         "image": entry.image,
         "imagePullPolicy": entry.image_pull_policy,
-        "env": _environment(session, spec, attempt, site, resume_uid),
+        "env": _environment(session, spec, attempt, config, resume_uid),
         "resources": _resources(spec, entry),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -223,12 +223,16 @@ def _resources(spec: TrainingSessionSpec, entry: RuntimeEntry) -> Manifest:
 
 
 def _environment(
-    session: Session, spec: TrainingSessionSpec, attempt: int, site: Site, resume_uid: str | None
+    session: Session,
+    spec: TrainingSessionSpec,
+    attempt: int,
+    config: InstallationConfig,
+    resume_uid: str | None,
 ) -> list[Manifest]:
-    run = _run(session, spec, attempt, site, resume_uid)
+    run = _run(session, spec, attempt, config, resume_uid)
     values = {
         contract.ENV_RUN: orjson.dumps(run.wire()).decode(),
-        contract.ENV_GATEWAY_URL: site.gateway_url,
+        contract.ENV_GATEWAY_URL: config.gateway_url,
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
         # Libraries look for a home to write caches to; the root is read-only.
         "HOME": TEMPORARY_DIR,
@@ -255,7 +259,11 @@ def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> li
 
 
 def _run(
-    session: Session, spec: TrainingSessionSpec, attempt: int, site: Site, resume_uid: str | None
+    session: Session,
+    spec: TrainingSessionSpec,
+    attempt: int,
+    config: InstallationConfig,
+    resume_uid: str | None,
 ) -> AttemptSpec:
     resume = None
     if spec.resume_from and resume_uid:
@@ -266,14 +274,16 @@ def _run(
         )
     return AttemptSpec(
         session=session.name,
-        namespace=site.namespace,
+        namespace=config.namespace,
         uid=session.uid,
         attempt=attempt,
         workers=spec.workers,
         gpus=spec.resources.gpus,
         output_model=spec.output_model or session.name,
         training=spec.training,
-        dataset=AttemptDataset.model_validate_json(session.seen.dataset) if spec.dataset else None,
+        dataset=AttemptDataset.model_validate_json(session.status.dataset)
+        if spec.dataset
+        else None,
         resume_from=resume,
     )
 
@@ -297,18 +307,18 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
     return mounts
 
 
-def _volumes(spec: TrainingSessionSpec, site: Site) -> list[Manifest]:
+def _volumes(spec: TrainingSessionSpec, config: InstallationConfig) -> list[Manifest]:
     token = {
         "audience": contract.TOKEN_AUDIENCE,
         "expirationSeconds": contract.TOKEN_SECONDS,
         "path": contract.TOKEN_FILE.rpartition("/")[2],
     }
     return [
-        {"name": "data", "persistentVolumeClaim": {"claimName": site.data_claim}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": config.data_claim}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
         {"name": "tmp", "emptyDir": {"sizeLimit": TEMPORARY_SPACE}},
         {
             "name": "shm",
-            "emptyDir": {"medium": "Memory", "sizeLimit": spec.resources.shared_memory},
+            "emptyDir": {"medium": "DecisionCache", "sizeLimit": spec.resources.shared_memory},
         },
     ]

@@ -16,7 +16,7 @@ from typing import Final
 
 from trainyard_operator.core.actions import CreateJob, Lane, PatchStatus, Write
 
-PATIENCE: Final[Mapping[Lane, float]] = {Lane.JOBS: 0.0, Lane.PHASES: 0.2, Lane.NEWS: 1.0}
+PATIENCE: Final[Mapping[Lane, float]] = {Lane.JOBS: 0.0, Lane.PHASES: 0.2, Lane.INFORMATIONAL: 1.0}
 """Seconds without any write of a lane after which one goes before everything else."""
 
 _Key = tuple[str, bool]

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trainyard_api import timestamps
 from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import Request
-from trainyard_scheduler.forecast import Outlook, Standing
-from trainyard_scheduler.objects import times
-from trainyard_scheduler.snapshot import Cluster
+from trainyard_scheduler.forecast import QueueForecast, Standing
+from trainyard_scheduler.snapshot import Snapshot
 
 SENTENCES: Mapping[Reason, str] = {
     Reason.WAITING_FOR_GPUS: "Not enough GPUs are free on any set of nodes that it could use.",
@@ -40,7 +40,7 @@ START_TOLERANCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueueStatus:
     """The place of one session."""
 
     standing: Standing
@@ -61,7 +61,7 @@ class Place:
             "message": SENTENCES[s.reason],
         }
         start = {"earliest": s.earliest, "latest": s.latest}
-        known = {k: times.text(v) for k, v in start.items() if v is not None}
+        known = {k: timestamps.to_seconds_text(v) for k, v in start.items() if v is not None}
         if known:
             told["estimatedStart"] = known
         return told
@@ -83,8 +83,8 @@ class Place:
         start = told.get("estimatedStart")
         start = start if isinstance(start, dict) else {}
         shifts = [
-            self._shift(times.seconds(start.get("earliest")), self.standing.earliest),
-            self._shift(times.seconds(start.get("latest")), self.standing.latest),
+            self._shift(timestamps.parse_seconds(start.get("earliest")), self.standing.earliest),
+            self._shift(timestamps.parse_seconds(start.get("latest")), self.standing.latest),
         ]
         return max(moved, *shifts)
 
@@ -98,15 +98,15 @@ class Place:
         return shift / left
 
 
-class Survey:
+class QueueReport:
     """The places of many sessions at one moment."""
 
-    def __init__(self, cluster: Cluster, now: float) -> None:
-        self._outlook = Outlook(cluster, now)
+    def __init__(self, cluster: Snapshot, now: float) -> None:
+        self._forecast = QueueForecast(cluster, now)
         self._now = now
-        self.front = self._outlook.front
+        self.front = self._forecast.front
         """Those whose turns come first."""
 
-    def place(self, request: Request) -> Place:
+    def place(self, request: Request) -> QueueStatus:
         """Where a waiting session stands."""
-        return Place(self._outlook.standing(request), self._now)
+        return QueueStatus(self._forecast.standing(request), self._now)

@@ -7,19 +7,19 @@ from typing import Any
 
 import orjson
 
+from trainyard_api import timestamps
 from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
-from trainyard_operator.core.verdict import Verdict
-from trainyard_scheduler.admissibility import Acceptance
-from trainyard_scheduler.objects import times
-from trainyard_scheduler.objects.model import Session, Unreadable
+from trainyard_operator.core.session_state import SessionState
+from trainyard_scheduler.admissibility import Admissibility
+from trainyard_scheduler.objects.model import InvalidSession, Session
 
 Status = dict[str, Any]
 
 
 def render(
     session: Session,
-    verdict: Verdict,
-    acceptance: Acceptance,
+    verdict: SessionState,
+    admissibility: Admissibility,
     queue: Mapping[str, Any] | None,
     now: float,
 ) -> tuple[Status, Status]:
@@ -27,8 +27,8 @@ def render(
 
     `queue` is the place in the queue while it waits, None to leave that as it is.
     """
-    current: Status = orjson.loads(session.seen.own)
-    if session.seen.phase in TERMINAL:
+    current: Status = orjson.loads(session.status.own)
+    if session.status.phase in TERMINAL:
         return current, current
     wanted = {**current, **{k: v for k, v in verdict.changes.items() if v is not None}}
     for name, value in verdict.changes.items():
@@ -42,12 +42,12 @@ def render(
         wanted.pop("queue", None)
     elif queue is not None:
         wanted["queue"] = dict(queue)
-    facts = _conditions(session, verdict, acceptance, wanted.get("queue"))
+    facts = _conditions(session, verdict, admissibility, wanted.get("queue"))
     wanted["conditions"] = _merged(current.get("conditions"), facts, session.generation, now)
     return current, wanted
 
 
-def render_unreadable(item: Unreadable, now: float) -> tuple[Status, Status]:
+def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
     """(as it is, as it should be) for a session whose spec makes no sense."""
     current: Status = orjson.loads(item.own)
     if current.get("phase") in TERMINAL:
@@ -85,7 +85,7 @@ def _keep_failure_time(current: Status, wanted: Status, now: float) -> None:
         return
     same = isinstance(old, dict) and old.get("attempt") == new.get("attempt")
     time = old.get("time") if same and isinstance(old, dict) else None
-    wanted["failure"] = {**new, "time": time or times.text(now)}
+    wanted["failure"] = {**new, "time": time or timestamps.to_seconds_text(now)}
 
 
 Fact = tuple[ConditionType, str, str, str]
@@ -95,10 +95,13 @@ _DATASET_REASONS = (Reason.DATASET_NOT_FOUND, Reason.DATASET_UNKNOWN_YET)
 
 
 def _conditions(
-    session: Session, verdict: Verdict, acceptance: Acceptance, queue: Mapping[str, Any] | None
+    session: Session,
+    verdict: SessionState,
+    admissibility: Admissibility,
+    queue: Mapping[str, Any] | None,
 ) -> list[Fact]:
     phase, message = verdict.phase, verdict.message
-    facts: list[Fact] = [_accepted(verdict, acceptance), _dataset(session, verdict)]
+    facts: list[Fact] = [_accepted(verdict, admissibility), _dataset(session, verdict)]
     reason = str(verdict.reason)
     if phase == Phase.QUEUED and queue is not None:
         reason = str(queue.get("reason") or reason)
@@ -115,25 +118,25 @@ def _conditions(
     return facts
 
 
-def _accepted(verdict: Verdict, acceptance: Acceptance) -> Fact:
+def _accepted(verdict: SessionState, admissibility: Admissibility) -> Fact:
     if verdict.reason == Reason.RESUME_SOURCE_NOT_FOUND:
         return (ConditionType.ACCEPTED, "False", str(verdict.reason), verdict.message)
     return (
         ConditionType.ACCEPTED,
-        _truth(acceptance.ok),
-        acceptance.reason,
-        acceptance.message,
+        _truth(admissibility.ok),
+        admissibility.reason,
+        admissibility.message,
     )
 
 
-def _dataset(session: Session, verdict: Verdict) -> Fact:
-    name = session.wish.dataset
+def _dataset(session: Session, verdict: SessionState) -> Fact:
+    name = session.spec.dataset
     if name is None:
         return (ConditionType.DATASET_READY, "True", Reason.NO_DATASET_NEEDED, "")
-    if session.seen.dataset_state == "Found":
+    if session.status.dataset_state == "Found":
         message = f"The dataset {name!r} is registered."
         return (ConditionType.DATASET_READY, "True", Reason.DATASET_FOUND, message)
-    found = session.seen.dataset_state == "NotFound"
+    found = session.status.dataset_state == "NotFound"
     reason = Reason.DATASET_NOT_FOUND if found else Reason.DATASET_UNKNOWN_YET
     message = verdict.message if verdict.reason in _DATASET_REASONS else ""
     return (ConditionType.DATASET_READY, "False" if found else "Unknown", reason, message)
@@ -162,7 +165,7 @@ def _merged(current: object, facts: list[Fact], generation: int, now: float) -> 
                 "message": message[:1024],
                 "lastTransitionTime": old["lastTransitionTime"]
                 if old and same
-                else times.text(now),
+                else timestamps.to_seconds_text(now),
                 "observedGeneration": generation,
             }
         )

@@ -24,7 +24,7 @@ class RuntimeEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class InstallationConfig:
     """One installation."""
 
     namespace: str

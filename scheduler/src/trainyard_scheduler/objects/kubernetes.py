@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainyard_scheduler.facts import Node, Taint, Toleration
-from trainyard_scheduler.resources import Amount, amount, larger, plus, whole
+from trainyard_scheduler.resources import ResourceVector, amount, larger, plus, whole
 
 _DONE = ("Succeeded", "Failed")
 
@@ -42,7 +42,7 @@ def toleration(raw: Mapping[str, Any]) -> Toleration:
     )
 
 
-def pod_requests(raw: Mapping[str, Any], gpu_kinds: Sequence[str]) -> Amount:
+def pod_requests(raw: Mapping[str, Any], gpu_kinds: Sequence[str]) -> ResourceVector:
     """What kube-scheduler counts for a pod: containers and sidecars together, or the largest init step, plus overhead."""
     spec = raw.get("spec") or {}
     running = amount({}, gpu_kinds)
@@ -71,7 +71,7 @@ def holds_node(raw: Mapping[str, Any]) -> str | None:
     return str(name) if name else None
 
 
-def _requests(container: Mapping[str, Any], gpu_kinds: Sequence[str]) -> Amount:
+def _requests(container: Mapping[str, Any], gpu_kinds: Sequence[str]) -> ResourceVector:
     resources = container.get("resources") or {}
     # A limit without a request is its own request.
     return amount(

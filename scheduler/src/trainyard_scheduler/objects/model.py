@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_scheduler.facts import QueueRules, Shape
-from trainyard_scheduler.resources import Amount
+from trainyard_scheduler.resources import ResourceVector
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SessionSpec:
     """The spec of a session: what its owner asks for."""
 
     desired: DesiredState
@@ -36,7 +36,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SessionStatus:
     """The status of a session, as far as decisions need it; what makes no sense counts as absent."""
 
     phase: Phase | None = None
@@ -82,12 +82,12 @@ class Session:
     generation: int
     version: int
     deleting: bool
-    wish: Wish
-    seen: Seen
+    spec: SessionSpec
+    status: SessionStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class InvalidSession:
     """A TrainingSession whose spec makes no sense; it is told so and bothers nobody else."""
 
     uid: str
@@ -121,7 +121,7 @@ class Job:
     version: int
     created: float
     workers: int
-    worker: Amount
+    worker: ResourceVector
     """What one of its pods asks for."""
     nodes: tuple[str, ...] = ()
     """Where each worker was meant to go."""
@@ -143,7 +143,7 @@ class Pod:
     version: int
     node: str | None
     """Node whose resources it takes, None before it is bound and after its end."""
-    amount: Amount
+    amount: ResourceVector
     session_uid: str = ""
     job_uid: str = ""
     attempt: int = 0
@@ -197,17 +197,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class ToCome:
+class PendingWorkers:
     """Workers of one Job that have no node yet, as far as the watches show."""
 
     nodes: tuple[str, ...]
     """The nodes that they are meant for."""
-    worker: Amount
+    worker: ResourceVector
 
 
 def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
     """Number of the last attempt, 0 before the first."""
-    return max(session.seen.attempt, max(jobs, default=0))
+    return max(session.status.attempt, max(jobs, default=0))
 
 
 def queued_now(session: Session, now: float) -> float:

@@ -1,6 +1,6 @@
-"""Raw objects → items of the `World`.
+"""Raw objects → items of the `ClusterState`.
 
-A session whose spec makes no sense becomes `Unreadable`; anything else that makes none raises PoisonousError.
+A session whose spec makes no sense becomes `InvalidSession`; anything else that makes none raises UnparsableObject.
 """
 
 from __future__ import annotations
@@ -18,11 +18,19 @@ from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Node, QueueRules, Shape
 from trainyard_scheduler.objects import kubernetes as facts
-from trainyard_scheduler.objects.installation import Site
-from trainyard_scheduler.objects.model import Job, Pod, Queue, Seen, Session, Unreadable, Wish
-from trainyard_scheduler.objects.times import seconds
+from trainyard_scheduler.objects.installation import InstallationConfig
+from trainyard_scheduler.objects.model import (
+    InvalidSession,
+    Job,
+    Pod,
+    Queue,
+    Session,
+    SessionSpec,
+    SessionStatus,
+)
 from trainyard_scheduler.resources import FIRST_GPU, millicores, whole
 
 Raw = Mapping[str, Any]
@@ -36,7 +44,7 @@ FOREIGN_STATUS = ("progress", "metrics", "dataset", "model")
 """Parts of the status that the gateway writes."""
 
 
-class PoisonousError(ValueError):
+class UnparsableObject(ValueError):
     """An object that cannot be understood; it is left alone."""
 
 
@@ -46,58 +54,60 @@ def _understanding(kind: str, raw: Raw) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        raise PoisonousError(f"{kind} {raw['metadata'].get('name')}: {error}") from error
+        raise UnparsableObject(f"{kind} {raw['metadata'].get('name')}: {error}") from error
 
 
 def session(
-    raw: Raw, site: Site, before: Session | Unreadable | None = None
-) -> Session | Unreadable:
-    """A TrainingSession. `before` saves parsing a spec that did not change. Raises PoisonousError."""
+    raw: Raw, config: InstallationConfig, before: Session | InvalidSession | None = None
+) -> Session | InvalidSession:
+    """A TrainingSession. `before` saves parsing a spec that did not change. Raises UnparsableObject."""
     with _understanding("TrainingSession", raw):
-        return _session(raw, site, before)
+        return _session(raw, config, before)
 
 
-def _session(raw: Raw, site: Site, before: Session | Unreadable | None) -> Session | Unreadable:
+def _session(
+    raw: Raw, config: InstallationConfig, before: Session | InvalidSession | None
+) -> Session | InvalidSession:
     meta = raw["metadata"]
     status = raw.get("status")
     status = status if isinstance(status, dict) else {}
     generation = int(meta.get("generation") or 0)
     if isinstance(before, Session) and before.generation == generation:
-        parsed: Wish | str = before.wish
+        parsed: SessionSpec | str = before.spec
     else:
-        parsed = _wish(raw.get("spec"), site)
+        parsed = _session_spec(raw.get("spec"), config)
     if isinstance(parsed, str):
-        return Unreadable(
+        return InvalidSession(
             meta["uid"], meta["name"], _version(meta), generation, parsed, _own(status)
         )
     return Session(
         uid=meta["uid"],
         name=meta["name"],
         user=str((meta.get("labels") or {}).get(names.LABEL_USER, "")),
-        created=seconds(meta.get("creationTimestamp")) or 0.0,
+        created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
         generation=generation,
         version=_version(meta),
         deleting="deletionTimestamp" in meta,
-        wish=parsed,
-        seen=_seen(status),
+        spec=parsed,
+        status=_session_status(status),
     )
 
 
-def _wish(raw: Any, site: Site) -> Wish | str:
+def _session_spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
     try:
         spec = TrainingSessionSpec.model_validate(raw)
     except ValidationError as error:
         return "; ".join(
             f"spec.{e.field}: {e.message}" for e in field_errors(error, TrainingSessionSpec)[:5]
         )
-    entry = site.runtimes.get(spec.runtime)
+    entry = config.runtimes.get(spec.runtime)
     kind = entry.gpu_kind if entry else 0
-    gpus = [0] * len(site.gpu_kinds)
+    gpus = [0] * len(config.gpu_kinds)
     gpus[kind] = spec.resources.gpus
     worker = (1, millicores(spec.resources.cpu), whole(spec.resources.memory), *gpus)
-    if len(worker) != FIRST_GPU + len(site.gpu_kinds):
+    if len(worker) != FIRST_GPU + len(config.gpu_kinds):
         raise ValueError("a worker's amounts are not those that the scheduler knows")
-    return Wish(
+    return SessionSpec(
         desired=spec.desired_state,
         priority=spec.priority,
         queue=spec.queue,
@@ -109,7 +119,7 @@ def _wish(raw: Any, site: Site) -> Wish | str:
         backoff_seconds=spec.retry.backoff_seconds,
         max_runtime=spec.max_runtime_seconds,
         stall_timeout=spec.stall_timeout_seconds,
-        ttl=site.retention_seconds
+        ttl=config.retention_seconds
         if spec.ttl_seconds_after_finished is None
         else spec.ttl_seconds_after_finished,
         kind=_kind(raw),
@@ -123,22 +133,22 @@ def _kind(raw: Raw) -> int:
     return zlib.crc32(orjson.dumps([work, training], option=orjson.OPT_SORT_KEYS))
 
 
-def _seen(status: Raw) -> Seen:
+def _session_status(status: Raw) -> SessionStatus:
     progress = _dict(status.get("progress"))
     dataset = _dict(status.get("dataset"))
     failure = _dict(status.get("failure"))
     phase = status.get("phase")
-    heartbeat = seconds(progress.get("lastHeartbeat"))
-    return Seen(
+    heartbeat = parse_seconds(progress.get("lastHeartbeat"))
+    return SessionStatus(
         phase=Phase(phase) if phase in _PHASES else None,
         attempt=_count(status.get("attempt")),
         failures=_count(status.get("failures")),
         preemptions=_count(status.get("preemptions")),
-        queued=seconds(status.get("queuedTime")),
-        retry=seconds(status.get("retryTime")),
-        started=seconds(status.get("startTime")),
-        attempt_started=seconds(status.get("attemptStartTime")),
-        completed=seconds(status.get("completionTime")),
+        queued=parse_seconds(status.get("queuedTime")),
+        retry=parse_seconds(status.get("retryTime")),
+        started=parse_seconds(status.get("startTime")),
+        attempt_started=parse_seconds(status.get("attemptStartTime")),
+        completed=parse_seconds(status.get("completionTime")),
         run_seconds=_count(status.get("runSeconds")),
         gpu_seconds=_count(status.get("gpuSeconds")),
         failed_attempt=_count(failure.get("attempt")),
@@ -149,8 +159,8 @@ def _seen(status: Raw) -> Seen:
         progress_attempt=_count(progress.get("attempt")),
         eta_seconds=_length(progress.get("etaSeconds")),
         eta_at=heartbeat,
-        checkpoint=seconds(_dict(progress.get("lastCheckpoint")).get("time")),
-        stepped=seconds(progress.get("lastStepTime")),
+        checkpoint=parse_seconds(_dict(progress.get("lastCheckpoint")).get("time")),
+        stepped=parse_seconds(progress.get("lastStepTime")),
         steps_done=_count(progress.get("step")),
         has_model=isinstance(status.get("model"), dict),
         own=_own(status),
@@ -174,7 +184,7 @@ def _own(status: Raw) -> bytes:
 
 
 def queue(raw: Raw) -> Queue:
-    """A TrainingQueue. Raises PoisonousError."""
+    """A TrainingQueue. Raises UnparsableObject."""
     meta = raw["metadata"]
     with _understanding("TrainingQueue", raw):
         spec = TrainingQueueSpec.model_validate(raw.get("spec") or {})
@@ -193,19 +203,19 @@ def queue(raw: Raw) -> Queue:
         )
 
 
-def node(raw: Raw, site: Site) -> Node:
-    """A node. Raises PoisonousError."""
+def node(raw: Raw, config: InstallationConfig) -> Node:
+    """A node. Raises UnparsableObject."""
     with _understanding("node", raw):
-        return facts.node(raw, site.gpu_kinds)
+        return facts.node(raw, config.gpu_kinds)
 
 
-def job(raw: Raw, site: Site) -> Job | None:
-    """A Job of ours, None for anybody else's. Raises PoisonousError."""
+def job(raw: Raw, config: InstallationConfig) -> Job | None:
+    """A Job of ours, None for anybody else's. Raises UnparsableObject."""
     with _understanding("Job", raw):
-        return _job(raw, site)
+        return _job(raw, config)
 
 
-def _job(raw: Raw, site: Site) -> Job | None:
+def _job(raw: Raw, config: InstallationConfig) -> Job | None:
     meta = raw["metadata"]
     labels = meta.get("labels") or {}
     owner = next(
@@ -225,15 +235,15 @@ def _job(raw: Raw, site: Site) -> Job | None:
         session_uid=owner["uid"],
         attempt=int(attempt),
         version=_version(meta),
-        created=seconds(meta.get("creationTimestamp")) or 0.0,
+        created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
         workers=int(raw["spec"].get("completions") or 1),
-        worker=facts.pod_requests(raw["spec"]["template"], site.gpu_kinds),
+        worker=facts.pod_requests(raw["spec"]["template"], config.gpu_kinds),
         nodes=tuple(n for n in annotations.get(NODES_ANNOTATION, "").split(",") if n),
         backfilled=annotations.get(BACKFILLED_ANNOTATION) == "true",
         finished=_text(done.get("type")),
         reason=_text(done.get("reason")),
         message=_text(done.get("message")),
-        finish_time=seconds(done.get("lastTransitionTime")),
+        finish_time=parse_seconds(done.get("lastTransitionTime")),
         deleting="deletionTimestamp" in meta,
     )
 
@@ -245,13 +255,13 @@ def _job_end(status: Raw) -> Raw:
     return {}
 
 
-def pod(raw: Raw, site: Site) -> Pod:
-    """A pod. Raises PoisonousError."""
+def pod(raw: Raw, config: InstallationConfig) -> Pod:
+    """A pod. Raises UnparsableObject."""
     with _understanding("pod", raw):
-        return _pod(raw, site)
+        return _pod(raw, config)
 
 
-def _pod(raw: Raw, site: Site) -> Pod:
+def _pod(raw: Raw, config: InstallationConfig) -> Pod:
     meta, status = raw["metadata"], raw.get("status") or {}
     labels = meta.get("labels") or {}
     owners: Iterable[Raw] = meta.get("ownerReferences") or ()
@@ -262,7 +272,7 @@ def _pod(raw: Raw, site: Site) -> Pod:
         "name": meta["name"],
         "version": _version(meta),
         "node": facts.holds_node(raw),
-        "amount": facts.pod_requests(raw, site.gpu_kinds),
+        "amount": facts.pod_requests(raw, config.gpu_kinds),
         "phase": _text(status.get("phase")),
     }
     if not ours:
@@ -302,7 +312,7 @@ def _conditions(status: Raw) -> dict[str, Any]:
             found["unschedulable"] = (
                 _text(condition.get("message")) or _text(condition.get("reason")) or "?"
             )
-            found["unschedulable_since"] = seconds(condition.get("lastTransitionTime"))
+            found["unschedulable_since"] = parse_seconds(condition.get("lastTransitionTime"))
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
             found["disruption"] = _text(condition.get("reason")) or "?"
     return found
@@ -319,12 +329,12 @@ def _container(status: Raw) -> dict[str, Any]:
             "waiting_message": _text(waiting.get("message")),
         }
     if running := state.get("running"):
-        return {"started": seconds(running.get("startedAt"))}
+        return {"started": parse_seconds(running.get("startedAt"))}
     ended = state.get("terminated") or {}
     code = ended.get("exitCode")
     return {
-        "started": seconds(ended.get("startedAt")),
-        "ended": seconds(ended.get("finishedAt")),
+        "started": parse_seconds(ended.get("startedAt")),
+        "ended": parse_seconds(ended.get("finishedAt")),
         "exit_code": int(code) if code is not None else None,
         "signal": int(ended.get("signal") or 0),
         "terminated_reason": _text(ended.get("reason")),

@@ -1,6 +1,6 @@
 """Everything that is known, in an indexed store.
 
-`World` is changed only by putting and dropping whole objects; decisions read it and never write.
+`ClusterState` is changed only by putting and dropping whole objects; decisions read it and never write.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TypeVar
 from trainyard_scheduler.facts import Node, QueueRules
 from trainyard_scheduler.objects.model import (
     Assumed,
+    InvalidSession,
     Job,
+    PendingWorkers,
     Pod,
     Queue,
     Refusal,
     Session,
-    ToCome,
-    Unreadable,
 )
-from trainyard_scheduler.resources import Amount, minus, plus
+from trainyard_scheduler.resources import ResourceVector, minus, plus
 
 _Kept = TypeVar("_Kept")
 
@@ -30,11 +30,11 @@ NO_PODS: Mapping[str, Pod] = {}
 
 
 @dataclass
-class World:
+class ClusterState:
     """Everything that is known, with the indexes that decisions need."""
 
     sessions: dict[str, Session] = field(default_factory=dict)
-    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    invalid_sessions: dict[str, InvalidSession] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -49,20 +49,20 @@ class World:
     """UIDs of sessions with a write under way or held back; nothing new is decided for them."""
     jobs_of: defaultdict[str, dict[int, Job]] = field(default_factory=lambda: defaultdict(dict))
     pods_of: defaultdict[str, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
-    taken: dict[str, Amount] = field(default_factory=dict)
+    taken: dict[str, ResourceVector] = field(default_factory=dict)
     """What live pods take, by node."""
     names: dict[str, str] = field(default_factory=dict)
     """UID by session name."""
-    holders: set[str] = field(default_factory=set)
+    allocated: set[str] = field(default_factory=set)
     """UIDs of sessions with an unfinished Job or a live pod."""
-    to_come: dict[str, tuple[ToCome, ...]] = field(default_factory=dict)
+    pending_workers: dict[str, tuple[PendingWorkers, ...]] = field(default_factory=dict)
     """By session UID, where an unfinished Job has workers without a pod on a node yet. Jobs of sessions that are gone count too."""
     touched: set[str] = field(default_factory=set)
     """UIDs of sessions about which something changed since somebody last emptied this."""
     rules: dict[str, QueueRules] = field(default_factory=dict)
     """Rules by queue name."""
     revision: int = 0
-    """Counts changes of nodes and queues, on which acceptance depends."""
+    """Counts changes of nodes and queues, on which admissibility depends."""
 
     def put_node(self, item: Node) -> None:
         """Add or replace a node."""
@@ -90,7 +90,7 @@ class World:
             self.rules = {q.name: q.rules for q in self.queues.values()}
             self.revision += 1
 
-    def put_session(self, item: Session | Unreadable) -> None:
+    def put_session(self, item: Session | InvalidSession) -> None:
         """Add or replace a session."""
         self.drop_session(item.uid)
         self.names[item.name] = item.uid
@@ -98,11 +98,11 @@ class World:
         if isinstance(item, Session):
             self.sessions[item.uid] = item
         else:
-            self.unreadable[item.uid] = item
+            self.invalid_sessions[item.uid] = item
 
     def drop_session(self, uid: str) -> None:
         """Forget a session."""
-        old = self.sessions.pop(uid, None) or self.unreadable.pop(uid, None)
+        old = self.sessions.pop(uid, None) or self.invalid_sessions.pop(uid, None)
         if old is not None and self.names.get(old.name) == uid:
             del self.names[old.name]
         self.touched.add(uid)
@@ -154,7 +154,7 @@ class World:
             self.assumed[uid] = assumed
 
     def done(self, uid: str) -> None:
-        """No write for this session is under way any more, and what it did shows in the world."""
+        """No write for this session is under way any more, and what it did shows in the state."""
         self.busy.discard(uid)
         self.assumed.pop(uid, None)
         self.refusals.pop(uid, None)
@@ -170,13 +170,13 @@ class World:
         holds = any(not j.finished for j in self.jobs_for(session_uid).values()) or any(
             p.live for p in self.pods_for(session_uid).values()
         )
-        (self.holders.add if holds else self.holders.discard)(session_uid)
-        _keep(self.to_come, session_uid, self._find_to_come(session_uid))
+        (self.allocated.add if holds else self.allocated.discard)(session_uid)
+        _keep(self.pending_workers, session_uid, self._pending_workers(session_uid))
 
-    def _find_to_come(self, session_uid: str) -> tuple[ToCome, ...]:
+    def _pending_workers(self, session_uid: str) -> tuple[PendingWorkers, ...]:
         pods = self.pods_for(session_uid).values()
         found = [
-            ToCome(unplaced(job, pods), job.worker)
+            PendingWorkers(unbound_workers(job, pods), job.worker)
             for job in self.jobs_for(session_uid).values()
             if not job.finished
         ]
@@ -202,7 +202,7 @@ def _keep(index: dict[str, _Kept], key: str, left: _Kept) -> None:
         index.pop(key, None)
 
 
-def unplaced(job: Job, pods: Iterable[Pod]) -> tuple[str, ...]:
+def unbound_workers(job: Job, pods: Iterable[Pod]) -> tuple[str, ...]:
     """Nodes on which workers of an unfinished Job are still to come: those that have no pod bound yet."""
     expected = Counter(job.nodes)
     for pod in pods:

@@ -1,4 +1,4 @@
-"""Builders of small worlds for the operator's pure core."""
+"""Builders of small cluster states for scheduler and operator core."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import Any
 
 import orjson
 
-from trainyard_api import names
+from trainyard_api import names, timestamps
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_scheduler.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
-from trainyard_scheduler.objects import times
-from trainyard_scheduler.objects.installation import RuntimeEntry, Site
-from trainyard_scheduler.objects.model import Job, Pod, Queue, Seen, Session, Wish
-from trainyard_scheduler.objects.store import World
+from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
+from trainyard_scheduler.objects.model import Job, Pod, Queue, Session, SessionSpec, SessionStatus
+from trainyard_scheduler.objects.store import ClusterState
 
 NOW = 1_800_000_000.0
 GIB = 2**30
 
-SITE = Site(
+CONFIG = InstallationConfig(
     namespace="ns",
     release="trainyard",
     gateway_url="http://trainyard-gateway.ns.svc",
@@ -45,9 +44,9 @@ SITE = Site(
 )
 
 
-def amount(gpus: int = 0, cpu: int = 1000, memory: int = GIB, pods: int = 1) -> tuple[int, ...]:
+def amount(gpus: int = 0, cpu: int = 1000, cache: int = GIB, pods: int = 1) -> tuple[int, ...]:
     """pods, millicores, bytes, NVIDIA GPUs, AMD GPUs."""
-    return (pods, cpu, memory, gpus, 0)
+    return (pods, cpu, cache, gpus, 0)
 
 
 def node(name: str = "n1", gpus: int = 4, cpu: int = 64_000, **more: Any) -> Node:
@@ -67,13 +66,13 @@ def make_session(
     workers: int = 1,
     phase: Phase | None = None,
     desired: DesiredState = DesiredState.RUNNING,
-    wish: dict[str, Any] | None = None,
-    seen: dict[str, Any] | None = None,
+    spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
     own: dict[str, Any] | None = None,
     **more: Any,
 ) -> Session:
-    """A session of people's own program; `wish`, `seen`, `own` change fields of the spec, the status, its raw form."""
-    spec = {
+    """A session of people's own program; `spec`, `status`, `own` change fields of the spec, the status, its raw form."""
+    body = {
         "command": ["run"],
         "resources": {"gpus": gpus, "cpu": "1", "memory": "1Gi"},
         "workers": workers,
@@ -93,8 +92,8 @@ def make_session(
         "stall_timeout": None,
         "ttl": None,
         "kind": 1,
-        "json": orjson.dumps(spec),
-        **(wish or {}),
+        "json": orjson.dumps(body),
+        **(spec or {}),
     }
     return Session(
         **{
@@ -105,8 +104,8 @@ def make_session(
             "generation": 1,
             "version": 7,
             "deleting": False,
-            "wish": Wish(**fields),
-            "seen": Seen(**{"phase": phase, "own": orjson.dumps(raw), **(seen or {})}),
+            "spec": SessionSpec(**fields),
+            "status": SessionStatus(**{"phase": phase, "own": orjson.dumps(raw), **(status or {})}),
             **more,
         }
     )
@@ -122,9 +121,9 @@ def make_job(session: Session, attempt: int = 1, **more: Any) -> Job:
             "attempt": attempt,
             "version": 8,
             "created": NOW - 50,
-            "workers": session.wish.shape.workers,
-            "worker": session.wish.shape.worker,
-            "nodes": ("n1",) * session.wish.shape.workers,
+            "workers": session.spec.shape.workers,
+            "worker": session.spec.shape.worker,
+            "nodes": ("n1",) * session.spec.shape.workers,
             **more,
         }
     )
@@ -140,7 +139,7 @@ def make_pod(job: Job, session: Session, phase: str = "Running", **more: Any) ->
         "version": 9,
         "node": "n1" if live and phase == "Running" else None,
         "assigned": "n1" if phase != "Pending" else "",
-        "amount": session.wish.shape.worker,
+        "amount": session.spec.shape.worker,
         "session_uid": session.uid,
         "job_uid": job.uid,
         "attempt": job.attempt,
@@ -152,26 +151,28 @@ def make_pod(job: Job, session: Session, phase: str = "Running", **more: Any) ->
     return Pod(**fields)
 
 
-def make_world(*items: Any, queues: tuple[QueueRules, ...] = (QueueRules("default"),)) -> World:
-    """A world of sessions, Jobs, pods and nodes (n1 with 4 GPUs if none is given)."""
-    world = World()
+def make_state(
+    *items: Any, queues: tuple[QueueRules, ...] = (QueueRules("default"),)
+) -> ClusterState:
+    """A cluster state of sessions, Jobs, pods and nodes (n1 with 4 GPUs if none is given)."""
+    state = ClusterState()
     for rules in queues:
-        world.put_queue(Queue(f"q-{rules.name}", rules.name, 1, 1, rules))
+        state.put_queue(Queue(f"q-{rules.name}", rules.name, 1, 1, rules))
     if not any(isinstance(item, Node) for item in items):
-        world.put_node(node())
+        state.put_node(node())
     for item in items:
         match item:
             case Node():
-                world.put_node(item)
+                state.put_node(item)
             case Job():
-                world.put_job(item)
+                state.put_job(item)
             case Pod():
-                world.put_pod(item)
+                state.put_pod(item)
             case _:
-                world.put_session(item)
-    return world
+                state.put_session(item)
+    return state
 
 
 def text(offset: float) -> str:
     """NOW plus `offset` seconds, as the API server writes it."""
-    return times.text(NOW + offset)
+    return timestamps.to_seconds_text(NOW + offset)

@@ -11,7 +11,7 @@ from trainyard_scheduler.objects.model import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SessionState:
     """What a session is now."""
 
     phase: Phase
@@ -27,4 +27,4 @@ class Verdict:
     delayed: bool = False
     """Not worth a write yet."""
     wake: float | None = None
-    """When to judge again even if nothing happens."""
+    """When to evaluate again even if nothing happens."""
