@@ -92,7 +92,7 @@ imports: setup ## Layer contracts
 
 manifests: setup ## Render everything that is generated from code
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs
-	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json
+	@$(RUN) trainyard_gateway.http.openapi --out docs/openapi.json
 	@$(VENV)/bin/python charts/values_table.py
 	@$(VENV)/bin/python docs/configuration_page.py
 	@$(VENV)/bin/python docs/metrics_page.py
@@ -103,7 +103,7 @@ pictures: setup ## Draw the documentation's pictures of the command line and the
 
 verify: setup ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
-	@$(RUN) trainyard_gateway.openapi --out docs/openapi.json --check
+	@$(RUN) trainyard_gateway.http.openapi --out docs/openapi.json --check
 	@$(VENV)/bin/python charts/values_table.py --check
 	@$(VENV)/bin/python docs/configuration_page.py --check
 	@$(VENV)/bin/python docs/metrics_page.py --check

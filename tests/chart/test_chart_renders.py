@@ -15,8 +15,8 @@ from installation import CHART, tools
 
 from trainyard_api import contract
 from trainyard_bot import settings as bot_settings
-from trainyard_gateway import monitor
 from trainyard_gateway import settings as gateway_settings
+from trainyard_gateway.nodes import monitor
 from trainyard_operator import settings as operator_settings
 
 WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job")

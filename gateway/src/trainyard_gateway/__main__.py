@@ -17,7 +17,7 @@ from prometheus_client import start_http_server
 from trainyard_gateway import settings as configuration
 from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.protocol import BoundedHeadProtocol
+from trainyard_gateway.http.protocol import BoundedHeadProtocol
 from trainyard_kube import KubeConfig, errors
 
 SHUTDOWN_SECONDS = 4

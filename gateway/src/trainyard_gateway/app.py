@@ -13,11 +13,13 @@ from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 from starlette.types import Lifespan
 
-from trainyard_gateway import openapi, problems
+from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.gate import Gate, Lock
-from trainyard_gateway.intake import Intake
-from trainyard_gateway.problems import ProblemBody
+from trainyard_gateway.http import problems
+from trainyard_gateway.http.middleware import Gate
+from trainyard_gateway.http.openapi.document import document
+from trainyard_gateway.http.problems import ProblemBody
+from trainyard_gateway.http.report_route import Intake
 from trainyard_gateway.routes import (
     datasets,
     events,
@@ -63,11 +65,13 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
         found: Services = app.state.services
         return found
 
-    def lock() -> Lock:
-        return parts().lock
+    def authenticator() -> Authenticator:
+        return parts().authenticator
 
     app.add_middleware(Intake, parts=parts)
-    app.add_middleware(Gate, stale=lambda: parts().cache.stale is not None, lock=lock)
+    app.add_middleware(
+        Gate, stale=lambda: parts().cache.stale is not None, authenticator=authenticator
+    )
     if settings.cors_origins:
         # Outside of the gate: a browser asks beforehand without its key.
         app.add_middleware(
@@ -145,4 +149,4 @@ def readiness(ended: list[str], synced: bool) -> tuple[int, str]:
 
 async def _openapi(request: Request) -> dict[str, Any]:
     app: FastAPI = request.app
-    return openapi.document(app)
+    return document(app)

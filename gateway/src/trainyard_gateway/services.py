@@ -9,31 +9,31 @@ from dataclasses import dataclass
 
 import structlog
 
-from trainyard_gateway.auth.journal import Journal
-from trainyard_gateway.auth.keyring import KeyRing
-from trainyard_gateway.background import Background
+from trainyard_gateway.auth.api_key_store import KeyRing
+from trainyard_gateway.auth.audit_log import Journal
+from trainyard_gateway.auth.authenticator import Authenticator
+from trainyard_gateway.auth.trainer_identity import TrainerIdentity
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.events.hub import Hub
-from trainyard_gateway.files.atomic import Store, make_folder
+from trainyard_gateway.files.file_store import Store, make_folder
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import LeftReports
-from trainyard_gateway.gate import Lock
-from trainyard_gateway.identity import TrainerIdentity
+from trainyard_gateway.nodes.system import SystemMonitor
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
-from trainyard_gateway.sessions.leftovers import Leftovers
-from trainyard_gateway.sessions.publisher import Publisher
 from trainyard_gateway.sessions.retention import Retention
+from trainyard_gateway.sessions.spool_recovery import Leftovers
+from trainyard_gateway.sessions.status_writer import Publisher
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.schema import tables
-from trainyard_gateway.system import SystemMonitor
+from trainyard_gateway.task_supervisor import Background
 from trainyard_kube import KubeClient, KubeConfig
 
 SHARED_AGE_SECONDS = 86_400.0
@@ -52,7 +52,7 @@ class Services:
     keys: KeyRing
     journal: Journal
     hub: Hub
-    lock: Lock
+    authenticator: Authenticator
     cache: SessionCache
     commands: SessionCommands
     estimator: Estimator
@@ -136,7 +136,7 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         keys=ring,
         journal=journal,
         hub=hub,
-        lock=Lock(ring, journal, settings.requests_per_second),
+        authenticator=Authenticator(ring, journal, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
         estimator=Estimator(kube, namespace, cache, settings.config()),

@@ -13,7 +13,7 @@ from kubernetes import client
 
 from trainyard_api import names
 from trainyard_gateway.app import described
-from trainyard_gateway.openapi import document
+from trainyard_gateway.http.openapi.document import document
 from trainyard_gateway.settings import Settings
 
 pytestmark = pytest.mark.integration

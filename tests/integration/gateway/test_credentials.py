@@ -17,8 +17,8 @@ from poll import eventually
 
 from trainyard_gateway.app import MODULES, PREFIX, described
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.gate import REPORTS
-from trainyard_gateway.openapi import document
+from trainyard_gateway.http.middleware import REPORTS
+from trainyard_gateway.http.openapi.document import document
 from trainyard_gateway.routes.deps import scope_of
 
 pytestmark = pytest.mark.integration

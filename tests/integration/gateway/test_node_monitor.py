@@ -29,7 +29,7 @@ def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:
     node = simulated_node(lab)
     token = tmp_path / "token"
     token.write_text(monitor_token(lab, "trainyard-monitor", node))
-    command = [sys.executable, "-m", "trainyard_gateway.monitor", f"--gateway-url={lab.url}"]
+    command = [sys.executable, "-m", "trainyard_gateway.nodes.monitor", f"--gateway-url={lab.url}"]
     alive = tmp_path / "alive"
     options = [f"--token-file={token}", "--interval=0.2", f"--alive-file={alive}"]
     monitor = subprocess.Popen([*command, *options])

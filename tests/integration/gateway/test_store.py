@@ -18,8 +18,8 @@ from postgres import Postgres
 from sqlalchemy import Connection, delete, func, insert, select
 from store_lab import START, batch, chart, new_uid, opened, values
 
-from trainyard_gateway.auth.journal import Journal
-from trainyard_gateway.auth.keyring import KeyRing, NewKey
+from trainyard_gateway.auth.api_key_store import KeyRing, NewKey
+from trainyard_gateway.auth.audit_log import Journal
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError, Unprocessable
 from trainyard_gateway.store import changes

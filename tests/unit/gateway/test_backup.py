@@ -22,7 +22,7 @@ from trainyard_gateway.backup.archive import Manifest, read_archive
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.backup.restore import restore
 from trainyard_gateway.backup.save import STALE_SECONDS, save
-from trainyard_gateway.files.atomic import make_folder
+from trainyard_gateway.files.file_store import make_folder
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.schema import tables
 from trainyard_gateway.store.sqlite import SqliteDatabase

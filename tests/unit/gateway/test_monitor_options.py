@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainyard_gateway.monitor import parse
+from trainyard_gateway.nodes.monitor import parse
 
 
 @pytest.mark.parametrize("address", ["http://gateway", "https://gateway:8443/under/a/path"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trainyard_gateway.errors import OutOfSpace
-from trainyard_gateway.files.atomic import LOST_SECONDS, Store
+from trainyard_gateway.files.file_store import LOST_SECONDS, Store
 
 KEPT, LOST = "a" * 32, "b" * 32
 

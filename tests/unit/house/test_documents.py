@@ -22,11 +22,11 @@ from trainyard_api import contract
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
-from trainyard_gateway import gate
-from trainyard_gateway.auth import journal
+from trainyard_gateway.auth import audit_log
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
 from trainyard_gateway.files import details, images
+from trainyard_gateway.http import middleware
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.metrics import cardinality
 
@@ -285,14 +285,14 @@ def test_the_bounds_are_those_of_the_programs() -> None:
     bounds = {
         "GPUs per worker": most(Resources, "gpus"),
         "Workers of a session": most(TrainingSessionSpec, "workers"),
-        "Body of a request that is no upload, bytes": gate.MAX_BODY,
+        "Body of a request that is no upload, bytes": middleware.MAX_BODY,
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
         "Different metrics of a session": cardinality.NAMES_PER_SESSION,
         "Columns of a table": details.MOST_COLUMNS,
         "Members of an archive of images": images.MOST_MEMBERS,
-        "Attempts to authenticate that are kept": journal.MOST_KEPT,
+        "Attempts to authenticate that are kept": audit_log.MOST_KEPT,
     }
     written = re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", CAPACITY.read_text(), re.MULTILINE)
 

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainyard_gateway.backup.errors import BackupError
-from trainyard_gateway.files.atomic import CHUNK, make_folder
+from trainyard_gateway.files.file_store import CHUNK, make_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trainyard_gateway.backup import rows
 from trainyard_gateway.backup.archive import Manifest, read_archive
 from trainyard_gateway.backup.errors import BackupError
-from trainyard_gateway.files.atomic import make_folder, sync_folder
+from trainyard_gateway.files.file_store import make_folder, sync_folder
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database

@@ -21,7 +21,7 @@ from trainyard_gateway import clock
 from trainyard_gateway.backup import rows
 from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
-from trainyard_gateway.files.atomic import make_folder
+from trainyard_gateway.files.file_store import make_folder
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.schema import migrate

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.files.atomic import CHUNK
+from trainyard_gateway.files.file_store import CHUNK
 
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 # O_NONBLOCK: to open a pipe would wait for a writer, without end.

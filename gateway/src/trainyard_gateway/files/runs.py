@@ -12,7 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from trainyard_gateway.files.atomic import make_folder
+from trainyard_gateway.files.file_store import make_folder
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What the API server gives to objects."""

@@ -14,8 +14,8 @@ from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, NotFound
-from trainyard_gateway.files.atomic import Received, Store
 from trainyard_gateway.files.details import DatasetDetails
+from trainyard_gateway.files.file_store import Received, Store
 from trainyard_gateway.files.inspect import format_of, inspect
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota

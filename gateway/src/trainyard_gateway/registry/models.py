@@ -19,7 +19,7 @@ from trainyard_api.report import ModelReport
 from trainyard_gateway import clock
 from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.files import safetensors
-from trainyard_gateway.files.atomic import Received, Store
+from trainyard_gateway.files.file_store import Received, Store
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, insert, select
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
-from trainyard_gateway.files.atomic import CHUNK, Received, Store
+from trainyard_gateway.files.file_store import CHUNK, Received, Store
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota

@@ -10,10 +10,10 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from trainyard_gateway import telemetry
+from trainyard_gateway.auth.authenticator import bearer
 from trainyard_gateway.auth.keys import Caller, Scope
+from trainyard_gateway.auth.trainer_identity import Trainer
 from trainyard_gateway.errors import NotPermitted
-from trainyard_gateway.gate import bearer
-from trainyard_gateway.identity import Trainer
 from trainyard_gateway.services import Services
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 
 from trainyard_gateway import telemetry
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.files.atomic import CHUNK
+from trainyard_gateway.files.file_store import CHUNK
 
 
 @asynccontextmanager

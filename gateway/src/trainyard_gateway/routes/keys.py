@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from trainyard_api.model import OpenModel
-from trainyard_gateway.auth.keyring import CreatedKey, KeyInfo, NewKey
+from trainyard_gateway.auth.api_key_store import CreatedKey, KeyInfo, NewKey
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 

@@ -12,9 +12,9 @@ from starlette.types import Receive
 from trainyard_api.model import field_errors
 from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt, ModelReceipt, ModelReport
 from trainyard_gateway import telemetry
+from trainyard_gateway.auth.trainer_identity import Trainer
 from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
-from trainyard_gateway.identity import Trainer
-from trainyard_gateway.machine import Machine
+from trainyard_gateway.nodes.machine import Machine
 from trainyard_gateway.routes.deps import MonitoredNodeDep, ServicesDep, TrainerDep
 from trainyard_gateway.services import Services
 

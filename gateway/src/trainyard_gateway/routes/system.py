@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.nodes.system import SystemInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed
-from trainyard_gateway.system import SystemInfo
 
 router = APIRouter(prefix="/system", tags=["system"])
 

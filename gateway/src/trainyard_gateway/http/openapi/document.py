@@ -1,11 +1,7 @@
-"""The description of the API: `python -m trainyard_gateway.openapi --out docs/openapi.json [--check]`."""
+"""The OpenAPI description of the gateway's routes."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from trainyard_api.report import Batch, ModelReport
 from trainyard_api.session import TrainingSessionSpec
-from trainyard_gateway import problems
-from trainyard_gateway.machine import Machine
+from trainyard_gateway.http import problems
+from trainyard_gateway.nodes.machine import Machine
 
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = """Trains models on a Kubernetes cluster that a team shares: sessions, their queue, metrics and logs, datasets, models.
@@ -98,30 +94,3 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
             "description": "Id of the request, as in the log",
             "schema": {"type": "string"},
         }
-
-
-def render() -> str:
-    """The file's text."""
-    from trainyard_gateway.app import described
-
-    return json.dumps(document(described()), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write the file, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(prog="trainyard_gateway.openapi", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--check", action="store_true", help="only compare")
-    options = parser.parse_args(arguments)
-    text = render()
-    if not options.check:
-        options.out.write_text(text)
-        return 0
-    if options.out.exists() and options.out.read_text() == text:
-        return 0
-    sys.stderr.write(f"{options.out} is not what the code renders; run `make manifests`\n")
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

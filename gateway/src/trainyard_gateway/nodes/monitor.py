@@ -1,6 +1,6 @@
 """Measures one node and tells the gateway; the program of a DaemonSet.
 
-`python -m trainyard_gateway.monitor --gateway-url URL --token-file FILE`
+`python -m trainyard_gateway.nodes.monitor --gateway-url URL --token-file FILE`
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from trainyard_gateway.machine import measure
+from trainyard_gateway.nodes.machine import measure
 
 INTERVAL_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
@@ -77,7 +77,7 @@ def _address(text: str) -> str:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options of a command line; by default, of this process."""
-    parser = argparse.ArgumentParser(prog="trainyard_gateway.monitor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="trainyard_gateway.nodes.monitor", description=__doc__)
     parser.add_argument(
         "--gateway-url", type=_address, required=True, help="such as http://trainyard-gateway"
     )

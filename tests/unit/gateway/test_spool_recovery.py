@@ -14,7 +14,7 @@ from trainyard_gateway.files import spool
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import Left, LeftReports
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.sessions.leftovers import Leftovers, over, parsed
+from trainyard_gateway.sessions.spool_recovery import Leftovers, over, parsed
 from trainyard_gateway.store.schema.tables import logs, sessions
 from trainyard_gateway.store.sqlite import SqliteDatabase
 from trainyard_kube import KubeClient, KubeConfig

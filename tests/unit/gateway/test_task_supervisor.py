@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from trainyard_gateway.app import readiness
-from trainyard_gateway.background import Background
+from trainyard_gateway.task_supervisor import Background
 
 
 async def forever() -> None:

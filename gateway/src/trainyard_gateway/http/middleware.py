@@ -19,19 +19,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trainyard_gateway import problems, telemetry
-from trainyard_gateway.auth.journal import Journal
-from trainyard_gateway.auth.keyring import KeyRing
-from trainyard_gateway.auth.keys import Caller
-from trainyard_gateway.auth.limits import Buckets, Guesses
+from trainyard_gateway import telemetry
+from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.errors import (
-    BadRequest,
-    NotAuthenticated,
     Problem,
     TooLarge,
-    TooManyRequests,
     UnsupportedMedia,
 )
+from trainyard_gateway.http import problems
 
 OPEN = frozenset({"/livez", "/readyz"})
 REPORTS = "/api/v1/report/"
@@ -52,48 +47,13 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of date"')
 
 
-class Lock:
-    """Keys, journal and limits together: who comes in."""
-
-    def __init__(self, ring: KeyRing, journal: Journal, requests_per_second: float) -> None:
-        self._ring, self._journal = ring, journal
-        self._guesses = Guesses(time.monotonic)
-        self._buckets = Buckets(requests_per_second, time.monotonic)
-
-    def admit(self, scope: Scope) -> Caller:
-        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
-        client = scope["client"][0] if scope.get("client") else "unknown"
-        try:
-            key = key_of(Headers(scope=scope))
-        except Problem:
-            self._journal.note(scope, False, "malformed")
-            raise
-        if key is None:
-            self._journal.note(scope, False, "missing")
-            raise NotAuthenticated(
-                "an API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
-            )
-        caller, reason, key_id = self._ring.caller(key)
-        self._journal.note(scope, caller is not None, reason, key_id)
-        if caller is None:
-            wait = self._guesses.failed(client)
-            if wait:
-                raise TooManyRequests("too many wrong keys; wait before the next try", wait)
-            raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
-        self._guesses.succeeded(client)
-        if wait := self._buckets.take(caller.key_id):
-            raise TooManyRequests("this key sends too many requests; slow down", wait)
-        return caller
-
-
-_REFUSALS = {"revoked": "the API key was revoked", "expired": "the API key has expired"}
-
-
 class Gate:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, stale: Callable[[], bool], lock: Callable[[], Lock]) -> None:
-        self._app, self._stale, self._lock = app, stale, lock
+    def __init__(
+        self, app: ASGIApp, stale: Callable[[], bool], authenticator: Callable[[], Authenticator]
+    ) -> None:
+        self._app, self._stale, self._authenticator = app, stale, authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -132,7 +92,7 @@ class Gate:
         if path in OPEN:
             return
         if not path.startswith(REPORTS):
-            state["caller"] = self._lock().admit(scope)
+            state["caller"] = self._authenticator().authenticate(scope)
         encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if any(value.lower() != b"identity" for value in encodings):
             raise UnsupportedMedia(
@@ -146,22 +106,6 @@ def _unexpected(scope: Scope, error: Exception) -> Response:
         return Response(status_code=_GONE)
     _log.error("unexpected error", request=scope["state"]["id"], path=scope["path"], exc_info=error)
     return problems.of_unexpected(scope, error)
-
-
-def key_of(headers: Headers) -> str | None:
-    """The key of a request, None without one. Raises BadRequest for two."""
-    named, authorization = headers.getlist("x-api-key"), headers.getlist("authorization")
-    if len(named) + len(authorization) > 1:
-        raise BadRequest("give the key once: either Authorization or X-API-Key")
-    if named:
-        return named[0] or None
-    return bearer(headers)
-
-
-def bearer(headers: Headers) -> str | None:
-    """The token of an Authorization header, None without one."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:

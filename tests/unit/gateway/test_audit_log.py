@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from trainyard_gateway.auth.journal import Journal
+from trainyard_gateway.auth.audit_log import Journal
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import auth_logs
 

@@ -10,7 +10,7 @@ import structlog
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway import clock
-from trainyard_gateway.machine import Machine, measure
+from trainyard_gateway.nodes.machine import Machine, measure
 from trainyard_kube import Json, KubeClient, errors, paths
 
 REFRESH_SECONDS = 5.0

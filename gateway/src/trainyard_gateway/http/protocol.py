@@ -9,9 +9,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from trainyard_gateway import problems
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.sendfile import SendsFiles, offered
+from trainyard_gateway.http import problems
+from trainyard_gateway.http.sendfile import SendsFiles, offered
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers."""

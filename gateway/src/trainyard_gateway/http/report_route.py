@@ -12,7 +12,8 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from trainyard_gateway.gate import REPORTS, bearer
+from trainyard_gateway.auth.authenticator import bearer
+from trainyard_gateway.http.middleware import REPORTS
 from trainyard_gateway.routes import report
 from trainyard_gateway.services import Services
 

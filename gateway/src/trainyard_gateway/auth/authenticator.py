@@ -1,0 +1,67 @@
+"""Which API key a request carries, and whether it may be used now."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from trainyard_gateway.auth.api_key_store import KeyRing
+from trainyard_gateway.auth.audit_log import Journal
+from trainyard_gateway.auth.keys import Caller
+from trainyard_gateway.auth.rate_limits import Buckets, Guesses
+from trainyard_gateway.errors import BadRequest, NotAuthenticated, Problem, TooManyRequests
+
+
+class Authenticator:
+    """Keys, journal and limits together: who comes in."""
+
+    def __init__(self, ring: KeyRing, journal: Journal, requests_per_second: float) -> None:
+        self._ring, self._journal = ring, journal
+        self._guesses = Guesses(time.monotonic)
+        self._buckets = Buckets(requests_per_second, time.monotonic)
+
+    def authenticate(self, scope: Scope) -> Caller:
+        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
+        client = scope["client"][0] if scope.get("client") else "unknown"
+        try:
+            key = key_of(Headers(scope=scope))
+        except Problem:
+            self._journal.note(scope, False, "malformed")
+            raise
+        if key is None:
+            self._journal.note(scope, False, "missing")
+            raise NotAuthenticated(
+                "an API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
+            )
+        caller, reason, key_id = self._ring.caller(key)
+        self._journal.note(scope, caller is not None, reason, key_id)
+        if caller is None:
+            wait = self._guesses.failed(client)
+            if wait:
+                raise TooManyRequests("too many wrong keys; wait before the next try", wait)
+            raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
+        self._guesses.succeeded(client)
+        if wait := self._buckets.take(caller.key_id):
+            raise TooManyRequests("this key sends too many requests; slow down", wait)
+        return caller
+
+
+_REFUSALS = {"revoked": "the API key was revoked", "expired": "the API key has expired"}
+
+
+def key_of(headers: Headers) -> str | None:
+    """The key of a request, None without one. Raises BadRequest for two."""
+    named, authorization = headers.getlist("x-api-key"), headers.getlist("authorization")
+    if len(named) + len(authorization) > 1:
+        raise BadRequest("give the key once: either Authorization or X-API-Key")
+    if named:
+        return named[0] or None
+    return bearer(headers)
+
+
+def bearer(headers: Headers) -> str | None:
+    """The token of an Authorization header, None without one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,0 +1,1 @@
+"""HTTP around the routes: protocol, middleware, errors as answers, the API's description."""

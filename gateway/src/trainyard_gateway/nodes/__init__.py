@@ -1,0 +1,1 @@
+"""What the cluster's nodes and GPUs are used for, and the program that measures a node."""
