@@ -106,7 +106,8 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
     step takes longer in all, since the copy shares the memory with it. A step computes on one core, a checkpoint has the others."""
     import torch
 
-    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
+    from trainyard_trainer.checkpoint import CheckpointFolder
+    from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
 
     torch.set_num_threads(1)
     model, step = _large_training(megabytes)
@@ -114,14 +115,18 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
     for turn in range(pairs):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            writer = BackgroundWriter(CheckpointFolder(folder / "c"), lambda: None, lambda _: None)
+            writer = AsyncCheckpointWriter(
+                CheckpointFolder(folder / "c"), lambda: None, lambda _: None
+            )
 
-            def ours(number: int, title: str, bare: float, w: BackgroundWriter = writer) -> None:
+            def ours(
+                number: int, title: str, bare: float, w: AsyncCheckpointWriter = writer
+            ) -> None:
                 waits: list[float] = []
 
                 def work() -> None:
                     waits.append(_timed(lambda: w.write(f"step-{number}", number, model())))
-                    step(lambda: waits.append(_timed(w.copied)))
+                    step(lambda: waits.append(_timed(w.wait_until_staged)))
 
                 longer = _timed(work) - bare
                 found.setdefault(title, []).append(sum(waits))
@@ -133,14 +138,14 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
             bare = statistics.median(_timed(step) for _ in range(9))
             found.setdefault("a step", []).append(bare)
             ours(0, "trainyard, first", bare)
-            writer.wait()
+            writer.wait_until_written()
             sides: list[Callable[[], object]] = [
                 plain,
                 lambda o=ours, b=bare: o(1, "trainyard", b),
             ]
             for side in sides if turn % 2 == 0 else reversed(sides):
                 side()
-                writer.wait()
+                writer.wait_until_written()
     return found
 
 

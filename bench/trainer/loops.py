@@ -131,10 +131,11 @@ def _reporting(work: Work) -> ReportingRun:
 
 def trainyard(work: Work) -> tuple[float, Tensor]:
     """The reporting API and the trainer's background checkpoints."""
-    from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
+    from trainyard_trainer.checkpoint import CheckpointFolder
+    from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
 
     run = _reporting(work)
-    writer = BackgroundWriter(CheckpointFolder(work.folder / "c"), run.flush, lambda _: None)
+    writer = AsyncCheckpointWriter(CheckpointFolder(work.folder / "c"), run.flush, lambda _: None)
 
     def save(state: dict[str, Any], step: int) -> None:
         writer.write(f"step-{step}", step, state)
@@ -143,8 +144,8 @@ def trainyard(work: Work) -> tuple[float, Tensor]:
         run.log(values, step)
         run.progress(step)
 
-    measured = plain_loop(work, log, save, writer.copied)
-    writer.wait()
+    measured = plain_loop(work, log, save, writer.wait_until_staged)
+    writer.wait_until_written()
     if not run.finish(60):
         raise RuntimeError("not everything arrived")
     return measured

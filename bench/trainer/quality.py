@@ -27,7 +27,7 @@ from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.process_group import Gang
+from trainyard_trainer.process_group import ProcessGroup
 from trainyard_trainer.train import Trainer
 
 SONNETS = Path(__file__).with_name("sonnets.txt")
@@ -147,7 +147,7 @@ def measure(case: Case, folder: Path) -> Result:
     dataset = data.load(path, kind, config)
     began = time.perf_counter()
     checkpoints = CheckpointFolder(folder / "checkpoints")
-    trainer = Trainer(config, dataset, checkpoints, QuietRun(), Gang(), torch.device("cpu"))
+    trainer = Trainer(config, dataset, checkpoints, QuietRun(), ProcessGroup(), torch.device("cpu"))
     with contextlib.redirect_stdout(io.StringIO()):
         trainer.fit()
     seconds = time.perf_counter() - began

@@ -79,13 +79,13 @@ class TinySession:
 
     def run_here(self) -> int:
         """An attempt in this process: hundreds of processes would take minutes."""
-        from trainyard_trainer.session import Places, train_session
+        from trainyard_trainer.session import Paths, train_session
 
-        places = Places(self.run_dir, self.folder, self.folder / "resume", self.termination)
+        paths = Paths(self.run_dir, self.folder, self.folder / "resume", self.termination)
         ours = {k: v for k, v in self.environment(1).items() if k.startswith("TRAINYARD_")}
         os.environ.update(ours)
         try:
-            return train_session(places)
+            return train_session(paths)
         finally:
             for name in ours:
                 del os.environ[name]
@@ -98,10 +98,10 @@ class TinySession:
     def start(self, attempt: int = 1, **environment: str) -> Attempt:
         """A trainer process with these folders in place of the pod's."""
         log = self.folder / f"attempt-{attempt}-{environment.get('RANK', '0')}.log"
-        places = (str(self.run_dir), str(self.folder), str(self.folder / "resume"))
+        paths = (str(self.run_dir), str(self.folder), str(self.folder / "resume"))
         process = _SPAWN.Process(
             target=_attempt,
-            args=((*places, str(self.termination)), self.environment(attempt) | environment, log),
+            args=((*paths, str(self.termination)), self.environment(attempt) | environment, log),
             daemon=True,
         )
         process.start()
@@ -150,7 +150,7 @@ _SPAWN = multiprocessing.get_context("forkserver")
 _SPAWN.set_forkserver_preload(["trainyard_trainer.session", "pyarrow"])
 
 
-def _attempt(places: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+def _attempt(paths: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -160,6 +160,6 @@ def _attempt(places: tuple[str, ...], environment: dict[str, str], log: Path) ->
     os.environ.update(environment)
     from trainyard_trainer import session
 
-    code = session.train_session(session.Places(*(Path(p) for p in places)))
+    code = session.train_session(session.Paths(*(Path(p) for p in paths)))
     sys.stdout.flush()
     os._exit(code)

@@ -91,11 +91,11 @@ def start_gang(tiny: TinySession, workers: int, attempt: int = 1) -> list[Attemp
 POD = """
 import sys
 from pathlib import Path
-from trainyard_trainer.session import Places, train_pod
+from trainyard_trainer.session import Paths, train_pod
 
 if __name__ == "__main__":
-    *places, processes = sys.argv[1:]
-    sys.exit(train_pod(Places(*map(Path, places)), int(processes)))
+    *paths, processes = sys.argv[1:]
+    sys.exit(train_pod(Paths(*map(Path, paths)), int(processes)))
 """
 
 
@@ -124,7 +124,7 @@ def start_pods(tiny: TinySession, pods: int, processes: int, attempt: int = 1) -
     port = str(free_port())
     environment = tiny.environment(attempt)
     run = json.loads(environment[contract.ENV_RUN]) | {"workers": pods, "gpus": processes}
-    places = (tiny.run_dir, tiny.folder, tiny.folder / "resume", tiny.termination)
+    paths = (tiny.run_dir, tiny.folder, tiny.folder / "resume", tiny.termination)
     started = []
     for index in range(pods):
         log = tiny.folder / f"pod-{attempt}-{index}.log"
@@ -135,7 +135,7 @@ def start_pods(tiny: TinySession, pods: int, processes: int, attempt: int = 1) -
             ours |= {contract.ENV_COMPLETION_INDEX: str(index)}
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-c", POD, *map(str, places), str(processes)],
+                [sys.executable, "-c", POD, *map(str, paths), str(processes)],
                 env=environment | ours,
                 stdout=sink,
                 stderr=sink,

@@ -14,9 +14,10 @@ from torch import Tensor
 from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
-from trainyard_trainer.checkpoint import BackgroundWriter, CheckpointFolder
-from trainyard_trainer.process_group import Gang
-from trainyard_trainer.staging import Copy, Staging
+from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
+from trainyard_trainer.process_group import ProcessGroup
+from trainyard_trainer.staging import StagedState, Staging
 from trainyard_trainer.train import Trainer
 
 KEEP = 50
@@ -30,15 +31,15 @@ class LateStaging(Staging):
         self.too_far = threading.Event()
         """Set by whoever changes something; nobody should."""
 
-    def begin(self, state: dict[str, Any]) -> Copy:
+    def begin(self, state: dict[str, Any]) -> StagedState:
         self.too_far.clear()
         return LateCopy(super().begin(state), self.too_far)
 
 
-class LateCopy(Copy):
+class LateCopy(StagedState):
     """Waits for a moment for what must not happen."""
 
-    def __init__(self, copy: Copy, too_far: threading.Event) -> None:
+    def __init__(self, copy: StagedState, too_far: threading.Event) -> None:
         super().__init__(copy.state, [])
         self._copy, self._too_far = copy, too_far
 
@@ -65,7 +66,7 @@ def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> di
         dataset,
         CheckpointFolder(folder / "c", KEEP),
         QuietRun(),
-        Gang(),
+        ProcessGroup(),
         torch.device("cpu"),
         staging,
     )
@@ -73,8 +74,8 @@ def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> di
 
     def look(*_: object) -> None:
         staging.too_far.set()
-        now = tensors_of(trainer.state())
-        seen[trainer.position.step + 1] = {name: t.clone() for name, t in now.items()}
+        now = tensors_of(trainer.state_dict())
+        seen[trainer.progress.step + 1] = {name: t.clone() for name, t in now.items()}
 
     trainer.optimizer.register_step_post_hook(look)
     trainer.fit()
@@ -85,8 +86,8 @@ def kept(folder: Path) -> dict[int, dict[str, Tensor]]:
     """The same of the checkpoints."""
     checkpoints = CheckpointFolder(folder / "c", KEEP)
     found = {}
-    for record in checkpoints.records():
-        read = checkpoints.find(record.name)
+    for record in checkpoints.metadata():
+        read = checkpoints.load(record.name)
         assert read is not None
         if record.name != "best":
             found[record.step] = tensors_of(read[1])
@@ -94,29 +95,29 @@ def kept(folder: Path) -> dict[int, dict[str, Tensor]]:
 
 
 def test_weights_may_change_as_soon_as_they_are_copied(tmp_path: Path) -> None:
-    writer = BackgroundWriter(CheckpointFolder(tmp_path), lambda: None, lambda _: None)
+    writer = AsyncCheckpointWriter(CheckpointFolder(tmp_path), lambda: None, lambda _: None)
     weights = torch.ones(1 << 26)
 
     writer.write("step-1", 1, {"weights": weights})
-    writer.copied()
+    writer.wait_until_staged()
     weights.zero_()
-    writer.wait()
+    writer.wait_until_written()
 
-    found = CheckpointFolder(tmp_path).newest()
+    found = CheckpointFolder(tmp_path).load_latest()
     assert found is not None
     assert found[1]["weights"].min() == 1
 
 
 def test_the_training_waits_no_longer_for_a_copy_that_failed(tmp_path: Path) -> None:
-    writer = BackgroundWriter(CheckpointFolder(tmp_path), lambda: None, lambda _: None)
+    writer = AsyncCheckpointWriter(CheckpointFolder(tmp_path), lambda: None, lambda _: None)
     # What has no values cannot be copied.
     writer.write("step-1", 1, {"weights": torch.empty(3, device="meta")})
 
-    writer.copied()
+    writer.wait_until_staged()
 
     with pytest.raises(NotImplementedError):
-        writer.wait()
-    assert CheckpointFolder(tmp_path).records() == []
+        writer.wait_until_written()
+    assert CheckpointFolder(tmp_path).metadata() == []
 
 
 @pytest.mark.parametrize(

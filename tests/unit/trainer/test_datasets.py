@@ -26,7 +26,7 @@ from pyarrow import csv, parquet
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.data import columns, images
-from trainyard_trainer.data.columns import Texts
+from trainyard_trainer.data.columns import TextColumn
 from trainyard_trainer.errors import BadConfiguration, BadData
 
 ROWS = 50
@@ -200,7 +200,7 @@ def test_columns_survive_the_copy(
     expected = np.array([np.nan if v is None else v for v in drawn])
     for found in (parsed, mapped):
         column = found["t"]
-        assert isinstance(column, Texts)
+        assert isinstance(column, TextColumn)
         assert [column[i] for i in range(len(texts))] == [t or None for t in texts]
         assert np.array_equal(np.asarray(found["n"]), expected, equal_nan=True)
 

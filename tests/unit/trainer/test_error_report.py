@@ -33,14 +33,14 @@ from trainyard_trainer import error_report
     ],
 )
 def test_the_code_names_the_cause(error: Exception, want: int) -> None:
-    assert error_report.code_of(error) == want
+    assert error_report.exit_code_of(error) == want
 
 
 def test_a_lost_worker_does_not_talk_over_the_one_that_knows_why(tmp_path: Path) -> None:
     file = tmp_path / "termination"
-    error_report.explain(QuietRun(), file, "BadData", "row 3 is bad", "correct it")
-    error_report.crash(QuietRun(), file, RuntimeError("[gloo] Connection closed by peer"))
-    error_report.say_for_others(file, ExitCode.BAD_DATA)
+    error_report.report_error(QuietRun(), file, "BadData", "row 3 is bad", "correct it")
+    error_report.report_crash(QuietRun(), file, RuntimeError("[gloo] Connection closed by peer"))
+    error_report.report_killed_process(file, ExitCode.BAD_DATA)
 
     assert json.loads(file.read_text())["message"] == "row 3 is bad"
 
@@ -48,7 +48,7 @@ def test_a_lost_worker_does_not_talk_over_the_one_that_knows_why(tmp_path: Path)
 def test_somebody_says_that_a_process_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "termination"
     file.touch()
-    error_report.say_for_others(file, ExitCode.WORKER_LOST)
+    error_report.report_killed_process(file, ExitCode.WORKER_LOST)
 
     assert "71" in json.loads(file.read_text())["message"]
 

@@ -59,7 +59,7 @@ def test_a_machine_without_a_driver_has_no_reader() -> None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        assert gpu_metrics.reader() is None
+        assert gpu_metrics.nvml_reader() is None
     else:
         pytest.skip("this machine has a driver")
 
@@ -81,8 +81,8 @@ def test_figures_come_with_the_steps_and_one_for_each() -> None:
     def step() -> int:
         return next(steps, 8)
 
-    with gpu_metrics.watched(
-        said, step, lambda: {"system/gpu0/utilization_percent": 50.0}, every=0.001
+    with gpu_metrics.reported_every(
+        said, step, lambda: {"system/gpu0/utilization_percent": 50.0}, interval_seconds=0.001
     ):
         eventually(lambda: len(said.points) == 2, within=10, what="two readings")
 

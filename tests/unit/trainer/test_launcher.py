@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainyard_trainer.launcher import environment, process_count, verdict
+from trainyard_trainer.launcher import environment, pod_exit_code, process_count
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_ranks_go_through_the_pods() -> None:
     ],
 )
 def test_the_end_of_a_pod(codes: list[int], asked: bool, want: int) -> None:
-    assert verdict(codes, asked) == want
+    assert pod_exit_code(codes, asked) == want

@@ -16,11 +16,12 @@ from torch import Tensor, nn, optim
 from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
+from trainyard_trainer.batches import split_into_batches
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.models.cnn import CNN
 from trainyard_trainer.models.transformer import Transformer
-from trainyard_trainer.process_group import Gang
-from trainyard_trainer.train import Trainer, split_into_batches
+from trainyard_trainer.process_group import ProcessGroup
+from trainyard_trainer.train import Trainer
 
 CPU = torch.device("cpu")
 
@@ -69,7 +70,7 @@ class Bench:
             dataset,
             CheckpointFolder(self.folder / "c", wanted.keep_checkpoints),
             self.heard,
-            Gang(),
+            ProcessGroup(),
             CPU,
         )
 
@@ -170,7 +171,7 @@ def test_bf16_learns_as_well(bench: Bench) -> None:
     trainer = bench.trainer(precision="bf16", epochs=20, learningRate=0.01)
     trainer.fit()
 
-    assert trainer.position.metrics["val/accuracy"] > 0.9
+    assert trainer.progress.metrics["val/accuracy"] > 0.9
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_epochs_and_batch_size_give_the_steps(bench: Bench) -> None:
     trainer = bench.trainer(epochs=3, batchSize=8)
     trainer.fit()
 
-    assert trainer.position.step == trainer.total_steps == 3 * 6
+    assert trainer.progress.step == trainer.total_steps == 3 * 6
 
 
 def test_log_every_steps(bench: Bench, heard: Listening) -> None:
@@ -237,12 +238,12 @@ def test_early_stopping(bench: Bench, stopping: dict[str, float] | None, epochs:
     trainer = bench.trainer(epochs=12, earlyStopping=stopping)
     trainer.fit()
 
-    assert trainer.position.epoch == epochs
+    assert trainer.progress.epoch == epochs
 
 
 def test_keep_checkpoints(bench: Bench, tmp_path: Path) -> None:
     bench.trainer(epochs=6, keepCheckpoints=4).fit()
-    kept = [r.step for r in CheckpointFolder(tmp_path / "c").records() if r.name != "best"]
+    kept = [r.step for r in CheckpointFolder(tmp_path / "c").metadata() if r.name != "best"]
 
     assert kept == [9, 12, 15, 18]
 
@@ -266,7 +267,7 @@ def test_cnn_parameters(tmp_path: Path, heard: Listening) -> None:
         }
     )
     dataset = data.load(tmp_path / "i.npz", "npz", wanted)
-    model = Trainer(wanted, dataset, CheckpointFolder(tmp_path), heard, Gang(), CPU).model
+    model = Trainer(wanted, dataset, CheckpointFolder(tmp_path), heard, ProcessGroup(), CPU).model
 
     assert isinstance(model, CNN)
     assert [m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)] == [4, 6, 8]
@@ -282,7 +283,7 @@ def test_transformer_parameters(tmp_path: Path, heard: Listening) -> None:
         }
     )
     dataset = data.load(tmp_path / "t.txt", "text", wanted)
-    model = Trainer(wanted, dataset, CheckpointFolder(tmp_path), heard, Gang(), CPU).model
+    model = Trainer(wanted, dataset, CheckpointFolder(tmp_path), heard, ProcessGroup(), CPU).model
 
     assert isinstance(model, Transformer)
     assert len(model.blocks) == 3

@@ -19,7 +19,7 @@ from trainyard_trainer import data, model_export
 from trainyard_trainer.__main__ import main
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.exit_codes import ExitCode
-from trainyard_trainer.process_group import Gang
+from trainyard_trainer.process_group import ProcessGroup
 from trainyard_trainer.train import Trainer
 
 
@@ -42,7 +42,7 @@ def save_model(folder: Path, path: Path, file_format: str, training: dict[str, A
         data.load(path, file_format, run.training),
         CheckpointFolder(folder / "checkpoints"),
         QuietRun(),
-        Gang(),
+        ProcessGroup(),
         torch.device("cpu"),
     )
     trainer.fit()

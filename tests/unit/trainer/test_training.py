@@ -18,10 +18,11 @@ from tiny_training import write_blobs
 
 from trainyard.reporting.run import QuietRun
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import data, models, objective
+from trainyard_trainer import data, models
+from trainyard_trainer.batches import load_batch
 from trainyard_trainer.checkpoint import CheckpointFolder
 from trainyard_trainer.errors import BadConfiguration, BadData, Diverged
-from trainyard_trainer.process_group import Gang
+from trainyard_trainer.process_group import ProcessGroup
 from trainyard_trainer.schedule import learning_rate
 from trainyard_trainer.train import Trainer
 
@@ -50,7 +51,7 @@ def trained(
         data.load(path, fmt, wanted),
         CheckpointFolder(tmp_path / "c"),
         QuietRun(),
-        Gang(),
+        ProcessGroup(),
         CPU,
     )
     trainer.fit()
@@ -135,8 +136,8 @@ def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:
         config(epochs=100, learningRate=1.0, optimizer="sgd", earlyStopping={"patience": 2}),
     )
 
-    assert trainer.position.epoch < 100
-    assert trainer.position.stale_epochs == 2
+    assert trainer.progress.epoch < 100
+    assert trainer.progress.stale_epochs == 2
     assert trainer.best is not None
     assert all(torch.equal(v, trainer.model.state_dict()[k]) for k, v in trainer.best.items())
 
@@ -151,7 +152,7 @@ def test_checkpoint_rhythm_and_how_many_are_kept(
 ) -> None:
     trained(tmp_path, config(epochs=4, checkpointEvery=every))
 
-    found = [r.step for r in CheckpointFolder(tmp_path / "c").records() if r.name != "best"]
+    found = [r.step for r in CheckpointFolder(tmp_path / "c").metadata() if r.name != "best"]
     assert found == steps
 
 
@@ -162,7 +163,7 @@ def test_a_torn_checkpoint_is_never_loaded(tmp_path: Path) -> None:
     (tmp_path / "step-3.pt").write_bytes(b"torn")
     (tmp_path / "step-2.json").write_text('{"name": "st')
 
-    found = folder.newest()
+    found = folder.load_latest()
 
     assert found is not None
     assert found[1] == {"step": 1}
@@ -179,14 +180,14 @@ def test_a_checkpoint_cut_or_spoilt_at_any_place_is_never_loaded(tmp_path: Path)
             spoilt[place] ^= 0xFF
             for damaged in (content[:place], bytes(spoilt)):
                 path.write_bytes(damaged)
-                found = folder.newest()
+                found = folder.load_latest()
                 # A changed time or size in the record is no danger; the content is what the hash vouches for.
                 assert found is not None
                 assert found[1]["step"] == 1 or torch.equal(found[1]["weights"], torch.arange(64.0))
                 assert path.suffix == ".json" or found[1]["step"] == 1
         path.write_bytes(content)
 
-    found = folder.newest()
+    found = folder.load_latest()
     assert found is not None
     assert found[1]["step"] == 2
 
@@ -230,8 +231,8 @@ def test_images_from_arrays(tmp_path: Path, architecture: str) -> None:
 
     trainer = trained(tmp_path, wanted, path)
 
-    assert trainer.position.metrics["train/accuracy"] > 0.9
-    assert trainer.position.metrics["val/accuracy"] > 0.9
+    assert trainer.progress.metrics["train/accuracy"] > 0.9
+    assert trainer.progress.metrics["val/accuracy"] > 0.9
 
 
 def test_resnet18_learns_a_batch_by_heart(tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_resnet18_learns_a_batch_by_heart(tmp_path: Path) -> None:
     steps = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
     for _ in range(6):
-        inputs, targets = objective.batch(dataset.train, torch.arange(8), CPU)
+        inputs, targets = load_batch(dataset.train, torch.arange(8), CPU)
         loss = torch.nn.functional.cross_entropy(model(inputs), targets)
         steps.zero_grad()
         loss.backward()
@@ -297,8 +298,8 @@ def test_next_token_prediction_learns_a_pattern(tmp_path: Path) -> None:
 
     trainer = trained(tmp_path, wanted, path, "text")
 
-    assert trainer.position.metrics["val/accuracy"] > 0.95
-    assert trainer.position.metrics["val/perplexity"] < 1.5
+    assert trainer.progress.metrics["val/accuracy"] > 0.95
+    assert trainer.progress.metrics["val/perplexity"] < 1.5
 
 
 def test_missing_values_and_categories_are_handled_and_stated(tmp_path: Path) -> None:
@@ -341,18 +342,18 @@ def test_a_fork_needs_the_same_model(tmp_path: Path) -> None:
         data.load(path, "npz", other),
         CheckpointFolder(tmp_path / "b"),
         QuietRun(),
-        Gang(),
+        ProcessGroup(),
         CPU,
     )
 
     with pytest.raises(BadConfiguration, match="another model"):
-        second.restore(first.state(), same_run=False)
+        second.load_state_dict(first.state_dict(), fork=True)
 
 
 def test_a_checkpoint_holds_plain_values_only(tmp_path: Path) -> None:
     trainer = trained(tmp_path, config())
-    found = CheckpointFolder(tmp_path / "c").newest()
+    found = CheckpointFolder(tmp_path / "c").load_latest()
 
     assert found is not None
     assert json.dumps(found[1]["position"])
-    assert found[1]["position"]["step"] == trainer.position.step
+    assert found[1]["position"]["step"] == trainer.progress.step

@@ -8,14 +8,14 @@ import signal
 import sys
 from pathlib import Path
 
-from trainyard_trainer.signals import leave
+from trainyard_trainer.signals import exit_preempted
 
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
     if not arguments:
         # torch takes over a second to import: `--help` and a wrong option answer at once, and so does a stop.
-        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGTERM, exit_preempted)
         from trainyard_trainer.session import train_pod
 
         return train_pod()

@@ -1,8 +1,12 @@
-"""Checkpoints: everything needed to go on, torn never, written while the training continues.
+"""The checkpoints of one session: files that are complete or absent.
 
-Guarantees: a checkpoint is listed only when its whole content is durable and its hash is right (data file and record are written beside,
-fsynced, renamed; the record comes last and carries the hash); `newest` skips a damaged one and takes the one before;
-loading never unpickles code (`weights_only`).
+Guarantees:
+
+- A checkpoint is listed only when its content is durable and its SHA-256 matches. The data file
+  and the metadata file are written to a temporary name, fsynced and renamed; the metadata comes
+  last and holds the hash.
+- `load_latest` skips a damaged checkpoint and takes the one before it.
+- Loading never unpickles code (`weights_only`).
 """
 
 from __future__ import annotations
@@ -10,68 +14,70 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainyard_trainer.staging import Copy, Staging
-
 BEST = "best"
+"""Name of the checkpoint with the lowest validation loss."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of a checkpoint without reading it."""
+class CheckpointMetadata:
+    """What `<name>.json` says about `<name>.pt`. The file format: fields are only ever added."""
 
     name: str
     step: int
     sha256: str
     size_bytes: int
     time: float
+    """When it was written, in seconds since the epoch."""
 
 
 class CheckpointFolder:
-    """The checkpoints of one session."""
+    """Writes and reads the checkpoints below one folder. There is one writer at a time."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
+        """`keep` is how many checkpoints besides the best one survive a write."""
         self.folder = folder
         self._keep = keep
 
-    def records(self) -> list[Record]:
-        """All checkpoints with a whole record, oldest first; the content is checked when it is read."""
+    def metadata(self) -> list[CheckpointMetadata]:
+        """Of all checkpoints, oldest first. The content is verified when it is loaded."""
         found = []
         for path in self.folder.glob("*.json"):
             try:
-                found.append(Record(**json.loads(path.read_text())))
+                found.append(CheckpointMetadata(**json.loads(path.read_text())))
             except (OSError, ValueError, TypeError):
                 continue
-        return sorted(found, key=lambda r: (r.step, r.time))
+        return sorted(found, key=lambda m: (m.step, m.time))
 
-    def newest(self) -> tuple[Record, dict[str, Any]] | None:
-        """The newest checkpoint whose content is undamaged, None when there is none."""
-        for record in reversed([r for r in self.records() if r.name != BEST]):
-            state = self._read(record)
+    def load_latest(self) -> tuple[CheckpointMetadata, dict[str, Any]] | None:
+        """The newest undamaged checkpoint besides the best one; None when there is none."""
+        for metadata in reversed([m for m in self.metadata() if m.name != BEST]):
+            state = self._read(metadata)
             if state is not None:
-                return record, state
+                return metadata, state
         return None
 
-    def find(self, name: str) -> tuple[Record, dict[str, Any]] | None:
-        """`latest`, `best` or `step-<n>`."""
+    def load(self, name: str) -> tuple[CheckpointMetadata, dict[str, Any]] | None:
+        """The checkpoint `latest`, `best` or `step-<n>`; None when it is absent or damaged."""
         if name == "latest":
-            return self.newest()
-        for record in self.records():
-            if record.name == name:
-                state = self._read(record)
-                return (record, state) if state is not None else None
+            return self.load_latest()
+        for metadata in self.metadata():
+            if metadata.name == name:
+                state = self._read(metadata)
+                return (metadata, state) if state is not None else None
         return None
 
-    def write(self, name: str, step: int, state: dict[str, Any]) -> Record:
-        """Make a checkpoint durable, then forget the oldest beyond `keep`."""
+    def write(self, name: str, step: int, state: dict[str, Any]) -> CheckpointMetadata:
+        """Make `state` durable as `name`, then delete the oldest checkpoints beyond `keep`.
+
+        Raises OSError; the checkpoints from before then still exist, except one of the same name.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         data = self.folder / f"{name}.pt"
         temporary = data.with_suffix(".pt.tmp")
@@ -80,89 +86,33 @@ class CheckpointFolder:
             file.flush()
             os.fsync(file.fileno())
         digest = _sha256(temporary)
-        # Replacing a checkpoint of the same name: its old record must not vouch for the new content.
+        # The metadata of a checkpoint of the same name must not vouch for the new content.
         (self.folder / f"{name}.json").unlink(missing_ok=True)
         temporary.replace(data)
-        record = Record(name, step, digest, data.stat().st_size, time.time())
-        _write_durably(self.folder / f"{name}.json", json.dumps(asdict(record)).encode())
-        self._forget_old()
-        return record
+        metadata = CheckpointMetadata(name, step, digest, data.stat().st_size, time.time())
+        _write_durably(self.folder / f"{name}.json", json.dumps(asdict(metadata)).encode())
+        self._delete_old()
+        return metadata
 
-    def _read(self, record: Record) -> dict[str, Any] | None:
-        path = self.folder / f"{record.name}.pt"
-        if not path.is_file() or _sha256(path) != record.sha256:
+    def _read(self, metadata: CheckpointMetadata) -> dict[str, Any] | None:
+        path = self.folder / f"{metadata.name}.pt"
+        if not path.is_file() or _sha256(path) != metadata.sha256:
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
 
-    def _forget_old(self) -> None:
-        kept = [r for r in self.records() if r.name != BEST]
-        for record in kept[: -self._keep]:
-            # The record first: data without a record is no checkpoint, a record without data would be a broken promise.
-            (self.folder / f"{record.name}.json").unlink(missing_ok=True)
-            (self.folder / f"{record.name}.pt").unlink(missing_ok=True)
-        # What killed attempts left: this is the only writer, and it is between two checkpoints.
-        vouched = {r.name for r in self.records()}
+    def _delete_old(self) -> None:
+        steps = [m for m in self.metadata() if m.name != BEST]
+        for metadata in steps[: -self._keep]:
+            # The metadata first: data without metadata is no checkpoint, metadata without data
+            # would list one that does not exist.
+            (self.folder / f"{metadata.name}.json").unlink(missing_ok=True)
+            (self.folder / f"{metadata.name}.pt").unlink(missing_ok=True)
+        # What killed attempts left: nothing else is being written at this point.
+        listed = {m.name for m in self.metadata()}
         for path in [*self.folder.glob("*.tmp"), *self.folder.glob("*.pt")]:
-            if path.suffix == ".tmp" or path.stem not in vouched:
+            if path.suffix == ".tmp" or path.stem not in listed:
                 path.unlink(missing_ok=True)
-
-
-class BackgroundWriter:
-    """Copies and writes one checkpoint at a time in a thread, while the training computes its next step.
-
-    The training waits before it changes what is still being copied (`copied`), and when it asks for the next checkpoint too early. That a
-    copy need not stop a training until its optimizer steps again: Maurya et al., DataStates-LLM, HPDC 2024.
-    """
-
-    def __init__(
-        self,
-        folder: CheckpointFolder,
-        before: Callable[[], object],
-        written: Callable[[Record], None],
-        staging: Staging | None = None,
-    ) -> None:
-        """`before` is called in the thread before a checkpoint is written, `written` when it is durable; `staging` makes the copies."""
-        self._folder = folder
-        self._before = before
-        self._written = written
-        self._staging = staging or Staging()
-        self._copied = threading.Event()
-        self._copied.set()
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-
-    def write(self, name: str, step: int, state: dict[str, Any]) -> None:
-        """Write `state` in the background; its tensors must stay as they are until `copied`. Raises the error of the one before."""
-        self.wait()
-        copy = self._staging.begin(state)
-        self._copied.clear()
-        self._thread = threading.Thread(target=self._work, args=(name, step, copy), daemon=True)
-        self._thread.start()
-
-    def copied(self) -> None:
-        """Until the tensors of the last state may change again."""
-        self._copied.wait()
-
-    def wait(self) -> None:
-        """Until the last one is durable. Raises its error."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-
-    def _work(self, name: str, step: int, copy: Copy) -> None:
-        try:
-            try:
-                copy.fill()
-            finally:
-                self._copied.set()
-            self._before()
-            self._written(self._folder.write(name, step, copy.state))
-        except BaseException as error:  # handed to the training thread by `wait`
-            self._error = error
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How an attempt that failed ends: the exit code of an error, and what is said about it."""
+"""What a failed attempt leaves: its exit code, a line in the log and the termination message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainyard import reporting
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 
-_VOLUME = {
+_ERRNO_CODES = {
     errno.ENOSPC: ExitCode.VOLUME_FULL,
     errno.EDQUOT: ExitCode.VOLUME_FULL,
     errno.EACCES: ExitCode.ACCESS_DENIED,
@@ -24,28 +24,34 @@ _VOLUME = {
 }
 
 
-def code_of(error: Exception) -> ExitCode:
-    """Of an error that no part of the trainer has expected."""
-    if isinstance(error, OSError) and error.errno in _VOLUME:
-        return _VOLUME[error.errno]
-    # gloo raises plain RuntimeErrors; only the path of its source in the text tells them apart.
+def exit_code_of(error: Exception) -> ExitCode:
+    """The exit code of an error that is no TrainingError."""
+    if isinstance(error, OSError) and error.errno in _ERRNO_CODES:
+        return _ERRNO_CODES[error.errno]
+    # gloo raises plain RuntimeErrors; only the path of its source in the text identifies them.
     lost = isinstance(error, torch.distributed.DistError) or (
         isinstance(error, RuntimeError) and "gloo" in str(error).lower()
     )
     return ExitCode.WORKER_LOST if lost else ExitCode.PROGRAM_ERROR
 
 
-def crash(report: reporting.Run, file: Path, error: Exception) -> None:
-    """Explain an error that no part of the trainer has expected."""
+def report_crash(report: reporting.Run, file: Path, error: Exception) -> None:
+    """Print the traceback of an unexpected error and write the termination message to `file`.
+
+    The message of another process of this pod stays when this one only lost its connection to it.
+    """
     traceback.print_exception(error)
-    if code_of(error) is ExitCode.WORKER_LOST and _said(file):
-        # Another process of this pod has said why.
+    if exit_code_of(error) is ExitCode.WORKER_LOST and _is_written(file):
         return
-    explain(report, file, type(error).__name__, str(error) or type(error).__name__, "")
+    report_error(report, file, type(error).__name__, str(error) or type(error).__name__, "")
 
 
-def explain(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:
-    """For people in the log, for the operator in the termination message `file`; both say the same."""
+def report_error(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:
+    """Print the error for people and write it to `file` for the operator.
+
+    `file` is the pod's termination message. It holds `reason`, `message`, `hint` and as many of
+    the last log lines as fit into the limit of 4096 bytes.
+    """
     sys.stdout.write(f"error: {message}" + (f" ({hint})" if hint else "") + "\n")
     sys.stdout.flush()
     lines = [line[:300] for line in report.last_lines()]
@@ -55,13 +61,13 @@ def explain(report: reporting.Run, file: Path, reason: str, message: str, hint: 
             break
         lines = lines[1:]
     with contextlib.suppress(OSError):
-        # Outside a pod there is no such file; the log has said it.
+        # The file exists in pods only; elsewhere the log has the error.
         file.write_text(text)
 
 
-def say_for_others(file: Path, code: int) -> None:
-    """For a process of this pod that could say nothing any more; nothing when one has spoken."""
-    if not _said(file):
+def report_killed_process(file: Path, code: int) -> None:
+    """Write the termination message for a process that was killed, unless there is one already."""
+    if not _is_written(file):
         message = f"a process of this worker was ended; the exit code is {code}"
         with contextlib.suppress(OSError):
             file.write_text(_message("ProcessEnded", message, "read the log", []))
@@ -71,7 +77,7 @@ def _message(reason: str, message: str, hint: str, lines: list[str]) -> str:
     return json.dumps({"reason": reason, "message": message, "hint": hint, "lastLogLines": lines})
 
 
-def _said(file: Path) -> bool:
+def _is_written(file: Path) -> bool:
     try:
         return file.stat().st_size > 0
     except OSError:

@@ -1,12 +1,12 @@
-"""How training can fail, and the exit code of each.
+"""Errors of a training, each with its exit code.
 
 TrainingError
 ├── BadConfiguration     64: the configuration does not fit the data
 ├── BadData              65: the dataset's content cannot be used
 ├── DatasetMissing       66: the dataset's file is not on the volume
 ├── CheckpointMissing    67: the checkpoint to start from is not there
-├── Diverged             70: the loss is not finite
-├── Preempted            75: SIGTERM came and a checkpoint is saved
+├── Diverged             70: the loss is infinite or NaN
+├── Preempted            75: SIGTERM was received and a checkpoint is saved
 └── AccessDenied         77: the gateway or the volume refuses access
 """
 
@@ -18,7 +18,7 @@ from trainyard_api.contract import ExitCode
 
 
 class TrainingError(Exception):
-    """Training ended; `hint` says what to do."""
+    """The training cannot continue. `hint` says what to do and may be empty."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.PROGRAM_ERROR
 
@@ -52,13 +52,13 @@ class CheckpointMissing(TrainingError):
 
 
 class Diverged(TrainingError):
-    """The loss is not finite."""
+    """The loss is infinite or NaN."""
 
     exit_code = ExitCode.DIVERGED
 
 
 class Preempted(TrainingError):
-    """SIGTERM came and a checkpoint is saved."""
+    """SIGTERM was received and a checkpoint is saved."""
 
     exit_code = ExitCode.PREEMPTED
 

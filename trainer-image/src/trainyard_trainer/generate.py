@@ -1,4 +1,4 @@
-"""Text that goes on where a prompt ends, token by token."""
+"""Text generation: tokens appended to a prompt one by one."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ class Sampling:
     """How the next token is chosen."""
 
     tokens: int = 200
-    """How many follow each prompt."""
+    """Number of tokens to append to each prompt."""
     temperature: float = 0.0
-    """0 takes the likeliest; scores are divided by anything above before one is drawn by their softmax."""
+    """0 takes the likeliest token; else scores are divided by it and a token is drawn by softmax."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the random draws."""
 
 
 @torch.no_grad()
-def continued(model: Transformer, schema: DataSchema, prompt: bytes, how: Sampling) -> str:
-    """What follows `prompt`. Raises BadData for an empty prompt and for a byte that the training text did not have."""
+def generate(model: Transformer, schema: DataSchema, prompt: bytes, sampling: Sampling) -> str:
+    """The text after `prompt`, without it; invalid UTF-8 is replaced.
+
+    Raises BadData for an empty prompt and for a byte that the training text did not contain.
+    """
     vocabulary = schema.vocabulary or []
     ids = {byte: token for token, byte in enumerate(vocabulary)}
     unknown = next((place for place, byte in enumerate(prompt) if byte not in ids), None)
@@ -36,14 +39,14 @@ def continued(model: Transformer, schema: DataSchema, prompt: bytes, how: Sampli
         raise BadData(
             f"byte {unknown} of the prompt ({shown!r}) does not occur in the text that the model learned"
         )
-    draws = torch.Generator().manual_seed(how.seed)
+    generator = torch.Generator().manual_seed(sampling.seed)
     tokens = [ids[byte] for byte in prompt]
-    for _ in range(how.tokens):
+    for _ in range(sampling.tokens):
         window = torch.tensor([tokens[-model.positions.num_embeddings :]])
         scores = model(window)[0, -1]
-        if how.temperature > 0:
-            likely = torch.softmax(scores / how.temperature, -1)
-            tokens.append(int(torch.multinomial(likely, 1, generator=draws)))
+        if sampling.temperature > 0:
+            probabilities = torch.softmax(scores / sampling.temperature, -1)
+            tokens.append(int(torch.multinomial(probabilities, 1, generator=generator)))
         else:
             tokens.append(int(scores.argmax()))
     return bytes(vocabulary[token] for token in tokens[len(prompt) :]).decode(errors="replace")

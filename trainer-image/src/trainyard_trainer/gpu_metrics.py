@@ -1,4 +1,4 @@
-"""What this pod's GPUs do while it trains, as metrics beside the curves: `system/gpu<index>/…`."""
+"""Metrics of this pod's GPUs beside the curves, read by NVML: `system/gpu<index>/…`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from trainyard.reporting import Run
 
-SECONDS = 10.0
-"""Between two readings."""
+INTERVAL_SECONDS = 10.0
+"""Time between two readings."""
 
 Reader = Callable[[], dict[str, float]]
-"""Values by metric name at this moment."""
+"""Returns the current values by metric name."""
 
 
-def reader() -> Reader | None:
-    """Reads NVML; None where there is no NVIDIA driver."""
-    # Not at the module's top: of a pod without GPUs it must not slow the start.
+def nvml_reader() -> Reader | None:
+    """A reader of NVML; None where there is no NVIDIA driver."""
+    # Imported here: a pod without GPUs must not pay for it at its start.
     import pynvml
 
     try:
@@ -31,8 +31,11 @@ def reader() -> Reader | None:
 
 
 def read(nvml: ModuleType) -> dict[str, float]:
-    """Utilisation in percent, memory in use in bytes, power in watts, temperature in °C; what a GPU does not tell is left out."""
-    figures: dict[str, Callable[[Any], float]] = {
+    """Utilisation (percent), memory in use (bytes), power (watts) and temperature (°C).
+
+    One value per GPU and metric. A value that the GPU does not provide is left out.
+    """
+    getters: dict[str, Callable[[Any], float]] = {
         "utilization_percent": lambda gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
         "memory_used_bytes": lambda gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used,
         "power_watts": lambda gpu: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
@@ -43,32 +46,38 @@ def read(nvml: ModuleType) -> dict[str, float]:
     values: dict[str, float] = {}
     for index in range(nvml.nvmlDeviceGetCount()):
         gpu = nvml.nvmlDeviceGetHandleByIndex(index)
-        for name, figure in figures.items():
+        for name, get in getters.items():
             with contextlib.suppress(nvml.NVMLError):
-                values[f"system/gpu{index}/{name}"] = float(figure(gpu))
+                values[f"system/gpu{index}/{name}"] = float(get(gpu))
     return values
 
 
 @contextmanager
-def watched(
-    report: Run, step: Callable[[], int], read: Reader | None, every: float = SECONDS
+def reported_every(
+    report: Run,
+    step: Callable[[], int],
+    read: Reader | None,
+    interval_seconds: float = INTERVAL_SECONDS,
 ) -> Iterator[None]:
-    """Report `read()` at the current `step()` every `every` seconds while the body runs; nothing without a reader."""
+    """Report `read()` at the current `step()` every `interval_seconds` while the body runs.
+
+    Does nothing without a reader.
+    """
     if read is None:
         yield
         return
     ended = threading.Event()
 
-    def watch() -> None:
+    def poll() -> None:
         last = -1
-        while not ended.wait(every):
+        while not ended.wait(interval_seconds):
             now = step()
-            # A step has one value: while it does not advance there is nothing to add.
+            # A series has one value per step: nothing is added while the step stays the same.
             if now > last:
                 last = now
                 report.log(read(), now)
 
-    thread = threading.Thread(target=watch, name="trainyard-gpus", daemon=True)
+    thread = threading.Thread(target=poll, name="trainyard-gpus", daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,7 @@
-"""One process per GPU of this pod, as torchrun starts them; torch.distributed joins them with those of the other pods."""
+"""One process per GPU of this pod, as torchrun starts them.
+
+torch.distributed joins them with the processes of the session's other pods.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,25 @@ from torch.multiprocessing.spawn import (
 
 from trainyard_api import contract
 from trainyard_api.contract import EXIT_CLASSES, ExitCode
-from trainyard_trainer.signals import leave
+from trainyard_trainer.signals import exit_preempted
 
-LEAVING_SECONDS = 25.0
-"""How long the others may take to end by themselves after the first, and again after SIGTERM: both fit into the grace period."""
+GRACE_SECONDS = 25.0
+"""Time that the other processes have to end after the first one, and again after SIGTERM.
+
+Twice this time is shorter than the pod's termination grace period.
+"""
 
 
 def process_count(gpus: int, visible: int) -> int:
-    """One per GPU that was asked for and that PyTorch sees; one where it sees none (CPU, simulated GPUs)."""
+    """One process per GPU that is requested and that PyTorch sees, and at least one.
+
+    PyTorch sees none on CPU nodes and where GPUs are simulated.
+    """
     return max(1, min(gpus, visible))
 
 
 def environment(local_rank: int, processes: int, workers: int, worker: int) -> dict[str, str]:
-    """What torchrun would set for this process: `workers` pods with `processes` each, this one in pod number `worker`."""
+    """The variables that torchrun sets: `workers` pods of `processes`; this is pod `worker`."""
     return {
         "RANK": str(worker * processes + local_rank),
         "WORLD_SIZE": str(workers * processes),
@@ -38,10 +47,11 @@ def environment(local_rank: int, processes: int, workers: int, worker: int) -> d
     }
 
 
-def verdict(codes: Sequence[int], asked: bool) -> int:
-    """The pod's exit code from those of its processes (negative: the signal that ended it); `asked`: SIGTERM came to the pod.
+def pod_exit_code(codes: Sequence[int], terminated: bool) -> int:
+    """The pod's exit code from those of its processes; a negative one is the killing signal.
 
-    What names a cause goes before what is only its consequence at the others.
+    `terminated` says that the pod received SIGTERM. A code that names a cause takes precedence
+    over one that is only the consequence of another process's failure.
     """
     failed = [code for code in codes if code != ExitCode.SUCCEEDED]
     if not failed:
@@ -53,48 +63,49 @@ def verdict(codes: Sequence[int], asked: bool) -> int:
     for code in failed:
         if code > 0 and code not in consequences:
             return code
-    stopped = asked or all(code == ExitCode.PREEMPTED for code in failed)
-    return ExitCode.PREEMPTED if stopped else ExitCode.WORKER_LOST
+    preempted = terminated or all(code == ExitCode.PREEMPTED for code in failed)
+    return ExitCode.PREEMPTED if preempted else ExitCode.WORKER_LOST
 
 
 def launch(processes: int, workers: int, train: Callable[[], int]) -> int:
-    """Run `train` (it is pickled) in so many processes; returns the pod's exit code.
+    """Run `train` (which is pickled) in `processes` processes; returns the pod's exit code.
 
-    SIGTERM is passed on. When one process fails, the others end by themselves or are ended.
+    SIGTERM is passed on to all of them. When one fails, the others are terminated unless they end
+    within GRACE_SECONDS.
     """
     worker = int(os.environ.get(contract.ENV_COMPLETION_INDEX) or 0)
-    # A pod has a network of its own; only a gang of several pods is told where to meet.
+    # The operator sets the address for sessions of several pods; one pod meets on its loopback.
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(contract.RENDEZVOUS_PORT))
-    # From a server that has imported torch and never touched a GPU: a forked CUDA context would be broken.
+    # The server imports torch and never touches a GPU: a forked CUDA context would be broken.
     multiprocessing.set_forkserver_preload(["trainyard_trainer.session"])
-    started = start_processes(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        _begin,
+    context = start_processes(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        _start_process,
         (processes, workers, worker, train),
         processes,
         join=False,
         start_method="forkserver",
     )
-    asked = False
+    terminated = False
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        for pid in started.pids():
+    def forward_signal(number: int, _: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        for pid in context.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    signal.signal(signal.SIGTERM, pass_on)
-    # The exit codes say it all.
+    signal.signal(signal.SIGTERM, forward_signal)
+    # Torch's errors say no more than the exit codes.
     with contextlib.suppress(ProcessExitedException, ProcessRaisedException):
-        while not started.join(grace_period=LEAVING_SECONDS):
+        while not context.join(grace_period=GRACE_SECONDS):
             pass
-    return verdict([process.exitcode for process in started.processes], asked)
+    return pod_exit_code([process.exitcode for process in context.processes], terminated)
 
 
-def _begin(
+def _start_process(
     local_rank: int, processes: int, workers: int, worker: int, train: Callable[[], int]
 ) -> None:
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, exit_preempted)
     os.environ.update(environment(local_rank, processes, workers, worker))
     raise SystemExit(train())

@@ -1,4 +1,4 @@
-"""What a finished run leaves: the model as safetensors with its card inside, and its registration."""
+"""The trained model as a safetensors file with its card inside, and its registration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import platform
-from datetime import UTC, datetime
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,32 @@ import torch
 from safetensors.torch import save_file
 
 from trainyard import reporting
+from trainyard_api import timestamps
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
 from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
 from trainyard_trainer.train import Trainer
 
 CARD_KEY = "trainyard"
-"""Key of the card in the safetensors metadata: the one file is enough to predict."""
+"""Key of the card in the safetensors metadata, so that one file is enough to predict."""
 
 
-def model_card(run: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
-    """Configuration, data, metrics, lineage and versions."""
-    if run.training is None:
-        raise ValueError("a run of an own program has no model card")
+def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
+    """Configuration, data, metrics, lineage and library versions, as JSON values.
+
+    Raises ValueError for a session that runs a program of its own.
+    """
+    if spec.training is None:
+        raise ValueError("a session with a command has no model card")
     parameters = sum(p.numel() for p in trainer.model.parameters())
     return {
-        "name": run.output_model,
-        "session": {"name": run.session, "uid": run.uid, "attempt": run.attempt},
-        "created": datetime.now(UTC).isoformat(),
-        "training": run.training.wire(),
-        "architecture": str(run.training.architecture()),
+        "name": spec.output_model,
+        "session": {"name": spec.session, "uid": spec.uid, "attempt": spec.attempt},
+        "created": timestamps.to_micros_text(time.time()),
+        "training": spec.training.wire(),
+        "architecture": str(spec.training.architecture()),
         "parameters": parameters,
-        "dataset": run.dataset.wire() if run.dataset else None,
+        "dataset": spec.dataset.wire() if spec.dataset else None,
         "schema": trainer.dataset.schema.wire(),
         "shape": {
             "sample": list(trainer.dataset.shape.sample),
@@ -46,27 +50,30 @@ def model_card(run: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
             "train": len(trainer.dataset.train),
             "validation": len(trainer.dataset.validation),
         },
-        "metrics": trainer.position.metrics,
-        "steps": trainer.position.step,
-        "epochs": trainer.position.epoch,
-        "resumedFrom": run.resume_from.wire() if run.resume_from else None,
+        "metrics": trainer.progress.metrics,
+        "steps": trainer.progress.step,
+        "epochs": trainer.progress.epoch,
+        "resumedFrom": spec.resume_from.wire() if spec.resume_from else None,
         "versions": _versions(),
     }
 
 
 def _versions() -> dict[str, str]:
-    """Of what the result depends on."""
+    """Versions of the libraries that the result depends on."""
     libraries = ("numpy", "pyarrow", "safetensors", "trainyard-trainer")
     found = {"python": platform.python_version(), "torch": torch.__version__}
     for name in libraries:
-        # The image holds our own packages as plain folders.
+        # The image holds our packages as plain folders, without metadata.
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
 
 
 def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
-    """Write model and card, beside and renamed; returns the model's path."""
+    """Write the model and its card atomically and durably; returns the model's path.
+
+    Raises OSError. Both files are complete or absent after a kill.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in trainer.model.state_dict().items()}
     model = folder / MODEL_FILE
@@ -83,7 +90,11 @@ def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
 
 
 def register(report: reporting.Run, model: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Have the gateway take the model over. Safe to repeat. Raises AccessDenied or TrainingError."""
+    """Register the model at the gateway, with retries; returns the registry's entry.
+
+    Idempotent. Raises AccessDenied when the gateway refuses, BadConfiguration without a gateway,
+    and TrainingError when the model does not arrive.
+    """
     try:
         receipt = report.log_model(model, card=card)
     except reporting.ModelDeniedError as error:

@@ -14,7 +14,7 @@ _GUARDED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
 def build(config: TrainingConfig, model: nn.Module) -> optim.Optimizer:
-    """PyTorch's own implementation with PyTorch's defaults for what the configuration does not name."""
+    """PyTorch's optimizer of that name, with PyTorch's defaults for what is not configured."""
     given: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     kind: type[optim.Optimizer]
     match config.optimizer:
@@ -32,10 +32,11 @@ def build(config: TrainingConfig, model: nn.Module) -> optim.Optimizer:
 
 
 def _without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
-    """The same optimizer whose methods do not import torch's compiler.
+    """The same optimizer without the wrappers that import torch's compiler.
 
-    PyTorch wraps these methods so that `torch.compile` leaves them alone, and the wrapper imports 900 modules of the compiler at
-    its first call: as long again as `import torch` itself, for a guard that matters only where something is compiled.
+    PyTorch wraps these methods so that `torch.compile` does not trace them. At its first call the
+    wrapper imports 900 modules of the compiler, which takes as long as `import torch` itself.
+    Nothing is compiled here.
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
     step = torch.no_grad()(inspect.unwrap(kind.step))

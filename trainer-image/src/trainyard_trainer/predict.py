@@ -16,11 +16,11 @@ from trainyard_api.contract import MODEL_FILE
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import models
 from trainyard_trainer.data import arrays, images, tables, texts
-from trainyard_trainer.data.columns import Column, Texts
+from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadData
-from trainyard_trainer.generate import Sampling, continued
+from trainyard_trainer.generate import Sampling, generate
 from trainyard_trainer.model_export import CARD_KEY
 from trainyard_trainer.models.transformer import Transformer
 
@@ -75,12 +75,12 @@ class Predictor:
             return [schema.classes[i] for i in scores.argmax(-1).tolist()]
         return [v * schema.target_scale + schema.target_mean for v in scores.squeeze(-1).tolist()]
 
-    def predict_file(self, path: Path, how: Sampling) -> tuple[list[Any], list[str] | None]:
+    def predict_file(self, path: Path, sampling: Sampling) -> tuple[list[Any], list[str] | None]:
         """A prediction for each sample of a file, and the right answers where the file has them. Raises BadData."""
         file_format = format_of(path, self.schema)
         if isinstance(self.model, Transformer):
             prompts = texts.prompts(path, file_format)
-            return [continued(self.model, self.schema, p, how) for p in prompts], None
+            return [generate(self.model, self.schema, p, sampling) for p in prompts], None
         inputs, truth = read_inputs(path, file_format, self.schema)
         return self.predict(inputs), truth
 
@@ -130,6 +130,6 @@ def _from_arrays(loaded: dict[str, Any], schema: DataSchema) -> tuple[Tensor, li
 def _truth(values: Column | None) -> list[str] | None:
     if values is None:
         return None
-    if isinstance(values, Texts):
+    if isinstance(values, TextColumn):
         return [values[row] or "" for row in range(len(values))]
     return ["" if v != v else tables.class_name(v) for v in values.tolist()]

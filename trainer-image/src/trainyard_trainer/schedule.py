@@ -10,22 +10,25 @@ from trainyard_api.training import SchedulerName, TrainingConfig
 def learning_rate(
     config: TrainingConfig, step: int, total_steps: int, steps_per_epoch: int
 ) -> float:
-    """Learning rate of the optimizer step numbered `step` (0-based) out of `total_steps`.
+    """Learning rate of optimizer step `step` (from 0) out of `total_steps`.
 
-    Linear warm-up first; then constant, a linear or half-cosine decay to `minLearningRate` (Loshchilov and Hutter, 2016,
-    arXiv 1608.03983, without restarts), or a factor `gamma` every `stepEpochs`.
+    A linear warm-up comes first. Then the rate is constant, decays linearly or by a half cosine to
+    `minLearningRate` (Loshchilov and Hutter, 2016, arXiv 1608.03983, without restarts), or is
+    multiplied by `gamma` every `stepEpochs` epochs.
     """
-    plan, peak = config.scheduler, config.learning_rate
-    if step < plan.warmup_steps:
-        return peak * (step + 1) / plan.warmup_steps
-    share = (step - plan.warmup_steps) / max(1, total_steps - plan.warmup_steps)
-    match plan.name:
+    scheduler, peak = config.scheduler, config.learning_rate
+    if step < scheduler.warmup_steps:
+        return peak * (step + 1) / scheduler.warmup_steps
+    share = (step - scheduler.warmup_steps) / max(1, total_steps - scheduler.warmup_steps)
+    match scheduler.name:
         case SchedulerName.CONSTANT:
             return peak
         case SchedulerName.LINEAR:
-            return plan.min_learning_rate + (peak - plan.min_learning_rate) * (1 - share)
+            return scheduler.min_learning_rate + (peak - scheduler.min_learning_rate) * (1 - share)
         case SchedulerName.COSINE:
             half = (1 + math.cos(math.pi * share)) / 2
-            return plan.min_learning_rate + (peak - plan.min_learning_rate) * half
+            return scheduler.min_learning_rate + (peak - scheduler.min_learning_rate) * half
         case SchedulerName.STEP:
-            return peak * float(plan.gamma ** (step // steps_per_epoch // plan.step_epochs))
+            return peak * float(
+                scheduler.gamma ** (step // steps_per_epoch // scheduler.step_epochs)
+            )

@@ -1,4 +1,4 @@
-"""SIGTERM before the training."""
+"""SIGTERM before the training loop handles it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 from trainyard_api.contract import ExitCode
 
 
-def leave(*_: object) -> None:
-    """A signal handler: there is nothing to save yet, and what an earlier attempt saved is on the volume."""
+def exit_preempted(*_: object) -> None:
+    """A signal handler that ends the process at once with exit code 75 (Preempted).
+
+    Nothing has to be saved: the loop has not begun, and earlier checkpoints are on the volume.
+    """
     os._exit(ExitCode.PREEMPTED)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainyard_api.training import Task, TrainingConfig
 from trainyard_trainer.data import arrays, images, tables, texts
-from trainyard_trainer.data.columns import Column, Texts
+from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadConfiguration, BadData, DatasetMissing
@@ -102,7 +102,7 @@ def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
     elif file_format == "images":
         target = "class"
         pixels, folders = images.read(path)
-        labels = Texts.of(folders)
+        labels = TextColumn.of(folders)
     else:
         raise BadConfiguration(
             f"image-classification needs images or NPZ arrays; the dataset is {file_format}"
@@ -162,7 +162,7 @@ def _classes(
 def _values(
     inputs: Tensor, values: Column, rows: tuple[NDArray[np.int64], ...], schema: DataSchema
 ) -> Dataset:
-    if isinstance(values, Texts):
+    if isinstance(values, TextColumn):
         row = tables.first_text(values) or 0
         raise BadData(f"row {row + 1}, column {schema.target!r}: {values[row]!r} is not a number")
     if not np.isfinite(values).all():

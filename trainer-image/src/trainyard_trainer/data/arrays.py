@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainyard_trainer.data.columns import Column, Texts
+from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.errors import BadConfiguration, BadData
 
 INPUT_NAMES = ("x", "X", "data", "images", "features", "inputs")
@@ -68,7 +68,7 @@ def as_target(values: NDArray[Any], name: str) -> Column:
         raise BadData(f"the target {name!r} has the shape {values.shape}; give one value a sample")
     flat = values.reshape(-1)
     if flat.dtype.kind in "US":
-        return Texts.of([str(v) for v in flat])
+        return TextColumn.of([str(v) for v in flat])
     if flat.dtype.kind not in "biuf":
         raise BadData(f"the target {name!r} holds {flat.dtype}; give numbers or texts")
     return flat.astype(np.float64)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from trainyard_trainer.data import column_cache
 from trainyard_trainer.errors import BadData
 
-Numbers = NDArray[np.float64]
+NumberColumn = NDArray[np.float64]
 """NaN stands for a missing value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextColumn:
     """A text column: `values[code]` is a row's text, code -1 a missing one."""
 
     codes: NDArray[np.int32]
@@ -39,13 +39,13 @@ class Texts:
         return sorted(self.values[c] for c in np.unique(self.codes) if c >= 0)
 
     @classmethod
-    def of(cls, texts: list[str]) -> Texts:
+    def of(cls, texts: list[str]) -> TextColumn:
         """From a list."""
         values, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
         return cls(codes.astype(np.int32), [str(v) for v in values])
 
 
-Column = Numbers | Texts
+Column = NumberColumn | TextColumn
 
 
 def read(path: Path, file_format: str, cache: Path | None = None) -> dict[str, Column]:
@@ -127,7 +127,7 @@ def _column(values: Any) -> Column:
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0)
     if not pa.types.is_dictionary(whole.type):
-        numbers: Numbers = whole.to_numpy(zero_copy_only=False)
+        numbers: NumberColumn = whole.to_numpy(zero_copy_only=False)
         return numbers
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Texts(codes.astype(np.int32, copy=False), whole.dictionary.to_pylist())
+    return TextColumn(codes.astype(np.int32, copy=False), whole.dictionary.to_pylist())

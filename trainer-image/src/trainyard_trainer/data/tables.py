@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainyard_trainer.data.columns import Column, Numbers, Texts
+from trainyard_trainer.data.columns import Column, NumberColumn, TextColumn
 from trainyard_trainer.data.schema import MAX_CATEGORIES, Feature
 from trainyard_trainer.errors import BadConfiguration, BadData
 
@@ -38,7 +38,7 @@ def fit_features(
 
 
 def _fit(name: str, column: Column, training_rows: NDArray[np.int64]) -> Feature:
-    if isinstance(column, Texts):
+    if isinstance(column, TextColumn):
         return _fit_category(name, column)
     infinite = np.isinf(column)
     if infinite.any():
@@ -58,7 +58,7 @@ def _fit(name: str, column: Column, training_rows: NDArray[np.int64]) -> Feature
     )
 
 
-def _fit_category(name: str, column: Texts) -> Feature:
+def _fit_category(name: str, column: TextColumn) -> Feature:
     values = column.used()
     if len(values) > MAX_CATEGORIES:
         wrong = first_text(column)
@@ -75,7 +75,7 @@ def _fit_category(name: str, column: Texts) -> Feature:
     return Feature(name=name, kind="category", categories=values, missing=missing)
 
 
-def first_text(column: Texts) -> int | None:
+def first_text(column: TextColumn) -> int | None:
     """The first row that holds a text and no number."""
     texts = [i for i, v in enumerate(column.values) if not _is_number(v)]
     found = np.isin(column.codes, texts)
@@ -108,7 +108,7 @@ def _encode_into(out: NDArray[np.float32], column: Column, feature: Feature) -> 
     if feature.kind == "number":
         out[:, 0] = _standardised(column, feature)
         return
-    if not isinstance(column, Texts):
+    if not isinstance(column, TextColumn):
         column = as_texts(column)
     # One row per code, the last one (for code -1) all zeros.
     table = np.zeros((len(column.values) + 1, feature.width()), np.float32)
@@ -119,7 +119,7 @@ def _encode_into(out: NDArray[np.float32], column: Column, feature: Feature) -> 
 
 
 def _standardised(column: Column, feature: Feature) -> NDArray[np.float64]:
-    if isinstance(column, Texts):
+    if isinstance(column, TextColumn):
         row = first_text(column)
         shown = column[row] if row is not None else None
         raise BadData(
@@ -131,11 +131,11 @@ def _standardised(column: Column, feature: Feature) -> NDArray[np.float64]:
     return scaled
 
 
-def as_texts(column: Numbers) -> Texts:
-    """Numbers where training saw texts, as those texts would be written."""
+def as_texts(column: NumberColumn) -> TextColumn:
+    """NumberColumn where training saw texts, as those texts would be written."""
     values, codes = np.unique(column, return_inverse=True)
     known = np.where(np.isnan(column), -1, codes).astype(np.int32)
-    return Texts(known, [class_name(v) for v in values])
+    return TextColumn(known, [class_name(v) for v in values])
 
 
 def class_name(value: Any) -> str:
@@ -145,10 +145,10 @@ def class_name(value: Any) -> str:
 
 def classes(column: Column, name: str) -> tuple[list[str], NDArray[np.int64]]:
     """The classes of a target column in their natural order, and each row's index into them. Raises BadData for missing values."""
-    absent = column.missing() if isinstance(column, Texts) else np.isnan(column)
+    absent = column.missing() if isinstance(column, TextColumn) else np.isnan(column)
     if absent.any():
         raise BadData(f"row {int(np.argmax(absent)) + 1}, column {name!r}: the target is missing")
-    if isinstance(column, Texts):
+    if isinstance(column, TextColumn):
         names = column.used()
         order = {v: i for i, v in enumerate(names)}
         places = np.array([order.get(v, -1) for v in column.values], dtype=np.int64)
