@@ -158,7 +158,7 @@ class Trainer:
             core, batch = client.CoreV1Api(api), client.BatchV1Api(api)
             core.delete_namespaced_pod(self.pod, self.lab.namespace, grace_period_seconds=0)
             batch.delete_namespaced_job(
-                self.pod, self.lab.namespace, propagation_policy="Background"
+                self.pod, self.lab.namespace, propagation_policy="TaskSupervisor"
             )
 
     def report(self, body: dict[str, Any], http: httpx.Client | None = None) -> httpx.Response:
@@ -256,7 +256,7 @@ def _job(name: str, session: str, uid: str, attempt: int) -> dict[str, Any]:
             "labels": {names.LABEL_ATTEMPT: str(attempt)},
             "ownerReferences": [owner],
         },
-        # Left alone by the Job controller: the lab makes the one pod that it needs.
+        # SpooledBatch alone by the Job controller: the lab makes the one pod that it needs.
         "spec": {"managedBy": "trainyard.io/tests", "template": {"spec": _pod_spec()}},
     }
 

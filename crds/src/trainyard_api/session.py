@@ -12,6 +12,8 @@ from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_api.training import TrainingConfig
 
+PRIORITY_MIN, PRIORITY_MAX = -1000, 1000
+"""Bounds of a session's priority."""
 CPU_PATTERN = r"^([1-9][0-9]{0,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$"
 MEMORY_PATTERN = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
 
@@ -103,7 +105,7 @@ class TrainingSessionSpec(RuledModel):
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
     )
     """TrainingQueue in which the session waits. Immutable."""
-    priority: int = Field(default=0, ge=-1000, le=1000)
+    priority: int = Field(default=0, ge=PRIORITY_MIN, le=PRIORITY_MAX)
     """Higher goes first and may preempt lower. May change while the session waits or runs."""
     desired_state: DesiredState = DesiredState.RUNNING
     """Running; Suspended (save a checkpoint, give the GPUs back, may go on later); Stopped (final). May change."""

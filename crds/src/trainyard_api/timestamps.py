@@ -58,6 +58,11 @@ def datetime_to_text(time: datetime) -> str:
     return micros_to_text(to_micros(time))
 
 
+def now_text() -> str:
+    """The current time of this machine as text in microseconds."""
+    return datetime_to_text(datetime.now(UTC))
+
+
 def to_micros(time: datetime) -> int:
     """A time as microseconds since the epoch. A time without zone is taken as UTC."""
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -72,9 +72,9 @@ class _Server(uvicorn.Server):
     """Ends the streams of events before it waits for open connections."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        parts = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # it is the FastAPI made above
-        if parts is not None:
-            parts.hub.stop()
+        services = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # it is the FastAPI made above
+        if services is not None:
+            services.hub.stop()
         await super().shutdown(sockets)
 
 

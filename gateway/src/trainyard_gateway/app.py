@@ -16,10 +16,10 @@ from starlette.types import Lifespan
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http import problems
-from trainyard_gateway.http.middleware import Gate
+from trainyard_gateway.http.middleware import RequestMiddleware
 from trainyard_gateway.http.openapi.document import document
 from trainyard_gateway.http.problems import ProblemBody
-from trainyard_gateway.http.report_route import Intake
+from trainyard_gateway.http.report_route import ReportFastPath
 from trainyard_gateway.routes import (
     datasets,
     events,
@@ -30,7 +30,7 @@ from trainyard_gateway.routes import (
     training,
     uploads,
 )
-from trainyard_gateway.routes.deps import allowed, services
+from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.services import Services, running
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig
@@ -54,23 +54,25 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, config) as parts:
-            app.state.services = parts
+        async with running(settings, config) as services:
+            app.state.services = services
             yield
 
     app = described(lifespan)
-    problems.install(app, methods_at)
+    problems.add_exception_handlers(app, methods_at)
 
-    def parts() -> Services:
+    def services() -> Services:
         found: Services = app.state.services
         return found
 
     def authenticator() -> Authenticator:
-        return parts().authenticator
+        return services().authenticator
 
-    app.add_middleware(Intake, parts=parts)
+    app.add_middleware(ReportFastPath, services=services)
     app.add_middleware(
-        Gate, stale=lambda: parts().cache.stale is not None, authenticator=authenticator
+        RequestMiddleware,
+        stale=lambda: services().cache.stale is not None,
+        authenticator=authenticator,
     )
     if settings.cors_origins:
         # Outside of the gate: a browser asks beforehand without its key.
@@ -135,8 +137,8 @@ async def _alive() -> dict[str, str]:
 
 async def _ready(request: Request) -> Response:
     """Ready once the sessions of the cluster are known, and while every part runs."""
-    parts = services(request)
-    status, text = readiness(parts.background.ended(), parts.cache.synced.is_set())
+    services = services_of(request)
+    status, text = readiness(services.tasks.ended(), services.cache.synced.is_set())
     return JSONResponse({"status": text}, status)
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from trainyard_gateway.auth.api_key_store import KeyRing
-from trainyard_gateway.auth.audit_log import Journal
+from trainyard_gateway.auth.api_key_store import ApiKeyStore
+from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.trainer_identity import TrainerIdentity
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.events.hub import Hub
-from trainyard_gateway.files.file_store import Store, make_folder
+from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.runs import RunFolders
-from trainyard_gateway.files.spool import LeftReports
+from trainyard_gateway.files.spool import SpoolFolders
 from trainyard_gateway.nodes.system import SystemMonitor
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
@@ -26,14 +26,14 @@ from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.retention import Retention
-from trainyard_gateway.sessions.spool_recovery import Leftovers
-from trainyard_gateway.sessions.status_writer import Publisher
+from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
+from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.schema import tables
-from trainyard_gateway.task_supervisor import Background
+from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_kube import KubeClient, KubeConfig
 
 SHARED_AGE_SECONDS = 86_400.0
@@ -49,8 +49,8 @@ class Services:
     settings: Settings
     database: Database
     charts: ChartCache
-    keys: KeyRing
-    journal: Journal
+    keys: ApiKeyStore
+    audit_log: AuditLog
     hub: Hub
     authenticator: Authenticator
     cache: SessionCache
@@ -61,9 +61,9 @@ class Services:
     dataset_uploads: Uploads
     model_uploads: Uploads
     identity: TrainerIdentity
-    publisher: Publisher
+    status_writer: StatusWriter
     system: SystemMonitor
-    background: Background
+    tasks: TaskSupervisor
 
 
 @asynccontextmanager
@@ -78,27 +78,27 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         stack.push_async_callback(database.close)
         services = await _build(settings, kube, database)
         await services.keys.load()
-        stack.push_async_callback(services.journal.flush)
-        await stack.enter_async_context(services.background)
+        stack.push_async_callback(services.audit_log.flush)
+        await stack.enter_async_context(services.tasks)
         for part in (
-            services.cache, services.publisher, services.system, services.keys, services.journal,
+            services.cache, services.status_writer, services.system, services.keys, services.audit_log,
         ):  # fmt: skip
-            services.background.start(type(part).__name__, part.run())
+            services.tasks.start(type(part).__name__, part.run())
         runs = settings.data_dir / "runs"
         folders = RunFolders(runs)
         await asyncio.to_thread(folders.open)
-        leftovers = Leftovers(folders, LeftReports(runs), services.cache, database)
-        services.background.start(Leftovers.__name__, leftovers.run())
+        leftovers = SpoolRecovery(folders, SpoolFolders(runs), services.cache, database)
+        services.tasks.start(SpoolRecovery.__name__, leftovers.run())
         if settings.run_retention_days is not None:
             retention = Retention(folders, services.cache, database, settings.run_retention_days)
-            services.background.start(Retention.__name__, retention.run())
+            services.tasks.start(Retention.__name__, retention.run())
         yield services
 
 
 async def _build(settings: Settings, kube: KubeClient, database: Database) -> Services:
     namespace = settings.namespace
     stores = {
-        name: Store(settings.data_dir / name, settings.reserve_bytes)
+        name: FileStore(settings.data_dir / name, settings.reserve_bytes)
         for name in ("datasets", "models", "uploads/datasets", "uploads/models")
     }
     of_datasets = Quota(
@@ -122,21 +122,21 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
             words = "put aside what no row names" if aside else "removed uploads that are over"
             _log.warning(words, root=str(store.root), folders=len(gone))
     cache = SessionCache(kube, namespace, database)
-    publisher = Publisher(kube, namespace, cache, database, datasets, models)
-    cache.on_change(publisher.touch)
+    status_writer = StatusWriter(kube, namespace, cache, database, datasets, models)
+    cache.on_change(status_writer.notify)
     hub = Hub()
-    cache.on_change(hub.touch)
-    database.on_news(publisher.touch)
-    database.on_news(hub.touch)
-    ring, journal = KeyRing(settings.admin_key(), database), Journal(database)
+    cache.on_change(hub.notify)
+    database.on_news(status_writer.notify)
+    database.on_news(hub.notify)
+    api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     return Services(
         settings=settings,
         database=database,
         charts=ChartCache(database),
-        keys=ring,
-        journal=journal,
+        keys=api_keys,
+        audit_log=audit_log,
         hub=hub,
-        authenticator=Authenticator(ring, journal, settings.requests_per_second),
+        authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
         estimator=Estimator(kube, namespace, cache, settings.config()),
@@ -147,7 +147,7 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
         identity=TrainerIdentity(
             kube, namespace, settings.trainer_audience, settings.monitor_service_account
         ),
-        publisher=publisher,
+        status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
-        background=Background(),
+        tasks=TaskSupervisor(),
     )

@@ -12,7 +12,7 @@ import structlog
 _log = structlog.get_logger()
 
 
-class Background:
+class TaskSupervisor:
     """Holds the running parts; leaving the context ends them."""
 
     def __init__(self) -> None:

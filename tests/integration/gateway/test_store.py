@@ -18,8 +18,8 @@ from postgres import Postgres
 from sqlalchemy import Connection, delete, func, insert, select
 from store_lab import START, batch, chart, new_uid, opened, values
 
-from trainyard_gateway.auth.api_key_store import KeyRing, NewKey
-from trainyard_gateway.auth.audit_log import Journal
+from trainyard_gateway.auth.api_key_store import ApiKeyStore, NewKey
+from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError, Unprocessable
 from trainyard_gateway.store import changes
@@ -198,7 +198,7 @@ async def test_two_gateways_on_one_database_store_each_batch_once(postgres: Post
 async def test_keys_made_elsewhere_are_known_and_revoked(
     database: Database, database_url: tuple[str, Path | None]
 ) -> None:
-    here, there = KeyRing("a" * 30, database), KeyRing("a" * 30, database)
+    here, there = ApiKeyStore("a" * 30, database), ApiKeyStore("a" * 30, database)
     made = await here.create(NewKey(name="k", scopes=[Scope.MODELS_READ]))
     await there.load()
     before = there.caller(made.key)
@@ -211,12 +211,12 @@ async def test_keys_made_elsewhere_are_known_and_revoked(
 
 
 async def test_the_journal_keeps_the_newest(database: Database) -> None:
-    journal = Journal(database, most_kept=10)
+    audit_log = AuditLog(database, most_kept=10)
     for number in range(30):
         scope = {"client": None, "method": "GET", "path": f"/{number}\0", "state": {}}
-        journal.note(scope, False, "unknown")
+        audit_log.record(scope, False, "unknown")
         if number % 10 == 9:
-            await journal.flush()
+            await audit_log.flush()
 
     assert (
         await database.read(

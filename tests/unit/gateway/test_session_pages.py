@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import insert
 
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import SessionInfo
 from trainyard_gateway.sessions.listing import cut, mark, page
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import sessions

@@ -12,15 +12,15 @@ from sqlalchemy import insert, select
 from trainyard.reporting.spool import Spool
 from trainyard_gateway.files import spool
 from trainyard_gateway.files.runs import RunFolders
-from trainyard_gateway.files.spool import Left, LeftReports
+from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.sessions.spool_recovery import Leftovers, over, parsed
+from trainyard_gateway.sessions.spool_recovery import SpoolRecovery, over, parsed
 from trainyard_gateway.store.schema.tables import logs, sessions
 from trainyard_gateway.store.sqlite import SqliteDatabase
 from trainyard_kube import KubeClient, KubeConfig
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-FIRST = Left("000001", "rank-0", "000000000001.json")
+FIRST = SpooledBatch("000001", "rank-0", "000000000001.json")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_trainers_leave_is_found_in_order_and_removed(tmp_path: Path) -> No
     spooled(tmp_path, attempt=2)
     spooled(tmp_path, count=2)
     spooled(tmp_path, stream="rank-1")
-    reports = LeftReports(tmp_path)
+    reports = SpoolFolders(tmp_path)
 
     found = reports.of(A)
 
@@ -107,8 +107,8 @@ def test_what_trainers_leave_is_found_in_order_and_removed(tmp_path: Path) -> No
 def test_a_run_without_a_spool(tmp_path: Path) -> None:
     (tmp_path / A).mkdir()
 
-    assert LeftReports(tmp_path).of(A) == []
-    assert LeftReports(tmp_path).of(B) == []
+    assert SpoolFolders(tmp_path).of(A) == []
+    assert SpoolFolders(tmp_path).of(B) == []
 
 
 def test_half_written_and_foreign_files_do_not_count(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_half_written_and_foreign_files_do_not_count(tmp_path: Path) -> None:
     (tmp_path / A / "spool" / "else").mkdir()
     (stream.parent / "rank-9").write_text("a file where a folder is expected")
 
-    assert LeftReports(tmp_path).of(A) == [FIRST]
+    assert SpoolFolders(tmp_path).of(A) == [FIRST]
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     (stream / FIRST.file).symlink_to(outside / A / "spool" / "000001" / "rank-0" / FIRST.file)
     (runs / B).mkdir()
     (runs / B / "spool").symlink_to(outside / A / "spool")
-    reports = LeftReports(runs)
+    reports = SpoolFolders(runs)
 
     assert reports.of(B) == []
     with pytest.raises(OSError, match="symbolic links"):
@@ -144,9 +144,9 @@ def test_what_is_no_batch_by_its_kind_or_size_is_not_read(tmp_path: Path) -> Non
     stream = tmp_path / A / "spool" / "000001" / "rank-0"
     stream.mkdir(parents=True)
     (stream / FIRST.file).write_bytes(b" " * (spool.MAX_BATCH_BYTES + 1))
-    pipe = Left("000001", "rank-0", "000000000002.json")
+    pipe = SpooledBatch("000001", "rank-0", "000000000002.json")
     os.mkfifo(stream / pipe.file)
-    reports = LeftReports(tmp_path)
+    reports = SpoolFolders(tmp_path)
 
     assert reports.read(A, FIRST) is None
     assert reports.read(A, pipe) is None
@@ -158,7 +158,7 @@ def test_a_look_is_bounded(tmp_path: Path) -> None:
     for sequence in range(spool.AT_ONCE + 10):
         (stream / f"{sequence:012d}.json").touch()
 
-    assert len(LeftReports(tmp_path).of(A)) == spool.AT_ONCE
+    assert len(SpoolFolders(tmp_path).of(A)) == spool.AT_ONCE
 
 
 async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None
     await database.write(lambda c: c.execute(insert(sessions), gone))
     cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
     heard: list[str] = []
-    reports = LeftReports(runs)
+    reports = SpoolFolders(runs)
 
     database.on_report(heard.append)
-    await Leftovers(RunFolders(runs), reports, cache, database).sweep()
+    await SpoolRecovery(RunFolders(runs), reports, cache, database).sweep()
 
     said = await database.read(lambda c: list(c.scalars(select(logs.c.message))))
     await database.close()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from trainyard_gateway.app import readiness
-from trainyard_gateway.task_supervisor import Background
+from trainyard_gateway.task_supervisor import TaskSupervisor
 
 
 async def forever() -> None:
@@ -23,7 +23,7 @@ async def finished() -> None:
 
 
 async def test_a_part_that_ends_is_known_by_name() -> None:
-    async with Background() as background:
+    async with TaskSupervisor() as background:
         background.start("watch", forever())
         background.start("monitor", broken())
         background.start("writer", finished())

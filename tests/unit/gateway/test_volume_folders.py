@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trainyard_gateway.errors import OutOfSpace
-from trainyard_gateway.files.file_store import LOST_SECONDS, Store
+from trainyard_gateway.files.file_store import LOST_SECONDS, FileStore
 
 KEPT, LOST = "a" * 32, "b" * 32
 
@@ -28,13 +28,13 @@ def usual_umask() -> Iterator[None]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "datasets", 0)
+def store(tmp_path: Path) -> FileStore:
+    store = FileStore(tmp_path / "datasets", 0)
     store.open()
     return store
 
 
-async def test_folders_belong_to_the_group(store: Store) -> None:
+async def test_folders_belong_to_the_group(store: FileStore) -> None:
     kept = store.keep(await store.receive(once(b"x")), KEPT, "data.csv")
 
     folders = [store.root, store.root / ".incoming", kept.parent]
@@ -42,7 +42,7 @@ async def test_folders_belong_to_the_group(store: Store) -> None:
     assert oct(stat.S_IMODE(kept.stat().st_mode)) == "0o640"
 
 
-async def test_a_start_removes_what_no_row_names(store: Store) -> None:
+async def test_a_start_removes_what_no_row_names(store: FileStore) -> None:
     store.keep(await store.receive(once(b"x")), KEPT, "data.csv")
     store.keep(await store.receive(once(b"y")), LOST, "data.csv")
     await store.receive(once(b"half"))
@@ -59,13 +59,13 @@ async def test_a_start_removes_what_no_row_names(store: Store) -> None:
     assert list((store.root / ".incoming").iterdir()) == []
 
 
-async def test_what_may_be_under_way_elsewhere_stays(store: Store) -> None:
+async def test_what_may_be_under_way_elsewhere_stays(store: FileStore) -> None:
     store.keep(await store.receive(once(b"y")), LOST, "data.csv")
 
     assert store.clean({KEPT}, 3600) == []
 
 
-async def test_what_no_row_names_is_kept_aside_for_a_month(store: Store) -> None:
+async def test_what_no_row_names_is_kept_aside_for_a_month(store: FileStore) -> None:
     """It may be the database that is the wrong one: new, or restored from before."""
     store.keep(await store.receive(once(b"y")), LOST, "data.csv")
 
@@ -80,7 +80,7 @@ async def test_what_no_row_names_is_kept_aside_for_a_month(store: Store) -> None
     assert not aside.exists()
 
 
-async def test_what_is_not_worth_keeping_goes_at_once(store: Store) -> None:
+async def test_what_is_not_worth_keeping_goes_at_once(store: FileStore) -> None:
     store.keep(await store.receive(once(b"y")), LOST, "data.csv")
 
     assert store.clean(set(), 0, aside=False) == [LOST]
@@ -88,7 +88,7 @@ async def test_what_is_not_worth_keeping_goes_at_once(store: Store) -> None:
 
 
 async def test_an_upload_that_would_not_fit_is_refused_before_it_begins(tmp_path: Path) -> None:
-    store = Store(tmp_path / "datasets", 1 << 60)
+    store = FileStore(tmp_path / "datasets", 1 << 60)
     store.open()
 
     with pytest.raises(OutOfSpace):

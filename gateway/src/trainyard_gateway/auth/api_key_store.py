@@ -12,8 +12,8 @@ from pydantic import Field, StrictInt
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
-from trainyard_gateway import clock
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
 from trainyard_gateway.errors import NotFound
@@ -63,7 +63,7 @@ class CreatedKey(KeyInfo):
     """The whole key."""
 
 
-class KeyRing:
+class ApiKeyStore:
     """Finds the caller behind a key, in constant time for the secret part."""
 
     def __init__(self, admin_key: str, database: Database) -> None:
@@ -100,7 +100,7 @@ class KeyRing:
             return None, "unknown", parts.public if row is not None else None
         if row.revoked is not None:
             return None, "revoked", row.id
-        if row.expires is not None and row.expires <= clock.now():
+        if row.expires is not None and row.expires <= timestamps.now_text():
             return None, "expired", row.id
         return Caller(row.id, row.name, _scopes(row.scopes)), "key", row.id
 
@@ -111,7 +111,7 @@ class KeyRing:
         row = self._rows.get(caller.key_id)
         if row is None or row.revoked is not None:
             return False
-        return row.expires is None or row.expires > clock.now()
+        return row.expires is None or row.expires > timestamps.now_text()
 
     async def create(self, new: NewKey) -> CreatedKey:
         """Make a key."""
@@ -123,8 +123,10 @@ class KeyRing:
             "name": new.name,
             "hash": keys.digest(parts.secret),
             "scopes": " ".join(sorted(set(new.scopes))),
-            "created": clock.text(now),
-            "expires": clock.text(now + timedelta(seconds=expires)) if expires else None,
+            "created": timestamps.datetime_to_text(now),
+            "expires": timestamps.datetime_to_text(now + timedelta(seconds=expires))
+            if expires
+            else None,
         }
         await self._database.write(lambda c: c.execute(insert(api_keys).values(row)).rowcount)
         await self.load()
@@ -156,7 +158,7 @@ def _revoke(connection: Connection, key_id: str) -> bool:
     if connection.execute(select(api_keys.c.id).where(api_keys.c.id == key_id)).first() is None:
         return False
     mine = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
-    connection.execute(update(api_keys).where(mine).values(revoked=clock.now()))
+    connection.execute(update(api_keys).where(mine).values(revoked=timestamps.now_text()))
     return True
 
 

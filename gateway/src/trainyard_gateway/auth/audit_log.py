@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
-from trainyard_gateway import clock
+from trainyard_api import timestamps
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import auth_logs
 
@@ -23,7 +23,7 @@ _PRUNE_EVERY = 10_000
 _log = structlog.get_logger()
 
 
-class Journal:
+class AuditLog:
     """Collects attempts and writes them together."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Journal:
         self._dropped = 0
         self._since_pruning = _PRUNE_EVERY
 
-    def note(
+    def record(
         self,
         scope: MutableMapping[str, Any],
         accepted: bool,
@@ -49,7 +49,7 @@ class Journal:
         client = scope.get("client")
         self._rows.append(
             {
-                "time": clock.now(),
+                "time": timestamps.now_text(),
                 "client": (client[0] if client else "unknown")[:64],
                 "method": str(scope["method"])[:8],
                 "path": _storable(scope["path"])[:256],
@@ -85,7 +85,7 @@ class Journal:
             )
             if prune:
                 self._since_pruning = 0
-        except Exception as error:  # a full volume must not end the journal
+        except Exception as error:  # a full volume must not end the audit_log
             _log.warning("authentication attempts not written", error=str(error)[:200])
             self._rows = (rows + self._rows)[: self._most_waiting]
             await asyncio.sleep(1)

@@ -7,20 +7,22 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from trainyard_gateway.auth.api_key_store import KeyRing
-from trainyard_gateway.auth.audit_log import Journal
+from trainyard_gateway.auth.api_key_store import ApiKeyStore
+from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.keys import Caller
-from trainyard_gateway.auth.rate_limits import Buckets, Guesses
+from trainyard_gateway.auth.rate_limits import FailedLoginThrottle, TokenBuckets
 from trainyard_gateway.errors import BadRequest, NotAuthenticated, Problem, TooManyRequests
 
 
 class Authenticator:
-    """Keys, journal and limits together: who comes in."""
+    """Keys, audit_log and limits together: who comes in."""
 
-    def __init__(self, ring: KeyRing, journal: Journal, requests_per_second: float) -> None:
-        self._ring, self._journal = ring, journal
-        self._guesses = Guesses(time.monotonic)
-        self._buckets = Buckets(requests_per_second, time.monotonic)
+    def __init__(
+        self, api_keys: ApiKeyStore, audit_log: AuditLog, requests_per_second: float
+    ) -> None:
+        self._api_keys, self._audit_log = api_keys, audit_log
+        self._guesses = FailedLoginThrottle(time.monotonic)
+        self._buckets = TokenBuckets(requests_per_second, time.monotonic)
 
     def authenticate(self, scope: Scope) -> Caller:
         """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
@@ -28,15 +30,15 @@ class Authenticator:
         try:
             key = key_of(Headers(scope=scope))
         except Problem:
-            self._journal.note(scope, False, "malformed")
+            self._audit_log.record(scope, False, "malformed")
             raise
         if key is None:
-            self._journal.note(scope, False, "missing")
+            self._audit_log.record(scope, False, "missing")
             raise NotAuthenticated(
                 "an API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
             )
-        caller, reason, key_id = self._ring.caller(key)
-        self._journal.note(scope, caller is not None, reason, key_id)
+        caller, reason, key_id = self._api_keys.caller(key)
+        self._audit_log.record(scope, caller is not None, reason, key_id)
         if caller is None:
             wait = self._guesses.failed(client)
             if wait:

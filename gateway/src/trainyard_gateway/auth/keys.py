@@ -48,25 +48,25 @@ ADMIN = Caller("admin", "admin", EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class KeyParts:
     """A key that is well-formed."""
 
     public: str
     secret: str
 
 
-def generate() -> tuple[str, Parts]:
+def generate() -> tuple[str, KeyParts]:
     """A new key, and its parts."""
-    parts = Parts(_random(8), _random(_SECRET_LENGTH))
+    parts = KeyParts(_random(8), _random(_SECRET_LENGTH))
     return f"ty_{parts.public}_{parts.secret}{_checksum(parts)}", parts
 
 
-def parse(key: str) -> Parts | None:
+def parse(key: str) -> KeyParts | None:
     """The parts of a key, None for anything else (a typing error shows in the checksum)."""
     found = _KEY.fullmatch(key)
     if found is None:
         return None
-    parts = Parts(found[1], found[2])
+    parts = KeyParts(found[1], found[2])
     return parts if found[3] == _checksum(parts) else None
 
 
@@ -79,7 +79,7 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _checksum(parts: Parts) -> str:
+def _checksum(parts: KeyParts) -> str:
     number, text = zlib.crc32(f"{parts.public}_{parts.secret}".encode()), ""
     for _ in range(6):
         number, digit = divmod(number, len(_ALPHABET))

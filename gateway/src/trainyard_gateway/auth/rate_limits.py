@@ -12,7 +12,7 @@ _MINUTE = 60.0
 _REMEMBERED = 10_000
 
 
-class Guesses:
+class FailedLoginThrottle:
     """Counts wrong keys by client. Only wrong keys are ever turned away: nobody can lock an owner out."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -36,7 +36,7 @@ class Guesses:
         self._failures.pop(client, None)
 
 
-class Buckets:
+class TokenBuckets:
     """A token bucket per key."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainyard_gateway import clock
+from trainyard_api import timestamps
 from trainyard_gateway.backup import rows
 from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
@@ -102,7 +102,7 @@ def _write(folder: Path, hashes: dict[str, str], stream: BinaryIO) -> Manifest:
             raise BackupError(
                 f"{name} has another hash than when it was registered: the volume has lost it; delete that dataset or model"
             )
-    manifest = writer.finish(migrate.HEAD, clock.now())
+    manifest = writer.finish(migrate.HEAD, timestamps.now_text())
     stream.flush()
     return manifest
 

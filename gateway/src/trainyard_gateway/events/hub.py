@@ -21,7 +21,7 @@ class Hub:
         self.followers = 0
         self.stopping = asyncio.Event()
 
-    def touch(self, uid: str) -> None:
+    def notify(self, uid: str) -> None:
         """Something about this session changed."""
         for event in self._waiting.get(uid, ()):
             event.set()

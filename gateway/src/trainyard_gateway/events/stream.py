@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from trainyard_api.phase import TERMINAL
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.events.hub import Hub
-from trainyard_gateway.sessions.cache import SessionCache, SessionInfo
-from trainyard_gateway.sessions.queue import OVER
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import SessionInfo
 from trainyard_gateway.store import changes
 from trainyard_gateway.store.changes import Cursor
 from trainyard_gateway.store.database import Database
@@ -76,7 +77,7 @@ class Follower:
 
 def _is_over(state: bytes) -> bool:
     found = orjson.loads(state)
-    return bool(found["deleted"]) or found["phase"] in OVER
+    return bool(found["deleted"]) or found["phase"] in TERMINAL
 
 
 def _frames(found: changes.News) -> list[bytes]:

@@ -39,7 +39,7 @@ class Received:
     size_bytes: int
 
 
-class Store:
+class FileStore:
     """A folder of folders with server-made names; all on one filesystem, so that a rename is atomic."""
 
     def __init__(self, root: Path, reserve_bytes: int) -> None:

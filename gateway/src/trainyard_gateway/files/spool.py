@@ -27,7 +27,7 @@ _BATCH = re.compile(r"\d{12}\.json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Left:
+class SpooledBatch:
     """A batch in the spool of a run. They sort by stream as they were made."""
 
     attempt: str
@@ -35,19 +35,19 @@ class Left:
     file: str
 
 
-class LeftReports:
+class SpoolFolders:
     """The spools below a folder of runs."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def of(self, uid: str) -> list[Left]:
+    def of(self, uid: str) -> list[SpooledBatch]:
         """The first `AT_ONCE` batches that are found; none where the run has no spool. Raises OSError."""
         spool = (uid, contract.SPOOL)
         return sorted(
             islice(
                 (
-                    Left(attempt, stream, file)
+                    SpooledBatch(attempt, stream, file)
                     for attempt in self._names(spool, _ATTEMPT)
                     for stream in self._names((*spool, attempt), _STREAM)
                     for file in self._names((*spool, attempt, stream), _BATCH)
@@ -56,7 +56,7 @@ class LeftReports:
             )
         )
 
-    def read(self, uid: str, left: Left) -> bytes | None:
+    def read(self, uid: str, left: SpooledBatch) -> bytes | None:
         """The batch as its trainer wrote it; None for what is no file, or larger than a batch can be. Raises OSError."""
         with folder_inside(self._root, _place(uid, left)) as folder:
             handle = os.open(left.file, FILE, dir_fd=folder)
@@ -66,7 +66,7 @@ class LeftReports:
                 return None
             return file.read(MAX_BATCH_BYTES)
 
-    def remove(self, uid: str, left: Left) -> None:
+    def remove(self, uid: str, left: SpooledBatch) -> None:
         """Forget a batch; fine when it is gone. Raises OSError."""
         with suppress(FileNotFoundError), folder_inside(self._root, _place(uid, left)) as folder:
             os.unlink(left.file, dir_fd=folder)
@@ -81,5 +81,5 @@ class LeftReports:
             yield from (entry.name for entry in entries if kind.fullmatch(entry.name))
 
 
-def _place(uid: str, left: Left) -> tuple[str, ...]:
+def _place(uid: str, left: SpooledBatch) -> tuple[str, ...]:
     return uid, contract.SPOOL, left.attempt, left.stream

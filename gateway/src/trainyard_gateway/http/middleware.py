@@ -47,7 +47,7 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of date"')
 
 
-class Gate:
+class RequestMiddleware:
     """ASGI middleware around the whole application."""
 
     def __init__(

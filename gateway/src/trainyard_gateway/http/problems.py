@@ -65,7 +65,7 @@ def of_unexpected(scope: Scope, error: BaseException) -> Response:
     return answer(scope, 500, "Internal error", detail)
 
 
-def install(app: FastAPI, methods: Callable[[str], Iterable[str]]) -> None:
+def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]) -> None:
     """Answer every kind of error in the one shape. `methods` tells those that a path has."""
 
     @app.exception_handler(errors.Problem)

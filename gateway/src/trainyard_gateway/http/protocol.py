@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.http import problems
-from trainyard_gateway.http.sendfile import SendsFiles, offered
+from trainyard_gateway.http.sendfile import SendfileMiddleware, offered
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers."""
@@ -30,7 +30,7 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         """Offer to send files by the system."""
         super().connection_made(transport)
         if offered(transport):
-            self.app = SendsFiles(self.app, transport)
+            self.app = SendfileMiddleware(self.app, transport)
 
     def data_received(self, data: bytes) -> None:
         """Count what the parser could not make a request of yet."""

@@ -22,11 +22,11 @@ _ROUTE = Route(PATH, report.batches, methods=["POST"])
 """What the metrics of requests are labelled by."""
 
 
-class Intake:
+class ReportFastPath:
     """ASGI middleware inside the gate: answers POST of batches, passes everything else on."""
 
-    def __init__(self, app: ASGIApp, parts: Callable[[], Services]) -> None:
-        self._app, self._parts = app, parts
+    def __init__(self, app: ASGIApp, services: Callable[[], Services]) -> None:
+        self._app, self._services = app, services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a batch. Raises Problem, which the gate turns into an answer."""
@@ -34,9 +34,9 @@ class Intake:
             await self._app(scope, receive, send)
             return
         scope["route"] = _ROUTE
-        parts = self._parts()
-        trainer = await parts.identity.verify(bearer(Headers(scope=scope)))
-        receipt = await report.take(receive, parts, trainer)
+        services = self._services()
+        trainer = await services.identity.verify(bearer(Headers(scope=scope)))
+        receipt = await report.take(receive, services, trainer)
         body = receipt.model_dump_json(by_alias=True).encode()
         length = (b"content-length", str(len(body)).encode())
         headers = [length, (b"content-type", b"application/json")]

@@ -26,7 +26,7 @@ _MOMENT_MS = 2
 """How long a thread waits for such a reader."""
 
 
-class SendsFiles:
+class SendfileMiddleware:
     """The application with the extension, on connections of `transport`."""
 
     def __init__(self, app: ASGIApp, transport: asyncio.Transport) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import structlog
 
+from trainyard_api import timestamps
 from trainyard_api.model import OpenModel
-from trainyard_gateway import clock
 from trainyard_gateway.nodes.machine import Machine, measure
 from trainyard_kube import Json, KubeClient, errors, paths
 
 REFRESH_SECONDS = 5.0
-HEARD_SECONDS = 30.0
+MEASUREMENT_TTL_SECONDS = 30.0
 """A node's measurement is shown for so long."""
 
 _log = structlog.get_logger()
@@ -78,12 +78,12 @@ class SystemMonitor:
         )
         return node_infos(listed["items"], pods["items"], self._gpu_resource)
 
-    def heard(self, node: str, machine: Machine) -> None:
+    def record_measurement(self, node: str, machine: Machine) -> None:
         """A monitor's measurement of its node."""
         self._machines[node] = (time.monotonic(), machine)
 
     def _with_machines(self, nodes: list[NodeInfo]) -> list[NodeInfo]:
-        limit = time.monotonic() - HEARD_SECONDS
+        limit = time.monotonic() - MEASUREMENT_TTL_SECONDS
         self._machines = {n: (t, m) for n, (t, m) in self._machines.items() if t > limit}
         found = {n: m for n, (_, m) in self._machines.items()}
         return [n.model_copy(update={"machine": found.get(n.name)}) for n in nodes]
@@ -91,7 +91,7 @@ class SystemMonitor:
     def _measure(self, nodes: list[NodeInfo]) -> SystemInfo:
         return SystemInfo(
             **dict(measure(self._volume)),
-            time=clock.now(),
+            time=timestamps.now_text(),
             nodes=nodes,
             gpus_total=sum(n.gpus for n in nodes if n.ready),
             gpus_used=sum(n.gpus_used for n in nodes),

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from trainyard_api import timestamps
 from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
-from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, NotFound
 from trainyard_gateway.files.details import DatasetDetails
-from trainyard_gateway.files.file_store import Received, Store
+from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.inspect import format_of, inspect
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
@@ -49,7 +49,7 @@ class Upload:
 class Datasets:
     """The dataset registry."""
 
-    def __init__(self, store: Store, database: Database, quota: Quota) -> None:
+    def __init__(self, store: FileStore, database: Database, quota: Quota) -> None:
         self._store, self._database, self._quota = store, database, quota
 
     async def all(self) -> list[DatasetInfo]:
@@ -108,7 +108,7 @@ class Datasets:
             "format": file_format,
             "sha256": received.sha256,
             "size_bytes": received.size_bytes,
-            "created": clock.now(),
+            "created": timestamps.now_text(),
             "details": details.model_dump_json(by_alias=True, exclude_none=True),
         }
         try:

@@ -12,14 +12,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from trainyard_api import contract
+from trainyard_api import contract, timestamps
 from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_api.report import ModelReport
-from trainyard_gateway import clock
 from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.files import safetensors
-from trainyard_gateway.files.file_store import Received, Store
+from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
@@ -43,7 +42,7 @@ class ModelInfo(OpenModel):
 class Models:
     """The model registry."""
 
-    def __init__(self, store: Store, runs: Path, database: Database, quota: Quota) -> None:
+    def __init__(self, store: FileStore, runs: Path, database: Database, quota: Quota) -> None:
         self._store, self._runs, self._database = store, runs, database
         self._quota = quota
 
@@ -151,7 +150,7 @@ class Models:
                 "file": f"{identity}/{contract.MODEL_FILE}",
                 "sha256": received.sha256,
                 "size_bytes": received.size_bytes,
-                "created": clock.now(),
+                "created": timestamps.now_text(),
                 "session_uid": session_uid,
                 "card": orjson.dumps(card or _card(metadata)).decode(),
             }

@@ -16,10 +16,10 @@ from typing import Any
 from pydantic import Field, StrictInt
 from sqlalchemy import Connection, delete, insert, select
 
+from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
-from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
-from trainyard_gateway.files.file_store import CHUNK, Received, Store
+from trainyard_gateway.files.file_store import CHUNK, FileStore, Received
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
@@ -67,7 +67,7 @@ class UploadInfo(OpenModel):
 class Uploads:
     """Uploads of one kind (`dataset` or `model`)."""
 
-    def __init__(self, store: Store, database: Database, quota: Quota) -> None:
+    def __init__(self, store: FileStore, database: Database, quota: Quota) -> None:
         self.kind, self._store, self._database = quota.kind, store, database
         self._quota = quota
 
@@ -85,7 +85,7 @@ class Uploads:
             "filename": new.filename,
             "size_bytes": new.size_bytes,
             "part_bytes": new.part_bytes,
-            "created": clock.now(),
+            "created": timestamps.now_text(),
         }
         await self._database.write(lambda c: _insert_upload(c, row, self._quota))
         return await self.get(row["id"])
@@ -144,7 +144,7 @@ class Uploads:
 
     async def clean(self) -> set[str]:
         """Forget uploads that nobody completes; those that are left."""
-        limit = clock.text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
+        limit = timestamps.datetime_to_text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
         query = select(uploads.c.id).where(uploads.c.kind == self.kind)
         old = query.where(uploads.c.created < limit)
         await self._database.write(lambda c: _forget(c, list(c.execute(old).scalars())))

@@ -19,16 +19,16 @@ _READ = [allowed(Scope.DATASETS_READ)]
 _WRITE = [allowed(Scope.DATASETS_WRITE)]
 
 
-class DatasetsAnswer(OpenModel):
+class DatasetsResponse(OpenModel):
     """Every dataset."""
 
     datasets: list[DatasetInfo]
 
 
 @router.get("", dependencies=_READ)
-async def datasets(parts: ServicesDep) -> DatasetsAnswer:
+async def datasets(services: ServicesDep) -> DatasetsResponse:
     """Every dataset with what is in it."""
-    return DatasetsAnswer(datasets=await parts.datasets.all())
+    return DatasetsResponse(datasets=await services.datasets.all())
 
 
 @router.post(
@@ -55,27 +55,27 @@ async def datasets(parts: ServicesDep) -> DatasetsAnswer:
 async def upload(
     request: Request,
     response: Response,
-    parts: ServicesDep,
+    services: ServicesDep,
     name: Annotated[str, Query(min_length=1, max_length=256)],
     filename: Annotated[str, Query(max_length=256)] = "",
 ) -> DatasetInfo:
     """Upload a dataset: the raw file as body with `filename`, or a multipart form with a field `file`."""
     async with form_upload(request, filename) as (chunks, given):
         wanted = Upload(name, given, declared_size(request))
-        found, created = await parts.datasets.add(wanted, chunks or body_chunks(request))
+        found, created = await services.datasets.add(wanted, chunks or body_chunks(request))
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/api/v1/datasets/{name}"
-    parts.publisher.touch_waiting_for(name)
+    services.status_writer.notify_waiting_for(name)
     return found
 
 
 @router.get("/{name}", dependencies=_READ)
-async def dataset(parts: ServicesDep, name: str) -> DatasetInfo:
+async def dataset(services: ServicesDep, name: str) -> DatasetInfo:
     """One dataset."""
-    return await parts.datasets.get(name)
+    return await services.datasets.get(name)
 
 
 @router.delete("/{name}", status_code=204, dependencies=_WRITE)
-async def remove(parts: ServicesDep, name: str) -> None:
+async def remove(services: ServicesDep, name: str) -> None:
     """Delete a dataset: its row and its file. Refused while sessions that are not over name it."""
-    await parts.datasets.remove(name, queue.needing(parts.cache.live(), name))
+    await services.datasets.remove(name, queue.sessions_reading(services.cache.live(), name))

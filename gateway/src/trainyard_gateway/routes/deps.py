@@ -17,7 +17,7 @@ from trainyard_gateway.errors import NotPermitted
 from trainyard_gateway.services import Services
 
 
-def services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """The running parts."""
     found: Services = request.app.state.services
     return found
@@ -25,7 +25,7 @@ def services(request: Request) -> Services:
 
 async def _services(request: Request) -> Services:
     # A coroutine on purpose: plain functions are sent to a thread, for every request.
-    return services(request)
+    return services_of(request)
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
@@ -67,17 +67,17 @@ async def caller(request: Request) -> Caller:
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
-async def trainer(request: Request, parts: ServicesDep) -> Trainer:
+async def trainer(request: Request, services: ServicesDep) -> Trainer:
     """The trainer whose token came with the request."""
-    return await parts.identity.verify(bearer(request.headers))
+    return await services.identity.verify(bearer(request.headers))
 
 
 TrainerDep = Annotated[Trainer, Depends(trainer)]
 
 
-async def monitored_node(request: Request, parts: ServicesDep) -> str:
+async def monitored_node(request: Request, services: ServicesDep) -> str:
     """The node of the monitor whose token came with the request."""
-    return await parts.identity.node(bearer(request.headers))
+    return await services.identity.node(bearer(request.headers))
 
 
 MonitoredNodeDep = Annotated[str, Depends(monitored_node)]

@@ -33,7 +33,7 @@ data: {"points":[{"name":"train/loss","step":20,"time":"2026-01-01T00:00:00.0000
     },
 )
 async def events(
-    parts: ServicesDep,
+    services: ServicesDep,
     caller: CallerDep,
     session: str,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
@@ -43,12 +43,14 @@ async def events(
     Without Last-Event-ID it begins now: open the stream, then read history and logs, and nothing is missed between them. With the id of
     the last event that was seen it goes on there; `0.0` begins with everything there is.
     """
-    found = await parts.cache.find(session)
+    found = await services.cache.find(session)
     if last_event_id is not None:
         cursor = changes.parse(last_event_id)
     else:
-        cursor = await parts.database.read(lambda c: changes.now(c, found.uid))
-    follower = Follower(parts.database, parts.cache, parts.hub, lambda: parts.keys.holds(caller))
+        cursor = await services.database.read(lambda c: changes.now(c, found.uid))
+    follower = Follower(
+        services.database, services.cache, services.hub, lambda: services.keys.holds(caller)
+    )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
         follower.follow(found, cursor), media_type="text/event-stream", headers=headers

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/keys", tags=["keys"])
 _ADMIN = [allowed(Scope.KEYS_ADMIN)]
 
 
-class KeysAnswer(OpenModel):
+class KeysResponse(OpenModel):
     """Every key, without secrets."""
 
     keys: list[KeyInfo]
@@ -22,9 +22,9 @@ class KeysAnswer(OpenModel):
 
 
 @router.post("", status_code=201, dependencies=_ADMIN)
-async def create(parts: ServicesDep, response: Response, new: NewKey) -> CreatedKey:
+async def create(services: ServicesDep, response: Response, new: NewKey) -> CreatedKey:
     """Make a key. Its secret is in this answer and nowhere else."""
-    made = await parts.keys.create(new)
+    made = await services.keys.create(new)
     response.headers["Location"] = f"/api/v1/keys/{made.id}"
     # Nothing between here and the caller may keep the secret.
     response.headers["Cache-Control"] = "no-store"
@@ -32,18 +32,18 @@ async def create(parts: ServicesDep, response: Response, new: NewKey) -> Created
 
 
 @router.get("", dependencies=_ADMIN)
-async def keys(parts: ServicesDep) -> KeysAnswer:
+async def keys(services: ServicesDep) -> KeysResponse:
     """Every key."""
-    return KeysAnswer(keys=parts.keys.all())
+    return KeysResponse(keys=services.keys.all())
 
 
 @router.get("/{key_id}", dependencies=_ADMIN)
-async def key(parts: ServicesDep, key_id: str) -> KeyInfo:
+async def key(services: ServicesDep, key_id: str) -> KeyInfo:
     """One key."""
-    return parts.keys.one(key_id)
+    return services.keys.one(key_id)
 
 
 @router.delete("/{key_id}", status_code=204, dependencies=_ADMIN)
-async def revoke(parts: ServicesDep, key_id: str) -> None:
+async def revoke(services: ServicesDep, key_id: str) -> None:
     """Revoke a key at once; doing it again changes nothing."""
-    await parts.keys.revoke(key_id)
+    await services.keys.revoke(key_id)

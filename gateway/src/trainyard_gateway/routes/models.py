@@ -20,16 +20,16 @@ _WRITE = [allowed(Scope.MODELS_WRITE)]
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
-class ModelsAnswer(OpenModel):
+class ModelsResponse(OpenModel):
     """Models, newest version of each, or all versions of one."""
 
     models: list[ModelInfo]
 
 
 @router.get("", dependencies=_READ)
-async def models(parts: ServicesDep) -> ModelsAnswer:
+async def models(services: ServicesDep) -> ModelsResponse:
     """The newest version of every model."""
-    return ModelsAnswer(models=await parts.models.all())
+    return ModelsResponse(models=await services.models.all())
 
 
 @router.post(
@@ -48,27 +48,29 @@ async def models(parts: ServicesDep) -> ModelsAnswer:
 async def upload(
     request: Request,
     response: Response,
-    parts: ServicesDep,
+    services: ServicesDep,
     name: Annotated[str, Query(min_length=1, max_length=256)],
 ) -> ModelInfo:
     """Upload a safetensors file as the next version of a model."""
-    made = await parts.models.upload(name, body_chunks(request), declared_size(request))
+    made = await services.models.upload(name, body_chunks(request), declared_size(request))
     response.headers["Location"] = f"/api/v1/models/{name}"
     return made
 
 
 @router.get("/{name}/versions", dependencies=_READ)
-async def versions(parts: ServicesDep, name: str) -> ModelsAnswer:
+async def versions(services: ServicesDep, name: str) -> ModelsResponse:
     """All versions of a model with their cards."""
-    return ModelsAnswer(models=await parts.models.versions(name))
+    return ModelsResponse(models=await services.models.versions(name))
 
 
 @router.get("/{name}/info", dependencies=_READ)
 async def info(
-    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    services: ServicesDep,
+    name: str,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> ModelInfo:
     """One version of a model (the newest by default) without its file: hash, size, origin, card."""
-    found, _ = await parts.models.get(name, version)
+    found, _ = await services.models.get(name, version)
     return found
 
 
@@ -83,10 +85,12 @@ async def info(
     },
 )
 async def download(
-    parts: ServicesDep, name: str, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    services: ServicesDep,
+    name: str,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> FileResponse:
     """The model's file (the newest version by default); `Range` resumes a download."""
-    info, path = await parts.models.get(name, version)
+    info, path = await services.models.get(name, version)
     headers = {
         "X-Content-SHA256": info.sha256,
         "X-Model-Version": str(info.version),
@@ -101,6 +105,6 @@ async def download(
 
 
 @router.delete("/{name}", status_code=204, dependencies=_WRITE)
-async def remove(parts: ServicesDep, name: str) -> None:
+async def remove(services: ServicesDep, name: str) -> None:
     """Delete a model with all its versions."""
-    await parts.models.remove(name)
+    await services.models.remove(name)

@@ -30,35 +30,35 @@ def _takes(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.post("/batches", openapi_extra=_takes(Batch))
-async def batches(request: Request, parts: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
+async def batches(request: Request, services: ServicesDep, trainer: TrainerDep) -> BatchReceipt:
     """Metrics, log lines, a heartbeat, a checkpoint; applied exactly once."""
-    return await take(request.receive, parts, trainer)
+    return await take(request.receive, services, trainer)
 
 
-async def take(receive: Receive, parts: Services, trainer: Trainer) -> BatchReceipt:
+async def take(receive: Receive, services: Services, trainer: Trainer) -> BatchReceipt:
     """Apply the batch in a request's body; returns when it is durable. Raises Problem and ClientDisconnect."""
     body = await _body(receive)
     batch = _parsed(body, Batch)
     _check(trainer, batch.session_uid, batch.attempt)
-    duplicate = await parts.database.ingest(batch, body)
+    duplicate = await services.database.ingest(batch, body)
     telemetry.took(batch, duplicate)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 
 
 @router.post("/model", status_code=201, openapi_extra=_takes(ModelReport))
-async def model(request: Request, parts: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
+async def model(request: Request, services: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
     """The final model lies in the run's output folder; check and register it."""
     report = _parsed(await _body(request.receive), ModelReport)
     _check(trainer, report.session_uid, report.attempt)
-    found = await parts.models.adopt(report)
-    parts.publisher.touch(report.session_uid)
+    found = await services.models.adopt(report)
+    services.status_writer.notify(report.session_uid)
     return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)
 
 
 @router.post("/node", status_code=204, openapi_extra=_takes(Machine))
-async def node(request: Request, parts: ServicesDep, name: MonitoredNodeDep) -> None:
+async def node(request: Request, services: ServicesDep, name: MonitoredNodeDep) -> None:
     """A node monitor's measurement of the node that its pod runs on."""
-    parts.system.heard(name, _parsed(await _body(request.receive), Machine))
+    services.system.record_measurement(name, _parsed(await _body(request.receive), Machine))
 
 
 def _check(trainer: Trainer, session_uid: str, attempt: int) -> None:

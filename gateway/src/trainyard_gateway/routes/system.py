@@ -12,6 +12,6 @@ router = APIRouter(prefix="/system", tags=["system"])
 
 
 @router.get("/info", dependencies=[allowed(Scope.SYSTEM_READ)])
-async def info(parts: ServicesDep) -> SystemInfo:
+async def info(services: ServicesDep) -> SystemInfo:
     """CPU, memory, disk and GPUs, at most five seconds old."""
-    return await parts.system.latest()
+    return await services.system.latest()

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field, StrictInt
 
 from trainyard_api.model import ClosedModel, OpenModel
+from trainyard_api.session import PRIORITY_MAX, PRIORITY_MIN
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.answer import Estimate
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
-from trainyard_gateway.sessions.cache import SessionInfo
+from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
 from trainyard_gateway.store.logs import LogEntry, log_entries
 from trainyard_gateway.store.metrics import charts, latest
@@ -45,18 +46,18 @@ _START: dict[str, Any] = {
 class PriorityChange(ClosedModel):
     """A new priority."""
 
-    priority: StrictInt = Field(ge=-1000, le=1000)
+    priority: StrictInt = Field(ge=PRIORITY_MIN, le=PRIORITY_MAX)
     """Higher goes first."""
 
 
-class MetricsAnswer(OpenModel):
+class MetricsResponse(OpenModel):
     """Latest values."""
 
     session: str
     metrics: list[latest.LatestValue]
 
 
-class HistoryAnswer(OpenModel):
+class HistoryResponse(OpenModel):
     """Values over the steps."""
 
     session: str
@@ -78,7 +79,7 @@ class HistoryQuery(OpenModel):
     """Up to this step. Default: the newest."""
 
 
-class LogsAnswer(OpenModel):
+class LogsResponse(OpenModel):
     """Lines, and the cursor after which the next ones come."""
 
     session: str
@@ -88,7 +89,7 @@ class LogsAnswer(OpenModel):
 
 @router.post("/start", status_code=201, dependencies=_WRITE, openapi_extra=_START)
 async def start(
-    parts: ServicesDep,
+    services: ServicesDep,
     caller: CallerDep,
     response: Response,
     body: Annotated[dict[str, Any], Body()],
@@ -96,24 +97,24 @@ async def start(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
-    session = await parts.commands.start(body, caller.name, idempotency_key, dry_run)
+    session = await services.commands.start(body, caller.name, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
 
 
 @router.post("/estimate", dependencies=_READ, openapi_extra=_START)
 async def estimate(
-    parts: ServicesDep,
+    services: ServicesDep,
     caller: CallerDep,
     body: Annotated[dict[str, Any], Body()],
 ) -> Estimate:
     """Where a session would stand and when it would start, without creating it: the body of a start request."""
-    return await parts.estimator.estimate(body, caller.name)
+    return await services.estimator.estimate(body, caller.name)
 
 
 @router.get("/sessions", dependencies=_READ)
 async def sessions(
-    parts: ServicesDep,
+    services: ServicesDep,
     phase: str | None = None,
     history: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -121,82 +122,82 @@ async def sessions(
 ) -> SessionPage:
     """Sessions, newest first; with `history` those that the cluster no longer has."""
     if history:
-        past, total = await parts.cache.history(limit + 1, mark(cursor))
+        past, total = await services.cache.history(limit + 1, mark(cursor))
         return cut(past, limit, total)
-    return page([queue.seen(b) for b in parts.cache.live()], limit, cursor, phase)
+    return page([session_info(b) for b in services.cache.live()], limit, cursor, phase)
 
 
 @router.get("/queue", dependencies=_READ)
-async def waiting(parts: ServicesDep) -> queue.QueueAnswer:
+async def waiting(services: ServicesDep) -> queue.QueueResponse:
     """Who waits, in order, why, and since when."""
-    return queue.answer(parts.cache.live())
+    return queue.waiting_sessions(services.cache.live())
 
 
 @router.delete("/queue/{session}", dependencies=_WRITE)
-async def cancel(parts: ServicesDep, session: str) -> SessionInfo:
+async def cancel(services: ServicesDep, session: str) -> SessionInfo:
     """Take a waiting session out of the queue."""
-    return await parts.commands.cancel(session)
+    return await services.commands.cancel(session)
 
 
 @router.get("/{session}/status", dependencies=_READ)
-async def status(parts: ServicesDep, session: str) -> SessionInfo:
+async def status(services: ServicesDep, session: str) -> SessionInfo:
     """One session by name or UID."""
-    return await parts.cache.find(session)
+    return await services.cache.find(session)
 
 
 @router.post("/{session}/stop", status_code=202, dependencies=_WRITE)
-async def stop(parts: ServicesDep, session: str) -> SessionInfo:
+async def stop(services: ServicesDep, session: str) -> SessionInfo:
     """Save a checkpoint and end. Final."""
-    return await parts.commands.edit(session, {"desiredState": "Stopped"})
+    return await services.commands.edit(session, {"desiredState": "Stopped"})
 
 
 @router.post("/{session}/suspend", status_code=202, dependencies=_WRITE)
-async def suspend(parts: ServicesDep, session: str) -> SessionInfo:
+async def suspend(services: ServicesDep, session: str) -> SessionInfo:
     """Save a checkpoint and give the GPUs back."""
-    return await parts.commands.edit(session, {"desiredState": "Suspended"})
+    return await services.commands.edit(session, {"desiredState": "Suspended"})
 
 
 @router.post("/{session}/resume", status_code=202, dependencies=_WRITE)
-async def resume(parts: ServicesDep, session: str) -> SessionInfo:
+async def resume(services: ServicesDep, session: str) -> SessionInfo:
     """Go on after a suspension."""
-    return await parts.commands.edit(session, {"desiredState": "Running"})
+    return await services.commands.edit(session, {"desiredState": "Running"})
 
 
 @router.patch("/{session}", dependencies=_WRITE)
-async def change(parts: ServicesDep, session: str, body: PriorityChange) -> SessionInfo:
+async def change(services: ServicesDep, session: str, body: PriorityChange) -> SessionInfo:
     """Change the priority."""
-    return await parts.commands.edit(session, {"priority": body.priority})
+    return await services.commands.edit(session, {"priority": body.priority})
 
 
 @router.get("/{session}/metrics", dependencies=_READ)
-async def metrics(parts: ServicesDep, session: str) -> MetricsAnswer:
+async def metrics(services: ServicesDep, session: str) -> MetricsResponse:
     """Latest value of each metric."""
-    found = await parts.cache.find(session)
-    values = await parts.database.read(lambda c: latest.latest_values(c, found.uid))
-    return MetricsAnswer(session=found.name, metrics=values)
+    found = await services.cache.find(session)
+    values = await services.database.read(lambda c: latest.latest_values(c, found.uid))
+    return MetricsResponse(session=found.name, metrics=values)
 
 
-@router.get("/{session}/history", dependencies=_READ, response_model=HistoryAnswer)
+@router.get("/{session}/history", dependencies=_READ, response_model=HistoryResponse)
 async def history_of(
-    parts: ServicesDep, session: str, asked: Annotated[HistoryQuery, Query()]
+    services: ServicesDep, session: str, asked: Annotated[HistoryQuery, Query()]
 ) -> Response:
     """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
-    found = await parts.cache.find(session)
+    found = await services.cache.find(session)
     window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
-    body = await parts.charts.history(found.name, found.uid, asked.metric, window)
+    body = await services.charts.history(found.name, found.uid, asked.metric, window)
     return Response(body, media_type="application/json")
 
 
-@router.get("/{session}/logs", dependencies=_READ, response_model=LogsAnswer)
+@router.get("/{session}/logs", dependencies=_READ, response_model=LogsResponse)
 async def logs(
-    parts: ServicesDep,
+    services: ServicesDep,
     session: str,
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
 ) -> Response:
     """Printed lines after a cursor, or the last ones with `tail`."""
-    found = await parts.cache.find(session)
-    lines = await parts.database.read(lambda c: log_entries(c, found.uid, after, limit, tail))
+    found = await services.cache.find(session)
+    lines = await services.database.read(lambda c: log_entries(c, found.uid, after, limit, tail))
     last = lines[-1]["cursor"] if lines else after
     return fast_json({"session": found.name, "lines": lines, "next": last})

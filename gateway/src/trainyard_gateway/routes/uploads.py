@@ -26,7 +26,7 @@ _BODY = {
 Number = Annotated[int, Path(ge=1, le=10_000)]
 
 
-class PartAnswer(OpenModel):
+class PartResponse(OpenModel):
     """A part is on the volume."""
 
     number: int
@@ -35,12 +35,12 @@ class PartAnswer(OpenModel):
     """Its hash, to compare."""
 
 
-def _datasets(parts: Services) -> Uploads:
-    return parts.dataset_uploads
+def _datasets(services: Services) -> Uploads:
+    return services.dataset_uploads
 
 
-def _models(parts: Services) -> Uploads:
-    return parts.model_uploads
+def _models(services: Services) -> Uploads:
+    return services.model_uploads
 
 
 def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> None:
@@ -48,16 +48,16 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
     needs: dict[str, Any] = {"dependencies": [allowed(scope)]}
 
     @router.post(f"/{kind}", status_code=201, operation_id=f"begin_{kind}_upload", **needs)
-    async def begin(parts: ServicesDep, response: Response, new: NewUpload) -> UploadInfo:
+    async def begin(services: ServicesDep, response: Response, new: NewUpload) -> UploadInfo:
         """Begin an upload in parts."""
-        made = await uploads_of(parts).create(new)
+        made = await uploads_of(services).create(new)
         response.headers["Location"] = f"/api/v1/uploads/{kind}/{made.id}"
         return made
 
     @router.get(f"/{kind}/{{upload}}", operation_id=f"{kind}_upload", **needs)
-    async def upload_info(parts: ServicesDep, upload: str) -> UploadInfo:
+    async def upload_info(services: ServicesDep, upload: str) -> UploadInfo:
         """How far an upload is, and which parts are missing."""
-        return await uploads_of(parts).get(upload)
+        return await uploads_of(services).get(upload)
 
     @router.put(
         f"/{kind}/{{upload}}/parts/{{number}}",
@@ -65,18 +65,20 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
         openapi_extra=_BODY,
         **needs,
     )
-    async def put(parts: ServicesDep, request: Request, upload: str, number: Number) -> PartAnswer:
+    async def put(
+        services: ServicesDep, request: Request, upload: str, number: Number
+    ) -> PartResponse:
         """Send a part; the same one again replaces it."""
         chunks = body_chunks(request)
-        sha256 = await uploads_of(parts).put(upload, number, chunks, declared_size(request))
-        return PartAnswer(number=number, sha256=sha256)
+        sha256 = await uploads_of(services).put(upload, number, chunks, declared_size(request))
+        return PartResponse(number=number, sha256=sha256)
 
     @router.delete(
         f"/{kind}/{{upload}}", status_code=204, operation_id=f"drop_{kind}_upload", **needs
     )
-    async def drop(parts: ServicesDep, upload: str) -> None:
+    async def drop(services: ServicesDep, upload: str) -> None:
         """Give an upload up."""
-        await uploads_of(parts).remove(upload)
+        await uploads_of(services).remove(upload)
 
 
 _add("datasets", Scope.DATASETS_WRITE, _datasets)
@@ -86,22 +88,22 @@ _add("models", Scope.MODELS_WRITE, _models)
 @router.post(
     "/datasets/{upload}/complete", status_code=201, dependencies=[allowed(Scope.DATASETS_WRITE)]
 )
-async def complete_dataset(parts: ServicesDep, upload: str) -> DatasetInfo:
+async def complete_dataset(services: ServicesDep, upload: str) -> DatasetInfo:
     """Register the dataset whose parts are all there."""
-    row, chunks = await parts.dataset_uploads.whole(upload)
+    row, chunks = await services.dataset_uploads.whole(upload)
     wanted = Upload(row.name, row.filename, row.size_bytes)
-    found, _ = await parts.datasets.add(wanted, chunks)
-    await parts.dataset_uploads.remove(upload)
-    parts.publisher.touch_waiting_for(found.name)
+    found, _ = await services.datasets.add(wanted, chunks)
+    await services.dataset_uploads.remove(upload)
+    services.status_writer.notify_waiting_for(found.name)
     return found
 
 
 @router.post(
     "/models/{upload}/complete", status_code=201, dependencies=[allowed(Scope.MODELS_WRITE)]
 )
-async def complete_model(parts: ServicesDep, upload: str) -> ModelInfo:
+async def complete_model(services: ServicesDep, upload: str) -> ModelInfo:
     """Register the model whose parts are all there as the next version."""
-    row, chunks = await parts.model_uploads.whole(upload)
-    found = await parts.models.upload(row.name, chunks, row.size_bytes, upload)
-    await parts.model_uploads.remove(upload)
+    row, chunks = await services.model_uploads.whole(upload)
+    found = await services.models.upload(row.name, chunks, row.size_bytes, upload)
+    await services.model_uploads.remove(upload)
     return found

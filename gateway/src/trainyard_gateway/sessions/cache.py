@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
-from trainyard_api.model import OpenModel
 from trainyard_gateway.errors import NotFound
+from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import sessions
 from trainyard_gateway.store.sql.dialect import upsert
@@ -30,22 +30,6 @@ from trainyard_kube import (
 
 _NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-
-
-class SessionInfo(OpenModel):
-    """A session as people see it."""
-
-    name: str
-    uid: str
-    namespace: str
-    phase: str
-    """Pending until the operator has seen it."""
-    created: str
-    user: str | None = None
-    deleted: bool = False
-    """Whether the cluster no longer has it; its history stays."""
-    spec: dict[str, Any]
-    status: dict[str, Any] = {}
 
 
 class SessionCache:
@@ -98,17 +82,17 @@ class SessionCache:
             if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"])
         )
         if (newest := max(known, key=_version, default=None)) is not None:
-            return info(newest)
+            return session_info(newest)
         if not _NAME_OR_UID.fullmatch(name_or_uid):
             raise _absent(name_or_uid)
         if (unseen := await self._unseen(name_or_uid)) is not None:
-            return info(unseen)
+            return session_info(unseen)
         match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
         query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         if row is None:
             raise _absent(name_or_uid)
-        return info(orjson.loads(row.object), deleted=row.deleted)
+        return session_info(orjson.loads(row.object), deleted=row.deleted)
 
     async def _unseen(self, name: str) -> Json | None:
         """A session that somebody else has just made, before the watch brings it; None while the cluster does not answer."""
@@ -131,7 +115,7 @@ class SessionCache:
         rows, total = await self._database.read(
             lambda c: (c.execute(query).all(), c.execute(count).scalar_one())
         )
-        return [info(orjson.loads(r.object), deleted=True) for r in rows], total
+        return [session_info(orjson.loads(r.object), deleted=True) for r in rows], total
 
     def put(self, body: Json) -> None:
         """An object that this gateway has just written, before the watch brings it."""
@@ -158,23 +142,6 @@ class SessionCache:
 def _absent(name_or_uid: str) -> NotFound:
     return NotFound(
         f"there is no session {name_or_uid[:80]!r}; GET /api/v1/training/sessions lists them"
-    )
-
-
-def info(body: Json, deleted: bool = False) -> SessionInfo:
-    """A session as people see it. Pure."""
-    metadata, status = body["metadata"], body.get("status") or {}
-    labels = metadata.get("labels") or {}
-    return SessionInfo(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        namespace=metadata.get("namespace", ""),
-        phase=status.get("phase") or "Pending",
-        created=metadata["creationTimestamp"],
-        user=labels.get("trainyard.io/user"),
-        deleted=deleted,
-        spec=body["spec"],
-        status=status,
     )
 
 

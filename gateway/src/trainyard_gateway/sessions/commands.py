@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from trainyard_api import names
+from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
+from trainyard_api.phase import CANCELLABLE
 from trainyard_api.session import TrainingSession
-from trainyard_gateway import clock
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.registry.datasets import Datasets
-from trainyard_gateway.sessions.cache import SessionCache, SessionInfo, info
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.request import parse
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import idempotency
@@ -69,7 +70,7 @@ class SessionCommands:
             if mark is not None:
                 uid = created["metadata"]["uid"]
                 await self._database.write(lambda c: _remember(c, mark, digest, uid))
-        return info(created)
+        return session_info(created)
 
     async def _create(self, manifest: Json, query: dict[str, str]) -> Json:
         """Create a session, or find the one that the same idempotency key has created."""
@@ -101,12 +102,12 @@ class SessionCommands:
         patch = {"metadata": {"uid": session.uid}, "spec": spec}
         changed = await self._call(self._kube.merge_patch(path, patch, names.GATEWAY_FIELD_MANAGER))
         self._cache.put(changed)
-        return info(changed)
+        return session_info(changed)
 
     async def cancel(self, name_or_uid: str) -> SessionInfo:
         """Take a session out of the queue. Raises AlreadyThere when it does not wait."""
         session = await self._cache.find(name_or_uid)
-        if session.phase not in ("Pending", "Queued", "Suspended"):
+        if session.phase not in CANCELLABLE:
             raise AlreadyThere(
                 f"session {session.name!r} is {session.phase}, not waiting; stop it instead"
             )
@@ -162,6 +163,6 @@ def _other_body() -> AlreadyThere:
 
 def _remember(connection: Connection, key: str, digest: str, session: str) -> None:
     statement = upsert(connection, idempotency).values(
-        key=key, body_sha256=digest, session=session, created=clock.now()
+        key=key, body_sha256=digest, session=session, created=timestamps.now_text()
     )
     connection.execute(statement.on_conflict_do_nothing())

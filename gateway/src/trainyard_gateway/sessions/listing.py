@@ -6,7 +6,7 @@ import re
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.sessions.cache import SessionInfo
+from trainyard_gateway.sessions.info import SessionInfo
 
 _CURSOR = re.compile(r"([0-9TZ:.+-]{1,40})_([A-Za-z0-9-]{1,64})")
 

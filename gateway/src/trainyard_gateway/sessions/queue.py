@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trainyard_api.model import OpenModel
-from trainyard_api.phase import TERMINAL
-from trainyard_gateway.sessions.cache import SessionInfo, info
+from trainyard_api.phase import WAITING
+from trainyard_gateway.sessions.info import has_ended, phase_of
 from trainyard_kube import Json
-
-WAITING = ("Pending", "Queued")
-OVER = frozenset(str(phase) for phase in TERMINAL)
-"""Phases after which nothing more happens."""
 
 
 class QueueEntry(OpenModel):
@@ -31,34 +27,26 @@ class QueueEntry(OpenModel):
     estimated_start: dict[str, Any] | None = None
 
 
-class QueueAnswer(OpenModel):
+class QueueResponse(OpenModel):
     """Everyone who waits."""
 
     waiting: list[QueueEntry]
 
 
-def seen(body: Json) -> SessionInfo:
-    """A live session."""
-    return info(body)
-
-
-def answer(bodies: list[Json]) -> QueueAnswer:
+def waiting_sessions(bodies: list[Json]) -> QueueResponse:
     """Waiting sessions in their order; those without a place last."""
-    entries = [
-        _entry(b) for b in bodies if ((b.get("status") or {}).get("phase") or "Pending") in WAITING
-    ]
+    entries = [_entry(b) for b in bodies if phase_of(b) in WAITING]
     last = len(bodies) + 1
     entries.sort(key=lambda e: (e.queue, e.position or last, e.name))
-    return QueueAnswer(waiting=entries)
+    return QueueResponse(waiting=entries)
 
 
-def needing(bodies: list[Json], dataset: str) -> list[str]:
+def sessions_reading(bodies: list[Json], dataset: str) -> list[str]:
     """Names of the sessions that will read this dataset: those that name it and are not over."""
     return sorted(
         body["metadata"]["name"]
         for body in bodies
-        if body["spec"].get("dataset") == dataset
-        and (body.get("status") or {}).get("phase") not in OVER
+        if body["spec"].get("dataset") == dataset and not has_ended(body)
     )
 
 
@@ -71,7 +59,7 @@ def _entry(body: Json) -> QueueEntry:
         queue=spec.get("queue", "default"),
         priority=spec.get("priority", 0),
         gpus=(spec.get("resources") or {}).get("gpus", 0) * spec.get("workers", 1),
-        phase=status.get("phase") or "Pending",
+        phase=phase_of(body),
         position=place.get("position"),
         reason=place.get("reason"),
         message=place.get("message") or status.get("message"),

@@ -14,14 +14,14 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainyard_api.phase import TERMINAL
 from trainyard_api.report import Batch
 from trainyard_gateway.files.runs import RunFolders
-from trainyard_gateway.files.spool import Left, LeftReports
+from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
 from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.sessions.queue import OVER
+from trainyard_gateway.sessions.info import phase_of
 from trainyard_gateway.store.database import Database
-from trainyard_kube import Json
 
 PAUSE_SECONDS = 10.0
 
@@ -38,11 +38,11 @@ def over(
     return frozenset(
         uid
         for uid in folders
-        if uid not in done and (live[uid] in OVER if uid in live else uid in gone)
+        if uid not in done and (live[uid] in TERMINAL if uid in live else uid in gone)
     )
 
 
-def parsed(content: bytes | None, uid: str, left: Left) -> Batch | None:
+def parsed(content: bytes | None, uid: str, left: SpooledBatch) -> Batch | None:
     """The batch that lies in a session's spool under this name; None for what its trainer cannot have sent. Pure."""
     try:
         batch = Batch.model_validate_json(content or b"")
@@ -54,13 +54,13 @@ def parsed(content: bytes | None, uid: str, left: Left) -> Batch | None:
     )
 
 
-class Leftovers:
+class SpoolRecovery:
     """Looks through the spools in the background; `folders` and `reports` are of the same place."""
 
     def __init__(
         self,
         folders: RunFolders,
-        reports: LeftReports,
+        reports: SpoolFolders,
         cache: SessionCache,
         database: Database,
         pause: float = PAUSE_SECONDS,
@@ -88,7 +88,7 @@ class Leftovers:
         folders = await asyncio.to_thread(self._folders.there)
         self._done &= folders
         self._told &= folders
-        live = {body["metadata"]["uid"]: _phase(body) for body in self._cache.live()}
+        live = {body["metadata"]["uid"]: phase_of(body) for body in self._cache.live()}
         unknown = sorted(folders - live.keys() - self._done)
         gone = await self._database.read(lambda c: deleted.gone(c, unknown)) if unknown else {}
         for uid in sorted(over(folders, live, gone, self._done)):
@@ -113,14 +113,10 @@ class Leftovers:
             _log.info("took in reports that a trainer had left", session=uid, batches=len(found))
         return not found
 
-    async def _apply(self, uid: str, left: Left) -> None:
+    async def _apply(self, uid: str, left: SpooledBatch) -> None:
         batch = parsed(await asyncio.to_thread(self._reports.read, uid, left), uid, left)
         if batch is None:
             _log.warning("what lies in a spool is no report", session=uid, file=left.file)
         else:
             await self._database.ingest(batch)
         await asyncio.to_thread(self._reports.remove, uid, left)
-
-
-def _phase(body: Json) -> str:
-    return str((body.get("status") or {}).get("phase"))

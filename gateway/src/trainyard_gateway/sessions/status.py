@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from trainyard_api import timestamps
 from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_gateway.registry.datasets import DatasetInfo
 from trainyard_gateway.registry.models import ModelInfo
@@ -94,4 +95,5 @@ def _position(beat: Heartbeat) -> dict[str, Any]:
 
 
 def _seconds(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """In UTC: a trainer may report with another zone."""
+    return timestamps.to_seconds_text(timestamps.to_micros(time) / 1_000_000)

@@ -14,12 +14,14 @@ import structlog
 from sqlalchemy import Connection
 
 from trainyard_api import names
+from trainyard_api.phase import CANCELLABLE
 from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_gateway import telemetry
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import phase_of
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics import latest
 from trainyard_gateway.store.reports import heartbeats
@@ -33,7 +35,7 @@ PATCHES_PER_SECOND = 20.0
 _log = structlog.get_logger()
 
 
-class Publisher:
+class StatusWriter:
     """Patches `/status` of touched sessions."""
 
     def __init__(
@@ -47,20 +49,20 @@ class Publisher:
     ) -> None:
         self._kube, self._namespace, self._cache = kube, namespace, cache
         self._database, self._datasets, self._models = database, datasets, models
-        self._touched: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
         self._not_before: dict[str, float] = {}
         self._wake = asyncio.Event()
 
-    def touch(self, uid: str) -> None:
+    def notify(self, uid: str) -> None:
         """Look at this session soon."""
-        self._touched[uid] = None
+        self._changed[uid] = None
         self._wake.set()
 
-    def touch_waiting_for(self, dataset: str) -> None:
+    def notify_waiting_for(self, dataset: str) -> None:
         """Look at the sessions that name this dataset."""
         for body in self._cache.live():
             if body["spec"].get("dataset") == dataset:
-                self.touch(body["metadata"]["uid"])
+                self.notify(body["metadata"]["uid"])
 
     async def run(self) -> None:
         """Patch without end."""
@@ -69,7 +71,7 @@ class Publisher:
             uid = self._next()
             if uid is None:
                 self._wake.clear()
-                timeout = 0.2 if self._touched else None
+                timeout = 0.2 if self._changed else None
                 try:
                     await asyncio.wait_for(self._wake.wait(), timeout)
                 except TimeoutError:
@@ -81,9 +83,9 @@ class Publisher:
     def _next(self) -> str | None:
         """The touched session that has waited longest and may be patched now."""
         now = time.monotonic()
-        for uid in self._touched:
+        for uid in self._changed:
             if self._not_before.get(uid, 0.0) <= now:
-                del self._touched[uid]
+                del self._changed[uid]
                 return uid
         return None
 
@@ -114,13 +116,12 @@ class Publisher:
             telemetry.STATUS_FAILURES.inc()
             _log.warning("status not written", session=uid, error=str(error))
             self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
-            self.touch(uid)
+            self.notify(uid)
 
     async def _wanted(self, uid: str, body: Json) -> dict[str, Any]:
         wanted: dict[str, Any] = {}
         name = body["spec"].get("dataset")
-        phase = (body.get("status") or {}).get("phase")
-        if name and phase in (None, "Pending", "Queued", "Suspended"):
+        if name and phase_of(body) in CANCELLABLE:
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
         # Nobody waits for this one: it hears of what comes in now when that is sorted in.
         row = await self._database.read(lambda c: _progress(c, uid), settled=False)

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from trainyard_api import names
 from trainyard_api.report import Batch, ModelReport
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_gateway.http import problems
@@ -39,7 +40,7 @@ _NAME = {
     "title": "Name",
     "description": "Name of the session. Default: run- and eight characters.",
     "type": "string",
-    "pattern": "^[a-z0-9]([-a-z0-9]{0,46}[a-z0-9])?$",
+    "pattern": names.SESSION_NAME_PATTERN,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch, Heartbeat
-from trainyard_gateway.clock import text
+from trainyard_api.timestamps import datetime_to_text
 from trainyard_gateway.store.schema.tables import progress
 from trainyard_gateway.store.sql.dialect import upsert
 
@@ -22,7 +22,7 @@ def advance(connection: Connection, batch: Batch) -> None:
         before = known.heartbeat if known is not None else None
         step = _step(before)
         if step is None or batch.heartbeat.step != step:
-            values["last_step_time"] = text(batch.heartbeat.time)
+            values["last_step_time"] = datetime_to_text(batch.heartbeat.time)
         values["heartbeat"] = batch.heartbeat.model_dump_json(by_alias=True, exclude_none=True)
     if batch.checkpoint is not None:
         values["checkpoint"] = batch.checkpoint.model_dump_json(by_alias=True, exclude_none=True)

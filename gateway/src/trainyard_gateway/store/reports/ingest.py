@@ -80,7 +80,7 @@ class Ingest:
         return True
 
     def _sort_in(self, connection: Connection, waiting: Sequence[Arrival]) -> None:
-        """Store everything that batches say."""
+        """FileStore everything that batches say."""
         self.arrivals.drop(connection, waiting)
         rows = [(a.stream, a.batch.sequence, *_steps(a.batch)) for a in waiting]
         self._append(connection, batches, _BATCH, rows)
