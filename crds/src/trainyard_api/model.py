@@ -88,9 +88,9 @@ def _field_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[Fi
         field = ".".join(str(part)[:140] for part in path)
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = _unknown_field(str(path[-1]), _names_at(model, path[:-1]))
+            message = _unknown_field(str(path[-1]), names_at(model, path[:-1]))
         given = problem.get("input")
-        shown = None if isinstance(given, (dict, list, BaseModel)) else _clip(repr(given))
+        shown = None if isinstance(given, (dict, list, BaseModel)) else clip(repr(given))
         yield FieldError(field=field, message=message, given=shown)
 
 
@@ -100,23 +100,35 @@ def _unknown_field(name: str, valid: list[str]) -> str:
     return f"unknown field; {hint}"
 
 
-def _names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The wire names of the fields at `path` below `model`, [] where the path leaves the known models."""
-    current: type[BaseModel] | None = model
+def names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The wire names of the fields at `path` below `model`; [] where the path leaves the known models."""
+    current: Any = model
     for part in path:
-        if current is None:
-            return []
-        if isinstance(part, int):
-            continue
-        current = _model_of(current, str(part))
-    return sorted(f.alias or n for n, f in current.model_fields.items()) if current else []
+        current = _annotation_at(current, part)
+    found = _first_model(current)
+    return sorted(f.alias or n for n, f in found.model_fields.items()) if found else []
 
 
-def _model_of(model: type[BaseModel], wire_name: str) -> type[BaseModel] | None:
-    for name, field in model.model_fields.items():
-        if wire_name in (name, field.alias):
-            return _first_model(field.annotation)
+def _annotation_at(annotation: Any, part: int | str) -> Any:
+    """The type one step below: a model's field, a list's items or a mapping's values."""
+    values = _values_of_mapping(annotation)
+    if values is not None:
+        return values
+    if isinstance(part, int):
+        return annotation
+    model = _first_model(annotation)
+    for name, field in model.model_fields.items() if model else ():
+        if part in (name, field.alias):
+            return field.annotation
     return None
+
+
+def _values_of_mapping(annotation: Any) -> Any:
+    """The type of a mapping's values (also of an optional mapping); None for any other type."""
+    if getattr(annotation, "__origin__", None) is dict:
+        return annotation.__args__[1]
+    found = (_values_of_mapping(a) for a in getattr(annotation, "__args__", ()))
+    return next((a for a in found if a is not None), None)
 
 
 def _first_model(annotation: Any) -> type[BaseModel] | None:
@@ -129,5 +141,6 @@ def _first_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _clip(text: str, limit: int = 80) -> str:
+def clip(text: str, limit: int = 80) -> str:
+    """`text`, cut to `limit` characters with an ellipsis at the end."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

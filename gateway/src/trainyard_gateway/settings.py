@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AliasGenerator,
     BaseModel,
@@ -15,18 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from trainyard_api import contract, names
+from trainyard_api import contract, names, settings_file
+from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.estimates.snapshot import InstallationConfig
 from trainyard_scheduler.facts import Policy, Runtime
@@ -121,24 +113,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: no .env files
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: settings name their files
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file (handed over as `file_values`)."""
-        given = dict(getattr(init_settings, "init_kwargs", {}))
-        file = given.pop("file_values", {})
-        return (
-            InitSettingsSource(settings_cls, given),
-            env_settings,
-            InitSettingsSource(settings_cls, file),
-        )
-
     def admin_key(self) -> str:
         """The administrator's key. Raises SettingsError when there is none or it is too short: no door without a lock."""
         if self.api_key_file is not None:
@@ -183,48 +157,16 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'db' / 'trainyard.sqlite3'}"
 
 
-def load(path: Path | None, arguments: Mapping[str, Any]) -> Settings:
-    """Settings from file, environment and `arguments` (None left out). Raises SettingsError with every wrong setting."""
-    given = {k: v for k, v in arguments.items() if v is not None}
-    file = _read(path)
-    if "api_key" in given:
-        # A key that is given outright counts more than a file that somebody once named.
-        file.pop("api_key_file", None)
+def load(file: Path | None, arguments: Mapping[str, Any]) -> Settings:
+    """Settings from `arguments` (None left out) over the environment over a YAML file.
+
+    Raises SettingsError with every wrong setting.
+    """
     try:
-        return Settings(**given, file_values=file)  # type: ignore[call-arg]  # taken out by the sources
-    except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(p) for p in error.errors())) from None
-
-
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path} must hold settings as `name: value` lines")
-    return {_field(str(key), path): value for key, value in values.items()}
-
-
-def _field(key: str, path: Path) -> str:
-    accepted = {to_camel(n): n for n in Settings.model_fields}
-    if key in accepted:
-        return accepted[key]
-    nearest = difflib.get_close_matches(key, accepted, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"accepted: {', '.join(accepted)}"
-    raise SettingsError(f"{path}: unknown setting {key}; {hint}")
-
-
-def _sentence(problem: Any) -> str:
-    """One problem as `setting: what is wrong`, without the value: it may be a secret."""
-    name = str(problem["loc"][0]) if problem["loc"] else ""
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "missing":
-        message = f"missing; set it in the file, or {PREFIX}{name.upper()} in the environment"
-    return f"{to_camel(name)}: {message}" if name else message
+        settings = settings_file.load(Settings, file, arguments)
+    except InvalidSettingsError as error:
+        raise SettingsError(str(error)) from None
+    if arguments.get("api_key") is not None and arguments.get("api_key_file") is None:
+        # A key among the arguments wins over a file that the environment or the settings name.
+        return settings.model_copy(update={"api_key_file": None})
+    return settings

@@ -6,12 +6,12 @@ import socket
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from trainyard_api import names
+from trainyard_api import names, settings_file
+from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_operator.errors import SettingsError
 from trainyard_scheduler.facts import Policy, Runtime
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
@@ -90,18 +90,6 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15, ge=3)
     """A new operator waits this long for one that vanished without giving its Lease back."""
 
-    @classmethod
-    def settings_customise_sources(  # pydantic-settings gives all five
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before file (the file comes in as initial values)."""
-        return env_settings, init_settings
-
     def config(self) -> InstallationConfig:
         """The part that decisions need."""
         kinds = tuple(dict.fromkeys(r.gpu_resource_name for r in self.runtimes.values()))
@@ -143,32 +131,12 @@ def _entry(runtime: RuntimeSettings) -> RuntimeEntry:
     )
 
 
-def load(path: Path | None) -> Settings:
+def load(file: Path | None) -> Settings:
     """Settings from a YAML file and the environment. Raises SettingsError with every wrong setting."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except OSError as error:
-            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise SettingsError(f"{path} is not valid YAML: {error}") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path} must hold a mapping of settings")
     try:
-        settings = Settings(**{_field(str(name)): value for name, value in values.items()})
-    except ValidationError as error:
-        problems = (f"{_wire(e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsError("; ".join(problems)) from error
+        settings = settings_file.load(Settings, file, {})
+    except InvalidSettingsError as error:
+        raise SettingsError(str(error)) from None
     if names.DEFAULT_RUNTIME not in settings.runtimes:
         raise SettingsError(f"runtimes: an entry {names.DEFAULT_RUNTIME!r} is needed")
     return settings
-
-
-def _field(name: str) -> str:
-    """The field of a camelCase name; any other name is left as it is, to be refused."""
-    return {to_camel(n): n for n in Settings.model_fields}.get(name, f"{name} ")
-
-
-def _wire(place: tuple[int | str, ...]) -> str:
-    return ".".join(to_camel(str(part).strip()) for part in place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -17,21 +16,20 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
-from pydantic.alias_generators import to_camel, to_snake
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from trainyard_api import settings_file
+from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_bot.gateway.errors import ConfigError
 
 EDIT_SECONDS_MIN: Final = 5
+_SECRETS: Final = {
+    "token": "name a file in tokenFile",
+    "api_key": "name a file in apiKeyFile",
+}
 
 
 def _zone(name: str) -> str:
@@ -131,72 +129,21 @@ class Settings(BaseSettings):
             raise ValueError("chats: each id may stand there once")
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not used: no .env files
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not used: token and key name their files
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file (handed over as `_file`)."""
-        given = dict(getattr(init_settings, "init_kwargs", {}))
-        file = given.pop("file_values", {})
-        return (
-            InitSettingsSource(settings_cls, given),
-            env_settings,
-            InitSettingsSource(settings_cls, file),
-        )
-
     def zone(self, chat_id: int) -> ZoneInfo:
         """The zone of the times shown in a chat."""
         own = next((c.time_zone for c in self.chats if c.id == chat_id), None)
         return ZoneInfo(own or self.time_zone)
 
 
-def load(config: Path | None, arguments: Mapping[str, Any]) -> Settings:
-    """The settings from file, environment and `arguments` (snake_case, None left out); `ConfigError` in one sentence each."""
-    given = {key: value for key, value in arguments.items() if value is not None}
+def load(file: Path | None, arguments: Mapping[str, Any]) -> Settings:
+    """Settings from `arguments` (snake_case, None left out) over the environment over a YAML file.
+
+    Raises ConfigError with every wrong setting, one a line.
+    """
     try:
-        return Settings(**given, file_values=_read(config))  # type: ignore[call-arg]  # popped by the sources
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
-
-
-def _read(config: Path | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    try:
-        values = yaml.safe_load(config.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {config}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{config} is not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{config} must hold settings as `name: value` lines")
-    return {_field(str(key), config): value for key, value in values.items()}
-
-
-def _field(key: str, config: Path) -> str:
-    accepted = {to_camel(n): n for n in Settings.model_fields if n not in ("token", "api_key")}
-    if key in accepted:
-        return accepted[key]
-    if to_snake(key) in ("token", "api_key"):
-        raise ConfigError(f"{config}: {key} does not belong in this file; name a file in {key}File")
-    nearest = difflib.get_close_matches(key, accepted, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"accepted: {', '.join(accepted)}"
-    raise ConfigError(f"{config}: unknown setting {key}; {hint}")
-
-
-def _sentence(problem: Any) -> str:
-    """One problem as `setting: what is wrong`, without the value: it may be a secret."""
-    where = ".".join(to_camel(str(part)) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "missing":
-        variable = f"TRAINYARD_BOT_{str(problem['loc'][0]).upper()}"
-        message = f"missing; set it in the file, or {variable} in the environment"
-    return f"{where}: {message}" if where else message
+        return settings_file.load(Settings, file, arguments, not_in_file=_SECRETS)
+    except InvalidSettingsError as error:
+        raise ConfigError(str(error)) from None
 
 
 def read_secret(direct: SecretStr | None, file: Path | None, name: str) -> str:

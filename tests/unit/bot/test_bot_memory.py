@@ -253,7 +253,7 @@ def test_chats_as_json_in_the_environment(config: Path, monkeypatch: pytest.Monk
         ("gatewayUrl: ftp://x", "gatewayUrl: 'ftp://x' must start with http:// or https://"),
         ("chats: [1, 1]", "chats: each id may stand there once"),
         ("chats: []", "chats: Tuple should have at least 1 item after validation, not 0"),
-        ("chats: [{id: 1, user: 3}]", "chats.0.user: Extra inputs are not permitted"),
+        ("chats: [{id: 1, user: 3}]", "unknown setting chats.0.user; did you mean chats.0.users?"),
         ("chats: [", "is not valid YAML"),
         ("pollSeconds: 0", "pollSeconds: Input should be greater than 0"),
         ("editSeconds: 4.9", "editSeconds: Input should be greater than or equal to 5"),
