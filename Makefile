@@ -120,7 +120,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: life flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
+.PHONY: life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -138,6 +138,13 @@ life: setup ## Install, upgrade, roll back and remove with five trainings and tw
 	@$(RUN) trainyard_cluster up --name life --gpus 8
 	@TRAINYARD_LIVE=5 TRAINYARD_CROWD=15 TRAINYARD_TEST_KUBECONFIG="$$($(RUN) trainyard_cluster kubeconfig --name life)" \
 	  $(RUN) pytest -q -s tests/e2e/test_installation_life.py; code=$$?; $(RUN) trainyard_cluster down --name life; exit $$code
+
+FROM ?= HEAD
+upgrade: setup ## Upgrade an installation of another commit (FROM=) to this tree, with sessions in every state (15 min)
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name upgrade --gpus 4
+	@$(VENV)/bin/python tests/upgrade $(FROM) --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name upgrade)"; \
+	  code=$$?; $(RUN) trainyard_cluster down --name upgrade; exit $$code
 
 flows: setup ## Try every network flow from the pods of an installation, beside what the policies say (3 min)
 	@$(RUN) trainyard_images build
