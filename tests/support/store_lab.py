@@ -11,8 +11,8 @@ from typing import Any
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics import charts
+from trainyard_gateway.store.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _uids = itertools.count()
@@ -41,7 +41,7 @@ def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
 
 
 @asynccontextmanager
-async def opened(url: str, password_file: Path | None) -> AsyncIterator[Database]:
+async def opened(url: str, password_file: Path | None) -> AsyncIterator[Store]:
     """One more gateway's view of a database, closed at the end."""
     database = connect(url, password_file)
     await database.open()
@@ -51,10 +51,10 @@ async def opened(url: str, password_file: Path | None) -> AsyncIterator[Database
         await database.close()
 
 
-async def chart(database: Database, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
+async def chart(database: Store, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
     """The series of `loss`."""
     [series] = await database.read(
-        lambda c: charts.history(c, uid, ["loss"], charts.Window(most, **window))
+        lambda c: charts.read_charts(c, uid, ["loss"], charts.Window(most, **window))
     )
     return series
 

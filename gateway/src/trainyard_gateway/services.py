@@ -29,10 +29,11 @@ from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.settings import Settings
+
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.schema import tables
+from trainyard_gateway.store.store import Store
 from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_kube import KubeClient, KubeConfig
 
@@ -47,7 +48,7 @@ class Services:
     """The running parts of the gateway."""
 
     settings: Settings
-    database: Database
+    database: Store
     charts: ChartCache
     keys: ApiKeyStore
     audit_log: AuditLog
@@ -95,7 +96,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         yield services
 
 
-async def _build(settings: Settings, kube: KubeClient, database: Database) -> Services:
+async def _build(settings: Settings, kube: KubeClient, database: Store) -> Services:
     namespace = settings.namespace
     stores = {
         name: FileStore(settings.data_dir / name, settings.reserve_bytes)
@@ -126,8 +127,8 @@ async def _build(settings: Settings, kube: KubeClient, database: Database) -> Se
     cache.on_change(status_writer.notify)
     hub = Hub()
     cache.on_change(hub.notify)
-    database.on_news(status_writer.notify)
-    database.on_news(hub.notify)
+    database.on_applied(status_writer.notify)
+    database.on_applied(hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     return Services(
         settings=settings,

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.reports.backlog import points
+from trainyard_gateway.store.reports.backlog import count_points
 
 REQUESTS = Counter(
     "trainyard_gateway_requests_total", "Answered requests.", ["method", "route", "status"]
@@ -49,7 +49,7 @@ def took(batch: Batch, duplicate: bool) -> None:
         DUPLICATES.inc()
         return
     if batch.metrics:
-        POINTS.inc(points([batch]))
+        POINTS.inc(count_points([batch]))
     if batch.logs:
         LINES.inc(len(batch.logs))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.store import Store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -20,7 +20,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, P
 
 
 @pytest.fixture
-async def database(database_url: tuple[str, Path | None]) -> AsyncIterator[Database]:
+async def database(database_url: tuple[str, Path | None]) -> AsyncIterator[Store]:
     database = connect(*database_url)
     await database.open()
     yield database

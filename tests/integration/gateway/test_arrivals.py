@@ -15,12 +15,12 @@ from store_lab import START, batch, chart, new_uid, opened, values
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.logs import log_entries
+from trainyard_gateway.store.logs import read_lines
 from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.postgres import WRITER_LOCK
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_gateway.store.schema.tables import arrivals, batches, streams
+from trainyard_gateway.store.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ def left_by_another(*given: Batch | str, uid: str) -> Any:
     return write
 
 
-async def test_whoever_reads_finds_what_was_acknowledged(database: Database) -> None:
+async def test_whoever_reads_finds_what_was_acknowledged(database: Store) -> None:
     uid = new_uid()
     for sequence in range(1, 60):
         sent = batch(
@@ -61,23 +61,23 @@ async def test_whoever_reads_finds_what_was_acknowledged(database: Database) -> 
         assert not await database.ingest(sent)
 
         assert values(await chart(database, uid))[sequence] == sequence
-        lines = await database.read(lambda c: log_entries(c, uid, 0, 100, False))
+        lines = await database.read(lambda c: read_lines(c, uid, 0, 100, False))
         assert [line["message"] for line in lines] == [str(n) for n in range(1, sequence + 1)]
         beat = await database.read(lambda c: heartbeats.of_session(c, uid))
         assert beat is not None
         assert f'"step":{sequence}' in beat.heartbeat
 
 
-async def test_whoever_writes_finds_it_too(database: Database) -> None:
+async def test_whoever_writes_finds_it_too(database: Store) -> None:
     uid = new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
 
     assert await database.write(waiting) == 0
 
 
-async def test_it_is_sorted_in_soon_though_nobody_reads(database: Database) -> None:
+async def test_it_is_sorted_in_soon_though_nobody_reads(database: Store) -> None:
     heard: list[str] = []
-    database.on_news(heard.append)
+    database.on_applied(heard.append)
     uid = new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
 
@@ -86,13 +86,13 @@ async def test_it_is_sorted_in_soon_though_nobody_reads(database: Database) -> N
 
     await eventually_async(told, within=10, every=0.01)
     window = charts.Window(9)
-    [series] = await database.read(lambda c: charts.history(c, uid, ["loss"], window), False)
+    [series] = await database.read(lambda c: charts.read_charts(c, uid, ["loss"], window), False)
     assert values(series) == {1: 1.0}
-    assert await database.read(waiting, settled=False) == 0
+    assert await database.read(waiting, applied=False) == 0
 
 
 async def test_what_a_killed_process_left_is_found_and_not_taken_again(
-    database: Database, database_url: Url
+    database: Store, database_url: Url
 ) -> None:
     uid = new_uid()
     sent = [batch(uid, n, {n: float(n)}) for n in range(1, 6)]
@@ -109,9 +109,7 @@ async def test_what_a_killed_process_left_is_found_and_not_taken_again(
     assert count == 6
 
 
-async def test_what_is_due_at_the_start_needs_no_reader(
-    database: Database, database_url: Url
-) -> None:
+async def test_what_is_due_at_the_start_needs_no_reader(database: Store, database_url: Url) -> None:
     uid = new_uid()
     await database.write(left_by_another(batch(uid, 1, {1: 1.0}), uid=uid))
     await database.close()
@@ -119,28 +117,26 @@ async def test_what_is_due_at_the_start_needs_no_reader(
     await another.open()
 
     async def empty() -> bool:
-        return await another.read(waiting, settled=False) == 0
+        return await another.read(waiting, applied=False) == 0
 
     await eventually_async(empty, within=10, every=0.01)
     await another.close()
 
 
-async def test_what_waits_when_it_closes_is_sorted_in(
-    database: Database, database_url: Url
-) -> None:
+async def test_what_waits_when_it_closes_is_sorted_in(database: Store, database_url: Url) -> None:
     await asyncio.gather(*(database.ingest(batch(new_uid(), 1, {1: 1.0})) for _ in range(50)))
     await database.close()
     # Not opened: nothing happens by itself.
     another = connect(*database_url)
 
-    assert await another.read(waiting, settled=False) == 0
+    assert await another.read(waiting, applied=False) == 0
 
     await another.close()
 
 
 @pytest.mark.parametrize("bad", ["{}", "no json", None])
 async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
-    database: Database, database_url: Url, bad: str | None
+    database: Store, database_url: Url, bad: str | None
 ) -> None:
     uid = new_uid()
     if bad is None:
@@ -229,7 +225,7 @@ async def test_a_connection_that_breaks_costs_no_report(postgres: Postgres) -> N
         uid = new_uid()
         for n in range(1, 4):
             assert not await database.ingest(batch(uid, n, {n: float(n)}))
-            assert len(await other.read(lambda c: c.execute(others).all(), settled=False)) >= 1
+            assert len(await other.read(lambda c: c.execute(others).all(), applied=False)) >= 1
         found = values(await chart(database, uid))
     finally:
         await other.close()

@@ -24,20 +24,21 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError, Unprocessable
 from trainyard_gateway.store import changes
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.logs import log_entries
+from trainyard_gateway.store.logs import read_lines
 from trainyard_gateway.store.metrics import charts, rollups
 from trainyard_gateway.store.metrics.latest import latest_values
-from trainyard_gateway.store.postgres import PostgresDatabase
+from trainyard_gateway.store.metrics.summary import merge, summarize
+from trainyard_gateway.store.postgres import PostgresStore
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_gateway.store.schema.tables import auth_logs, batches, metadata
 from trainyard_gateway.store.schema.tables import rollups as rollups_table
+from trainyard_gateway.store.store import Store
 
 pytestmark = pytest.mark.integration
 
 
 async def test_migrations_make_the_tables_and_find_them_again(
-    database: Database, database_url: tuple[str, Path | None]
+    database: Store, database_url: tuple[str, Path | None]
 ) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
@@ -49,7 +50,7 @@ async def test_migrations_make_the_tables_and_find_them_again(
         await second.close()
 
 
-async def test_twins_in_one_commit_and_later_change_nothing(database: Database) -> None:
+async def test_twins_in_one_commit_and_later_change_nothing(database: Store) -> None:
     uid = new_uid()
     line = {"time": START, "message": "once"}
     sent = [batch(uid, n % 5, {n % 5: float(n % 5)}, logs=[line]) for n in range(1, 5)] * 10
@@ -59,11 +60,11 @@ async def test_twins_in_one_commit_and_later_change_nothing(database: Database) 
 
     assert (answers.count(False), again) == (4, True)
     assert values(await chart(database, uid)) == {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
-    assert len(await database.read(lambda c: log_entries(c, uid, 0, 100, False))) == 4
+    assert len(await database.read(lambda c: read_lines(c, uid, 0, 100, False))) == 4
 
 
 async def test_a_sequence_that_was_left_out_is_taken_later_once(
-    database: Database, database_url: tuple[str, Path | None]
+    database: Store, database_url: tuple[str, Path | None]
 ) -> None:
     uid = new_uid()
     assert [await database.ingest(batch(uid, n, {n: 1.0})) for n in (5, 3, 3, 5)] == [
@@ -85,9 +86,9 @@ async def test_a_sequence_that_was_left_out_is_taken_later_once(
     assert sorted(found) == [3, 4, 5, 7, 9, 10]
 
 
-async def test_who_listens_hears_of_a_report_before_its_sender(database: Database) -> None:
+async def test_who_listens_hears_of_a_report_before_its_sender(database: Store) -> None:
     heard: list[str] = []
-    database.on_report(heard.append)
+    database.on_durable(heard.append)
 
     async def send(uid: str) -> bool:
         await database.ingest(batch(uid, 1, {1: 1.0}))
@@ -98,7 +99,7 @@ async def test_who_listens_hears_of_a_report_before_its_sender(database: Databas
     assert sorted(heard) == sorted(uids)
 
 
-async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Database) -> None:
+async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Store) -> None:
     uid = new_uid()
     await database.ingest(batch(uid, 1, dict.fromkeys(range(100), 1.0)))
     await database.ingest(batch(uid, 1, dict.fromkeys(range(50, 80), 2.0), attempt=2))
@@ -115,30 +116,30 @@ async def test_a_later_attempt_replaces_and_an_old_one_does_not(database: Databa
     assert (latest.step, latest.value) == (79, 2.0)
 
 
-async def test_values_that_are_no_numbers_come_back_as_text(database: Database) -> None:
+async def test_values_that_are_no_numbers_come_back_as_text(database: Store) -> None:
     uid = new_uid()
     await database.ingest(batch(uid, 1, {1: "NaN", 2: "Infinity", 3: "-Infinity", 4: -0.0}))
 
     assert values(await chart(database, uid)) == {1: "NaN", 2: "Infinity", 3: "-Infinity", 4: 0.0}
 
 
-async def test_texts_that_databases_trip_over_are_taken(database: Database) -> None:
+async def test_texts_that_databases_trip_over_are_taken(database: Store) -> None:
     uid = new_uid()
     row = {"step": 1, "time": START, "values": {"a\x00b": 1.0, "ü/🦉": 2.0}}
     lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m", "rank": 10**30}]
     await database.ingest(batch(uid, 1, {}, metrics=[row], logs=lines))
 
     latest = await database.read(lambda c: latest_values(c, uid))
-    [line] = await database.read(lambda c: log_entries(c, uid, 0, 9, False))
+    [line] = await database.read(lambda c: read_lines(c, uid, 0, 9, False))
     window = charts.Window(9)
-    [asked] = await database.read(lambda c: charts.history(c, uid, ["a\x00b", "\x00"], window))
+    [asked] = await database.read(lambda c: charts.read_charts(c, uid, ["a\x00b", "\x00"], window))
 
     assert asked["name"] == "a\\0b", "found by the name that the trainer gave"
     assert {v.name: v.value for v in latest} == {"a\\0b": 1.0, "ü/🦉": 2.0}
     assert line["message"] == "nul \\0, owl 🦉, \x1b[0m"
 
 
-async def test_a_batch_that_cannot_be_stored_hurts_no_other(database: Database) -> None:
+async def test_a_batch_that_cannot_be_stored_hurts_no_other(database: Store) -> None:
     good = [batch(new_uid(), 1, {1: 1.0}) for _ in range(20)]
     rows = [
         {"step": n, "time": START, "values": {f"m{n}-{i}": 1.0 for i in range(250)}}
@@ -156,7 +157,7 @@ async def test_a_batch_that_cannot_be_stored_hurts_no_other(database: Database) 
         assert values(await chart(database, one.session_uid)) == {1: 1.0}
 
 
-async def test_a_heartbeat_never_goes_back_to_an_earlier_attempt(database: Database) -> None:
+async def test_a_heartbeat_never_goes_back_to_an_earlier_attempt(database: Store) -> None:
     uid = new_uid()
     for attempt, sequence, step in ((1, 1, 5), (2, 1, 3), (1, 2, 9)):
         beat = {"time": START, "step": step}
@@ -168,15 +169,15 @@ async def test_a_heartbeat_never_goes_back_to_an_earlier_attempt(database: Datab
     assert (row.attempt, '"step":3' in row.heartbeat) == (2, True)
 
 
-async def test_news_since_a_cursor(database: Database) -> None:
+async def test_news_since_a_cursor(database: Store) -> None:
     uid, other = new_uid(), new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
-    cursor = await database.read(lambda c: changes.now(c, uid))
+    cursor = await database.read(lambda c: changes.current_cursor(c, uid))
     await database.ingest(batch(other, 1, {9: 9.0}))
     await database.ingest(batch(uid, 2, {2: 2.0}, logs=[{"time": START, "message": "x"}]))
 
-    found = await database.read(lambda c: changes.after(c, uid, cursor))
-    rest = await database.read(lambda c: changes.after(c, uid, found.cursor))
+    found = await database.read(lambda c: changes.since(c, uid, cursor))
+    rest = await database.read(lambda c: changes.since(c, uid, found.cursor))
 
     assert [p["step"] for p in found.points] == [2]
     assert [line["message"] for line in found.lines] == ["x"]
@@ -196,7 +197,7 @@ async def test_two_gateways_on_one_database_store_each_batch_once(postgres: Post
 
 
 async def test_keys_made_elsewhere_are_known_and_revoked(
-    database: Database, database_url: tuple[str, Path | None]
+    database: Store, database_url: tuple[str, Path | None]
 ) -> None:
     here, there = ApiKeyStore("a" * 30, database), ApiKeyStore("a" * 30, database)
     made = await here.create(NewKey(name="k", scopes=[Scope.MODELS_READ]))
@@ -210,7 +211,7 @@ async def test_keys_made_elsewhere_are_known_and_revoked(
     assert here.caller(made.key)[1] == "revoked"
 
 
-async def test_the_journal_keeps_the_newest(database: Database) -> None:
+async def test_the_journal_keeps_the_newest(database: Store) -> None:
     audit_log = AuditLog(database, most_kept=10)
     for number in range(30):
         scope = {"client": None, "method": "GET", "path": f"/{number}\0", "state": {}}
@@ -226,7 +227,7 @@ async def test_the_journal_keeps_the_newest(database: Database) -> None:
     )
 
 
-async def test_a_long_run_is_read_from_summaries(database: Database) -> None:
+async def test_a_long_run_is_read_from_summaries(database: Store) -> None:
     uid, total = new_uid(), 60_000
     spikes = {n * 7919 + 13 for n in range(7)}
     for first in range(0, total, 10_000):
@@ -316,10 +317,10 @@ def value(step: int) -> float:
 def checked_rows(connection: Connection, steps: list[int]) -> list[int]:
     """Rows by level of the first series, whose points are `value` at these steps."""
     counts: list[int] = []
-    while rows := rollups.rows_after(connection, 1, len(counts), -1, 100_000):
+    while rows := rollups.rows_between(connection, 1, len(counts), -1, 100_000):
         at = iter(steps)
         for row in rows:
-            inside = list(itertools.islice(at, rollups.points_in(len(counts))))
+            inside = list(itertools.islice(at, rollups.points_per_row(len(counts))))
             assert (row.first_step, row.last_step) == (inside[0], inside[-1])
             assert row.low_value == min(map(value, inside))
             assert row.high_value == max(map(value, inside))
@@ -328,7 +329,7 @@ def checked_rows(connection: Connection, steps: list[int]) -> list[int]:
     return counts
 
 
-async def test_summaries_are_those_of_the_points(database: Database) -> None:
+async def test_summaries_are_those_of_the_points(database: Store) -> None:
     uid, steps = new_uid(), [n for s in range(1, 9) for n in range(s * 40, s * 40 + 37)]
     for sequence in range(8):
         own = steps[sequence * 37 : (sequence + 1) * 37]
@@ -338,7 +339,7 @@ async def test_summaries_are_those_of_the_points(database: Database) -> None:
     assert await database.read(lambda c: checked_rows(c, steps)) == [16, 8, 4, 2, 1]
 
 
-async def test_summaries_after_steps_were_trained_again(database: Database) -> None:
+async def test_summaries_after_steps_were_trained_again(database: Store) -> None:
     uid = new_uid()
     for sequence, (first, last) in enumerate([(0, 700), (700, 1000), (333, 340), (320, 1400)], 1):
         sent = {n: value(n) for n in range(first, last)}
@@ -349,7 +350,7 @@ async def test_summaries_after_steps_were_trained_again(database: Database) -> N
     ]  # fmt: skip
 
 
-async def test_summaries_go_on_where_an_earlier_version_left_off(database: Database) -> None:
+async def test_summaries_go_on_where_an_earlier_version_left_off(database: Store) -> None:
     """It wrote every full row there was, not only those of whole stretches of WRITE_EVERY points."""
     uid = new_uid()
     await database.ingest(batch(uid, 1, {n: value(n) for n in range(310)}))
@@ -357,17 +358,14 @@ async def test_summaries_go_on_where_an_earlier_version_left_off(database: Datab
     def as_before(connection: Connection) -> None:
         columns = list(rollups_table.columns)
         connection.execute(delete(rollups_table))
-        rows = [
-            rollups.of_points([(n, 0, value(n)) for n in range(i, i + 16)])
-            for i in range(0, 304, 16)
-        ]
+        rows = [summarize([(n, 0, value(n)) for n in range(i, i + 16)]) for i in range(0, 304, 16)]
         for level in range(5):
             for first, last, low, high, _ in rows:
                 given = (1, level, first, last, *low, *high, None, None, None)
                 connection.execute(
                     insert(rollups_table).values(dict(zip(columns, given, strict=True)))
                 )
-            rows = [rollups.merged(rows[i : i + 2]) for i in range(0, len(rows) // 2 * 2, 2)]
+            rows = [merge(rows[i : i + 2]) for i in range(0, len(rows) // 2 * 2, 2)]
 
     await database.write(as_before)
     assert await database.read(lambda c: checked_rows(c, list(range(310)))) == [19, 9, 4, 2, 1]
@@ -376,7 +374,7 @@ async def test_summaries_go_on_where_an_earlier_version_left_off(database: Datab
     assert await database.read(lambda c: checked_rows(c, list(range(600)))) == [32, 16, 8, 4, 2, 1]
 
 
-async def test_summaries_of_more_points_than_are_read_at_once(database: Database) -> None:
+async def test_summaries_of_more_points_than_are_read_at_once(database: Store) -> None:
     uid = new_uid()
     many = [
         {n: value(n) for n in range(first, first + 9000)} for first in (0, 9000, 18_000, 27_000)
@@ -390,8 +388,8 @@ async def test_summaries_of_more_points_than_are_read_at_once(database: Database
     assert counts == [2240 >> level for level in range(12)]
 
 
-async def test_the_newest_points_are_shown_as_finely_as_the_others(database: Database) -> None:
-    uid, newest = new_uid(), 9 * rollups.WRITE_EVERY - 10
+async def test_the_newest_points_are_shown_as_finely_as_the_others(database: Store) -> None:
+    uid, newest = new_uid(), 9 * rollups.BLOCK_POINTS - 10
     for first in range(0, newest, 100):
         steps = {n: float(n) for n in range(first, min(first + 100, newest + 1))}
         await database.ingest(batch(uid, first // 100 + 1, steps))
@@ -400,10 +398,10 @@ async def test_the_newest_points_are_shown_as_finely_as_the_others(database: Dat
 
     assert shown[-1] == newest
     # Two points for each row of level 1, wherever it comes from.
-    assert max(b - a for a, b in itertools.pairwise(shown)) <= rollups.points_in(1)
+    assert max(b - a for a, b in itertools.pairwise(shown)) <= rollups.points_per_row(1)
 
 
-async def test_every_batch_is_written_down(database: Database) -> None:
+async def test_every_batch_is_written_down(database: Store) -> None:
     uid = new_uid()
     await asyncio.gather(*(database.ingest(batch(uid, n, {})) for n in range(1, 1200)))
 
@@ -439,7 +437,7 @@ async def test_a_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
     password.write_text("hidden-secret\n")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/x"
-        database = PostgresDatabase(url, password, answer_seconds=0.2)
+        database = PostgresStore(url, password, connect_seconds=0.2)
 
         with pytest.raises(SettingsError, match=r"cannot use the database .*: it does not answer"):
             await asyncio.wait_for(database.open(), 30)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from trainyard_gateway.store.reports.backlog import (
+    MAX_DELAY_SECONDS,
+    MAX_POINTS,
     RETRY_SECONDS,
-    SETTLE_POINTS,
-    SETTLE_SECONDS,
     Backlog,
 )
 
-FULL = SETTLE_POINTS
-WAIT, RETRY = SETTLE_SECONDS, RETRY_SECONDS
+FULL = MAX_POINTS
+WAIT, RETRY = MAX_DELAY_SECONDS, RETRY_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from trainyard_gateway.backup.save import STALE_SECONDS, save
 from trainyard_gateway.files.file_store import make_folder
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.schema import tables
-from trainyard_gateway.store.sqlite import SqliteDatabase
+from trainyard_gateway.store.sqlite import SqliteStore
 
 BODY = b"a,b\n1,2\n"
 IDENTITY = "0" * 32
@@ -42,7 +42,7 @@ async def fill(data: Path) -> None:
     """A gateway's folder with a dataset, points and a line."""
     make_folder(data / "datasets" / IDENTITY)
     (data / "datasets" / IDENTITY / "ä.csv").write_bytes(BODY)
-    database = SqliteDatabase(data / "db" / "trainyard.sqlite3")
+    database = SqliteStore(data / "db" / "trainyard.sqlite3")
     await database.open()
     dataset = {
         "id": IDENTITY, "name": "digits", "file": f"{IDENTITY}/ä.csv", "format": "csv",
@@ -77,7 +77,7 @@ async def fill(data: Path) -> None:
 
 async def content(data: Path) -> dict[str, list[tuple[Any, ...]]]:
     """All rows by table."""
-    database = SqliteDatabase(data / "db" / "trainyard.sqlite3")
+    database = SqliteStore(data / "db" / "trainyard.sqlite3")
     found = {}
     for table in tables.metadata.sorted_tables:
         rows = await database.read(lambda c, t=table: c.execute(select(t)).all())  # type: ignore[misc]  # bound here
@@ -282,7 +282,7 @@ async def test_a_file_that_is_deleted_meanwhile_makes_it_look_again(tmp_path: Pa
     done = asyncio.Event()
 
     async def come_and_go() -> None:
-        database = SqliteDatabase(tmp_path / "db" / "trainyard.sqlite3")
+        database = SqliteStore(tmp_path / "db" / "trainyard.sqlite3")
         await database.open()
         row = (await database.read(lambda c: c.execute(select(tables.datasets)).one()))._asdict()
         number = 0

@@ -12,11 +12,11 @@ import orjson
 from sqlalchemy import Connection, update
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.metrics.charts import Window
 from trainyard_gateway.store.schema.tables import metrics
-from trainyard_gateway.store.sqlite import SqliteDatabase
+from trainyard_gateway.store.sqlite import SqliteStore
+from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def batch(uid: str, sequence: int, value: float) -> Batch:
 
 
 async def values(cache: ChartCache, uid: str, most: int = 100) -> list[float]:
-    body = orjson.loads(await cache.history(f"name-of-{uid}", uid, ["loss"], Window(most)))
+    body = orjson.loads(await cache.read(f"name-of-{uid}", uid, ["loss"], Window(most)))
     assert body["session"] == f"name-of-{uid}"
     return [p["value"] for series in body["series"] for p in series["points"]]
 
@@ -47,7 +47,7 @@ def behind_its_back(connection: Connection) -> None:
     connection.execute(update(metrics).values(value=-1.0))
 
 
-async def test_a_chart_is_read_once_until_its_session_reports(database: Database) -> None:
+async def test_a_chart_is_read_once_until_its_session_reports(database: Store) -> None:
     cache = ChartCache(database)
     for uid in ("a", "b"):
         await database.ingest(batch(uid, 1, 1.0))
@@ -61,7 +61,7 @@ async def test_a_chart_is_read_once_until_its_session_reports(database: Database
     assert await values(cache, "b", most=50) == [-1.0]
 
 
-class Held(SqliteDatabase):
+class Held(SqliteStore):
     """Answers reads when it is let go."""
 
     def __init__(self, path: Path) -> None:
@@ -91,11 +91,11 @@ async def test_what_was_being_read_while_a_report_came_is_not_kept(tmp_path: Pat
 
 
 async def test_no_more_is_kept_than_allowed_and_the_longest_unasked_goes_first(
-    database: Database,
+    database: Store,
 ) -> None:
     for uid in ("a", "b", "c"):
         await database.ingest(batch(uid, 1, 1.0))
-    size = len(await ChartCache(database).history("name-of-a", "a", ["loss"], Window(100)))
+    size = len(await ChartCache(database).read("name-of-a", "a", ["loss"], Window(100)))
     three, two = (ChartCache(database, most_bytes) for most_bytes in (3 * size, 3 * size - 1))
     for cache in (three, two):
         for uid in ("a", "b", "a", "c"):

@@ -16,7 +16,7 @@ from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery, over, parsed
 from trainyard_gateway.store.schema.tables import logs, sessions
-from trainyard_gateway.store.sqlite import SqliteDatabase
+from trainyard_gateway.store.sqlite import SqliteStore
 from trainyard_kube import KubeClient, KubeConfig
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -163,7 +163,7 @@ def test_a_look_is_bounded(tmp_path: Path) -> None:
 
 async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None:
     """A program may leave whatever it likes, here more names of metrics than a session may have."""
-    database = SqliteDatabase(tmp_path / "db" / "x.sqlite3")
+    database = SqliteStore(tmp_path / "db" / "x.sqlite3")
     await database.open()
     runs = tmp_path / "runs"
     rows = [
@@ -182,7 +182,7 @@ async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None
     heard: list[str] = []
     reports = SpoolFolders(runs)
 
-    database.on_report(heard.append)
+    database.on_durable(heard.append)
     await SpoolRecovery(RunFolders(runs), reports, cache, database).sweep()
 
     said = await database.read(lambda c: list(c.scalars(select(logs.c.message))))

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from trainyard_gateway.store.sqlite import SqliteDatabase
+from trainyard_gateway.store.sqlite import SqliteStore
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    database = SqliteDatabase(tmp_path / "db.sqlite3")
+async def database(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    database = SqliteStore(tmp_path / "db.sqlite3")
     await database.open()
     await database.write(lambda c: c.execute(text("CREATE TABLE t (x INTEGER PRIMARY KEY)")))
     yield database
@@ -31,7 +31,7 @@ def insert(value: int, how: str = "INSERT") -> Callable[[Connection], None]:
     return action
 
 
-async def together(database: SqliteDatabase, *actions: Callable[[Connection], Any]) -> list[Any]:
+async def together(database: SqliteStore, *actions: Callable[[Connection], Any]) -> list[Any]:
     """The outcomes of writes of one group: they wait while the writer is held."""
     held, go = threading.Event(), threading.Event()
 
@@ -49,11 +49,11 @@ async def together(database: SqliteDatabase, *actions: Callable[[Connection], An
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def stored(database: SqliteDatabase) -> list[int]:
+async def stored(database: SqliteStore) -> list[int]:
     return await database.read(lambda c: list(c.scalars(text("SELECT x FROM t ORDER BY x"))))
 
 
-async def test_a_write_that_fails_undoes_only_itself(database: SqliteDatabase) -> None:
+async def test_a_write_that_fails_undoes_only_itself(database: SqliteStore) -> None:
     outcomes = await together(database, insert(1), insert(1), insert(2))
 
     assert [type(o) for o in outcomes] == [type(None), IntegrityError, type(None)]
@@ -61,7 +61,7 @@ async def test_a_write_that_fails_undoes_only_itself(database: SqliteDatabase) -
 
 
 async def test_when_sqlite_undoes_everything_nobody_is_told_otherwise(
-    database: SqliteDatabase,
+    database: SqliteStore,
 ) -> None:
     # OR ROLLBACK ends the transaction from inside, as SQLite itself does when the disk is full.
     outcomes = await together(
@@ -73,7 +73,7 @@ async def test_when_sqlite_undoes_everything_nobody_is_told_otherwise(
     assert await stored(database) == []
 
 
-async def test_the_writer_goes_on_afterwards(database: SqliteDatabase) -> None:
+async def test_the_writer_goes_on_afterwards(database: SqliteStore) -> None:
     await together(database, insert(1), insert(1, "INSERT OR ROLLBACK"))
 
     assert await together(database, insert(3), insert(4)) == [None, None]

@@ -289,7 +289,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
-        "Different metrics of a session": cardinality.NAMES_PER_SESSION,
+        "Different metrics of a session": cardinality.MAX_METRIC_NAMES,
         "Columns of a table": details.MOST_COLUMNS,
         "Members of an archive of images": images.MOST_MEMBERS,
         "Attempts to authenticate that are kept": audit_log.MOST_KEPT,

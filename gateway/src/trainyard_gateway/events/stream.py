@@ -47,7 +47,7 @@ class Follower:
                 touched.clear()
                 # Asked before the news: what came before the end is told before the end.
                 state = await self._state(uid)
-                found = await self._database.read(lambda c, at=cursor: changes.after(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
+                found = await self._database.read(lambda c, at=cursor: changes.since(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
                 cursor = found.cursor
                 frames = _frames(found)
                 if state != told:
@@ -80,7 +80,7 @@ def _is_over(state: bytes) -> bool:
     return bool(found["deleted"]) or found["phase"] in TERMINAL
 
 
-def _frames(found: changes.News) -> list[bytes]:
+def _frames(found: changes.Changes) -> list[bytes]:
     frames = []
     if found.points:
         body: dict[str, Any] = {"points": found.points}

@@ -45,9 +45,9 @@ async def events(
     """
     found = await services.cache.find(session)
     if last_event_id is not None:
-        cursor = changes.parse(last_event_id)
+        cursor = changes.parse_cursor(last_event_id)
     else:
-        cursor = await services.database.read(lambda c: changes.now(c, found.uid))
+        cursor = await services.database.read(lambda c: changes.current_cursor(c, found.uid))
     follower = Follower(
         services.database, services.cache, services.hub, lambda: services.keys.holds(caller)
     )

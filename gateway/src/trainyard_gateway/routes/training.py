@@ -15,7 +15,7 @@ from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
-from trainyard_gateway.store.logs import LogEntry, log_entries
+from trainyard_gateway.store.logs import LogEntry, read_lines
 from trainyard_gateway.store.metrics import charts, latest
 
 router = APIRouter(prefix="/training", tags=["training"])
@@ -184,7 +184,7 @@ async def history_of(
     """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
     found = await services.cache.find(session)
     window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
-    body = await services.charts.history(found.name, found.uid, asked.metric, window)
+    body = await services.charts.read(found.name, found.uid, asked.metric, window)
     return Response(body, media_type="application/json")
 
 
@@ -198,6 +198,6 @@ async def logs(
 ) -> Response:
     """Printed lines after a cursor, or the last ones with `tail`."""
     found = await services.cache.find(session)
-    lines = await services.database.read(lambda c: log_entries(c, found.uid, after, limit, tail))
+    lines = await services.database.read(lambda c: read_lines(c, found.uid, after, limit, tail))
     last = lines[-1]["cursor"] if lines else after
     return fast_json({"session": found.name, "lines": lines, "next": last})

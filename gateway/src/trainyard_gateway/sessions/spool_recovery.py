@@ -21,7 +21,7 @@ from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
 from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.store import Store
 
 PAUSE_SECONDS = 10.0
 
@@ -62,7 +62,7 @@ class SpoolRecovery:
         folders: RunFolders,
         reports: SpoolFolders,
         cache: SessionCache,
-        database: Database,
+        database: Store,
         pause: float = PAUSE_SECONDS,
     ) -> None:
         self._folders, self._reports = folders, reports

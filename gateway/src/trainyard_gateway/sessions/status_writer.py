@@ -124,11 +124,11 @@ class StatusWriter:
         if name and phase_of(body) in CANCELLABLE:
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
         # Nobody waits for this one: it hears of what comes in now when that is sorted in.
-        row = await self._database.read(lambda c: _progress(c, uid), settled=False)
+        row = await self._database.read(lambda c: _progress(c, uid), applied=False)
         if row is not None:
             wanted["progress"] = row
             wanted["metrics"] = status.metrics(
-                await self._database.read(lambda c: latest.latest_values(c, uid), settled=False)
+                await self._database.read(lambda c: latest.latest_values(c, uid), applied=False)
             )
         model = await self._models.of_session(uid)
         if model is not None:

@@ -1,8 +1,9 @@
-"""What came in for a session since a moment that a cursor names."""
+"""What was stored for a session since a cursor."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +11,22 @@ from sqlalchemy import Connection, func, select
 
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.store.logs import log_entries
-from trainyard_gateway.store.metrics.charts import number
+from trainyard_gateway.store.logs import read_lines
+from trainyard_gateway.store.metrics.charts import json_number
 from trainyard_gateway.store.schema.tables import batches, logs, metrics, series, streams
 
-MOST_BATCHES = 64
-MOST_POINTS = 5000
-MOST_LINES = 500
+MAX_BATCHES = 64
+MAX_POINTS = 5000
+MAX_LINES = 500
 
 _CURSOR = re.compile(r"([0-9]{1,18})[.]([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last batch and the last log line that were told."""
+    """A position in what is stored: the ids of the last batch and of the last log line before
+    it.
+    """
 
     batch: int
     line: int
@@ -33,28 +36,31 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What is new, in at most so many points and lines."""
+class Changes:
+    """Points and log lines after a cursor, at most MAX_POINTS and MAX_LINES."""
 
     points: list[dict[str, Any]]
+    """As JSON, in order of steps and names."""
     truncated: bool
-    """Whether points were left out; the history has them."""
+    """Whether points were left out; the history of the metrics has them."""
     lines: list[dict[str, Any]]
+    """As JSON of `LogEntry`, oldest first."""
     cursor: Cursor
+    """The position after these changes."""
     more: bool
-    """Whether there is more already."""
+    """Whether more changes are stored already."""
 
 
-def parse(cursor: str) -> Cursor:
-    """Raises BadRequest."""
-    found = _CURSOR.fullmatch(cursor)
+def parse_cursor(text: str) -> Cursor:
+    """The cursor that `str(cursor)` gave. Raises BadRequest for any other text."""
+    found = _CURSOR.fullmatch(text)
     if found is None:
         raise BadRequest("Last-Event-ID is not the id of an event of this stream; leave it out")
     return Cursor(int(found[1]), int(found[2]))
 
 
-def now(connection: Connection, uid: str) -> Cursor:
-    """The cursor after everything that is there."""
+def current_cursor(connection: Connection, uid: str) -> Cursor:
+    """The position after everything that is stored for a session."""
     batch = (
         select(func.max(batches.c.id))
         .join(streams, streams.c.id == batches.c.stream_id)
@@ -64,31 +70,34 @@ def now(connection: Connection, uid: str) -> Cursor:
     return Cursor(connection.execute(batch).scalar() or 0, connection.execute(line).scalar() or 0)
 
 
-def after(connection: Connection, uid: str, cursor: Cursor) -> News:
-    """What came after a cursor."""
+def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
+    """What was stored for a session after a cursor."""
     query = (
         select(batches.c.id, batches.c.first_step, batches.c.last_step)
         .join(streams, streams.c.id == batches.c.stream_id)
         .where(streams.c.session_uid == uid, batches.c.id > cursor.batch)
         .order_by(batches.c.id)
-        .limit(MOST_BATCHES)
+        .limit(MAX_BATCHES)
     )
-    came = connection.execute(query).all()
-    points = _points(connection, uid, came)
-    lines = log_entries(connection, uid, cursor.line, MOST_LINES, tail=False)
-    return News(
-        points=points[:MOST_POINTS],
-        truncated=len(points) > MOST_POINTS,
+    new = connection.execute(query).all()
+    points = _points_of(connection, uid, new)
+    lines = read_lines(connection, uid, cursor.line, MAX_LINES, tail=False)
+    return Changes(
+        points=points[:MAX_POINTS],
+        truncated=len(points) > MAX_POINTS,
         lines=lines,
         cursor=Cursor(
-            came[-1].id if came else cursor.batch, lines[-1]["cursor"] if lines else cursor.line
+            new[-1].id if new else cursor.batch, lines[-1]["cursor"] if lines else cursor.line
         ),
-        more=len(came) == MOST_BATCHES or len(lines) == MOST_LINES,
+        more=len(new) == MAX_BATCHES or len(lines) == MAX_LINES,
     )
 
 
-def _points(connection: Connection, uid: str, came: Any) -> list[dict[str, Any]]:
-    with_steps = [row for row in came if row.first_step is not None]
+def _points_of(connection: Connection, uid: str, new: Sequence[Any]) -> list[dict[str, Any]]:
+    """The points in the range of steps of the given rows of `batches`, one more than MAX_POINTS at
+    most.
+    """
+    with_steps = [row for row in new if row.first_step is not None]
     if not with_steps:
         return []
     first = min(row.first_step for row in with_steps)
@@ -98,7 +107,7 @@ def _points(connection: Connection, uid: str, came: Any) -> list[dict[str, Any]]
         .join(metrics, metrics.c.series_id == series.c.id)
         .where(series.c.session_uid == uid, metrics.c.step.between(first, last))
         .order_by(metrics.c.step, series.c.name)
-        .limit(MOST_POINTS + 1)
+        .limit(MAX_POINTS + 1)
     )
     return [
         {
@@ -106,7 +115,7 @@ def _points(connection: Connection, uid: str, came: Any) -> list[dict[str, Any]]
             "step": r.step,
             **({"epoch": r.epoch} if r.epoch is not None else {}),
             "time": micros_to_text(r.time),
-            "value": number(r.value),
+            "value": json_number(r.value),
         }
         for r in connection.execute(query)
     ]

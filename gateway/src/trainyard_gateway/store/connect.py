@@ -1,24 +1,30 @@
-"""The database that a URL names."""
+"""The store that a URL names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.store import Store
 
 
-def connect(url: str, password_file: Path | None = None) -> Database:
-    """The database at `sqlite:///path` or `postgresql://user@host/name`. Raises SettingsError."""
+def connect(url: str, password_file: Path | None = None) -> Store:
+    """The store at `sqlite:///path` or `postgresql://user@host/name`, not opened yet.
+
+    `password_file`: holds PostgreSQL's password; surrounding white space is ignored. Raises
+    SettingsError.
+    """
+    # Imported here, so that a gateway loads only the driver that it uses.
     if url.startswith("sqlite:///"):
-        from trainyard_gateway.store.sqlite import SqliteDatabase
+        from trainyard_gateway.store.sqlite import SqliteStore
 
-        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
+        return SqliteStore(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
-        from trainyard_gateway.store.postgres import PostgresDatabase
+        from trainyard_gateway.store.postgres import PostgresStore
 
-        return PostgresDatabase(url, password_file)
+        return PostgresStore(url, password_file)
     kind = url.partition(":")[0]
     raise SettingsError(
-        f"databaseUrl begins with {kind!r}; accepted are sqlite:///path and postgresql://user@host/name"
+        f"databaseUrl begins with {kind!r}; "
+        "accepted are sqlite:///path and postgresql://user@host/name"
     )

@@ -1,84 +1,50 @@
-"""What both databases can do. Writes are durable when they return; batches of reports are taken in groups, one commit for many, and sorted
-in later, many groups at once (`store.reports.inbox`). Who reads does not notice: what was acknowledged is sorted in first.
+"""The database as an interface: transactions that read or write.
 
-`Database` is the seam: `sqlite` and `postgres` hold the two kinds. An action is a function of a synchronous SQLAlchemy connection, so
-that every query is written once.
+An action is a function of a synchronous SQLAlchemy connection, so that every query is written once
+for SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from trainyard_api.report import Batch
-
 T = TypeVar("T")
-GROUP_LIMIT = 500
-"""Writes per commit at most."""
 
 
 class Database(ABC):
-    """Start with `open`, end with `close`."""
+    """Runs actions in transactions. Call `open` first and `close` last."""
 
     exclusive: bool
-    """Whether this process is the only one with this database."""
-
-    def __init__(self) -> None:
-        self._of_reports: list[Callable[[str], None]] = []
-        self._of_news: list[Callable[[str], None]] = []
-
-    def on_report(self, listener: Callable[[str], None]) -> None:
-        """Tell `listener` the UID of each session whose reports this process made durable, before their senders hear of it."""
-        self._of_reports.append(listener)
-
-    def on_news(self, listener: Callable[[str], None]) -> None:
-        """Tell `listener` the UID of each session whose reports this process sorted in, so that `read` finds them without waiting."""
-        self._of_news.append(listener)
-
-    def _reported(self, batches: Iterable[Batch]) -> None:
-        _tell(self._of_reports, batches)
-
-    def _sorted_in(self, batches: Iterable[Batch]) -> None:
-        _tell(self._of_news, batches)
+    """Whether this process is the only one that uses the database."""
 
     @abstractmethod
     async def open(self) -> None:
-        """Bring the schema up to date and begin. Raises SettingsError when that is impossible."""
+        """Migrate the schema and start the writer.
+
+        Raises SettingsError if the database cannot be used.
+        """
 
     @abstractmethod
     async def close(self) -> None:
-        """Carry out what is queued, then end."""
+        """Finish what is queued, then close all connections."""
 
     @abstractmethod
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in a transaction, one writer at a time; returns when it is durable. It finds everything that was acknowledged."""
+        """Run `action` in a transaction and return its result once it is durable.
+
+        There is one writer at a time. The action sees every report that was acknowledged before. If
+        it raises, its changes are undone and the exception is passed on.
+        """
 
     @abstractmethod
-    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
-        """Run `action` on a connection of its own. It finds everything that was acknowledged before; with `settled` False what came within
-        the last SETTLE_SECONDS may be missing, of which `on_news` tells."""
+    async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
+        """Run `action` on a connection for reading and return its result.
 
-    @abstractmethod
-    async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
-        """Take a batch exactly once; True when it was there already. Returns when it is durable. `body`: what the batch was read from."""
-
-
-def _tell(listeners: Iterable[Callable[[str], None]], batches: Iterable[Batch]) -> None:
-    for uid in {batch.session_uid for batch in batches}:
-        for listener in listeners:
-            listener(uid)
-
-
-def settle(future: asyncio.Future[Any], outcome: Any) -> None:
-    """Hand the outcome of a write, or the exception that it ended with, to whoever waits."""
-    # Whoever waited may have gone.
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+        `applied`: whether to apply the inbox first, so that the action sees every report that was
+        acknowledged before. Otherwise reports of the last half second may be missing;
+        `ReportIngest.on_applied` announces them.
+        """

@@ -1,14 +1,20 @@
-"""Log lines of a session, and how they look in a response."""
+"""Log lines of sessions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from trainyard_api.model import OpenModel
-from trainyard_api.timestamps import micros_to_text
+from trainyard_api.report import Batch
+from trainyard_api.timestamps import micros_to_text, to_micros
 from trainyard_gateway.store.schema.tables import logs
+from trainyard_gateway.store.sql.text import escape_nul
+
+_MAX_RANK = 2**31 - 1
+"""Highest value of the column; no session has as many workers."""
 
 
 class LogEntry(OpenModel):
@@ -28,10 +34,21 @@ class LogEntry(OpenModel):
     """Attempt that printed it."""
 
 
-def log_entries(
+def insert_lines(connection: Connection, batches: Sequence[Batch]) -> None:
+    """Insert the log lines of the batches, in order."""
+    rows = [row for batch in batches for row in _rows(batch)]
+    if rows:
+        connection.execute(insert(logs), rows)
+
+
+def read_lines(
     connection: Connection, uid: str, after: int, limit: int, tail: bool
 ) -> list[dict[str, Any]]:
-    """Lines after a cursor as `LogEntry`, oldest first; with `tail` the last `limit` of them."""
+    """Up to `limit` lines of a session after the cursor `after` (0 is the start), as JSON of
+    `LogEntry`.
+
+    Oldest first; with `tail` the last `limit` lines instead of the first.
+    """
     query = select(
         logs.c.id, logs.c.time, logs.c.level, logs.c.message, logs.c.rank, logs.c.attempt
     ).where(logs.c.session_uid == uid, logs.c.id > after)
@@ -48,4 +65,18 @@ def log_entries(
             "attempt": attempt,
         }
         for cursor, time, level, message, rank, attempt in (reversed(rows) if tail else rows)
+    ]
+
+
+def _rows(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "session_uid": batch.session_uid,
+            "attempt": batch.attempt,
+            "rank": min(line.rank, _MAX_RANK),
+            "time": to_micros(line.time),
+            "level": line.level,
+            "message": escape_nul(line.message),
+        }
+        for line in batch.logs
     ]

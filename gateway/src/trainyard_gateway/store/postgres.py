@@ -1,8 +1,9 @@
-"""PostgreSQL by asyncpg: points come in by COPY, many batches share one commit, several gateways share one database.
+"""The store in PostgreSQL, through asyncpg. Several gateways can share one database.
 
-Guarantees: writes of all gateways go one after another (an advisory lock held by the transaction), so that cursors grow in the order of
-commits and versions have no gaps or twins; a write that has returned is committed. Only batches are taken in without the lock; whichever
-gateway sorts in next sorts in those of all.
+Guarantees: writes of all gateways run one after another, since each transaction holds the same
+advisory lock; so cursors grow in the order of commits, and versions have no gaps and no duplicates.
+A write that has returned is committed. Only the inbox accepts batches without the lock, many in one
+commit. Each gateway applies the inbox entries of all gateways, by COPY.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,204 +22,222 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.reports.backlog import SETTLE_POINTS, Backlog, points
-from trainyard_gateway.store.reports.inbox import AT_ONCE, Arrival, Report, report
-from trainyard_gateway.store.reports.ingest import Ingest
+from trainyard_gateway.store.futures import resolve
+from trainyard_gateway.store.reports.backlog import MAX_POINTS, Backlog, count_points
+from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
+from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
-from trainyard_gateway.store.sql.bulk_insert import by_copy
+from trainyard_gateway.store.sql.bulk_insert import insert_by_copy
+from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
+_Waiting = tuple[ReceivedBatch, asyncio.Future[bool]]
+
 WRITER_LOCK = 0x7472_6169
 """Key of the advisory lock that every writing transaction holds."""
-_ANSWER_SECONDS = 15.0
-"""A server that has not let us in by then is away; asyncpg alone would wait for a minute."""
 _LOCK = select(func.pg_advisory_xact_lock(WRITER_LOCK))
+_CONNECT_SECONDS = 15.0
+"""Timeout of a new connection; asyncpg's default is a minute."""
+_MAX_GROUP = 500
+"""Batches of one commit."""
+_POLL_SECONDS = 0.05
+"""Longest pause between two looks at whether the inbox is due."""
 
 _log = structlog.get_logger()
 
 
-class PostgresDatabase(Database):
-    """One server, any number of gateways."""
+class PostgresStore(Store):
+    """A server that any number of gateways share."""
 
     exclusive = False
 
     def __init__(
-        self, url: str, password_file: Path | None, answer_seconds: float = _ANSWER_SECONDS
+        self, url: str, password_file: Path | None, connect_seconds: float = _CONNECT_SECONDS
     ) -> None:
         super().__init__()
-        self._engine = _engine(url, password_file, answer_seconds)
-        self._waiting: list[tuple[Report, asyncio.Future[bool]]] = []
-        self._more = asyncio.Event()
-        self._ingest = Ingest(exclusive=False, append=by_copy)
+        self._engine = _engine(url, password_file, connect_seconds)
+        self._waiting: list[_Waiting] = []
+        self._has_waiting = asyncio.Event()
+        self._processor = InboxProcessor(exclusive=False, bulk_insert=insert_by_copy)
         self._backlog = Backlog()
-        self._settling = asyncio.Lock()
-        self._behind = asyncio.Event()
+        self._has_backlog = asyncio.Event()
+        self._applying = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
-        self._line: AsyncConnection | None = None
+        self._ingest_connection: AsyncConnection | None = None
         self._closing = False
 
     async def open(self) -> None:
-        """Migrate the schema and start the writer of reports."""
+        """Migrate the schema and start the tasks that accept and apply batches.
+
+        Raises SettingsError.
+        """
         try:
-            await self._locked(migrate.upgrade)
+            await self._run_locked(migrate.upgrade)
         except (SQLAlchemyError, OSError) as error:
             where = self._engine.url.render_as_string(hide_password=True)
-            # A timeout has no text of its own.
+            # A timeout has no message.
             why = str(error) or "it does not answer"
             raise SettingsError(f"cannot use the database {where}: {why}") from error
-        # What another gateway left, too.
-        self._came(0)
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
+        # The inbox may hold entries of gateways that have stopped.
+        self._add_to_backlog(0)
+        self._tasks = [
+            asyncio.create_task(self._accept_waiting()),
+            asyncio.create_task(self._apply_when_due()),
+        ]
 
     async def close(self) -> None:
-        """Carry out what is queued, then end."""
+        """Accept the waiting batches, apply the inbox and close all connections."""
         self._closing = True
-        self._more.set()
-        self._behind.set()
+        self._has_waiting.set()
+        self._has_backlog.set()
         for task in self._tasks:
             await task
         if self._tasks:
-            await self._settle()
-        if self._line is not None:
-            await self._line.close()
+            await self._apply_inbox()
+        if self._ingest_connection is not None:
+            await self._ingest_connection.close()
         await self._engine.dispose()
 
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in a transaction of its own."""
-        await self._catch_up()
-        return await self._locked(action)
+        """Run `action` in a transaction that holds the writer lock; see `Database.write`."""
+        await self._apply_pending()
+        return await self._run_locked(action)
 
-    async def _locked(self, action: Callable[[Connection], T]) -> T:
+    async def _run_locked(self, action: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK)
             return await connection.run_sync(action)
 
-    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
-        """Run `action` on a connection of the pool."""
-        if settled:
-            await self._catch_up()
+    async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
+        """Run `action` on a connection of the pool; see `Database.read`."""
+        if applied:
+            await self._apply_pending()
         async with self._engine.connect() as connection:
             return await connection.run_sync(action)
 
     async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
-        """Take a batch together with others that wait."""
+        """Accept a batch, in one commit with other waiting ones; see `ReportIngest.ingest`."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((report(batch, body), future))
-        self._more.set()
+        self._waiting.append((ReceivedBatch.of(batch, body), future))
+        self._has_waiting.set()
         return await future
 
-    async def _work(self) -> None:
-        """Take batches in."""
+    async def _accept_waiting(self) -> None:
+        """Accept waiting batches until the store closes."""
         while True:
-            await self._more.wait()
-            group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            await self._has_waiting.wait()
+            group, self._waiting = self._waiting[:_MAX_GROUP], self._waiting[_MAX_GROUP:]
             if not group:
                 if self._closing:
                     return
-                self._more.clear()
+                self._has_waiting.clear()
                 continue
             await self._accept(group)
-            if self._backlog.points > 2 * SETTLE_POINTS:
-                await self._settle()
+            if self._backlog.points > 2 * MAX_POINTS:
+                # Senders wait meanwhile, so that the inbox does not grow without bound.
+                await self._apply_inbox()
 
-    async def _accept(self, group: list[tuple[Report, asyncio.Future[bool]]]) -> None:
-        """One commit for all; when it fails, one for each, so that nobody suffers for another."""
-        reports = [given for given, _ in group]
+    async def _accept(self, group: Sequence[_Waiting]) -> None:
+        """Accept batches in one commit; if that fails, one by one, so that only the bad ones
+        fail.
+        """
+        received = [batch for batch, _ in group]
         try:
-            taken = await self._take(reports)
-        except Exception as error:  # whatever it is, the sender must hear of it
-            self._ingest.forget()
+            entries = await self._insert(received)
+        except Exception as error:  # of any kind: the sender gets it
+            self._processor.clear_caches()
             if len(group) == 1:
-                settle(group[0][1], error)
+                resolve(group[0][1], error)
                 return
             for one in group:
                 await self._accept([one])
             return
-        self._ingest.arrivals.remember(taken)
-        new = [arrival.batch for arrival in taken if arrival is not None]
+        self._processor.inbox.cache(entries)
+        new = [entry.batch for entry in entries if entry is not None]
         if new:
-            self._came(points(new))
-        self._reported(given.batch for given in reports)
-        for (_, future), arrival in zip(group, taken, strict=True):
-            settle(future, arrival is None)
+            self._add_to_backlog(count_points(new))
+        self._notify_durable(batch for batch, _ in received)
+        for (_, future), entry in zip(group, entries, strict=True):
+            resolve(future, entry is None)
 
-    async def _take(self, reports: list[Report]) -> list[Arrival | None]:
-        is_new = self._line is None
+    async def _insert(self, received: Sequence[ReceivedBatch]) -> list[InboxEntry | None]:
+        """Insert batches into the inbox. An old connection that is broken is replaced once."""
+        is_new = self._ingest_connection is None
         try:
-            if self._line is None:
-                self._line = await self._open_line()
-            return await self._line.run_sync(lambda c: self._ingest.accept(c, reports))
+            if self._ingest_connection is None:
+                self._ingest_connection = await self._open_ingest_connection()
+            return await self._ingest_connection.run_sync(
+                lambda c: self._processor.accept(c, received)
+            )
         except (SQLAlchemyError, OSError):
-            self._ingest.forget()
-            await self._drop_line()
+            self._processor.clear_caches()
+            await self._drop_ingest_connection()
             if is_new:
                 raise
-        # The server may have gone and come back since the line was last used. What it took all the same waits, and is a duplicate now.
-        self._came(0)
-        return await self._take(reports)
+        # The server may have restarted since the last use. If it committed these batches
+        # nevertheless, they are in the inbox and are duplicates now.
+        self._add_to_backlog(0)
+        return await self._insert(received)
 
-    async def _open_line(self) -> AsyncConnection:
-        """A connection for nothing but to take batches in: one statement each time, which is its own transaction."""
+    async def _open_ingest_connection(self) -> AsyncConnection:
+        """A connection that only accepts batches. Each statement is a transaction of its own."""
         connection = await self._engine.connect()
         return await connection.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def _drop_line(self) -> None:
-        """It may be broken; the next one is a new one."""
-        line, self._line = self._line, None
-        if line is not None:
+    async def _drop_ingest_connection(self) -> None:
+        """Close a connection that may be broken."""
+        connection, self._ingest_connection = self._ingest_connection, None
+        if connection is not None:
             with contextlib.suppress(SQLAlchemyError, OSError):
-                await line.invalidate()
-                await line.close()
+                await connection.invalidate()
+                await connection.close()
 
-    def _came(self, count: int) -> None:
-        self._backlog.add(count, time.monotonic())
-        self._behind.set()
+    def _add_to_backlog(self, points: int) -> None:
+        self._backlog.add(points, time.monotonic())
+        self._has_backlog.set()
 
-    async def _follow(self) -> None:
-        """Sort in what was taken when it is due."""
+    async def _apply_when_due(self) -> None:
+        """Apply the inbox whenever it is due, until the store closes."""
         while not self._closing:
-            await self._behind.wait()
+            await self._has_backlog.wait()
             wait = self._backlog.due_in(time.monotonic())
             if wait is None:
-                self._behind.clear()
+                self._has_backlog.clear()
             elif wait > 0:
-                # Looked at again, since so many may come that it is due earlier.
-                await asyncio.sleep(min(wait, _LOOK_SECONDS))
+                # Many points in the meantime make it due earlier.
+                await asyncio.sleep(min(wait, _POLL_SECONDS))
             else:
-                await self._settle()
+                await self._apply_inbox()
 
-    async def _catch_up(self) -> None:
-        """Sort in what was acknowledged, if there is anything."""
+    async def _apply_pending(self) -> None:
+        """Apply the inbox if it holds anything, also of other gateways."""
         async with self._engine.connect() as connection:
-            behind = await connection.run_sync(self._ingest.arrivals.any)
-        if behind:
-            await self._settle()
+            pending = await connection.run_sync(self._processor.inbox.has_pending)
+        if pending:
+            await self._apply_inbox()
 
-    async def _settle(self) -> None:
-        """Sort in what waits, whoever took it; when that is not possible now, later, or when somebody reads."""
-        async with self._settling:
+    async def _apply_inbox(self) -> None:
+        """Apply the inbox, the entries of all gateways; on failure it is tried again later."""
+        async with self._applying:
             try:
-                done = None
-                while done is None or len(done) == AT_ONCE:
-                    # Counted anew from here on: what comes now may be missed.
+                applied = None
+                while applied is None or len(applied) == MAX_APPLIED:
+                    # Batches that are accepted from here on may not be applied by this transaction.
                     self._backlog.clear()
-                    done = await self._locked(self._ingest.settle)
-                    self._ingest.arrivals.dropped(done)
-                    self._sorted_in(arrival.batch for arrival in done)
+                    applied = await self._run_locked(self._processor.apply_pending)
+                    self._processor.inbox.evict(applied)
+                    self._notify_applied(entry.batch for entry in applied)
             except (
                 Exception
-            ) as error:  # such as a server that is away: what waits is on its disk already
-                self._ingest.forget()
-                self._came(0)
+            ) as error:  # such as a server that does not answer; it holds the batches
+                self._processor.clear_caches()
+                self._add_to_backlog(0)
                 self._backlog.failed(time.monotonic())
-                _log.warning("reports wait to be stored", error=str(error))
+                _log.warning("reports not applied yet", error=str(error))
 
 
-_LOOK_SECONDS = 0.05
-
-
-def _engine(url: str, password_file: Path | None, answer_seconds: float) -> AsyncEngine:
+def _engine(url: str, password_file: Path | None, connect_seconds: float) -> AsyncEngine:
+    """Raises SettingsError for a malformed URL or a password file that cannot be read."""
     try:
         parsed = make_url(url).set(drivername="postgresql+asyncpg")
         if password_file is not None:
@@ -233,10 +252,11 @@ def _engine(url: str, password_file: Path | None, answer_seconds: float) -> Asyn
         max_overflow=8,
         pool_pre_ping=True,
         connect_args={
-            "timeout": answer_seconds,
-            # Whoever has waited for the lock must see what its last holder wrote, whatever the server's default is.
+            "timeout": connect_seconds,
+            # A transaction that waited for the lock must see what its previous holder wrote,
+            # whatever the server's default isolation level is.
             "server_settings": {"default_transaction_isolation": "read committed"},
         },
-        # What people log belongs into no error message.
+        # Logged lines must not appear in error messages.
         hide_parameters=True,
     )

@@ -1,7 +1,8 @@
-"""SQLite with one writer thread.
+"""The store in SQLite, with one writer thread.
 
-Guarantees: a write that has returned is on disk (WAL with synchronous FULL); many writes that come at once share one commit; a write that
-fails undoes itself and nothing else; readers wait for the writer only as long as reports are sorted in that were acknowledged before.
+Guarantees: a write that has returned is on disk (WAL with synchronous FULL); writes that arrive
+together share one commit; a write that fails undoes only its own changes; readers wait for the
+writer only while it applies reports that were acknowledged before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,30 +22,45 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.store.database import GROUP_LIMIT, Database, settle
-from trainyard_gateway.store.reports.backlog import Backlog, points
-from trainyard_gateway.store.reports.inbox import AT_ONCE, Arrival, Report, report
-from trainyard_gateway.store.reports.ingest import Ingest
+from trainyard_gateway.store.futures import resolve
+from trainyard_gateway.store.reports.backlog import Backlog, count_points
+from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
+from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
-from trainyard_gateway.store.sql.bulk_insert import by_blocks
-from trainyard_gateway.store.sql.savepoint import UndoneError, alone
+from trainyard_gateway.store.sql.bulk_insert import insert_in_blocks
+from trainyard_gateway.store.sql.savepoint import TransactionRolledBack, in_savepoint
+from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
 
 _Future = asyncio.Future[Any]
-_Work = tuple[Callable[[Connection], Any] | Report, _Future]
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"})
+_Action = Callable[[Connection], Any]
+_Request = tuple[_Action | ReceivedBatch, _Future]
+"""A write that waits for the writer thread, with the future of its result."""
+_Outcome = tuple[_Future, Any]
+"""A future with its result or exception."""
 
+_MAX_GROUP = 500
+"""Requests of one commit."""
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"}
+)
 _WRITER_CACHE_KIB = 32 * 1024
-"""The writer's pages: sorting in touches some thousand, which SQLite's own 2 MiB would write out several times."""
-_LOG_PAGES = 4_000
-"""Pages of the log after which they go into the file, each once, however often it was written."""
+"""Page cache of the writer.
+
+Applying the inbox changes some thousand pages, which SQLite's default of 2 MiB would write out
+several times.
+"""
+_CHECKPOINT_PAGES = 4_000
+"""Pages of the write-ahead log that start a checkpoint, which writes each page once, however often
+it changed.
+"""
 
 _log = structlog.get_logger()
 
 
-class SqliteDatabase(Database):
-    """One file, one process."""
+class SqliteStore(Store):
+    """A file that belongs to this process."""
 
     exclusive = True
 
@@ -52,79 +68,88 @@ class SqliteDatabase(Database):
         super().__init__()
         self._path = path
         self._engine = _engine(path)
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._ingest = Ingest(exclusive=True, append=by_blocks)
+        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._processor = InboxProcessor(exclusive=True, bulk_insert=insert_in_blocks)
         self._backlog = Backlog()
-        self._thread = threading.Thread(target=self._work, name="database-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run_writer, name="database-writer", daemon=True
+        )
 
     async def open(self) -> None:
-        """Make or migrate the file and start the writer."""
+        """Create or migrate the file and start the writer thread. Raises SettingsError."""
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_network(self._path.parent)
+            _refuse_network_file_system(self._path.parent)
             with self._engine.begin() as connection:
                 migrate.upgrade(connection)
-                if self._ingest.arrivals.any(connection):
-                    # An earlier process was killed before it sorted them in.
+                if self._processor.inbox.has_pending(connection):
+                    # An earlier process was killed before it applied the inbox.
                     self._backlog.add(0, time.monotonic())
         except (SQLAlchemyError, OSError) as error:
             raise SettingsError(f"cannot open the database {self._path}: {error}") from error
         self._thread.start()
 
     async def close(self) -> None:
-        """Carry out what is queued, then end."""
+        """Finish queued writes, apply the inbox and close the file."""
         self._queue.put(None)
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
 
     async def write(self, action: Callable[[Connection], T]) -> T:
-        """Run `action` in the writer; returns when it is durable."""
-        return await self._put(action)  # type: ignore[no-any-return]  # the future carries what the action returned
+        """Run `action` in the writer thread, in a transaction; see `Database.write`."""
+        result: T = await self._request(action)
+        return result
 
     async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
-        """Take a batch together with others that wait."""
-        return bool(await self._put(report(batch, body)))
+        """Accept a batch, in one commit with other waiting requests; see `ReportIngest.ingest`."""
+        return bool(await self._request(ReceivedBatch.of(batch, body)))
 
-    async def read(self, action: Callable[[Connection], T], settled: bool = True) -> T:
-        """Run `action` on a connection of its own in a thread."""
-        if settled and self._backlog.since is not None:
-            await self.write(_nothing)
+    async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
+        """Run `action` in a thread; see `Database.read`."""
+        if applied and self._backlog.since is not None:
+            # The writer applies the inbox before it runs an action.
+            await self.write(_do_nothing)
         return await asyncio.to_thread(self._read, action)
 
-    async def _put(self, work: Callable[[Connection], Any] | Report) -> Any:
+    async def _request(self, request: _Action | ReceivedBatch) -> Any:
         future = self._loop.create_future()
-        self._queue.put((work, future))
+        self._queue.put((request, future))
         return await future
 
     def _read(self, action: Callable[[Connection], T]) -> T:
         with self._engine.connect() as connection:
             return action(connection)
 
-    def _work(self) -> None:
+    # What follows runs in the writer thread.
+
+    def _run_writer(self) -> None:
         with self._engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
-            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             connection.commit()
             last = False
             while not last:
-                group, last = self._group()
-                if not self._commit_reports(connection, group):
-                    # Whoever writes or waits finds everything sorted in that was acknowledged.
-                    self._settle(connection)
-                    self._commit(connection, group)
+                group, last = self._next_group()
+                if not self._commit_batches(connection, group):
+                    # Actions see every report that was acknowledged before them.
+                    self._apply_inbox(connection)
+                    self._commit_group(connection, group)
                 if self._backlog.due_in(time.monotonic()) == 0:
-                    self._settle(connection)
-            self._settle(connection)
+                    self._apply_inbox(connection)
+            self._apply_inbox(connection)
 
-    def _group(self) -> tuple[list[_Work], bool]:
-        """Everything that waits, and whether the end was among it. Nothing when reports are due to be sorted in."""
-        group: list[_Work] = []
-        while len(group) < GROUP_LIMIT:
+    def _next_group(self) -> tuple[list[_Request], bool]:
+        """All waiting requests, and whether the store closes after them.
+
+        Empty when the inbox is due.
+        """
+        group: list[_Request] = []
+        while len(group) < _MAX_GROUP:
             try:
                 wait = 0.0 if group else self._backlog.due_in(time.monotonic())
                 item = self._queue.get(timeout=wait)
@@ -135,115 +160,125 @@ class SqliteDatabase(Database):
             group.append(item)
         return group, False
 
-    def _commit_reports(self, connection: Connection, group: list[_Work]) -> bool:
-        """The short way for a group of nothing but reports, of which none is bad; False when it is not that, and nothing was done."""
-        reports = [work for work, _ in group if isinstance(work, Report)]
-        if len(reports) < len(group):
+    def _commit_batches(self, connection: Connection, group: list[_Request]) -> bool:
+        """The fast path for a group that holds only batches, all of them good.
+
+        Returns False if nothing was done, since the group holds an action or the transaction
+        failed.
+        """
+        received = [request for request, _ in group if isinstance(request, ReceivedBatch)]
+        if len(received) < len(group):
             return False
-        if not reports:
+        if not received:
             return True
         try:
             with connection.begin():
-                taken = self._ingest.accept(connection, reports)
-        except Exception:  # what it was is found out by the long way
-            self._ingest.forget()
+                entries = self._processor.accept(connection, received)
+        except Exception:  # the slow path finds out which request fails
+            self._processor.clear_caches()
             return False
-        self._took(taken)
+        self._add_to_backlog(entries)
         futures = [future for _, future in group]
-        outcomes = [(f, arrival is None) for f, arrival in zip(futures, taken, strict=True)]
-        self._tell(self._reported, [batch for batch, _ in reports], outcomes)
+        outcomes = [(f, entry is None) for f, entry in zip(futures, entries, strict=True)]
+        self._publish(self._notify_durable, [batch for batch, _ in received], outcomes)
         return True
 
-    def _took(self, taken: list[Arrival | None]) -> None:
-        self._ingest.arrivals.remember(taken)
-        new = [arrival.batch for arrival in taken if arrival is not None]
+    def _add_to_backlog(self, entries: Sequence[InboxEntry | None]) -> None:
+        self._processor.inbox.cache(entries)
+        new = [entry.batch for entry in entries if entry is not None]
         if new:
-            self._backlog.add(points(new), time.monotonic())
+            self._backlog.add(count_points(new), time.monotonic())
 
-    def _settle(self, connection: Connection) -> None:
-        """Sort in what waits; later, when that is not possible now."""
+    def _apply_inbox(self, connection: Connection) -> None:
+        """Apply the inbox; on failure it is tried again later."""
         if not self._backlog.may_try(time.monotonic()):
             return
         try:
-            done = None
-            while done is None or len(done) == AT_ONCE:
+            applied = None
+            while applied is None or len(applied) == MAX_APPLIED:
                 with connection.begin():
-                    done = self._ingest.settle(connection)
-                self._ingest.arrivals.dropped(done)
-                self._tell(self._sorted_in, [arrival.batch for arrival in done], [])
-        except Exception as error:  # such as a full disk: what waits is on it already
-            self._ingest.forget()
+                    applied = self._processor.apply_pending(connection)
+                self._processor.inbox.evict(applied)
+                self._publish(self._notify_applied, [entry.batch for entry in applied], [])
+        except Exception as error:  # such as a full disk, which already holds the batches
+            self._processor.clear_caches()
             self._backlog.failed(time.monotonic())
-            _log.warning("reports wait to be stored", error=str(error))
+            _log.warning("reports not applied yet", error=str(error))
             return
         self._backlog.clear()
 
-    def _commit(self, connection: Connection, group: list[_Work]) -> None:
-        """One transaction for all; what fails alone is taken out, what fails together is done one by one."""
-        reports = [(w, f) for w, f in group if isinstance(w, Report)]
-        taken: list[tuple[_Future, Arrival | None]] = []
-        done: list[tuple[_Future, Any]] = []
-        failed: list[tuple[_Future, Exception]] = []
+    def _commit_group(self, connection: Connection, group: list[_Request]) -> None:
+        """One transaction for all requests of a group. A request that fails alone is left out."""
+        received = [(r, f) for r, f in group if isinstance(r, ReceivedBatch)]
+        actions = [(r, f) for r, f in group if not isinstance(r, ReceivedBatch)]
+        accepted: list[tuple[_Future, InboxEntry | None]] = []
+        results: list[_Outcome] = []
+        failures: list[_Outcome] = []
         try:
             with connection.begin():
-                taken = self._accept(connection, reports, failed)
-                for work, future in group:
-                    if not isinstance(work, Report):
-                        try:
-                            done.append((future, alone(connection, work)))
-                        except UndoneError:
-                            raise
-                        except Exception as error:  # belongs to whoever asked for this write
-                            failed.append((future, error))
+                accepted = self._accept(connection, received, failures)
+                for action, future in actions:
+                    try:
+                        results.append((future, in_savepoint(connection, action)))
+                    except TransactionRolledBack:
+                        raise
+                    except Exception as error:  # of any kind: it is this action's result
+                        failures.append((future, error))
         except Exception as error:  # nothing of the group is durable
-            self._ingest.forget()
-            reason = error.reason if isinstance(error, UndoneError) else error
-            own = dict(failed)
-            taken, done, failed = [], [], [(f, own.get(f, reason)) for _, f in group]
-        self._took([arrival for _, arrival in taken])
-        durable = dict(taken)
-        done += [(future, arrival is None) for future, arrival in taken]
-        self._tell(self._reported, [w.batch for w, f in reports if f in durable], [*done, *failed])
-
-    def _tell(
-        self,
-        listeners: Callable[[list[Batch]], None],
-        batches: list[Batch],
-        outcomes: list[tuple[_Future, Any]],
-    ) -> None:
-        """One call for all: waking the event loop costs more than what it then does."""
-
-        def tell() -> None:
-            listeners(batches)
-            for future, outcome in outcomes:
-                settle(future, outcome)
-
-        self._loop.call_soon_threadsafe(tell)
+            self._processor.clear_caches()
+            reason = error.reason if isinstance(error, TransactionRolledBack) else error
+            own = dict(failures)
+            accepted, results, failures = [], [], [(f, own.get(f, reason)) for _, f in group]
+        self._add_to_backlog([entry for _, entry in accepted])
+        durable = dict(accepted)
+        results += [(future, entry is None) for future, entry in accepted]
+        batches = [r.batch for r, f in received if f in durable]
+        self._publish(self._notify_durable, batches, [*results, *failures])
 
     def _accept(
         self,
         connection: Connection,
-        reports: list[tuple[Report, _Future]],
-        failed: list[tuple[_Future, Exception]],
-    ) -> list[tuple[_Future, Arrival | None]]:
-        if not reports:
+        received: list[tuple[ReceivedBatch, _Future]],
+        failures: list[_Outcome],
+    ) -> list[tuple[_Future, InboxEntry | None]]:
+        """Accept batches together; if that fails, one by one. Adds those that fail to
+        `failures`.
+        """
+        if not received:
             return []
-        group = [given for given, _ in reports]
+        group = [batch for batch, _ in received]
         try:
-            taken = alone(connection, lambda c: self._ingest.accept(c, group))
-            return [(f, arrival) for (_, f), arrival in zip(reports, taken, strict=True)]
-        except UndoneError:
+            entries = in_savepoint(connection, lambda c: self._processor.accept(c, group))
+            return [(f, entry) for (_, f), entry in zip(received, entries, strict=True)]
+        except TransactionRolledBack:
             raise
-        except Exception as error:  # one of them is bad: the others must not suffer
-            self._ingest.forget()
-            if len(reports) == 1:
-                failed.append((reports[0][1], error))
+        except Exception as error:  # one of them is bad
+            self._processor.clear_caches()
+            if len(received) == 1:
+                failures.append((received[0][1], error))
                 return []
-            return [p for r in reports for p in self._accept(connection, [r], failed)]
+            return [pair for one in received for pair in self._accept(connection, [one], failures)]
+
+    def _publish(
+        self,
+        notify: Callable[[list[Batch]], None],
+        batches: list[Batch],
+        outcomes: list[_Outcome],
+    ) -> None:
+        """Notify listeners and resolve futures in the event loop, by one call, since waking it
+        costs most.
+        """
+
+        def publish() -> None:
+            notify(batches)
+            for future, outcome in outcomes:
+                resolve(future, outcome)
+
+        self._loop.call_soon_threadsafe(publish)
 
 
-def _nothing(_: Connection) -> None:
-    """Who waits for it has everything sorted in that was acknowledged before."""
+def _do_nothing(_: Connection) -> None:
+    """An action whose result says that the inbox was applied."""
 
 
 def _engine(path: Path) -> Engine:
@@ -251,13 +286,13 @@ def _engine(path: Path) -> Engine:
         f"sqlite:///{path}",
         connect_args={"timeout": 30, "check_same_thread": False},
         pool_size=8,
-        # What people log belongs into no error message.
+        # Logged lines must not appear in error messages.
         hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
-        # SQLAlchemy begins transactions itself; the driver's own begin would come too late for savepoints.
+        # SQLAlchemy begins transactions itself. The driver's BEGIN comes too late for savepoints.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -270,16 +305,20 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _refuse_network(folder: Path) -> None:
-    """WAL shares memory between processes of one machine; on a network file system it loses data silently."""
-    import psutil
+def _refuse_network_file_system(folder: Path) -> None:
+    """Raise SettingsError for a network file system, where WAL loses data silently.
+
+    WAL shares memory between the processes of one machine.
+    """
+    import psutil  # here, since PostgreSQL does not need it
 
     mounts = {os.path.realpath(p.mountpoint): p.fstype for p in psutil.disk_partitions(all=True)}
     for place in (folder.resolve(), *folder.resolve().parents):
         kind = mounts.get(str(place))
         if kind is not None:
-            if kind in _NETWORK:
+            if kind in _NETWORK_FILE_SYSTEMS:
                 raise SettingsError(
-                    f"{folder} is on {kind}, where SQLite loses data; use PostgreSQL (databaseUrl) or a local volume"
+                    f"{folder} is on {kind}, where SQLite loses data; "
+                    "use PostgreSQL (databaseUrl) or a local volume"
                 )
             return

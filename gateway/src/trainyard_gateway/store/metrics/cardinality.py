@@ -1,4 +1,4 @@
-"""How many different metrics a session may have."""
+"""The limit on the number of different metric names of a session."""
 
 from __future__ import annotations
 
@@ -8,55 +8,66 @@ from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import Unprocessable
-from trainyard_gateway.store.metrics.series import storable
 from trainyard_gateway.store.schema.tables import series
+from trainyard_gateway.store.sql.text import escape_nul
 
-NAMES_PER_SESSION = 2_000
-"""Different metric names of one session at most."""
-_CACHED = 1_000_000
-
-
-class TooManyNames(Unprocessable):
-    """A session may have only so many different metrics."""
+MAX_METRIC_NAMES = 2_000
+"""Different metric names of one session."""
+_MAX_CACHED = 1_000_000
+"""Names in the cache, of all sessions together."""
 
 
-class Names:
-    """The metrics of sessions, those that wait to be stored included. Where several processes take in reports each counts for itself."""
+class TooManyMetricNames(Unprocessable):
+    """A session would have more than MAX_METRIC_NAMES different metrics."""
+
+
+class MetricNameLimit:
+    """Counts the metric names of sessions, those of batches in the inbox included.
+
+    If several gateways ingest reports, each counts the names of its own inbox entries only.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, set[str]] = {}
+        self._names: dict[str, set[str]] = {}
+        """By session UID."""
         self._count = 0
 
-    def forget(self) -> None:
-        """After a transaction that failed: what was remembered may not be true."""
-        self._known.clear()
+    def clear_cache(self) -> None:
+        """Forget all names, which may include those of a failed transaction.
+
+        They are read again when needed.
+        """
+        self._names.clear()
         self._count = 0
 
-    def admit(self, connection: Connection, group: Iterable[Batch]) -> None:
-        """Raises TooManyNames."""
-        for batch in group:
+    def check(self, connection: Connection, batches: Iterable[Batch]) -> None:
+        """Count the names of the batches.
+
+        Raises TooManyMetricNames at the first batch that exceeds the limit.
+        """
+        for batch in batches:
             if not batch.metrics:
                 continue
-            known = self._of(connection, batch.session_uid)
+            known = self._known_names(connection, batch.session_uid)
             for row in batch.metrics:
                 if not known.issuperset(row.values):
-                    self._add(known, {storable(name) for name in row.values})
+                    self._add(known, {escape_nul(name) for name in row.values})
 
-    def _of(self, connection: Connection, uid: str) -> set[str]:
-        known = self._known.get(uid)
+    def _known_names(self, connection: Connection, uid: str) -> set[str]:
+        known = self._names.get(uid)
         if known is None:
-            if self._count > _CACHED:
-                self.forget()
+            if self._count > _MAX_CACHED:
+                self.clear_cache()
             query = select(series.c.name).where(series.c.session_uid == uid)
-            known = self._known[uid] = set(connection.execute(query).scalars())
+            known = self._names[uid] = set(connection.execute(query).scalars())
             self._count += len(known)
         return known
 
     def _add(self, known: set[str], names: set[str]) -> None:
         new = names - known
-        if len(known) + len(new) > NAMES_PER_SESSION:
-            raise TooManyNames(
-                f"a session has at most {NAMES_PER_SESSION} different metrics; use fewer names"
+        if len(known) + len(new) > MAX_METRIC_NAMES:
+            raise TooManyMetricNames(
+                f"a session has at most {MAX_METRIC_NAMES} different metrics; use fewer names"
             )
         known |= new
         self._count += len(new)

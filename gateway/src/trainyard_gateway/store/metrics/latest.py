@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from trainyard_api.model import OpenModel
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.store.metrics import series
-from trainyard_gateway.store.metrics.charts import number
+from trainyard_gateway.store.metrics.charts import json_number
 
 
 class Point(OpenModel):
@@ -29,7 +29,9 @@ class Series(OpenModel):
     name: str
     """Metric."""
     total: int
-    """Points that there are; `points` may be fewer, down-sampled with the lowest and highest of every stretch."""
+    """Points that there are; `points` may be fewer, down-sampled with the lowest and highest of
+    every stretch.
+    """
     points: list[Point]
     """In order of steps."""
 
@@ -57,7 +59,7 @@ def latest_values(connection: Connection, uid: str) -> list[LatestValue]:
             step=r.last_step,
             epoch=r.last_epoch,
             time=micros_to_text(r.last_time),
-            value=number(r.last_value),
+            value=json_number(r.last_value),
         )
-        for r in series.of_session(connection, uid)
+        for r in series.rows_of_session(connection, uid)
     ]

@@ -1,4 +1,4 @@
-"""Which metrics a session has, by number, with their newest values."""
+"""The series of a session: one for each metric, with its newest value."""
 
 from __future__ import annotations
 
@@ -9,86 +9,103 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from trainyard_gateway.store.schema.tables import series
-from trainyard_gateway.store.sql.statements import Prepared
+from trainyard_gateway.store.sql.statements import CompiledStatement
+from trainyard_gateway.store.sql.text import escape_nul
 
-_CACHED = 100_000
+_MAX_CACHED = 100_000
+"""Series in the cache."""
 
-Key = tuple[str, str]
+SeriesKey = tuple[str, str]
 """Session UID and metric name."""
 Point = tuple[int, int, int, int | None, int, float | None]
-"""A row of `metrics`: series, step, attempt, epoch, time in microseconds, value (None is NaN). A bare tuple: reports are made of them."""
-POINT = ("series_id", "step", "attempt", "epoch", "time", "value")
-"""Its columns."""
+"""A row of `metrics`: series id, step, attempt, epoch, time in microseconds since the epoch, value
+(None is NaN).
+
+A plain tuple, since one is made for every value of every report.
+"""
+POINT_COLUMNS = ("series_id", "step", "attempt", "epoch", "time", "value")
+"""The columns of a Point, in order."""
 
 
 @dataclass(slots=True)
-class Line:
-    """What is known of one series."""
+class SeriesState:
+    """A row of `series` with the points that are not written yet."""
 
     id: int
     total: int = 0
+    """Number of points, pending ones included."""
     max_step: int = -1
     newest: Point = (0, -1, 0, None, 0, None)
-    """Of the latest attempt, its highest step."""
-    fresh: list[Point] = field(default_factory=list)
-    """Points that are counted and not written yet."""
+    """The point with the highest step of the latest attempt."""
+    pending: list[Point] = field(default_factory=list)
+    """Points that are counted and not written yet, in order of steps."""
 
-    def take(self) -> list[Point]:
-        """The fresh points, to be written."""
-        taken, self.fresh = self.fresh, []
+    def take_pending(self) -> list[Point]:
+        """Return the pending points and empty the list; the caller writes them."""
+        taken, self.pending = self.pending, []
         return taken
 
-    def see(self, point: Point) -> None:
-        """Keep the newest point."""
+    def update_newest(self, point: Point) -> None:
+        """Replace the newest point unless `point` is of an earlier attempt or of a lower step of
+        the same one.
+        """
         if (point[2], point[1]) >= (self.newest[2], self.newest[1]):
             self.newest = point
 
 
-class SeriesBook:
-    """Finds and makes series. With `exclusive` (one process writes) lines are remembered between transactions."""
+States = dict[str, dict[str, SeriesState]]
+"""Series by session UID and metric name."""
+
+
+class SeriesCache:
+    """Finds and creates series.
+
+    With `exclusive` (only this process writes) the states stay cached between transactions.
+    """
 
     def __init__(self, exclusive: bool) -> None:
         self._exclusive = exclusive
-        self._known: dict[str, dict[str, Line]] = {}
+        self._cached: States = {}
         self._count = 0
 
-    def forget(self) -> None:
-        """After a transaction that failed."""
-        self._known.clear()
+    def clear(self) -> None:
+        """Empty the cache, which may hold what a failed transaction did not write."""
+        self._cached.clear()
         self._count = 0
 
-    def lines(
-        self, connection: Connection, wanted: Mapping[str, set[str]]
-    ) -> dict[str, dict[str, Line]]:
-        """The lines of sessions by name, at least the wanted ones; those that are missing are made."""
-        if not self._exclusive or self._count > _CACHED:
-            self.forget()
+    def find_or_create(self, connection: Connection, wanted: Mapping[str, set[str]]) -> States:
+        """The states of the wanted sessions, with at least the wanted metrics of each.
+
+        `wanted`: metric names by session UID.
+        """
+        if not self._exclusive or self._count > _MAX_CACHED:
+            self.clear()
         unknown = {
-            uid for uid, names in wanted.items() if not names <= self._known.get(uid, {}).keys()
+            uid for uid, names in wanted.items() if not names <= self._cached.get(uid, {}).keys()
         }
         if unknown:
             self._load(connection, unknown)
-            self._make(
+            self._create(
                 connection,
-                [(uid, n) for uid in unknown for n in wanted[uid] - self._known[uid].keys()],
+                [(uid, n) for uid in unknown for n in wanted[uid] - self._cached[uid].keys()],
             )
-        return {uid: self._known[uid] for uid in wanted}
+        return {uid: self._cached[uid] for uid in wanted}
 
-    def save(self, connection: Connection, lines: Iterable[Line]) -> None:
-        """Write changed lines down."""
-        _UPDATE.many(connection, [_values(line) for line in lines])
+    def save(self, connection: Connection, changed: Iterable[SeriesState]) -> None:
+        """Update the rows of changed states. Does not write pending points."""
+        _UPDATE.execute_many(connection, [_values(state) for state in changed])
 
     def _load(self, connection: Connection, sessions: set[str]) -> None:
         for uid in sessions:
-            self._count -= len(self._known.get(uid, ()))
-            self._known[uid] = {}
+            self._count -= len(self._cached.get(uid, ()))
+            self._cached[uid] = {}
         query = select(series).where(series.c.session_uid.in_(sorted(sessions)))
         for r in connection.execute(query):
             newest = (r.id, r.last_step, r.last_attempt, r.last_epoch, r.last_time, r.last_value)
-            self._known[r.session_uid][r.name] = Line(r.id, r.total, r.max_step, newest)
+            self._cached[r.session_uid][r.name] = SeriesState(r.id, r.total, r.max_step, newest)
             self._count += 1
 
-    def _make(self, connection: Connection, missing: list[Key]) -> None:
+    def _create(self, connection: Connection, missing: list[SeriesKey]) -> None:
         if not missing:
             return
         empty = {
@@ -97,38 +114,35 @@ class SeriesBook:
         rows = [{"session_uid": uid, "name": name, **empty} for uid, name in sorted(missing)]
         statement = insert(series).returning(series.c.id, series.c.session_uid, series.c.name)
         for r in connection.execute(statement, rows):
-            self._known[r.session_uid][r.name] = Line(r.id)
+            self._cached[r.session_uid][r.name] = SeriesState(r.id)
             self._count += 1
 
 
-_CHANGED = (
+_CHANGING = (
     "total", "max_step", "last_attempt", "last_step", "last_epoch", "last_time", "last_value",
 )  # fmt: skip
-_UPDATE = Prepared(
+_UPDATE = CompiledStatement(
     update(series)
     .where(series.c.id == bindparam("series"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGED}),
-    [*(f"new_{name}" for name in _CHANGED), "series"],
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING}),
+    [*(f"new_{name}" for name in _CHANGING), "series"],
 )
 
 
-def _values(line: Line) -> tuple[Any, ...]:
-    _, step, attempt, epoch, time, value = line.newest
-    return line.total, line.max_step, attempt, step, epoch, time, value, line.id
+def _values(state: SeriesState) -> tuple[Any, ...]:
+    _, step, attempt, epoch, time, value = state.newest
+    return state.total, state.max_step, attempt, step, epoch, time, value, state.id
 
 
-def storable(given: str) -> str:
-    """A NUL ends a text early in more than one client, and PostgreSQL takes none."""
-    return given.replace("\x00", "\\0") if "\x00" in given else given
-
-
-_OF_SESSION = Prepared(
+_OF_SESSION = CompiledStatement(
     select(series).where(series.c.session_uid == bindparam("uid")).order_by(series.c.name), ["uid"]
 )
 
 
-def of_session(connection: Connection, uid: str, names: Sequence[str] = ()) -> list[Any]:
-    """The rows of a session's series by name, all or those named."""
-    wanted = {storable(name) for name in names}
-    rows = _OF_SESSION.rows(connection, uid)
+def rows_of_session(connection: Connection, uid: str, names: Sequence[str] = ()) -> list[Any]:
+    """The rows of `series` of a session in order of metric names: all, or those with one of the
+    `names`.
+    """
+    wanted = {escape_nul(name) for name in names}
+    rows = _OF_SESSION.fetch_rows(connection, uid)
     return [row for row in rows if row.name in wanted] if wanted else list(rows)

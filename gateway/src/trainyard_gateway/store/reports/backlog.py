@@ -1,4 +1,7 @@
-"""How much waits to be sorted in, and when that is to happen. Times are seconds of a clock that never goes back."""
+"""How much waits in the inbox, and when it is due to be applied.
+
+Times are in seconds of a monotonic clock.
+"""
 
 from __future__ import annotations
 
@@ -7,49 +10,52 @@ from dataclasses import dataclass
 
 from trainyard_api.report import Batch
 
-SETTLE_SECONDS = 0.5
-"""How long a batch waits for others at most."""
-SETTLE_POINTS = 40_000
-"""Points for which nothing more is waited for."""
+MAX_DELAY_SECONDS = 0.5
+"""Longest time that a batch waits for more batches before the inbox is applied."""
+MAX_POINTS = 40_000
+"""Number of points at which the inbox is applied without waiting for more."""
 RETRY_SECONDS = 1.0
-"""How long to wait after it was not possible."""
+"""Time until the next try after applying the inbox failed."""
 
 
 @dataclass(slots=True)
 class Backlog:
-    """What one process has taken in since it last sorted in."""
+    """What this process has accepted since it last applied the inbox."""
 
     since: float | None = None
-    """When the first came; None when nothing waits."""
+    """When the first batch was accepted; None if there is none."""
     points: int = 0
+    """Number of metric values."""
     not_before: float = 0.0
-    """It was not possible; try no earlier."""
+    """Earliest time of the next try after a failure."""
 
     def add(self, points: int, now: float) -> None:
-        """Batches with so many points have come."""
+        """Count accepted batches that have `points` points in all."""
         self.since = now if self.since is None else self.since
         self.points += points
 
     def due_in(self, now: float) -> float | None:
-        """Seconds until it is to be sorted in; None when nothing waits."""
+        """Seconds until the inbox is due to be applied, 0 if it is due; None if the backlog is
+        empty.
+        """
         if self.since is None:
             return None
-        due = now if self.points >= SETTLE_POINTS else self.since + SETTLE_SECONDS
+        due = now if self.points >= MAX_POINTS else self.since + MAX_DELAY_SECONDS
         return max(0.0, max(due, self.not_before) - now)
 
     def may_try(self, now: float) -> bool:
-        """Whether something waits that may be sorted in at once."""
+        """Whether the backlog holds something and no failure is more recent than RETRY_SECONDS."""
         return self.since is not None and now >= self.not_before
 
     def failed(self, now: float) -> None:
-        """It was not possible."""
+        """Applying the inbox failed: wait for RETRY_SECONDS."""
         self.not_before = now + RETRY_SECONDS
 
     def clear(self) -> None:
-        """Everything is sorted in."""
+        """The inbox was applied."""
         self.since, self.points, self.not_before = None, 0, 0.0
 
 
-def points(group: Iterable[Batch]) -> int:
-    """How many points batches have."""
-    return sum(len(row.values) for batch in group for row in batch.metrics)
+def count_points(batches: Iterable[Batch]) -> int:
+    """The number of metric values in the batches."""
+    return sum(len(row.values) for batch in batches for row in batch.metrics)

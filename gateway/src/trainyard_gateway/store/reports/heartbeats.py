@@ -1,4 +1,4 @@
-"""The newest heartbeat and checkpoint of each session."""
+"""The newest heartbeat and checkpoint of each session (table `progress`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from trainyard_gateway.store.schema.tables import progress
 from trainyard_gateway.store.sql.dialect import upsert
 
 
-def advance(connection: Connection, batch: Batch) -> None:
-    """Take over what a batch says; never back to an earlier attempt."""
+def update(connection: Connection, batch: Batch) -> None:
+    """Store the heartbeat and the checkpoint of a batch, unless a later attempt has reported."""
     known = of_session(connection, batch.session_uid)
     if known is not None and known.attempt > batch.attempt:
         return
@@ -31,7 +31,7 @@ def advance(connection: Connection, batch: Batch) -> None:
 
 
 def of_session(connection: Connection, uid: str) -> Any | None:
-    """The row of a session, None before its first heartbeat."""
+    """The row of `progress` of a session; None before its first heartbeat or checkpoint."""
     return connection.execute(select(progress).where(progress.c.session_uid == uid)).one_or_none()
 
 

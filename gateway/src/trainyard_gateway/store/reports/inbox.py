@@ -1,10 +1,12 @@
-"""Batches as they came: on disk and acknowledged, and not yet sorted into the tables that are read.
+"""The inbox: batches that are durable and acknowledged, and not applied yet (table `arrivals`).
 
-Points lie in the order of their metric, so that a batch touches a place of its own for each of its metrics. Many batches that are sorted in
-together cost a fraction of what they cost one by one; here they wait for each other, while their senders go on.
+The inbox is the receiving half of the transactional outbox pattern. The points of a metric are
+stored next to each other, so that each batch touches a different page for each of its metrics. Many
+batches that are applied in one transaction cost a fraction of what they cost one by one.
 
-Guarantees: a batch is known by its stream and sequence, and taken once, whether it waits or is sorted in; what waits is in the table, so
-that it survives the process that took it; it leaves the table in the transaction that sorts it in.
+Guarantees: a batch is identified by its stream and sequence and accepted once, whether it is in the
+inbox or applied; an accepted batch survives the process; it leaves the inbox in the transaction
+that applies it.
 """
 
 from __future__ import annotations
@@ -29,150 +31,171 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.reports.streams import Senders, Stream, sender
+from trainyard_gateway.store.reports.streams import Stream, Streams, stream_key
 from trainyard_gateway.store.schema.tables import arrivals, batches
-from trainyard_gateway.store.sql.statements import Prepared
+from trainyard_gateway.store.sql.statements import CompiledStatement
 
-AT_ONCE = 20_000
-"""Batches that are sorted in by one transaction at most."""
-_ASIDE_SECONDS = 60.0
-"""What cannot be sorted in is tried again after this time."""
+MAX_APPLIED = 20_000
+"""Batches that one transaction applies at most."""
+QUARANTINE_SECONDS = 60.0
+"""Time until a quarantined entry is tried again."""
+_READ_ENTRIES = 500
 
 _log = structlog.get_logger()
 
 
-class Report(NamedTuple):
-    """What a sender gave."""
+class ReceivedBatch(NamedTuple):
+    """A batch with the JSON that it was parsed from."""
 
     batch: Batch
     body: str
-    """The same as JSON."""
+
+    @classmethod
+    def of(cls, batch: Batch, body: bytes | None) -> ReceivedBatch:
+        """Without a body the batch is written as JSON again."""
+        text = batch.model_dump_json(by_alias=True) if body is None else body.decode()
+        return cls(batch, text)
 
 
-def report(batch: Batch, body: bytes | None) -> Report:
-    """Of a batch and what it was read from, None where it was not read."""
-    return Report(batch, batch.model_dump_json(by_alias=True) if body is None else body.decode())
-
-
-class Arrival(NamedTuple):
-    """A batch that waits."""
+class InboxEntry(NamedTuple):
+    """An accepted batch."""
 
     id: int
-    stream: int
+    stream_id: int
     batch: Batch
 
 
 Row = tuple[Stream, int, str]
 """Stream, sequence, body."""
-Key = tuple[int, int]
-"""Number of the stream, sequence."""
-Keep = Callable[[Connection, Sequence[Row]], dict[Key, int]]
-"""Writes down the rows that are not there already; their numbers."""
+RowKey = tuple[int, int]
+"""Stream id, sequence."""
+InsertRows = Callable[[Connection, Sequence[Row]], dict[RowKey, int]]
+"""Inserts the rows whose batches were not accepted before; returns their ids."""
 
 
-class Arrivals:
-    """The table, and its batches as this process has parsed them: they are read back only where another one has taken them."""
+class Inbox:
+    """The table, with a cache of parsed batches.
 
-    def __init__(self, keep: Keep, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keep, self._clock = keep, clock
-        self._senders = Senders()
-        self._parsed: dict[int, Arrival] = {}
-        self._aside: dict[int, float] = {}
-        """What could not be sorted in, and when to try again."""
+    Only batches that another process accepted are read back.
 
-    def forget(self) -> None:
-        """After a transaction that failed: what was remembered may not be true."""
-        self._senders.forget()
+    `clock`: monotonic, in seconds.
+    """
 
-    def take(self, connection: Connection, group: Sequence[Report]) -> list[Arrival | None]:
-        """Write a group of batches down; None for what was there already, or twice in the group."""
-        streams = self._senders.of(connection, [batch for batch, _ in group])
-        rows: dict[Key, Row] = {}
-        first = []
-        for batch, body in group:
-            stream = streams[sender(batch)]
+    def __init__(
+        self, insert_rows: InsertRows, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._insert_rows, self._clock = insert_rows, clock
+        self._streams = Streams()
+        self._parsed: dict[int, InboxEntry] = {}
+        self._quarantined: dict[int, float] = {}
+        """Times of the next try, by entry id."""
+
+    def clear_cache(self) -> None:
+        """Empty the cache of streams, which may hold what a failed transaction did not write."""
+        self._streams.clear_cache()
+
+    def insert(
+        self, connection: Connection, received: Sequence[ReceivedBatch]
+    ) -> list[InboxEntry | None]:
+        """Insert batches; None for each that was accepted before or is repeated in `received`."""
+        streams = self._streams.find_or_create(connection, [batch for batch, _ in received])
+        rows: dict[RowKey, Row] = {}
+        keys: list[RowKey | None] = []
+        for batch, body in received:
+            stream = streams[stream_key(batch)]
             key = stream.id, batch.sequence
-            first.append(key if key not in rows else None)
+            keys.append(key if key not in rows else None)
             rows.setdefault(key, (stream, batch.sequence, body))
-        kept = self._keep(connection, list(rows.values()))
+        ids = self._insert_rows(connection, list(rows.values()))
         return [
-            Arrival(kept[key], key[0], batch) if key is not None and key in kept else None
-            for (batch, _), key in zip(group, first, strict=True)
+            InboxEntry(ids[key], key[0], batch) if key is not None and key in ids else None
+            for (batch, _), key in zip(received, keys, strict=True)
         ]
 
-    def remember(self, taken: Sequence[Arrival | None]) -> None:
-        """What was taken is committed."""
-        self._parsed.update((arrival.id, arrival) for arrival in taken if arrival is not None)
+    def cache(self, entries: Sequence[InboxEntry | None]) -> None:
+        """Keep parsed batches after the transaction that inserted them was committed."""
+        self._parsed.update((entry.id, entry) for entry in entries if entry is not None)
 
-    def any(self, connection: Connection) -> bool:
-        """Whether something waits that is not set aside."""
-        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(len(self._aside) + 1)
-        return any(not self._is_aside(id) for (id,) in connection.execute(query))
+    def has_pending(self, connection: Connection) -> bool:
+        """Whether the inbox holds an entry that is not quarantined."""
+        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(len(self._quarantined) + 1)
+        return any(not self._is_quarantined(id) for (id,) in connection.execute(query))
 
-    def waiting(self, connection: Connection) -> list[Arrival]:
-        """The oldest that wait, in the order in which they came."""
-        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(AT_ONCE + len(self._aside))
-        ids = [id for (id,) in connection.execute(query) if not self._is_aside(id)][:AT_ONCE]
-        # Another process may have sorted in what this one has parsed.
-        newest = ids[-1] if ids else 0
-        listed = set(ids)
-        self._parsed = {i: a for i, a in self._parsed.items() if i in listed or i > newest}
-        unknown = [i for i in ids if i not in self._parsed]
-        self._read(connection, unknown)
-        return [self._parsed[i] for i in ids if i in self._parsed]
+    def pending(self, connection: Connection) -> list[InboxEntry]:
+        """The oldest MAX_APPLIED entries that are not quarantined, in the order of acceptance."""
+        limit = MAX_APPLIED + len(self._quarantined)
+        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(limit)
+        ids = [id for (id,) in connection.execute(query) if not self._is_quarantined(id)]
+        ids = ids[:MAX_APPLIED]
+        self._evict_applied_elsewhere(ids)
+        self._read(connection, [id for id in ids if id not in self._parsed])
+        return [self._parsed[id] for id in ids if id in self._parsed]
+
+    def _evict_applied_elsewhere(self, ids: Sequence[int]) -> None:
+        """Another process may have applied entries that this one has parsed.
+
+        `ids`: the oldest pending ones.
+        """
+        newest, listed = ids[-1] if ids else 0, set(ids)
+        self._parsed = {i: e for i, e in self._parsed.items() if i in listed or i > newest}
 
     def _read(self, connection: Connection, ids: Sequence[int]) -> None:
-        for start in range(0, len(ids), 500):
-            some = arrivals.c.id.in_(ids[start : start + 500])
+        for start in range(0, len(ids), _READ_ENTRIES):
+            some = arrivals.c.id.in_(ids[start : start + _READ_ENTRIES])
             for row in connection.execute(select(arrivals).where(some)):
                 try:
                     batch = Batch.model_validate_json(row.body)
                 except ValidationError as error:
-                    # It was valid for the version that took it.
-                    self.set_aside(row.id, error)
+                    # Another version of the gateway accepted it.
+                    self.quarantine(row.id, error)
                     continue
-                self._parsed[row.id] = Arrival(row.id, row.stream_id, batch)
+                self._parsed[row.id] = InboxEntry(row.id, row.stream_id, batch)
 
-    def drop(self, connection: Connection, done: Sequence[Arrival]) -> None:
-        """Take rows out of the table."""
+    def delete(self, connection: Connection, entries: Sequence[InboxEntry]) -> None:
+        """Delete the rows of entries."""
         if connection.dialect.name == "postgresql":
-            connection.execute(_DROP_MANY, {"ids": [arrival.id for arrival in done]})
+            connection.execute(_DELETE_MANY, {"ids": [entry.id for entry in entries]})
         else:
-            _DROP.many(connection, [(arrival.id,) for arrival in done])
+            _DELETE.execute_many(connection, [(entry.id,) for entry in entries])
 
-    def dropped(self, done: Sequence[Arrival]) -> None:
-        """What was dropped is committed."""
-        for arrival in done:
-            self._parsed.pop(arrival.id, None)
-            self._aside.pop(arrival.id, None)
+    def evict(self, entries: Sequence[InboxEntry]) -> None:
+        """Forget entries after the transaction that deleted them was committed."""
+        for entry in entries:
+            self._parsed.pop(entry.id, None)
+            self._quarantined.pop(entry.id, None)
 
-    def set_aside(self, id: int, error: Exception) -> None:
-        """Go on without one that cannot be sorted in; it stays in the table and is tried again later."""
-        if id not in self._aside:
-            _log.error("a report waits, since it cannot be stored", arrival=id, error=str(error))
-        self._aside[id] = self._clock() + _ASIDE_SECONDS
+    def quarantine(self, id: int, error: Exception) -> None:
+        """Skip an entry that cannot be applied for QUARANTINE_SECONDS. It stays in the table."""
+        if id not in self._quarantined:
+            _log.error("a report cannot be applied and is quarantined", entry=id, error=str(error))
+        self._quarantined[id] = self._clock() + QUARANTINE_SECONDS
 
-    def _is_aside(self, id: int) -> bool:
-        return id in self._aside and self._aside[id] > self._clock()
+    def _is_quarantined(self, id: int) -> bool:
+        return id in self._quarantined and self._quarantined[id] > self._clock()
 
 
-def keep_alone(connection: Connection, rows: Sequence[Row]) -> dict[Key, int]:
-    """Where one process takes in everything: senders count up, and only what is not above the newest needs a look."""
-    newest = connection.execute(_NEWEST).scalar() or 0
+def insert_exclusive(connection: Connection, rows: Sequence[Row]) -> dict[RowKey, int]:
+    """Insert rows where only this process accepts batches.
+
+    Senders count sequences up, so only a sequence that is not above the highest one is looked up.
+    """
+    last_id = connection.execute(_LAST_ID).scalar() or 0
     new: list[tuple[int, int, int, str]] = []
     for stream, sequence, body in rows:
-        own = stream.id, sequence
-        if sequence > stream.newest or not _IS_THERE.rows(connection, *own, *own):
-            stream.newest = max(stream.newest, sequence)
-            new.append((newest + len(new) + 1, *own, body))
-    _INSERT.many(connection, new)
-    return {(stream, sequence): id for id, stream, sequence, _ in new}
+        key = stream.id, sequence
+        if sequence > stream.highest_sequence or not _EXISTS.fetch_rows(connection, *key, *key):
+            stream.highest_sequence = max(stream.highest_sequence, sequence)
+            new.append((last_id + len(new) + 1, *key, body))
+    _INSERT.execute_many(connection, new)
+    return {(stream_id, sequence): id for id, stream_id, sequence, _ in new}
 
 
-def keep_among_others(connection: Connection, rows: Sequence[Row]) -> dict[Key, int]:
-    """Where several processes take in: the database looks for each in both tables."""
+def insert_shared(connection: Connection, rows: Sequence[Row]) -> dict[RowKey, int]:
+    """Insert rows where several processes accept batches: the database looks each one up in both
+    tables.
+    """
     found = connection.execute(
-        _KEEP,
+        _INSERT_NEW,
         {
             "streams": [stream.id for stream, _, _ in rows],
             "sequences": [sequence for _, sequence, _ in rows],
@@ -182,8 +205,8 @@ def keep_among_others(connection: Connection, rows: Sequence[Row]) -> dict[Key, 
     return {(r.stream_id, r.sequence): r.id for r in found}
 
 
-_NEWEST = select(func.max(arrivals.c.id))
-_IS_THERE = Prepared(
+_LAST_ID = select(func.max(arrivals.c.id))
+_EXISTS = CompiledStatement(
     union_all(
         select(batches.c.id).where(
             batches.c.stream_id == bindparam("stream"), batches.c.sequence == bindparam("sequence")
@@ -195,17 +218,20 @@ _IS_THERE = Prepared(
     ),
     ["stream", "sequence", "same_stream", "same_sequence"],
 )
-_INSERT = Prepared(insert(arrivals), ["id", "stream_id", "sequence", "body"])
-_DROP = Prepared(arrivals.delete().where(arrivals.c.id == bindparam("number")), ["number"])
+_INSERT = CompiledStatement(insert(arrivals), ["id", "stream_id", "sequence", "body"])
+_DELETE = CompiledStatement(
+    arrivals.delete().where(arrivals.c.id == bindparam("number")), ["number"]
+)
 
-_NUMBERS, _TEXTS = ARRAY(BigInteger), ARRAY(Text)
-_KEEP = text(
+_BIGINTS, _TEXTS = ARRAY(BigInteger), ARRAY(Text)
+# `keep_arrivals` is made by migration 0002.
+_INSERT_NEW = text(
     "SELECT id, stream_id, sequence FROM keep_arrivals(:streams, :sequences, :bodies)"
 ).bindparams(
-    bindparam("streams", type_=_NUMBERS),
-    bindparam("sequences", type_=_NUMBERS),
+    bindparam("streams", type_=_BIGINTS),
+    bindparam("sequences", type_=_BIGINTS),
     bindparam("bodies", type_=_TEXTS),
 )
-_DROP_MANY = text("DELETE FROM arrivals WHERE id = ANY(:ids)").bindparams(
-    bindparam("ids", type_=_NUMBERS)
+_DELETE_MANY = text("DELETE FROM arrivals WHERE id = ANY(:ids)").bindparams(
+    bindparam("ids", type_=_BIGINTS)
 )

@@ -1,4 +1,4 @@
-"""Who sends batches, by number, with the newest sequence of each."""
+"""Streams: the senders of batches, by number, each with the highest sequence that was accepted."""
 
 from __future__ import annotations
 
@@ -11,56 +11,62 @@ from trainyard_api.report import Batch
 from trainyard_gateway.store.schema.tables import arrivals, batches, streams
 from trainyard_gateway.store.sql.dialect import upsert
 
-_CACHED = 100_000
+_MAX_CACHED = 100_000
 
-Sender = tuple[str, int, str]
-"""Session UID, attempt, stream."""
+StreamKey = tuple[str, int, str]
+"""Session UID, attempt, name of the stream."""
 
 
 @dataclass(slots=True)
 class Stream:
-    """What is known of one sender."""
+    """A row of `streams`."""
 
     id: int
-    newest: int = 0
-    """Highest sequence that was taken in; where other processes take in too it may be higher by now."""
+    highest_sequence: int = 0
+    """Highest sequence that this process knows to be accepted.
+
+    Another gateway may have accepted a higher one.
+    """
 
 
-class Senders:
-    """Finds and makes streams, and remembers them: they never change and never go."""
+class Streams:
+    """Finds and creates streams. They are cached, since their rows are never changed or deleted."""
 
     def __init__(self) -> None:
-        self._known: dict[Sender, Stream] = {}
+        self._cached: dict[StreamKey, Stream] = {}
 
-    def forget(self) -> None:
-        """After a transaction that failed: what was remembered may not be true."""
-        self._known.clear()
+    def clear_cache(self) -> None:
+        """Empty the cache, which may hold what a failed transaction did not write."""
+        self._cached.clear()
 
-    def of(self, connection: Connection, group: Iterable[Batch]) -> dict[Sender, Stream]:
-        """The streams of the batches' senders, all of them; those that are missing are made."""
-        senders = {sender(batch) for batch in group}
-        if len(self._known) > _CACHED:
-            self._known.clear()
-        self._load(connection, senders - self._known.keys())
-        missing = sorted(senders - self._known.keys())
+    def find_or_create(
+        self, connection: Connection, group: Iterable[Batch]
+    ) -> dict[StreamKey, Stream]:
+        """The streams of all given batches."""
+        keys = {stream_key(batch) for batch in group}
+        if len(self._cached) > _MAX_CACHED:
+            self._cached.clear()
+        self._load(connection, keys - self._cached.keys())
+        missing = sorted(keys - self._cached.keys())
         if missing:
-            names = ("session_uid", "attempt", "stream")
+            columns = ("session_uid", "attempt", "stream")
             statement = upsert(connection, streams).on_conflict_do_nothing()
-            connection.execute(statement, [dict(zip(names, m, strict=True)) for m in missing])
+            connection.execute(statement, [dict(zip(columns, m, strict=True)) for m in missing])
             self._load(connection, missing)
-        return {s: self._known[s] for s in senders}
+        return {key: self._cached[key] for key in keys}
 
-    def _load(self, connection: Connection, wanted: Iterable[Sender]) -> None:
-        sessions = {uid for uid, _, _ in wanted}
+    def _load(self, connection: Connection, keys: Iterable[StreamKey]) -> None:
+        """Cache all streams of the keys' sessions."""
+        sessions = {uid for uid, _, _ in keys}
         if sessions:
             query = _STREAMS.where(streams.c.session_uid.in_(sorted(sessions)))
             for r in connection.execute(query):
-                newest = max(r.applied or 0, r.waiting or 0)
-                self._known[r.session_uid, r.attempt, r.stream] = Stream(r.id, newest)
+                highest = max(r.applied or 0, r.pending or 0)
+                self._cached[r.session_uid, r.attempt, r.stream] = Stream(r.id, highest)
 
 
-def sender(batch: Batch) -> Sender:
-    """Who sent a batch."""
+def stream_key(batch: Batch) -> StreamKey:
+    """The stream that a batch belongs to."""
     return batch.session_uid, batch.attempt, batch.stream
 
 
@@ -71,6 +77,6 @@ _STREAMS = select(
         .where(table.c.stream_id == streams.c.id)
         .scalar_subquery()
         .label(name)
-        for table, name in ((batches, "applied"), (arrivals, "waiting"))
+        for table, name in ((batches, "applied"), (arrivals, "pending"))
     ),
 )

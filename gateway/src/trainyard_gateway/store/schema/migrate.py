@@ -15,11 +15,14 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade(connection: Connection) -> None:
-    """Apply the revisions that are missing, within the connection's transaction. Raises SettingsError for a foreign or newer schema."""
+    """Apply the revisions that are missing, within the connection's transaction.
+
+    Raises SettingsError for a foreign or newer schema.
+    """
     present = revision(connection)
     if present == HEAD:
         return
-    # Imported where it is needed: most starts find everything in place, and the gateway stays small.
+    # Imported here, since most starts find the schema up to date and need no Alembic.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -37,13 +40,17 @@ def upgrade(connection: Connection) -> None:
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision of the schema; None of an empty database. Raises SettingsError for a foreign one."""
+    """The revision of the schema; None of an empty database.
+
+    Raises SettingsError for a foreign one.
+    """
     names = set(inspect(connection).get_table_names())
     if "alembic_version" in names:
         version = table("alembic_version", column("version_num"))
         return connection.execute(select(version.c.version_num)).scalar_one_or_none()
     if names & {"sessions", "metrics", "api_keys"}:
         raise SettingsError(
-            "the database has tables that Trainyard's migrations did not make; move it away or use an empty one"
+            "the database has tables that Trainyard's migrations did not make; "
+            "move it away or use an empty one"
         )
     return None

@@ -1,5 +1,8 @@
-"""The tables. Times in `sessions`, `datasets`, `models`, `api_keys` and `auth_logs` are RFC 3339 text in UTC; those of metrics and logs are
-microseconds since the epoch, since there are many of them."""
+"""The tables.
+
+Times in `sessions`, `datasets`, `models`, `api_keys` and `auth_logs` are RFC 3339 text in UTC;
+those of metrics and logs are microseconds since the epoch, since there are many of them.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-# What comes in fast has no foreign keys, whose check costs PostgreSQL a third of its time: streams and series never go, and their numbers
-# are read in the transaction that uses them.
+# Tables of reports have no foreign keys, whose checks cost PostgreSQL a third of its time. Streams
+# and series are never deleted, and their ids are read in the transaction that uses them.
 
-# SQLite numbers rows by itself only under the type INTEGER, which holds 64 bits there.
+# SQLite generates ids only for the type INTEGER, which has 64 bits there.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
 sessions = Table(
@@ -38,7 +41,7 @@ sessions = Table(
     Index("sessions_by_name", "name", "created"),
     Index("sessions_by_deleted", "deleted", "created", "uid"),
 )
-"""The last known state of every session, also of those that the cluster no longer has."""
+"""The last known object of every session, also of those deleted from the cluster."""
 
 progress = Table(
     "progress",
@@ -60,7 +63,7 @@ streams = Table(
     Column("stream", String(64), nullable=False),
     UniqueConstraint("session_uid", "attempt", "stream", name="streams_by_name"),
 )
-"""Senders of batches."""
+"""Streams: the senders of batches."""
 
 batches = Table(
     "batches",
@@ -73,7 +76,8 @@ batches = Table(
     UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
     Index("batches_by_stream", "stream_id", "id"),
 )
-"""Which batches were sorted in, in order, and the lowest and highest step of their metrics (None without metrics)."""
+"""Applied batches in order, with the lowest and the highest step of their metrics (NULL without
+metrics)."""
 
 arrivals = Table(
     "arrivals",
@@ -84,7 +88,10 @@ arrivals = Table(
     Column("body", Text, nullable=False),
     UniqueConstraint("stream_id", "sequence", name="arrivals_by_sequence"),
 )
-"""Batches that were acknowledged and wait to be sorted in, as JSON."""
+"""The inbox: batches that are acknowledged and not applied yet, as JSON.
+
+The name dates from migration 0002.
+"""
 
 series = Table(
     "series",
@@ -101,7 +108,10 @@ series = Table(
     Column("last_value", Double),
     UniqueConstraint("session_uid", "name", name="series_by_name"),
 )
-"""The metrics of a session: how many points, the highest step, and the newest value (of the latest attempt's highest step)."""
+"""One row for each metric of a session: number of points, highest step and newest point.
+
+The newest point has the highest step of the latest attempt.
+"""
 
 metrics = Table(
     "metrics",
@@ -122,7 +132,10 @@ metrics = Table(
     ),
     sqlite_with_rowid=False,
 )
-"""One value per metric and step; a later attempt replaces what it trains again. NaN is NULL, infinities are themselves."""
+"""One value for each metric and step. A later attempt replaces what it trains again.
+
+NULL is NaN; infinities are stored as such.
+"""
 
 rollups = Table(
     "rollups",
@@ -143,7 +156,8 @@ rollups = Table(
     PrimaryKeyConstraint("series_id", "level", "first_step"),
     sqlite_with_rowid=False,
 )
-"""Lowest and highest number, and the first value that is none, of 16 · 2^level consecutive points."""
+"""Summaries of 16 · 2^level consecutive points: the lowest and the highest finite value and the
+first value that is NaN or infinite (columns `odd_*`)."""
 
 logs = Table(
     "logs",
@@ -158,7 +172,7 @@ logs = Table(
     Index("logs_by_session", "session_uid", "id"),
     sqlite_autoincrement=True,
 )
-"""Printed lines."""
+"""Lines that trainers printed."""
 
 datasets = Table(
     "datasets",
@@ -200,7 +214,7 @@ uploads = Table(
     Column("part_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
 )
-"""Uploads in parts that are not complete yet."""
+"""Multipart uploads that are not complete yet."""
 
 upload_parts = Table(
     "upload_parts",
@@ -210,7 +224,7 @@ upload_parts = Table(
     Column("sha256", String(64), nullable=False),
     PrimaryKeyConstraint("upload_id", "number"),
 )
-"""Parts that are on the volume."""
+"""Parts of uploads that are on the volume."""
 
 idempotency = Table(
     "idempotency",
@@ -233,7 +247,7 @@ api_keys = Table(
     Column("expires", String(40)),
     Column("revoked", String(40)),
 )
-"""Keys by their public part; of the secret only the hash is here."""
+"""API keys by their public part, with the hash of the secret part."""
 
 auth_logs = Table(
     "auth_logs",
@@ -250,4 +264,4 @@ auth_logs = Table(
     Index("auth_logs_by_time", "time"),
     sqlite_autoincrement=True,
 )
-"""Every attempt to come in."""
+"""The audit log: every attempt to authenticate."""

@@ -1,1 +1,1 @@
-"""How statements are compiled, sent and undone."""
+"""SQL helpers: compiled statements, bulk inserts, savepoints, dialects."""

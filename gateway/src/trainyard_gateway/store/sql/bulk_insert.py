@@ -1,4 +1,4 @@
-"""Inserting many new rows, each kind of database in its quickest way."""
+"""Inserts of many new rows, in the fastest way of each kind of database."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.util import await_only
 
-from trainyard_gateway.store.sql.statements import Prepared
+from trainyard_gateway.store.sql.statements import CompiledStatement
 
-Append = Callable[[Connection, Table, Sequence[str], list[Any]], None]
-"""Inserts rows that are all new: into which table, names of the columns, values by place."""
+BulkInsert = Callable[[Connection, Table, Sequence[str], list[Any]], None]
+"""Inserts rows that do not exist yet: (connection, table, column names, rows of values by
+position).
+"""
 
 
-def by_blocks(
+def insert_in_blocks(
     connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]
 ) -> None:
-    """Several rows a statement."""
-    prepared = _PREPARED.get(table.name)
-    if prepared is None:
-        prepared = _PREPARED[table.name] = Prepared(insert(table), columns)
-    prepared.many(connection, rows)
+    """INSERT with many rows in one statement, for SQLite.
+
+    `columns` must be the same in each call for a table.
+    """
+    statement = _STATEMENTS.get(table.name)
+    if statement is None:
+        statement = _STATEMENTS[table.name] = CompiledStatement(insert(table), columns)
+    statement.execute_many(connection, rows)
 
 
-_PREPARED: dict[str, Prepared] = {}
+_STATEMENTS: dict[str, CompiledStatement] = {}
+"""By table name."""
 
 
-def by_copy(connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]) -> None:
-    """PostgreSQL's COPY."""
+def insert_by_copy(
+    connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]
+) -> None:
+    """PostgreSQL's COPY, through asyncpg."""
     if rows:
         raw: Any = connection.connection.driver_connection
         await_only(raw.copy_records_to_table(table.name, records=rows, columns=columns))

@@ -1,4 +1,4 @@
-"""Statements that each kind of database words differently."""
+"""Statements that each kind of database writes differently."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def upsert(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT, in the words of the connection's database."""
+    """An INSERT that supports ON CONFLICT, of the connection's dialect."""
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)

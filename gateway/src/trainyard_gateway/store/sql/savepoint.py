@@ -1,39 +1,50 @@
-"""A part of a transaction that can fail alone."""
+"""A part of a transaction that can fail without the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 T = TypeVar("T")
 
 
-class UndoneError(Exception):
-    """The database has undone the whole transaction by itself, as SQLite does when the disk is full."""
+class TransactionRolledBack(Exception):
+    """The database rolled the whole transaction back by itself, as SQLite does when the disk is
+    full.
+    """
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason
+        """The error that the database reported."""
 
 
-def alone(connection: Connection, work: Callable[[Connection], T]) -> T:
-    """Run `work`; what it did is undone when it raises, and nothing else. Raises UndoneError, and what `work` raises."""
+def in_savepoint(connection: Connection, action: Callable[[Connection], T]) -> T:
+    """Run `action` inside a savepoint and return its result.
+
+    If it raises, only its own changes are undone.
+
+    Raises TransactionRolledBack if the database gave up the whole transaction, otherwise what
+    `action` raises.
+    """
     savepoint = connection.begin_nested()
     try:
-        result = work(connection)
+        result = action(connection)
     except Exception as error:
-        # There is no savepoint left to go back to; the attempt would hide the reason, and what follows would run without a transaction.
-        if _is_undone(connection):
-            raise UndoneError(error) from error
+        # No savepoint is left to roll back to. Trying it would hide the reason, and later
+        # statements would run outside of a transaction.
+        if _is_rolled_back(connection):
+            raise TransactionRolledBack(error) from error
         savepoint.rollback()
         raise
     savepoint.commit()
     return result
 
 
-def _is_undone(connection: Connection) -> bool:
+def _is_rolled_back(connection: Connection) -> bool:
     if connection.dialect.name != "sqlite":
         return False
-    return not connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]  # sqlite3's, which is there
+    raw: Any = connection.connection.dbapi_connection
+    return not raw.in_transaction

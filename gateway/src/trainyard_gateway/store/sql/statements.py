@@ -1,7 +1,8 @@
-"""Statements whose parameters are given by place.
+"""Statements that are compiled once for each kind of database and take their parameters by
+position.
 
-SQLAlchemy puts the parameters of every row together by name, which for the rows of reports takes longer than to write them. Here its
-text is made once for each kind of database, and rows go to the driver as they are.
+SQLAlchemy matches the parameters of every row by name. For the rows of reports that takes longer
+than writing them. A compiled statement passes rows to the driver unchanged.
 """
 
 from __future__ import annotations
@@ -12,63 +13,72 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, Connection
 
-_BLOCK = 128
-"""Rows of the widest table are within the 32,766 parameters that SQLite takes."""
+_BLOCK_ROWS = 128
+"""Rows of one INSERT. The widest table stays within the 32,766 parameters that SQLite accepts."""
 
 
-class Prepared:
-    """A statement and the names of its parameters, in the order in which rows give them; its constants come behind them."""
+class CompiledStatement:
+    """A statement with the names of its parameters, in the order in which callers pass the values.
+
+    The statement's constants are appended to the values. The first use raises TypeError if
+    SQLAlchemy orders the parameters differently.
+    """
 
     def __init__(self, statement: ClauseElement, names: Sequence[str]) -> None:
         self._statement, self._names = statement, list(names)
         self._compiled: dict[str, tuple[str, tuple[Any, ...]]] = {}
 
-    def rows(self, connection: Connection, *given: Any) -> Sequence[Any]:
-        """Everything that a query finds."""
-        text, constants = self._of(connection)
-        return connection.exec_driver_sql(text, given + constants).fetchall()
+    def fetch_rows(self, connection: Connection, *values: Any) -> Sequence[Any]:
+        """All rows of a query, with columns as attributes."""
+        text, constants = self._compile(connection)
+        return connection.exec_driver_sql(text, values + constants).fetchall()
 
-    def tuples(self, connection: Connection, *given: Any) -> Sequence[Any]:
-        """The same as the driver gives it: to make rows with names takes longer than to read them."""
-        text, constants = self._of(connection)
-        result = connection.exec_driver_sql(text, given + constants)
+    def fetch_tuples(self, connection: Connection, *values: Any) -> Sequence[Any]:
+        """All rows of a query as the driver's tuples.
+
+        Rows with attributes cost more than reading them.
+        """
+        text, constants = self._compile(connection)
+        result = connection.exec_driver_sql(text, values + constants)
         found: Sequence[Any] = result.cursor.fetchall()
         result.close()
         return found
 
-    def many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Carry the statement out for each row of parameters."""
+    def execute_many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute the statement once for each row of values; does nothing without rows."""
         if not rows:
             return
-        text, _ = self._of(connection)
+        text, _ = self._compile(connection)
         if connection.dialect.name == "sqlite" and text.startswith("INSERT"):
-            rows = _blocks(connection, text, rows)
+            rows = _insert_full_blocks(connection, text, rows)
         if rows:
             connection.exec_driver_sql(text, rows)
 
-    def _of(self, connection: Connection) -> tuple[str, tuple[Any, ...]]:
-        """Text and constants."""
+    def _compile(self, connection: Connection) -> tuple[str, tuple[Any, ...]]:
+        """The statement's text and its constants for the connection's kind of database."""
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
         if found is None:
             compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._names)
-            places, count = list(compiled.positiontup), len(self._names)
-            # Which order SQLAlchemy gives them is not ours to choose.
-            if places[:count] != self._names:
-                raise TypeError(f"parameters come as {places}, not as {self._names}")
-            constants = tuple(compiled.params[name] for name in places[count:])
+            positions, count = list(compiled.positiontup), len(self._names)
+            if positions[:count] != self._names:
+                raise TypeError(f"parameters come as {positions}, not as {self._names}")
+            constants = tuple(compiled.params[name] for name in positions[count:])
             found = self._compiled[dialect.name] = str(compiled), constants
         return found
 
 
-def _blocks(
+def _insert_full_blocks(
     connection: Connection, text: str, rows: Sequence[tuple[Any, ...]]
 ) -> Sequence[tuple[Any, ...]]:
-    """Insert blocks of rows by one statement each; what is left. SQLite does a row of them in three quarters of the time, and Python's
-    lock changes hands once a block."""
-    full = len(rows) // _BLOCK * _BLOCK
-    several = text + f", ({', '.join('?' * len(rows[0]))})" * (_BLOCK - 1)
-    for first in range(0, full, _BLOCK):
-        block = chain.from_iterable(rows[first : first + _BLOCK])
-        connection.exec_driver_sql(several, tuple(block))
+    """Insert all full blocks of rows, one statement for each block; returns the remaining rows.
+
+    A row of a block costs SQLite three quarters of the time of a single row, and Python's global
+    lock changes hands once for each block.
+    """
+    full = len(rows) // _BLOCK_ROWS * _BLOCK_ROWS
+    block_text = text + f", ({', '.join('?' * len(rows[0]))})" * (_BLOCK_ROWS - 1)
+    for first in range(0, full, _BLOCK_ROWS):
+        block = chain.from_iterable(rows[first : first + _BLOCK_ROWS])
+        connection.exec_driver_sql(block_text, tuple(block))
     return rows[full:]

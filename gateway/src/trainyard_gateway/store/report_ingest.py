@@ -1,0 +1,55 @@
+"""Ingest of reports as an interface: batches become durable first and are applied later, many at
+once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+from trainyard_api.report import Batch
+
+Listener = Callable[[str], None]
+"""Takes the UID of a session. Called in the event loop."""
+
+
+class ReportIngest(ABC):
+    """Ingests batches exactly once and tells listeners whose batches were ingested by this
+    process.
+    """
+
+    def __init__(self) -> None:
+        self._durable_listeners: list[Listener] = []
+        self._applied_listeners: list[Listener] = []
+
+    @abstractmethod
+    async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
+        """Make a batch durable; returns True if it was accepted before.
+
+        `body`: the JSON that the batch was parsed from, if there is any. Raises TooManyMetricNames,
+        and the errors of the database.
+        """
+
+    def on_durable(self, listener: Listener) -> None:
+        """Call `listener` for each session whose batches became durable, before `ingest`
+        returns.
+        """
+        self._durable_listeners.append(listener)
+
+    def on_applied(self, listener: Listener) -> None:
+        """Call `listener` for each session whose batches were applied: reads find them without
+        delay.
+        """
+        self._applied_listeners.append(listener)
+
+    def _notify_durable(self, batches: Iterable[Batch]) -> None:
+        _notify(self._durable_listeners, batches)
+
+    def _notify_applied(self, batches: Iterable[Batch]) -> None:
+        _notify(self._applied_listeners, batches)
+
+
+def _notify(listeners: Iterable[Listener], batches: Iterable[Batch]) -> None:
+    for uid in {batch.session_uid for batch in batches}:
+        for listener in listeners:
+            listener(uid)
