@@ -29,7 +29,6 @@ from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.settings import Settings
-
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.schema import tables
