@@ -1,6 +1,7 @@
-"""Writes docs/configuration.md from the programs' settings and the pod contract.
+"""Write docs/configuration.md from the programs' settings and the pod contract.
 
-`python docs/configuration_page.py [--check]`: with --check nothing is written and the exit code says whether the page is up to date.
+`python docs/configuration_page.py [--check]`: --check writes nothing and exits with 1 if the page is
+out of date.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ PAGE = Path(__file__).parent / "configuration.md"
 HEAD = """\
 # Configuration
 
-Made of the programs' settings by `make manifests`; do not edit.
+Generated from the programs' settings by `make manifests`; do not edit.
 
-The chart writes these files from its [values](../charts/trainyard/README.md); who runs the programs by hand gives them by
-`--config FILE.yaml`. Arguments win over the environment, the environment over the file. A name that a program does not know is refused.
+The chart writes these files from its [values](../charts/trainyard/README.md). Without the chart, pass
+a file with `--config FILE.yaml`. Arguments override the environment, and the environment overrides the
+file. A program refuses unknown names.
 """
 PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("The operator, `python -m trainyard_operator`", OperatorSettings, "TRAINYARD_OPERATOR_"),
@@ -44,12 +46,13 @@ PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
 ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     (
         "A trainer's pod",
-        "The operator writes these into every worker's pod; the built-in trainer and `import trainyard` read them.",
+        "The operator sets these in every worker's pod. The built-in trainer and `import trainyard`"
+        " read them.",
         (
-            (contract.ENV_RUN, "The run as JSON: session, attempt, dataset, configuration."),
+            (contract.ENV_RUN, "The attempt as JSON: session, attempt, dataset, configuration."),
             (
                 contract.ENV_GATEWAY_URL,
-                "Where reports go. Without it and the one above `trainyard.init()` keeps quiet.",
+                "URL of the gateway. Without it or `TRAINYARD_RUN`, `trainyard.init()` reports nothing.",
             ),
             (
                 contract.ENV_TOKEN_FILE,
@@ -57,24 +60,28 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ),
             (contract.ENV_COMPLETION_INDEX, "The worker's number, from 0; Kubernetes sets it."),
             ("RANK", "With several workers: the same number, for torch.distributed."),
-            ("WORLD_SIZE", "With several workers: how many they are."),
-            ("MASTER_ADDR", "With several workers: name of the first one."),
-            ("MASTER_PORT", f"With several workers: its port, {contract.RENDEZVOUS_PORT}."),
+            ("WORLD_SIZE", "With several workers: their number."),
+            ("MASTER_ADDR", "With several workers: the host name of worker 0."),
+            (
+                "MASTER_PORT",
+                f"With several workers: the port of worker 0, {contract.RENDEZVOUS_PORT}.",
+            ),
         ),
     ),
     (
         "The command line",
-        "Each of the first two wins over what `trainyard login` wrote. The Python client takes both as arguments instead.",
+        "Each of the first two overrides what `trainyard login` wrote. The Python client takes both as"
+        " arguments instead.",
         (
             (config.URL, "Address of the gateway."),
             (config.KEY, "API key."),
             (
                 "XDG_CONFIG_HOME",
-                "Folder below which the login is kept, in `trainyard/config`. Default: `~/.config`.",
+                "Folder of the login file `trainyard/config`. Default: `~/.config`.",
             ),
             (
                 "XDG_STATE_HOME",
-                "Folder below which uploads that broke off are remembered. Default: `~/.local/state`.",
+                "Folder of the state of interrupted uploads. Default: `~/.local/state`.",
             ),
         ),
     ),
@@ -97,7 +104,7 @@ def page() -> str:
 
 
 def rows(settings: type[BaseModel], prefix: str) -> Iterator[str]:
-    """One line for each setting."""
+    """One table row for each setting. Exits if a setting has no docstring."""
     for name, field in settings.model_fields.items():
         if not field.description:
             raise SystemExit(f"{settings.__name__}.{name} has no docstring")
@@ -107,7 +114,7 @@ def rows(settings: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def default(field: Any) -> str:
-    """As it is written in YAML; words where it is none or made at run time."""
+    """The default as YAML text; `required` or `made at the start` if there is none."""
     if field.is_required():
         return "required"
     if field.default is PydanticUndefined:
@@ -118,7 +125,7 @@ def default(field: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; the exit code."""
+    """Write or check the page. Returns the exit code."""
     wanted = page()
     if "--check" not in arguments:
         PAGE.write_text(wanted)

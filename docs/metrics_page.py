@@ -1,6 +1,7 @@
-"""Writes docs/metrics.md from the programs' metrics.
+"""Write docs/metrics.md from the programs' metrics.
 
-`python docs/metrics_page.py [--check]`: with --check nothing is written and the exit code says whether the page is up to date.
+`python docs/metrics_page.py [--check]`: --check writes nothing and exits with 1 if the page is out of
+date.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ PAGE = Path(__file__).parent / "metrics.md"
 HEAD = """\
 # Metrics
 
-Made of the programs by `make manifests`; do not edit.
+Generated from the programs by `make manifests`; do not edit.
 
-Operator and gateway serve these on port 9090, path `/metrics`, in Prometheus' text format. `serviceMonitor.enabled` has them
-collected by the Prometheus operator, `prometheusRule.enabled` brings alerts, and `dashboard.enabled` a dashboard for Grafana's sidecar.
-A histogram also has `_bucket`, `_sum` and `_count`. Python's own (`process_…`, `python_…`) come with the gateway's. Bot and node monitor
-serve none: what the monitor measures is in `trainyard system`.
+Operator and gateway serve these metrics on port 9090, path `/metrics`, in the Prometheus text format.
+The chart can add more: `serviceMonitor.enabled` lets the Prometheus operator collect them,
+`prometheusRule.enabled` adds alerts, and `dashboard.enabled` adds a dashboard for Grafana's sidecar. A
+histogram has the series `_bucket`, `_sum` and `_count`. The gateway also serves the metrics of the
+Python client (`process_…`, `python_…`). Bot and node monitor serve no metrics; `trainyard system` shows
+what the monitor measures.
 """
 
 
@@ -39,7 +42,7 @@ class Exposed:
     meaning: str
 
     def names(self) -> frozenset[str]:
-        """What may stand in a query."""
+        """The series names that a query can use."""
         if self.kind != "histogram":
             return frozenset({self.name})
         return frozenset(f"{self.name}_{part}" for part in ("bucket", "sum", "count"))
@@ -73,7 +76,7 @@ def page() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; the exit code."""
+    """Write or check the page. Returns the exit code."""
     wanted = page()
     if "--check" not in arguments:
         PAGE.write_text(wanted)
