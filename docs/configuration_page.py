@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ HEAD = """\
 
 Generated from the programs' settings by `make manifests`; do not edit.
 
-The chart writes these files from its [values](../charts/trainyard/README.md). Without the chart, pass
-a file with `--config FILE.yaml`. Arguments override the environment, and the environment overrides the
-file. A program refuses unknown names.
+The chart writes these files from its [values](../charts/trainyard/README.md). Without the chart,
+pass a file with `--config FILE.yaml`. Arguments override the environment, and the environment
+overrides the file. A program refuses unknown names.
 """
 PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("The operator, `python -m trainyard_operator`", OperatorSettings, "TRAINYARD_OPERATOR_"),
@@ -98,7 +99,8 @@ def page() -> str:
         parts.append(f"| --- |{' --- |' if prefix else ''} --- | --- |\n")
         parts += rows(settings, prefix)
     for title, about, variables in ENVIRONMENTS:
-        parts.append(f"\n## {title}\n\n{about}\n\n| Variable | Meaning |\n| --- | --- |\n")
+        head = textwrap.fill(about, 100, break_long_words=False, break_on_hyphens=False)
+        parts.append(f"\n## {title}\n\n{head}\n\n| Variable | Meaning |\n| --- | --- |\n")
         parts += [f"| `{name}` | {meaning} |\n" for name, meaning in variables]
     return "".join(parts)
 

@@ -23,12 +23,12 @@ HEAD = """\
 
 Generated from the programs by `make manifests`; do not edit.
 
-Operator and gateway serve these metrics on port 9090, path `/metrics`, in the Prometheus text format.
-The chart can add more: `serviceMonitor.enabled` lets the Prometheus operator collect them,
-`prometheusRule.enabled` adds alerts, and `dashboard.enabled` adds a dashboard for Grafana's sidecar. A
-histogram has the series `_bucket`, `_sum` and `_count`. The gateway also serves the metrics of the
-Python client (`process_…`, `python_…`). Bot and node monitor serve no metrics; `trainyard system` shows
-what the monitor measures.
+Operator and gateway serve these metrics on port 9090, path `/metrics`, in the Prometheus text
+format. With `serviceMonitor.enabled` the Prometheus operator collects them;
+`prometheusRule.enabled` adds alerts, and `dashboard.enabled` adds a dashboard for Grafana's
+sidecar. A histogram has the series `_bucket`, `_sum` and `_count`. The gateway also serves the
+metrics of the Python client (`process_…`, `python_…`). Bot and node monitor serve no metrics;
+`trainyard system` shows what the monitor measures.
 """
 
 

@@ -1,7 +1,11 @@
-"""The reference part of docs/cli.md, made of the commands themselves: `python tests/support/cli_reference.py` writes it again."""
+"""The reference part of docs/cli.md, generated from the commands.
+
+`python tests/support/cli_reference.py` writes it again.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from trainyard.cli.app import build
 from trainyard.cli.failures import MEANINGS, Exit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+COLUMNS = 100
 BEGIN, END = "<!-- reference: generated -->", "<!-- end of reference -->"
 
 
@@ -41,7 +46,7 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _about(command: Any) -> list[str]:
     said = [p.strip() for p in (command.help or "").split("\n\n")]
-    out = [f"`{p}`\n" if p.startswith("trainyard ") else f"{_joined(p)}\n" for p in said]
+    out = [f"`{p}`\n" if p.startswith("trainyard ") else f"{_wrapped(p)}\n" for p in said]
     rows = [row for p in command.params if (row := _parameter(p)) is not None]
     if rows:
         out += ["| argument or option | |", "| --- | --- |", *rows]
@@ -56,6 +61,10 @@ def _parameter(parameter: Any) -> str | None:
     else:
         name = ", ".join(sorted(parameter.opts, key=len, reverse=True))
     return f"| `{name}` | {_joined(parameter.help or '')} |"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(_joined(text), COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
 def _joined(text: str) -> str:

@@ -1,7 +1,8 @@
-"""The reference of the custom resources, made of their schemas. Pure."""
+"""The reference page of the custom resources, generated from their schemas. Pure."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ from trainyard_api import crd
 _HEAD: Final = """\
 # The custom resources
 
-Made of the models in `crds/` by `make manifests`; do not edit. `kubectl explain trainingsession.spec` shows the same in a terminal.
+Generated from the models in `crds/` by `make manifests`; do not edit. In a terminal,
+`kubectl explain trainingsession.spec` shows the same.
 
-Fields are written as in a manifest; `[]` means each entry of a list, `{}` each value of a map.
-A field that nothing else is said of is optional.
+Fields are named as in a manifest. `[]` stands for each entry of a list, `{}` for each value of a
+map. A field is optional unless it says that it is required.
 """
 _TYPES: Final = {"int32": "integer", "int64": "integer", "date-time": "time"}
 
@@ -29,13 +31,13 @@ def page() -> str:
         parts.append(f"\n## {names['kind']}\n\n`{group}`, namespaced, short name {short}.\n")
         for half in ("spec", "status"):
             part = schema["properties"][half]
-            parts.append(f"\n### {names['kind']}.{half}\n\n{_sentence(part)}\n\n")
+            parts.append(f"\n### {names['kind']}.{half}\n\n{_wrapped(_sentence(part))}\n\n")
             parts.append("| Field | Type | Meaning |\n| --- | --- | --- |\n")
             parts += (f"| `{path}` | {kind} | {text} |\n" for path, kind, text in _rows(part, ""))
             rules = list(_rules(part, half))
             if rules:
                 parts.append("\nRules across fields:\n\n")
-                parts += (f"- `{path}`: {message}\n" for path, message in rules)
+                parts += (_wrapped(f"- `{path}`: {text}", "  ") + "\n" for path, text in rules)
     return "".join(parts)
 
 
@@ -92,6 +94,12 @@ def _number(value: float) -> str:
 
 def _sentence(field: dict[str, Any]) -> str:
     return " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _plain(value: Any) -> str:
