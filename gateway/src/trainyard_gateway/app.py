@@ -1,4 +1,4 @@
-"""The application: routes behind the gate, one shape of errors."""
+"""The application: routes, the middleware around them, one shape of errors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http import problems
 from trainyard_gateway.http.middleware import RequestMiddleware
 from trainyard_gateway.http.openapi.document import document
+from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
 from trainyard_gateway.http.problems import ProblemBody
 from trainyard_gateway.http.report_route import ReportFastPath
 from trainyard_gateway.routes import (
@@ -68,14 +69,17 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
     def authenticator() -> Authenticator:
         return services().authenticator
 
-    app.add_middleware(ReportFastPath, services=services)
+    app.add_middleware(ReportFastPath, services=services, path=f"{PREFIX}/report/batches")
     app.add_middleware(
         RequestMiddleware,
         stale=lambda: services().cache.stale is not None,
         authenticator=authenticator,
+        policies=RouterPolicies(
+            {PREFIX + m.router.prefix: getattr(m, "POLICY", DEFAULT) for m in MODULES}
+        ),
     )
     if settings.cors_origins:
-        # Outside of the gate: a browser asks beforehand without its key.
+        # Outermost: a browser sends preflight requests without an API key.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),

@@ -17,8 +17,8 @@ from poll import eventually
 
 from trainyard_gateway.app import MODULES, PREFIX, described
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.http.middleware import REPORTS
 from trainyard_gateway.http.openapi.document import document
+from trainyard_gateway.routes import report
 from trainyard_gateway.routes.deps import scope_of
 
 pytestmark = pytest.mark.integration
@@ -45,6 +45,7 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods)
 ]
+REPORTS = f"{PREFIX}{report.router.prefix}/"
 KEYED = [route for route in ROUTES if not route.path.startswith(REPORTS)]
 
 

@@ -26,7 +26,7 @@ from trainyard_gateway.auth import audit_log
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
 from trainyard_gateway.files import details, images
-from trainyard_gateway.http import middleware
+from trainyard_gateway.http import policy
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.metrics import cardinality
 
@@ -285,7 +285,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
     bounds = {
         "GPUs per worker": most(Resources, "gpus"),
         "Workers of a session": most(TrainingSessionSpec, "workers"),
-        "Body of a request that is no upload, bytes": middleware.MAX_BODY,
+        "Body of a request that is no upload, bytes": policy.MAX_BODY,
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,

@@ -1,7 +1,12 @@
-"""The one door: every request passes here before any route sees it.
+"""The ASGI middleware around every route: request ids, authentication, body limits, errors, metrics.
 
-Guarantees: without a right key nothing is reachable but `/livez`, `/readyz` and, with a trainer's or monitor's own token, `/api/v1/report`;
-nothing of a body is read before; bodies of ordinary requests are bounded; every answer carries a request id, and every error has one shape.
+Guarantees:
+
+- Without a valid API key nothing is reachable but `/livez`, `/readyz` and the routers whose policy
+  says that they verify a pod's token themselves.
+- Nothing of a body is read before authentication.
+- Bodies are bounded by the policy of their router, unless the route lifts the bound to stream them.
+- Every response carries a request id, and every error has the same shape (RFC 9457).
 """
 
 from __future__ import annotations
@@ -21,26 +26,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard_gateway import telemetry
 from trainyard_gateway.auth.authenticator import Authenticator
-from trainyard_gateway.errors import (
-    Problem,
-    TooLarge,
-    UnsupportedMedia,
-)
+from trainyard_gateway.errors import Problem, UnsupportedMedia
 from trainyard_gateway.http import problems
+from trainyard_gateway.http.policy import RouterPolicies, RouterPolicy
 
-OPEN = frozenset({"/livez", "/readyz"})
-REPORTS = "/api/v1/report/"
-MAX_BODY = 1 << 20
-"""Bytes of an ordinary request's body."""
-_STREAMED = ("/api/v1/datasets", "/api/v1/models", "/api/v1/uploads/", REPORTS)
-"""Their routes count for themselves."""
+PROBES = frozenset({"/livez", "/readyz"})
+"""Paths that need no credential."""
 
-_START = secrets.token_hex(8)
+_PROCESS_ID = secrets.token_hex(8)
 _NUMBERS = itertools.count(1)
-"""A request's id is this process's start and a number: unlike any other's, and made without asking the system each time."""
+"""A request id is the id of this process and a number: unique, without a system call per request."""
 
-_GONE = 499
-"""What logs and figures say of a client that left before its answer."""
+_CLIENT_GONE = 499
+"""Status in logs and metrics of a request whose client disconnected before its response."""
 
 _log = structlog.get_logger()
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
@@ -48,27 +46,33 @@ _STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of d
 
 
 class RequestMiddleware:
-    """ASGI middleware around the whole application."""
+    """Handles what all requests have in common, and passes them to the application."""
 
     def __init__(
-        self, app: ASGIApp, stale: Callable[[], bool], authenticator: Callable[[], Authenticator]
+        self,
+        app: ASGIApp,
+        stale: Callable[[], bool],
+        authenticator: Callable[[], Authenticator],
+        policies: RouterPolicies,
     ) -> None:
+        """`stale`: whether the session cache may be out of date."""
         self._app, self._stale, self._authenticator = app, stale, authenticator
+        self._policies = policies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it here."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
         state = scope.setdefault("state", {})
-        state["id"] = f"{_START}{next(_NUMBERS):016x}"
-        answered = False
+        state["id"] = f"{_PROCESS_ID}{next(_NUMBERS):016x}"
+        response_started = False
 
-        async def answer(message: Message) -> None:
-            nonlocal status, answered
+        async def respond(message: Message) -> None:
+            nonlocal status, response_started
             if message["type"] == "http.response.start":
-                status, answered = message["status"], True
+                status, response_started = message["status"], True
                 headers = [*message["headers"], (b"x-request-id", state["id"].encode()), _NOSNIFF]
                 if self._stale():
                     headers.append(_STALE)
@@ -76,22 +80,24 @@ class RequestMiddleware:
             await send(message)
 
         try:
-            self._enter(scope, state)
-            await self._app(scope, _bounded(scope, receive), answer)
+            policy = self._policies.of(scope["path"])
+            self._check(scope, state, policy)
+            state["max_body_bytes"] = policy.max_body_bytes
+            await self._app(scope, _bounded(scope, receive), respond)
         except Problem as error:
-            await problems.of_problem(scope, error)(scope, receive, answer)
+            await problems.of_problem(scope, error)(scope, receive, respond)
         except Exception as error:
-            if answered:
+            if response_started:
                 raise
-            await _unexpected(scope, error)(scope, receive, answer)
+            await _unexpected(scope, error)(scope, receive, respond)
         finally:
             telemetry.count(scope, status, time.perf_counter() - started)
 
-    def _enter(self, scope: Scope, state: dict[str, Any]) -> None:
-        path = scope["path"]
-        if path in OPEN:
+    def _check(self, scope: Scope, state: dict[str, Any], policy: RouterPolicy) -> None:
+        """Authenticate the caller and refuse packed bodies. Raises Problem."""
+        if scope["path"] in PROBES:
             return
-        if not path.startswith(REPORTS):
+        if policy.api_key:
             state["caller"] = self._authenticator().authenticate(scope)
         encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if any(value.lower() != b"identity" for value in encodings):
@@ -102,28 +108,33 @@ class RequestMiddleware:
 
 def _unexpected(scope: Scope, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
-        # Nobody hears it; what had come is removed by whoever received it.
-        return Response(status_code=_GONE)
+        # Nobody reads this response. Whoever received the body has removed what came of it.
+        return Response(status_code=_CLIENT_GONE)
     _log.error("unexpected error", request=scope["state"]["id"], path=scope["path"], exc_info=error)
     return problems.of_unexpected(scope, error)
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """Bodies of ordinary requests end at MAX_BODY."""
-    if scope["path"].startswith(_STREAMED):
-        return receive
+    """`receive` that ends bodies at `state["max_body_bytes"]`, which a route that streams lifts."""
+    state, seen = scope["state"], 0
     declared = Headers(scope=scope).get("content-length", "0")
-    if declared.isdigit() and int(declared[:20]) > MAX_BODY:
-        raise TooLarge(f"the body has {declared} bytes; at most {MAX_BODY} are accepted here")
-    seen = 0
 
-    async def count() -> Message:
+    async def bounded() -> Message:
         nonlocal seen
+        limit: int | None = state["max_body_bytes"]
+        if limit is None:
+            return await receive()
+        if declared.isdigit() and int(declared[:20]) > limit:
+            raise _too_large(f"the body has {declared} bytes; at most {limit} are accepted here")
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY:
-            # FastAPI reads bodies and lets this one kind of exception through as it is.
-            raise HTTPException(413, f"at most {MAX_BODY} bytes are accepted here")
+        if seen > limit:
+            raise _too_large(f"at most {limit} bytes are accepted here")
         return message
 
-    return count
+    return bounded
+
+
+def _too_large(detail: str) -> HTTPException:
+    # FastAPI reads the body, and passes only this type of exception on unchanged.
+    return HTTPException(413, detail)

@@ -17,6 +17,8 @@ from trainyard_api.model import FieldError, OpenModel
 from trainyard_gateway import errors
 
 MEDIA_TYPE = "application/problem+json"
+_TITLES = {413: errors.TooLarge.title}
+"""Titles of statuses whose phrase differs between versions of Python."""
 
 
 class FieldProblem(OpenModel):
@@ -81,7 +83,7 @@ def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         path = request.url.path
-        title = HTTPStatus(error.status_code).phrase.capitalize()
+        title = _TITLES.get(error.status_code, HTTPStatus(error.status_code).phrase.capitalize())
         detail = {
             404: f"there is nothing at {path}",
             405: f"{request.method} is not possible at {path}",

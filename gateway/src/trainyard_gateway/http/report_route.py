@@ -1,7 +1,8 @@
-"""The short way for batches of reports, in front of the router.
+"""The fast path for batches of reports, in front of the router.
 
-Trainers send nearly all requests there are, so theirs take no search through routes and dependencies. What is answered is the same as by
-the route of `routes.report`, which documents it: both call `routes.report.take`.
+Trainers send nearly all requests, so their batches skip the search through routes and the resolution
+of dependencies. The response is that of the route in `routes.report`, which documents it: both call
+`reports.accept_batch`.
 """
 
 from __future__ import annotations
@@ -13,30 +14,30 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trainyard_gateway.auth.authenticator import bearer
-from trainyard_gateway.http.middleware import REPORTS
-from trainyard_gateway.routes import report
+from trainyard_gateway.http.reports import accept_batch
 from trainyard_gateway.services import Services
-
-PATH = f"{REPORTS}batches"
-_ROUTE = Route(PATH, report.batches, methods=["POST"])
-"""What the metrics of requests are labelled by."""
 
 
 class ReportFastPath:
-    """ASGI middleware inside the gate: answers POST of batches, passes everything else on."""
+    """ASGI middleware inside RequestMiddleware: answers POST of `path`, passes all else on."""
 
-    def __init__(self, app: ASGIApp, services: Callable[[], Services]) -> None:
-        self._app, self._services = app, services
+    def __init__(self, app: ASGIApp, services: Callable[[], Services], path: str) -> None:
+        self._app, self._services, self._path = app, services, path
+        self._route = Route(path, self._respond, methods=["POST"])
+        """Label of these requests in the metrics."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a batch. Raises Problem, which the gate turns into an answer."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        """Accept a batch. Raises Problem, which RequestMiddleware turns into a response."""
+        if scope["type"] != "http" or scope["path"] != self._path or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        scope["route"] = _ROUTE
+        scope["route"] = self._route
+        await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = self._services()
         trainer = await services.identity.verify(bearer(Headers(scope=scope)))
-        receipt = await report.take(receive, services, trainer)
+        receipt = await accept_batch(receive, services, trainer)
         body = receipt.model_dump_json(by_alias=True).encode()
         length = (b"content-length", str(len(body)).encode())
         headers = [length, (b"content-type", b"application/json")]

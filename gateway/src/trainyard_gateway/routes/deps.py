@@ -18,7 +18,7 @@ from trainyard_gateway.services import Services
 
 
 def services_of(request: Request) -> Services:
-    """The running parts."""
+    """The services of the running application."""
     found: Services = request.app.state.services
     return found
 
@@ -59,7 +59,7 @@ def scope_of(route: APIRoute) -> Scope | None:
 
 
 async def caller(request: Request) -> Caller:
-    """Whoever sent the request; the gate has seen to it that there is somebody."""
+    """The owner of the API key, which the middleware has verified."""
     found: Caller = request.state.caller
     return found
 
@@ -83,8 +83,14 @@ async def monitored_node(request: Request, services: ServicesDep) -> str:
 MonitoredNodeDep = Annotated[str, Depends(monitored_node)]
 
 
+def lift_body_limit(request: Request) -> None:
+    """Accept a body of any size: the route streams it and bounds what it stores."""
+    request.state.max_body_bytes = None
+
+
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
-    """The raw body in pieces."""
+    """The raw body in pieces, without the bound of other bodies: whoever stores them bounds them."""
+    lift_body_limit(request)
     async for chunk in request.stream():
         if chunk:
             telemetry.RECEIVED.inc(len(chunk))

@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from trainyard_gateway import telemetry
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.files.file_store import CHUNK
+from trainyard_gateway.routes.deps import lift_body_limit
 
 
 @asynccontextmanager
@@ -25,6 +26,7 @@ async def form_upload(
             )
         yield None, filename
         return
+    lift_body_limit(request)
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):

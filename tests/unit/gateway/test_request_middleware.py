@@ -1,0 +1,97 @@
+"""RequestMiddleware bounds bodies by router, and lets routes that stream lift the bound."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import Body, FastAPI, Request
+
+from trainyard_gateway.http import problems
+from trainyard_gateway.http.middleware import RequestMiddleware
+from trainyard_gateway.http.policy import DEFAULT, MAX_BODY, RouterPolicies, RouterPolicy
+from trainyard_gateway.routes.deps import body_chunks
+
+OWN_TOKEN = RouterPolicy(api_key=False, max_body_bytes=None)
+SMALL = RouterPolicy(api_key=False, max_body_bytes=10)
+POLICIES = {"/small": SMALL, "/open": RouterPolicy(api_key=False), "/report": OWN_TOKEN}
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/report/batches", OWN_TOKEN),
+        ("/report/../keys", OWN_TOKEN),
+        ("/report", DEFAULT),
+        ("/reports", DEFAULT),
+        ("/", DEFAULT),
+        ("", DEFAULT),
+    ],
+    ids=["below", "not resolved", "the prefix itself", "a longer name", "root", "empty"],
+)
+def test_only_what_lies_below_a_prefix_is_exempt_from_api_keys(
+    path: str, policy: RouterPolicy
+) -> None:
+    assert RouterPolicies(POLICIES).of(path) == policy
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    problems.add_exception_handlers(app, lambda _: ())
+
+    @app.post("/small/parsed")
+    @app.post("/open/parsed")
+    async def parsed(body: bytes = Body()) -> int:
+        return len(body)
+
+    @app.post("/small/streamed")
+    async def streamed(request: Request) -> int:
+        return sum([len(chunk) async for chunk in body_chunks(request)])
+
+    def no_authenticator() -> None:
+        raise AssertionError("these routes need no API key")
+
+    app.add_middleware(
+        RequestMiddleware,
+        stale=lambda: False,
+        authenticator=no_authenticator,  # type: ignore[arg-type]  # never called
+        policies=RouterPolicies(POLICIES),
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as found:
+        yield found
+
+
+async def undeclared(size: int) -> AsyncIterator[bytes]:
+    """A body without Content-Length."""
+    for start in range(0, size, 65_536):
+        yield b"x" * min(65_536, size - start)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [
+        ("/small/parsed", 10, 200),
+        ("/small/parsed", 11, 413),
+        ("/open/parsed", MAX_BODY, 200),
+        ("/open/parsed", MAX_BODY + 1, 413),
+        ("/small/streamed", 1_000_000, 200),
+    ],
+    ids=["at its bound", "above it", "at the default", "above the default", "streamed"],
+)
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+async def test_bodies_end_at_the_bound_of_their_router(
+    client: httpx.AsyncClient, path: str, size: int, status: int, declared: bool
+) -> None:
+    content = b"x" * size if declared else undeclared(size)
+    headers = {"Content-Type": "application/octet-stream"}
+
+    answer = await client.post(path, content=content, headers=headers)
+
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == size
+    else:
+        assert answer.json()["title"] == "Too large"
