@@ -13,7 +13,7 @@ from typing import Any
 from typer.main import get_command
 
 from trainyard.cli.app import build
-from trainyard.cli.failures import MEANINGS, Exit
+from trainyard.cli.errors import MEANINGS, Exit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 COLUMNS = 100

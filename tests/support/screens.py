@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.text import Text
 
 from trainyard import models
-from trainyard.cli import doctor, findings, grid, plot, progress, queue, sessions
-from trainyard.cli.progress import Trend
+from trainyard.cli.commands import doctor, queue, sessions
+from trainyard.cli.doctor import checks
+from trainyard.cli.text import charts, progress, table
+from trainyard.cli.text.progress import Trend
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 WIDTH = 100
@@ -107,12 +109,12 @@ WAITING = [
 ]  # fmt: skip
 TREND = Trend("train/loss", (0.41, 0.33, 0.23417))
 FINDINGS = [
-    findings.Finding("login", findings.State.OK, "https://trainyard.example"),
-    findings.Finding("gateway", findings.State.OK, "ready"),
-    findings.Finding("key", findings.State.OK, "accepted"),
-    findings.clock(timedelta(minutes=3)),
-    findings.volume({"items": [{"metadata": {"name": "trainyard-data"}, "status": {}}]}, "trainyard"),
-    findings.plugin({"items": []}),
+    checks.CheckResult("login", checks.CheckState.OK, "https://trainyard.example"),
+    checks.CheckResult("gateway", checks.CheckState.OK, "ready"),
+    checks.CheckResult("key", checks.CheckState.OK, "accepted"),
+    checks.clock(timedelta(minutes=3)),
+    checks.volume({"items": [{"metadata": {"name": "trainyard-data"}, "status": {}}]}, "trainyard"),
+    checks.plugin({"items": []}),
 ]  # fmt: skip
 
 
@@ -132,19 +134,19 @@ def pictures() -> dict[str, str]:
     """File name to SVG."""
     head = Text("digits-wide ", "bold").append("Running  ", sessions.colour("Running"))
     shown: dict[str, tuple[str, Any]] = {
-        "cli-ls": ("trainyard ls", grid.coloured(sessions.listing(ALL, NOW, wide=False), WIDTH)),
+        "cli-ls": ("trainyard ls", table.coloured(sessions.listing(ALL, NOW, wide=False), WIDTH)),
         "cli-watch": (
             "trainyard watch digits-wide",
             head.append(progress.current_line(RUNNING, TREND, None, NOW)),
         ),
         "cli-queue": (
             "trainyard queue",
-            grid.coloured(queue.listing(WAITING, NOW, wide=False), WIDTH),
+            table.coloured(queue.listing(WAITING, NOW, wide=False), WIDTH),
         ),
-        "cli-doctor": ("trainyard doctor", grid.coloured(doctor.listing(FINDINGS), WIDTH)),
+        "cli-doctor": ("trainyard doctor", table.coloured(doctor.listing(FINDINGS), WIDTH)),
         "cli-plot": (
             "trainyard metrics digits-wide --plot",
-            Text.from_ansi(plot.draw(CURVES, width=WIDTH, height=12, colours=True)),
+            Text.from_ansi(charts.draw(CURVES, width=WIDTH, height=12, colours=True)),
         ),
     }
     return {f"{name}.svg": _svg(name, *what) for name, what in shown.items()}

@@ -10,12 +10,12 @@ from typing import Self
 
 import httpx
 
-from trainyard import calls, parts, transfer, wire
+from trainyard import calls, multipart, transfer, wire
 from trainyard import models as answers
 from trainyard.async_connection import AsyncConnection
 from trainyard.calls import Spec
-from trainyard.parts import Memory, Parts, memory_folder
-from trainyard.policy import RETRIES, Retries
+from trainyard.multipart import MultipartUpload, UploadState, upload_state_folder
+from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 
 
@@ -33,7 +33,7 @@ class AsyncClient:
         retries: Retries = RETRIES,
     ) -> None:
         """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
-        self._memory = Memory(memory or memory_folder())
+        self._memory = UploadState(memory or upload_state_folder())
         self._gateway = AsyncConnection(url, key, timeout, transport, retries)
 
     async def __aenter__(self) -> Self:
@@ -184,17 +184,17 @@ class AsyncClient:
         name: str,
         path: Path,
         *,
-        progress: Progress = transfer.unseen,
-        part_bytes: int = parts.PART_BYTES,
+        progress: Progress = transfer.no_progress,
+        part_bytes: int = multipart.PART_BYTES,
     ) -> answers.Dataset:
         """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
 
         Raises HashMismatch if another file arrived, or the file changed meanwhile.
         """
         if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
-            file = await asyncio.to_thread(Parts, path, progress, part_bytes)
+            file = await asyncio.to_thread(MultipartUpload, path, progress, part_bytes)
             return await self._gateway.follow(
-                parts.send(parts.DATASETS, self._gateway.url, name, file, self._memory)
+                multipart.send(multipart.DATASETS, self._gateway.url, name, file, self._memory)
             )
         upload = await asyncio.to_thread(Upload, path, progress)
         found = await self._gateway.upload(calls.upload_dataset(name, path.name), upload)
@@ -206,17 +206,17 @@ class AsyncClient:
         name: str,
         path: Path,
         *,
-        progress: Progress = transfer.unseen,
-        part_bytes: int = parts.PART_BYTES,
+        progress: Progress = transfer.no_progress,
+        part_bytes: int = multipart.PART_BYTES,
     ) -> answers.Model:
         """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
 
         Raises HashMismatch if another file arrived, or the file changed meanwhile.
         """
         if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
-            file = await asyncio.to_thread(Parts, path, progress, part_bytes)
+            file = await asyncio.to_thread(MultipartUpload, path, progress, part_bytes)
             return await self._gateway.follow(
-                parts.send(parts.MODELS, self._gateway.url, name, file, self._memory)
+                multipart.send(multipart.MODELS, self._gateway.url, name, file, self._memory)
             )
         upload = await asyncio.to_thread(Upload, path, progress)
         found = await self._gateway.upload(calls.upload_model(name), upload)
@@ -229,7 +229,7 @@ class AsyncClient:
         target: Path,
         version: int | None = None,
         *,
-        progress: Progress = transfer.unseen,
+        progress: Progress = transfer.no_progress,
     ) -> Path:
         """Download a model's file; goes on where it was cut off, now or in an earlier process, and checks the hash."""
         download = await asyncio.to_thread(Download, target, progress)

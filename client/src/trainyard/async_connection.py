@@ -13,8 +13,8 @@ from trainyard import errors, transfer, wire
 from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
-from trainyard.parts import Step
-from trainyard.policy import Retries, pause_before_retry
+from trainyard.multipart import Request
+from trainyard.retry import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Upload
 from trainyard_api.model import OpenModel
@@ -51,7 +51,7 @@ class AsyncConnection:
         """The answer of a call that has one."""
         return wire.present(await self.deliver(call))
 
-    async def deliver(self, call: Call[T], step: Step | None = None) -> T | None:
+    async def deliver(self, call: Call[T], step: Request | None = None) -> T | None:
         """The answer; None for a call without one."""
         attempt = 1
         while True:
@@ -64,7 +64,7 @@ class AsyncConnection:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def follow(self, steps: Generator[Step, Any, T]) -> T:
+    async def follow(self, steps: Generator[Request, Any, T]) -> T:
         """Take each step; what comes back, an error too, decides on the next."""
         try:
             step = next(steps)
@@ -165,7 +165,7 @@ class AsyncConnection:
             raise wire.unreachable(self.url, error) from error
         return True
 
-    async def _once(self, call: Call[Any], step: Step | None = None) -> httpx.Response:
+    async def _once(self, call: Call[Any], step: Request | None = None) -> httpx.Response:
         arguments = wire.request_arguments(call, step)
         if step is not None and step.piece is not None:
             arguments["content"] = step.piece.async_chunks()

@@ -201,7 +201,7 @@ class FilePart(OpenModel):
 
 
 class Usage(OpenModel):
-    """Memory or disk."""
+    """UploadState or disk."""
 
     total_bytes: int
     used_bytes: int

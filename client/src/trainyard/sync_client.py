@@ -9,12 +9,12 @@ from typing import Self
 
 import httpx
 
-from trainyard import calls, parts, transfer, wire
+from trainyard import calls, multipart, transfer, wire
 from trainyard import models as answers
 from trainyard.calls import Spec
-from trainyard.connection import Connection, Hear
-from trainyard.parts import Memory, Parts, memory_folder
-from trainyard.policy import RETRIES, Retries
+from trainyard.multipart import MultipartUpload, UploadState, upload_state_folder
+from trainyard.retry import RETRIES, Retries
+from trainyard.sync_connection import Connection, OnResponse
 from trainyard.transfer import Download, Progress, Upload
 
 
@@ -30,14 +30,14 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         memory: Path | None = None,
         retries: Retries = RETRIES,
-        hear: Hear | None = None,
+        on_response: OnResponse | None = None,
     ) -> None:
         """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME.
 
-        `hear` is given every answer as it comes, before its body.
+        `on_response` is given every answer as it comes, before its body.
         """
-        self._memory = Memory(memory or memory_folder())
-        self._gateway = Connection(url, key, timeout, transport, retries, hear)
+        self._memory = UploadState(memory or upload_state_folder())
+        self._gateway = Connection(url, key, timeout, transport, retries, on_response)
 
     def __enter__(self) -> Self:
         return self
@@ -187,17 +187,17 @@ class Client:
         name: str,
         path: Path,
         *,
-        progress: Progress = transfer.unseen,
-        part_bytes: int = parts.PART_BYTES,
+        progress: Progress = transfer.no_progress,
+        part_bytes: int = multipart.PART_BYTES,
     ) -> answers.Dataset:
         """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
 
         Raises HashMismatch if another file arrived, or the file changed meanwhile.
         """
         if path.stat().st_size > part_bytes:
-            file = Parts(path, progress, part_bytes)
+            file = MultipartUpload(path, progress, part_bytes)
             return self._gateway.follow(
-                parts.send(parts.DATASETS, self._gateway.url, name, file, self._memory)
+                multipart.send(multipart.DATASETS, self._gateway.url, name, file, self._memory)
             )
         upload = Upload(path, progress)
         found = self._gateway.upload(calls.upload_dataset(name, path.name), upload)
@@ -209,17 +209,17 @@ class Client:
         name: str,
         path: Path,
         *,
-        progress: Progress = transfer.unseen,
-        part_bytes: int = parts.PART_BYTES,
+        progress: Progress = transfer.no_progress,
+        part_bytes: int = multipart.PART_BYTES,
     ) -> answers.Model:
         """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
 
         Raises HashMismatch if another file arrived, or the file changed meanwhile.
         """
         if path.stat().st_size > part_bytes:
-            file = Parts(path, progress, part_bytes)
+            file = MultipartUpload(path, progress, part_bytes)
             return self._gateway.follow(
-                parts.send(parts.MODELS, self._gateway.url, name, file, self._memory)
+                multipart.send(multipart.MODELS, self._gateway.url, name, file, self._memory)
             )
         upload = Upload(path, progress)
         found = self._gateway.upload(calls.upload_model(name), upload)
@@ -232,7 +232,7 @@ class Client:
         target: Path,
         version: int | None = None,
         *,
-        progress: Progress = transfer.unseen,
+        progress: Progress = transfer.no_progress,
     ) -> Path:
         """Download a model's file; goes on where it was cut off, now or in an earlier process, and checks the hash."""
         download = Download(target, progress)

@@ -2,7 +2,7 @@
 
 Guarantees:
 
-- Memory does not grow with the size of the file.
+- UploadState does not grow with the size of the file.
 - A download has its final name only when it is whole and its hash is the one that the gateway named.
 - A download that was cut off goes on where it stopped, also in another process, if the file is still the same one
   (`If-Range`, RFC 9110 §13.1.5); else it starts over.
@@ -27,14 +27,14 @@ Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, None while unknown."""
 
 
-def unseen(done: int, total: int | None) -> None:
+def no_progress(done: int, total: int | None) -> None:
     """Progress that nobody looks at."""
 
 
 class Upload:
     """A file that is sent and hashed at once."""
 
-    def __init__(self, path: Path, progress: Progress = unseen) -> None:
+    def __init__(self, path: Path, progress: Progress = no_progress) -> None:
         self._path, self._progress = path, progress
         self._digest = hashlib.sha256()
         self.size = path.stat().st_size
@@ -70,7 +70,7 @@ class Upload:
 class Download:
     """A file that grows under a name of its own until its hash is right."""
 
-    def __init__(self, target: Path, progress: Progress = unseen) -> None:
+    def __init__(self, target: Path, progress: Progress = no_progress) -> None:
         self.target, self._progress = target, progress
         self._part = target.with_name(f"{target.name}.part")
         self._tag = target.with_name(f"{target.name}.part-tag")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from trainyard import errors, transfer
 from trainyard.calls import Call
 from trainyard.models import Event
-from trainyard.parts import Step
+from trainyard.multipart import Request
 from trainyard.sse import Frame
 from trainyard_api.model import OpenModel
 
@@ -39,7 +39,7 @@ def headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"}
 
 
-def request_arguments(call: Call[Any], step: Step | None = None) -> dict[str, Any]:
+def request_arguments(call: Call[Any], step: Request | None = None) -> dict[str, Any]:
     """A call as httpx takes it; the bytes of a step's piece come beside it."""
     out: dict[str, Any] = {"params": dict(call.query), "headers": dict(call.headers)}
     if call.body is not None:

@@ -20,8 +20,8 @@ from scripted_gateway import KEY, Answer, Request, ScriptedGateway, problem, ses
 from tls_server import TlsServer
 
 from trainyard.cli import app
-from trainyard.cli.connection import REACH, Reach
-from trainyard.policy import Retries
+from trainyard.cli.connection import CONNECTION_OPTIONS, ConnectionOptions
+from trainyard.retry import Retries
 
 PAGE = {"sessions": [], "total": 0}
 
@@ -109,13 +109,15 @@ def test_a_gateway_that_does_not_answer_in_time(
         return Answer(PAGE)
 
     gateway.script("GET", "/training/sessions", late)
-    token = REACH.set(Reach(timeout=httpx.Timeout(0.2), retries=Retries(attempts=2)))
+    token = CONNECTION_OPTIONS.set(
+        ConnectionOptions(timeout=httpx.Timeout(0.2), retries=Retries(attempts=2))
+    )
     try:
         with pytest.raises(SystemExit) as end:
             app.run(["ls"])
     finally:
         over.set()
-        REACH.reset(token)
+        CONNECTION_OPTIONS.reset(token)
 
     out, err = capsys.readouterr()
     assert "no answer from the gateway at 127.0.0.1: timed out" in one_sentence(Said(3, out, err))

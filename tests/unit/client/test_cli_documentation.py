@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from trainyard.cli.app import EPILOG, build
-from trainyard.cli.failures import MEANINGS, Exit
+from trainyard.cli.errors import MEANINGS, Exit
 
 TEXT = cli_reference.PAGE.read_text()
 EXAMPLES = sorted(

@@ -20,9 +20,9 @@ from command_line import Said
 from typer.main import get_command
 
 from trainyard.cli.app import build
-from trainyard.cli.connection import REACH, Reach
-from trainyard.cli.failures import Exit
-from trainyard.policy import Retries
+from trainyard.cli.connection import CONNECTION_OPTIONS, ConnectionOptions
+from trainyard.cli.errors import Exit
+from trainyard.retry import Retries
 
 NOW = "2026-07-01T12:00:00Z"
 KEY = f"tyk_{secrets.token_hex(12)}"
@@ -144,13 +144,13 @@ class Program:
 
     def run(self, fault: Fault, *arguments: str) -> Said:
         """One command whose every request is answered by `fault`, once."""
-        reach = Reach(transport=lambda: httpx.MockTransport(fault), retries=Retries(1))
-        token = REACH.set(reach)
+        reach = ConnectionOptions(transport=lambda: httpx.MockTransport(fault), retries=Retries(1))
+        token = CONNECTION_OPTIONS.set(reach)
         try:
             with pytest.raises(SystemExit) as end:
                 self.command.main(args=list(arguments), prog_name="trainyard")
         finally:
-            REACH.reset(token)
+            CONNECTION_OPTIONS.reset(token)
         return Said(int(end.value.code or 0), *self.capture.readouterr())
 
 

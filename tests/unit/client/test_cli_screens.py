@@ -11,9 +11,10 @@ from rich.console import Console
 from screens import ALL, CURVES, FAILED, FINDINGS, NOW, QUEUED, RUNNING, SUCCEEDED, TREND, WAITING
 
 from trainyard import models
-from trainyard.cli import doctor, grid, keys, plot, progress, queue, sessions
-from trainyard.cli.failures import UsageProblem
-from trainyard.cli.progress import Trend
+from trainyard.cli.commands import doctor, keys, queue, sessions
+from trainyard.cli.errors import UsageProblem
+from trainyard.cli.text import charts, progress, table
+from trainyard.cli.text.progress import Trend
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -68,11 +69,11 @@ PLOT = """\
 
 
 def test_listing() -> None:
-    assert grid.plain(sessions.listing(ALL, NOW, wide=False)) == LS
+    assert table.plain(sessions.listing(ALL, NOW, wide=False)) == LS
 
 
 def test_wide_listing_has_more_columns_and_the_same_first_ones() -> None:
-    lines = grid.plain(sessions.listing(ALL, NOW, wide=True)).splitlines()
+    lines = table.plain(sessions.listing(ALL, NOW, wide=True)).splitlines()
 
     assert lines[0].split() == [
         *LS.splitlines()[0].split(),
@@ -82,19 +83,19 @@ def test_wide_listing_has_more_columns_and_the_same_first_ones() -> None:
 
 
 def test_nothing_to_list_says_what_to_do() -> None:
-    assert "trainyard submit" in grid.plain(sessions.listing([], NOW, wide=False))
+    assert "trainyard submit" in table.plain(sessions.listing([], NOW, wide=False))
 
 
 def test_queue() -> None:
-    assert grid.plain(queue.listing(WAITING, NOW, wide=False)) == QUEUE
+    assert table.plain(queue.listing(WAITING, NOW, wide=False)) == QUEUE
 
 
 def test_details() -> None:
-    assert grid.plain(sessions.details(RUNNING, NOW)) == STATUS
+    assert table.plain(sessions.details(RUNNING, NOW)) == STATUS
 
 
 def test_doctor() -> None:
-    assert grid.plain(doctor.listing(FINDINGS)) == DOCTOR
+    assert table.plain(doctor.listing(FINDINGS)) == DOCTOR
 
 
 def test_watch_of_a_running_session() -> None:
@@ -130,7 +131,7 @@ def test_a_terminal_shows_the_same_words_in_colour() -> None:
     console = Console(
         width=120, force_terminal=True, color_system="standard", record=True, file=screen
     )
-    console.print(grid.coloured(sessions.listing(ALL, NOW, wide=False), 120))
+    console.print(table.coloured(sessions.listing(ALL, NOW, wide=False), 120))
     plain_words = LS.split()
 
     assert "\x1b[1;31mFailed" in screen.getvalue()
@@ -166,9 +167,9 @@ NAME resnet-imagenet-nightly-2026
   MESSAGE   waits"""
 
 
-def on_screen(table: grid.Grid, columns: int) -> str:
+def on_screen(shown: table.Table, columns: int) -> str:
     console = Console(width=columns, force_terminal=True, record=True, file=io.StringIO())
-    console.print(grid.coloured(table, columns))
+    console.print(table.coloured(shown, columns))
     return "\n".join(line.rstrip() for line in console.export_text().rstrip().splitlines())
 
 
@@ -189,14 +190,14 @@ def test_no_width_loses_a_word(columns: int) -> None:
         doctor.listing(FINDINGS),
         sessions.details(FAILED, NOW),
     )
-    for table in tables:
-        found = grid.widths(table, columns)
-        shown = on_screen(table, columns)
+    for one in tables:
+        found = table.widths(one, columns)
+        shown = on_screen(one, columns)
         if found is None:
-            cells = {cell for row in table.rows for cell in row}
+            cells = {cell for row in one.rows for cell in row}
             assert {c for c in cells if c not in shown and len(c) < columns - 20} == set()
         else:
-            assert shown.splitlines()[0].split() == " ".join(table.heads).split()
+            assert shown.splitlines()[0].split() == " ".join(one.heads).split()
             assert max(map(len, shown.splitlines())) <= columns
 
 
@@ -221,16 +222,16 @@ def test_what_watch_shows_moves_no_cursor() -> None:
 
 def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
     evil = screens.session("x", "Queued", status={"message": "a\x1b[2Jb\x07 [bold]c[/bold]\nd"})
-    table = sessions.listing([evil], NOW, wide=True)
+    found = sessions.listing([evil], NOW, wide=True)
 
-    assert table.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
+    assert found.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
     console = Console(width=300, record=True, file=io.StringIO())
-    console.print(grid.coloured(table, 300))
+    console.print(table.coloured(found, 300))
     assert "[bold]c[/bold]" in console.export_text()
 
 
 def test_plot_has_the_asked_size_and_both_curves() -> None:
-    lines = plot.draw(CURVES, width=80, height=8, colours=False).splitlines()
+    lines = charts.draw(CURVES, width=80, height=8, colours=False).splitlines()
 
     assert max(map(len, lines)) <= 80
     assert len(lines) == 8 + 5
@@ -240,7 +241,7 @@ def test_plot_has_the_asked_size_and_both_curves() -> None:
 
 
 def test_plot_to_the_dot() -> None:
-    drawn = plot.draw(CURVES[:1], width=60, height=4, colours=False)
+    drawn = charts.draw(CURVES[:1], width=60, height=4, colours=False)
 
     assert drawn.splitlines()[:4] == PLOT.splitlines()
 
@@ -250,7 +251,7 @@ def test_plot_of_hardly_anything(values: list[float | str]) -> None:
     points = [{"step": n, "time": "2026-07-01T12:00:00Z", "value": v} for n, v in enumerate(values)]
     one = models.Series.model_validate({"name": "m", "total": 1, "points": points})
 
-    assert plot.draw([one], width=60, height=4, colours=False)
+    assert charts.draw([one], width=60, height=4, colours=False)
 
 
 def test_plot_of_nothing_is_a_sentence() -> None:
@@ -259,7 +260,7 @@ def test_plot_of_nothing_is_a_sentence() -> None:
 
     for series in ([], [none], [models.Series(name="m", total=1, points=[nan])]):
         with pytest.raises(UsageProblem, match="no point to draw"):
-            plot.draw(series, width=60, height=4, colours=False)
+            charts.draw(series, width=60, height=4, colours=False)
 
 
 def test_keys_show_their_state() -> None:

@@ -12,24 +12,17 @@ import screens
 import yaml
 
 from trainyard import errors, models
-from trainyard.cli import (
-    config,
-    connection,
-    estimate,
-    findings,
-    keys,
-    manifest,
-    progress,
-    queue,
-    text,
-)
-from trainyard.cli import models as cli_models
+from trainyard.cli import config, connection, manifest
+from trainyard.cli.commands import estimate, keys, queue
+from trainyard.cli.commands import models as cli_models
+from trainyard.cli.commands.sessions import checked_priority, loss_name
 from trainyard.cli.completion import proposals
 from trainyard.cli.config import Login
-from trainyard.cli.failures import CliError, Exit, NotLoggedIn, UsageProblem, explain
-from trainyard.cli.findings import State
-from trainyard.cli.progress import Trend
-from trainyard.cli.sessions import checked_priority, loss_name
+from trainyard.cli.doctor import checks
+from trainyard.cli.doctor.checks import CheckState
+from trainyard.cli.errors import CliError, Exit, NotLoggedIn, UsageProblem, explain
+from trainyard.cli.text import formats, progress
+from trainyard.cli.text.progress import Trend
 
 NOW = screens.NOW
 
@@ -40,7 +33,7 @@ NOW = screens.NOW
      (3600, "1h00m"), (7500, "2h05m"), (86_399, "23h59m"), (86_400, "1d00h"), (273_600, "3d04h")],
 )  # fmt: skip
 def test_duration(seconds: float | None, shown: str) -> None:
-    assert text.duration(seconds) == shown
+    assert formats.duration(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -49,7 +42,7 @@ def test_duration(seconds: float | None, shown: str) -> None:
      (12 * 2**30, "12 GiB"), (2**60, "1024 PiB")],
 )  # fmt: skip
 def test_size(number: int | None, shown: str) -> None:
-    assert text.size(number) == shown
+    assert formats.size(number) == shown
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,7 @@ def test_size(number: int | None, shown: str) -> None:
      (12345678.0, "1.235e+07"), ("n/a\x1b", "n/a")],
 )  # fmt: skip
 def test_number(value: float | str | None, shown: str) -> None:
-    assert text.number(value) == shown
+    assert formats.number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -285,41 +278,41 @@ def established(*names: str) -> dict[str, Any]:
 FULL = {"totalBytes": 100, "usedBytes": 95, "percent": 95.0}
 AWAY = {"name": "n2", "ready": False, "gpus": 0, "gpusUsed": 0}
 VERDICTS = {
-    "clock right": (findings.clock(timedelta(seconds=-60)), State.OK, ""),
-    "clock wrong": (findings.clock(timedelta(seconds=-61)), State.WARNING, "timedatectl"),
-    "disk has room": (findings.disk(system()), State.OK, ""),
-    "disk full": (findings.disk(system(disk=FULL)), State.WARNING, "trainyard models rm"),
-    "GPUs there": (findings.capacity(system()), State.OK, ""),
-    "no GPU": (findings.capacity(system(gpusTotal=0)), State.WARNING, "--gpus 0"),
-    "node away": (findings.capacity(system(nodes=[AWAY])), State.WARNING, "describe node n2"),
-    "CRDs": (findings.crds(established(*findings.CRDS)), State.OK, ""),
-    "one CRD": (findings.crds(established(findings.CRDS[0])), State.BROKEN, "helm upgrade"),
-    "no CRD": (findings.crds({}), State.BROKEN, "helm upgrade"),
-    "rights": (findings.rights({"create": True, "patch": True}, "t"), State.OK, ""),
-    "no rights": (findings.rights({"create": True, "patch": False}, "t"), State.WARNING, "rolebinding"),
-    "bound": (findings.volume({"items": [{"metadata": {"name": "c"}, "status": {"phase": "Bound"}}]}, "t"), State.OK, ""),
-    "unbound": (findings.volume({"items": [{"metadata": {"name": "c"}}]}, "t"), State.BROKEN, "describe pvc c"),
-    "no claim": (findings.volume({"items": []}, "t"), State.WARNING, "existingClaim"),
-    "ready": (findings.part(deployment("bot", 1, 1), "bot", "t"), State.OK, ""),
-    "not ready": (findings.part(deployment("bot", 1, 0), "bot", "t"), State.BROKEN, "logs deploy/t-bot"),
-    "scaled to none": (findings.part(deployment("bot", 0, 0), "bot", "t"), State.BROKEN, "describe deploy"),
-    "not there": (findings.part({"items": []}, "operator", "t"), State.BROKEN, "helm upgrade"),
-    "left out": (findings.part({}, "bot", "t", optional=True), State.SKIPPED, "bot.enabled=true"),
+    "clock right": (checks.clock(timedelta(seconds=-60)), CheckState.OK, ""),
+    "clock wrong": (checks.clock(timedelta(seconds=-61)), CheckState.WARNING, "timedatectl"),
+    "disk has room": (checks.disk(system()), CheckState.OK, ""),
+    "disk full": (checks.disk(system(disk=FULL)), CheckState.WARNING, "trainyard models rm"),
+    "GPUs there": (checks.capacity(system()), CheckState.OK, ""),
+    "no GPU": (checks.capacity(system(gpusTotal=0)), CheckState.WARNING, "--gpus 0"),
+    "node away": (checks.capacity(system(nodes=[AWAY])), CheckState.WARNING, "describe node n2"),
+    "CRDs": (checks.crds(established(*checks.CRDS)), CheckState.OK, ""),
+    "one CRD": (checks.crds(established(checks.CRDS[0])), CheckState.BROKEN, "helm upgrade"),
+    "no CRD": (checks.crds({}), CheckState.BROKEN, "helm upgrade"),
+    "rights": (checks.rights({"create": True, "patch": True}, "t"), CheckState.OK, ""),
+    "no rights": (checks.rights({"create": True, "patch": False}, "t"), CheckState.WARNING, "rolebinding"),
+    "bound": (checks.volume({"items": [{"metadata": {"name": "c"}, "status": {"phase": "Bound"}}]}, "t"), CheckState.OK, ""),
+    "unbound": (checks.volume({"items": [{"metadata": {"name": "c"}}]}, "t"), CheckState.BROKEN, "describe pvc c"),
+    "no claim": (checks.volume({"items": []}, "t"), CheckState.WARNING, "existingClaim"),
+    "ready": (checks.part(deployment("bot", 1, 1), "bot", "t"), CheckState.OK, ""),
+    "not ready": (checks.part(deployment("bot", 1, 0), "bot", "t"), CheckState.BROKEN, "logs deploy/t-bot"),
+    "scaled to none": (checks.part(deployment("bot", 0, 0), "bot", "t"), CheckState.BROKEN, "describe deploy"),
+    "not there": (checks.part({"items": []}, "operator", "t"), CheckState.BROKEN, "helm upgrade"),
+    "left out": (checks.part({}, "bot", "t", optional=True), CheckState.SKIPPED, "bot.enabled=true"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("finding", "state", "fix"), VERDICTS.values(), ids=VERDICTS)
-def test_findings(finding: findings.Finding, state: State, fix: str) -> None:
+def test_findings(finding: checks.CheckResult, state: CheckState, fix: str) -> None:
     assert finding.state is state
     assert fix in finding.fix
-    assert bool(finding.fix) == (state is not State.OK)
+    assert bool(finding.fix) == (state is not CheckState.OK)
     assert finding.seen
 
 
 def test_a_single_crd_comes_without_a_list() -> None:
-    [one] = established(findings.CRDS[0])["items"]
+    [one] = established(checks.CRDS[0])["items"]
 
-    assert findings.CRDS[0] not in findings.crds({"kind": "CustomResourceDefinition", **one}).seen
+    assert checks.CRDS[0] not in checks.crds({"kind": "CustomResourceDefinition", **one}).seen
 
 
 FIELDS = [{"field": "a", "message": "m"}, {"message": "n"}]
@@ -388,8 +381,8 @@ def test_the_manifest_of_the_examples_is_right() -> None:
 def test_times_with_and_without_zone() -> None:
     earlier = datetime(2026, 7, 1, 11, 0, tzinfo=UTC)
 
-    assert text.since("2026-07-01T11:00:00Z", NOW) == text.since(earlier, NOW) == "1h00m"
-    assert text.since(None, NOW) == "-"
+    assert formats.since("2026-07-01T11:00:00Z", NOW) == formats.since(earlier, NOW) == "1h00m"
+    assert formats.since(None, NOW) == "-"
 
 
 ESTIMATES: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {

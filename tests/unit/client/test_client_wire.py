@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from trainyard import calls, errors, wire
 from trainyard.errors import TrainyardError, Unreachable, from_answer
-from trainyard.policy import RETRIES as USUAL
-from trainyard.policy import pause_before_retry as pause
+from trainyard.retry import RETRIES as USUAL
+from trainyard.retry import pause_before_retry as pause
 from trainyard.sse import Decoder, Frame
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trainyard.cli import (
+from trainyard.cli import output
+from trainyard.cli.commands import (
     datasets,
     doctor,
     estimate,
@@ -19,15 +20,14 @@ from trainyard.cli import (
     logs,
     metrics,
     models,
-    output,
     queue,
     sessions,
     submit,
     system,
-    text,
     watch,
 )
-from trainyard.cli.failures import MEANINGS, Exit, explain
+from trainyard.cli.errors import MEANINGS, Exit, explain
+from trainyard.cli.text import formats
 
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {MEANINGS[code]}" for code in Exit) + "."
 
@@ -52,7 +52,7 @@ class Explained(TyperGroup):
             if isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "exit_code"):
                 raise
             said, code = explain(error)
-            output.remark(f"error: {text.sentence(said)}", "red")
+            output.remark(f"error: {formats.sentence(said)}", "red")
             raise typer.Exit(code) from error
         return result
 

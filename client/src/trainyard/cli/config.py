@@ -15,7 +15,7 @@ from typing import Final
 import yaml
 
 from trainyard import wire
-from trainyard.cli.failures import NotLoggedIn, UsageProblem
+from trainyard.cli.errors import NotLoggedIn, UsageProblem
 
 URL: Final = "TRAINYARD_URL"
 KEY: Final = "TRAINYARD_API_KEY"

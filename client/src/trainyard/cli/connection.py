@@ -18,16 +18,17 @@ from typing import Final
 import httpx
 
 from trainyard import wire
-from trainyard.cli import config, output, text
+from trainyard.cli import config, output
 from trainyard.cli.config import Login
+from trainyard.cli.text import formats
 from trainyard.client import Client
-from trainyard.policy import RETRIES, Retries
+from trainyard.retry import RETRIES, Retries
 
 TOLERATED_SKEW: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ConnectionOptions:
     """How commands reach the gateway."""
 
     transport: Callable[[], httpx.BaseTransport | None] = lambda: None
@@ -37,18 +38,18 @@ class Reach:
 
     def client(self, login: Login, clock: GatewayClock | None = None) -> Client:
         """A client of the login's gateway."""
-        hear = clock.hear if clock else None
+        on_response = clock.on_response if clock else None
         return Client(
             login.url,
             login.key,
             timeout=self.timeout,
             transport=self.transport(),
             retries=self.retries,
-            hear=hear,
+            on_response=on_response,
         )
 
 
-REACH: Final = ContextVar("reach", default=Reach())  # noqa: B039  frozen
+CONNECTION_OPTIONS: Final = ContextVar("reach", default=ConnectionOptions())  # noqa: B039  frozen
 """How the commands of this context reach the gateway; other than usual in tests."""
 
 
@@ -59,7 +60,7 @@ class GatewayClock:
         self.skew = timedelta(0)
         """This computer's time minus the gateway's; within a second of rounding it counts as none."""
 
-    def hear(self, response: httpx.Response) -> None:
+    def on_response(self, response: httpx.Response) -> None:
         """Look at the clock on an answer."""
         self.skew = skew(response.headers.get("Date"), datetime.now(UTC))
 
@@ -84,7 +85,7 @@ def skew_remark(found: timedelta) -> str | None:
         return None
     word = "ahead of" if found > timedelta(0) else "behind"
     return (
-        f"this computer's clock is {text.duration(abs(found.total_seconds()))} {word} the gateway's; times below follow "
+        f"this computer's clock is {formats.duration(abs(found.total_seconds()))} {word} the gateway's; times below follow "
         "the gateway's: set the clock (`timedatectl set-ntp true`)"
     )
 
@@ -94,7 +95,7 @@ def gateway() -> Iterator[tuple[Client, GatewayClock]]:
     """The client of the login in force, and the gateway's clock."""
     login = config.load(os.environ)
     clock = GatewayClock()
-    with REACH.get().client(login, clock) as client:
+    with CONNECTION_OPTIONS.get().client(login, clock) as client:
         try:
             yield client, clock
         finally:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from trainyard.cli.failures import UsageProblem
+from trainyard.cli.errors import UsageProblem
 from trainyard_api import names
 from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session import TrainingSessionSpec

@@ -10,8 +10,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from trainyard.cli import grid
-from trainyard.cli.grid import Grid
+from trainyard.cli.text.table import Table, coloured, plain
 
 
 class Format(StrEnum):
@@ -42,15 +41,15 @@ def for_programs(form: Format, data: Any) -> bool:
     return form in (Format.JSON, Format.YAML)
 
 
-def show(form: Format, data: Any, table: Grid) -> None:
+def show(form: Format, data: Any, table: Table) -> None:
     """Print an answer: `data` for programs, `table` for people."""
     if for_programs(form, data):
         return
     if to_terminal():
         console = Console(highlight=False)
-        console.print(grid.coloured(table, console.width))
+        console.print(coloured(table, console.width))
     else:
-        line(grid.plain(table))
+        line(plain(table))
 
 
 def line(text: str) -> None:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from trainyard.cli import output, text
+from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.grid import Column, Grid, grid
 from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.text import formats
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import QueueEntry
 
 
@@ -26,19 +27,19 @@ def queue(
     output.show(form, data, listing(waiting, clock.now(), wide=form is Format.WIDE))
 
 
-def listing(waiting: list[QueueEntry], now: datetime, *, wide: bool) -> Grid:
+def listing(waiting: list[QueueEntry], now: datetime, *, wide: bool) -> Table:
     """The table of `queue`."""
     columns: list[Column[QueueEntry]] = [
-        Column("POS", lambda e: str(e.position or text.UNKNOWN), right=True),
+        Column("POS", lambda e: str(e.position or formats.UNKNOWN), right=True),
         Column("NAME", lambda e: e.name),
         Column("QUEUE", lambda e: e.queue),
         Column("PRIORITY", lambda e: str(e.priority), right=True),
         Column("GPUS", lambda e: str(e.gpus), right=True),
         Column("STARTS IN", lambda e: starts_in(e, now)),
-        Column("REASON", lambda e: e.reason or text.UNKNOWN, wide=True),
-        Column("WHY", lambda e: e.message or text.UNKNOWN),
+        Column("REASON", lambda e: e.reason or formats.UNKNOWN, wide=True),
+        Column("WHY", lambda e: e.message or formats.UNKNOWN),
     ]
-    return grid(columns, waiting, wide=wide, empty="nobody waits")
+    return make_table(columns, waiting, wide=wide, empty="nobody waits")
 
 
 def starts_in(entry: QueueEntry, now: datetime) -> str:
@@ -50,10 +51,10 @@ def between(window: Mapping[str, Any] | None, now: datetime) -> str:
     """An interval of estimated starts, counted from now."""
     earliest, latest = (_away((window or {}).get(k), now) for k in ("earliest", "latest"))
     if earliest is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     if latest is None:
-        return f"{text.duration(earliest)} or later"
-    low, high = text.duration(earliest), text.duration(latest)
+        return f"{formats.duration(earliest)} or later"
+    low, high = formats.duration(earliest), formats.duration(latest)
     return low if low == high else f"{low} to {high}"
 
 

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from trainyard import models
-from trainyard.cli import output, text
+from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import UsageProblem
-from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.text import formats
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Session
 from trainyard_api.phase import Phase
 
@@ -120,36 +121,40 @@ def checked_priority(value: str) -> int:
     return number
 
 
-def listing(found: list[Session], now: datetime, *, wide: bool) -> Grid:
+def listing(found: list[Session], now: datetime, *, wide: bool) -> Table:
     """The table of `ls`."""
     columns: list[Column[Session]] = [
         Column("NAME", lambda s: s.name),
         Column("PHASE", lambda s: s.phase, style=lambda s: colour(s.phase)),
         Column("PROGRESS", _progress, right=True),
-        Column("ETA", lambda s: text.duration(_eta(s)), right=True),
-        Column("LOSS", lambda s: text.number(loss(s)), right=True),
+        Column("ETA", lambda s: formats.duration(_eta(s)), right=True),
+        Column("LOSS", lambda s: formats.number(loss(s)), right=True),
         Column("GPUS", lambda s: str(gpus(s)), right=True),
         Column("QUEUE", lambda s: s.spec.queue),
         Column("POS", _position, right=True),
-        Column("AGE", lambda s: text.since(s.created, now), right=True),
+        Column("AGE", lambda s: formats.since(s.created, now), right=True),
         Column("PRIORITY", lambda s: str(s.spec.priority), wide=True, right=True),
-        Column("DATASET", lambda s: s.spec.dataset or text.UNKNOWN, wide=True),
+        Column("DATASET", lambda s: s.spec.dataset or formats.UNKNOWN, wide=True),
         Column("EPOCH", _epoch, wide=True, right=True),
-        Column("ATTEMPT", lambda s: str(s.status.attempt or text.UNKNOWN), wide=True, right=True),
-        Column("USER", lambda s: s.user or text.UNKNOWN, wide=True),
-        Column("MESSAGE", lambda s: s.status.message or text.UNKNOWN, wide=True),
+        Column(
+            "ATTEMPT", lambda s: str(s.status.attempt or formats.UNKNOWN), wide=True, right=True
+        ),
+        Column("USER", lambda s: s.user or formats.UNKNOWN, wide=True),
+        Column("MESSAGE", lambda s: s.status.message or formats.UNKNOWN, wide=True),
     ]
-    return grid(columns, found, wide=wide, empty="no sessions; start one with `trainyard submit`")
+    return make_table(
+        columns, found, wide=wide, empty="no sessions; start one with `trainyard submit`"
+    )
 
 
-def details(session: Session, now: datetime) -> Grid:
+def details(session: Session, now: datetime) -> Table:
     """The table of `status`: one line for each thing that is known."""
     columns: list[Column[tuple[str, str]]] = [
         Column("FIELD", lambda p: p[0]),
         Column("VALUE", lambda p: p[1]),
     ]
     known = [(name, value) for name, value in _facts(session, now) if value not in ("", "-")]
-    return grid(columns, known, wide=True, empty="")
+    return make_table(columns, known, wide=True, empty="")
 
 
 def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
@@ -168,13 +173,13 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
         ("reason", (place.message if place else None) or ""),
         ("progress", _progress(session)),
         ("epoch", _epoch(session)),
-        ("time left", text.duration(_eta(session))),
+        ("time left", formats.duration(_eta(session))),
         ("attempt", str(state.attempt or "")),
-        ("age", text.since(session.created, now)),
+        ("age", formats.since(session.created, now)),
     ]
     if progress and progress.last_checkpoint:
         facts.append(("checkpoint", f"step {progress.last_checkpoint.step}"))
-    facts += [(m.name, text.number(m.value)) for m in state.metrics or []]
+    facts += [(m.name, formats.number(m.value)) for m in state.metrics or []]
     if state.model:
         facts.append(("model", f"{state.model.name} version {state.model.version}"))
     if failure:
@@ -224,13 +229,13 @@ def _told(session: models.Session, becomes: str, *already: Phase) -> None:
 
 def _progress(session: Session) -> str:
     progress = session.status.progress
-    return text.percent(progress.percent if progress else None)
+    return formats.percent(progress.percent if progress else None)
 
 
 def _epoch(session: Session) -> str:
     progress = session.status.progress
     if progress is None or progress.epoch is None:
-        return text.UNKNOWN
+        return formats.UNKNOWN
     return f"{progress.epoch}/{epochs(session) or '?'}"
 
 
@@ -242,4 +247,4 @@ def _eta(session: Session) -> float | None:
 def _position(session: Session) -> str:
     place = session.status.queue
     waits = session.phase in (Phase.QUEUED, Phase.PENDING)
-    return str(place.position) if waits and place and place.position else text.UNKNOWN
+    return str(place.position) if waits and place and place.position else formats.UNKNOWN

@@ -1,4 +1,4 @@
-"""A table as a value: what is shown, apart from how. Pure."""
+"""A table as a value, and its forms for files and terminals. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final, Generic, Literal, TypeVar
 
 from rich import box
 from rich.cells import cell_len
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from trainyard.cli.text import UNKNOWN, clean
+from trainyard.cli.text.formats import UNKNOWN, clean
 
 T = TypeVar("T")
 GAP: Final = 2
@@ -22,30 +22,37 @@ READABLE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """One column: its head, what it shows of a row, whether only `-o wide` has it, and a colour for a cell."""
+    """One column of a table whose rows are made of items of type `T`."""
 
     head: str
     cell: Callable[[T], str]
+    """The cell's text for an item."""
     wide: bool = False
+    """Whether only `-o wide` shows the column."""
     right: bool = False
+    """Whether the cells are aligned to the right."""
     style: Callable[[T], str] | None = None
+    """The cell's style in rich's notation, such as `bold red`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Heads and rows of text."""
+class Table:
+    """Heads and rows of text; `rows[n]` and `styles[n]` have one entry for each of `heads`."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     styles: tuple[tuple[str, ...], ...]
     right: tuple[bool, ...]
     empty: str
+    """Shown in place of a table without rows."""
 
 
-def grid(columns: Sequence[Column[T]], items: Sequence[T], *, wide: bool, empty: str) -> Grid:
-    """The table of `items`; `empty` is said when there are none."""
+def make_table(
+    columns: Sequence[Column[T]], items: Sequence[T], *, wide: bool, empty: str
+) -> Table:
+    """The table of `items`, one row for each; `empty` is shown when there are none."""
     shown = [c for c in columns if wide or not c.wide]
-    return Grid(
+    return Table(
         heads=tuple(c.head for c in shown),
         rows=tuple(tuple(clean(c.cell(i)) or UNKNOWN for c in shown) for i in items),
         styles=tuple(tuple(c.style(i) if c.style else "" for c in shown) for i in items),
@@ -54,8 +61,8 @@ def grid(columns: Sequence[Column[T]], items: Sequence[T], *, wide: bool, empty:
     )
 
 
-def plain(table: Grid) -> str:
-    """Aligned columns, two spaces apart, nothing cut off: for files, pipes and `awk`."""
+def plain(table: Table) -> str:
+    """Aligned columns, two spaces apart, nothing truncated: for files, pipes and `awk`."""
     if not table.rows:
         return table.empty
     lines = [table.heads, *table.rows]
@@ -66,17 +73,17 @@ def plain(table: Grid) -> str:
     )
 
 
-def coloured(table: Grid, room: int) -> Table | Text:
-    """The same for a terminal of `room` columns: long texts are folded, nothing is cut off.
+def coloured(table: Table, room: int) -> RichTable | Text:
+    """The table for a terminal of `room` columns: long texts are wrapped, nothing is truncated.
 
-    Where that leaves no room for words, each row becomes a paragraph.
+    If a column would become unreadable, each row becomes a paragraph.
     """
     if not table.rows:
         return Text(table.empty, style="dim")
     found = widths(table, room)
     if found is None:
         return _paragraphs(table)
-    out = Table(
+    out = RichTable(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
@@ -91,8 +98,8 @@ def coloured(table: Grid, room: int) -> Table | Text:
     return out
 
 
-def widths(table: Grid, room: int) -> tuple[int, ...] | None:
-    """How wide each column is, so that all fit; None where none of the long ones has room for words any more."""
+def widths(table: Table, room: int) -> tuple[int, ...] | None:
+    """Widths with which all columns fit into `room`; None if a column would become unreadable."""
     lines = [table.heads, *table.rows]
     found = [max(cell_len(line[n]) for line in lines) for n in range(len(table.heads))]
     over = sum(found) + GAP * (len(found) - 1) - room
@@ -105,7 +112,7 @@ def widths(table: Grid, room: int) -> tuple[int, ...] | None:
     return tuple(found)
 
 
-def _paragraphs(table: Grid) -> Text:
+def _paragraphs(table: Table) -> Text:
     out = Text()
     first, *heads = table.heads
     margin = max(map(len, heads), default=0)

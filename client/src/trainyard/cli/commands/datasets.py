@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from trainyard.cli import output, text, transfers
+from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import UsageProblem
-from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.text import formats
+from trainyard.cli.text.progress_bar import progress_bar
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Dataset
 
 app = typer.Typer(
@@ -52,11 +54,13 @@ def put(
     if not path.is_file():
         raise UsageProblem(f"{path} is no file; pack a folder of images into one .tar or .zip")
     wanted = name or path.name.split(".")[0]
-    with gateway() as (client, _), transfers.bar(wanted) as progress:
+    with gateway() as (client, _), progress_bar(wanted) as progress:
         found = client.upload_dataset(wanted, path, progress=progress)
     if not output.for_programs(form, found.wire()):
-        what = text.count(found.details.samples, "sample")
-        output.done(f"dataset {found.name}: {what}, {found.format}, {text.size(found.size_bytes)}")
+        what = formats.count(found.details.samples, "sample")
+        output.done(
+            f"dataset {found.name}: {what}, {found.format}, {formats.size(found.size_bytes)}"
+        )
 
 
 @app.command("rm")
@@ -68,31 +72,31 @@ def rm(names: Annotated[list[str], typer.Argument(metavar="DATASET...")]) -> Non
             output.done(f"dataset {name} deleted")
 
 
-def listing(found: list[Dataset], now: datetime, *, wide: bool) -> Grid:
+def listing(found: list[Dataset], now: datetime, *, wide: bool) -> Table:
     """The table of `datasets ls`."""
     columns: list[Column[Dataset]] = [
         Column("NAME", lambda d: d.name),
         Column("FORMAT", lambda d: d.format),
         Column("SAMPLES", lambda d: f"{d.details.samples:,}", right=True),
         Column("DIMENSIONS", lambda d: dimensions(d)),
-        Column("SIZE", lambda d: text.size(d.size_bytes), right=True),
-        Column("AGE", lambda d: text.since(d.created, now), right=True),
+        Column("SIZE", lambda d: formats.size(d.size_bytes), right=True),
+        Column("AGE", lambda d: formats.since(d.created, now), right=True),
         Column("SHA256", lambda d: d.sha256, wide=True),
     ]
     empty = "no datasets; upload one with `trainyard datasets put FILE`"
-    return grid(columns, found, wide=wide, empty=empty)
+    return make_table(columns, found, wide=wide, empty=empty)
 
 
-def details(found: Dataset, now: datetime) -> Grid:
+def details(found: Dataset, now: datetime) -> Table:
     """The table of `datasets info`."""
     facts = [
         ("name", found.name),
         ("format", found.format),
         ("samples", f"{found.details.samples:,}"),
         ("dimensions", dimensions(found)),
-        ("size", text.size(found.size_bytes)),
+        ("size", formats.size(found.size_bytes)),
         ("sha256", found.sha256),
-        ("age", text.since(found.created, now)),
+        ("age", formats.since(found.created, now)),
     ]
     if found.details.classes:
         facts.append(("classes", ", ".join(found.details.classes)))
@@ -101,7 +105,7 @@ def details(found: Dataset, now: datetime) -> Grid:
         Column("FIELD", lambda p: p[0]),
         Column("VALUE", lambda p: p[1]),
     ]
-    return grid(columns, facts, wide=True, empty="")
+    return make_table(columns, facts, wide=True, empty="")
 
 
 def dimensions(found: Dataset) -> str:

@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from trainyard.cli import output, text
+from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import UsageProblem
-from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.text import formats
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Key
 
 app = typer.Typer(
@@ -79,17 +80,17 @@ def seconds_of(duration: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def listing(found: list[Key], now: datetime, *, wide: bool) -> Grid:
+def listing(found: list[Key], now: datetime, *, wide: bool) -> Table:
     """The table of `keys ls`."""
     columns: list[Column[Key]] = [
         Column("ID", lambda k: k.id),
         Column("NAME", lambda k: k.name),
         Column("STATE", lambda k: state(k, now)),
         Column("EXPIRES IN", lambda k: _left(k, now), right=True),
-        Column("AGE", lambda k: text.since(k.created, now), right=True),
+        Column("AGE", lambda k: formats.since(k.created, now), right=True),
         Column("SCOPES", lambda k: " ".join(k.scopes), wide=True),
     ]
-    return grid(columns, found, wide=wide, empty="no keys but the administrator's own")
+    return make_table(columns, found, wide=wide, empty="no keys but the administrator's own")
 
 
 def state(key: Key, now: datetime) -> str:
@@ -102,5 +103,5 @@ def state(key: Key, now: datetime) -> str:
 
 def _left(key: Key, now: datetime) -> str:
     if key.expires is None or state(key, now) != "valid":
-        return text.UNKNOWN
-    return text.duration((datetime.fromisoformat(key.expires) - now).total_seconds())
+        return formats.UNKNOWN
+    return formats.duration((datetime.fromisoformat(key.expires) - now).total_seconds())

@@ -13,12 +13,13 @@ from rich.live import Live
 from rich.text import Text
 
 from trainyard import errors
-from trainyard.cli import output, progress
-from trainyard.cli.bell import bell
+from trainyard.cli import output
+from trainyard.cli.commands.sessions import SessionArgument, colour
 from trainyard.cli.connection import GatewayClock, gateway
-from trainyard.cli.failures import Exit, RunEnded
-from trainyard.cli.progress import Trend
-from trainyard.cli.sessions import SessionArgument, colour
+from trainyard.cli.errors import Exit, SessionNotSucceeded
+from trainyard.cli.event_waiter import event_waiter
+from trainyard.cli.text import progress
+from trainyard.cli.text.progress import Trend
 from trainyard.client import Client
 from trainyard.models import QueueEntry, Session
 from trainyard_api.phase import Phase
@@ -42,16 +43,16 @@ def watch(
 
 
 def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0) -> None:
-    """Show a session until it ends. Raises RunEnded when it did not succeed, typer.Exit(130) at Ctrl-C."""
+    """Show a session until it ends. Raises SessionNotSucceeded when it did not succeed, typer.Exit(130) at Ctrl-C."""
     trend = Trend()
     found = client.status(name)
     try:
-        with _screen() as screen, bell(client, found) as news:
+        with _screen() as screen, event_waiter(client, found) as waiter:
             while not found.finished:
                 trend = trend.seen(_metrics(client, found))
                 line = progress.current_line(found, trend, _entry(client, found), clock.now())
                 screen.show(found, line)
-                news.wait(interval)
+                waiter.wait(interval)
                 found = _look(client, found, screen)
     except KeyboardInterrupt:
         output.remark(
@@ -64,7 +65,7 @@ def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0
     for line in rest:
         output.done(line)
     if not found.succeeded:
-        raise RunEnded(
+        raise SessionNotSucceeded(
             f"{found.name} ended as {found.phase}; its output: `trainyard logs {found.name}`"
         )
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from trainyard.cli import manifest, output
+from trainyard.cli.commands.sessions import checked_priority
+from trainyard.cli.commands.watch import follow
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import UsageProblem
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.manifest import Submission
 from trainyard.cli.output import Format, FormatOption
-from trainyard.cli.sessions import checked_priority
-from trainyard.cli.watch import follow
 from trainyard.client import Client
 from trainyard.errors import TrainyardError
 from trainyard.models import Session

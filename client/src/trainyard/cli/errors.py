@@ -3,7 +3,7 @@
 CliError
 ├── UsageProblem      2  what was asked for cannot be done as it was written
 ├── NotLoggedIn       4  no URL or no key
-└── RunEnded          1  the watched session did not succeed
+└── SessionNotSucceeded          1  the watched session did not succeed
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class NotLoggedIn(CliError):
     code = Exit.KEY
 
 
-class RunEnded(CliError):
+class SessionNotSucceeded(CliError):
     """The watched session did not succeed."""
 
 

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from trainyard import errors
-from trainyard.cli import output, text
-from trainyard.cli.bell import bell
+from trainyard.cli import output
+from trainyard.cli.commands.sessions import SessionArgument
 from trainyard.cli.connection import gateway
+from trainyard.cli.event_waiter import event_waiter
 from trainyard.cli.output import Format
-from trainyard.cli.sessions import SessionArgument
+from trainyard.cli.text import formats
 from trainyard.client import Client
 from trainyard.models import LogLine, Logs, Session
 
@@ -56,7 +57,7 @@ def _show(line: LogLine, form: Format, timestamps: bool) -> None:
 
 def rendered(line: LogLine, *, timestamps: bool, wide: bool) -> str:
     """One line as people read it: without control characters; wide adds attempt, rank and level."""
-    said = text.clean(line.message)
+    said = formats.clean(line.message)
     if wide:
         said = f"{line.attempt}/{line.rank} {line.level:<5} {said}"
     return f"{line.time} {said}" if timestamps or wide else said
@@ -71,14 +72,14 @@ def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iter
             yield from _rest(client, session, cursor, patient=False)
         return
     found = client.status(session)
-    with bell(client, found) as news:
+    with event_waiter(client, found) as waiter:
         while True:
             for line in _rest(client, session, cursor, patient=True):
                 cursor = line.cursor
                 yield line
             if found.finished:
                 return
-            news.wait(PAUSE_SECONDS)
+            waiter.wait(PAUSE_SECONDS)
             # Asked before the lines: whatever is printed up to the end is then among them.
             found = _status(client, found)
 

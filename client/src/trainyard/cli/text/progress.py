@@ -10,9 +10,9 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from trainyard.cli import text
-from trainyard.cli.queue import starts_in
-from trainyard.cli.sessions import epochs, loss_name
+from trainyard.cli.commands.queue import starts_in
+from trainyard.cli.commands.sessions import epochs, loss_name
+from trainyard.cli.text import formats
 from trainyard.models import QueueEntry, Session
 from trainyard_api.phase import Phase
 
@@ -56,7 +56,7 @@ class Trend:
         """`loss 0.234 ↓`."""
         if not self.values:
             return ""
-        return f"{self.name} {text.number(self.values[-1])} {self.arrow}".rstrip()
+        return f"{self.name} {formats.number(self.values[-1])} {self.arrow}".rstrip()
 
 
 def bar(percent: float, width: int = BAR_WIDTH) -> str:
@@ -80,7 +80,7 @@ def progress_line(session: Session, trend: Trend) -> str:
     if str(trend):
         parts.append(str(trend))
     if progress.eta_seconds is not None and session.phase == Phase.RUNNING:
-        parts.append(f"{text.duration(progress.eta_seconds)} left")
+        parts.append(f"{formats.duration(progress.eta_seconds)} left")
     return " · ".join(parts)
 
 
@@ -89,7 +89,7 @@ def waiting_line(session: Session, entry: QueueEntry | None, now: datetime) -> s
     place = session.status.queue
     position = f", place {place.position}" if place and place.position else ""
     parts = [f"waits in {session.spec.queue}{position}"]
-    if entry is not None and (when := starts_in(entry, now)) != text.UNKNOWN:
+    if entry is not None and (when := starts_in(entry, now)) != formats.UNKNOWN:
         parts.append(f"starts in {when}")
     why = (place.message if place else None) or session.status.message
     if why:
@@ -100,8 +100,8 @@ def waiting_line(session: Session, entry: QueueEntry | None, now: datetime) -> s
 def current_line(session: Session, trend: Trend, entry: QueueEntry | None, now: datetime) -> str:
     """The one line that `watch` keeps up to date."""
     if session.phase in (Phase.PENDING, Phase.QUEUED):
-        return text.clean(waiting_line(session, entry, now))
-    return text.clean(progress_line(session, trend))
+        return formats.clean(waiting_line(session, entry, now))
+    return formats.clean(progress_line(session, trend))
 
 
 def fitted(line: str, room: int) -> str:
@@ -111,7 +111,7 @@ def fitted(line: str, room: int) -> str:
 
 def ending(session: Session) -> list[str]:
     """What came out: metrics and model, or the diagnosis with what to do and the last lines."""
-    return [text.clean(line) for line in _ending(session)]
+    return [formats.clean(line) for line in _ending(session)]
 
 
 def _ending(session: Session) -> list[str]:
@@ -124,7 +124,7 @@ def _ending(session: Session) -> list[str]:
         if failure.hint:
             lines.append(f"what to do: {failure.hint}")
         return lines
-    lines += [f"  {m.name} {text.number(m.value)}" for m in state.metrics or []]
+    lines += [f"  {m.name} {formats.number(m.value)}" for m in state.metrics or []]
     if state.model:
         model = state.model
         lines.append(f"model {model.name} version {model.version}: trainyard models get {model.name}")  # fmt: skip
@@ -137,4 +137,4 @@ def _took(session: Session) -> str:
     start, end = session.status.start_time, session.status.completion_time
     if start is None or end is None:
         return ""
-    return f" after {text.duration((end - start).total_seconds())}"
+    return f" after {formats.duration((end - start).total_seconds())}"

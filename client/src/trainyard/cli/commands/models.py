@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from trainyard.cli import output, text, transfers
+from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import UsageProblem
-from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.text import formats
+from trainyard.cli.text.progress_bar import progress_bar
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Model
 
 app = typer.Typer(
@@ -61,9 +63,9 @@ def get(
         path = path / f"{name}.safetensors"
     if not path.parent.is_dir():
         raise UsageProblem(f"there is no folder {path.parent}; make it first")
-    with gateway() as (client, _), transfers.bar(name) as progress:
+    with gateway() as (client, _), progress_bar(name) as progress:
         client.download_model(name, path, version, progress=progress)
-    output.done(f"model {name} is in {path} ({text.size(path.stat().st_size)}, hash checked)")
+    output.done(f"model {name} is in {path} ({formats.size(path.stat().st_size)}, hash checked)")
 
 
 @app.command("put")
@@ -78,10 +80,12 @@ def put(
     if not path.is_file():
         raise UsageProblem(f"{path} is no file; models are safetensors files")
     wanted = name or path.stem
-    with gateway() as (client, _), transfers.bar(wanted) as progress:
+    with gateway() as (client, _), progress_bar(wanted) as progress:
         found = client.upload_model(wanted, path, progress=progress)
     if not output.for_programs(form, found.wire()):
-        output.done(f"model {found.name} version {found.version} ({text.size(found.size_bytes)})")
+        output.done(
+            f"model {found.name} version {found.version} ({formats.size(found.size_bytes)})"
+        )
 
 
 @app.command("rm")
@@ -93,51 +97,51 @@ def rm(
     with gateway() as (client, _):
         for name in names:
             versions = len(client.versions(name).models)
-            _confirm(f"delete {name} with {text.count(versions, 'version')}?", yes)
+            _confirm(f"delete {name} with {formats.count(versions, 'version')}?", yes)
             client.delete_model(name)
             output.done(f"model {name} deleted")
 
 
-def listing(found: list[Model], now: datetime, *, wide: bool) -> Grid:
+def listing(found: list[Model], now: datetime, *, wide: bool) -> Table:
     """The table of `models ls`."""
     columns: list[Column[Model]] = [
         Column("NAME", lambda m: m.name),
         Column("VERSION", lambda m: str(m.version), right=True),
         Column("METRICS", lambda m: metrics(m.card)),
-        Column("SESSION", lambda m: str(part(m.card, "session").get("name") or text.UNKNOWN)),
-        Column("SIZE", lambda m: text.size(m.size_bytes), right=True),
-        Column("AGE", lambda m: text.since(m.created, now), right=True),
+        Column("SESSION", lambda m: str(part(m.card, "session").get("name") or formats.UNKNOWN)),
+        Column("SIZE", lambda m: formats.size(m.size_bytes), right=True),
+        Column("AGE", lambda m: formats.since(m.created, now), right=True),
         Column("SHA256", lambda m: m.sha256, wide=True),
     ]
     empty = "no models; a session that succeeds makes one"
-    return grid(columns, found, wide=wide, empty=empty)
+    return make_table(columns, found, wide=wide, empty=empty)
 
 
-def details(found: Model, now: datetime) -> Grid:
+def details(found: Model, now: datetime) -> Table:
     """The table of `models info`."""
     named = part(found.card, "metrics")
     facts = [
         ("name", found.name),
         ("version", str(found.version)),
-        ("session", str(part(found.card, "session").get("name") or text.UNKNOWN)),
-        ("dataset", str(part(found.card, "dataset").get("name") or text.UNKNOWN)),
-        ("size", text.size(found.size_bytes)),
-        ("age", text.since(found.created, now)),
+        ("session", str(part(found.card, "session").get("name") or formats.UNKNOWN)),
+        ("dataset", str(part(found.card, "dataset").get("name") or formats.UNKNOWN)),
+        ("size", formats.size(found.size_bytes)),
+        ("age", formats.since(found.created, now)),
         ("sha256", found.sha256),
-        *((name, text.number(named[name])) for name in sorted(named)),
+        *((name, formats.number(named[name])) for name in sorted(named)),
     ]
     columns: list[Column[tuple[str, str]]] = [
         Column("FIELD", lambda p: p[0]),
         Column("VALUE", lambda p: p[1]),
     ]
-    return grid(columns, [f for f in facts if f[1] != text.UNKNOWN], wide=True, empty="")
+    return make_table(columns, [f for f in facts if f[1] != formats.UNKNOWN], wide=True, empty="")
 
 
 def metrics(card: dict[str, Any]) -> str:
     """`val/accuracy 0.971, val/loss 0.0934` of a model card; validation first, at most three."""
     named = part(card, "metrics")
     order = sorted(named, key=lambda n: (not n.startswith("val/"), n))
-    return ", ".join(f"{n} {text.number(named[n])}" for n in order[:3]) or text.UNKNOWN
+    return ", ".join(f"{n} {formats.number(named[n])}" for n in order[:3]) or formats.UNKNOWN
 
 
 def part(card: dict[str, Any], name: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Final
 
 import plotille
 
-from trainyard.cli import text
-from trainyard.cli.failures import UsageProblem
+from trainyard.cli.errors import UsageProblem
+from trainyard.cli.text import formats
 from trainyard.models import Series
 
 _COLOURS: Final = ("bright_blue", "bright_red", "bright_green", "bright_magenta")
@@ -57,7 +57,7 @@ def _panel(kind: str, group: list[Series], width: int, height: int, colours: boo
         colour = _COLOURS[n % len(_COLOURS)] if colours else None
         figure.plot(steps, values, lc=colour, label=one.name)
     drawn = str(figure.show())
-    ends = [f"{one.name} {text.number(finite(one)[-1][1])}" for one in group]
+    ends = [f"{one.name} {formats.number(finite(one)[-1][1])}" for one in group]
     return "\n".join([*(line.rstrip() for line in drawn.splitlines()), "  ".join(ends)])
 
 

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from trainyard.cli import manifest, output, text
+from trainyard.cli import manifest, output
+from trainyard.cli.commands.queue import between
+from trainyard.cli.commands.sessions import checked_priority
+from trainyard.cli.commands.submit import read
 from trainyard.cli.connection import gateway
-from trainyard.cli.failures import Exit, UsageProblem
-from trainyard.cli.grid import Column, Grid, grid
+from trainyard.cli.errors import Exit, UsageProblem
 from trainyard.cli.output import Format, FormatOption
-from trainyard.cli.queue import between
-from trainyard.cli.sessions import checked_priority
-from trainyard.cli.submit import read
+from trainyard.cli.text import formats
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Estimate
 
 
@@ -56,13 +57,13 @@ def estimate(  # noqa: PLR0913  one argument is one flag
         raise typer.Exit(Exit.NOT_SUCCEEDED)
 
 
-def listing(found: Estimate, now: datetime) -> Grid:
+def listing(found: Estimate, now: datetime) -> Table:
     """The table of `estimate`."""
     columns: list[Column[tuple[str, str]]] = [
         Column("FIELD", lambda p: p[0]),
         Column("VALUE", lambda p: p[1]),
     ]
-    return grid(columns, facts(found, now), wide=True, empty="")
+    return make_table(columns, facts(found, now), wide=True, empty="")
 
 
 def facts(found: Estimate, now: datetime) -> list[tuple[str, str]]:
@@ -71,9 +72,7 @@ def facts(found: Estimate, now: datetime) -> list[tuple[str, str]]:
     if found.position is not None and not found.starts_now:
         out.append(("position", str(found.position)))
     if found.ahead is not None and found.ahead.sessions:
-        ahead = (
-            f"{text.count(found.ahead.sessions, 'session')}, {text.count(found.ahead.gpus, 'GPU')}"
-        )
+        ahead = f"{formats.count(found.ahead.sessions, 'session')}, {formats.count(found.ahead.gpus, 'GPU')}"
         out.append(("ahead", ahead))
     return [*out, ("why", found.message)]
 
@@ -84,7 +83,7 @@ def _starts(found: Estimate, now: datetime) -> str:
     if found.starts_now:
         return "now"
     away = between(found.estimated_start, now)
-    return "unknown" if away == text.UNKNOWN else f"in {away}"
+    return "unknown" if away == formats.UNKNOWN else f"in {away}"
 
 
 def _base(file: str | None) -> dict[str, Any]:

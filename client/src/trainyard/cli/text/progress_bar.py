@@ -1,4 +1,4 @@
-"""A bar for files on their way; nothing where no person looks."""
+"""A progress bar for uploads and downloads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from trainyard.transfer import Progress, unseen
+from trainyard.transfer import Progress, no_progress
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error, so that standard output stays for the answer."""
+def progress_bar(what: str) -> Iterator[Progress]:
+    """Show a bar on standard error while it is a terminal; yields the function that updates it."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield unseen
+        yield no_progress
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))
     rest = (TransferSpeedColumn(), TimeRemainingColumn())

@@ -1,4 +1,4 @@
-"""What wakes `watch` and `logs -f`: the event stream where it comes through, else the interval."""
+"""What wakes `watch` and `logs -f`: the event stream if events arrive, else the interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from poll import eventually
 
-from trainyard.cli.bell import Bell
+from trainyard.cli.event_waiter import EventWaiter
 from trainyard.errors import Unreachable
 from trainyard.models import Event
 
@@ -29,15 +29,15 @@ class Stream:
 
     def __call__(self, last_id: str) -> Iterator[Event]:
         self.asked.append(last_id)
-        told = self.number
+        sent = self.number
         while True:
             with self._more:
-                self._more.wait_for(lambda told=told: self.cut or self.number > told)  # type: ignore[misc]
+                self._more.wait_for(lambda sent=sent: self.cut or self.number > sent)  # type: ignore[misc]
                 if self.cut:
                     self.cut = False
                     raise Unreachable("cut")
-                told += 1
-            yield event(told)
+                sent += 1
+            yield event(sent)
 
     def send(self) -> None:
         with self._more:
@@ -50,36 +50,36 @@ class Stream:
             self._more.notify_all()
 
 
-def seconds(bell: Bell, interval: float = 0.01) -> float:
+def seconds(waiter: EventWaiter, interval: float = 0.01) -> float:
     start = time.monotonic()
-    bell.wait(interval)
+    waiter.wait(interval)
     return time.monotonic() - start
 
 
 def test_an_event_wakes_and_silence_lets_sleep() -> None:
     stream = Stream()
-    bell = Bell(stream, silence=LONG)
+    waiter = EventWaiter(stream, max_silence=LONG)
     stream.send()
-    eventually(lambda: bell._heard, what="the first event")
-    assert seconds(bell) < LONG / 4, "what came before the wait is not missed"
+    eventually(lambda: waiter._receiving, what="the first event")
+    assert seconds(waiter) < LONG / 4, "what came before the wait is not missed"
 
     timer = threading.Timer(0.3, stream.send)
     timer.start()
-    assert 0.2 < seconds(bell) < LONG / 4
+    assert 0.2 < seconds(waiter) < LONG / 4
     timer.join()
-    bell.close()
+    waiter.close()
     stream.send()
 
 
 def test_a_quiet_stream_is_looked_at_now_and_then() -> None:
     stream = Stream()
-    bell = Bell(stream, silence=0.3)
+    waiter = EventWaiter(stream, max_silence=0.3)
     stream.send()
-    eventually(lambda: bell._heard, what="the first event")
-    seconds(bell)
+    eventually(lambda: waiter._receiving, what="the first event")
+    seconds(waiter)
 
-    assert 0.25 < seconds(bell) < LONG / 4
-    bell.close()
+    assert 0.25 < seconds(waiter) < LONG / 4
+    waiter.close()
     stream.send()
 
 
@@ -91,27 +91,27 @@ def test_without_a_stream_the_interval_counts() -> None:
         yield
 
     silent = Stream()
-    for bell in (Bell(refused, silence=LONG), Bell(silent, silence=LONG)):
-        assert seconds(bell) < LONG / 4
-        assert seconds(bell) < LONG / 4
-        bell.close()
+    for waiter in (EventWaiter(refused, max_silence=LONG), EventWaiter(silent, max_silence=LONG)):
+        assert seconds(waiter) < LONG / 4
+        assert seconds(waiter) < LONG / 4
+        waiter.close()
     silent.send()
 
 
 def test_a_cut_stream_goes_on_after_the_last_event() -> None:
     stream = Stream()
-    bell = Bell(stream, silence=LONG, again=0.01)
+    waiter = EventWaiter(stream, max_silence=LONG, reconnect=0.01)
     stream.send()
-    eventually(lambda: bell._heard, what="the first event")
+    eventually(lambda: waiter._receiving, what="the first event")
     stream.break_off()
 
     eventually(lambda: stream.asked == ["", "1.0"], what="another connection")
-    bell.close()
+    waiter.close()
     stream.send()
 
 
 def test_the_end_of_the_session_wakes() -> None:
-    bell = Bell(lambda _: iter([event(1)]), silence=LONG)
+    waiter = EventWaiter(lambda _: iter([event(1)]), max_silence=LONG)
 
-    assert seconds(bell) < LONG / 4
-    eventually(lambda: not bell._thread.is_alive(), what="the end of listening")
+    assert seconds(waiter) < LONG / 4
+    eventually(lambda: not waiter._thread.is_alive(), what="the end of reading")

@@ -10,8 +10,8 @@ import typer
 
 from trainyard.cli import config, output
 from trainyard.cli.config import Login
-from trainyard.cli.connection import REACH
-from trainyard.cli.failures import UsageProblem
+from trainyard.cli.connection import CONNECTION_OPTIONS
+from trainyard.cli.errors import UsageProblem
 
 
 def login(
@@ -31,7 +31,7 @@ def login(
     where = config.checked_url(url or _ask("URL of the gateway", hide=False))
     key = sys.stdin.readline().strip() if key_stdin else _ask("API key", hide=True)
     found = Login(where, config.checked_key(key))
-    with REACH.get().client(found) as client:
+    with CONNECTION_OPTIONS.get().client(found) as client:
         client.sessions(limit=1)
     path = config.save(os.environ, found)
     output.done(f"logged in at {found.url}; remembered in {path}")

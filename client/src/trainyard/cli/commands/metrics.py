@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from trainyard.cli import output, plot, text
+from trainyard.cli import output
+from trainyard.cli.commands.sessions import SessionArgument
 from trainyard.cli.connection import gateway
-from trainyard.cli.grid import Column, Grid, grid
 from trainyard.cli.output import Format, FormatOption
-from trainyard.cli.sessions import SessionArgument
+from trainyard.cli.text import charts, formats
+from trainyard.cli.text.table import Column, Table, make_table
 from trainyard.models import Value
 
 
@@ -45,23 +46,23 @@ def metrics(  # noqa: PLR0913  one argument is one flag
     if draw and not output.for_programs(form, history.wire()):
         console = Console()
         width, colours = console.width, console.is_terminal and not console.no_color
-        output.line(plot.draw(history.series, width=width, height=12, colours=colours))
+        output.line(charts.draw(history.series, width=width, height=12, colours=colours))
     if png:
-        plot.write_png(png, history.session, history.series)
+        charts.write_png(png, history.session, history.series)
         output.remark(f"curves written to {png}")
     if csv:
-        plot.write_csv(csv, history.series)
+        charts.write_csv(csv, history.series)
         output.remark(f"points written to {csv}")
 
 
-def listing(values: list[Value], now: datetime, *, wide: bool) -> Grid:
+def listing(values: list[Value], now: datetime, *, wide: bool) -> Table:
     """The table of `metrics`."""
     columns: list[Column[Value]] = [
         Column("METRIC", lambda v: v.name),
-        Column("VALUE", lambda v: text.number(v.value), right=True),
+        Column("VALUE", lambda v: formats.number(v.value), right=True),
         Column("STEP", lambda v: f"{v.step:,}", right=True),
-        Column("EPOCH", lambda v: text.UNKNOWN if v.epoch is None else str(v.epoch), right=True),
-        Column("AGE", lambda v: text.since(v.time, now), right=True),
+        Column("EPOCH", lambda v: formats.UNKNOWN if v.epoch is None else str(v.epoch), right=True),
+        Column("AGE", lambda v: formats.since(v.time, now), right=True),
         Column("TIME", lambda v: v.time, wide=True),
     ]
-    return grid(columns, values, wide=wide, empty="no metrics yet")
+    return make_table(columns, values, wide=wide, empty="no metrics yet")

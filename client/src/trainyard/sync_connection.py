@@ -13,14 +13,14 @@ from trainyard import errors, transfer, wire
 from trainyard.calls import Call
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
-from trainyard.parts import Step
-from trainyard.policy import Retries, pause_before_retry
+from trainyard.multipart import Request
+from trainyard.retry import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
 from trainyard.transfer import Download, Upload
 from trainyard_api.model import OpenModel
 
 T = TypeVar("T", bound=OpenModel)
-Hear = Callable[[httpx.Response], None]
+OnResponse = Callable[[httpx.Response], None]
 
 
 class Connection:
@@ -33,7 +33,7 @@ class Connection:
         timeout: httpx.Timeout,
         transport: httpx.BaseTransport | None,
         retries: Retries,
-        hear: Hear | None,
+        on_response: OnResponse | None,
     ) -> None:
         self._retries = retries
         self._http = httpx.Client(
@@ -41,7 +41,7 @@ class Connection:
             headers=wire.headers(key),
             timeout=timeout,
             transport=transport,
-            event_hooks={"response": [hear] if hear else []},
+            event_hooks={"response": [on_response] if on_response else []},
         )
 
     @property
@@ -57,7 +57,7 @@ class Connection:
         """The answer of a call that has one."""
         return wire.present(self.deliver(call))
 
-    def deliver(self, call: Call[T], step: Step | None = None) -> T | None:
+    def deliver(self, call: Call[T], step: Request | None = None) -> T | None:
         """The answer; None for a call without one."""
         attempt = 1
         while True:
@@ -70,7 +70,7 @@ class Connection:
             time.sleep(pause)
             attempt += 1
 
-    def follow(self, steps: Generator[Step, Any, T]) -> T:
+    def follow(self, steps: Generator[Request, Any, T]) -> T:
         """Take each step; what comes back, an error too, decides on the next."""
         try:
             step = next(steps)
@@ -170,7 +170,7 @@ class Connection:
             raise wire.unreachable(self.url, error) from error
         return True
 
-    def _once(self, call: Call[Any], step: Step | None = None) -> httpx.Response:
+    def _once(self, call: Call[Any], step: Request | None = None) -> httpx.Response:
         arguments = wire.request_arguments(call, step)
         if step is not None and step.piece is not None:
             arguments["content"] = step.piece.chunks()

@@ -46,7 +46,7 @@ DATASETS: Final = Kind("datasets", calls.complete_dataset, calls.dataset, taken_
 MODELS: Final = Kind("models", calls.complete_model, calls.newest_model, taken_once=False)
 
 
-class Piece:
+class Part:
     """A part of a file; may be read again."""
 
     def __init__(self, path: Path, offset: int, size: int, told: Callable[[int], None]) -> None:
@@ -76,17 +76,17 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Request:
     """What to send next."""
 
     call: Call[Any]
-    piece: Piece | None = None
+    piece: Part | None = None
     """The body, if it is part of a file."""
     patient: bool = False
     """Whether the gateway reads the whole file before it answers."""
 
 
-class Memory:
+class UploadState:
     """Which uploads were begun, in one small file each. A folder that cannot be written is one without memory."""
 
     def __init__(self, folder: Path) -> None:
@@ -114,14 +114,14 @@ class Memory:
             (self._folder / name).unlink()
 
 
-def memory_folder(env: Mapping[str, str] = os.environ) -> Path:
+def upload_state_folder(env: Mapping[str, str] = os.environ) -> Path:
     """`$XDG_STATE_HOME/trainyard/uploads`, by default below `~/.local/state` (XDG Base Directory Specification)."""
     given = env.get("XDG_STATE_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
     return base / "trainyard" / "uploads"
 
 
-class Parts:
+class MultipartUpload:
     """A file of which parts are sent. Reads it through once, for its hash."""
 
     def __init__(self, path: Path, progress: Progress, part_bytes: int = PART_BYTES) -> None:
@@ -137,11 +137,11 @@ class Parts:
         """Whether the file is still the one that was hashed."""
         return _stamp(self.path) == self._stamp
 
-    def piece(self, upload: models.FileUpload, number: int, done: int) -> Piece:
+    def piece(self, upload: models.FileUpload, number: int, done: int) -> Part:
         """Part `number`; `done` bytes are with the gateway already."""
         offset = (number - 1) * upload.part_bytes
         size = min(upload.part_bytes, self.size - offset)
-        return Piece(self.path, offset, size, lambda sent: self.tell(done + sent))
+        return Part(self.path, offset, size, lambda sent: self.tell(done + sent))
 
     def tell(self, done: int) -> None:
         """Tell the progress; a part that is sent again does not take it back."""
@@ -155,8 +155,8 @@ class Parts:
 
 
 def send(
-    kind: Kind[T], gateway: str, name: str, file: Parts, memory: Memory
-) -> Generator[Step, Any, T]:
+    kind: Kind[T], gateway: str, name: str, file: MultipartUpload, memory: UploadState
+) -> Generator[Request, Any, T]:
     """Send a file in parts, going on with an upload that was cut off; the value is what was registered.
 
     `gateway`: its URL. Errors of a step are to be thrown in. Raises HashMismatch if another file arrived or the file changed,
@@ -175,13 +175,13 @@ def send(
         ):
             memory.forget(known)  # completed, but the answer was lost
             return found
-        upload = yield Step(
+        upload = yield Request(
             calls.begin_upload(kind.plural, name, file.path.name, file.size, file.part_bytes)
         )
         memory.keep(known, upload.id)
     try:
         yield from _fill(kind, upload, file)
-        found = yield Step(kind.complete(upload.id), patient=True)
+        found = yield Request(kind.complete(upload.id), patient=True)
     except errors.NotFound:
         # The upload is gone: completed, by another process or by a call whose answer was lost?
         registered = yield from _registered(kind, name, file)
@@ -192,7 +192,7 @@ def send(
         # Nothing that is sent again mends these.
         memory.forget(known)
         with contextlib.suppress(errors.TrainyardError):
-            yield Step(calls.drop_upload(kind.plural, upload.id))
+            yield Request(calls.drop_upload(kind.plural, upload.id))
         raise
     memory.forget(known)
     if found.sha256 != file.sha256:
@@ -204,22 +204,24 @@ def send(
 
 def _remembered(
     kind: Kind[T], upload: str | None
-) -> Generator[Step, Any, models.FileUpload | None]:
+) -> Generator[Request, Any, models.FileUpload | None]:
     if upload is None:
         return None
     try:
-        found: models.FileUpload = yield Step(calls.upload_info(kind.plural, upload))
+        found: models.FileUpload = yield Request(calls.upload_info(kind.plural, upload))
     except errors.NotFound:
         return None
     return found
 
 
-def _fill(kind: Kind[T], upload: models.FileUpload, file: Parts) -> Generator[Step, Any, None]:
+def _fill(
+    kind: Kind[T], upload: models.FileUpload, file: MultipartUpload
+) -> Generator[Request, Any, None]:
     done = file.done(upload)
     file.tell(done)
     for number in upload.missing:
         piece = file.piece(upload, number, done)
-        answer = yield Step(calls.put_part(kind.plural, upload.id, number), piece)
+        answer = yield Request(calls.put_part(kind.plural, upload.id, number), piece)
         if answer.sha256 != piece.sha256:
             raise errors.HashMismatch(
                 f"part {number} of {file.path.name} arrived as something else; send the file again"
@@ -229,10 +231,12 @@ def _fill(kind: Kind[T], upload: models.FileUpload, file: Parts) -> Generator[St
         raise _changed(file.path)
 
 
-def _registered(kind: Kind[T], name: str, file: Parts) -> Generator[Step, Any, T | None]:
+def _registered(
+    kind: Kind[T], name: str, file: MultipartUpload
+) -> Generator[Request, Any, T | None]:
     """What is registered with this name and this content; None where there is none or the key may not look."""
     try:
-        found: T = yield Step(kind.registered(name))
+        found: T = yield Request(kind.registered(name))
     except (errors.NotFound, errors.NotPermitted):
         return None
     if found.sha256 == file.sha256:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from trainyard.cli import text
 from trainyard.cli.connection import TOLERATED_SKEW
+from trainyard.cli.text import formats
 from trainyard.models import System
 from trainyard_api import names
 
@@ -21,7 +21,7 @@ CRDS: Final = tuple(
 _PART: Final = "app.kubernetes.io/component"
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How it stands."""
 
     OK = "ok"
@@ -31,53 +31,51 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line: what was looked at, how it stands, what was seen, and what to do."""
 
     what: str
-    state: State
+    state: CheckState
     seen: str
     fix: str = ""
 
 
-def clock(skew: timedelta) -> Finding:
+def clock(skew: timedelta) -> CheckResult:
     """This computer's clock beside the gateway's."""
-    off = text.duration(abs(skew.total_seconds()))
+    off = formats.duration(abs(skew.total_seconds()))
     if abs(skew) <= TOLERATED_SKEW:
-        return Finding("clock", State.OK, f"{off} from the gateway's")
+        return CheckResult("clock", CheckState.OK, f"{off} from the gateway's")
     word = "ahead of" if skew > timedelta(0) else "behind"
     fix = "set this computer's clock: timedatectl set-ntp true"
-    return Finding("clock", State.WARNING, f"{off} {word} the gateway's", fix)
+    return CheckResult("clock", CheckState.WARNING, f"{off} {word} the gateway's", fix)
 
 
-def disk(system: System) -> Finding:
+def disk(system: System) -> CheckResult:
     """Room on the gateway's volume."""
-    used, total = text.size(system.disk.used_bytes), text.size(system.disk.total_bytes)
+    used, total = formats.size(system.disk.used_bytes), formats.size(system.disk.total_bytes)
     seen = f"{used} of {total} used"
     if system.disk.percent < FULL_PERCENT:
-        return Finding("disk", State.OK, seen)
+        return CheckResult("disk", CheckState.OK, seen)
     fix = "delete what nobody needs (trainyard models rm, trainyard datasets rm) or enlarge the volume"
-    return Finding("disk", State.WARNING, seen, fix)
+    return CheckResult("disk", CheckState.WARNING, seen, fix)
 
 
-def capacity(system: System) -> Finding:
+def capacity(system: System) -> CheckResult:
     """GPUs and nodes as the gateway sees them."""
     away = [n.name for n in system.nodes if not n.ready]
-    seen = (
-        f"{system.gpus_used} of {system.gpus_total} used on {text.count(len(system.nodes), 'node')}"
-    )
+    seen = f"{system.gpus_used} of {system.gpus_total} used on {formats.count(len(system.nodes), 'node')}"
     if away:
         fix = f"look why: kubectl describe node {away[0]}"
-        return Finding("GPUs", State.WARNING, f"{seen}; not ready: {', '.join(away)}", fix)
+        return CheckResult("GPUs", CheckState.WARNING, f"{seen}; not ready: {', '.join(away)}", fix)
     if system.gpus_total == 0:
         fix = (
             f"sessions need --gpus 0, or the nodes a device plugin that offers {names.GPU_RESOURCE}"
         )
-        return Finding("GPUs", State.WARNING, "none", fix)
-    return Finding("GPUs", State.OK, seen)
+        return CheckResult("GPUs", CheckState.WARNING, "none", fix)
+    return CheckResult("GPUs", CheckState.OK, seen)
 
 
-def crds(found: Json) -> Finding:
+def crds(found: Json) -> CheckResult:
     """The custom resources' definitions, from `kubectl get crd -o json`."""
     established = {
         item["metadata"]["name"]
@@ -88,24 +86,26 @@ def crds(found: Json) -> Finding:
     missing = [name for name in CRDS if name not in established]
     if missing:
         fix = "install the chart: helm upgrade --install trainyard charts/trainyard"
-        return Finding("CRDs", State.BROKEN, f"missing: {', '.join(missing)}", fix)
-    return Finding("CRDs", State.OK, "installed")
+        return CheckResult("CRDs", CheckState.BROKEN, f"missing: {', '.join(missing)}", fix)
+    return CheckResult("CRDs", CheckState.OK, "installed")
 
 
-def rights(answers: Mapping[str, bool], namespace: str) -> Finding:
+def rights(answers: Mapping[str, bool], namespace: str) -> CheckResult:
     """What this kubeconfig may do; by verb."""
     refused = [verb for verb, allowed in answers.items() if not allowed]
     if not refused:
-        return Finding("rights", State.OK, f"may {', '.join(answers)} sessions in {namespace}")
+        return CheckResult(
+            "rights", CheckState.OK, f"may {', '.join(answers)} sessions in {namespace}"
+        )
     seen = f"may not {', '.join(refused)} sessions in {namespace}"
     fix = (
         f"kubectl -n {namespace} create rolebinding trainyard-users --clusterrole=edit --user=<you> "
         "(the gateway needs only your API key)"
     )
-    return Finding("rights", State.WARNING, seen, fix)
+    return CheckResult("rights", CheckState.WARNING, seen, fix)
 
 
-def volume(found: Json, namespace: str) -> Finding:
+def volume(found: Json, namespace: str) -> CheckResult:
     """The claim that holds datasets and models."""
     claims = {
         i["metadata"]["name"]: (i.get("status") or {}).get("phase", "Pending")
@@ -113,15 +113,17 @@ def volume(found: Json, namespace: str) -> Finding:
     }
     if not claims:
         fix = "install the chart, or name a claim in storage.existingClaim"
-        return Finding("volume", State.WARNING, f"no claim of Trainyard in {namespace}", fix)
+        return CheckResult(
+            "volume", CheckState.WARNING, f"no claim of Trainyard in {namespace}", fix
+        )
     lost = [name for name, phase in claims.items() if phase != "Bound"]
     if lost:
         fix = f"set storage.storageClassName to one that exists: kubectl get storageclass; kubectl -n {namespace} describe pvc {lost[0]}"
-        return Finding("volume", State.BROKEN, f"{lost[0]} is {claims[lost[0]]}", fix)
-    return Finding("volume", State.OK, f"{', '.join(claims)} bound")
+        return CheckResult("volume", CheckState.BROKEN, f"{lost[0]} is {claims[lost[0]]}", fix)
+    return CheckResult("volume", CheckState.OK, f"{', '.join(claims)} bound")
 
 
-def plugin(found: Json) -> Finding:
+def plugin(found: Json) -> CheckResult:
     """Whether any node offers GPUs to the scheduler."""
     offers = {
         i["metadata"]["name"]: int(
@@ -132,30 +134,32 @@ def plugin(found: Json) -> Finding:
     total = sum(offers.values())
     if total:
         nodes = sum(1 for n in offers.values() if n)
-        return Finding("GPU plugin", State.OK, f"{total} GPUs on {text.count(nodes, 'node')}")
+        return CheckResult(
+            "GPU plugin", CheckState.OK, f"{total} GPUs on {formats.count(nodes, 'node')}"
+        )
     fix = f"install the vendor's device plugin so that nodes offer {names.GPU_RESOURCE}; or train with --gpus 0"
-    return Finding("GPU plugin", State.WARNING, "no node offers a GPU", fix)
+    return CheckResult("GPU plugin", CheckState.WARNING, "no node offers a GPU", fix)
 
 
-def part(found: Json, component: str, namespace: str, *, optional: bool = False) -> Finding:
+def part(found: Json, component: str, namespace: str, *, optional: bool = False) -> CheckResult:
     """One of Trainyard's Deployments."""
     what = f"deployed {component}"
     mine = [i for i in _items(found) if (i["metadata"].get("labels") or {}).get(_PART) == component]
     if not mine:
-        state = State.SKIPPED if optional else State.BROKEN
+        state = CheckState.SKIPPED if optional else CheckState.BROKEN
         flag = f" --set {component}.enabled=true" if optional else ""
         fix = f"helm upgrade --install trainyard charts/trainyard{flag}"
-        return Finding(what, state, f"not installed in {namespace}", fix)
+        return CheckResult(what, state, f"not installed in {namespace}", fix)
     name, status = mine[0]["metadata"]["name"], mine[0].get("status") or {}
     wanted = (mine[0].get("spec") or {}).get("replicas", 1)
     ready = status.get("availableReplicas", 0)
     seen = f"{name}: {ready} of {wanted} ready"
     if ready >= wanted > 0:
-        return Finding(what, State.OK, seen)
+        return CheckResult(what, CheckState.OK, seen)
     fix = (
         f"kubectl -n {namespace} describe deploy {name}; kubectl -n {namespace} logs deploy/{name}"
     )
-    return Finding(what, State.BROKEN, seen, fix)
+    return CheckResult(what, CheckState.BROKEN, seen, fix)
 
 
 def _items(found: Json) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What `trainyard doctor` checks, with the help of kubectl."""

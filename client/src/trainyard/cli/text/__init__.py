@@ -1,0 +1,1 @@
+"""What the commands show: tables, charts, progress, numbers and times as text."""
