@@ -1,4 +1,4 @@
-"""The run as the operator hands it to a trainer pod, as JSON in the environment variable `TRAINYARD_RUN`."""
+"""What the operator passes to a trainer pod: JSON in the environment variable `TRAINYARD_RUN`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class AttemptDataset(OpenModel):
     format: str
     """csv, parquet, npz, npy, jsonl, text or images."""
     sha256: str
-    """Hash of the file; the key of parsed copies."""
+    """Hash of the file, in hexadecimal; it also names the parsed copies."""
 
 
 class ResumeSource(OpenModel):
-    """A checkpoint to start from when this session has none of its own."""
+    """The checkpoint to start from while this session has none."""
 
     session: str
     """Name of the session that wrote it (for lineage)."""
@@ -44,14 +44,14 @@ class AttemptSpec(OpenModel):
     attempt: int = Field(ge=1)
     """Number of the attempt, from 1."""
     workers: int = Field(default=1, ge=1)
-    """Workers in the gang."""
+    """Number of workers."""
     gpus: int = Field(default=0, ge=0)
     """GPUs per worker."""
     output_model: str
-    """Name under which the model is to be registered."""
+    """Name of the model to register."""
     training: TrainingConfig | None = None
-    """Configuration, None for people's own programs."""
+    """Configuration; None for `spec.command`."""
     dataset: AttemptDataset | None = None
-    """The dataset, None when none was asked for."""
+    """The dataset; None if the session names none."""
     resume_from: ResumeSource | None = None
-    """Where a fork starts."""
+    """The checkpoint of another session to start from."""

@@ -1,7 +1,7 @@
 """What operator and trainer pod agree on: environment, paths, exit codes. Standard library only.
 
-The operator writes these into the Job; the trainer and the reporting API read them. Nothing here may depend on
-anything but the standard library, because people's own training code imports it through `trainyard`.
+The operator writes these into the Job. The trainer and the reporting API read them. This module
+needs the standard library only, because users' training code imports it through `trainyard`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from trainyard_api.phase import FailureClass
 
 ENV_RUN: Final = "TRAINYARD_RUN"
-"""The run as JSON: `trainyard_api.attempt.AttemptSpec`."""
+"""The attempt as JSON: `trainyard_api.attempt.AttemptSpec`."""
 ENV_GATEWAY_URL: Final = "TRAINYARD_GATEWAY_URL"
 ENV_TOKEN_FILE: Final = "TRAINYARD_TOKEN_FILE"
 ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"
@@ -26,7 +26,7 @@ TOKEN_SECONDS: Final = 3600
 DATASETS_DIR: Final = "/data/datasets"
 """Read-only in the trainer: every registered dataset, at `<dataset id>/<file>`."""
 RUN_DIR: Final = "/data/run"
-"""Read-write: this session's own folder; it survives attempts."""
+"""Read-write: this session's run folder, kept over attempts."""
 RESUME_DIR: Final = "/data/resume"
 """Read-only: the folder of the session named in `resumeFrom`."""
 
@@ -39,10 +39,10 @@ MODEL_CARD_FILE: Final = "model_card.json"
 
 TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_BYTES: Final = 4096
-"""The kubelet keeps no more than this of a container's termination message."""
+"""The kubelet's limit of a container's termination message."""
 
 GRACE_SECONDS: Final = 60
-"""From SIGTERM to SIGKILL; the trainer saves a checkpoint within it."""
+"""Seconds from SIGTERM to SIGKILL; the trainer saves a checkpoint within them."""
 
 RENDEZVOUS_PORT: Final = 29500
 
@@ -51,7 +51,7 @@ POD_USER: Final = 10001
 
 
 class ExitCode(IntEnum):
-    """How a trainer ends, by cause. Numbers follow sysexits.h where it has one."""
+    """Exit codes of a trainer by cause. The numbers follow sysexits.h where it has one."""
 
     SUCCEEDED = 0
     PROGRAM_ERROR = 1
@@ -63,7 +63,7 @@ class ExitCode(IntEnum):
     WORKER_LOST = 71
     VOLUME_FULL = 74
     PREEMPTED = 75
-    """SIGTERM came; a checkpoint is saved; another attempt goes on from there."""
+    """After SIGTERM, with a saved checkpoint from which the next attempt continues."""
     ACCESS_DENIED = 77
 
 
@@ -77,4 +77,4 @@ EXIT_CLASSES: Final[dict[int, FailureClass]] = {
     ExitCode.VOLUME_FULL: FailureClass.VOLUME_FULL,
     ExitCode.ACCESS_DENIED: FailureClass.ACCESS_DENIED,
 }
-"""Exit codes that name their cause; any other non-zero code is the program's own error."""
+"""Exit codes that name their cause; any other non-zero code is a ProgramError."""

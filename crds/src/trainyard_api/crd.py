@@ -24,7 +24,7 @@ class Column:
     priority: int = 0
 
     def render(self) -> Manifest:
-        """As it stands in the CRD."""
+        """The column as an entry of `additionalPrinterColumns`."""
         return {
             "name": self.name,
             "jsonPath": self.json_path,
@@ -37,19 +37,21 @@ class Column:
 _AGE = Column("Age", ".metadata.creationTimestamp", "date", "Time since creation.")
 
 SESSION_COLUMNS = (
-    Column("Phase", ".status.phase", description="Where the session is in its life."),
+    Column("Phase", ".status.phase", description="Phase of the session."),
     Column(
-        "Progress", ".status.progress.percentDisplay", description="Share of the training done."
+        "Progress",
+        ".status.progress.percentDisplay",
+        description="Completed share of the training.",
     ),
-    Column("ETA", ".status.progress.etaDisplay", description="Remaining time at the present rate."),
+    Column("ETA", ".status.progress.etaDisplay", description="Remaining time at the current rate."),
     Column("Queue", ".spec.queue", description="The queue it waits in."),
-    Column("Pos", ".status.queue.position", "integer", "Place in the queue; 1 is next."),
+    Column("Pos", ".status.queue.position", "integer", "Position in the queue; 1 is next."),
     Column("GPUs", ".spec.resources.gpus", "integer", "GPUs per worker."),
-    Column("Priority", ".spec.priority", "integer", "Higher goes first."),
+    Column("Priority", ".spec.priority", "integer", "Higher starts first."),
     _AGE,
     Column("Workers", ".spec.workers", "integer", "Number of workers.", 1),
     Column("Attempt", ".status.attempt", "integer", "Number of the current attempt.", 1),
-    Column("Dataset", ".spec.dataset", description="What it trains on.", priority=1),
+    Column("Dataset", ".spec.dataset", description="The dataset that it trains on.", priority=1),
     Column("Reason", ".status.message", description="Why it is in this phase.", priority=1),
 )
 
@@ -59,7 +61,7 @@ QUEUE_COLUMNS = (
     Column("Running", ".status.running", "integer", "Sessions that hold GPUs."),
     Column("Waiting", ".status.waiting", "integer", "Sessions that wait."),
     Column("Weight", ".spec.weight", "integer", "Share of unguaranteed GPUs."),
-    Column("Paused", ".spec.paused", "boolean", "Whether nothing more is started."),
+    Column("Paused", ".spec.paused", "boolean", "Whether the queue is paused."),
     _AGE,
 )
 
@@ -72,18 +74,18 @@ def session_crd() -> Manifest:
     }
     schema: Manifest = {
         "type": "object",
-        "description": "One training run: a dataset, a configuration or your own program, and the GPUs it may use.",
+        "description": "One training: a dataset, a configuration or your own program, and the GPUs it may use.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": {
-                "description": "What is asked for.",
+                "description": "The wanted session.",
                 **structural_schema(TrainingSessionSpec, immutable=IMMUTABLE_FIELDS),
             },
             "status": {
-                "description": "What is.",
+                "description": "The observed state.",
                 **structural_schema(TrainingSessionStatus),
             },
         },
@@ -102,7 +104,7 @@ def queue_crd() -> Manifest:
     """The CRD of TrainingQueue."""
     schema: Manifest = {
         "type": "object",
-        "description": "A share of the cluster's GPUs with limits of its own.",
+        "description": "A share of the cluster's GPUs with its limits.",
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
@@ -113,7 +115,7 @@ def queue_crd() -> Manifest:
                 **structural_schema(TrainingQueueSpec),
             },
             "status": {
-                "description": "What is.",
+                "description": "The observed state.",
                 **structural_schema(TrainingQueueStatus),
             },
         },

@@ -1,11 +1,10 @@
-"""The base of every API model, and rules that hold in Python and in the API server alike.
+"""The base classes of every API model, and rules for both Python and the API server.
 
 Guarantees:
 
-- Field names are camelCase on the wire and snake_case in Python; both are accepted as input from Python.
-- Unknown fields are refused, and the refusal names the nearest field that exists.
-- A `Rule` is written once: its CEL form goes into the CRD, its Python form runs here, and both carry the
-  same sentence.
+- Field names are camelCase on the wire and snake_case in Python. Python input may use both.
+- Unknown fields are refused; the error names the nearest existing field.
+- A `Rule` has one message and two forms: CEL for the CRD, Python for this process.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from pydantic.alias_generators import to_camel
 class Rule:
     """A condition across fields.
 
-    `cel` is evaluated by the API server with `self` as the object (and `oldSelf` on updates); `holds` is the same
-    condition on the Python model, or None for rules about changes, which only the API server can see.
+    The API server evaluates `cel` with `self` as the object (and `oldSelf` on updates). `holds` is
+    the same condition on the Python model, or None for a rule about changes, which only the API
+    server can check.
     """
 
     cel: str
@@ -33,7 +33,7 @@ class Rule:
 
 
 class ClosedModel(BaseModel):
-    """Frozen, closed, camelCase on the wire."""
+    """Frozen; refuses unknown fields; camelCase on the wire."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(alias=to_camel),
@@ -45,12 +45,15 @@ class ClosedModel(BaseModel):
     )
 
     def wire(self) -> dict[str, Any]:
-        """The JSON form: camelCase names, absent instead of null."""
+        """The JSON form: camelCase names; None is absent."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class RuledModel(ClosedModel):
-    """A model with conditions across fields. Others do without the check, which costs as much as reading a small object."""
+    """A model with conditions across fields.
+
+    Only these models run the check, which costs as much as parsing a small object.
+    """
 
     RULES: ClassVar[tuple[Rule, ...]] = ()
 
@@ -63,14 +66,14 @@ class RuledModel(ClosedModel):
 
 
 class OpenModel(ClosedModel):
-    """A model that tolerates fields it does not know, so that an older reader survives a newer writer."""
+    """Ignores unknown fields, so that an older reader accepts the output of a newer writer."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with an input: where (`spec.training.epochs`), what, and what was given."""
+    """One error in an input: the field (`spec.training.epochs`), a message, the given value."""
 
     field: str
     message: str
@@ -78,7 +81,7 @@ class FieldError:
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
-    """Every problem of `error`, with the nearest valid name beside an unknown field."""
+    """Every error of `error`; an unknown field gets the nearest valid name."""
     return list(_field_errors(error, model))
 
 
@@ -101,7 +104,7 @@ def _unknown_field(name: str, valid: list[str]) -> str:
 
 
 def names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The wire names of the fields at `path` below `model`; [] where the path leaves the known models."""
+    """The wire names of the fields at `path` below `model`; [] if `path` leaves the models."""
     current: Any = model
     for part in path:
         current = _annotation_at(current, part)

@@ -1,4 +1,4 @@
-"""TrainingQueue: a share of the cluster's GPUs with limits of its own."""
+"""TrainingQueue: a share of the cluster's GPUs with its limits."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from trainyard_api.model import ClosedModel, OpenModel
 
 
 class TrainingQueueSpec(ClosedModel):
-    """What sessions of this queue may use. Everything may change at any time; running sessions are not stopped by it."""
+    """What sessions of this queue may use.
+
+    Every field may change at any time. A change stops no running session.
+    """
 
     gpu_quota: int | None = Field(default=None, ge=0, le=100_000)
-    """GPUs that this queue is guaranteed. Default: no quota, the whole cluster is shared by weight."""
+    """GPUs that this queue is guaranteed. Default: no quota; the whole cluster is shared by weight."""
     borrow: bool = True
-    """Whether sessions may use GPUs beyond the quota while other queues leave them idle; they give them back by preemption."""
+    """Whether sessions may use idle GPUs beyond the quota; preemption gives them back."""
     weight: int = Field(default=1, ge=1, le=1000)
     """Share of unguaranteed GPUs relative to other queues."""
     max_sessions_per_user: int | None = Field(default=None, ge=1, le=100_000)
     """Sessions of one user that may hold GPUs at once. Default: no limit."""
     max_gpus_per_session: int | None = Field(default=None, ge=0, le=4096)
-    """Most GPUs (workers times GPUs per worker) that one session may ask for. Default: no limit."""
+    """Maximum GPUs (workers × GPUs per worker) of one session. Default: no limit."""
     paused: bool = False
-    """Start nothing more from this queue; what runs goes on."""
+    """Start no more sessions of this queue; running sessions continue."""
 
 
 class TrainingQueueStatus(OpenModel):
-    """What is; written by the operator."""
+    """The observed state; the operator writes it."""
 
     running: int | None = None
     """Sessions that hold GPUs."""
@@ -40,7 +43,7 @@ class TrainingQueueStatus(OpenModel):
 
 
 class TrainingQueue(OpenModel):
-    """A share of the cluster's GPUs with limits of its own."""
+    """A share of the cluster's GPUs with its limits."""
 
     api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"
     kind: Literal["TrainingQueue"] = "TrainingQueue"

@@ -1,7 +1,9 @@
-"""Write the CRDs and their reference: `python -m trainyard_api.render --out crds --chart charts/trainyard --docs docs [--check]`.
+"""Write the CRDs and their reference page.
 
-The plain files are for `kubectl apply -f crds/`; the chart's copies can be switched off and stay on uninstall.
-With `--check` nothing is written, and a difference ends the program with exit code 1.
+`python -m trainyard_api.render --out crds --chart charts/trainyard --docs docs [--check]`
+
+The plain files are for `kubectl apply -f crds/`. The chart's copies can be disabled, and an
+uninstall keeps them. `--check` writes nothing and exits with 1 if a file is out of date.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What trainers send to the gateway. A batch is applied exactly once.
 
-A batch is identified by (session UID, attempt, stream, sequence). A sender numbers the batches of one stream
-1, 2, 3, … within an attempt, sends them in order, and repeats a batch until it is acknowledged; a batch that
-the gateway has already is acknowledged again and changes nothing. Two streams of one attempt (two workers, or logs beside
-metrics) are independent.
+A batch is identified by (session UID, attempt, stream, sequence). A sender numbers the batches of
+one stream 1, 2, 3, … within an attempt and sends them in order. It repeats a batch until it is
+acknowledged. The gateway acknowledges a duplicate and ignores it. Two streams of one attempt (two
+workers, or logs beside metrics) are independent.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pydantic import AwareDatetime, Field
 from trainyard_api.model import OpenModel
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-"""Larger bodies are refused with 413; senders cut batches well below."""
+"""Larger bodies get 413; senders keep their batches well below."""
 
 MetricName = Annotated[str, Field(min_length=1, max_length=128)]
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
-"""JSON has no NaN and no infinities; they travel as text."""
+"""JSON has no NaN and no infinities, so they are sent as text."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -51,18 +51,18 @@ class LogLine(OpenModel):
 
 
 class Heartbeat(OpenModel):
-    """Where the training is, every few seconds."""
+    """Progress of the training, sent every few seconds."""
 
     time: AwareDatetime
-    """When this was true."""
+    """When this was measured."""
     step: int = Field(ge=0)
     """Optimizer steps done."""
     total_steps: int | None = Field(default=None, ge=0)
-    """Optimizer steps in all, None when unknown."""
+    """Total optimizer steps; None if unknown."""
     epoch: int | None = Field(default=None, ge=0)
     """Epochs completed."""
     epochs: int | None = Field(default=None, ge=0)
-    """Epochs in all."""
+    """Total epochs; None if unknown."""
     steps_per_second: float | None = Field(default=None, ge=0)
     """Step rate of the last minute."""
 
@@ -81,7 +81,7 @@ class CheckpointReport(OpenModel):
 
 
 class Batch(OpenModel):
-    """Everything that one stream has to say since its last batch."""
+    """Everything that one stream reports since its last batch."""
 
     session_uid: str = Field(min_length=1, max_length=64)
     """UID of the session."""
@@ -96,22 +96,22 @@ class Batch(OpenModel):
     logs: list[LogLine] = Field(default=[], max_length=10_000)
     """Printed lines, in order."""
     heartbeat: Heartbeat | None = None
-    """Where the training is."""
+    """Progress of the training."""
     checkpoint: CheckpointReport | None = None
-    """The newest durable checkpoint."""
+    """The latest durable checkpoint."""
 
 
 class BatchReceipt(OpenModel):
-    """The gateway's answer: the batch is durable."""
+    """The gateway's response: the batch is durable."""
 
     sequence: int
     """Sequence of the batch."""
     duplicate: bool
-    """Whether it was there already."""
+    """Whether the gateway already had it."""
 
 
 class ModelReport(OpenModel):
-    """The final model lies in the run's output folder; the gateway checks and registers it."""
+    """The final model is in the output folder of the session; verify and register it."""
 
     session_uid: str = Field(min_length=1, max_length=64)
     """UID of the session."""

@@ -1,4 +1,4 @@
-"""TrainingSession: one training run as a custom resource. The comments here are what `kubectl explain` shows."""
+"""TrainingSession as a custom resource. `kubectl explain` shows the docstrings of the fields."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SessionName = Annotated[
 
 
 class Resources(ClosedModel):
-    """What each worker gets. Requests equal limits, so that a worker never starves another."""
+    """Resources of each worker. Requests equal limits, so that no worker starves another."""
 
     gpus: int = Field(default=1, ge=0, le=64)
     """Whole GPUs per worker; 0 trains on the CPU."""
@@ -55,7 +55,7 @@ class Resources(ClosedModel):
 
 
 class ResumeFrom(ClosedModel):
-    """Start from another session's checkpoint (a fork): with its weights and optimizer state, at step 0."""
+    """Start from another session's checkpoint: its weights and optimizer state, at step 0."""
 
     session: SessionName
     """Name of the session whose checkpoint is taken."""
@@ -64,16 +64,19 @@ class ResumeFrom(ClosedModel):
 
 
 class Retry(ClosedModel):
-    """What happens when an attempt fails for a reason that another attempt can get past."""
+    """Retries after a failure that a further attempt can survive."""
 
     limit: int = Field(default=3, ge=0, le=20)
     """Further attempts after the first; preemption and suspension do not count."""
     backoff_seconds: int = Field(default=10, ge=0, le=3600)
-    """Pause before the first retry, in seconds; doubles with every further one, up to an hour."""
+    """Seconds before the first retry; doubles with every further retry, up to one hour."""
 
 
 class TrainingSessionSpec(RuledModel):
-    """What is asked for. All but desiredState, priority and ttlSecondsAfterFinished is fixed at creation."""
+    """The wanted session.
+
+    Fixed at creation, except desiredState, priority and ttlSecondsAfterFinished.
+    """
 
     training: TrainingConfig | None = None
     """Configuration of the built-in trainer. Give either this or command. Immutable."""
@@ -84,13 +87,13 @@ class TrainingSessionSpec(RuledModel):
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
-    """Name under which the model is registered. Default: the session's name. Immutable."""
+    """Name of the registered model. Default: the session's name. Immutable."""
     resume_from: ResumeFrom | None = None
     """Start from another session's checkpoint instead of from scratch. Immutable."""
     resources: Resources = Field(default=Resources())
-    """What each worker gets. Immutable."""
+    """Resources of each worker. Immutable."""
     workers: int = Field(default=1, ge=1, le=64)
-    """Number of workers, started all or none, joined by torch.distributed. Immutable."""
+    """Number of workers. All start together or none; torch.distributed joins them. Immutable."""
     runtime: str = Field(
         default=names.DEFAULT_RUNTIME,
         min_length=1,
@@ -106,17 +109,17 @@ class TrainingSessionSpec(RuledModel):
     )
     """TrainingQueue in which the session waits. Immutable."""
     priority: int = Field(default=0, ge=PRIORITY_MIN, le=PRIORITY_MAX)
-    """Higher goes first and may preempt lower. May change while the session waits or runs."""
+    """A session of higher priority starts first and may preempt lower ones. May change while the session waits or runs."""
     desired_state: DesiredState = DesiredState.RUNNING
-    """Running; Suspended (save a checkpoint, give the GPUs back, may go on later); Stopped (final). May change."""
+    """Running; Suspended (save a checkpoint, free the GPUs, can be resumed); Stopped (final). May change."""
     retry: Retry = Field(default=Retry())
-    """Retries after failures that can pass. Immutable."""
+    """Retries after failures. Immutable."""
     max_runtime_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
-    """Running time over all attempts, in seconds, after which the session fails with DeadlineExceeded. Default: none. Immutable."""
+    """Seconds of running, summed over all attempts, after which the session fails with DeadlineExceeded. Default: none. Immutable."""
     stall_timeout_seconds: int | None = Field(default=None, ge=30, le=86_400)
-    """Seconds without progress of the training step after which the attempt counts as hung and is retried. Default: none. Immutable."""
+    """Seconds without a new step after which the attempt counts as hung and is retried. Default: none. Immutable."""
     ttl_seconds_after_finished: int | None = Field(default=None, ge=0, le=31_536_000)
-    """Seconds after the end at which this object is deleted; history, logs and models stay in the gateway. Default: kept. May change."""
+    """Seconds after its end until this object is deleted; the gateway keeps history, logs and models. Default: never. May change."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -131,7 +134,7 @@ class TrainingSessionSpec(RuledModel):
         ),
         Rule(
             cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
-            message="desiredState Stopped is final; create a new session with resumeFrom to go on",
+            message="desiredState Stopped is final; create a new session with resumeFrom to continue",
         ),
     )
 
@@ -154,7 +157,7 @@ IMMUTABLE_FIELDS = (
 
 
 class Condition(OpenModel):
-    """One aspect of the session's state, for programs."""
+    """One aspect of the session's state, machine-readable."""
 
     type: str = Field(max_length=64)
     """Accepted, DatasetReady, Admitted, Running, Complete or Failed."""
@@ -171,36 +174,36 @@ class Condition(OpenModel):
 
 
 class Ahead(OpenModel):
-    """What stands before a session in its queue."""
+    """The sessions ahead of a session in its queue."""
 
     sessions: int = 0
-    """Waiting sessions that go first."""
+    """Waiting sessions ahead."""
     gpus: int = 0
-    """GPUs that those ask for."""
+    """GPUs that these request."""
 
 
 class EstimatedStart(OpenModel):
     """When the session is expected to start."""
 
     earliest: datetime | None = None
-    """If running sessions end as early as their step rates allow."""
+    """Start if running sessions end when their step rates say."""
     latest: datetime | None = None
-    """If they take as long as their limits allow; absent when a limit is unknown."""
+    """Start if they run until their limits; absent if a limit is unknown."""
 
 
 class QueueStatus(OpenModel):
-    """Where a waiting session stands."""
+    """Position and expected start of a waiting session."""
 
     position: int | None = None
-    """1 is next."""
+    """Position in the queue; 1 is next."""
     ahead: Ahead | None = None
-    """What goes first."""
+    """The sessions ahead."""
     reason: str | None = Field(default=None, max_length=64)
-    """Why it does not run yet, one word from a closed list."""
+    """Why it does not run yet: one word from a closed list."""
     message: str | None = Field(default=None, max_length=1024)
     """The same as a sentence."""
     estimated_start: EstimatedStart | None = None
-    """When it is expected to start; absent while unknown."""
+    """Expected start; absent while unknown."""
 
 
 class Checkpoint(OpenModel):
@@ -213,32 +216,32 @@ class Checkpoint(OpenModel):
 
 
 class Progress(OpenModel):
-    """How far the training is; written by the gateway from the trainer's reports."""
+    """Progress of the training; the gateway writes it from the trainer's reports."""
 
     epoch: int | None = None
     """Epochs completed."""
     epochs: int | None = None
-    """Epochs in all."""
+    """Total epochs."""
     step: int | None = None
     """Optimizer steps done."""
     total_steps: int | None = None
-    """Optimizer steps in all."""
+    """Total optimizer steps."""
     percent: float | None = None
-    """Share done, 0 to 100."""
+    """Completed share, 0 to 100."""
     percent_display: str | None = Field(default=None, max_length=16)
     """percent as text, such as 62%."""
     steps_per_second: float | None = None
     """Step rate of the last minute."""
     eta_seconds: int | None = None
-    """Remaining seconds at that rate."""
+    """Remaining seconds at this rate."""
     eta_display: str | None = Field(default=None, max_length=16)
     """etaSeconds as text, such as 4m10s."""
     last_checkpoint: Checkpoint | None = None
-    """The newest durable checkpoint."""
+    """The latest durable checkpoint."""
     last_heartbeat: datetime | None = None
     """When the trainer last reported."""
     last_step_time: datetime | None = None
-    """When the step count last rose."""
+    """When the step last advanced."""
     attempt: int | None = None
     """The attempt that reported this."""
 
@@ -249,13 +252,13 @@ class MetricValue(OpenModel):
     name: str = Field(max_length=128)
     """Name as reported, such as val/accuracy."""
     value: str = Field(max_length=32)
-    """Value as text, so that NaN and infinities survive."""
+    """Value as text, because JSON has no NaN and no infinities."""
     step: int | None = None
     """Step at which it was reported."""
 
 
 class DatasetReference(OpenModel):
-    """The dataset that the session's name resolved to; written by the gateway."""
+    """The dataset that spec.dataset names; the gateway writes it."""
 
     state: Literal["Found", "NotFound"]
     """Found or NotFound."""
@@ -274,7 +277,7 @@ class DatasetReference(OpenModel):
 
 
 class ModelReference(OpenModel):
-    """The registered model; written by the gateway."""
+    """The registered model; the gateway writes it."""
 
     name: str = Field(max_length=128)
     """Name in the registry."""
@@ -288,7 +291,7 @@ class Failure(OpenModel):
     """Why the last attempt failed."""
 
     failure_class: FailureClass | str = Field(alias="class", max_length=64)
-    """Kind of failure, from a closed list."""
+    """Class of the failure, from a closed list."""
     attempt: int | None = None
     """The attempt that failed."""
     exit_code: int | None = None
@@ -304,11 +307,14 @@ class Failure(OpenModel):
     )
     """The last lines that the program printed."""
     time: datetime | None = None
-    """When it was noticed."""
+    """When the failure was detected."""
 
 
 class TrainingSessionStatus(OpenModel):
-    """What is. The operator writes it; progress, metrics, dataset and model come from the gateway."""
+    """The observed state.
+
+    The operator writes it, except progress, metrics, dataset and model, which the gateway writes.
+    """
 
     observed_generation: int | None = None
     """Generation of the spec that this status was derived from."""
@@ -317,13 +323,13 @@ class TrainingSessionStatus(OpenModel):
     message: str | None = Field(default=None, max_length=1024)
     """One sentence on why the session is in this phase."""
     conditions: list[Condition] | None = Field(default=None, max_length=16)
-    """The same for programs."""
+    """The state, machine-readable."""
     attempt: int | None = None
     """Number of the current or last attempt, from 1; absent before the first."""
     failures: int | None = None
     """Attempts that failed and count against retry.limit."""
     preemptions: int | None = None
-    """How often the session had to make room."""
+    """Number of preemptions."""
     job_name: str | None = Field(default=None, max_length=63)
     """Job of the current or last attempt."""
     start_time: datetime | None = None
@@ -331,31 +337,31 @@ class TrainingSessionStatus(OpenModel):
     attempt_start_time: datetime | None = None
     """When the current attempt began to run."""
     completion_time: datetime | None = None
-    """When the session reached its end."""
+    """When the session ended."""
     queued_time: datetime | None = None
-    """When the session first became ready to run; its age in the queue counts from here, over preemptions too."""
+    """When the session first became ready to run; its age in the queue counts from here, also after preemptions."""
     retry_time: datetime | None = None
     """Earliest time of the next attempt after a failure."""
     run_seconds: int | None = None
-    """Seconds that finished attempts have run."""
+    """Seconds that finished attempts have run in total."""
     gpu_seconds: int | None = None
-    """GPUs times seconds of finished attempts."""
+    """GPUs × seconds of finished attempts."""
     queue: QueueStatus | None = None
-    """Where the session stands while it waits."""
+    """Position and expected start while the session waits."""
     progress: Progress | None = None
-    """How far the training is."""
+    """Progress of the training."""
     metrics: list[MetricValue] | None = Field(default=None, max_length=32)
     """Latest value of each metric."""
     dataset: DatasetReference | None = None
-    """What the dataset's name resolved to."""
+    """The dataset that spec.dataset names."""
     failure: Failure | None = None
     """Why the last attempt failed."""
     model: ModelReference | None = None
-    """The model that came out."""
+    """The registered model."""
 
 
 class TrainingSession(OpenModel):
-    """One training run: a dataset, a configuration or your own program, and the GPUs it may use."""
+    """One training: a dataset, a configuration or your own program, and the GPUs it may use."""
 
     api_version: Literal["trainyard.io/v1alpha1"] = "trainyard.io/v1alpha1"
     kind: Literal["TrainingSession"] = "TrainingSession"
@@ -365,7 +371,7 @@ class TrainingSession(OpenModel):
 
     @classmethod
     def new(cls, name: str, namespace: str, spec: TrainingSessionSpec) -> Self:
-        """A session as it is handed to the API server."""
+        """Build a new session without status."""
         return cls(metadata={"name": name, "namespace": namespace}, spec=spec)
 
     def manifest(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A pydantic model as a Kubernetes structural schema.
 
-Guarantees: no `$ref`, no `title`, no `anyOf` but that of int-or-string, every object closed by the absence of free-form properties,
-every `Rule` as an `x-kubernetes-validations` entry, defaults as plain JSON. Pure; the API server is the judge
-(tests/integration/crds).
+Guarantees: the schema has no `$ref`, no `title`, and no `anyOf` except for int-or-string. No object
+has free-form properties. Every `Rule` is an entry of `x-kubernetes-validations`. Defaults are plain
+JSON. Pure; tests/integration/crds asks a real API server.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LIST_KEYS: dict[str, list[str]] = {"conditions": ["type"], "metrics": ["name"]}
 
 
 def structural_schema(model: type[BaseModel], immutable: tuple[str, ...] = ()) -> Schema:
-    """The structural schema of `model`; the fields named in `immutable` (Python names) may not change."""
+    """The structural schema of `model`; fields in `immutable` (Python names) cannot change."""
     root = model.model_json_schema(by_alias=True)
     schema = _convert(root, root.get("$defs", {}))
     _add_rules(schema, model)
@@ -79,7 +79,7 @@ def _property(name: str, node: Schema, definitions: dict[str, Schema]) -> Schema
 
 
 def _convert_numbers(node: Schema, out: Schema) -> None:
-    """OpenAPI 3.0, which CRDs use, marks an exclusive bound by a flag; JSON Schema gives it a number."""
+    """Convert exclusive bounds: a flag in OpenAPI 3.0 (CRDs), a number in JSON Schema."""
     for bound, flag in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if flag in node:
             out |= {bound: node[flag], flag: True}
@@ -88,7 +88,7 @@ def _convert_numbers(node: Schema, out: Schema) -> None:
 
 
 def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """`node` without references and without the null alternative; its own words win over those of what it refers to."""
+    """`node` without references and null alternatives; its keys override those of the target."""
     alternatives = [a for a in node.get("anyOf", ()) if a.get("type") != "null"]
     if alternatives and not node.get("x-kubernetes-int-or-string"):
         rest = {
@@ -104,7 +104,7 @@ def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _narrowest(alternatives: list[Schema], definitions: dict[str, Schema]) -> Schema:
-    """One alternative, or, of an enum beside a plain string, the string: readers accept values of newer writers."""
+    """The only alternative; a string beside an enum, so that readers accept newer values."""
     resolved = [_resolve(a, definitions) for a in alternatives]
     if len(resolved) > 1:
         resolved = [a for a in resolved if "enum" not in a] or resolved

@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- Written times are in UTC and end in `Z`. Times of one function have one length, so their text order is
-  their time order.
+- Written times are in UTC and end in `Z`. Times of one function have one length, so the order of
+  the texts is the order of the times.
 - Read times carry a zone and lie between the years 1970 and 9999. Anything else is no time: None.
 """
 
@@ -72,7 +72,10 @@ def to_micros(time: datetime) -> int:
 
 
 def micros_to_text(micros: int) -> str:
-    """Microseconds since the epoch as text in microseconds. Raises OverflowError past the year 9999."""
+    """Microseconds since the epoch as text in microseconds.
+
+    Raises OverflowError after the year 9999.
+    """
     return f"{_whole_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
 
 

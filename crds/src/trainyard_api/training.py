@@ -1,4 +1,4 @@
-"""The training configuration: what the built-in trainer is asked to do. Ranges are checked here, once."""
+"""The configuration of the built-in trainer. Every range is validated here only."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OptimizerName(StrEnum):
 
 
 class SchedulerName(StrEnum):
-    """How the learning rate changes over the run."""
+    """How the learning rate changes during the training."""
 
     CONSTANT = "constant"
     LINEAR = "linear"
@@ -72,11 +72,11 @@ TASK_ARCHITECTURES: dict[Task, tuple[Architecture, ...]] = {
     Task.IMAGE_CLASSIFICATION: (Architecture.MLP, Architecture.CNN, Architecture.RESNET18),
     Task.LANGUAGE_MODELING: (Architecture.TRANSFORMER,),
 }
-"""Which architectures a task can use; the first is the default."""
+"""The architectures of each task; the first is the default."""
 
 
 class ModelParameters(RuledModel):
-    """Sizes of the model. What an architecture does not use is refused, not ignored."""
+    """Sizes of the model. A parameter that the architecture does not use is refused."""
 
     hidden_sizes: list[LayerSize] | None = Field(default=None, min_length=1, max_length=32)
     """mlp: width of each hidden layer, from input to output. Default [128, 64]."""
@@ -141,7 +141,7 @@ class ModelConfig(RuledModel):
     architecture: Architecture
     """mlp (tabular data and small images), cnn, resnet18 (images) or transformer (text)."""
     parameters: ModelParameters | None = None
-    """Sizes; what is left out takes the architecture's default."""
+    """Sizes; absent ones take the architecture's default."""
 
     RULES: ClassVar[tuple[Rule, ...]] = tuple(_unused_rule(a) for a in Architecture)
 
@@ -150,11 +150,11 @@ class SchedulerConfig(ClosedModel):
     """How the learning rate changes, counted in optimizer steps."""
 
     name: SchedulerName = SchedulerName.CONSTANT
-    """constant; linear or cosine decay to minLearningRate at the end of the run; step: times gamma every stepEpochs."""
+    """constant; linear or cosine decay to minLearningRate at the end of the training; step: times gamma every stepEpochs."""
     warmup_steps: int = Field(default=0, ge=0, le=10_000_000)
     """Steps over which the rate rises linearly from 0 to learningRate before the schedule starts."""
     min_learning_rate: float = Field(default=0, ge=0, le=10)
-    """Where linear and cosine end."""
+    """Final learning rate of linear and cosine."""
     step_epochs: int = Field(default=10, ge=1, le=100_000)
     """step: epochs between two reductions."""
     gamma: float = Field(default=0.1, gt=0, le=1)
@@ -171,7 +171,7 @@ class EarlyStopping(ClosedModel):
 
 
 class CheckpointEvery(RuledModel):
-    """When a checkpoint is written. Exactly one of the three."""
+    """When a checkpoint is written. Exactly one field is set."""
 
     epochs: int | None = Field(default=None, ge=1, le=100_000)
     """After this many epochs."""
@@ -205,7 +205,7 @@ class TrainingConfig(RuledModel):
     task: Task
     """What is learned: tabular-classification, tabular-regression, image-classification or language-modeling."""
     target: str | None = Field(default=None, min_length=1, max_length=128)
-    """Column (or array) that is predicted. Default: 'target', 'label' or 'y' if there is one, else the last column."""
+    """Column (or array) to predict. Default: 'target', 'label' or 'y' if there is one, else the last column."""
     ignore_columns: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
         default=None, max_length=64
     )
@@ -225,7 +225,7 @@ class TrainingConfig(RuledModel):
     weight_decay: float = Field(default=0, ge=0, le=1)
     """L2 penalty (decoupled with adamw)."""
     gradient_clip: float | None = Field(default=None, gt=0, le=1e6)
-    """Largest norm of the gradient; longer ones are scaled down. Default: no clipping."""
+    """Maximum norm of the gradient; larger gradients are scaled down. Default: no clipping."""
     scheduler: SchedulerConfig = Field(default=SchedulerConfig())
     """How the learning rate changes. Default: constant."""
     precision: Precision = Precision.FP32
@@ -239,7 +239,7 @@ class TrainingConfig(RuledModel):
     checkpoint_every: CheckpointEvery = Field(default=CheckpointEvery(epochs=1))
     """When checkpoints are written. Default: after every epoch."""
     keep_checkpoints: int = Field(default=2, ge=1, le=100)
-    """How many of the newest checkpoints are kept; the best is kept besides."""
+    """Number of latest checkpoints to keep; the best one is kept as well."""
     log_every_steps: int = Field(default=10, ge=1, le=1_000_000)
     """Optimizer steps between two reported training metrics."""
 
@@ -265,5 +265,5 @@ class TrainingConfig(RuledModel):
     )
 
     def architecture(self) -> Architecture:
-        """The architecture that will be trained, with the task's default filled in."""
+        """The configured architecture, or the task's default."""
         return self.model.architecture if self.model else TASK_ARCHITECTURES[self.task][0]

@@ -139,7 +139,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
 """Field → (spec, a change that adds or removes it)."""
 
 UPDATE: dict[str, tuple[dict[str, Any], Change, Change]] = {
-    "desiredState Stopped is final; create a new session with resumeFrom to go on": (
+    "desiredState Stopped is final; create a new session with resumeFrom to continue": (
         TRAINING | {"desiredState": "Stopped"},
         {"desiredState": "Stopped", "priority": 3},
         {"desiredState": "Running"},
