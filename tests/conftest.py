@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from gateway_lab import GatewayFactory
     from lanes import Lanes
     from postgres import Postgres
     from xdist.remote import Producer
@@ -50,6 +51,17 @@ def postgres() -> Iterator[Postgres]:
 
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def gateway_factory(
+    kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayFactory]:
+    """`gateway_factory(**settings)` starts a gateway that all tests of a module may share."""
+    from gateway_lab import gateways
+
+    with gateways(kubeconfig, lambda: tmp_path_factory.mktemp("gateway")) as start:
+        yield start
 
 
 @pytest.fixture

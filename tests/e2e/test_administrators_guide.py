@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import api_client, fresh_namespace
+from cluster import api_client, fresh_namespace, unique
 from guide import Administrator, blocks
-from installation import RELEASE, Installation, installed, load_images, unique
+from installation import RELEASE, Installation, installed, load_images
 from kubernetes import client
 from poll import eventually
 from postgres import Postgres, running_postgres

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from cluster import ROOT
-from installation import Installation, image_tags, tools, unique
+from cluster import ROOT, unique
+from installation import Installation, image_tags, tools
 from poll import eventually
 
 from trainyard import errors

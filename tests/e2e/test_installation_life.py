@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import apply_crds
+from cluster import apply_crds, unique
 from installation import (
     RELEASE,
     CommandError,
     Installation,
     installed,
-    unique,
 )
 from poll import eventually
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installation import Installation, installed, unique
+from cluster import unique
+from installation import Installation, installed
 from operator_lab import laboratory
 from poll import eventually
 

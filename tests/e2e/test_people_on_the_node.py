@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from bot_api import BotApi, Call
 from bot_process import CHAT, BotProcess
+from cluster import unique
 from command_line import CommandLine
-from installation import RELEASE, Installation, tools, unique
+from installation import RELEASE, Installation, tools
 from poll import eventually
 
 from trainyard.client import Client

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import api_client
-from installation import RELEASE, Installation, installed, unique
+from cluster import api_client, unique
+from installation import RELEASE, Installation, installed
 from kubernetes import client
 from poll import eventually
 from rights import Request, Right, granted, needing, permitted

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installation import Installation, unique
+from cluster import unique
+from installation import Installation
 from poll import eventually
 from safetensors.numpy import load_file
 

@@ -72,10 +72,15 @@ def _established(extensions: client.ApiextensionsV1Api, name: str) -> bool:
     return conditions.get("Established") == "True"
 
 
+def unique(prefix: str) -> str:
+    """A name that no other object of these tests has."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
 @contextmanager
 def fresh_namespace(kubeconfig: Path, prefix: str = "t") -> Iterator[str]:
     """A namespace of its own, with Pod Security `restricted` enforced, deleted afterwards without waiting."""
-    name = f"{prefix}-{uuid.uuid4().hex[:8]}"
+    name = unique(prefix)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     with api_client(kubeconfig) as api:
         core = client.CoreV1Api(api)

@@ -7,14 +7,14 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
-from cluster import api_client
+from cluster import api_client, fresh_namespace, unique
 from kubernetes import client
 from poll import eventually
 from ports import free_port
@@ -34,8 +34,8 @@ class GatewayLab:
     key: str = field(default_factory=lambda: f"ty_{secrets.token_hex(20)}")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-    environment: dict[str, str] = field(default_factory=dict)
-    """More settings, as environment variables."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """More settings, by their names in snake case."""
 
     @property
     def url(self) -> str:
@@ -67,13 +67,7 @@ class GatewayLab:
                     f"--data-dir={self.data}",
                     f"--api-key-file={key_file}",
                 ],
-                env={
-                    **os.environ,
-                    "KUBECONFIG": str(self.kubeconfig),
-                    "TRAINYARD_GATEWAY_RESERVE_BYTES": "0",
-                    "TRAINYARD_GATEWAY_REQUESTS_PER_SECOND": "100000",
-                    **self.environment,
-                },
+                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), **self._environment()},
                 stdout=sink,
                 stderr=sink,
             )
@@ -101,6 +95,16 @@ class GatewayLab:
         """A pod of an attempt of that session, as far as identity goes, with a token of its own."""
         return Trainer.create(self, session_uid, session, attempt)
 
+    def new_trainer(self, name: str = "", attempt: int = 1) -> Trainer:
+        """A new session, and a trainer of it."""
+        with self.client() as gateway:
+            session = gateway.start_training({"command": ["x"]}, name or unique("s"))
+        return self.trainer(session.uid, session.name, attempt)
+
+    def _environment(self) -> dict[str, str]:
+        settings = {"reserve_bytes": "0", "requests_per_second": "100000", **self.settings}
+        return {f"TRAINYARD_GATEWAY_{name.upper()}": value for name, value in settings.items()}
+
     def _ready(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
@@ -116,6 +120,7 @@ class Trainer:
     """The identity of a trainer pod. The pod exists but is never scheduled: nothing runs in it."""
 
     lab: GatewayLab
+    session: str
     session_uid: str
     attempt: int
     pod: str
@@ -150,7 +155,7 @@ class Trainer:
                     },
                 },
             )
-        return cls(lab, session_uid, attempt, name, token.status.token)
+        return cls(lab, session, session_uid, attempt, name, token.status.token)
 
     def delete(self) -> None:
         """Remove pod and Job, as when a finished session is cleaned up."""
@@ -186,15 +191,35 @@ class Trainer:
 
 @contextmanager
 def running_gateway(
-    kubeconfig: Path, namespace: str, folder: Path, **environment: str
+    kubeconfig: Path, namespace: str, folder: Path, **settings: str
 ) -> Iterator[GatewayLab]:
-    """A gateway for the length of a test; more settings as environment variables."""
-    lab = GatewayLab(kubeconfig, namespace, folder, environment=environment)
+    """A gateway for the length of the block; settings by their names in snake case."""
+    lab = GatewayLab(kubeconfig, namespace, folder, settings=settings)
     try:
         lab.start()
         yield lab
     finally:
         lab.stop()
+
+
+class GatewayFactory(Protocol):
+    """Starts a gateway in a new namespace; it ends with the module of tests."""
+
+    def __call__(self, folder: Path | None = None, /, **settings: str) -> GatewayLab:
+        """The gateway, ready: its files below `folder` (default: a new one), settings in snake case."""
+
+
+@contextmanager
+def gateways(kubeconfig: Path, new_folder: Callable[[], Path]) -> Iterator[GatewayFactory]:
+    """A factory; what it has started ends with the block."""
+    with ExitStack() as stack:
+
+        def start(folder: Path | None = None, /, **settings: str) -> GatewayLab:
+            namespace = stack.enter_context(fresh_namespace(kubeconfig, "gw"))
+            place = folder or new_folder()
+            return stack.enter_context(running_gateway(kubeconfig, namespace, place, **settings))
+
+        yield start
 
 
 def monitor_token(lab: GatewayLab, account: str, node: str) -> str:
@@ -227,8 +252,8 @@ def simulated_node(lab: GatewayLab) -> str:
 def on_postgres(server: Postgres) -> dict[str, str]:
     """The settings of a gateway with a new database of that server."""
     return {
-        "TRAINYARD_GATEWAY_DATABASE_URL": server.database(),
-        "TRAINYARD_GATEWAY_DATABASE_PASSWORD_FILE": str(server.password_file),
+        "database_url": server.database(),
+        "database_password_file": str(server.password_file),
     }
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -156,8 +155,3 @@ def installed(kubeconfig: Path, **values: Any) -> Iterator[Installation]:
             yield installation
         finally:
             installation.helm("uninstall", RELEASE, "--wait", "--ignore-not-found")
-
-
-def unique(prefix: str) -> str:
-    """A name that nothing else has."""
-    return f"{prefix}-{uuid.uuid4().hex[:6]}"

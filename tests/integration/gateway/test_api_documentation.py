@@ -6,9 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, monitor_token, running_gateway, simulated_node
+from cluster import api_client
+from gateway_lab import GatewayLab, monitor_token, simulated_node
 from kubernetes import client
 
 from trainyard_api import names
@@ -74,42 +75,38 @@ def give_a_queue(lab: GatewayLab) -> None:
         )
 
 
-def test_every_line_works(kubeconfig: Path, tmp_path: Path) -> None:
-    with (
-        fresh_namespace(kubeconfig, "gwd") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path) as lab,
-        lab.http() as http,
-    ):
-        give_a_queue(lab)
-        # A session whose trainer reports, for the lines that need a token.
-        session = http.post("/training/start", json={"name": "s", "command": ["x"]}).json()["uid"]
-        environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "GATEWAY": lab.url,
-            "KEY": lab.key,
-            "SESSION": session,
-            "TOKEN": lab.trainer(session, "s").token,
-            "MONITOR_TOKEN": monitor_token(lab, "trainyard-monitor", simulated_node(lab)),
-        }
-        work = tmp_path / "work"
-        work.mkdir()
-        output = lab.data / "runs" / session / "output"
-        output.mkdir(parents=True)
-        before, after = LINES[:], [line for line in LINES if "/report/model" in line]
-        assert len(after) == 1
-        script = "\n".join(
-            f"cp m.safetensors '{output}/model.safetensors'\n{line}" if line in after else line
-            for line in before
-        )
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-x", "-c", script],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        left = http.get("/models").json()["models"]
+def test_every_line_works(lab: GatewayLab, http: httpx.Client, tmp_path: Path) -> None:
+    give_a_queue(lab)
+    # A session whose trainer reports, for the lines that need a token.
+    trainer = lab.new_trainer("s")
+    session = trainer.session_uid
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "GATEWAY": lab.url,
+        "KEY": lab.key,
+        "SESSION": session,
+        "TOKEN": trainer.token,
+        "MONITOR_TOKEN": monitor_token(lab, "trainyard-monitor", simulated_node(lab)),
+    }
+    work = tmp_path / "work"
+    work.mkdir()
+    output = lab.data / "runs" / session / "output"
+    output.mkdir(parents=True)
+    before, after = LINES[:], [line for line in LINES if "/report/model" in line]
+    assert len(after) == 1
+    script = "\n".join(
+        f"cp m.safetensors '{output}/model.safetensors'\n{line}" if line in after else line
+        for line in before
+    )
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-x", "-c", script],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    left = http.get("/models").json()["models"]
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert [m["name"] for m in left] == ["reported"]

@@ -38,8 +38,8 @@ def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
 def command(lab: GatewayLab, action: str, archive: Path) -> subprocess.CompletedProcess[str]:
     """The command as a pod would run it, with the archive as its standard output or input."""
     words = [sys.executable, "-m", "trainyard_gateway.backup", action, f"--data-dir={lab.data}"]
-    if url := lab.environment.get("TRAINYARD_GATEWAY_DATABASE_URL"):
-        password = lab.environment["TRAINYARD_GATEWAY_DATABASE_PASSWORD_FILE"]
+    if url := lab.settings.get("database_url"):
+        password = lab.settings["database_password_file"]
         words += [f"--database-url={url}", f"--database-password-file={password}"]
     saves = action == "save"
     with archive.open("wb" if saves else "rb") as file:
@@ -82,7 +82,7 @@ def test_backup_under_load_and_restore(
         server: Postgres = request.getfixturevalue("postgres")
         return on_postgres(server)
 
-    lab.environment.update(database(source))
+    lab.settings.update(database(source))
     lab.start()
     reporter, uploaders = begin(lab)
     archive = tmp_path / "backup.tar"
@@ -106,7 +106,7 @@ def test_backup_under_load_and_restore(
     assert "is not empty" in refused.stderr
 
     lab.data.rename(tmp_path / "lost")
-    lab.environment = database(target)
+    lab.settings = database(target)
     restored = command(lab, "restore", archive)
     assert restored.returncode == 0, restored.stderr
     lab.start()

@@ -10,7 +10,6 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +18,7 @@ import bad_files
 import httpx
 import pytest
 from bad_files import BadFile
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, Trainer, running_gateway
+from gateway_lab import GatewayLab, Trainer
 from poll import eventually
 
 pytestmark = pytest.mark.integration
@@ -35,24 +33,9 @@ START = "/training/start"
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwb") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
-
-
-@pytest.fixture(scope="module")
-def trainer(lab: GatewayLab, http: httpx.Client) -> Trainer:
-    session = http.post(START, json={"name": "reports", "command": ["x"]}).json()
-    return lab.trainer(session["uid"], "reports")
+def trainer(lab: GatewayLab) -> Trainer:
+    """One session that nothing is stored about, for all tests."""
+    return lab.new_trainer("reports")
 
 
 def files(lab: GatewayLab) -> set[Path]:

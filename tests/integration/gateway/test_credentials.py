@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cluster import fresh_namespace
 from fastapi.routing import APIRoute
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab
 from poll import eventually
 
 from trainyard_gateway.app import MODULES, PREFIX, described
@@ -59,29 +57,14 @@ def test_the_routes_are_the_documented_ones() -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwc") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def admin(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
-
-
-@pytest.fixture(scope="module")
 def bare(lab: GatewayLab) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=lab.url, timeout=30) as http:
         yield http
 
 
-def make(admin: httpx.Client, *scopes: str, **more: object) -> dict[str, str]:
+def make(http: httpx.Client, *scopes: str, **more: object) -> dict[str, str]:
     body = {"name": "test", "scopes": list(scopes), **more}
-    answer = admin.post("/keys", json=body)
+    answer = http.post("/keys", json=body)
     answer.raise_for_status()
     made: dict[str, str] = answer.json()
     return made
@@ -92,16 +75,15 @@ Sent = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def refused(lab: GatewayLab, admin: httpx.Client) -> dict[str, Sent]:
+def refused(lab: GatewayLab, http: httpx.Client) -> dict[str, Sent]:
     """Credentials that open nothing."""
-    good = make(admin, *Scope)["key"]
-    revoked = make(admin, *Scope)
-    admin.delete(f"/keys/{revoked['id']}").raise_for_status()
-    expired = make(admin, *Scope, expiresInSeconds=1)["key"]
+    good = make(http, *Scope)["key"]
+    revoked = make(http, *Scope)
+    http.delete(f"/keys/{revoked['id']}").raise_for_status()
+    expired = make(http, *Scope, expiresInSeconds=1)["key"]
     probe = {"headers": {"X-API-Key": expired}}
     eventually(lambda: httpx.get(f"{lab.url}/api/v1/keys", **probe).status_code == 401)
-    session = admin.post("/training/start", json={"name": "s", "command": ["x"]}).json()
-    token = lab.trainer(session["uid"], "s").token
+    token = lab.new_trainer().token
     swapped = "0" if good[-1] != "0" else "1"
     return {
         "none": {},
@@ -131,9 +113,9 @@ def send(bare: httpx.Client, method: str, route: Route, **sent: Any) -> httpx.Re
 
 
 @pytest.fixture(scope="module")
-def patience(admin: httpx.Client) -> Callable[[], None]:
+def patience(http: httpx.Client) -> Callable[[], None]:
     """A right key clears the slate of the address, so that refusals stay 401 and do not become 429."""
-    return lambda: admin.get("/keys").raise_for_status()  # type: ignore[func-returns-value]
+    return lambda: http.get("/keys").raise_for_status()  # type: ignore[func-returns-value]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -160,12 +142,12 @@ def test_every_method_of_every_route_is_closed(
 
 @pytest.mark.parametrize("route", KEYED, ids=str)
 def test_a_key_opens_what_its_scope_says_and_nothing_else(
-    admin: httpx.Client, bare: httpx.Client, route: Route
+    http: httpx.Client, bare: httpx.Client, route: Route
 ) -> None:
     needed = route.scope
     assert needed is not None, f"{route.path} declares no scope"
-    only = make(admin, needed)["key"]
-    without = make(admin, *(s for s in Scope if s != needed))["key"]
+    only = make(http, needed)["key"]
+    without = make(http, *(s for s in Scope if s != needed))["key"]
 
     closed = send(bare, route.method, route, headers={"X-API-Key": without})
     opened = send(bare, route.method, route, headers={"Authorization": f"Bearer {only}"})
@@ -192,12 +174,12 @@ def test_the_probes_are_open_and_say_nothing(bare: httpx.Client) -> None:
     assert bare.get("/readyz").json() == {"status": "ok"}
 
 
-def test_a_secret_is_shown_once_and_stored_nowhere(lab: GatewayLab, admin: httpx.Client) -> None:
-    made = make(admin, "models:read")
+def test_a_secret_is_shown_once_and_stored_nowhere(lab: GatewayLab, http: httpx.Client) -> None:
+    made = make(http, "models:read")
     secret = made["key"].rpartition("_")[2]
 
-    listed = admin.get("/keys").text
-    one = admin.get(f"/keys/{made['id']}").json()
+    listed = http.get("/keys").text
+    one = http.get(f"/keys/{made['id']}").json()
 
     assert secret not in listed
     assert (one["name"], one["scopes"]) == ("test", ["models:read"])
@@ -208,7 +190,7 @@ def test_a_secret_is_shown_once_and_stored_nowhere(lab: GatewayLab, admin: httpx
 
 
 def test_guessing_is_slowed_down_and_locks_nobody_out(
-    admin: httpx.Client, bare: httpx.Client, patience: Callable[[], None]
+    http: httpx.Client, bare: httpx.Client, patience: Callable[[], None]
 ) -> None:
     patience()
     answers = [bare.get("/api/v1/keys", headers={"X-API-Key": f"guess-{n}"}) for n in range(40)]
@@ -216,10 +198,10 @@ def test_guessing_is_slowed_down_and_locks_nobody_out(
     assert {a.status_code for a in answers[:20]} == {401}
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
-    assert admin.get("/keys").status_code == 200
+    assert http.get("/keys").status_code == 200
 
 
-def test_keys_that_make_no_sense_are_refused(admin: httpx.Client) -> None:
+def test_keys_that_make_no_sense_are_refused(http: httpx.Client) -> None:
     wrong = [
         {"name": "", "scopes": ["keys:admin"]},
         {"name": "a", "scopes": []},
@@ -228,20 +210,16 @@ def test_keys_that_make_no_sense_are_refused(admin: httpx.Client) -> None:
         {"name": "a", "scopes": ["keys:admin"], "secret": "mine"},
     ]
 
-    assert [admin.post("/keys", json=body).status_code for body in wrong] == [422] * 5
-    assert admin.get("/keys/absent").status_code == 404
-    assert admin.delete("/keys/absent").status_code == 404
+    assert [http.post("/keys", json=body).status_code for body in wrong] == [422] * 5
+    assert http.get("/keys/absent").status_code == 404
+    assert http.delete("/keys/absent").status_code == 404
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(
-    kubeconfig: Path, tmp_path: Path
+    gateway_factory: GatewayFactory,
 ) -> None:
-    slow = {"TRAINYARD_GATEWAY_REQUESTS_PER_SECOND": "5"}
-    with (
-        fresh_namespace(kubeconfig, "gwr") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path, **slow) as lab,
-        lab.http() as http,
-    ):
+    lab = gateway_factory(requests_per_second="5")
+    with lab.http() as http:
         answers = [http.get("/keys") for _ in range(30)]
         other = httpx.get(f"{lab.url}/livez")
 

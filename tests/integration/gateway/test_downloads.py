@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab
 from poll import eventually
 
 pytestmark = pytest.mark.integration
@@ -22,23 +20,8 @@ FRIEND = "https://dashboard.example"
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwd") as namespace,
-        running_gateway(
-            kubeconfig,
-            namespace,
-            tmp_path_factory.mktemp("gateway"),
-            TRAINYARD_GATEWAY_CORS_ORIGINS=FRIEND,
-        ) as lab,
-    ):
-        yield lab
-
-
-@pytest.fixture
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    return gateway_factory(cors_origins=FRIEND)
 
 
 def model_file(fill: int, size: int = 4096) -> bytes:
@@ -55,9 +38,8 @@ BODY = model_file(7)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def model(lab: GatewayLab) -> None:
-    with lab.http() as http:
-        upload(http, "m", BODY)
+def model(http: httpx.Client) -> None:
+    upload(http, "m", BODY)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +99,10 @@ def test_a_download_of_another_version_starts_anew(http: httpx.Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def large(lab: GatewayLab) -> bytes:
+def large(http: httpx.Client) -> bytes:
     """More than all buffers between two sockets take."""
     body = model_file(9, 32 << 20)
-    with lab.http() as http:
-        upload(http, "large", body)
+    upload(http, "large", body)
     return body
 
 

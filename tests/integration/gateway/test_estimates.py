@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
+from cluster import api_client
+from gateway_lab import GatewayFactory, GatewayLab
 from kubernetes import client
 from poll import eventually
 
@@ -19,20 +17,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwq") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        for name, spec in (("default", {}), ("small", {"maxGpusPerSession": 1})):
-            make_queue(lab, name, spec)
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    lab = gateway_factory()
+    for name, spec in (("default", {}), ("small", {"maxGpusPerSession": 1})):
+        make_queue(lab, name, spec)
+    return lab
 
 
 def make_queue(lab: GatewayLab, name: str, spec: dict[str, Any]) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, Trainer, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab, Trainer
 from poll import eventually
 
 pytestmark = pytest.mark.integration
@@ -45,24 +44,17 @@ def folder(tmp_path: Path, volume: Path) -> Path:
 
 
 @pytest.fixture
-def lab(kubeconfig: Path, folder: Path) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwv") as namespace,
-        running_gateway(kubeconfig, namespace, folder) as lab,
-    ):
-        yield lab
+def lab(gateway_factory: GatewayFactory, folder: Path) -> Iterator[GatewayLab]:
+    """A gateway of the test's own on the small volume; it ends before the volume goes."""
+    lab = gateway_factory(folder)
+    yield lab
+    lab.stop()
 
 
 @pytest.fixture
 def http(lab: GatewayLab) -> Iterator[httpx.Client]:
     with lab.http() as http:
         yield http
-
-
-@pytest.fixture
-def trainer(lab: GatewayLab, http: httpx.Client) -> Trainer:
-    session = http.post("/training/start", json={"name": "s", "command": ["x"]}).json()
-    return lab.trainer(session["uid"], "s")
 
 
 def fill(volume: Path) -> Path:
@@ -122,7 +114,7 @@ def test_reports_to_a_full_volume_are_kept_by_the_sender_and_stored_once_later(
         acknowledged.append(sequence)
     assert refused is not None
     assert refused.status_code == 507, refused.text
-    reads = http.get("/training/s/logs", params={"limit": 1}).status_code
+    reads = http.get(f"/training/{trainer.session}/logs", params={"limit": 1}).status_code
 
     ballast.unlink()
     first = len(acknowledged) + 1
@@ -131,15 +123,14 @@ def test_reports_to_a_full_volume_are_kept_by_the_sender_and_stored_once_later(
 
     assert reads == 200
     assert all(repeated)
-    assert counted(http) == [100] * first
+    assert counted(http, trainer.session) == [100] * first
 
 
-def counted(http: httpx.Client) -> list[int]:
+def counted(http: httpx.Client, session: str) -> list[int]:
     """Lines of each batch, in order."""
     after, found = 0, dict[str, int]()
-    while lines := http.get("/training/s/logs", params={"limit": 10_000, "after": after}).json()[
-        "lines"
-    ]:
+    path = f"/training/{session}/logs"
+    while lines := http.get(path, params={"limit": 10_000, "after": after}).json()["lines"]:
         for line in lines:
             key = line["message"].split()[0]
             found[key] = found.get(key, 0) + 1
@@ -148,22 +139,19 @@ def counted(http: httpx.Client) -> list[int]:
 
 
 def test_a_read_only_volume_serves_what_it_has_and_recovers(
-    kubeconfig: Path, tmp_path: Path, volume: Path, folder: Path
+    gateway_factory: GatewayFactory, tmp_path: Path, volume: Path, folder: Path
 ) -> None:
     """The database lies elsewhere: a filesystem with a file that is open for writing is not made read-only on demand."""
-    elsewhere = {"TRAINYARD_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'trainyard.sqlite3'}"}
+    lab = gateway_factory(folder, database_url=f"sqlite:///{tmp_path / 'trainyard.sqlite3'}")
     body = b"a,y\n1,2\n"
-    with (
-        fresh_namespace(kubeconfig, "gwv") as namespace,
-        running_gateway(kubeconfig, namespace, folder, **elsewhere) as lab,
-        lab.http() as http,
-    ):
+    with lab.http() as http:
         http.post("/datasets", params={"name": "kept", **CSV}, content=body).raise_for_status()
         remount(volume, "ro")
         upload = http.post("/datasets", params={"name": "new", **CSV}, content=body)
         read = http.get("/datasets/kept")
         remount(volume, "rw")
         again = http.post("/datasets", params={"name": "new", **CSV}, content=body)
+    lab.stop()
 
     assert (upload.status_code, read.status_code, again.status_code) == (503, 200, 201)
     assert "read-only" in upload.json()["detail"]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab, Trainer
 from poll import eventually
 from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,26 +16,19 @@ ROW = {"step": 1, "time": NOW, "values": {"a": 1.0, "b": 2.0}}
 LINE = {"time": NOW, "message": "x"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def metrics_port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def lab(kubeconfig: Path, tmp_path: Path, metrics_port: int) -> Iterator[GatewayLab]:
-    more = {"TRAINYARD_GATEWAY_METRICS_PORT": str(metrics_port)}
-    with (
-        fresh_namespace(kubeconfig, "gwf") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path, **more) as lab,
-    ):
-        yield lab
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory, metrics_port: int) -> GatewayLab:
+    return gateway_factory(metrics_port=str(metrics_port))
 
 
-def test_reports_uploads_and_statuses_are_counted(lab: GatewayLab, metrics_port: int) -> None:
-    with lab.client() as gateway:
-        session = gateway.start_training({"command": ["x"]}, "s")
-    trainer = lab.trainer(session.uid, "s")
-
+def test_reports_uploads_and_statuses_are_counted(
+    http: httpx.Client, trainer: Trainer, metrics_port: int
+) -> None:
     def figures() -> dict[str, float]:
         text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
         found = [s for family in text_string_to_metric_families(text) for s in family.samples]
@@ -54,12 +43,11 @@ def test_reports_uploads_and_statuses_are_counted(lab: GatewayLab, metrics_port:
     }
     for body in (first, first, {"sequence": 2, "metrics": [{**ROW, "step": 2}]}):
         assert trainer.report(body).status_code == 200
-    with lab.http() as http:
-        raw, form = b"a,y\n1,2\n", b"a,y\n1,2\n3,4\n"
-        there = {"name": "raw", "filename": "a.csv"}
-        assert http.post("/datasets", params=there, content=raw).status_code == 201
-        files = {"file": ("b.csv", form)}
-        assert http.post("/datasets", params={"name": "form"}, files=files).status_code == 201
+    raw, form = b"a,y\n1,2\n", b"a,y\n1,2\n3,4\n"
+    there = {"name": "raw", "filename": "a.csv"}
+    assert http.post("/datasets", params=there, content=raw).status_code == 201
+    files = {"file": ("b.csv", form)}
+    assert http.post("/datasets", params={"name": "form"}, files=files).status_code == 201
 
     counted = {
         "points_total": 4.0,

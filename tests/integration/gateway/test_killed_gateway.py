@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,8 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, on_postgres, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab
 from gateway_work import InParts, Reporter, Uploader, on_volume, registered
 
 pytestmark = pytest.mark.integration
@@ -28,16 +27,9 @@ SEED = int(os.environ.get("TRAINYARD_KILL_SEED", "5"))
 KINDS = ("datasets", "models")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(kubeconfig: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GatewayLab]:
-    more = {}
-    if request.param == "postgresql":
-        more = on_postgres(request.getfixturevalue("postgres"))
-    with (
-        fresh_namespace(kubeconfig, "gwk") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path, **more) as lab,
-    ):
-        yield lab
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory, database_settings: dict[str, str]) -> GatewayLab:
+    return gateway_factory(**database_settings)
 
 
 @dataclass

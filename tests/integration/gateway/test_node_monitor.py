@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, monitor_token, running_gateway, simulated_node
+from gateway_lab import GatewayLab, monitor_token, simulated_node
 from poll import eventually
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwn") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path) as lab,
-    ):
-        yield lab
 
 
 def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, Trainer, on_postgres, running_gateway
+from cluster import api_client
+from gateway_lab import GatewayFactory, GatewayLab, Trainer
 from kubernetes import client
 from poll import eventually
 
@@ -27,23 +27,9 @@ pytestmark = pytest.mark.integration
 NOW = "2026-01-01T00:00:00Z"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(kubeconfig: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GatewayLab]:
-    more = {}
-    if request.param == "postgresql":
-        more = on_postgres(request.getfixturevalue("postgres"))
-    with (
-        fresh_namespace(kubeconfig, "gw") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path, **more) as lab,
-    ):
-        yield lab
-
-
-def start(lab: GatewayLab, name: str) -> Trainer:
-    """A session with a trainer of its own."""
-    with lab.client() as gateway:
-        session = gateway.start_training({"command": ["x"]}, name)
-    return lab.trainer(session.uid, name)
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory, database_settings: dict[str, str]) -> GatewayLab:
+    return gateway_factory(**database_settings)
 
 
 def status_in_cluster(lab: GatewayLab, name: str) -> dict[str, Any]:
@@ -55,8 +41,7 @@ def status_in_cluster(lab: GatewayLab, name: str) -> dict[str, Any]:
     return found
 
 
-def test_reports_reach_people_and_the_cluster(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_reports_reach_people_and_the_cluster(lab: GatewayLab, trainer: Trainer) -> None:
     beat = {
         "time": NOW, "step": 62, "totalSteps": 100, "epoch": 1, "epochs": 2, "stepsPerSecond": 0.5,
     }  # fmt: skip
@@ -74,13 +59,16 @@ def test_reports_reach_people_and_the_cluster(lab: GatewayLab) -> None:
     assert trainer.report(body).json() == {"sequence": 1, "duplicate": True}
 
     with lab.client() as gateway:
-        assert [(m.name, m.value) for m in gateway.metrics("s").metrics] == [
+        assert [(m.name, m.value) for m in gateway.metrics(trainer.session).metrics] == [
             ("odd", "NaN"),
             ("val/loss", 0.25),
         ]
-        assert [line.message for line in gateway.logs("s").lines] == ["hello"]
+        assert [line.message for line in gateway.logs(trainer.session).lines] == ["hello"]
     status = eventually(
-        lambda: status_in_cluster(lab, "s").get("progress") and status_in_cluster(lab, "s")
+        lambda: (
+            status_in_cluster(lab, trainer.session).get("progress")
+            and status_in_cluster(lab, trainer.session)
+        )
     )
     assert status["progress"]["percentDisplay"] == "62%"
     assert status["progress"]["etaDisplay"] == "1m16s"
@@ -89,7 +77,7 @@ def test_reports_reach_people_and_the_cluster(lab: GatewayLab) -> None:
 
 
 def test_a_token_of_one_session_is_worth_nothing_for_another(lab: GatewayLab) -> None:
-    first, second = start(lab, "first"), start(lab, "second")
+    first, second = lab.new_trainer(), lab.new_trainer()
 
     stolen = first.post(
         "batches", {"sessionUid": second.session_uid, "attempt": 1, "stream": "x", "sequence": 1}
@@ -99,8 +87,9 @@ def test_a_token_of_one_session_is_worth_nothing_for_another(lab: GatewayLab) ->
     assert (stolen.status_code, early.status_code) == (403, 403)
 
 
-def test_a_token_dies_with_its_pod_and_an_api_key_is_no_token(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_a_token_dies_with_its_pod_and_an_api_key_is_no_token(
+    lab: GatewayLab, trainer: Trainer
+) -> None:
     with api_client(lab.kubeconfig) as api:
         client.CoreV1Api(api).delete_namespaced_pod(
             trainer.pod, lab.namespace, grace_period_seconds=0
@@ -114,27 +103,26 @@ def test_a_token_dies_with_its_pod_and_an_api_key_is_no_token(lab: GatewayLab) -
 
 
 def test_a_later_attempt_replaces_the_steps_that_it_trains_again(lab: GatewayLab) -> None:
+    trainer = lab.new_trainer(attempt=2)
+
+    def report(attempt: int, step: int, value: float, sequence: int) -> None:
+        row = {"step": step, "time": NOW, "values": {"loss": value}}
+        body = {"attempt": attempt, "sequence": sequence, "metrics": [row]}
+        trainer.report(body).raise_for_status()
+
+    report(1, 10, 1.0, 1)
+    report(1, 20, 2.0, 2)
+    report(2, 20, 3.0, 1)
+    report(1, 20, 4.0, 3)  # a late report of the first attempt
+
     with lab.client() as gateway:
-        session = gateway.start_training({"command": ["x"]}, "s")
-        trainer = lab.trainer(session.uid, "s", attempt=2)
-
-        def say(attempt: int, step: int, value: float, sequence: int) -> None:
-            row = {"step": step, "time": NOW, "values": {"loss": value}}
-            trainer.report(
-                {"attempt": attempt, "sequence": sequence, "metrics": [row]}
-            ).raise_for_status()
-
-        say(1, 10, 1.0, 1)
-        say(1, 20, 2.0, 2)
-        say(2, 20, 3.0, 1)
-        say(1, 20, 4.0, 3)  # late news of the first attempt
-
-        [series] = gateway.history("s").series
+        [series] = gateway.history(trainer.session).series
     assert [(p.step, p.value) for p in series.points] == [(10, 1.0), (20, 3.0)]
 
 
-def test_a_model_is_taken_over_once_and_only_as_it_was_reported(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_a_model_is_taken_over_once_and_only_as_it_was_reported(
+    lab: GatewayLab, trainer: Trainer
+) -> None:
     folder = lab.data / "runs" / trainer.session_uid / "output"
     folder.mkdir(parents=True)
     head = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
@@ -154,11 +142,12 @@ def test_a_model_is_taken_over_once_and_only_as_it_was_reported(lab: GatewayLab)
 
     assert (wrong.status_code, first.status_code) == (400, 201)
     assert first.json() == second.json() == {"name": "m", "version": 1, "sha256": report["sha256"]}
-    assert eventually(lambda: status_in_cluster(lab, "s").get("model"))["version"] == 1
+    assert eventually(lambda: status_in_cluster(lab, trainer.session).get("model"))["version"] == 1
 
 
-def test_a_report_with_too_many_different_metrics_is_refused_as_such(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_a_report_with_too_many_different_metrics_is_refused_as_such(
+    lab: GatewayLab, trainer: Trainer
+) -> None:
     rows = [
         {"step": n, "time": NOW, "values": {f"m{n}-{i}": 1.0 for i in range(250)}} for n in range(9)
     ]
@@ -170,11 +159,12 @@ def test_a_report_with_too_many_different_metrics_is_refused_as_such(lab: Gatewa
     assert "at most 2000 different metrics" in refused.json()["detail"]
     assert trainer.report({"sequence": 3, "metrics": rows[:8]}).status_code == 200
     with lab.client() as gateway:
-        assert len(gateway.metrics("s").metrics) == 2000
+        assert len(gateway.metrics(trainer.session).metrics) == 2000
 
 
-def test_a_link_in_place_of_the_model_is_refused(lab: GatewayLab, tmp_path: Path) -> None:
-    trainer = start(lab, "s")
+def test_a_link_in_place_of_the_model_is_refused(
+    lab: GatewayLab, trainer: Trainer, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     folder = lab.data / "runs" / trainer.session_uid / "output"
@@ -195,8 +185,7 @@ def test_a_link_in_place_of_the_model_is_refused(lab: GatewayLab, tmp_path: Path
     assert answer.status_code == 400
 
 
-def test_what_was_acknowledged_survives_a_kill(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_what_was_acknowledged_survives_a_kill(lab: GatewayLab, trainer: Trainer) -> None:
     acknowledged = []
     for sequence in range(1, 40):
         row = {"step": sequence, "time": NOW, "values": {"loss": float(sequence)}}
@@ -207,7 +196,7 @@ def test_what_was_acknowledged_survives_a_kill(lab: GatewayLab) -> None:
             lab.start()
 
     with lab.client() as gateway:
-        [series] = gateway.history("s").series
+        [series] = gateway.history(trainer.session).series
     assert [p.step for p in series.points] == acknowledged
     assert len(acknowledged) == 39
 
@@ -225,20 +214,20 @@ def test_half_an_upload_leaves_nothing(lab: GatewayLab) -> None:
         eventually(lambda: not list((lab.data / "datasets" / ".incoming").iterdir()), within=5)
 
 
-def test_a_deleted_session_stays_readable(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_a_deleted_session_stays_readable(lab: GatewayLab, trainer: Trainer) -> None:
     trainer.report({"sequence": 1, "logs": [{"time": NOW, "message": "kept"}]}).raise_for_status()
     with api_client(lab.kubeconfig) as api:
         client.CustomObjectsApi(api).delete_namespaced_custom_object(
-            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s"
+            names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, trainer.session
         )
 
     with lab.client() as gateway:
-        eventually(lambda: gateway.status("s").deleted, within=10)
-        assert [line.message for line in gateway.logs("s").lines] == ["kept"]
-        assert [s.name for s in gateway.sessions(history=True).sessions] == ["s"]
+        eventually(lambda: gateway.status(trainer.session).deleted, within=10)
+        assert [line.message for line in gateway.logs(trainer.session).lines] == ["kept"]
+        past = gateway.sessions(history=True).sessions
+        assert [s.uid for s in past if s.name == trainer.session] == [trainer.session_uid]
         with pytest.raises(Conflict):
-            gateway.stop("s")
+            gateway.stop(trainer.session)
 
 
 def test_errors_of_starting_are_typed(lab: GatewayLab) -> None:
@@ -287,8 +276,7 @@ def test_sessions_that_name_a_missing_dataset_are_told_and_go_on_when_it_comes(
     eventually(lambda: state() == "Found", within=10)
 
 
-def test_no_secret_in_the_log(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_no_secret_in_the_log(lab: GatewayLab, trainer: Trainer) -> None:
     trainer.report({"sequence": 1})
     httpx.get(f"{lab.url}/api/v1/datasets", headers={"X-API-Key": f"{lab.key}x"})
 
@@ -298,8 +286,9 @@ def test_no_secret_in_the_log(lab: GatewayLab) -> None:
     assert trainer.token not in log
 
 
-def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(lab: GatewayLab) -> None:
-    trainer = start(lab, "s")
+def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(
+    lab: GatewayLab, trainer: Trainer
+) -> None:
     folder = lab.data / "runs" / trainer.session_uid / contract.SPOOL
     nowhere = lab.folder / "token"
     nowhere.write_text("t")
@@ -316,16 +305,20 @@ def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(lab: Gateway
 
     with api_client(lab.kubeconfig) as api:
         client.CustomObjectsApi(api).patch_namespaced_custom_object_status(
-            *(names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "s"),
+            *(names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, trainer.session),
             {"status": {"phase": "Succeeded"}},
         )
 
     with lab.client() as gateway:
         eventually(
             lambda: (
-                [p.step for s in gateway.history("s", "loss").series for p in s.points] == [0, 1, 2]
+                [p.step for s in gateway.history(trainer.session, "loss").series for p in s.points]
+                == [0, 1, 2]
             ),
             what="the points of the trainer's spool",
         )
-        assert {said.message for said in gateway.logs("s").lines} == {"first words", "last words"}
+        assert {said.message for said in gateway.logs(trainer.session).lines} == {
+            "first words",
+            "last words",
+        }
     eventually(lambda: not list(folder.glob("*/*/*.json")), what="an empty spool")

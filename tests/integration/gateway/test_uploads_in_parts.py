@@ -10,31 +10,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayLab
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwu") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path) as lab,
-    ):
-        yield lab
-
-
-@pytest.fixture
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
 
 
 BODY = b"a,y\n" + b"".join(b"%d,%d\n" % (n, n % 2) for n in range(700))
 
 
 def begin(http: httpx.Client, kind: str = "datasets", **more: object) -> str:
+    """The path of a new upload of BODY, as a dataset or model with the name `big`."""
     body = {"name": "big", "filename": "big.csv", "sizeBytes": len(BODY), "partBytes": 1024, **more}
     answer = http.post(f"/uploads/{kind}", json=body)
     assert answer.status_code == 201, answer.text
@@ -117,6 +102,7 @@ def test_a_model_is_registered_once_per_upload(lab: GatewayLab, http: httpx.Clie
         ({"sizeBytes": 2**40, "partBytes": 1024}, 400),
         ({"parts": 3}, 422),
     ],
+    ids=["path as name", "unknown format", "empty", "too many parts", "unknown field"],
 )
 def test_uploads_that_make_no_sense_are_refused(
     http: httpx.Client, change: dict[str, object], status: int

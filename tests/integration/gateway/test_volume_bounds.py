@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, on_postgres, running_gateway
+from cluster import api_client
+from gateway_lab import GatewayFactory, GatewayLab
 from kubernetes import client
 from poll import eventually
 
@@ -23,26 +22,23 @@ BYTES = 1000
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(kubeconfig: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GatewayLab]:
-    more = {
-        "TRAINYARD_GATEWAY_DATASETS_MAX_BYTES": str(BYTES),
-        "TRAINYARD_GATEWAY_MODELS_MAX_COUNT": "2",
-        "TRAINYARD_GATEWAY_RUN_RETENTION_DAYS": str(1 / 86_400),
-    }
-    if request.param == "postgresql":
-        more |= on_postgres(request.getfixturevalue("postgres"))
-    with (
-        fresh_namespace(kubeconfig, "gwb") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path, **more) as lab,
-    ):
-        yield lab
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory, database_settings: dict[str, str]) -> GatewayLab:
+    """Small bounds, and run folders that go a second after their session."""
+    return gateway_factory(
+        datasets_max_bytes=str(BYTES),
+        models_max_count="2",
+        run_retention_days=str(1 / 86_400),
+        **database_settings,
+    )
 
 
-@pytest.fixture
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
+@pytest.fixture(autouse=True)
+def empty(http: httpx.Client) -> None:
+    """Every test finds the registries empty."""
+    for kind in ("datasets", "models"):
+        for name in {one["name"] for one in http.get(f"/{kind}").json()[kind]}:
+            http.delete(f"/{kind}/{name}").raise_for_status()
 
 
 def table(size: int) -> bytes:
