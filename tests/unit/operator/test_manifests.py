@@ -173,7 +173,7 @@ def test_a_job_whole() -> None:
                         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
                         {
                             "name": "shm",
-                            "emptyDir": {"medium": "DecisionCache", "sizeLimit": "1Gi"},
+                            "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"},
                         },
                     ],
                 },

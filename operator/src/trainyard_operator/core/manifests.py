@@ -319,6 +319,6 @@ def _volumes(spec: TrainingSessionSpec, config: InstallationConfig) -> list[Mani
         {"name": "tmp", "emptyDir": {"sizeLimit": TEMPORARY_SPACE}},
         {
             "name": "shm",
-            "emptyDir": {"medium": "DecisionCache", "sizeLimit": spec.resources.shared_memory},
+            "emptyDir": {"medium": "Memory", "sizeLimit": spec.resources.shared_memory},
         },
     ]
