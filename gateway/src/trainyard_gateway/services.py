@@ -31,7 +31,6 @@ from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
-from trainyard_gateway.store.schema import tables
 from trainyard_gateway.store.store import Store
 from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_kube import KubeClient, KubeConfig
@@ -101,10 +100,8 @@ async def _build(settings: Settings, kube: KubeClient, database: Store) -> Servi
         name: FileStore(settings.data_dir / name, settings.reserve_bytes)
         for name in ("datasets", "models", "uploads/datasets", "uploads/models")
     }
-    of_datasets = Quota(
-        "dataset", tables.datasets, settings.datasets_max_bytes, settings.datasets_max_count
-    )
-    of_models = Quota("model", tables.models, settings.models_max_bytes, settings.models_max_count)
+    of_datasets = Quota("dataset", settings.datasets_max_bytes, settings.datasets_max_count)
+    of_models = Quota("model", settings.models_max_bytes, settings.models_max_count)
     datasets = Datasets(stores["datasets"], database, of_datasets)
     models = Models(stores["models"], settings.data_dir / "runs", database, of_models)
     dataset_uploads = Uploads(stores["uploads/datasets"], database, of_datasets)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import hmac
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from pydantic import Field, StrictInt
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
 from trainyard_gateway.errors import NotFound
+from trainyard_gateway.store import api_keys
+from trainyard_gateway.store.api_keys import ApiKeyRow
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import api_keys
+from trainyard_gateway.store.errors import DatabaseError
 
 REFRESH_SECONDS = 1.0
 """How soon a key revoked at another gateway is worth nothing here."""
@@ -69,11 +68,11 @@ class ApiKeyStore:
     def __init__(self, admin_key: str, database: Database) -> None:
         self._admin = keys.digest(admin_key)
         self._database = database
-        self._rows: dict[str, Any] = {}
+        self._rows: dict[str, ApiKeyRow] = {}
 
     async def load(self) -> None:
         """Read all keys."""
-        rows = await self._database.read(lambda c: c.execute(select(api_keys)).all())
+        rows = await self._database.read(api_keys.read_all)
         self._rows = {r.id: r for r in rows}
 
     async def run(self) -> None:
@@ -82,7 +81,7 @@ class ApiKeyStore:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
                 await self.load()
-            except (SQLAlchemyError, OSError) as error:
+            except (DatabaseError, OSError) as error:
                 _log.warning("keys not refreshed", error=str(error)[:200])
 
     def caller(self, key: str) -> tuple[Caller | None, str, str | None]:
@@ -118,17 +117,18 @@ class ApiKeyStore:
         key, parts = keys.generate()
         now = datetime.now(UTC)
         expires = new.expires_in_seconds
-        row = {
-            "id": parts.public,
-            "name": new.name,
-            "hash": keys.digest(parts.secret),
-            "scopes": " ".join(sorted(set(new.scopes))),
-            "created": timestamps.datetime_to_text(now),
-            "expires": timestamps.datetime_to_text(now + timedelta(seconds=expires))
+        row = ApiKeyRow(
+            id=parts.public,
+            name=new.name,
+            hash=keys.digest(parts.secret),
+            scopes=" ".join(sorted(set(new.scopes))),
+            created=timestamps.datetime_to_text(now),
+            expires=timestamps.datetime_to_text(now + timedelta(seconds=expires))
             if expires
             else None,
-        }
-        await self._database.write(lambda c: c.execute(insert(api_keys).values(row)).rowcount)
+            revoked=None,
+        )
+        await self._database.write(lambda c: api_keys.add(c, row))
         await self.load()
         return CreatedKey(key=key, **_info(self._rows[parts.public]).model_dump())
 
@@ -145,7 +145,8 @@ class ApiKeyStore:
 
     async def revoke(self, key_id: str) -> None:
         """End a key at once; fine when it is revoked already. Raises NotFound."""
-        if not await self._database.write(lambda c: _revoke(c, key_id)):
+        now = timestamps.now_text()
+        if not await self._database.write(lambda c: api_keys.revoke(c, key_id, now)):
             raise _absent(key_id)
         await self.load()
 
@@ -154,20 +155,12 @@ def _absent(key_id: str) -> NotFound:
     return NotFound(f"there is no key {key_id[:40]!r}; GET /api/v1/keys lists them")
 
 
-def _revoke(connection: Connection, key_id: str) -> bool:
-    if connection.execute(select(api_keys.c.id).where(api_keys.c.id == key_id)).first() is None:
-        return False
-    mine = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
-    connection.execute(update(api_keys).where(mine).values(revoked=timestamps.now_text()))
-    return True
-
-
 def _scopes(text: str) -> frozenset[Scope]:
     # A scope of a newer version allows nothing here.
     return frozenset(s for s in Scope if s in text.split())
 
 
-def _info(row: Any) -> KeyInfo:
+def _info(row: ApiKeyRow) -> KeyInfo:
     return KeyInfo(
         id=row.id,
         name=row.name,

@@ -7,11 +7,11 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, delete, func, insert, select
 
 from trainyard_api import timestamps
+from trainyard_gateway.store import audit_log
+from trainyard_gateway.store.audit_log import AuditRow
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import auth_logs
 
 FLUSH_SECONDS = 0.2
 MOST_WAITING = 10_000
@@ -30,7 +30,7 @@ class AuditLog:
         self, database: Database, most_waiting: int = MOST_WAITING, most_kept: int = MOST_KEPT
     ) -> None:
         self._database, self._most_waiting, self._most_kept = database, most_waiting, most_kept
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[AuditRow] = []
         self._more = asyncio.Event()
         self._dropped = 0
         self._since_pruning = _PRUNE_EVERY
@@ -48,16 +48,16 @@ class AuditLog:
             return
         client = scope.get("client")
         self._rows.append(
-            {
-                "time": timestamps.now_text(),
-                "client": (client[0] if client else "unknown")[:64],
-                "method": str(scope["method"])[:8],
-                "path": _storable(scope["path"])[:256],
-                "accepted": accepted,
-                "reason": reason,
-                "key_id": key_id,
-                "request_id": scope.get("state", {}).get("id"),
-            }
+            AuditRow(
+                time=timestamps.now_text(),
+                client=(client[0] if client else "unknown")[:64],
+                method=str(scope["method"])[:8],
+                path=_storable(scope["path"])[:256],
+                accepted=accepted,
+                reason=reason,
+                key_id=key_id,
+                request_id=scope.get("state", {}).get("id"),
+            )
         )
         self._more.set()
 
@@ -81,7 +81,7 @@ class AuditLog:
         prune = self._since_pruning >= min(_PRUNE_EVERY, self._most_kept)
         try:
             await self._database.write(
-                lambda c: _write(c, rows, self._most_kept if prune else None)
+                lambda c: audit_log.append(c, rows, self._most_kept if prune else None)
             )
             if prune:
                 self._since_pruning = 0
@@ -90,13 +90,6 @@ class AuditLog:
             self._rows = (rows + self._rows)[: self._most_waiting]
             await asyncio.sleep(1)
             self._more.set()
-
-
-def _write(connection: Connection, rows: list[dict[str, Any]], keep: int | None) -> None:
-    connection.execute(insert(auth_logs), rows)
-    if keep is not None:
-        newest = connection.execute(select(func.max(auth_logs.c.id))).scalar_one()
-        connection.execute(delete(auth_logs).where(auth_logs.c.id <= newest - keep))
 
 
 def _storable(path: str) -> str:

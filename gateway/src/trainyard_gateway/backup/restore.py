@@ -12,15 +12,14 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from trainyard_gateway.backup import rows
 from trainyard_gateway.backup.archive import Manifest, read_archive
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder, sync_folder
 from trainyard_gateway.settings import Settings
+from trainyard_gateway.store import dump
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.errors import DatabaseError, DumpError
 from trainyard_gateway.store.schema import migrate
 
 _KINDS = ("datasets", "models")
@@ -34,9 +33,11 @@ async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
     database = connect(settings.database(), settings.database_password_file)
     try:
         await database.open()
-        await database.read(rows.require_empty)
+        await database.read(dump.require_empty)
         return await _restore(data, database, stream)
-    except (SQLAlchemyError, OSError) as error:
+    except DumpError as error:
+        raise BackupError(str(error)) from error
+    except (DatabaseError, OSError) as error:
         raise BackupError(f"the restore failed: {error}") from error
     finally:
         await database.close()
@@ -53,7 +54,7 @@ async def _restore(data: Path, database: Database, stream: BinaryIO) -> Manifest
                 "restore it with the version that made it"
             )
         _place(folder, data, placed)
-        await database.write(lambda c: rows.load(c, folder / "tables"))
+        await database.write(lambda c: dump.load(c, folder / "tables"))
         return manifest
     except BaseException:
         for path in placed:

@@ -14,18 +14,16 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
-
 from trainyard_api import timestamps
-from trainyard_gateway.backup import rows
 from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder
 from trainyard_gateway.settings import Settings
+from trainyard_gateway.store import dump
 from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.database import Connection
+from trainyard_gateway.store.errors import DatabaseError, DumpError
 from trainyard_gateway.store.schema import migrate
-from trainyard_gateway.store.schema.tables import datasets, models
 
 TRIES = 5
 """A file that is deleted between the look into the database and the link makes it begin again."""
@@ -59,7 +57,9 @@ async def save(settings: Settings, stream: BinaryIO) -> Manifest:
         return _write(folder, hashes, stream)
     except BrokenPipeError:
         raise
-    except (SQLAlchemyError, OSError) as error:
+    except DumpError as error:
+        raise BackupError(str(error)) from error
+    except (DatabaseError, OSError) as error:
         raise BackupError(f"the backup failed: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -68,15 +68,13 @@ async def save(settings: Settings, stream: BinaryIO) -> Manifest:
 
 def _hold(connection: Connection, data: Path, folder: Path) -> dict[str, str]:
     """Link every registered file and write the tables of the same moment; the hashes of the files."""
-    rows.begin_snapshot(connection)
+    dump.begin_snapshot(connection)
     hashes = {}
-    for kind, table in (("datasets", datasets), ("models", models)):
-        for file, sha256 in connection.execute(select(table.c.file, table.c.sha256)):
-            name = f"{kind}/{file}"
-            _link(data / name, folder / name)
-            hashes[name] = sha256
+    for path, sha256 in dump.registered_files(connection):
+        _link(data / path, folder / path)
+        hashes[path] = sha256
     make_folder(folder / "tables")
-    rows.dump(connection, folder / "tables")
+    dump.dump(connection, folder / "tables")
     return hashes
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from trainyard_api.model import FieldError, OpenModel
 from trainyard_gateway import errors
+from trainyard_gateway.store.errors import is_unavailable
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {413: errors.TooLarge.title}
@@ -61,7 +61,7 @@ def of_unexpected(scope: Scope, error: BaseException) -> Response:
     volume = errors.of_volume(error)
     if volume is not None:
         return of_problem(scope, volume)
-    if isinstance(error, (OperationalError, InterfaceError, ConnectionError)):
+    if is_unavailable(error):
         return of_problem(scope, errors.Unavailable("the database does not answer; try again"))
     detail = f"something went wrong; the log has request {scope['state']['id']}"
     return answer(scope, 500, "Internal error", detail)

@@ -6,9 +6,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Connection, Row, delete, insert, select
 
 from trainyard_api import timestamps
 from trainyard_api.model import OpenModel
@@ -19,8 +16,9 @@ from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.inspect import format_of, inspect
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import datasets
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.registry import datasets
+from trainyard_gateway.store.registry.datasets import DatasetRow
 
 
 class DatasetInfo(OpenModel):
@@ -54,10 +52,7 @@ class Datasets:
 
     async def all(self) -> list[DatasetInfo]:
         """Every dataset by name."""
-        rows = await self._database.read(
-            lambda c: c.execute(select(datasets).order_by(datasets.c.name)).all()
-        )
-        return [_dataset(r) for r in rows]
+        return [_dataset(row) for row in await self._database.read(datasets.read_all)]
 
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""
@@ -72,9 +67,7 @@ class Datasets:
         """One dataset or None."""
         if not is_artifact_name(name):
             return None
-        row = await self._database.read(
-            lambda c: c.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
-        )
+        row = await self._database.read(lambda c: datasets.find(c, name))
         return _dataset(row) if row is not None else None
 
     async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
@@ -101,23 +94,23 @@ class Datasets:
         self, upload: Upload, received: Received, file_format: str, details: DatasetDetails
     ) -> tuple[DatasetInfo, bool]:
         identity, file = uuid.uuid4().hex, safe_filename(upload.filename)
-        row = {
-            "id": identity,
-            "name": upload.name,
-            "file": f"{identity}/{file}",
-            "format": file_format,
-            "sha256": received.sha256,
-            "size_bytes": received.size_bytes,
-            "created": timestamps.now_text(),
-            "details": details.model_dump_json(by_alias=True, exclude_none=True),
-        }
+        row = DatasetRow(
+            id=identity,
+            name=upload.name,
+            file=f"{identity}/{file}",
+            format=file_format,
+            sha256=received.sha256,
+            size_bytes=received.size_bytes,
+            created=timestamps.now_text(),
+            details=details.model_dump_json(by_alias=True, exclude_none=True),
+        )
         try:
             await asyncio.to_thread(self._store.keep, received, identity, file)
-            winner = await self._database.write(lambda c: _insert_dataset(c, row, self._quota))
+            winner = await self._database.write(lambda c: _add_if_absent(c, row, self._quota))
         except BaseException:
             await self._forget_unless_registered(identity)
             raise
-        if winner.file != row["file"]:
+        if winner.file != row.file:
             # Someone else registered the name in the meantime.
             self._store.remove(identity)
             return _same(winner, received), False
@@ -130,8 +123,7 @@ class Datasets:
 
     async def identities(self) -> set[str]:
         """The folders that belong to a dataset."""
-        rows = await self._database.read(lambda c: c.execute(select(datasets.c.id)).scalars().all())
-        return set(rows)
+        return await self._database.read(datasets.ids)
 
     async def remove(self, name: str, needed_by: Sequence[str]) -> None:
         """Delete row and file. Raises NotFound, and AlreadyThere while sessions (`needed_by`) will still read it."""
@@ -142,19 +134,17 @@ class Datasets:
                 f"dataset {name!r} is needed by {listed}"
                 f"{f' and {len(needed_by) - 5} more' if len(needed_by) > 5 else ''}; stop or cancel them first"
             )
-        await self._database.write(
-            lambda c: c.execute(delete(datasets).where(datasets.c.name == name)).rowcount
-        )
+        await self._database.write(lambda c: datasets.remove(c, name))
         await asyncio.to_thread(self._store.remove, found.file.partition("/")[0])
 
 
-def _insert_dataset(connection: Connection, row: dict[str, Any], quota: Quota) -> DatasetInfo:
+def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetInfo:
     """Insert unless the name is taken; whoever has it. Raises TooLarge and OutOfSpace."""
-    query = select(datasets).where(datasets.c.name == row["name"])
-    if connection.execute(query).one_or_none() is None:
-        quota.check(connection, row["size_bytes"])
-        connection.execute(insert(datasets).values(row))
-    return _dataset(connection.execute(query).one())
+    known = datasets.find(connection, row.name)
+    if known is None:
+        quota.check(connection, row.size_bytes)
+        datasets.add(connection, row)
+    return _dataset(known or row)
 
 
 def _same(known: DatasetInfo, received: Received) -> DatasetInfo:
@@ -165,7 +155,7 @@ def _same(known: DatasetInfo, received: Received) -> DatasetInfo:
     return known
 
 
-def _dataset(row: Row[Any]) -> DatasetInfo:
+def _dataset(row: DatasetRow) -> DatasetInfo:
     return DatasetInfo(
         name=row.name,
         format=row.format,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from trainyard_api import contract, timestamps
 from trainyard_api.model import OpenModel
@@ -22,8 +21,9 @@ from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import models
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.registry import models
+from trainyard_gateway.store.registry.models import ModelRow
 
 
 class ModelInfo(OpenModel):
@@ -48,22 +48,13 @@ class Models:
 
     async def all(self) -> list[ModelInfo]:
         """The newest version of every model by name."""
-        newest = (
-            select(models.c.name, func.max(models.c.version).label("v"))
-            .group_by(models.c.name)
-            .subquery()
-        )
-        query = select(models).join(
-            newest, (models.c.name == newest.c.name) & (models.c.version == newest.c.v)
-        )
-        rows = await self._database.read(lambda c: c.execute(query.order_by(models.c.name)).all())
-        return [_model(r) for r in rows]
+        return [_model(row) for row in await self._database.read(models.read_newest)]
 
     async def versions(self, name: str) -> list[ModelInfo]:
         """Every version of a model, oldest first. Raises NotFound."""
-        query = select(models).where(models.c.name == name).order_by(models.c.version)
-        known = is_artifact_name(name)
-        rows = await self._database.read(lambda c: c.execute(query).all()) if known else ()
+        if not is_artifact_name(name):
+            raise _absent(name)
+        rows = await self._database.read(lambda c: models.read_versions(c, name))
         if not rows:
             raise _absent(name)
         return [_model(r) for r in rows]
@@ -72,20 +63,14 @@ class Models:
         """A version (the newest by default) and its file. Raises NotFound."""
         if not is_artifact_name(name):
             raise _absent(name)
-        query = select(models).where(models.c.name == name)
-        if version is not None:
-            query = query.where(models.c.version == version)
-        row = await self._database.read(
-            lambda c: c.execute(query.order_by(models.c.version.desc()).limit(1)).one_or_none()
-        )
+        row = await self._database.read(lambda c: models.find(c, name, version))
         if row is None:
             raise _absent(name, version)
         return _model(row), self._store.root / row.file
 
     async def of_session(self, uid: str) -> ModelInfo | None:
         """The newest model that a session has left."""
-        query = select(models).where(models.c.session_uid == uid).order_by(models.c.version.desc())
-        row = await self._database.read(lambda c: c.execute(query.limit(1)).one_or_none())
+        row = await self._database.read(lambda c: models.find_by_session(c, uid))
         return _model(row) if row is not None else None
 
     async def upload(
@@ -98,8 +83,7 @@ class Models:
         """Receive a safetensors file and register it as the next version; once only for the same `identity`."""
         check_name("model", name)
         if identity is not None:
-            query = select(models).where(models.c.id == identity)
-            row = await self._database.read(lambda c: c.execute(query).one_or_none())
+            row = await self._database.read(lambda c: models.find_by_id(c, identity))
             if row is not None:
                 return _model(row)
         bounded = self._quota.bounded(self._database, chunks, declared)
@@ -125,13 +109,8 @@ class Models:
     async def remove(self, name: str) -> None:
         """Delete all versions: rows and files. Raises NotFound."""
         await self.versions(name)
-        rows = await self._database.write(
-            lambda c: c.execute(
-                delete(models).where(models.c.name == name).returning(models.c.id)
-            ).all()
-        )
-        for row in rows:
-            await asyncio.to_thread(self._store.remove, row.id)
+        for id in await self._database.write(lambda c: models.remove(c, name)):
+            await asyncio.to_thread(self._store.remove, id)
 
     async def _register(
         self,
@@ -144,18 +123,19 @@ class Models:
         identity = given or uuid.uuid4().hex
         try:
             metadata = await asyncio.to_thread(_check_file, received.path)
-            row = {
-                "id": identity,
-                "name": name,
-                "file": f"{identity}/{contract.MODEL_FILE}",
-                "sha256": received.sha256,
-                "size_bytes": received.size_bytes,
-                "created": timestamps.now_text(),
-                "session_uid": session_uid,
-                "card": orjson.dumps(card or _card(metadata)).decode(),
-            }
+            row = ModelRow(
+                id=identity,
+                name=name,
+                version=0,  # set when it is inserted
+                file=f"{identity}/{contract.MODEL_FILE}",
+                sha256=received.sha256,
+                size_bytes=received.size_bytes,
+                created=timestamps.now_text(),
+                session_uid=session_uid,
+                card=orjson.dumps(card or _card(metadata)).decode(),
+            )
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
-            return await self._database.write(lambda c: _insert_model(c, row, self._quota))
+            return await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
         except BaseException:
             if identity not in await self.identities():
                 self._store.remove(identity)
@@ -165,8 +145,7 @@ class Models:
 
     async def identities(self) -> set[str]:
         """The folders that belong to a version of a model."""
-        rows = await self._database.read(lambda c: c.execute(select(models.c.id)).scalars().all())
-        return set(rows)
+        return await self._database.read(models.ids)
 
 
 def _absent(name: str, version: int | None = None) -> NotFound:
@@ -174,15 +153,10 @@ def _absent(name: str, version: int | None = None) -> NotFound:
     return NotFound(f"there is no model {name[:140]!r}{which}; GET /api/v1/models lists them")
 
 
-def _insert_model(connection: Connection, row: dict[str, Any], quota: Quota) -> ModelInfo:
+def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> ModelInfo:
     """Insert as the next version; numbers are given by the one writer. Raises TooLarge and OutOfSpace."""
-    quota.check(connection, row["size_bytes"])
-    newest = select(func.coalesce(func.max(models.c.version), 0)).where(
-        models.c.name == row["name"]
-    )
-    version = connection.execute(newest).scalar_one() + 1
-    connection.execute(insert(models).values(**row, version=version))
-    return _model(connection.execute(select(models).where(models.c.id == row["id"])).one())
+    quota.check(connection, row.size_bytes)
+    return _model(models.add_next_version(connection, row))
 
 
 def _check_file(path: Path) -> dict[str, Any]:
@@ -202,7 +176,7 @@ def _card(metadata: dict[str, Any]) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-def _model(row: Row[Any]) -> ModelInfo:
+def _model(row: ModelRow) -> ModelInfo:
     return ModelInfo(
         name=row.name,
         version=row.version,

@@ -9,19 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, func, select
-
 from trainyard_gateway.errors import OutOfSpace, Problem, TooLarge
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import uploads
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What is there already."""
-
-    count: int
-    size_bytes: int
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.registry import usage
+from trainyard_gateway.store.registry.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +21,10 @@ class Quota:
 
     kind: str
     """dataset or model."""
-    table: Table
-    """Where its files stand, with `size_bytes`."""
     most_bytes: int | None = None
     most_count: int | None = None
 
-    def refusal(self, used: Used, more: int) -> Problem | None:
+    def refusal(self, used: Usage, more: int) -> Problem | None:
         """Why one more file of `more` bytes is not taken; None when it is. Pure."""
         things, setting = f"{self.kind}s", f"{self.kind}sMax"
         if self.most_bytes is not None and more > self.most_bytes:
@@ -57,14 +46,18 @@ class Quota:
         """Whether one more file of `more` bytes is taken. Raises TooLarge and OutOfSpace."""
         if self.most_bytes is None and self.most_count is None:
             return
-        if refusal := self.refusal(self._used(connection, with_uploads), more):
+        used = usage.registered(connection, self.kind)
+        if with_uploads:
+            uploading = usage.uploading(connection, self.kind)
+            used = Usage(used.count + uploading.count, used.size_bytes + uploading.size_bytes)
+        if refusal := self.refusal(used, more):
             raise refusal
 
     async def bounded(
         self, database: Database, chunks: AsyncIterator[bytes], declared: int | None
     ) -> AsyncIterator[bytes]:
         """The chunks of an upload, as long as they are not too many. Raises TooLarge and OutOfSpace."""
-        used = await database.read(lambda c: self._used(c, with_uploads=False))
+        used = await database.read(lambda c: usage.registered(c, self.kind))
         seen = 0
         if refusal := self.refusal(used, declared or 0):
             raise refusal
@@ -73,13 +66,3 @@ class Quota:
             if refusal := self.refusal(used, seen):
                 raise refusal
             yield chunk
-
-    def _used(self, connection: Connection, with_uploads: bool) -> Used:
-        size = func.coalesce(func.sum(self.table.c.size_bytes), 0)
-        count, total = connection.execute(select(func.count(), size).select_from(self.table)).one()
-        if with_uploads:
-            size = func.coalesce(func.sum(uploads.c.size_bytes), 0)
-            query = select(func.count(), size).where(uploads.c.kind == self.kind)
-            more, more_bytes = connection.execute(query).one()
-            count, total = count + more, int(total) + int(more_bytes)
-        return Used(count, int(total))

@@ -11,21 +11,19 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, StrictInt
-from sqlalchemy import Connection, delete, insert, select
 
 from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
-from trainyard_gateway.files.file_store import CHUNK, FileStore, Received
+from trainyard_gateway.files.file_store import CHUNK, FileStore
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
-from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import upload_parts, uploads
-from trainyard_gateway.store.sql.dialect import upsert
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.registry import uploads
+from trainyard_gateway.store.registry.uploads import UploadRow
 
 KEPT_DAYS = 7
 """Uploads that nobody completes are removed at a start after so many days."""
@@ -78,17 +76,17 @@ class Uploads:
             format_of(new.filename)
         if -(-new.size_bytes // new.part_bytes) > MOST_PARTS:
             raise BadRequest(f"more than {MOST_PARTS} parts; make partBytes larger")
-        row: dict[str, Any] = {
-            "id": uuid.uuid4().hex,
-            "kind": self.kind,
-            "name": new.name,
-            "filename": new.filename,
-            "size_bytes": new.size_bytes,
-            "part_bytes": new.part_bytes,
-            "created": timestamps.now_text(),
-        }
-        await self._database.write(lambda c: _insert_upload(c, row, self._quota))
-        return await self.get(row["id"])
+        row = UploadRow(
+            id=uuid.uuid4().hex,
+            kind=self.kind,
+            name=new.name,
+            filename=new.filename,
+            size_bytes=new.size_bytes,
+            part_bytes=new.part_bytes,
+            created=timestamps.now_text(),
+        )
+        await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
+        return await self.get(row.id)
 
     async def get(self, upload: str) -> UploadInfo:
         """How far it is. Raises NotFound."""
@@ -121,12 +119,14 @@ class Uploads:
                     f"part {number} has {wanted} bytes, only {received.size_bytes} came; send it again"
                 )
             await asyncio.to_thread(self._store.keep, received, upload, str(number))
-            await self._database.write(lambda c: _note(c, upload, number, received))
+            await self._database.write(
+                lambda c: uploads.save_part(c, upload, number, received.sha256)
+            )
         finally:
             self._store.discard(received)
         return received.sha256
 
-    async def whole(self, upload: str) -> tuple[Any, AsyncIterator[bytes]]:
+    async def whole(self, upload: str) -> tuple[UploadRow, AsyncIterator[bytes]]:
         """The row of an upload and its bytes. Raises NotFound, and AlreadyThere while parts are missing."""
         found = await self.get(upload)
         if found.missing:
@@ -139,55 +139,36 @@ class Uploads:
     async def remove(self, upload: str) -> None:
         """Forget an upload with its parts. Raises NotFound."""
         await self._read(upload)
-        await self._database.write(lambda c: _forget(c, [upload]))
+        await self._database.write(lambda c: uploads.remove(c, upload))
         await asyncio.to_thread(self._store.remove, upload)
 
     async def clean(self) -> set[str]:
         """Forget uploads that nobody completes; those that are left."""
         limit = timestamps.datetime_to_text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
-        query = select(uploads.c.id).where(uploads.c.kind == self.kind)
-        old = query.where(uploads.c.created < limit)
-        await self._database.write(lambda c: _forget(c, list(c.execute(old).scalars())))
-        return set(await self._database.read(lambda c: c.execute(query).scalars().all()))
+        await self._database.write(lambda c: uploads.remove_older(c, self.kind, limit))
+        return await self._database.read(lambda c: uploads.ids(c, self.kind))
 
-    async def _read(self, upload: str) -> tuple[Any, set[int]]:
+    async def _read(self, upload: str) -> tuple[UploadRow, set[int]]:
         # What is no id may hold what a database trips over.
         known = upload.isalnum() and upload.isascii()
-        query = select(uploads).where(uploads.c.id == upload, uploads.c.kind == self.kind)
-        parts = select(upload_parts.c.number).where(upload_parts.c.upload_id == upload)
         row, there = None, set[int]()
         if known:
             row, there = await self._database.read(
-                lambda c: (c.execute(query).one_or_none(), set(c.execute(parts).scalars()))
+                lambda c: (uploads.find(c, self.kind, upload), uploads.part_numbers(c, upload))
             )
         if row is None:
             raise NotFound(f"there is no upload {upload[:40]!r} of a {self.kind}; begin a new one")
         return row, there
 
 
-def _count(row: Any) -> int:
-    return int(-(-row.size_bytes // row.part_bytes))
+def _count(row: UploadRow) -> int:
+    return -(-row.size_bytes // row.part_bytes)
 
 
-def _insert_upload(connection: Connection, row: dict[str, Any], quota: Quota) -> None:
+def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> None:
     # The room of uploads that are under way is taken already.
-    quota.check(connection, row["size_bytes"], with_uploads=True)
-    connection.execute(insert(uploads).values(row))
-
-
-def _note(connection: Connection, upload: str, number: int, received: Received) -> None:
-    values = {"upload_id": upload, "number": number, "sha256": received.sha256}
-    statement = upsert(connection, upload_parts).values(values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["upload_id", "number"], set_={"sha256": received.sha256}
-        )
-    )
-
-
-def _forget(connection: Connection, ids: list[str]) -> None:
-    connection.execute(delete(upload_parts).where(upload_parts.c.upload_id.in_(ids)))
-    connection.execute(delete(uploads).where(uploads.c.id.in_(ids)))
+    quota.check(connection, row.size_bytes, with_uploads=True)
+    uploads.add(connection, row)
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int, number: int) -> AsyncIterator[bytes]:

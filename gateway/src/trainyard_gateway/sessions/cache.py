@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.sessions.info import SessionInfo, session_info
+from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import sessions
-from trainyard_gateway.store.sql.dialect import upsert
+from trainyard_gateway.store.sessions import SessionRow
 from trainyard_kube import (
     Applied,
     Deleted,
@@ -87,9 +85,7 @@ class SessionCache:
             raise _absent(name_or_uid)
         if (unseen := await self._unseen(name_or_uid)) is not None:
             return session_info(unseen)
-        match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
-        query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
-        row = await self._database.read(lambda c: c.execute(query).one_or_none())
+        row = await self._database.read(lambda c: sessions.find(c, name_or_uid))
         if row is None:
             raise _absent(name_or_uid)
         return session_info(orjson.loads(row.object), deleted=row.deleted)
@@ -107,14 +103,7 @@ class SessionCache:
         self, limit: int, before: tuple[str, str] | None
     ) -> tuple[list[SessionInfo], int]:
         """Sessions that the cluster no longer has, newest first, those before a mark (creation, UID); and how many there are in all."""
-        query = select(sessions).where(sessions.c.deleted)
-        if before is not None:
-            query = query.where(tuple_(sessions.c.created, sessions.c.uid) < before)
-        query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit)
-        count = select(func.count()).select_from(sessions).where(sessions.c.deleted)
-        rows, total = await self._database.read(
-            lambda c: (c.execute(query).all(), c.execute(count).scalar_one())
-        )
+        rows, total = await self._database.read(lambda c: sessions.deleted_page(c, limit, before))
         return [session_info(orjson.loads(r.object), deleted=True) for r in rows], total
 
     def put(self, body: Json) -> None:
@@ -126,14 +115,14 @@ class SessionCache:
     async def _replace(self, objects: dict[str, Json]) -> None:
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
-        await self._database.write(lambda c: _forget_others(c, set(objects)))
+        await self._database.write(lambda c: sessions.mark_deleted_except(c, objects.keys()))
         self.stale = None
         self.synced.set()
 
     async def _remember(self, bodies: list[Json], deleted: bool = False) -> None:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
-            await self._database.write(lambda c: _upsert(c, rows))
+            await self._database.write(lambda c: sessions.save(c, rows))
         for body in bodies:
             for listener in self._listeners:
                 listener(body["metadata"]["uid"])
@@ -149,27 +138,12 @@ def _version(body: Json) -> int:
     return int(body["metadata"].get("resourceVersion") or 0)
 
 
-def _row(body: Json, deleted: bool) -> dict[str, Any]:
+def _row(body: Json, deleted: bool) -> SessionRow:
     metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
-    return {
-        "uid": metadata["uid"],
-        "name": metadata["name"],
-        "created": metadata["creationTimestamp"],
-        "object": orjson.dumps({**body, "metadata": metadata}).decode(),
-        "deleted": deleted,
-    }
-
-
-def _upsert(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    statement = upsert(connection, sessions)
-    new = {name: statement.excluded[name] for name in ("object", "deleted")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["uid"], set_=new), rows)
-
-
-def _forget_others(connection: Connection, present: set[str]) -> None:
-    """Mark what was deleted while nobody was watching."""
-    known = connection.execute(select(sessions.c.uid).where(~sessions.c.deleted)).scalars()
-    gone = [{"gone": uid} for uid in known if uid not in present]
-    if gone:
-        statement = update(sessions).where(sessions.c.uid == bindparam("gone")).values(deleted=True)
-        connection.execute(statement, gone)
+    return SessionRow(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        created=metadata["creationTimestamp"],
+        object=orjson.dumps({**body, "metadata": metadata}).decode(),
+        deleted=deleted,
+    )

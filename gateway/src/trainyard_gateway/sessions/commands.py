@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
 
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
@@ -17,9 +16,9 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.request import parse
+from trainyard_gateway.store import idempotency
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.schema.tables import idempotency
-from trainyard_gateway.store.sql.dialect import upsert
+from trainyard_gateway.store.idempotency import IdempotencyRow
 from trainyard_kube import Json, KubeClient, errors, paths
 
 MARK = f"{names.GROUP}/idempotency-key"
@@ -68,8 +67,10 @@ class SessionCommands:
         if not dry_run:
             self._cache.put(created)
             if mark is not None:
-                uid = created["metadata"]["uid"]
-                await self._database.write(lambda c: _remember(c, mark, digest, uid))
+                row = IdempotencyRow(
+                    mark, digest, created["metadata"]["uid"], timestamps.now_text()
+                )
+                await self._database.write(lambda c: idempotency.insert_if_absent(c, row))
         return session_info(created)
 
     async def _create(self, manifest: Json, query: dict[str, str]) -> Json:
@@ -114,13 +115,12 @@ class SessionCommands:
         return await self.edit(session.uid, {"desiredState": "Stopped"})
 
     async def _remembered(self, key: str, digest: str) -> str | None:
-        query = select(idempotency).where(idempotency.c.key == key)
-        row = await self._database.read(lambda c: c.execute(query).one_or_none())
+        row = await self._database.read(lambda c: idempotency.find(c, key))
         if row is None:
             return None
         if row.body_sha256 != digest:
             raise _other_body()
-        return str(row.session)
+        return row.session
 
     async def _call(self, request: Any) -> Json:
         """Kubernetes' refusals in our words."""
@@ -159,10 +159,3 @@ def _replaced() -> AlreadyThere:
 
 def _other_body() -> AlreadyThere:
     return AlreadyThere("this Idempotency-Key was used with another body; use a new key")
-
-
-def _remember(connection: Connection, key: str, digest: str, session: str) -> None:
-    statement = upsert(connection, idempotency).values(
-        key=key, body_sha256=digest, session=session, created=timestamps.now_text()
-    )
-    connection.execute(statement.on_conflict_do_nothing())

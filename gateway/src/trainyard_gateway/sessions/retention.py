@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_gateway.files.runs import RunFolders
-from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.errors import DatabaseError
 
 DAY = 86_400.0
 _LONGEST_PAUSE, _SHORTEST_PAUSE = 3600.0, 1.0
@@ -74,16 +74,16 @@ class Retention:
         while True:
             try:
                 await self.sweep()
-            except (OSError, SQLAlchemyError) as error:
+            except (OSError, DatabaseError) as error:
                 _log.warning("run folders not looked through", error=str(error))
             await asyncio.sleep(pause)
 
     async def sweep(self) -> None:
-        """Once. Raises OSError and SQLAlchemyError."""
+        """Once. Raises OSError and DatabaseError."""
         folders, marks = await asyncio.to_thread(
             lambda: (self._folders.there(), self._folders.marks())
         )
-        gone = await self._database.read(lambda c: deleted.gone(c, sorted(folders)))
+        gone = await self._database.read(lambda c: sessions.deleted_names(c, sorted(folders)))
         if self._cache.stale is not None:
             return
         # Asked for last: what has come meanwhile is not in `gone`, and what it needs is seen.

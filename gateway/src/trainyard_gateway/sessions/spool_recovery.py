@@ -12,15 +12,15 @@ from collections.abc import Collection, Mapping
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.phase import TERMINAL
 from trainyard_api.report import Batch
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
-from trainyard_gateway.sessions import gone as deleted
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
+from trainyard_gateway.store import sessions
+from trainyard_gateway.store.errors import DatabaseError
 from trainyard_gateway.store.store import Store
 
 PAUSE_SECONDS = 10.0
@@ -77,12 +77,12 @@ class SpoolRecovery:
         while True:
             try:
                 await self.sweep()
-            except (OSError, SQLAlchemyError) as error:
+            except (OSError, DatabaseError) as error:
                 _log.warning("reports left by trainers not looked through", error=str(error))
             await asyncio.sleep(self._pause)
 
     async def sweep(self) -> None:
-        """Once. Raises OSError and SQLAlchemyError."""
+        """Once. Raises OSError and DatabaseError."""
         if self._cache.stale is not None:
             return
         folders = await asyncio.to_thread(self._folders.there)
@@ -90,7 +90,11 @@ class SpoolRecovery:
         self._told &= folders
         live = {body["metadata"]["uid"]: phase_of(body) for body in self._cache.live()}
         unknown = sorted(folders - live.keys() - self._done)
-        gone = await self._database.read(lambda c: deleted.gone(c, unknown)) if unknown else {}
+        gone = (
+            await self._database.read(lambda c: sessions.deleted_names(c, unknown))
+            if unknown
+            else {}
+        )
         for uid in sorted(over(folders, live, gone, self._done)):
             if await self._take_in(uid):
                 self._done.add(uid)

@@ -11,11 +11,9 @@ import time
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 
 from trainyard_api import names
 from trainyard_api.phase import CANCELLABLE
-from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_gateway import telemetry
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
@@ -124,9 +122,9 @@ class StatusWriter:
         if name and phase_of(body) in CANCELLABLE:
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
         # Nobody waits for this one: it hears of what comes in now when that is sorted in.
-        row = await self._database.read(lambda c: _progress(c, uid), applied=False)
-        if row is not None:
-            wanted["progress"] = row
+        progress = await self._database.read(lambda c: heartbeats.of_session(c, uid), applied=False)
+        if progress is not None:
+            wanted["progress"] = status.progress(*progress)
             wanted["metrics"] = status.metrics(
                 await self._database.read(lambda c: latest.latest_values(c, uid), applied=False)
             )
@@ -134,15 +132,3 @@ class StatusWriter:
         if model is not None:
             wanted["model"] = status.model(model)
         return wanted
-
-
-def _progress(connection: Connection, uid: str) -> dict[str, Any] | None:
-    row = heartbeats.of_session(connection, uid)
-    if row is None:
-        return None
-    return status.progress(
-        row.attempt,
-        Heartbeat.model_validate_json(row.heartbeat) if row.heartbeat else None,
-        CheckpointReport.model_validate_json(row.checkpoint) if row.checkpoint else None,
-        row.last_step_time,
-    )

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+__all__ = ["Connection", "Database"]
+# Callers name the type and pass the object to functions of this package; they need no SQLAlchemy.
+
 T = TypeVar("T")
 
 

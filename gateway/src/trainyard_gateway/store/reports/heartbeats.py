@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from trainyard_api.report import Batch, Heartbeat
+from trainyard_api.report import Batch, CheckpointReport, Heartbeat
 from trainyard_api.timestamps import datetime_to_text
 from trainyard_gateway.store.schema.tables import progress
 from trainyard_gateway.store.sql.dialect import upsert
@@ -14,7 +14,7 @@ from trainyard_gateway.store.sql.dialect import upsert
 
 def update(connection: Connection, batch: Batch) -> None:
     """Store the heartbeat and the checkpoint of a batch, unless a later attempt has reported."""
-    known = of_session(connection, batch.session_uid)
+    known = _row(connection, batch.session_uid)
     if known is not None and known.attempt > batch.attempt:
         return
     values: dict[str, Any] = {"session_uid": batch.session_uid, "attempt": batch.attempt}
@@ -30,8 +30,30 @@ def update(connection: Connection, batch: Batch) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["session_uid"], set_=values))
 
 
-def of_session(connection: Connection, uid: str) -> Any | None:
-    """The row of `progress` of a session; None before its first heartbeat or checkpoint."""
+class Progress(NamedTuple):
+    """A row of `progress`."""
+
+    attempt: int
+    heartbeat: Heartbeat | None
+    checkpoint: CheckpointReport | None
+    last_step_time: str | None
+    """When the step of the heartbeat was first reported, RFC 3339."""
+
+
+def of_session(connection: Connection, uid: str) -> Progress | None:
+    """The newest heartbeat and checkpoint of a session; None before the first of either."""
+    row = _row(connection, uid)
+    if row is None:
+        return None
+    return Progress(
+        row.attempt,
+        Heartbeat.model_validate_json(row.heartbeat) if row.heartbeat else None,
+        CheckpointReport.model_validate_json(row.checkpoint) if row.checkpoint else None,
+        row.last_step_time,
+    )
+
+
+def _row(connection: Connection, uid: str) -> Any | None:
     return connection.execute(select(progress).where(progress.c.session_uid == uid)).one_or_none()
 
 

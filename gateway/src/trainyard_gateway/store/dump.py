@@ -1,6 +1,7 @@
-"""The database as lines of JSON, a file for each table, the same from SQLite and PostgreSQL: what one wrote the other can read.
+"""Dumps of the database: each table as gzipped lines of JSON, the same from SQLite and PostgreSQL.
 
-The first line has the names of the columns, each further one the values of a row.
+The first line of a table holds the names of its columns, each further line the values of a row. A
+dump of one kind of database can be loaded into the other.
 """
 
 from __future__ import annotations
@@ -11,31 +12,57 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, insert, literal, select, text
 
-from trainyard_gateway.backup.errors import BackupError
+from trainyard_gateway.store.errors import DumpError
 from trainyard_gateway.store.schema import migrate
-from trainyard_gateway.store.schema.tables import metadata, upload_parts, uploads
+from trainyard_gateway.store.schema.tables import (
+    datasets,
+    metadata,
+    models,
+    upload_parts,
+    uploads,
+)
 
-ROWS_AT_ONCE = 5_000
-LEFT_OUT = (uploads, upload_parts)
-"""Uploads under way begin anew after a restore: their parts change while they are copied."""
-TABLES = tuple(t for t in metadata.sorted_tables if t not in LEFT_OUT)
-"""Those that others refer to come first."""
+_BATCH_ROWS = 5_000
+EXCLUDED = (uploads, upload_parts)
+"""Incomplete uploads start again after a restore, since their parts change while they are copied."""
+TABLES = tuple(t for t in metadata.sorted_tables if t not in EXCLUDED)
+"""Tables of a dump; those that others refer to come first."""
+
+
+class RegisteredFile(NamedTuple):
+    """A file that a row of `datasets` or `models` names."""
+
+    path: str
+    """Below the data folder: `datasets/…` or `models/…`."""
+    sha256: str
 
 
 def begin_snapshot(connection: Connection) -> None:
-    """From here on the connection sees one moment of the database. Raises BackupError when it has another schema."""
+    """Let the connection see the database as of now until its transaction ends.
+
+    Raises DumpError if the database has another schema than this version.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     # SQLite takes its snapshot at the first read, which is this one.
     found = migrate.revision(connection)
     if found != migrate.HEAD:
-        raise BackupError(
+        raise DumpError(
             f"the database has revision {found}; this program is made for {migrate.HEAD}"
         )
+
+
+def registered_files(connection: Connection) -> list[RegisteredFile]:
+    """The files of all datasets and models."""
+    return [
+        RegisteredFile(f"{table.name}/{file}", sha256)
+        for table in (datasets, models)
+        for file, sha256 in connection.execute(select(table.c.file, table.c.sha256))
+    ]
 
 
 def dump(connection: Connection, folder: Path) -> None:
@@ -43,34 +70,33 @@ def dump(connection: Connection, folder: Path) -> None:
     for table in TABLES:
         with gzip.open(_file(folder, table), "wt", compresslevel=1, encoding="utf-8") as file:
             file.write(json.dumps(table.columns.keys()) + "\n")
-            rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
+            rows = connection.execution_options(yield_per=_BATCH_ROWS).execute(select(table))
             for row in rows:
                 file.write(json.dumps(list(row), ensure_ascii=False) + "\n")
 
 
 def require_empty(connection: Connection) -> None:
-    """Raises BackupError when any table has a row."""
+    """Raise DumpError if any table has a row."""
     for table in metadata.sorted_tables:
         if connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None:
-            raise BackupError(
-                f"the database is not empty ({table.name} has rows): stop the gateway and restore into an empty database"
+            raise DumpError(
+                f"the database is not empty ({table.name} has rows): "
+                "stop the gateway and restore into an empty database"
             )
 
 
 def load(connection: Connection, folder: Path) -> None:
-    """Read every table from `folder`, within the connection's transaction. Raises BackupError."""
+    """Insert the rows of every table from `folder`. Raises DumpError."""
     require_empty(connection)
     for table in TABLES:
         try:
-            _load(connection, table, _file(folder, table))
+            _load_table(connection, table, _file(folder, table))
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise BackupError(
-                f"the backup of the table {table.name} is damaged: {error}"
-            ) from error
-        _count_on(connection, table)
+            raise DumpError(f"the backup of the table {table.name} is damaged: {error}") from error
+        _advance_sequence(connection, table)
 
 
-def _load(connection: Connection, table: Table, path: Path) -> None:
+def _load_table(connection: Connection, table: Table, path: Path) -> None:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         names = json.loads(next(file, "null"))
         if names != table.columns.keys():
@@ -81,12 +107,12 @@ def _load(connection: Connection, table: Table, path: Path) -> None:
 
 
 def _batches(lines: Iterator[str]) -> Iterator[list[Any]]:
-    while batch := [json.loads(line) for line in islice(lines, ROWS_AT_ONCE)]:
+    while batch := [json.loads(line) for line in islice(lines, _BATCH_ROWS)]:
         yield batch
 
 
-def _count_on(connection: Connection, table: Table) -> None:
-    """PostgreSQL numbers rows by sequences, which rows with numbers of their own do not move."""
+def _advance_sequence(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL number new rows after the loaded ones, which do not advance its sequences."""
     column = table.autoincrement_column
     if connection.dialect.name != "postgresql" or column is None:
         return

@@ -1,0 +1,1 @@
+"""Rows of datasets, models and multipart uploads."""

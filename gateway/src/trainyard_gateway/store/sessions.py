@@ -1,0 +1,81 @@
+"""Rows of `sessions`: the last known object of each session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+
+from trainyard_gateway.store.schema.tables import sessions
+from trainyard_gateway.store.sql.dialect import upsert
+
+_MAX_UIDS = 500
+"""UIDs of one query; databases bound the parameters of a statement."""
+
+
+class SessionRow(NamedTuple):
+    """A row of `sessions`."""
+
+    uid: str
+    name: str
+    created: str
+    """Creation time in the cluster, RFC 3339."""
+    object: str
+    """The custom resource as JSON."""
+    deleted: bool
+    """Whether the cluster no longer has it."""
+
+
+def find(connection: Connection, name_or_uid: str) -> SessionRow | None:
+    """The session with this UID, or the newest one with this name."""
+    match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
+    query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return SessionRow(*row) if row is not None else None
+
+
+def deleted_page(
+    connection: Connection, limit: int, before: tuple[str, str] | None
+) -> tuple[list[SessionRow], int]:
+    """Up to `limit` deleted sessions, newest first, and the number of all deleted sessions.
+
+    `before`: creation time and UID of the last session of the page before; None is the first page.
+    """
+    query = select(sessions).where(sessions.c.deleted)
+    if before is not None:
+        query = query.where(tuple_(sessions.c.created, sessions.c.uid) < before)
+    query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit)
+    count = select(func.count()).select_from(sessions).where(sessions.c.deleted)
+    rows = [SessionRow(*row) for row in connection.execute(query)]
+    return rows, connection.execute(count).scalar_one()
+
+
+def deleted_names(connection: Connection, uids: Sequence[str]) -> dict[str, str]:
+    """The names of those sessions among `uids` that were deleted, by UID."""
+    found: dict[str, str] = {}
+    for start in range(0, len(uids), _MAX_UIDS):
+        some = sessions.c.uid.in_(uids[start : start + _MAX_UIDS])
+        query = select(sessions.c.uid, sessions.c.name).where(sessions.c.deleted, some)
+        found |= {row.uid: row.name for row in connection.execute(query)}
+    return found
+
+
+def save(connection: Connection, rows: Sequence[SessionRow]) -> None:
+    """Insert sessions, or replace object and deletion mark of those that are stored; at least one."""
+    statement = upsert(connection, sessions)
+    new = {name: statement.excluded[name] for name in ("object", "deleted")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["uid"], set_=new),
+        [row._asdict() for row in rows],
+    )
+
+
+def mark_deleted_except(connection: Connection, present: AbstractSet[str]) -> None:
+    """Mark all sessions as deleted whose UIDs are not in `present`."""
+    known = connection.execute(select(sessions.c.uid).where(~sessions.c.deleted)).scalars()
+    gone = [{"gone": uid} for uid in known if uid not in present]
+    if gone:
+        statement = update(sessions).where(sessions.c.uid == bindparam("gone")).values(deleted=True)
+        connection.execute(statement, gone)
