@@ -96,6 +96,7 @@ manifests: setup ## Render everything that is generated from code
 	@$(VENV)/bin/python charts/values_table.py
 	@$(VENV)/bin/python docs/configuration_page.py
 	@$(VENV)/bin/python docs/metrics_page.py
+	@$(VENV)/bin/python client/blocking_twins.py
 
 pictures: setup ## Draw the documentation's pictures of the command line and the bot again
 	@$(VENV)/bin/python tests/support/screens.py docs/pictures
@@ -107,6 +108,7 @@ verify: setup ## Fail when a generated file differs from what the code renders
 	@$(VENV)/bin/python charts/values_table.py --check
 	@$(VENV)/bin/python docs/configuration_page.py --check
 	@$(VENV)/bin/python docs/metrics_page.py --check
+	@$(VENV)/bin/python client/blocking_twins.py --check
 
 check: lint types imports verify ## Everything that does not run tests
 

@@ -1,40 +1,52 @@
-"""The asynchronous client: every call of `trainyard.calls`, sent by a connection."""
+"""The asynchronous client: a method for each call of `trainyard.calls`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx
 
 from trainyard import calls, multipart, transfer, wire
-from trainyard import models as answers
-from trainyard.async_connection import AsyncConnection
+from trainyard import models as responses
+from trainyard.async_connection import AsyncConnection, OnResponse
 from trainyard.calls import Spec
-from trainyard.multipart import MultipartUpload, UploadState, upload_state_folder
+from trainyard.concurrency import async_in_thread
+from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 
+T = TypeVar("T", responses.Dataset, responses.Model)
+
 
 class AsyncClient:
-    """Asynchronous client; retries what may be repeated, with jitter."""
+    """Asynchronous client of one gateway.
 
-    def __init__(
+    Requests that may be repeated are retried with jitter, as `retries` says. Methods raise the errors of
+    `trainyard.errors`: Unreachable, BadAnswer, and for a refusal the ApiError of its status.
+    """
+
+    def __init__(  # noqa: PLR0913  all but two have defaults
         self,
         url: str,
         key: str,
         *,
         timeout: httpx.Timeout = wire.TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
-        memory: Path | None = None,
+        upload_state: Path | None = None,
         retries: Retries = RETRIES,
+        on_response: OnResponse | None = None,
     ) -> None:
-        """`memory`: folder that knows of uploads that were cut off; default below $XDG_STATE_HOME."""
-        self._memory = UploadState(memory or upload_state_folder())
-        self._gateway = AsyncConnection(url, key, timeout, transport, retries)
+        """`url` is the gateway's, without `/api/v1`; `key` an API key.
+
+        `upload_state` is the folder that keeps the ids of unfinished uploads; default: `trainyard/uploads`
+        below $XDG_STATE_HOME. `on_response` is called with every response before its body is read.
+        Raises ValueError for a URL that is not http or https.
+        """
+        self._upload_state = UploadState(upload_state or upload_state_folder())
+        self._connection = AsyncConnection(url, key, timeout, transport, retries, on_response)
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,7 +61,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._gateway.close()
+        await self._connection.close()
 
     async def start_training(
         self,
@@ -58,21 +70,26 @@ class AsyncClient:
         *,
         dry_run: bool = False,
         idempotency_key: str | None = None,
-    ) -> answers.Session:
-        """Start a session from the fields of its spec."""
-        return await self._gateway.send(calls.start(spec, name, dry_run, idempotency_key))
+    ) -> responses.Session:
+        """Start a session from the fields of its spec; the gateway makes up a name if `name` is None.
 
-    async def estimate(self, spec: Spec) -> answers.Estimate:
-        """Where a session with this spec would stand, and when it would start; nothing is created."""
-        return await self._gateway.send(calls.estimate(spec))
-
-    def events(self, session: str, last_id: str = "") -> AsyncIterator[answers.Event]:
-        """What happens to a session until its end: metrics, log lines, phases.
-
-        Goes on where it was cut off. `last_id`: id of the last event that was seen; "0.0" begins with everything there is;
-        empty begins now.
+        With `dry_run` the session is checked and not created. With `idempotency_key` (any text that is
+        unique to this start) the request is retried, and starts no second session.
+        Raises Invalid with the wrong fields, Conflict if the name is taken.
         """
-        return self._gateway.events(calls.events(session), last_id)
+        return await self._connection.send(calls.start(spec, name, dry_run, idempotency_key))
+
+    async def estimate(self, spec: Spec) -> responses.Estimate:
+        """When and where in its queue a session with this spec would start; creates nothing."""
+        return await self._connection.send(calls.estimate(spec))
+
+    def events(self, session: str, last_id: str = "") -> AsyncIterator[responses.Event]:
+        """The events of a session until it ends: metrics, log lines, phases.
+
+        A stream that breaks off is continued. `last_id` is the id of the last event that was received:
+        empty starts now, "0.0" starts with the session's first event.
+        """
+        return self._connection.events(calls.events(session), last_id)
 
     async def sessions(
         self,
@@ -81,103 +98,109 @@ class AsyncClient:
         limit: int = 100,
         cursor: str | None = None,
         history: bool = False,
-    ) -> answers.SessionPage:
-        """Sessions, newest first; with `history` those that the cluster no longer has."""
-        return await self._gateway.send(calls.sessions(phase, limit, cursor, history))
+    ) -> responses.SessionPage:
+        """A page of sessions, newest first; with `history` those that are gone from the cluster.
 
-    async def status(self, session: str) -> answers.Session:
-        """One session by name or UID."""
-        return await self._gateway.send(calls.status(session))
+        `cursor` is that of the page before.
+        """
+        return await self._connection.send(calls.sessions(phase, limit, cursor, history))
 
-    async def stop(self, session: str) -> answers.Session:
-        """Save a checkpoint and end. Final."""
-        return await self._gateway.send(calls.action(session, "stop"))
+    async def status(self, session: str) -> responses.Session:
+        """One session by name or UID. Raises NotFound."""
+        return await self._connection.send(calls.status(session))
 
-    async def suspend(self, session: str) -> answers.Session:
-        """Save a checkpoint and give the GPUs back."""
-        return await self._gateway.send(calls.action(session, "suspend"))
+    async def stop(self, session: str) -> responses.Session:
+        """Save a checkpoint and end the session, for good. Raises Conflict if it has ended."""
+        return await self._connection.send(calls.action(session, "stop"))
 
-    async def resume(self, session: str) -> answers.Session:
-        """Go on after a suspension."""
-        return await self._gateway.send(calls.action(session, "resume"))
+    async def suspend(self, session: str) -> responses.Session:
+        """Save a checkpoint and release the GPUs. Raises Conflict unless it is running or waiting."""
+        return await self._connection.send(calls.action(session, "suspend"))
 
-    async def set_priority(self, session: str, priority: int) -> answers.Session:
-        """Change the priority (-1000 to 1000)."""
-        return await self._gateway.send(calls.priority(session, priority))
+    async def resume(self, session: str) -> responses.Session:
+        """Put a suspended session back into its queue. Raises Conflict if it is not suspended."""
+        return await self._connection.send(calls.action(session, "resume"))
 
-    async def cancel(self, session: str) -> answers.Session:
-        """Take a waiting session out of the queue."""
-        return await self._gateway.send(calls.cancel(session))
+    async def set_priority(self, session: str, priority: int) -> responses.Session:
+        """Set the priority, -1000 to 1000; a higher one goes first."""
+        return await self._connection.send(calls.priority(session, priority))
 
-    async def queue(self) -> answers.Queue:
-        """Who waits, in order."""
-        return await self._gateway.send(calls.queue())
+    async def cancel(self, session: str) -> responses.Session:
+        """Remove a waiting or suspended session from its queue. Raises Conflict for any other."""
+        return await self._connection.send(calls.cancel(session))
 
-    async def metrics(self, session: str) -> answers.Metrics:
-        """Newest value of each metric."""
-        return await self._gateway.send(calls.metrics(session))
+    async def queue(self) -> responses.Queue:
+        """The waiting sessions in queue order."""
+        return await self._connection.send(calls.queue())
+
+    async def metrics(self, session: str) -> responses.Metrics:
+        """The newest value of each metric."""
+        return await self._connection.send(calls.metrics(session))
 
     async def history(
         self, session: str, *names: str, by_epoch: bool = False, max_points: int = 1000
-    ) -> answers.History:
-        """Metrics over the steps, down-sampled so that no spike is lost."""
-        return await self._gateway.send(calls.history(session, names, by_epoch, max_points))
+    ) -> responses.History:
+        """Curves of the named metrics (default: all), each with at most `max_points` points.
+
+        Down-sampling keeps minima and maxima. With `by_epoch` only values of whole epochs are returned.
+        """
+        return await self._connection.send(calls.history(session, names, by_epoch, max_points))
 
     async def logs(
         self, session: str, *, after: int = 0, limit: int = 1000, tail: bool = False
-    ) -> answers.Logs:
-        """Printed lines after a cursor, or the last ones with `tail`."""
-        return await self._gateway.send(calls.logs(session, after, limit, tail))
+    ) -> responses.Logs:
+        """At most `limit` printed lines after cursor `after`, or with `tail` the last ones."""
+        return await self._connection.send(calls.logs(session, after, limit, tail))
 
-    async def datasets(self) -> answers.Datasets:
-        """Every dataset."""
-        return await self._gateway.send(calls.datasets())
+    async def datasets(self) -> responses.Datasets:
+        """All datasets."""
+        return await self._connection.send(calls.datasets())
 
-    async def dataset(self, name: str) -> answers.Dataset:
-        """One dataset."""
-        return await self._gateway.send(calls.dataset(name))
+    async def dataset(self, name: str) -> responses.Dataset:
+        """One dataset. Raises NotFound."""
+        return await self._connection.send(calls.dataset(name))
 
-    async def models(self) -> answers.Models:
+    async def models(self) -> responses.Models:
         """The newest version of every model."""
-        return await self._gateway.send(calls.all_models())
+        return await self._connection.send(calls.all_models())
 
-    async def model(self, name: str, version: int | None = None) -> answers.Model:
-        """One version of a model with its card; the newest by default."""
-        return await self._gateway.send(calls.model(name, version))
+    async def model(self, name: str, version: int | None = None) -> responses.Model:
+        """One version of a model with its card; default: the newest. Raises NotFound."""
+        return await self._connection.send(calls.model(name, version))
 
-    async def versions(self, name: str) -> answers.Models:
-        """All versions of a model."""
-        return await self._gateway.send(calls.versions(name))
+    async def versions(self, name: str) -> responses.Models:
+        """All versions of a model. Raises NotFound."""
+        return await self._connection.send(calls.versions(name))
 
-    async def system_info(self) -> answers.System:
-        """Machine and cluster."""
-        return await self._gateway.send(calls.system())
+    async def system_info(self) -> responses.System:
+        """Usage of the gateway's machine and of the cluster."""
+        return await self._connection.send(calls.system())
 
-    async def keys(self) -> answers.Keys:
-        """Every API key, without secrets (administrators)."""
-        return await self._gateway.send(calls.keys())
+    async def keys(self) -> responses.Keys:
+        """All API keys without secrets; for administrators."""
+        return await self._connection.send(calls.keys())
 
     async def create_key(
         self, name: str, *scopes: str, expires_in_seconds: int | None = None
-    ) -> answers.CreatedKey:
-        """Make an API key; its secret comes in this answer and never again (administrators)."""
-        return await self._gateway.send(calls.create_key(name, scopes, expires_in_seconds))
+    ) -> responses.CreatedKey:
+        """Create an API key; only this response holds its secret. For administrators."""
+        return await self._connection.send(calls.create_key(name, scopes, expires_in_seconds))
 
-    async def key(self, key: str) -> answers.Key:
-        """One API key by its public part, without its secret (administrators)."""
-        return await self._gateway.send(calls.key(key))
+    async def key(self, key: str) -> responses.Key:
+        """One API key by its public part, without its secret; for administrators."""
+        return await self._connection.send(calls.key(key))
 
     async def revoke_key(self, key: str) -> None:
-        """Revoke an API key by its public part (administrators)."""
-        await self._gateway.deliver(calls.revoke_key(key))
+        """Revoke an API key by its public part; for administrators."""
+        await self._connection.deliver(calls.revoke_key(key))
 
     async def delete_dataset(self, name: str) -> None:
-        """Delete a dataset."""
-        await self._gateway.deliver(calls.delete_dataset(name))
+        """Delete a dataset. Raises NotFound, Conflict if a session uses it."""
+        await self._connection.deliver(calls.delete_dataset(name))
 
     async def delete_model(self, name: str) -> None:
-        """Delete a model with all its versions."""
-        await self._gateway.deliver(calls.delete_model(name))
+        """Delete a model with all its versions. Raises NotFound."""
+        await self._connection.deliver(calls.delete_model(name))
 
     async def upload_dataset(
         self,
@@ -186,18 +209,16 @@ class AsyncClient:
         *,
         progress: Progress = transfer.no_progress,
         part_bytes: int = multipart.PART_BYTES,
-    ) -> answers.Dataset:
-        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+    ) -> responses.Dataset:
+        """Upload a file; a file larger than `part_bytes` goes in parts and can be resumed.
 
-        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        A later call, also from another process, sends only the parts that are missing.
+        Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
-        if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
-            file = await asyncio.to_thread(MultipartUpload, path, progress, part_bytes)
-            return await self._gateway.follow(
-                multipart.send(multipart.DATASETS, self._gateway.url, name, file, self._memory)
-            )
-        upload = await asyncio.to_thread(Upload, path, progress)
-        found = await self._gateway.upload(calls.upload_dataset(name, path.name), upload)
+        if await self._is_large(path, part_bytes):
+            return await self._upload_parts(multipart.DATASETS, name, path, progress, part_bytes)
+        upload = await async_in_thread(Upload, path, progress)
+        found = await self._connection.upload(calls.upload_dataset(name, path.name), upload)
         upload.verify(found.sha256)
         return found
 
@@ -208,18 +229,16 @@ class AsyncClient:
         *,
         progress: Progress = transfer.no_progress,
         part_bytes: int = multipart.PART_BYTES,
-    ) -> answers.Model:
-        """Upload a file; one that is larger than `part_bytes` goes on where it was cut off, now or in an earlier process.
+    ) -> responses.Model:
+        """Upload a safetensors file; a file larger than `part_bytes` goes in parts and can be resumed.
 
-        Raises HashMismatch if another file arrived, or the file changed meanwhile.
+        A later call, also from another process, sends only the parts that are missing.
+        Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
-        if (await asyncio.to_thread(path.stat)).st_size > part_bytes:
-            file = await asyncio.to_thread(MultipartUpload, path, progress, part_bytes)
-            return await self._gateway.follow(
-                multipart.send(multipart.MODELS, self._gateway.url, name, file, self._memory)
-            )
-        upload = await asyncio.to_thread(Upload, path, progress)
-        found = await self._gateway.upload(calls.upload_model(name), upload)
+        if await self._is_large(path, part_bytes):
+            return await self._upload_parts(multipart.MODELS, name, path, progress, part_bytes)
+        upload = await async_in_thread(Upload, path, progress)
+        found = await self._connection.upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
         return found
 
@@ -231,6 +250,21 @@ class AsyncClient:
         *,
         progress: Progress = transfer.no_progress,
     ) -> Path:
-        """Download a model's file; goes on where it was cut off, now or in an earlier process, and checks the hash."""
-        download = await asyncio.to_thread(Download, target, progress)
-        return await self._gateway.download(calls.download_model(name, version), download)
+        """Download a model's file and check its hash; default: the newest version.
+
+        A download that broke off is continued, also by another process.
+        """
+        download = await async_in_thread(Download, target, progress)
+        return await self._connection.download(calls.download_model(name, version), download)
+
+    async def _is_large(self, path: Path, part_bytes: int) -> bool:
+        found = await async_in_thread(path.stat)
+        return found.st_size > part_bytes
+
+    async def _upload_parts(
+        self, kind: Kind[T], name: str, path: Path, progress: Progress, part_bytes: int
+    ) -> T:
+        file = await async_in_thread(MultipartUpload, path, progress, part_bytes)
+        return await self._connection.follow(
+            multipart.send(kind, self._connection.url, name, file, self._upload_state)
+        )

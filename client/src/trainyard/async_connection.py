@@ -1,9 +1,8 @@
-"""An asynchronous connection to one gateway: sends a call, and again what may be repeated."""
+"""An asynchronous connection to one gateway: sends calls, and repeats those that may be repeated."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -11,6 +10,7 @@ import httpx
 
 from trainyard import errors, transfer, wire
 from trainyard.calls import Call
+from trainyard.concurrency import async_sleep
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
 from trainyard.multipart import Request
@@ -20,10 +20,11 @@ from trainyard.transfer import Download, Upload
 from trainyard_api.model import OpenModel
 
 T = TypeVar("T", bound=OpenModel)
+OnResponse = Callable[[httpx.Response], None]
 
 
 class AsyncConnection:
-    """Sends calls; what comes back is typed, or an error of `trainyard.errors`."""
+    """Sends calls; returns typed responses or raises the errors of `trainyard.errors`."""
 
     def __init__(
         self,
@@ -32,15 +33,24 @@ class AsyncConnection:
         timeout: httpx.Timeout,
         transport: httpx.AsyncBaseTransport | None,
         retries: Retries,
+        on_response: OnResponse | None,
     ) -> None:
+        async def hook(response: httpx.Response) -> None:
+            if on_response is not None:
+                on_response(response)
+
         self._retries = retries
         self._http = httpx.AsyncClient(
-            base_url=wire.base(url), headers=wire.headers(key), timeout=timeout, transport=transport
+            base_url=wire.base(url),
+            headers=wire.headers(key),
+            timeout=timeout,
+            transport=transport,
+            event_hooks={"response": [hook]},
         )
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """URL of the API, with `/api/v1`."""
         return str(self._http.base_url)
 
     async def close(self) -> None:
@@ -48,40 +58,38 @@ class AsyncConnection:
         await self._http.aclose()
 
     async def send(self, call: Call[T]) -> T:
-        """The answer of a call that has one."""
+        """The response of a call that has one."""
         return wire.present(await self.deliver(call))
 
-    async def deliver(self, call: Call[T], step: Request | None = None) -> T | None:
-        """The answer; None for a call without one."""
+    async def deliver(self, call: Call[T], request: Request | None = None) -> T | None:
+        """The response; None for a call without one. `request` adds the body of an upload's part."""
         attempt = 1
         while True:
             try:
-                return wire.parse(call, await self._once(call, step))
+                return wire.parse(call, await self._once(call, request))
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
+                pause = self._pause(error, attempt, call)
+            await async_sleep(pause)
             attempt += 1
 
-    async def follow(self, steps: Generator[Request, Any, T]) -> T:
-        """Take each step; what comes back, an error too, decides on the next."""
+    async def follow(self, requests: Generator[Request, Any, T]) -> T:
+        """Send each request that the generator yields; it gets the response, or the error thrown in."""
         try:
-            step = next(steps)
+            request = next(requests)
             while True:
                 try:
-                    answer = await self.deliver(step.call, step)
+                    response = await self.deliver(request.call, request)
                 except TrainyardError as error:
-                    step = steps.throw(error)
+                    request = requests.throw(error)
                 else:
-                    step = steps.send(answer)
+                    request = requests.send(response)
         except StopIteration as end:
             return cast(T, end.value)
         finally:
-            steps.close()
+            requests.close()
 
     async def upload(self, call: Call[T], upload: Upload) -> T:
-        """Send a file in one piece, once."""
+        """Send a whole file as one body, once: it is not repeated."""
         try:
             response = await self._http.request(
                 call.method,
@@ -96,7 +104,7 @@ class AsyncConnection:
         return wire.present(wire.parse(call, response))
 
     async def events(self, call: Call[Event], last_id: str) -> AsyncIterator[Event]:
-        """The events of a stream, over breaks, until the one that ends it."""
+        """The events of a stream up to its `end`; a stream that breaks off is continued."""
         decoder, attempt = Decoder(last_id), 1
         while True:
             try:
@@ -106,29 +114,32 @@ class AsyncConnection:
                     if event.kind == "end":
                         return
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-                attempt += 1
+                pause = self._pause(error, attempt, call)
+            await async_sleep(pause)
+            attempt += 1
             decoder = Decoder(decoder.last_id)
 
     async def download(self, call: Call[Any], download: Download) -> Path:
-        """A file with the right hash, over breaks."""
+        """The file, with the right hash; a download that breaks off is continued."""
         attempt = 1
         while True:
             before = download.size
             try:
                 if await self._download(call, download):
                     return download.finish()
-                continue  # what lay here was of another file
+                continue  # what was on disk belonged to another file
             except TrainyardError as error:
                 attempt = 1 if download.size > before else attempt
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
+                pause = self._pause(error, attempt, call)
+            await async_sleep(pause)
             attempt += 1
+
+    def _pause(self, error: TrainyardError, attempt: int, call: Call[Any]) -> float:
+        """Seconds until the next attempt. Raises the error itself when there is none."""
+        pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
+        if pause is None:
+            raise error
+        return pause
 
     async def _frames(self, call: Call[Any], decoder: Decoder) -> AsyncIterator[Frame]:
         headers = {"Last-Event-ID": decoder.last_id} if decoder.last_id else {}
@@ -144,11 +155,11 @@ class AsyncConnection:
                         yield frame
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error
-        # A gateway that stops ends its streams; what follows is a new connection.
+        # A gateway that shuts down ends its streams; the next one continues there.
         raise errors.Unreachable("the gateway ended the stream of events")
 
     async def _download(self, call: Call[Any], download: Download) -> bool:
-        """One request; whether the file is whole now."""
+        """Send one request; False if the download has to start over."""
         try:
             async with self._http.stream(
                 call.method, call.path, params=dict(call.query), headers=download.headers()
@@ -165,10 +176,10 @@ class AsyncConnection:
             raise wire.unreachable(self.url, error) from error
         return True
 
-    async def _once(self, call: Call[Any], step: Request | None = None) -> httpx.Response:
-        arguments = wire.request_arguments(call, step)
-        if step is not None and step.piece is not None:
-            arguments["content"] = step.piece.async_chunks()
+    async def _once(self, call: Call[Any], request: Request | None = None) -> httpx.Response:
+        arguments = wire.request_arguments(call, request)
+        if request is not None and request.part is not None:
+            arguments["content"] = request.part.async_chunks()
         try:
             return await self._http.request(call.method, call.path, **arguments)
         except httpx.HTTPError as error:

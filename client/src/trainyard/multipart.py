@@ -1,10 +1,11 @@
-"""Large files on their way to the gateway, part by part.
+"""Uploads large files in parts, and resumes uploads that broke off.
 
-`send` says what to send next and takes what came back; both clients follow it. Guarantees:
+`send` yields requests and receives their responses; both clients carry them out. Guarantees:
 
-- What the gateway has is not sent again, also by another process: the id of an upload is remembered by gateway, name, size and hash.
-- Each part is compared by hash; a file that changes while it is sent is given up and registered nowhere.
-- An answer that is lost does no harm: whoever finds the upload gone looks whether the file is registered.
+- A part that the gateway has is not sent again, not even by another process: `UploadState` keeps the
+  upload's id by gateway, name, size and hash.
+- Each part is compared by its hash. A file that changes meanwhile is not registered.
+- A lost response does no harm: if the upload is gone, `send` looks whether the file is registered.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PART_BYTES: Final = 16 << 20
 """Files larger than this go up in parts of this size."""
 MOST_PARTS: Final = 10_000
 KEPT_SECONDS: Final = 8 * 24 * 3600
-"""The gateway forgets an upload that nobody completes after a week."""
+"""The gateway expires an unfinished upload after a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,21 @@ class Kind(Generic[T]):
     plural: str
     complete: Callable[[str], Call[T]]
     registered: Callable[[str], Call[T]]
-    taken_once: bool
-    """Whether a name has one content forever; else the file becomes the next version."""
+    immutable: bool
+    """Whether a name keeps its content; otherwise the file becomes the next version."""
 
 
-DATASETS: Final = Kind("datasets", calls.complete_dataset, calls.dataset, taken_once=True)
-MODELS: Final = Kind("models", calls.complete_model, calls.newest_model, taken_once=False)
+DATASETS: Final = Kind("datasets", calls.complete_dataset, calls.dataset, immutable=True)
+MODELS: Final = Kind("models", calls.complete_model, calls.newest_model, immutable=False)
 
 
 class Part:
-    """A part of a file; may be read again."""
+    """A part of a file; may be read more than once."""
 
-    def __init__(self, path: Path, offset: int, size: int, told: Callable[[int], None]) -> None:
-        self._path, self._offset, self.size, self._told = path, offset, size, told
+    def __init__(self, path: Path, offset: int, size: int, on_sent: Callable[[int], None]) -> None:
+        self._path, self._offset, self.size, self._on_sent = path, offset, size, on_sent
         self.sha256 = ""
-        """Hash of what was read last."""
+        """Hash of the bytes that were read last, in hex."""
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes. Raises HashMismatch if the file has become shorter."""
@@ -66,7 +67,7 @@ class Part:
                 digest.update(chunk)
                 yield chunk
                 sent += len(chunk)
-                self._told(sent)
+                self._on_sent(sent)
         self.sha256 = digest.hexdigest()
 
     async def async_chunks(self) -> AsyncIterator[bytes]:
@@ -77,30 +78,30 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send next."""
+    """One request of an upload."""
 
     call: Call[Any]
-    piece: Part | None = None
-    """The body, if it is part of a file."""
-    patient: bool = False
-    """Whether the gateway reads the whole file before it answers."""
+    part: Part | None = None
+    """The body, if it is a part of the file."""
+    slow: bool = False
+    """Whether the gateway reads the whole file before it responds."""
 
 
 class UploadState:
-    """Which uploads were begun, in one small file each. A folder that cannot be written is one without memory."""
+    """Ids of unfinished uploads, one small file each; without a writable folder none is kept."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def recall(self, name: str) -> str | None:
-        """The id under this name."""
+    def read(self, name: str) -> str | None:
+        """The id under this name; None if there is none."""
         try:
             return (self._folder / name).read_text().strip() or None
         except OSError:
             return None
 
-    def keep(self, name: str, upload: str) -> None:
-        """Remember an id, and forget those that the gateway has forgotten too."""
+    def write(self, name: str, upload: str) -> None:
+        """Keep an id, and remove those that the gateway has expired."""
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for old in self._folder.iterdir():
@@ -108,21 +109,21 @@ class UploadState:
                     old.unlink(missing_ok=True)
             (self._folder / name).write_text(f"{upload}\n")
 
-    def forget(self, name: str) -> None:
-        """Drop an id."""
+    def remove(self, name: str) -> None:
+        """Remove an id."""
         with contextlib.suppress(OSError):
             (self._folder / name).unlink()
 
 
 def upload_state_folder(env: Mapping[str, str] = os.environ) -> Path:
-    """`$XDG_STATE_HOME/trainyard/uploads`, by default below `~/.local/state` (XDG Base Directory Specification)."""
+    """`$XDG_STATE_HOME/trainyard/uploads`; default: below `~/.local/state` (XDG Base Directory)."""
     given = env.get("XDG_STATE_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
     return base / "trainyard" / "uploads"
 
 
 class MultipartUpload:
-    """A file of which parts are sent. Reads it through once, for its hash."""
+    """A file that is sent in parts. Creating it reads the file once, for its hash."""
 
     def __init__(self, path: Path, progress: Progress, part_bytes: int = PART_BYTES) -> None:
         self.path, self._progress = path, progress
@@ -130,23 +131,28 @@ class MultipartUpload:
         self.size = path.stat().st_size
         self.sha256 = hash_of(path)
         self.part_bytes = max(part_bytes, -(-self.size // MOST_PARTS))
-        self._seen = 0
+        self._reported = 0
 
     @property
     def unchanged(self) -> bool:
         """Whether the file is still the one that was hashed."""
         return _stamp(self.path) == self._stamp
 
-    def piece(self, upload: models.FileUpload, number: int, done: int) -> Part:
-        """Part `number`; `done` bytes are with the gateway already."""
+    def state_name(self, gateway: str, kind: str, name: str) -> str:
+        """The name under which `UploadState` keeps this upload's id."""
+        identity = f"{gateway}\n{kind}\n{name}\n{self.path.name}\n{self.size}\n{self.sha256}"
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+    def part(self, upload: models.FileUpload, number: int, done: int) -> Part:
+        """Part `number` (from 1); `done` bytes of the file are with the gateway already."""
         offset = (number - 1) * upload.part_bytes
         size = min(upload.part_bytes, self.size - offset)
-        return Part(self.path, offset, size, lambda sent: self.tell(done + sent))
+        return Part(self.path, offset, size, lambda sent: self.report(done + sent))
 
-    def tell(self, done: int) -> None:
-        """Tell the progress; a part that is sent again does not take it back."""
-        self._seen = max(self._seen, done)
-        self._progress(self._seen, self.size)
+    def report(self, done: int) -> None:
+        """Report progress in bytes; a part that is sent again does not lower it."""
+        self._reported = max(self._reported, done)
+        self._progress(self._reported, self.size)
 
     def done(self, upload: models.FileUpload) -> int:
         """Bytes that the gateway has."""
@@ -155,46 +161,28 @@ class MultipartUpload:
 
 
 def send(
-    kind: Kind[T], gateway: str, name: str, file: MultipartUpload, memory: UploadState
+    kind: Kind[T], gateway: str, name: str, file: MultipartUpload, state: UploadState
 ) -> Generator[Request, Any, T]:
-    """Send a file in parts, going on with an upload that was cut off; the value is what was registered.
+    """Upload a file in parts, or resume its upload; the generator's value is what was registered.
 
-    `gateway`: its URL. Errors of a step are to be thrown in. Raises HashMismatch if another file arrived or the file changed,
-    Conflict if a dataset of that name has another content.
+    `gateway` is its URL. The caller throws a request's error into the generator. Raises HashMismatch
+    if other content arrived or the file changed, Conflict if a dataset has the name and other content.
     """
-    known = hashlib.sha256(
-        f"{gateway}\n{kind.plural}\n{name}\n{file.path.name}\n{file.size}\n{file.sha256}".encode()
-    ).hexdigest()
-    if kind.taken_once and (found := (yield from _registered(kind, name, file))) is not None:
+    known = file.state_name(gateway, kind.plural, name)
+    if kind.immutable and (found := (yield from _registered(kind, name, file))) is not None:
         return found
-    upload = yield from _remembered(kind, memory.recall(known))
+    upload = yield from _unfinished(kind, state.read(known))
     if upload is None:
-        if (
-            memory.recall(known)
-            and (found := (yield from _registered(kind, name, file))) is not None
-        ):
-            memory.forget(known)  # completed, but the answer was lost
+        # Perhaps the upload was completed, and only the response was lost.
+        if state.read(known) and (found := (yield from _registered(kind, name, file))) is not None:
+            state.remove(known)
             return found
         upload = yield Request(
             calls.begin_upload(kind.plural, name, file.path.name, file.size, file.part_bytes)
         )
-        memory.keep(known, upload.id)
-    try:
-        yield from _fill(kind, upload, file)
-        found = yield Request(kind.complete(upload.id), patient=True)
-    except errors.NotFound:
-        # The upload is gone: completed, by another process or by a call whose answer was lost?
-        registered = yield from _registered(kind, name, file)
-        if registered is None:
-            raise
-        found = registered
-    except (errors.BadRequest, errors.Conflict, errors.Invalid, errors.HashMismatch):
-        # Nothing that is sent again mends these.
-        memory.forget(known)
-        with contextlib.suppress(errors.TrainyardError):
-            yield Request(calls.drop_upload(kind.plural, upload.id))
-        raise
-    memory.forget(known)
+        state.write(known, upload.id)
+    found = yield from _finish(kind, name, upload, file, lambda: state.remove(known))
+    state.remove(known)
     if found.sha256 != file.sha256:
         raise errors.HashMismatch(
             f"{file.path.name} has the hash {file.sha256}, but the gateway has {found.sha256}"
@@ -202,7 +190,33 @@ def send(
     return found
 
 
-def _remembered(
+def _finish(
+    kind: Kind[T],
+    name: str,
+    upload: models.FileUpload,
+    file: MultipartUpload,
+    forget: Callable[[], None],
+) -> Generator[Request, Any, T]:
+    """Send the missing parts and complete the upload."""
+    try:
+        yield from _send_missing(kind, upload, file)
+        found: T = yield Request(kind.complete(upload.id), slow=True)
+    except errors.NotFound:
+        # The upload is gone: completed by another process, or by a call whose response was lost?
+        registered = yield from _registered(kind, name, file)
+        if registered is None:
+            raise
+        return registered
+    except (errors.BadRequest, errors.Conflict, errors.Invalid, errors.HashMismatch):
+        # Sending the file again would not help.
+        forget()
+        with contextlib.suppress(errors.TrainyardError):
+            yield Request(calls.drop_upload(kind.plural, upload.id))
+        raise
+    return found
+
+
+def _unfinished(
     kind: Kind[T], upload: str | None
 ) -> Generator[Request, Any, models.FileUpload | None]:
     if upload is None:
@@ -214,19 +228,19 @@ def _remembered(
     return found
 
 
-def _fill(
+def _send_missing(
     kind: Kind[T], upload: models.FileUpload, file: MultipartUpload
 ) -> Generator[Request, Any, None]:
     done = file.done(upload)
-    file.tell(done)
+    file.report(done)
     for number in upload.missing:
-        piece = file.piece(upload, number, done)
-        answer = yield Request(calls.put_part(kind.plural, upload.id, number), piece)
-        if answer.sha256 != piece.sha256:
+        part = file.part(upload, number, done)
+        response = yield Request(calls.put_part(kind.plural, upload.id, number), part)
+        if response.sha256 != part.sha256:
             raise errors.HashMismatch(
-                f"part {number} of {file.path.name} arrived as something else; send the file again"
+                f"part {number} of {file.path.name} was damaged on the way; send the file again"
             )
-        done += piece.size
+        done += part.size
     if not file.unchanged:
         raise _changed(file.path)
 
@@ -234,14 +248,14 @@ def _fill(
 def _registered(
     kind: Kind[T], name: str, file: MultipartUpload
 ) -> Generator[Request, Any, T | None]:
-    """What is registered with this name and this content; None where there is none or the key may not look."""
+    """The entry with this name and content; None if there is none, or the key may not read it."""
     try:
         found: T = yield Request(kind.registered(name))
     except (errors.NotFound, errors.NotPermitted):
         return None
     if found.sha256 == file.sha256:
         return found
-    if kind.taken_once:
+    if kind.immutable:
         detail = f"there is a dataset {name!r} with other content; choose another name or delete it"
         raise errors.Conflict(409, {"title": "Conflict", "detail": detail})
     return None

@@ -1,8 +1,10 @@
-"""A blocking connection to one gateway: sends a call, and again what may be repeated."""
+"""A blocking connection to one gateway: sends calls, and repeats those that may be repeated.
+
+Generated from async_connection.py by `make manifests`; do not edit.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,6 +13,7 @@ import httpx
 
 from trainyard import errors, transfer, wire
 from trainyard.calls import Call
+from trainyard.concurrency import sleep
 from trainyard.errors import TrainyardError
 from trainyard.models import Event
 from trainyard.multipart import Request
@@ -24,7 +27,7 @@ OnResponse = Callable[[httpx.Response], None]
 
 
 class Connection:
-    """Sends calls; what comes back is typed, or an error of `trainyard.errors`."""
+    """Sends calls; returns typed responses or raises the errors of `trainyard.errors`."""
 
     def __init__(
         self,
@@ -35,18 +38,22 @@ class Connection:
         retries: Retries,
         on_response: OnResponse | None,
     ) -> None:
+        def hook(response: httpx.Response) -> None:
+            if on_response is not None:
+                on_response(response)
+
         self._retries = retries
         self._http = httpx.Client(
             base_url=wire.base(url),
             headers=wire.headers(key),
             timeout=timeout,
             transport=transport,
-            event_hooks={"response": [on_response] if on_response else []},
+            event_hooks={"response": [hook]},
         )
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """URL of the API, with `/api/v1`."""
         return str(self._http.base_url)
 
     def close(self) -> None:
@@ -54,40 +61,38 @@ class Connection:
         self._http.close()
 
     def send(self, call: Call[T]) -> T:
-        """The answer of a call that has one."""
+        """The response of a call that has one."""
         return wire.present(self.deliver(call))
 
-    def deliver(self, call: Call[T], step: Request | None = None) -> T | None:
-        """The answer; None for a call without one."""
+    def deliver(self, call: Call[T], request: Request | None = None) -> T | None:
+        """The response; None for a call without one. `request` adds the body of an upload's part."""
         attempt = 1
         while True:
             try:
-                return wire.parse(call, self._once(call, step))
+                return wire.parse(call, self._once(call, request))
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-            time.sleep(pause)
+                pause = self._pause(error, attempt, call)
+            sleep(pause)
             attempt += 1
 
-    def follow(self, steps: Generator[Request, Any, T]) -> T:
-        """Take each step; what comes back, an error too, decides on the next."""
+    def follow(self, requests: Generator[Request, Any, T]) -> T:
+        """Send each request that the generator yields; it gets the response, or the error thrown in."""
         try:
-            step = next(steps)
+            request = next(requests)
             while True:
                 try:
-                    answer = self.deliver(step.call, step)
+                    response = self.deliver(request.call, request)
                 except TrainyardError as error:
-                    step = steps.throw(error)
+                    request = requests.throw(error)
                 else:
-                    step = steps.send(answer)
+                    request = requests.send(response)
         except StopIteration as end:
             return cast(T, end.value)
         finally:
-            steps.close()
+            requests.close()
 
     def upload(self, call: Call[T], upload: Upload) -> T:
-        """Send a file in one piece, once."""
+        """Send a whole file as one body, once: it is not repeated."""
         try:
             response = self._http.request(
                 call.method,
@@ -102,7 +107,7 @@ class Connection:
         return wire.present(wire.parse(call, response))
 
     def events(self, call: Call[Event], last_id: str) -> Iterator[Event]:
-        """The events of a stream, over breaks, until the one that ends it."""
+        """The events of a stream up to its `end`; a stream that breaks off is continued."""
         decoder, attempt = Decoder(last_id), 1
         while True:
             try:
@@ -112,29 +117,32 @@ class Connection:
                     if event.kind == "end":
                         return
             except TrainyardError as error:
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-                time.sleep(pause)
-                attempt += 1
+                pause = self._pause(error, attempt, call)
+            sleep(pause)
+            attempt += 1
             decoder = Decoder(decoder.last_id)
 
     def download(self, call: Call[Any], download: Download) -> Path:
-        """A file with the right hash, over breaks."""
+        """The file, with the right hash; a download that breaks off is continued."""
         attempt = 1
         while True:
             before = download.size
             try:
                 if self._download(call, download):
                     return download.finish()
-                continue  # what lay here was of another file
+                continue  # what was on disk belonged to another file
             except TrainyardError as error:
                 attempt = 1 if download.size > before else attempt
-                pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
-                if pause is None:
-                    raise
-            time.sleep(pause)
+                pause = self._pause(error, attempt, call)
+            sleep(pause)
             attempt += 1
+
+    def _pause(self, error: TrainyardError, attempt: int, call: Call[Any]) -> float:
+        """Seconds until the next attempt. Raises the error itself when there is none."""
+        pause = pause_before_retry(error, attempt, call.repeatable, self._retries)
+        if pause is None:
+            raise error
+        return pause
 
     def _frames(self, call: Call[Any], decoder: Decoder) -> Iterator[Frame]:
         headers = {"Last-Event-ID": decoder.last_id} if decoder.last_id else {}
@@ -146,14 +154,15 @@ class Connection:
                     response.read()
                 wire.check(response)
                 for piece in response.iter_bytes():
-                    yield from decoder.feed(piece)
+                    for frame in decoder.feed(piece):
+                        yield frame
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error
-        # A gateway that stops ends its streams; what follows is a new connection.
+        # A gateway that shuts down ends its streams; the next one continues there.
         raise errors.Unreachable("the gateway ended the stream of events")
 
     def _download(self, call: Call[Any], download: Download) -> bool:
-        """One request; whether the file is whole now."""
+        """Send one request; False if the download has to start over."""
         try:
             with self._http.stream(
                 call.method, call.path, params=dict(call.query), headers=download.headers()
@@ -170,10 +179,10 @@ class Connection:
             raise wire.unreachable(self.url, error) from error
         return True
 
-    def _once(self, call: Call[Any], step: Request | None = None) -> httpx.Response:
-        arguments = wire.request_arguments(call, step)
-        if step is not None and step.piece is not None:
-            arguments["content"] = step.piece.chunks()
+    def _once(self, call: Call[Any], request: Request | None = None) -> httpx.Response:
+        arguments = wire.request_arguments(call, request)
+        if request is not None and request.part is not None:
+            arguments["content"] = request.part.chunks()
         try:
             return self._http.request(call.method, call.path, **arguments)
         except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""Between httpx and our words: what both clients share."""
+"""Calls as httpx sends them, and responses as typed models or errors; used by both clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
 
 
 def base(url: str) -> str:
-    """Where the API is below the gateway's URL. Raises ValueError for something that is no http(s) URL."""
+    """URL of the API below the gateway's. Raises ValueError unless it is http or https."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -35,24 +35,24 @@ def base(url: str) -> str:
 
 
 def headers(key: str) -> dict[str, str]:
-    """What every request carries."""
+    """Headers of every request."""
     return {"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"}
 
 
-def request_arguments(call: Call[Any], step: Request | None = None) -> dict[str, Any]:
-    """A call as httpx takes it; the bytes of a step's piece come beside it."""
+def request_arguments(call: Call[Any], request: Request | None = None) -> dict[str, Any]:
+    """The arguments of `httpx.Client.request`; the caller adds the bytes of an upload's part."""
     out: dict[str, Any] = {"params": dict(call.query), "headers": dict(call.headers)}
     if call.body is not None:
         out["json"] = dict(call.body)
-    if step is not None and step.patient:
+    if request is not None and request.slow:
         out["timeout"] = transfer.TIMEOUT
-    if step is not None and step.piece is not None:
-        out["headers"] |= {"Content-Length": str(step.piece.size)}
+    if request is not None and request.part is not None:
+        out["headers"] |= {"Content-Length": str(request.part.size)}
     return out
 
 
 def check(response: httpx.Response) -> None:
-    """Raise the error of an answer that is one; its body must have been read."""
+    """Raise the error of a response that is not successful; its body must have been read."""
     if response.is_success:
         return
     try:
@@ -63,13 +63,13 @@ def check(response: httpx.Response) -> None:
         elsewhere = response.headers["Location"][:200]
         raise errors.BadAnswer(f"the gateway is not at this address, which leads on to {elsewhere}")
     if response.status_code == 404 and not isinstance(body, dict):
-        # Whatever answers here, the gateway says which thing there is none of.
+        # The gateway's own 404 has a body that says what was not found.
         raise errors.BadAnswer("this is not a Trainyard gateway: it knows nothing of the path")
     raise errors.from_answer(response.status_code, body, response.headers.get("Retry-After"))
 
 
 def parse(call: Call[T], response: httpx.Response) -> T | None:
-    """The typed answer."""
+    """The typed response; None for a call without one. Raises BadAnswer for one of another form."""
     check(response)
     if call.answer is None:
         if response.status_code != httpx.codes.NO_CONTENT:
@@ -86,15 +86,15 @@ def parse(call: Call[T], response: httpx.Response) -> T | None:
         ) from error
 
 
-def present(answer: T | None) -> T:
-    """The answer of a call that names one."""
-    if answer is None:
-        raise TypeError("every call that comes here names its answer")
-    return answer
+def present(response: T | None) -> T:
+    """The response of a call that declares one."""
+    if response is None:
+        raise TypeError("this call declares no response")
+    return response
 
 
 def event(frame: Frame) -> Event:
-    """A frame of the event stream as we know it. Raises BadAnswer."""
+    """A frame of the event stream as a typed event. Raises BadAnswer."""
     try:
         data = json.loads(frame.data)
     except ValueError as error:
@@ -105,7 +105,7 @@ def event(frame: Frame) -> Event:
 
 
 def unreachable(url: httpx.URL | str, error: httpx.HTTPError) -> errors.Unreachable:
-    """No answer, without whatever secret a URL may hold."""
+    """The error for a missing response; the message leaves out secrets in the URL."""
     host = httpx.URL(url).host
     return errors.Unreachable(
         f"no answer from the gateway at {host}: {str(error) or type(error).__name__}"

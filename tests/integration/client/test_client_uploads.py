@@ -59,7 +59,7 @@ def test_an_upload_goes_on_after_every_cut(lab: GatewayLab, model: Path, tmp_pat
     told: list[int] = []
     with (
         CuttingProxy(lab.port, [], [3 * MIB, 2 * MIB, 1000]) as proxy,
-        Client(proxy.url, lab.key, memory=tmp_path / "memory") as gateway,
+        Client(proxy.url, lab.key, upload_state=tmp_path / "state") as gateway,
     ):
         found = gateway.upload_model(
             "cut", model, part_bytes=PARTS, progress=lambda done, _: told.append(done)
@@ -69,7 +69,7 @@ def test_an_upload_goes_on_after_every_cut(lab: GatewayLab, model: Path, tmp_pat
     assert proxy.connections == 4
     assert told == sorted(told)
     assert told[-1] == model.stat().st_size
-    assert (left(lab), list((tmp_path / "memory").iterdir())) == ([], [])
+    assert (left(lab), list((tmp_path / "state").iterdir())) == ([], [])
 
 
 async def test_the_asynchronous_client_does_the_same(
@@ -77,7 +77,7 @@ async def test_the_asynchronous_client_does_the_same(
 ) -> None:
     data = table(tmp_path / "async.csv")
     with CuttingProxy(lab.port, [], [3 * MIB, 2 * MIB]) as proxy:
-        async with AsyncClient(proxy.url, lab.key, memory=tmp_path / "memory") as gateway:
+        async with AsyncClient(proxy.url, lab.key, upload_state=tmp_path / "state") as gateway:
             sent = await gateway.upload_model("cut-async", model, part_bytes=PARTS)
             dataset = await gateway.upload_dataset("cut-async", data, part_bytes=PARTS)
 
@@ -100,30 +100,30 @@ def test_an_upload_goes_on_in_another_process(lab: GatewayLab, model: Path, tmp_
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert "no answer from the gateway" in first.stderr, first.stderr
-        memory = tmp_path / "trainyard" / "uploads"
-        assert len(list(memory.iterdir())) == 1
-        assert lab.key not in "".join(p.read_text() + p.name for p in memory.iterdir())
+        state = tmp_path / "trainyard" / "uploads"
+        assert len(list(state.iterdir())) == 1
+        assert lab.key not in "".join(p.read_text() + p.name for p in state.iterdir())
         told: list[int] = []
-        with Client(proxy.url, lab.key, memory=memory) as gateway:
+        with Client(proxy.url, lab.key, upload_state=state) as gateway:
             found = gateway.upload_model(
                 "other", model, part_bytes=2 * PARTS, progress=lambda done, _: told.append(done)
             )
 
     assert found.sha256 == sha256(model)
     assert told[0] == 4 * MIB, "four parts were there and are not sent again"
-    assert (left(lab), list(memory.iterdir())) == ([], [])
+    assert (left(lab), list(state.iterdir())) == ([], [])
 
 
 def test_a_lost_answer_registers_nothing_twice(
     lab: GatewayLab, model: Path, tmp_path: Path
 ) -> None:
     """Cut the answers everywhere, also that to `complete`, which the gateway has done then."""
-    with Client(lab.url, lab.key, memory=tmp_path / "memory") as gateway:
+    with Client(lab.url, lab.key, upload_state=tmp_path / "state") as gateway:
         for cut in range(300, 3300, 375):
             name = f"lost-{cut}"
             with (
                 CuttingProxy(lab.port, [cut]) as proxy,
-                Client(proxy.url, lab.key, memory=tmp_path / "memory") as broken,
+                Client(proxy.url, lab.key, upload_state=tmp_path / "state") as broken,
             ):
                 broken.upload_model(name, model, part_bytes=4 * MIB)
             assert [m.sha256 for m in gateway.versions(name).models] == [sha256(model)]
@@ -133,22 +133,22 @@ def test_a_lost_answer_registers_nothing_twice(
 def test_an_upload_that_was_completed_unheard_is_found(
     lab: GatewayLab, model: Path, tmp_path: Path
 ) -> None:
-    """The process died between the gateway's last deed and the answer: only the memory is left."""
-    with Client(lab.url, lab.key, memory=tmp_path / "memory") as gateway:
+    """The process died between the gateway's last deed and the answer: only the state file is left."""
+    with Client(lab.url, lab.key, upload_state=tmp_path / "state") as gateway:
         done = gateway.upload_model("unheard", model, part_bytes=PARTS)
         with CuttingProxy(lab.port, [], [2 * MIB, *[0] * 4]) as proxy:
             with (
-                Client(proxy.url, lab.key, memory=tmp_path / "memory") as broken,
+                Client(proxy.url, lab.key, upload_state=tmp_path / "state") as broken,
                 pytest.raises(Unreachable),
             ):
                 broken.upload_model("unheard", model, part_bytes=PARTS)
             with lab.http() as http:
-                (begun,) = (tmp_path / "memory").iterdir()
+                (begun,) = (tmp_path / "state").iterdir()
                 http.delete(f"/uploads/models/{begun.read_text().strip()}").raise_for_status()
-            with Client(proxy.url, lab.key, memory=tmp_path / "memory") as again:
+            with Client(proxy.url, lab.key, upload_state=tmp_path / "state") as again:
                 assert again.upload_model("unheard", model, part_bytes=PARTS) == done
 
-    assert list((tmp_path / "memory").iterdir()) == []
+    assert list((tmp_path / "state").iterdir()) == []
 
 
 def test_datasets_are_not_sent_for_nothing(lab: GatewayLab, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_datasets_are_not_sent_for_nothing(lab: GatewayLab, tmp_path: Path) -> N
     broken = tmp_path / "broken.csv"
     broken.write_text("a,target\n1,2,3\n" * 200_000)
     told: list[int] = []
-    with Client(lab.url, lab.key, memory=tmp_path / "memory") as gateway:
+    with Client(lab.url, lab.key, upload_state=tmp_path / "state") as gateway:
         made = gateway.upload_dataset("taken", one, part_bytes=PARTS)
         same = gateway.upload_dataset(
             "taken", one, part_bytes=PARTS, progress=lambda done, _: told.append(done)
@@ -167,7 +167,7 @@ def test_datasets_are_not_sent_for_nothing(lab: GatewayLab, tmp_path: Path) -> N
             gateway.upload_dataset("broken", broken, part_bytes=PARTS)
 
     assert (same, told) == (made, [])
-    assert (left(lab), list((tmp_path / "memory").iterdir())) == ([], [])
+    assert (left(lab), list((tmp_path / "state").iterdir())) == ([], [])
 
 
 def test_a_file_that_changes_is_not_registered(
@@ -177,19 +177,19 @@ def test_a_file_that_changes_is_not_registered(
         if done >= 4 * MIB:
             os.truncate(model, 5 * MIB)
 
-    with Client(lab.url, lab.key, memory=tmp_path / "memory") as gateway:
+    with Client(lab.url, lab.key, upload_state=tmp_path / "state") as gateway:
         with pytest.raises(HashMismatch, match=r"model\.safetensors changed while it was sent"):
             gateway.upload_model("changing", model, part_bytes=PARTS, progress=write)
         assert "changing" not in {m.name for m in gateway.models().models}
 
-    assert (left(lab), list((tmp_path / "memory").iterdir())) == ([], [])
+    assert (left(lab), list((tmp_path / "state").iterdir())) == ([], [])
 
 
-def test_a_folder_that_cannot_be_written_only_means_no_memory(
+def test_a_folder_that_cannot_be_written_leaves_no_state(
     lab: GatewayLab, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with Client(lab.url, lab.key, memory=tmp_path / "file" / "memory") as gateway:
+    with Client(lab.url, lab.key, upload_state=tmp_path / "file" / "state") as gateway:
         found = gateway.upload_model("forgetful", model, part_bytes=PARTS)
 
     assert found.sha256 == sha256(model)

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -50,6 +51,9 @@ def every_call() -> list[Call[object]]:
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
+    assert list(inspect.signature(Client).parameters) == list(
+        inspect.signature(AsyncClient).parameters
+    )
 
 
 def test_every_endpoint_for_people_has_a_call() -> None:
@@ -78,7 +82,7 @@ def test_every_endpoint_for_people_has_a_call() -> None:
     assert unknown == []
 
 
-async def test_both_clients_say_where_nobody_answers() -> None:
+async def test_both_clients_raise_the_error_and_report_every_response() -> None:
     from trainyard.errors import NotFound
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -86,11 +90,14 @@ async def test_both_clients_say_where_nobody_answers() -> None:
         return httpx.Response(404, json={"detail": f"no {request.url.path}"})
 
     transport = httpx.MockTransport(answer)
+    seen: list[int] = []
+    options: Any = {"transport": transport, "on_response": lambda r: seen.append(r.status_code)}
     with (
-        Client("http://h", "k", transport=transport) as client,
+        Client("http://h", "k", **options) as client,
         pytest.raises(NotFound, match="no /api/v1/training/s/status"),
     ):
         client.status("s")
-    async with AsyncClient("http://h", "k", transport=transport) as client_too:
+    async with AsyncClient("http://h", "k", **options) as client_too:
         with pytest.raises(NotFound, match="no /api/v1/models/m/versions"):
             await client_too.versions("m")
+    assert seen == [404, 404]

@@ -10,7 +10,7 @@ from trainyard import calls, errors, wire
 from trainyard.errors import TrainyardError, Unreachable, from_answer
 from trainyard.retry import RETRIES as USUAL
 from trainyard.retry import pause_before_retry as pause
-from trainyard.sse import Decoder, Frame
+from trainyard.sse import MAX_EVENT_CHARACTERS, Decoder, Frame
 
 
 def answer(status: int, retry_after: str | None = None) -> TrainyardError:
@@ -126,6 +126,28 @@ def test_events_do_not_depend_on_how_the_bytes_are_cut(cuts: list[int]) -> None:
 
     assert found == FRAMES
     assert decoder.last_id == "3.4"
+
+
+MANY = b"x" * (1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        pytest.param(b"data:", MANY, id="a line that does not end"),
+        pytest.param(b"", b"data:" + MANY + b"\n", id="an event that does not end"),
+    ],
+)
+def test_an_event_cannot_grow_without_bound(first: bytes, again: bytes) -> None:
+    decoder = Decoder()
+    list(decoder.feed(first))
+
+    def endless() -> None:
+        for _ in range(2 * MAX_EVENT_CHARACTERS // len(MANY)):
+            list(decoder.feed(again))
+
+    with pytest.raises(errors.BadAnswer, match="an event of more than 16 Mi characters"):
+        endless()
 
 
 @pytest.mark.parametrize("data", ["{", "[1]", "3"])
