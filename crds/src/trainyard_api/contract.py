@@ -59,6 +59,8 @@ class ExitCode(IntEnum):
     BAD_DATA = 65
     DATASET_MISSING = 66
     CHECKPOINT_MISSING = 67
+    OUT_OF_MEMORY = 69
+    """A GPU, or the memory of the pod, has no room for the model and a batch."""
     DIVERGED = 70
     WORKER_LOST = 71
     VOLUME_FULL = 74
@@ -72,6 +74,7 @@ EXIT_CLASSES: Final[dict[int, FailureClass]] = {
     ExitCode.BAD_DATA: FailureClass.BAD_DATA,
     ExitCode.DATASET_MISSING: FailureClass.DATASET_MISSING,
     ExitCode.CHECKPOINT_MISSING: FailureClass.CHECKPOINT_MISSING,
+    ExitCode.OUT_OF_MEMORY: FailureClass.OUT_OF_MEMORY,
     ExitCode.DIVERGED: FailureClass.DIVERGED,
     ExitCode.WORKER_LOST: FailureClass.WORKER_LOST,
     ExitCode.VOLUME_FULL: FailureClass.VOLUME_FULL,

@@ -41,7 +41,7 @@ would fail in the same way. Preemption and suspension are not failures and use n
 """
 
 _SEEN: Final[dict[FailureClass, str]] = {
-    FailureClass.OUT_OF_MEMORY: "The kernel killed a worker for its memory limit (`OOMKilled`).",
+    FailureClass.OUT_OF_MEMORY: "The kernel killed a worker for its memory limit (`OOMKilled`), or a GPU has no memory left (69).",
     FailureClass.BAD_CONFIGURATION: "The trainer refuses its configuration for this dataset.",
     FailureClass.BAD_DATA: "The dataset cannot be read; the message names file, row and column.",
     FailureClass.DATASET_MISSING: "The dataset's file is not on the volume.",

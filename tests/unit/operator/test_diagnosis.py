@@ -33,6 +33,7 @@ FAILED = [
     pytest.param({"exit_code": 67}, C.CHECKPOINT_MISSING, id="checkpoint"),
     pytest.param({"exit_code": 70}, C.DIVERGED, id="diverged"),
     pytest.param({"exit_code": 71}, C.WORKER_LOST, id="worker"),
+    pytest.param({"exit_code": 69}, C.OUT_OF_MEMORY, id="GPU memory"),
     pytest.param({"exit_code": 74}, C.VOLUME_FULL, id="volume"),
     pytest.param({"exit_code": 77}, C.ACCESS_DENIED, id="access"),
     pytest.param({"exit_code": 75}, C.EVICTED, id="left-by-itself"),

@@ -27,6 +27,7 @@ from trainyard_trainer import error_report
         pytest.param(OSError(errno.EROFS, os.strerror(errno.EROFS)), 77, id="read-only"),
         pytest.param(OSError(errno.EIO, os.strerror(errno.EIO)), 1, id="a broken disk"),
         pytest.param(OSError("no number"), 1, id="an error without a number"),
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory."), 69, id="GPU memory"),
         pytest.param(RuntimeError("[gloo/transport/tcp/pair.cc:534] closed"), 71, id="gloo"),
         pytest.param(torch.distributed.DistBackendError("nccl"), 71, id="nccl"),
         pytest.param(RuntimeError("shapes do not match"), 1, id="any other"),
@@ -43,6 +44,17 @@ def test_a_lost_worker_does_not_talk_over_the_one_that_knows_why(tmp_path: Path)
     error_report.report_killed_process(file, ExitCode.BAD_DATA)
 
     assert json.loads(file.read_text())["message"] == "row 3 is bad"
+
+
+def test_a_full_gpu_is_explained_with_a_hint(tmp_path: Path) -> None:
+    file = tmp_path / "termination"
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    error_report.report_crash(QuietRun(), file, error)
+
+    found = json.loads(file.read_text())
+    assert found["reason"] == "OutOfMemoryError"
+    assert found["message"] == "CUDA out of memory. Tried to allocate 2.00 GiB."
+    assert "lower batchSize" in found["hint"]
 
 
 def test_somebody_says_that_a_process_was_killed(tmp_path: Path) -> None:

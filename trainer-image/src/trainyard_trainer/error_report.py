@@ -23,9 +23,15 @@ _ERRNO_CODES = {
     errno.EROFS: ExitCode.ACCESS_DENIED,
 }
 
+_HINTS = {
+    ExitCode.OUT_OF_MEMORY: "lower batchSize, use precision bf16, or choose a GPU with more memory",
+}
+
 
 def exit_code_of(error: Exception) -> ExitCode:
     """The exit code of an error that is no TrainingError."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return ExitCode.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in _ERRNO_CODES:
         return _ERRNO_CODES[error.errno]
     # gloo raises plain RuntimeErrors; only the path of its source in the text identifies them.
@@ -41,9 +47,10 @@ def report_crash(report: reporting.Run, file: Path, error: Exception) -> None:
     The message of another process of this pod stays when this one only lost its connection to it.
     """
     traceback.print_exception(error)
-    if exit_code_of(error) is ExitCode.WORKER_LOST and _is_written(file):
+    code, kind = exit_code_of(error), type(error).__name__
+    if code is ExitCode.WORKER_LOST and _is_written(file):
         return
-    report_error(report, file, type(error).__name__, str(error) or type(error).__name__, "")
+    report_error(report, file, kind, str(error) or kind, _HINTS.get(code, ""))
 
 
 def report_error(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:

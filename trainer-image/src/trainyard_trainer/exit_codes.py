@@ -33,6 +33,10 @@ MEANING: Final[dict[ExitCode, tuple[str, str]]] = {
         "the checkpoint that `resumeFrom` names does not exist",
         "name `latest`, `best` or `step-<n>` of a session that has saved one",
     ),
+    ExitCode.OUT_OF_MEMORY: (
+        "a GPU has no memory left for the model and a batch",
+        "lower `batchSize`, use `precision: bf16`, or choose a GPU with more memory",
+    ),
     ExitCode.DIVERGED: (
         "the loss became infinite or NaN",
         "lower `learningRate`, set `gradientClip`, look for extreme values",
