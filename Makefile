@@ -122,7 +122,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer
+.PHONY: life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -159,6 +159,9 @@ bench-idle: setup ## Measure what an installation costs while nobody trains (5 m
 	@$(RUN) trainyard_cluster up --name bench
 	@$(VENV)/bin/python bench/idle --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
+gpu-check: ## Check the trainer on one NVIDIA GPU; needs a CUDA build of torch (8 min; PYTHON= chooses it)
+	@PYTHONPATH=crds/src:client/src:trainer-image/src $(PYTHON) bench/gpu $(BENCH)
 
 bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflow and pandas (20 min on a quiet machine)
 	@$(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python --target build/bench-site -r requirements/bench.lock

@@ -206,6 +206,18 @@ def test_log_every_steps(bench: Bench, heard: Listening) -> None:
     assert list(heard.of("train/loss")) == [4, 8, 12]
 
 
+def test_the_loss_of_bf16_is_computed_in_single_precision(bench: Bench, heard: Listening) -> None:
+    trainer = bench.trainer(precision="bf16", epochs=1, batchSize=60, logEverySteps=1)
+    inputs, targets = trainer.dataset.train.inputs, trainer.dataset.train.targets
+    assert targets is not None
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = trainer.model(inputs)
+    want = torch.nn.functional.cross_entropy(scores.float(), targets).item()
+    trainer.fit()
+
+    assert heard.of("train/loss")[1] == pytest.approx(want, rel=1e-5)
+
+
 @pytest.mark.parametrize(("share", "sizes"), [(0, (60, 0)), (0.2, (48, 12)), (0.9, (6, 54))])
 def test_validation_split(bench: Bench, share: float, sizes: tuple[int, int]) -> None:
     dataset = bench.trainer(validationSplit=share).dataset

@@ -192,7 +192,8 @@ class Trainer:
             torch.manual_seed(seed % 2**63)
         inputs, targets = load_batch(self.dataset.train, group.shard(rows), self.device)
         per_row = losses.sample_count(config.task, targets[:1]) if len(targets) else 1
-        summed = losses.loss_sum(config.task, self._forward(inputs), targets)
+        # In single precision: a sum over a batch overflows fp16 and keeps three digits in bf16.
+        summed = losses.loss_sum(config.task, self._forward(inputs).float(), targets)
         share = summed / (len(rows) * per_row)
         self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         terminated = float(self._terminated)
