@@ -30,17 +30,22 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGE: Final = "trainyard_bot"
 SOURCE: Final = ROOT / "telegram_bot" / "src" / PACKAGE
 TESTS: Final = {
-    "updates.commands": ("commands", "buttons_form"),
-    "text.formats": ("formats", "messages"),
-    "updates.callback_data": ("buttons_form", "messages"),
-    "handlers.form": ("buttons_form",),
-    "text.common": ("messages",),
-    "text.sessions": ("run_messages", "messages"),
-    "text.registry": ("messages",),
-    "notifications.rules": ("notices", "run_messages"),
+    "updates.commands": ("commands",),
+    "updates.fields": ("fields", "commands"),
+    "updates.callback_data": ("callback_data",),
+    "handlers.form": ("form",),
+    "text.formats": ("formats",),
+    "text.common": ("common_text",),
+    "text.sessions": ("session_text",),
+    "text.notices": ("session_text",),
+    "text.registry": ("registry_text",),
+    "text.keyboards": ("keyboards",),
+    "notifications.rules": ("rules",),
+    "notifications.plan": ("plan",),
 }
 """The modules that are checked, and which tests are likeliest to notice; the bot's other unit tests come after them."""
 MODULES: Final = tuple(TESTS)
+SLOW: Final = ("_chart.py", "_client.py", "_poller.py", "_settings.py", "_state.py")
 SURVIVORS_ALLOWED: Final = 0.10
 SECONDS: Final = 60
 """A mutant that runs longer is in an endless loop: noticed."""
@@ -95,8 +100,8 @@ def _be_tested(name: str, code: CodeType | None) -> None:
             sys.meta_path.insert(0, Injected(f"{PACKAGE}.{name}", code))
         first = [f"tests/unit/bot/test_bot_{t}.py" for t in TESTS[name]]
         rest = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/unit/bot").glob("test_*.py"))
-        # Files that look at processes and disks have nothing to say about text.
-        rest = [p for p in rest if p not in first and "memory" not in p]
+        # Files that look at disks, networks and pictures have nothing to say about text.
+        rest = [p for p in rest if p not in first and not p.endswith(SLOW)]
         outcome = _pytest(first) or _pytest(rest)
     finally:
         os._exit(int(outcome))

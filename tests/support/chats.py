@@ -1,4 +1,4 @@
-"""Chats with the bot about made-up runs, as the pictures of the documentation.
+"""Chats with the bot about made-up sessions, as the pictures of the documentation.
 
 The texts, buttons and the curve are the bot's own; only the phone around them is drawn here.
 `python tests/support/chats.py docs/pictures` draws the pictures again.
@@ -10,100 +10,115 @@ import base64
 import html
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from trainyard_bot.gateway.views import Failure, Model, Progress, Run, Series, Wait
-from trainyard_bot.handlers import form
-from trainyard_bot.handlers import train_form as form_desk
+from trainyard.models import Model, Series, Session
+from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
+from trainyard_bot.handlers import form, train_form
 from trainyard_bot.handlers.form import Form
-from trainyard_bot.text import chart as curve
-from trainyard_bot.text import common as messages
-from trainyard_bot.text import keyboards
-from trainyard_bot.text import registry as stock_messages
-from trainyard_bot.text import sessions as run_messages
-from trainyard_bot.text.formats import Moment
+from trainyard_bot.text import chart, common, keyboards, notices, registry, sessions
+from trainyard_bot.text.formats import LocalTime
+from trainyard_bot.text.notices import NoticeKind
 from trainyard_bot.updates.callback_data import Keyboard
+from trainyard_bot.updates.fields import Value
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
-AT = Moment(NOW, UTC)
+AT = LocalTime(NOW, UTC)
+STARTED = NOW - timedelta(minutes=7)
+FINISHED = NOW + timedelta(minutes=4)
 
-RUNNING = Run(
-    uid="0b1c",
-    name="digits-wide",
-    phase="Running",
-    dataset="digits",
+
+def session(name: str, phase: str, gpus: int, **status: Any) -> Session:
+    """A session as the gateway gives it."""
+    spec = {"command": ["train"], "dataset": "digits", "resources": {"gpus": gpus}}
+    return Session(
+        name=name,
+        uid="0b1c",
+        phase=phase,
+        created="",
+        spec=TrainingSessionSpec.model_validate(spec),
+        status=TrainingSessionStatus.model_validate(status),
+    )
+
+
+def metrics(**values: str) -> list[dict[str, str]]:
+    """`train_loss="0.2"` → the metric train/loss."""
+    return [{"name": name.replace("_", "/"), "value": value} for name, value in values.items()]
+
+
+RUNNING = session(
+    "digits-wide",
+    "Running",
     gpus=2,
     attempt=1,
-    started=NOW - timedelta(minutes=7),
-    attempt_started=NOW - timedelta(minutes=7),
-    progress=Progress(
-        percent=62.0,
-        epoch=31,
-        epochs=50,
-        step=620,
-        total_steps=1000,
-        steps_per_second=1.5,
-        eta_seconds=250,
-        checkpoint_step=600,
-        last_step=NOW,
-    ),
-    metrics=(("train/loss", "0.2342"), ("val/accuracy", "0.934")),
+    start_time=STARTED,
+    progress={
+        "percent": 62.0,
+        "epoch": 31,
+        "epochs": 50,
+        "step": 620,
+        "total_steps": 1000,
+        "steps_per_second": 1.5,
+        "eta_seconds": 250,
+        "last_checkpoint": {"step": 600},
+        "last_step_time": NOW,
+    },
+    metrics=metrics(train_loss="0.2342", val_accuracy="0.934"),
 )
-QUEUED = replace(
-    RUNNING,
-    phase="Queued",
-    attempt=None,
-    started=None,
-    attempt_started=None,
-    progress=None,
-    metrics=(),
+QUEUED = session(
+    "digits-wide",
+    "Queued",
+    gpus=2,
     message="2 GPUs are needed, none is free",
-    wait=Wait(
-        position=2,
-        sessions_ahead=1,
-        gpus_ahead=4,
-        earliest=NOW + timedelta(minutes=4),
-        latest=NOW + timedelta(minutes=9),
-    ),
+    queue={
+        "position": 2,
+        "ahead": {"sessions": 1, "gpus": 4},
+        "estimated_start": {
+            "earliest": NOW + timedelta(minutes=4),
+            "latest": NOW + timedelta(minutes=9),
+        },
+    },
 )
-DONE = replace(
-    RUNNING,
-    phase="Succeeded",
-    ended=NOW + timedelta(minutes=4),
-    metrics=(("train/loss", "0.0871"), ("val/accuracy", "0.978")),
-    model="digits-wide",
-    model_version=1,
+DONE = session(
+    "digits-wide",
+    "Succeeded",
+    gpus=2,
+    attempt=1,
+    start_time=STARTED,
+    completion_time=FINISHED,
+    metrics=metrics(train_loss="0.0871", val_accuracy="0.978"),
+    model={"name": "digits-wide", "version": 1, "sha256": "9f2c"},
 )
-FAILED = replace(
-    RUNNING,
-    name="text-small",
-    phase="Failed",
+FAILED = session(
+    "text-small",
+    "Failed",
     gpus=1,
     attempt=3,
-    ended=NOW - timedelta(minutes=1),
-    metrics=(("train/loss", "2.31"),),
-    failure=Failure(
-        "OutOfMemory",
-        attempt=3,
-        message="A worker was killed because it used more than 2Gi.",
-        hint="Ask for more memory (resources.memory) or make batchSize smaller.",
-        exit_code=137,
-        last_lines=("epoch 1/10", "loss 2.31"),
-    ),
+    start_time=STARTED,
+    completion_time=NOW - timedelta(minutes=1),
+    metrics=metrics(train_loss="2.31"),
+    failure={
+        "failure_class": "OutOfMemory",
+        "attempt": 3,
+        "message": "A worker was killed because it used more than 2Gi.",
+        "hint": "Ask for more memory (resources.memory) or make batchSize smaller.",
+        "exit_code": 137,
+        "last_log_lines": ["epoch 1/10", "loss 2.31"],
+    },
 )
 MODEL = Model(
-    "digits-wide",
+    name="digits-wide",
     version=1,
     size_bytes=812_544,
-    created=NOW + timedelta(minutes=4),
+    created="2026-07-01T12:04:00Z",
     sha256="9f2c4e0b7a6d5138c0ffee12ab34cd56ef7890a1b2c3d4e5f60718293a4b5c6d",
-    session="digits-wide",
-    metrics=(("val/accuracy", "0.978"),),
+    card={"session": "digits-wide", "metrics": {"val/accuracy": "0.978"}},
 )
 
 
@@ -116,54 +131,59 @@ class Said:
     by_person: bool = False
     picture: bytes = b""
     later: str = ""
-    """What a line above it says: the bot edits one message per run."""
+    """What a line above it says: the bot edits one message per session."""
+
+
+def series(name: str, steps: range, value: Callable[[int], float]) -> Series:
+    """A metric with one value for each of the steps."""
+    points = [{"step": step, "time": "", "value": value(step)} for step in steps]
+    return Series.model_validate({"name": name, "total": len(points), "points": points})
+
+
+def curves() -> list[Series]:
+    """Loss and accuracy of a session that learns well."""
+    steps = range(10, 1001, 10)
+    return [
+        series("train/loss", steps, lambda step: 2.0 * math.exp(-step / 250) + 0.08),
+        series("val/loss", steps, lambda step: 2.2 * math.exp(-step / 250) + 0.11),
+        series(
+            "val/accuracy", range(50, 1001, 50), lambda step: 0.98 - 0.7 * math.exp(-step / 200)
+        ),
+    ]
 
 
 def chats() -> dict[str, list[Said]]:
     """What is said in each picture."""
-    values: dict[str, form.Value] = {
-        "dataset": "digits",
-        "task": "image-classification",
-        "epochs": 50,
-    }
+    values: dict[str, Value] = {"dataset": "digits", "task": "image-classification", "epochs": 50}
     asked = Form("3f9a", values=MappingProxyType(values))
     gpus = form.question(asked)
-    text = messages.form(form.shown(asked), gpus.text)
-    curves = [
-        Series(name, tuple((n * 10.0, start * math.exp(-n / 25) + end) for n in range(1, 101)))
-        for name, start, end in (("train/loss", 2.0, 0.08), ("val/loss", 2.2, 0.11))
-    ] + [
-        Series(
-            "val/accuracy", tuple((n * 50.0, 0.98 - 0.7 * math.exp(-n / 4)) for n in range(1, 21))
-        )
-    ]
     return {
         "bot-train": [
             Said("/train digits", by_person=True),
-            Said(text, form_desk.keyboard(asked, gpus)),
+            Said(common.form(form.shown(asked), gpus.text), train_form.keyboard(asked, gpus)),
             Said(
-                run_messages.run(QUEUED, AT),
-                keyboards.for_run(QUEUED),
+                sessions.session(QUEUED, AT),
+                keyboards.for_session(QUEUED),
                 later="started by two more taps",
             ),
             Said(
-                run_messages.run(RUNNING, AT),
-                keyboards.for_run(RUNNING),
+                sessions.session(RUNNING, AT),
+                keyboards.for_session(RUNNING),
                 later="the same message, a while later",
             ),
         ],
         "bot-done": [
             Said(
-                run_messages.notice("finished", DONE, AT),
-                keyboards.for_run(DONE),
-                picture=curve.draw("digits-wide", curves),
+                notices.notice(NoticeKind.SUCCEEDED, DONE, AT),
+                keyboards.for_session(DONE),
+                picture=chart.draw("digits-wide", curves()),
             ),
             Said("/models digits-wide", by_person=True),
-            Said(stock_messages.model(MODEL, AT), keyboards.for_model(MODEL)),
+            Said(registry.model(MODEL, 1, AT), keyboards.for_model(MODEL)),
             Said(
-                run_messages.notice("failed", FAILED, AT),
-                keyboards.for_run(FAILED),
-                later="another run",
+                notices.notice(NoticeKind.FAILED, FAILED, AT),
+                keyboards.for_session(FAILED),
+                later="another session",
             ),
         ],
     }

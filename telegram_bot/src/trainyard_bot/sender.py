@@ -1,4 +1,4 @@
-"""Delivers replies to chats: the only place that speaks to the Bot API unasked."""
+"""Delivers replies to chats through the Bot API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from trainyard_bot.redaction import Redactor
-from trainyard_bot.state import Live, Memory, with_live, without_live
+from trainyard_bot.state import LiveMessage, StateStore, with_live, without_live
 from trainyard_bot.text.formats import CAPTION_LIMIT, length, plain
 from trainyard_bot.text.replies import Reply
 from trainyard_bot.updates.callback_data import Keyboard, encode
@@ -19,43 +19,44 @@ from trainyard_bot.updates.callback_data import Keyboard, encode
 _log = logging.getLogger(__name__)
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 TOAST_LIMIT: Final = 200
+"""Characters of a toast (Bot API, answerCallbackQuery)."""
 
 
 class Sender:
-    """Sends and edits. Rate limits (429) are waited for by the bot's rate limiter, below this."""
+    """Sends and edits. The bot's rate limiter below it waits out 429. Every method raises `TelegramError`."""
 
     def __init__(
-        self, bot: Bot, memory: Memory, redactor: Redactor, monotonic: Callable[[], float]
+        self, bot: Bot, store: StateStore, redactor: Redactor, monotonic: Callable[[], float]
     ) -> None:
+        """`store` keeps the live messages; `monotonic` counts seconds, between the edits of a message."""
         self._bot = bot
-        self._memory = memory
-        self._clean = redactor
+        self._store = store
+        self._redact = redactor
         self._monotonic = monotonic
         self._edited: dict[tuple[int, int], float] = {}
         self._shown: dict[tuple[int, int], tuple[str, Keyboard]] = {}
 
     async def reply(self, reply: Reply, chat: int, tapped: int | None = None) -> None:
-        """Deliver one reply; `tapped` is the message whose button asked for it."""
-        if reply.edit and tapped is not None:
-            message = tapped
-            if not await self._edit(chat, message, reply.text, reply.keyboard):
-                message = await self.send(reply, chat)
+        """Deliver one reply to `chat`; `tapped` is the message whose button was tapped."""
+        edited = tapped if reply.edit else None
+        if edited is not None and await self._edit(chat, edited, reply.text, reply.keyboard):
+            message = edited
         else:
             message = await self.send(reply, chat)
         if reply.live is not None:
-            live = Live(chat=chat, message=message, uid=reply.live)
-            await self._memory.change(lambda state: with_live(state, live))
+            live = LiveMessage(chat=chat, message=message, uid=reply.live)
+            await self._store.change(lambda state: with_live(state, live))
             self._note(chat, message, reply.text, reply.keyboard)
 
     async def send(self, reply: Reply, chat: int) -> int:
-        """Send a new message; its number. HTML that the Bot API refuses goes out as plain text."""
-        text = self._clean(reply.text)
+        """Send a new message and return its number. HTML that the Bot API refuses is sent as plain text."""
+        text = self._redact(reply.text)
         try:
             return await self._put(reply, chat, text, ParseMode.HTML)
         except BadRequest as error:
             if "parse entities" not in str(error):
                 raise
-            _log.exception("the Bot API refused a text; it goes out without formatting")
+            _log.exception("the Bot API refused the HTML of a message; it is sent as plain text")
             return await self._put(reply, chat, plain(text), None)
 
     async def _put(self, reply: Reply, chat: int, text: str, mode: ParseMode | None) -> int:
@@ -81,20 +82,20 @@ class Sender:
         return message.message_id
 
     async def toast(self, query_id: str, text: str | None) -> None:
-        """Answer a tap, with a short text over the chat or with nothing."""
-        shown = None if text is None else plain(self._clean(text))[:TOAST_LIMIT]
+        """Answer a tap, with a short text over the chat or without."""
+        shown = None if text is None else plain(self._redact(text))[:TOAST_LIMIT]
         try:
             await self._bot.answer_callback_query(query_id, text=shown)
         except BadRequest as error:
-            # Taps older than about a minute cannot be answered any more; what they ask for still counts.
+            # A tap older than about a minute cannot be answered; what it asks for was still done.
             _log.info("a tap was not answered: %s", error.message)
 
     async def refresh(
-        self, live: Live, text: str, keyboard: Keyboard, pause: float, last: bool
+        self, live: LiveMessage, text: str, keyboard: Keyboard, pause: float, last: bool
     ) -> None:
-        """Bring a live message up to date, unless it was edited less than `pause` seconds ago.
+        """Edit a live message if it changed, unless it was edited less than `pause` seconds ago.
 
-        After the `last` edit, or when the message is gone, it is forgotten.
+        After the `last` edit, or if the message was deleted, it is no longer a live message.
         """
         key = (live.chat, live.message)
         if self._shown.get(key) != (text, keyboard):
@@ -103,7 +104,7 @@ class Sender:
             there = await self._edit(live.chat, live.message, text, keyboard)
             last = last or not there
         if last:
-            await self._memory.change(lambda state: without_live(state, live))
+            await self._store.change(lambda state: without_live(state, live))
             self._edited.pop(key, None)
             self._shown.pop(key, None)
 
@@ -112,10 +113,10 @@ class Sender:
         self._shown[chat, message] = (text, keyboard)
 
     async def _edit(self, chat: int, message: int, text: str, keyboard: Keyboard) -> bool:
-        """Whether the message shows `text` now; False where it cannot be edited (deleted, or too old)."""
+        """Whether the message shows `text` now; False if it cannot be edited (deleted, or too old)."""
         try:
             await self._bot.edit_message_text(
-                self._clean(text),
+                self._redact(text),
                 chat_id=chat,
                 message_id=message,
                 parse_mode=ParseMode.HTML,
@@ -136,7 +137,7 @@ def _markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(
         [
             [
-                InlineKeyboardButton(button.caption, callback_data=encode(button.tap))
+                InlineKeyboardButton(button.caption, callback_data=encode(button.data))
                 for button in row
             ]
             for row in keyboard

@@ -1,4 +1,4 @@
-"""Settings of the bot: YAML file < environment (`TRAINYARD_BOT_*`) < arguments. Built once, frozen."""
+"""Settings of the bot: a YAML file, the environment (`TRAINYARD_BOT_*`) over it, arguments over both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from trainyard_api import settings_file
 from trainyard_api.settings_file import InvalidSettingsError
-from trainyard_bot.gateway.errors import ConfigError
 
 EDIT_SECONDS_MIN: Final = 5
 _SECRETS: Final = {
@@ -47,7 +46,7 @@ def _web_address(url: str) -> str:
 
 
 def _chats(given: Any) -> Any:
-    """`1,-2` or a list of numbers stands for chats with defaults; JSON (from the environment) is read."""
+    """Chats as `1,-2`, as a list of numbers, or as JSON; a number is a chat with the defaults."""
     if isinstance(given, str):
         given = yaml.safe_load(given if given.lstrip().startswith("[") else f"[{given}]")
     if isinstance(given, int):
@@ -73,13 +72,13 @@ class Chat(BaseModel):
     )
 
     id: int
-    """Telegram's number of the chat; negative for groups. /start in the chat does not show it to strangers."""
+    """Telegram's number of the chat; negative for groups."""
     users: tuple[int, ...] | None = None
-    """Telegram's numbers of the people who may give commands there. Default: everybody in the chat."""
+    """Telegram's numbers of the people who may give commands there. Default: all people in the chat."""
     notify: Literal["all", "own", "none"] = "all"
-    """Notices about every run, about those that were started or looked at in this chat, or about none."""
+    """Notices about all sessions, about those that were started or shown in this chat, or none."""
     time_zone: ZoneName | None = None
-    """Zone of the times shown here. Default: the bot's timeZone."""
+    """Time zone of the times in this chat. Default: the bot's timeZone."""
 
 
 class Settings(BaseSettings):
@@ -100,25 +99,25 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     """The token itself; from the environment only, a file is better."""
     chats: Annotated[tuple[Chat, ...], NoDecode, BeforeValidator(_chats)] = Field(min_length=1)
-    """The chats that may talk to the bot; all others get no answer and cause no call. Numbers, or objects."""
+    """Chats that may use the bot, as numbers or objects. The bot ignores all others."""
     time_zone: ZoneName = "UTC"
-    """Zone of the times shown, unless a chat has its own."""
+    """Time zone of the times in messages, unless a chat has its own."""
     state_file: Path = Path("/data/bot/state.json")
-    """Where notices that are not sent yet and live messages are remembered over restarts."""
+    """File for what must survive a restart: notices to send, live messages, handled updates."""
     alive_file: Path | None = None
-    """Touched between looks at the gateway, for a probe. Default: none."""
+    """File that is touched after each poll of the gateway, for a liveness probe. Default: none."""
     api_base_url: WebAddress = "https://api.telegram.org"
     """Address of the Bot API, without /bot<token>."""
     poll_seconds: float = Field(default=5, gt=0, le=1800)
-    """Pause between two looks at the gateway."""
+    """Seconds between two polls of the gateway."""
     edit_seconds: float = Field(default=5, ge=EDIT_SECONDS_MIN, le=300)
-    """Smallest time between two edits of one message, at least 5, so that the limits of Telegram leave room for answers."""
+    """Smallest number of seconds between two edits of one message; Telegram limits messages per chat."""
     gateway_timeout_seconds: float = Field(default=10, gt=0, le=120)
-    """How long one call of the gateway may take."""
+    """Seconds that one call of the gateway may take."""
     starts_soon_seconds: float = Field(default=600, ge=0, le=86_400)
-    """A notice goes out when a waiting run is expected to start within this time."""
+    """Announce a waiting session when it is expected to start within this many seconds."""
     stalled_seconds: float = Field(default=600, ge=30, le=86_400)
-    """A notice goes out when a run made no step for this long."""
+    """Announce a running session when it made no step for this many seconds."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Smallest level that is logged."""
 
@@ -138,24 +137,24 @@ class Settings(BaseSettings):
 def load(file: Path | None, arguments: Mapping[str, Any]) -> Settings:
     """Settings from `arguments` (snake_case, None left out) over the environment over a YAML file.
 
-    Raises ConfigError with every wrong setting, one a line.
+    Raises InvalidSettingsError with every wrong setting, one a line.
     """
-    try:
-        return settings_file.load(Settings, file, arguments, not_in_file=_SECRETS)
-    except InvalidSettingsError as error:
-        raise ConfigError(str(error)) from None
+    return settings_file.load(Settings, file, arguments, not_in_file=_SECRETS)
 
 
 def read_secret(direct: SecretStr | None, file: Path | None, name: str) -> str:
-    """A secret from its file (surrounding white space dropped) or, failing that, from the environment."""
+    """A secret from its file (surrounding white space dropped), else `direct` from the environment.
+
+    Raises InvalidSettingsError if there is none; `name` is the setting's name.
+    """
     if file is not None:
         try:
             text = file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}File: cannot read {file}: {error}") from error
+            raise InvalidSettingsError(f"{name}File: cannot read {file}: {error}") from error
         if not text:
-            raise ConfigError(f"{name}File: {file} is empty")
+            raise InvalidSettingsError(f"{name}File: {file} is empty")
         return text
     if direct is not None and direct.get_secret_value().strip():
         return direct.get_secret_value().strip()
-    raise ConfigError(f"{name}File: missing; name the file that holds the {name}")
+    raise InvalidSettingsError(f"{name}File: missing; name the file that holds the {name}")

@@ -1,10 +1,11 @@
-"""What the bot must not forget when it dies: notices not sent yet, what was said, live messages, handled updates.
+"""What must survive a restart: notices to send, notices already announced, live messages, handled updates.
 
 Guarantees:
 
-- The file is always one whole state: written beside, fsynced, renamed, the folder fsynced.
-- A notice is put into the outbox and marked as said in the same write; it leaves the outbox in the write after it
-  was sent. A death in between costs at most one duplicate and never a notice.
+- The file always holds one whole state: written beside, fsynced, renamed, the folder fsynced.
+- A notice enters the outbox and counts as announced in the same write; it leaves the outbox in the write after it
+  was sent. A crash in between repeats at most one notice and loses none.
+- The names in the file are those of version 1, whatever the fields are called here.
 """
 
 from __future__ import annotations
@@ -15,48 +16,56 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _log = logging.getLogger(__name__)
 
-HANDLED_KEPT = 256
-"""Update ids that are remembered: more than one poll of the Bot API returns (100)."""
+HANDLED_KEPT: Final = 256
+"""Ids of handled updates that are remembered: more than one poll of the Bot API returns (100)."""
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class Outgoing(_Frozen):
-    """One message that is due: `curve` is drawn when it is sent, `text` stands as it was when it became due."""
+    """One message to send. `curve` is drawn when it is sent; `text` was written when the notice became due."""
 
     chat: int
     kind: Literal["text", "curve"]
     uid: str
+    """UID of the session."""
     name: str
+    """Name of the session."""
     text: str = ""
 
 
-class Live(_Frozen):
-    """A message that shows one run and is edited as it goes."""
+class LiveMessage(_Frozen):
+    """A message that shows one session and is edited until the session ends."""
 
     chat: int
     message: int
     uid: str
+    """UID of the session."""
 
 
 class State(_Frozen):
-    """All that is remembered. `primed` is False until the runs that were there before the bot are known."""
+    """Everything that is remembered."""
 
     version: Literal[1] = 1
     primed: bool = False
-    said: dict[str, tuple[str, ...]] = {}
-    told_until: datetime | None = None
+    """Whether the sessions that had ended before the bot's first start are known."""
+    announced: dict[str, tuple[str, ...]] = Field(default={}, alias="said")
+    """Keys of the notices that were announced, by the session's UID."""
+    announced_until: datetime | None = Field(default=None, alias="told_until")
+    """Ends before this time count as announced, whether `announced` still lists them or not."""
     outbox: tuple[Outgoing, ...] = ()
-    live: tuple[Live, ...] = ()
+    """Messages to send, in order."""
+    live: tuple[LiveMessage, ...] = ()
     handled: tuple[int, ...] = ()
+    """Ids of the newest updates that were handled."""
 
 
 class StateFile:
@@ -66,7 +75,11 @@ class StateFile:
         self._path = path
 
     def load(self) -> State:
-        """The remembered state; a new one where there is none. A broken file is kept aside as `<name>.broken`."""
+        """The saved state; a new one if there is no file.
+
+        A file that holds no state is kept as `<name>.broken`. A file that cannot be read raises OSError: a new state
+        would lose notices.
+        """
         try:
             return State.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
@@ -74,15 +87,15 @@ class StateFile:
         except ValidationError:
             aside = self._path.with_name(self._path.name + ".broken")
             self._path.replace(aside)
-            _log.exception("the state file was broken; it is kept as %s and I start anew", aside)
+            _log.exception("the state file is broken; it is kept as %s and a new one begins", aside)
             return State()
 
     def save(self, state: State) -> None:
-        """Put `state` in the file's place, durably."""
+        """Replace the file durably. Raises OSError, such as for a full disk; the old file stays then."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(self._path.name + ".new")
         with beside.open("wb") as file:
-            file.write(state.model_dump_json().encode())
+            file.write(state.model_dump_json(by_alias=True).encode())
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
@@ -93,7 +106,7 @@ class StateFile:
             os.close(folder)
 
 
-class Memory:
+class StateStore:
     """The state in use; each change is on disk before `change` returns."""
 
     def __init__(self, file: StateFile) -> None:
@@ -102,7 +115,7 @@ class Memory:
         self.state = file.load()
 
     async def change(self, step: Callable[[State], State]) -> State:
-        """Apply `step` and write the result; steps never overlap. Nothing is written where nothing changes."""
+        """Apply `step` and save the result. Steps never overlap; an unchanged state is not written."""
         async with self._lock:
             after = step(self.state)
             if after != self.state:
@@ -111,34 +124,32 @@ class Memory:
             return self.state
 
     async def first_time(self, update_id: int) -> bool:
-        """Whether the update was not handled in this or an earlier life; it is remembered as handled."""
+        """Whether the update was not handled yet, before or after a restart; it counts as handled from now on."""
         if update_id in self.state.handled:
             return False
-        await self.change(lambda s: with_handled(s, update_id))
+        await self.change(lambda state: with_handled(state, update_id))
         return True
 
 
 def with_handled(state: State, update_id: int) -> State:
     """`state` with one more handled update; the oldest are forgotten."""
-    return state.model_copy(
-        update={"handled": (*state.handled, update_id)[-HANDLED_KEPT:]},
-    )
+    return state.model_copy(update={"handled": (*state.handled, update_id)[-HANDLED_KEPT:]})
 
 
-def with_live(state: State, live: Live) -> State:
-    """`state` with `live` as the only live message of its run in its chat."""
+def with_live(state: State, live: LiveMessage) -> State:
+    """`state` with `live` as the only live message of its session in its chat."""
     others = tuple(x for x in state.live if (x.chat, x.uid) != (live.chat, live.uid))
     return state.model_copy(update={"live": (*others, live)})
 
 
-def without_live(state: State, live: Live) -> State:
+def without_live(state: State, live: LiveMessage) -> State:
     """`state` without the live message."""
     others = tuple(x for x in state.live if (x.chat, x.message) != (live.chat, live.message))
     return state.model_copy(update={"live": others})
 
 
 def without_outgoing(state: State, sent: Outgoing) -> State:
-    """`state` with the first outgoing message equal to `sent` taken out."""
+    """`state` without the first outgoing message that equals `sent`."""
     outbox = list(state.outbox)
     if sent in outbox:
         outbox.remove(sent)

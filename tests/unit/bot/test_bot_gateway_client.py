@@ -13,19 +13,25 @@ import httpx
 import pytest
 
 from trainyard import AsyncClient
-from trainyard_bot.gateway.client import HttpGateway, NotingTransport
+from trainyard_bot.gateway.client import GatewayClient
+from trainyard_bot.gateway.deadline import TracingTransport
 from trainyard_bot.gateway.errors import GatewayError
 
-Deed = Callable[[HttpGateway], Awaitable[object]]
-QUEUE: Deed = lambda gateway: gateway.queue()  # noqa: E731  the deeds stand beside each other
-STOP: Deed = lambda gateway: gateway.stop("u")  # noqa: E731
-START: Deed = lambda gateway: gateway.start("a", {}, "key")  # noqa: E731
-DELETE: Deed = lambda gateway: gateway.delete_model("m")  # noqa: E731
+Operation = Callable[[GatewayClient], Awaitable[object]]
+# ruff: noqa: E731  four operations in four lines
+QUEUE: Operation = lambda gateway: gateway.read(lambda api: api.queue())
+STOP: Operation = lambda gateway: gateway.write(lambda api: api.stop("u"))
+START: Operation = lambda gateway: gateway.write(
+    lambda api: api.start_training({}, "a", idempotency_key="key")
+)
+DELETE: Operation = lambda gateway: gateway.write(lambda api: api.delete_model("m"))
 
 
-def gateway(answer: Callable[[httpx.Request], httpx.Response], seconds: float = 60) -> HttpGateway:
-    transport = NotingTransport(httpx.MockTransport(answer))
-    return HttpGateway(AsyncClient("http://gateway", "key", transport=transport), seconds)
+def gateway(
+    answer: Callable[[httpx.Request], httpx.Response], seconds: float = 60
+) -> GatewayClient:
+    transport = TracingTransport(httpx.MockTransport(answer))
+    return GatewayClient(AsyncClient("http://gateway", "key", transport=transport), seconds)
 
 
 def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
@@ -35,65 +41,68 @@ def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     return answer
 
 
-async def kind(deed: Deed, answer: Callable[[httpx.Request], httpx.Response]) -> str:
+async def kind(operation: Operation, answer: Callable[[httpx.Request], httpx.Response]) -> str:
     with pytest.raises(GatewayError) as caught:
         # Time runs out while the client waits to repeat it.
-        await deed(gateway(answer, 0.01))
+        await operation(gateway(answer, 0.01))
     return caught.value.problem.kind
 
 
 @pytest.mark.parametrize(
-    ("deed", "error", "expected"),
+    ("operation", "error", "expected"),
     [
         (QUEUE, httpx.ConnectError("refused"), "unreachable"),
         (QUEUE, httpx.ReadError("reset"), "unreachable"),
         (QUEUE, httpx.ReadTimeout("late"), "timeout"),
         (STOP, httpx.ConnectError("refused"), "unreachable"),
         (STOP, httpx.ConnectTimeout("late"), "unreachable"),
-        (STOP, httpx.ReadError("reset"), "unsure"),
-        (START, httpx.ReadTimeout("late"), "unsure"),
-        (DELETE, httpx.RemoteProtocolError("cut"), "unsure"),
+        (STOP, httpx.ReadError("reset"), "unknown_outcome"),
+        (START, httpx.ReadTimeout("late"), "unknown_outcome"),
+        (DELETE, httpx.RemoteProtocolError("cut"), "unknown_outcome"),
     ],
-)
+    ids=["read, refused", "read, cut", "read, late", "stop, refused", "stop, late to connect", "stop, cut",
+         "start, late", "delete, cut"],
+)  # fmt: skip
 async def test_silence_after_a_write_leaves_open_whether_it_was_done(
-    deed: Deed, error: Exception, expected: str
+    operation: Operation, error: Exception, expected: str
 ) -> None:
-    assert await kind(deed, raises(error)) == expected
+    assert await kind(operation, raises(error)) == expected
 
 
 @pytest.mark.parametrize(
-    ("deed", "connected", "expected"),
+    ("operation", "connected", "expected"),
     [
         (QUEUE, False, "unreachable"),
         (STOP, False, "unreachable"),
         (QUEUE, True, "timeout"),
-        (STOP, True, "unsure"),
+        (STOP, True, "unknown_outcome"),
     ],
+    ids=["read, not connected", "stop, not connected", "read, connected", "stop, connected"],
 )
 async def test_time_that_runs_out_while_connecting_is_no_silence(
-    deed: Deed, connected: bool, expected: str
+    operation: Operation, connected: bool, expected: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
-        # Nobody accepts: one connection has room, whoever comes next is left waiting for it.
+        # Nothing accepts: there is room for one connection, and the next one waits.
         for _ in range(0 if connected else 2):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        transport = NotingTransport(httpx.AsyncHTTPTransport())
+        transport = TracingTransport(httpx.AsyncHTTPTransport())
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        client = HttpGateway(AsyncClient(url, "key", transport=transport), 0.5)
+        client = GatewayClient(AsyncClient(url, "key", transport=transport), 0.5)
 
         with pytest.raises(GatewayError) as caught:
-            await deed(client)
+            await operation(client)
         await client.close()
 
     assert caught.value.problem.kind == expected
 
 
-@pytest.mark.parametrize("deed", [QUEUE, STOP, DELETE])
-async def test_a_web_page_is_no_success(deed: Deed) -> None:
+@pytest.mark.parametrize("operation", [QUEUE, STOP, DELETE], ids=["queue", "stop", "delete"])
+async def test_a_web_page_is_no_success(operation: Operation) -> None:
     page = httpx.Response(200, html="<p>Please log in to this network</p>")
-    assert await kind(deed, lambda _: page) == "garbled"
+    assert await kind(operation, lambda _: page) == "not_the_gateway"
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -105,7 +114,7 @@ async def test_nobody_waits_for_a_repetition_that_would_come_too_late(status: in
         return httpx.Response(status, headers={"Retry-After": "60"})
 
     with pytest.raises(GatewayError) as caught:
-        await asyncio.wait_for(gateway(answer).queue(), 10)
+        await asyncio.wait_for(QUEUE(gateway(answer)), 10)
 
     assert caught.value.problem.retry_after == 60
     assert len(calls) == 1

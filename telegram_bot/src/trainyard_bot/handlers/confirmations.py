@@ -1,4 +1,4 @@
-"""Questions that wait for a yes: one-time, bound to who asked, forgotten after a while."""
+"""Confirmations that wait for a yes: used once, by the person who was asked, within five minutes."""
 
 from __future__ import annotations
 
@@ -6,41 +6,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from trainyard_bot.text.replies import Asker
+from trainyard_bot.updates.user_context import UserContext
 
 VALID_SECONDS: Final = 300.0
-OPEN_AT_MOST: Final = 1000
+OPEN_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a yes does (`stop`, `cancel` or `delete`), to what, and what it is called."""
+class Confirmation:
+    """What a yes does: the operation (`stop`, `cancel` or `delete`), a session's UID or a model's name, and its name."""
 
-    action: str
+    operation: str
     target: str
     name: str
 
 
-class Questions:
-    """Open questions. They are lost with the process; a tap on a lost one says that it is too old."""
+class Confirmations:
+    """The open confirmations. A restart loses them; a tap on a lost one says that it is too old."""
 
     def __init__(self, new_id: Callable[[], str], monotonic: Callable[[], float]) -> None:
+        """`new_id` makes ids that cannot be guessed; `monotonic` counts seconds."""
         self._new_id = new_id
         self._monotonic = monotonic
-        self._open: dict[str, tuple[Question, Asker, float]] = {}
+        self._open: dict[str, tuple[Confirmation, UserContext, float]] = {}
 
-    def ask(self, question: Question, asker: Asker) -> str:
-        """Open a question; its id."""
-        if len(self._open) >= OPEN_AT_MOST:
+    def ask(self, confirmation: Confirmation, user: UserContext) -> str:
+        """Open a confirmation for `user` and return its id. The oldest goes if there are `OPEN_MAX`."""
+        if len(self._open) >= OPEN_MAX:
             del self._open[next(iter(self._open))]
-        question_id = self._new_id()
-        self._open[question_id] = (question, asker, self._monotonic() + VALID_SECONDS)
-        return question_id
+        confirmation_id = self._new_id()
+        self._open[confirmation_id] = (confirmation, user, self._monotonic() + VALID_SECONDS)
+        return confirmation_id
 
-    def take(self, question_id: str, asker: Asker) -> Question | None:
-        """The question, closed by this; None for an unknown, answered or old one, or somebody else's."""
-        found = self._open.get(question_id)
-        if found is None or found[1] != asker:
+    def take(self, confirmation_id: str, user: UserContext) -> Confirmation | None:
+        """Close a confirmation and return it.
+
+        None if it is unknown, answered, too old, or another person's; another person's stays open.
+        """
+        found = self._open.get(confirmation_id)
+        if found is None or found[1] != user:
             return None
-        del self._open[question_id]
+        del self._open[confirmation_id]
         return found[0] if self._monotonic() < found[2] else None

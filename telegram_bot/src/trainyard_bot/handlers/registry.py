@@ -1,4 +1,4 @@
-"""Answers about models, datasets and the system."""
+"""Answers about models, datasets and nodes."""
 
 from __future__ import annotations
 
@@ -7,99 +7,116 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from trainyard_bot.gateway.interface import Gateway
-from trainyard_bot.gateway.views import Dataset, Model
-from trainyard_bot.handlers.confirmations import Question, Questions
-from trainyard_bot.text import common as messages
-from trainyard_bot.text import keyboards
-from trainyard_bot.text import registry as stock_messages
-from trainyard_bot.text.formats import Moment
-from trainyard_bot.text.replies import Asker, Attachment, Reply
-from trainyard_bot.updates.callback_data import Tap, short_id
+from trainyard.models import Dataset, Model
+from trainyard_bot.gateway.client import GatewayClient
+from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
+from trainyard_bot.text import common, keyboards
+from trainyard_bot.text import registry as text
+from trainyard_bot.text.formats import LocalTime
+from trainyard_bot.text.replies import Attachment, Reply
+from trainyard_bot.updates.callback_data import short_id
 from trainyard_bot.updates.commands import Command
+from trainyard_bot.updates.user_context import UserContext
 
 FILE_LIMIT: Final = 50 * 2**20
 """Largest file that a bot may send, in bytes (Bot API, sendDocument)."""
 
 
-class StockDesk:
-    """Everything about models, datasets and the system that a person can ask for."""
+class RegistryHandlers:
+    """What people can ask about models, datasets and nodes. Every method raises `GatewayError`."""
 
     def __init__(
-        self, gateway: Gateway, questions: Questions, moment: Callable[[int], Moment]
+        self,
+        gateway: GatewayClient,
+        confirmations: Confirmations,
+        local_time: Callable[[int], LocalTime],
     ) -> None:
+        """`local_time` gives the present time in a chat, by the chat's number."""
         self._gateway = gateway
-        self._questions = questions
-        self._moment = moment
+        self._confirmations = confirmations
+        self._local_time = local_time
 
-    async def models(self, command: Command, asker: Asker) -> list[Reply]:
+    async def models(self, command: Command, user: UserContext) -> list[Reply]:
         """/models: the list, or one of them."""
         if command.target is not None:
-            return [self._model(await self._gateway.model(command.target), asker)]
-        views = await self._gateway.models()
-        text = stock_messages.models(views, self._moment(asker.chat))
-        return [Reply(text, keyboards.choose_model(views))]
+            return [self._model(await self._gateway.model_versions(command.target), user)]
+        listed = (await self._gateway.read(lambda api: api.models())).models
+        shown = text.models(listed, self._local_time(user.chat))
+        return [Reply(shown, keyboards.choose_model(listed))]
 
-    async def datasets(self, command: Command, asker: Asker) -> list[Reply]:
+    async def datasets(self, command: Command, user: UserContext) -> list[Reply]:
         """/datasets: the list, or one of them."""
         if command.target is not None:
-            return [self._dataset(await self._gateway.dataset(command.target), asker)]
-        views = await self._gateway.datasets()
-        text = stock_messages.datasets(views, self._moment(asker.chat))
-        return [Reply(text, keyboards.choose_dataset(views))]
+            return [await self._dataset(command.target, user)]
+        listed = await self._list_datasets()
+        shown = text.datasets(listed, self._local_time(user.chat))
+        return [Reply(shown, keyboards.choose_dataset(listed))]
 
-    async def system(self) -> list[Reply]:
-        """/system."""
-        return [Reply(stock_messages.system(await self._gateway.system()))]
+    async def system(self, _: Command, __: UserContext) -> list[Reply]:
+        """/system: GPUs by node, and the gateway's machine."""
+        return [Reply(text.system(await self._gateway.read(lambda api: api.system_info())))]
 
-    async def dataset_named(self, key: str) -> Dataset | None:
-        """The dataset whose short id is `key`, while it is there."""
-        views = await self._gateway.datasets()
-        return next((view for view in views if short_id(view.name) == key), None)
+    async def find_dataset(self, key: str) -> str | None:
+        """The name of the dataset with the short id `key`; None if it no longer exists."""
+        return next((d.name for d in await self._list_datasets() if short_id(d.name) == key), None)
 
-    async def tap(self, tap: Tap, asker: Asker) -> list[Reply]:
-        """A button that belongs to a model or a dataset."""
-        if tap.action == "ds":
-            found = await self.dataset_named(tap.argument)
-            if found is None:
-                return [Reply(messages.GONE)]
-            return [self._dataset(await self._gateway.dataset(found.name), asker)]
-        models = await self._gateway.models()
-        name = next((v.name for v in models if short_id(v.name) == tap.argument), None)
-        if name is None:
-            return [Reply(messages.GONE)]
-        view = await self._gateway.model(name)
-        if tap.action == "mf":
-            return [await self._file(view)]
-        return [self._model(view, asker) if tap.action == "md" else self._ask(view, asker)]
+    async def show_dataset(self, key: str, user: UserContext) -> list[Reply]:
+        """The button of a dataset."""
+        name = await self.find_dataset(key)
+        return [Reply(common.NOT_FOUND) if name is None else await self._dataset(name, user)]
 
-    def _model(self, view: Model, asker: Asker) -> Reply:
-        text = stock_messages.model(view, self._moment(asker.chat))
-        return Reply(text, keyboards.for_model(view))
+    async def show_model(self, key: str, user: UserContext) -> list[Reply]:
+        """The button of a model."""
+        versions = await self._find_model(key)
+        return [self._model(versions, user) if versions else Reply(common.NOT_FOUND)]
 
-    def _dataset(self, view: Dataset, asker: Asker) -> Reply:
-        text = stock_messages.dataset(view, self._moment(asker.chat))
-        return Reply(text, keyboards.for_dataset(view))
+    async def send_model(self, key: str, _: UserContext) -> list[Reply]:
+        """The button that sends a model's file."""
+        versions = await self._find_model(key)
+        return [await self._file(versions[0]) if versions else Reply(common.NOT_FOUND)]
 
-    def _ask(self, view: Model, asker: Asker) -> Reply:
-        question_id = self._questions.ask(Question("delete", view.name, view.name), asker)
-        text = messages.confirm_delete(view.name, view.versions)
-        return Reply(text, keyboards.confirm(question_id, "🗑 Yes, delete"))
+    async def ask_to_delete(self, key: str, user: UserContext) -> list[Reply]:
+        """The button that deletes a model: asks first."""
+        versions = await self._find_model(key)
+        if not versions:
+            return [Reply(common.NOT_FOUND)]
+        name = versions[0].name
+        confirmation_id = self._confirmations.ask(Confirmation("delete", name, name), user)
+        question = common.confirm_delete(name, len(versions))
+        return [Reply(question, keyboards.confirm(confirmation_id, "🗑 Yes, delete"))]
 
-    async def _file(self, view: Model) -> Reply:
-        if view.size_bytes is not None and view.size_bytes > FILE_LIMIT:
-            return Reply(messages.too_big(view.name, view.size_bytes))
+    async def confirmed(self, confirmation: Confirmation) -> list[Reply]:
+        """Delete a model after the yes."""
+        await self._gateway.write(lambda api: api.delete_model(confirmation.target))
+        return [Reply(common.done("delete", confirmation.name), edit=True)]
+
+    async def _list_datasets(self) -> list[Dataset]:
+        return (await self._gateway.read(lambda api: api.datasets())).datasets
+
+    async def _find_model(self, key: str) -> list[Model]:
+        """The versions of the model with the short id `key`, newest first; none if it no longer exists."""
+        listed = (await self._gateway.read(lambda api: api.models())).models
+        name = next((model.name for model in listed if short_id(model.name) == key), None)
+        return [] if name is None else await self._gateway.model_versions(name)
+
+    def _model(self, versions: list[Model], user: UserContext) -> Reply:
+        newest = versions[0]
+        shown = text.model(newest, len(versions), self._local_time(user.chat))
+        return Reply(shown, keyboards.for_model(newest))
+
+    async def _dataset(self, name: str, user: UserContext) -> Reply:
+        dataset = await self._gateway.read(lambda api: api.dataset(name))
+        shown = text.dataset(dataset, self._local_time(user.chat))
+        return Reply(shown, keyboards.for_dataset(dataset))
+
+    async def _file(self, newest: Model) -> Reply:
+        if newest.size_bytes > FILE_LIMIT:
+            return Reply(common.too_big(newest.name, newest.size_bytes))
         with tempfile.TemporaryDirectory(prefix="trainyard-bot-") as folder:
-            path = await self._gateway.download_model(view.name, Path(folder))
+            path = await self._gateway.download_model(newest.name, Path(folder))
             size = path.stat().st_size
             if size > FILE_LIMIT:
-                return Reply(messages.too_big(view.name, size))
+                return Reply(common.too_big(newest.name, size))
             content = path.read_bytes()
-        version = f"-{view.version}" if view.version is not None else ""
-        file = Attachment(f"{view.name}{version}.safetensors", content)
-        return Reply(messages.model_file(view.name, view.sha256), file=file)
-
-    async def confirmed(self, question: Question) -> list[Reply]:
-        """After the yes to deleting."""
-        await self._gateway.delete_model(question.target)
-        return [Reply(messages.done("delete", question.name), edit=True)]
+        file = Attachment(f"{newest.name}-{newest.version}.safetensors", content)
+        return Reply(common.model_file(newest.name, newest.sha256), file=file)

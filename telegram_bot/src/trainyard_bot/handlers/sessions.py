@@ -1,167 +1,189 @@
-"""Answers about runs: show, list, queue, metrics, logs, and what steers them."""
+"""Answers about sessions: show, list, queue, metrics, logs, and the operations on them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from trainyard.models import Session
+from trainyard_api.phase import CANCELLABLE
+from trainyard_bot.gateway.client import PAGE_SIZE, GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
-from trainyard_bot.gateway.interface import Gateway
-from trainyard_bot.gateway.views import WAITING, Run
-from trainyard_bot.handlers.confirmations import Question, Questions
-from trainyard_bot.text import common as messages
-from trainyard_bot.text import keyboards
-from trainyard_bot.text import sessions as run_messages
-from trainyard_bot.text.chart import Artist
-from trainyard_bot.text.formats import Moment
-from trainyard_bot.text.replies import Asker, Attachment, Reply
-from trainyard_bot.updates.callback_data import Tap
-from trainyard_bot.updates.commands import LOG_LINES_DEFAULT, Command
+from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
+from trainyard_bot.text import common, keyboards
+from trainyard_bot.text import sessions as text
+from trainyard_bot.text.chart import POINTS, ChartRenderer
+from trainyard_bot.text.formats import LocalTime
+from trainyard_bot.text.replies import Attachment, Reply
+from trainyard_bot.updates.callback_data import Action
+from trainyard_bot.updates.commands import ALL_PHASES, LOG_LINES_DEFAULT, Command
+from trainyard_bot.updates.fields import PRIORITY_MAX
+from trainyard_bot.updates.user_context import UserContext
 
 PAGES_SENT: Final = 3
-"""Logs of more messages than this go as a file."""
+"""Logs that fill more messages are sent as a file."""
 
 PRIORITY_STEP: Final = 10
-PRIORITY_MAX: Final = 1000
-
-_ACTION_OF: Final = {"status": "st", "metrics": "mt", "logs": "lg", "stop": "sp", "cancel": "cn"}
 
 
-class RunDesk:
-    """Everything about runs that a person can ask for."""
+class SessionHandlers:
+    """What people can ask about sessions. Every method raises `GatewayError`."""
 
     def __init__(
         self,
-        gateway: Gateway,
-        questions: Questions,
-        artist: Artist,
-        moment: Callable[[int], Moment],
+        gateway: GatewayClient,
+        confirmations: Confirmations,
+        charts: ChartRenderer,
+        local_time: Callable[[int], LocalTime],
     ) -> None:
+        """`local_time` gives the present time in a chat, by the chat's number."""
         self._gateway = gateway
-        self._questions = questions
-        self._artist = artist
-        self._moment = moment
+        self._confirmations = confirmations
+        self._charts = charts
+        self._local_time = local_time
 
-    async def sessions(self, command: Command, asker: Asker) -> list[Reply]:
-        """/sessions: a list with a button for each run that is not over."""
-        views, total = await self._gateway.runs(command.phase)
-        text = run_messages.sessions(views, total, self._moment(asker.chat))
-        return [Reply(text, keyboards.choose_run(views, "st"))]
+    async def list_sessions(self, command: Command, user: UserContext) -> list[Reply]:
+        """/sessions: a list with a button for each session."""
+        if command.phase in ("", ALL_PHASES):
+            found = await self._gateway.sessions()
+            listed = [one for one in found if command.phase or not one.finished]
+            total = len(listed)
+        else:
+            page = await self._gateway.read(
+                lambda api: api.sessions(command.phase, limit=PAGE_SIZE)
+            )
+            listed, total = page.sessions, page.total
+        shown = text.sessions(listed, total, self._local_time(user.chat))
+        return [Reply(shown, keyboards.choose_session(listed, Action.STATUS))]
 
-    async def queue(self, asker: Asker) -> list[Reply]:
-        """/queue: who waits."""
-        views = await self._gateway.queue()
-        text = run_messages.queue(views, self._moment(asker.chat))
-        return [Reply(text, keyboards.choose_run(views, "st"))]
+    async def queue(self, _: Command, user: UserContext) -> list[Reply]:
+        """/queue: the waiting sessions in order."""
+        waiting = (await self._gateway.read(lambda api: api.queue())).waiting
+        shown = text.queue(waiting, self._local_time(user.chat))
+        return [Reply(shown, keyboards.choose_session(waiting, Action.STATUS))]
 
-    async def command(self, command: Command, asker: Asker) -> list[Reply]:
-        """/status, /metrics, /logs, /stop and /cancel: of the named run, the only one, or the one that is tapped."""
-        if command.target is not None:
-            view = await self._gateway.run(command.target)
-            return await self._about(view, command, asker)
-        views = await self._candidates(command.name)
-        if len(views) == 1:
-            return await self._about(views[0], command, asker)
-        if not views:
-            nothing = messages.NOTHING_TO_CANCEL if command.name == "cancel" else messages.NO_RUNS
+    async def command(self, command: Command, user: UserContext) -> list[Reply]:
+        """/status, /metrics, /logs, /stop and /cancel: of the named session, else of the only one that is meant."""
+        name = command.target
+        if name is not None:
+            session = await self._gateway.read(lambda api: api.status(name))
+            return await self._answer(session, command, user)
+        candidates = await self._candidates(command.name)
+        if len(candidates) == 1:
+            return await self._answer(candidates[0], command, user)
+        if not candidates:
+            nothing = common.NOTHING_TO_CANCEL if command.name == "cancel" else common.NO_SESSIONS
             return [Reply(nothing)]
-        keyboard = keyboards.choose_run(views, _ACTION_OF[command.name])
-        return [Reply(messages.choose(command.name), keyboard)]
+        keyboard = keyboards.choose_session(candidates, Action[command.name.upper()])
+        return [Reply(common.choose(command.name), keyboard)]
 
-    async def _candidates(self, name: str) -> Sequence[Run]:
-        views, _ = await self._gateway.runs()
-        if name == "cancel":
-            return [view for view in views if view.phase in WAITING]
-        if views or name == "stop":
-            return views
-        # Nothing goes on: the newest that is over is what people mean by "the run".
-        views, _ = await self._gateway.runs("all")
-        return views[:1]
+    async def _candidates(self, command_name: str) -> Sequence[Session]:
+        """The sessions that a command without a name can mean."""
+        found = await self._gateway.sessions()
+        open_sessions = [one for one in found if not one.finished]
+        if command_name == "cancel":
+            return [one for one in open_sessions if one.phase in CANCELLABLE]
+        if open_sessions or command_name == "stop":
+            return open_sessions
+        return found[:1]
 
-    async def tap(self, tap: Tap, asker: Asker) -> list[Reply]:
-        """A button that belongs to a run."""
-        view = await self._gateway.run(tap.argument)
-        names = {action: name for name, action in _ACTION_OF.items()}
-        if tap.action in names:
-            return await self._about(view, Command(names[tap.action]), asker)
-        return await self._steer(view, tap.action, asker)
+    async def button(self, command_name: str, uid: str, user: UserContext) -> list[Reply]:
+        """A button that does what a command does."""
+        session = await self._gateway.read(lambda api: api.status(uid))
+        return await self._answer(session, Command(command_name), user)
 
-    async def _about(self, view: Run, command: Command, asker: Asker) -> list[Reply]:
+    async def _answer(self, session: Session, command: Command, user: UserContext) -> list[Reply]:
         if command.name == "metrics":
-            return await self._metrics(view, command.metrics)
+            return await self._metrics(session, command.metrics)
         if command.name == "logs":
-            return await self._logs(view, command.lines)
+            return await self._logs(session, command.lines)
         if command.name == "status":
-            return [self.show(view, asker)]
-        return [self._ask(view, command.name, asker)]
+            return [self.show(session, user)]
+        return [self._ask_to_end(session, command.name, user)]
 
-    def show(self, view: Run, asker: Asker, edit: bool = False) -> Reply:
-        """The message of a run, which is then kept up to date."""
-        text = run_messages.run(view, self._moment(asker.chat))
-        return Reply(text, keyboards.for_run(view), live=view.uid, edit=edit)
+    def show(self, session: Session, user: UserContext, edit: bool = False) -> Reply:
+        """The message of a session, which the poller then keeps up to date."""
+        shown = text.session(session, self._local_time(user.chat))
+        return Reply(shown, keyboards.for_session(session), live=session.uid, edit=edit)
 
-    async def _metrics(self, view: Run, wanted: Sequence[str]) -> list[Reply]:
-        values = await self._gateway.metrics(view.uid)
-        if wanted:
-            values = [(name, value) for name, value in values if name in wanted]
-        text = run_messages.metrics(view, values)
-        picture = await self.curve(view, wanted)
-        return [Reply(text, picture=picture)]
+    async def _metrics(self, session: Session, wanted: Sequence[str]) -> list[Reply]:
+        latest = await self._gateway.read(lambda api: api.metrics(session.uid))
+        values = [
+            (one.name, str(one.value)) for one in latest.metrics if not wanted or one.name in wanted
+        ]
+        picture = await self.chart(session.uid, session.name, wanted)
+        return [Reply(text.metrics(session, values), picture=picture)]
 
-    async def curve(self, view: Run, wanted: Sequence[str] = ()) -> Attachment | None:
-        """The run's curve as a picture; None while there is no point."""
-        series = await self._gateway.history(view.uid)
-        if wanted:
-            series = [one for one in series if one.name in wanted]
+    async def chart(self, uid: str, name: str, wanted: Sequence[str] = ()) -> Attachment | None:
+        """The curves of a session as a picture, of all metrics or of those `wanted`; None without any point."""
+        history = await self._gateway.read(lambda api: api.history(uid, max_points=POINTS))
+        series = [one for one in history.series if not wanted or one.name in wanted]
         try:
-            return Attachment(f"{view.name}.png", await self._artist.draw(view.name, series))
+            return Attachment(f"{name}.png", await self._charts.draw(name, series))
         except ValueError:
             return None
 
-    async def _logs(self, view: Run, count: int = LOG_LINES_DEFAULT) -> list[Reply]:
-        lines = await self._gateway.logs(view.uid, count)
-        pages = run_messages.logs(view, lines)
+    async def _logs(self, session: Session, count: int = LOG_LINES_DEFAULT) -> list[Reply]:
+        found = await self._gateway.read(lambda api: api.logs(session.uid, limit=count, tail=True))
+        lines = [line.message for line in found.lines]
+        pages = text.logs(session, lines)
         if len(pages) <= PAGES_SENT:
             return [Reply(page) for page in pages]
-        file = Attachment(f"{view.name}.log", "\n".join([*lines, ""]).encode())
-        return [Reply(run_messages.log_caption(view, len(lines)), file=file)]
+        file = Attachment(f"{session.name}.log", "\n".join([*lines, ""]).encode())
+        return [Reply(text.log_caption(session, len(lines)), file=file)]
 
-    def _ask(self, view: Run, action: str, asker: Asker) -> Reply:
-        if view.over:
-            return Reply(messages.already_over(view))
-        waits = view.phase in WAITING
-        if action == "cancel" and not waits:
-            return Reply(messages.already_runs(view))
-        done = "cancel" if waits else "stop"
-        question_id = self._questions.ask(Question(done, view.uid, view.name), asker)
-        yes = "🚫 Yes, cancel" if waits else "⏹ Yes, stop"
-        return Reply(messages.confirm_stop(view), keyboards.confirm(question_id, yes))
+    def _ask_to_end(self, session: Session, wanted: str, user: UserContext) -> Reply:
+        """The question before stop or cancel. A session without GPUs is always cancelled: it has nothing to save."""
+        if session.finished:
+            return Reply(common.already_ended(session))
+        cancellable = session.phase in CANCELLABLE
+        if wanted == "cancel" and not cancellable:
+            return Reply(common.not_cancellable(session))
+        operation = "cancel" if cancellable else "stop"
+        confirmation = Confirmation(operation, session.uid, session.name)
+        confirmation_id = self._confirmations.ask(confirmation, user)
+        yes = "🚫 Yes, cancel" if cancellable else "⏹ Yes, stop"
+        return Reply(
+            common.confirm_end(session, operation), keyboards.confirm(confirmation_id, yes)
+        )
 
-    async def _steer(self, view: Run, action: str, asker: Asker) -> list[Reply]:
-        if action == "su":
-            await self._gateway.suspend(view.uid)
-            text = messages.done("suspend", view.name)
-        elif action == "re":
-            await self._gateway.resume(view.uid)
-            text = messages.done("resume", view.name)
+    async def confirmed(self, confirmation: Confirmation) -> list[Reply]:
+        """Stop or cancel after the yes."""
+        uid = confirmation.target
+        if confirmation.operation == "cancel":
+            await self._gateway.write(lambda api: api.cancel(uid))
         else:
-            higher = min(PRIORITY_MAX, view.priority + PRIORITY_STEP)
-            await self._gateway.set_priority(view.uid, higher)
-            text = messages.done("raise", view.name)
-        return [Reply(text, toast=True), await self._refreshed(view, text, asker)]
+            await self._gateway.write(lambda api: api.stop(uid))
+        return [Reply(common.done(confirmation.operation, confirmation.name), edit=True)]
 
-    async def _refreshed(self, view: Run, done: str, asker: Asker) -> Reply:
+    async def suspend(self, uid: str, user: UserContext) -> list[Reply]:
+        """The button that suspends."""
+        session = await self._gateway.read(lambda api: api.status(uid))
+        await self._gateway.write(lambda api: api.suspend(uid))
+        return await self._after("suspend", session, user)
+
+    async def resume(self, uid: str, user: UserContext) -> list[Reply]:
+        """The button that resumes."""
+        session = await self._gateway.read(lambda api: api.status(uid))
+        await self._gateway.write(lambda api: api.resume(uid))
+        return await self._after("resume", session, user)
+
+    async def raise_priority(self, uid: str, user: UserContext) -> list[Reply]:
+        """The button that raises the priority by `PRIORITY_STEP`."""
+        session = await self._gateway.read(lambda api: api.status(uid))
+        higher = min(PRIORITY_MAX, session.spec.priority + PRIORITY_STEP)
+        await self._gateway.write(lambda api: api.set_priority(uid, higher))
+        return await self._after("raise", session, user)
+
+    async def _after(self, operation: str, session: Session, user: UserContext) -> list[Reply]:
+        """What was done as a toast, and the session as it is now in the place of its message."""
+        done = common.done(operation, session.name)
         try:
-            view = await self._gateway.run(view.uid)
+            session = await self._gateway.read(lambda api: api.status(session.uid))
         except GatewayError as error:
-            # The toast is gone in a moment; without the first line it would read as if nothing had been done.
-            return Reply(f"{done}\n{messages.problem(error.problem, 'status')}")
-        return self.show(view, asker, edit=True)
-
-    async def confirmed(self, question: Question) -> list[Reply]:
-        """After the yes to stopping or cancelling."""
-        if question.action == "cancel":
-            await self._gateway.cancel(question.target)
-        else:
-            await self._gateway.stop(question.target)
-        return [Reply(messages.done(question.action, question.name), edit=True)]
+            # The toast is gone in a moment: without the first line, the problem would read as if nothing was done.
+            return [
+                Reply(done, toast=True),
+                Reply(f"{done}\n{common.problem(error.problem, 'status')}"),
+            ]
+        return [Reply(done, toast=True), self.show(session, user, edit=True)]

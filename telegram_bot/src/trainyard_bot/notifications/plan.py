@@ -1,12 +1,12 @@
-"""Which notices go to which chats. Pure: state and runs in, state with a fuller outbox out.
+"""Which notices go to which chats. Pure: a state and sessions in, the state with a fuller outbox out.
 
 Guarantees:
 
-- On the very first look nothing is said about runs that had already ended.
-- Every later end of a run gets into the outbox exactly once for each chat that wants it, however long the bot was
-  away; `said` and `outbox` change together.
-- `said` does not grow for ever: it holds the runs that were seen before their end, and those that ended less than
-  `FORGET_AFTER` ago; a run that was never seen and ended before `told_until` counts as told.
+- The first plan announces no session that had already ended.
+- Every later end of a session enters the outbox exactly once for each chat that wants it, however long the bot was
+  down; `announced` and `outbox` change together.
+- `announced` stays bounded: it holds the sessions that are listed and have not ended, and those that ended less
+  than `FORGET_AFTER` ago. A session that was never seen and ended before `announced_until` counts as announced.
 """
 
 from __future__ import annotations
@@ -16,92 +16,102 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from trainyard_bot.gateway.views import Run
+from trainyard.models import Session
 from trainyard_bot.notifications.rules import Notice, Thresholds, due
 from trainyard_bot.state import Outgoing, State
-from trainyard_bot.text import sessions as run_messages
-from trainyard_bot.text.formats import Moment
+from trainyard_bot.text.formats import LocalTime, aware
+from trainyard_bot.text.notices import NoticeKind, notice
 
 FORGET_AFTER: Final = timedelta(days=7)
-_WITH_CURVE: Final = ("finished", "failed")
+_WITH_CURVE: Final = (NoticeKind.SUCCEEDED, NoticeKind.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """A chat, what it wants to hear about, and its clock."""
+class Subscription:
+    """The notices that a chat wants: about all sessions, about those it shows (`own`), or none."""
 
     chat: int
     notify: Literal["all", "own", "none"]
-    moment: Moment
+    local_time: LocalTime
 
 
 def plan(
     state: State,
-    runs: Sequence[Run],
-    audiences: Sequence[Audience],
+    sessions: Sequence[Session],
+    subscriptions: Sequence[Subscription],
     now: datetime,
     thresholds: Thresholds,
 ) -> State:
-    """`state` after a look at `runs`."""
-    said = dict(state.said)
+    """`state` after the bot has seen `sessions` at `now`."""
+    announced = dict(state.announced)
     outbox = list(state.outbox)
-    for run in runs:
-        if _told(run, state):
+    for session in sessions:
+        if _announced_long_ago(session, state):
             continue
-        before = said.setdefault(run.uid, ())
-        notices = due(run, before, now, thresholds)
+        before = announced.setdefault(session.uid, ())
+        notices = due(session, before, now, thresholds)
         if not notices:
             continue
-        said[run.uid] = (*before, *(notice.key for notice in notices))
-        if state.primed or not run.over:
-            outbox += _outgoing(run, notices, state, audiences)
-    told_until = max(filter(None, (state.told_until, now - FORGET_AFTER)))
+        announced[session.uid] = (*before, *(one.key for one in notices))
+        if state.primed or not session.finished:
+            outbox += _outgoing(session, notices, state, subscriptions)
+    announced_until = max(filter(None, (state.announced_until, now - FORGET_AFTER)))
     return state.model_copy(
         update={
             "primed": True,
-            "said": _kept(said, runs, told_until),
+            "announced": _kept(announced, sessions, announced_until),
             "outbox": tuple(outbox),
-            "told_until": told_until,
+            "announced_until": announced_until,
         }
     )
 
 
-def _told(run: Run, state: State) -> bool:
-    """Whether the run's end was told so long ago that `said` no longer lists it.
+def _end(session: Session) -> datetime | None:
+    """When the session ended; None if it has not, or if the time is unknown."""
+    time = session.status.completion_time
+    return aware(time) if session.finished and time is not None else None
 
-    The gateway's view may be days old; the end of a run that was seen alive is news whenever it is dated.
+
+def _announced_long_ago(session: Session, state: State) -> bool:
+    """Whether the session's end was announced so long ago that `announced` no longer lists it.
+
+    A session that was seen before its end is never skipped, whatever time its end bears: the gateway may learn of an
+    end days later.
     """
-    if run.uid in state.said:
+    if session.uid in state.announced:
         return False
-    ended = run.ended if run.over else None
-    return ended is not None and state.told_until is not None and ended < state.told_until
+    end = _end(session)
+    return end is not None and state.announced_until is not None and end < state.announced_until
 
 
 def _kept(
-    said: Mapping[str, tuple[str, ...]], runs: Sequence[Run], told_until: datetime
+    announced: Mapping[str, tuple[str, ...]],
+    sessions: Sequence[Session],
+    announced_until: datetime,
 ) -> dict[str, tuple[str, ...]]:
-    """What must still be remembered: runs that are listed and did not end before `told_until`."""
-    listed = {run.uid: run for run in runs}
+    """What must still be remembered: sessions that are listed and did not end before `announced_until`."""
+    ends = {session.uid: _end(session) or announced_until for session in sessions}
     return {
-        uid: keys
-        for uid, keys in said.items()
-        if uid in listed
-        and not (listed[uid].over and (listed[uid].ended or told_until) < told_until)
+        uid: keys for uid, keys in announced.items() if uid in ends and ends[uid] >= announced_until
     }
 
 
 def _outgoing(
-    run: Run, notices: Sequence[Notice], state: State, audiences: Sequence[Audience]
+    session: Session,
+    notices: Sequence[Notice],
+    state: State,
+    subscriptions: Sequence[Subscription],
 ) -> list[Outgoing]:
-    own = {live.chat for live in state.live if live.uid == run.uid}
+    showing = {live.chat for live in state.live if live.uid == session.uid}
     result = []
-    for audience in audiences:
-        if audience.notify == "none" or (audience.notify == "own" and audience.chat not in own):
+    for subscription in subscriptions:
+        chat, notify = subscription.chat, subscription.notify
+        if notify == "none" or (notify == "own" and chat not in showing):
             continue
-        for notice in notices:
-            text = run_messages.notice(notice.kind, run, audience.moment)
-            target = {"chat": audience.chat, "uid": run.uid, "name": run.name}
+        for one in notices:
+            text = notice(one.kind, session, subscription.local_time)
+            target = {"chat": chat, "uid": session.uid, "name": session.name}
             result.append(Outgoing(kind="text", text=text, **target))
-            if notice.kind in _WITH_CURVE:
+            if one.kind in _WITH_CURVE:
                 result.append(Outgoing(kind="curve", **target))
     return result

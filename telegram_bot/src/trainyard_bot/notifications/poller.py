@@ -1,4 +1,4 @@
-"""Looks at the gateway again and again: sends what is due, keeps live messages up to date."""
+"""Polls the gateway: sends the notices that are due and keeps live messages up to date."""
 
 from __future__ import annotations
 
@@ -10,93 +10,99 @@ from typing import Final
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from trainyard.models import Session
+from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
-from trainyard_bot.gateway.interface import Gateway
-from trainyard_bot.gateway.views import Run
-from trainyard_bot.handlers.sessions import RunDesk
-from trainyard_bot.notifications.plan import Audience, plan
+from trainyard_bot.notifications.plan import Subscription, plan
 from trainyard_bot.notifications.rules import Thresholds
 from trainyard_bot.sender import Sender
 from trainyard_bot.settings import Settings
-from trainyard_bot.state import Live, Memory, Outgoing, without_live, without_outgoing
+from trainyard_bot.state import LiveMessage, Outgoing, StateStore, without_live, without_outgoing
 from trainyard_bot.text import keyboards
-from trainyard_bot.text import sessions as run_messages
-from trainyard_bot.text.formats import Moment, escape
-from trainyard_bot.text.replies import Reply
+from trainyard_bot.text import sessions as text
+from trainyard_bot.text.formats import LocalTime, inline
+from trainyard_bot.text.replies import Attachment, Reply
 
 _log = logging.getLogger(__name__)
-LONGEST_BACKOFF: Final = 60.0
+BACKOFF_SECONDS_MAX: Final = 60.0
 
 
-def pause_after(failures: int, poll_seconds: float) -> float:
-    """Seconds until the next look after so many failed ones in a row: the usual pause, doubled each time up to `LONGEST_BACKOFF`."""
-    return max(poll_seconds, min(LONGEST_BACKOFF, poll_seconds * 2.0 ** min(failures, 16)))
+def pause_seconds(failures: int, poll_seconds: float) -> float:
+    """Seconds until the next poll after `failures` failed ones in a row.
+
+    The usual pause, doubled with each failure up to `BACKOFF_SECONDS_MAX`; never below the usual one.
+    """
+    doubled = poll_seconds * 2.0 ** min(failures, 16)
+    return max(poll_seconds, min(BACKOFF_SECONDS_MAX, doubled))
 
 
-class Watcher:
-    """One look after another. A look that fails is repeated, later and later, up to `LONGEST_BACKOFF` seconds."""
+class Poller:
+    """One poll after another; a failed one is repeated with a growing pause."""
 
     def __init__(
         self,
-        gateway: Gateway,
-        desk: RunDesk,
+        gateway: GatewayClient,
+        chart: Callable[[str, str], Awaitable[Attachment | None]],
         sender: Sender,
-        memory: Memory,
+        store: StateStore,
         settings: Settings,
-        moment: Callable[[int], Moment],
+        local_time: Callable[[int], LocalTime],
     ) -> None:
+        """`chart` draws the curves of a session, by its UID and name; `local_time` gives the present time in a chat."""
         self._gateway = gateway
-        self._desk = desk
+        self._chart = chart
         self._sender = sender
-        self._memory = memory
+        self._store = store
         self._settings = settings
-        self._moment = moment
+        self._local_time = local_time
 
     async def run(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled; `pause` waits that many seconds."""
         failures = 0
         while True:
             try:
-                await self.look()
+                await self.poll()
                 failures = 0
             except GatewayError as error:
                 failures += 1
-                _log.warning("cannot look at the gateway: %s", error)
+                _log.warning("the gateway cannot be polled: %s", error)
             except Exception:
                 failures += 1
-                _log.exception("a look at the gateway failed")
-            await pause(pause_after(failures, self._settings.poll_seconds))
+                _log.exception("a poll of the gateway failed")
+            await pause(pause_seconds(failures, self._settings.poll_seconds))
 
-    async def look(self) -> None:
-        """One look: plan (on disk before anything is sent), send, edit."""
-        # What an earlier life could not send goes first, whether the gateway answers or not.
-        await self._deliver()
-        runs = await self._gateway.watched()
+    async def poll(self) -> None:
+        """Poll once: plan (on disk before anything is sent), send, edit."""
+        # What was not sent before a restart goes first, whether the gateway answers or not.
+        await self._send_outbox()
+        sessions = await self._gateway.notifiable_sessions()
         settings = self._settings
         thresholds = Thresholds(settings.starts_soon_seconds, settings.stalled_seconds)
-        audiences = [Audience(c.id, c.notify, self._moment(c.id)) for c in settings.chats]
-        now = self._moment(settings.chats[0].id).now
-        await self._memory.change(lambda s: plan(s, runs, audiences, now, thresholds))
-        await self._deliver()
-        await self._refresh(runs)
+        subscriptions = [
+            Subscription(chat.id, chat.notify, self._local_time(chat.id)) for chat in settings.chats
+        ]
+        now = subscriptions[0].local_time.now
+        await self._store.change(lambda s: plan(s, sessions, subscriptions, now, thresholds))
+        await self._send_outbox()
+        await self._refresh_live_messages(sessions)
 
-    async def _deliver(self) -> None:
-        """Send the outbox in order; a chat that cannot be reached keeps the rest of its messages."""
+    async def _send_outbox(self) -> None:
+        """Send the outbox in order; a chat that cannot be reached keeps its messages for the next poll."""
         unreachable: set[int] = set()
-        for outgoing in self._memory.state.outbox:
+        for outgoing in self._store.state.outbox:
             if outgoing.chat in unreachable:
                 continue
             try:
-                settled = await self._settle(outgoing)
+                handled = await self._send(outgoing)
             except TelegramError as error:
                 _log.warning("a notice to chat %d waits: %s", outgoing.chat, error)
                 unreachable.add(outgoing.chat)
                 continue
-            if settled:
-                await self._memory.change(partial(without_outgoing, sent=outgoing))
+            if handled:
+                await self._store.change(partial(without_outgoing, sent=outgoing))
 
-    async def _settle(self, outgoing: Outgoing) -> bool:
-        """Whether the message is dealt with: sent, or impossible to send ever."""
+    async def _send(self, outgoing: Outgoing) -> bool:
+        """Whether the message can leave the outbox: it was sent, or it can never be."""
         if all(chat.id != outgoing.chat for chat in self._settings.chats):
             return True
         try:
@@ -112,25 +118,27 @@ class Watcher:
     async def _reply(self, outgoing: Outgoing) -> Reply | None:
         if outgoing.kind == "text":
             return Reply(outgoing.text)
-        picture = await self._desk.curve(Run(uid=outgoing.uid, name=outgoing.name, phase=""))
-        return Reply(f"<b>{escape(outgoing.name)}</b>", picture=picture) if picture else None
+        picture = await self._chart(outgoing.uid, outgoing.name)
+        return Reply(f"<b>{inline(outgoing.name)}</b>", picture=picture) if picture else None
 
-    async def _refresh(self, runs: Sequence[Run]) -> None:
-        by_uid = {run.uid: run for run in runs}
-        for live in self._memory.state.live:
+    async def _refresh_live_messages(self, sessions: Sequence[Session]) -> None:
+        by_uid = {session.uid: session for session in sessions}
+        for live in self._store.state.live:
             try:
-                await self._refresh_one(live, by_uid.get(live.uid))
+                await self._refresh(live, by_uid.get(live.uid))
             except TelegramError as error:
                 _log.warning("a live message in chat %d waits: %s", live.chat, error)
 
-    async def _refresh_one(self, live: Live, run: Run | None) -> None:
-        if run is None:
+    async def _refresh(self, live: LiveMessage, session: Session | None) -> None:
+        if session is None:
             try:
-                run = await self._gateway.run(live.uid)
+                session = await self._gateway.read(lambda api: api.status(live.uid))
             except GatewayError as error:
                 if not error.passing:
-                    await self._memory.change(lambda s: without_live(s, live))
+                    await self._store.change(lambda state: without_live(state, live))
                 return
-        text = run_messages.run(run, self._moment(live.chat))
-        pause = self._settings.edit_seconds
-        await self._sender.refresh(live, text, keyboards.for_run(run), pause, last=run.over)
+        shown = text.session(session, self._local_time(live.chat))
+        keyboard = keyboards.for_session(session)
+        await self._sender.refresh(
+            live, shown, keyboard, self._settings.edit_seconds, last=session.finished
+        )

@@ -1,71 +1,91 @@
-"""Which notices are due for a run. Pure: a run, what was already said, and the time in; notices out.
+"""Which notices are due for a session. Pure: a session, the announced notices and the time in; notices out.
 
 Guarantees:
 
-- A notice has a key; a key that was said is never due again. Keys carry the attempt where a thing can happen in each.
-- The notice about the end is due in every later look until it was said: none is lost.
+- A notice has a key; an announced key is never due again. Keys name the attempt if the same can happen in each.
+- The notice about the end is due until it was announced: none is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
-from trainyard_bot.gateway.views import Run
+from trainyard.models import Session
+from trainyard_api.phase import FailureClass, Phase
+from trainyard_bot.text.formats import aware
+from trainyard_bot.text.notices import NoticeKind
 
-ENDS: Final = {
-    "Succeeded": "finished",
-    "Failed": "failed",
-    "Stopped": "ended",
-    "Cancelled": "ended",
-}
+ENDS: Final[Mapping[str, NoticeKind]] = MappingProxyType(
+    {
+        Phase.SUCCEEDED: NoticeKind.SUCCEEDED,
+        Phase.FAILED: NoticeKind.FAILED,
+        Phase.STOPPED: NoticeKind.ENDED,
+        Phase.CANCELLED: NoticeKind.ENDED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell: `kind` as `run_messages.notice` takes it, `key` unique within the run."""
+    """Something to announce; `key` is unique within the session."""
 
-    kind: str
+    kind: NoticeKind
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When a run counts as starting soon (seconds before its latest known start) and as stalled (seconds without a step)."""
+    """When a notice is due.
+
+    `soon_seconds`: largest time to the earliest expected start. `stalled_seconds`: smallest time without a step.
+    """
 
     soon_seconds: float = 600
     stalled_seconds: float = 600
 
 
-def due(run: Run, said: Collection[str], now: datetime, thresholds: Thresholds) -> list[Notice]:
-    """The notices about `run` that were not said yet, most important first."""
-    if run.phase in ENDS:
-        found = [Notice(ENDS[run.phase], "end")]
-    elif run.phase == "Queued":
-        found = _soon(run, now, thresholds)
-    elif run.phase == "Running":
-        found = _stalled(run, now, thresholds)
-    else:
-        found = []
-    if run.phase not in ENDS and run.failure and run.failure.kind == "Stalled":
-        found.append(Notice("restarted", f"restarted:{run.failure.attempt or 0}"))
-    return [notice for notice in found if notice.key not in said]
+def due(
+    session: Session, announced: Collection[str], now: datetime, thresholds: Thresholds
+) -> list[Notice]:
+    """The notices about `session` whose keys are not in `announced`, most important first."""
+    end = ENDS.get(session.phase)
+    found = [Notice(end, "end")] if end else _before_the_end(session, now, thresholds)
+    return [notice for notice in found if notice.key not in announced]
 
 
-def _soon(run: Run, now: datetime, thresholds: Thresholds) -> list[Notice]:
-    earliest = run.wait.earliest if run.wait else None
-    if earliest is None or (earliest - now).total_seconds() > thresholds.soon_seconds:
+def _before_the_end(session: Session, now: datetime, thresholds: Thresholds) -> list[Notice]:
+    found = []
+    if session.phase == Phase.QUEUED:
+        found = _soon(session, now, thresholds)
+    elif session.phase == Phase.RUNNING:
+        found = _stalled(session, now, thresholds)
+    failure = session.status.failure
+    if failure and failure.failure_class == FailureClass.STALLED:
+        found.append(Notice(NoticeKind.RESTARTED, f"restarted:{failure.attempt or 0}"))
+    return found
+
+
+def _soon(session: Session, now: datetime, thresholds: Thresholds) -> list[Notice]:
+    queue = session.status.queue
+    start = queue.estimated_start if queue else None
+    if start is None or start.earliest is None:
         return []
-    return [Notice("soon", f"soon:{run.attempt or 0}")]
+    if (aware(start.earliest) - now).total_seconds() > thresholds.soon_seconds:
+        return []
+    return [Notice(NoticeKind.SOON, f"soon:{session.status.attempt or 0}")]
 
 
-def _stalled(run: Run, now: datetime, thresholds: Thresholds) -> list[Notice]:
-    """Stalled runs: no step for too long. Before the first step, the attempt's start counts."""
-    progress = run.progress
-    last = (progress.last_step if progress else None) or run.attempt_started or run.started
-    if last is None or (now - last).total_seconds() < thresholds.stalled_seconds:
+def _stalled(session: Session, now: datetime, thresholds: Thresholds) -> list[Notice]:
+    """No step for too long. Before the first step, the start of the attempt counts."""
+    status = session.status
+    progress = status.progress
+    last_step = progress.last_step_time if progress else None
+    last = last_step or status.attempt_start_time or status.start_time
+    if last is None or (now - aware(last)).total_seconds() < thresholds.stalled_seconds:
         return []
     step = progress.step if progress and progress.step is not None else 0
-    return [Notice("stalled", f"stalled:{run.attempt or 0}:{step}")]
+    return [Notice(NoticeKind.STALLED, f"stalled:{status.attempt or 0}:{step}")]

@@ -2,8 +2,9 @@
 
 Guarantees:
 
-- `pages` never cuts inside an escape sequence and no page is longer than `MESSAGE_LIMIT` in the Bot API's count.
-- Nothing here raises for any finite or non-finite number.
+- `pages` never cuts inside an escape sequence, and no page is longer than `MESSAGE_LIMIT`.
+- Nothing here raises, whatever the number, the time or the text: NaN, infinities, and times beyond the calendar.
+- `inline` gives one line: nothing in a name can begin a line or turn the direction of writing.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import html
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 MESSAGE_LIMIT: Final = 4096
@@ -23,30 +25,87 @@ CAPTION_LIMIT: Final = 1024
 """Largest caption of a picture or file, in UTF-16 code units (Bot API, sendPhoto)."""
 
 DETAIL_LIMIT: Final = 600
-"""Characters shown of a text from outside, such as an error's detail."""
+"""UTF-16 code units shown of a text from outside, such as an error's detail."""
 
 LIST_LIMIT: Final = 30
 """Entries of a list that are shown; the rest is counted."""
 
+_CENTURY_SECONDS: Final = 36_525 * 86_400
+_LARGEST_INTEGER: Final = 10**15
 _PRE_OVERHEAD: Final = len("<pre></pre>")
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
+_LINE_BREAKS_AND_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that `inline` replaces: control characters, lone surrogates, line and paragraph separators."""
+
+_DIRECTION_CONTROLS: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Characters that change the direction of the text around them (Unicode Standard Annex 9)."""
+
+
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When, and for whom: the present time and the reader's zone."""
+class LocalTime:
+    """The present time (with a zone) and the reader's zone."""
 
     now: datetime
     zone: tzinfo
 
     def clock(self, time: datetime) -> str:
-        """`time` as the reader's clock shows it."""
-        return clock(time, self.zone, self.now)
+        """`23:59`; `02 Jul 00:05` on another day, with the year in another year.
+
+        A time without a zone is taken as UTC. A time that the zone puts outside the calendar is `?`.
+        """
+        try:
+            local = aware(time).astimezone(self.zone)
+        except OverflowError:
+            return "?"
+        today = self.now.astimezone(self.zone)
+        if local.date() == today.date():
+            return local.strftime("%H:%M")
+        return local.strftime("%d %b %H:%M" if local.year == today.year else "%d %b %Y %H:%M")
+
+    def clock_in(self, seconds: float) -> str:
+        """The clock `seconds` from now; `?` beyond the calendar."""
+        try:
+            return self.clock(self.now + timedelta(seconds=seconds))
+        except (OverflowError, ValueError):
+            return "?"
+
+    def until(self, time: datetime) -> float:
+        """Seconds from now to `time`, negative if it is past."""
+        return (aware(time) - self.now).total_seconds()
+
+
+def aware(time: datetime) -> datetime:
+    """`time` with a zone; without one it is taken as UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def escape(text: str) -> str:
-    """`text` as it may stand between HTML tags of a message."""
+    """`text` with `&`, `<` and `>` escaped for HTML."""
     return html.escape(text, quote=False)
+
+
+def one_line(text: str, limit: int = DETAIL_LIMIT) -> str:
+    """`text` from outside as one line of at most `limit` UTF-16 code units.
+
+    Line breaks, control characters and direction controls become `�`.
+    """
+    return clip("".join("�" if _is_unsafe(c) else c for c in text[:limit]) + text[limit:], limit)
+
+
+def inline(text: str, limit: int = DETAIL_LIMIT) -> str:
+    """`one_line` for HTML."""
+    return escape(one_line(text, limit))
+
+
+def _is_unsafe(character: str) -> bool:
+    if character == "\t":
+        return False
+    category = unicodedata.category(character)
+    return category in _LINE_BREAKS_AND_CONTROLS or character in _DIRECTION_CONTROLS
 
 
 def plain(text: str) -> str:
@@ -55,12 +114,12 @@ def plain(text: str) -> str:
 
 
 def length(text: str) -> int:
-    """Length as the Bot API counts it: UTF-16 code units."""
+    """Length in UTF-16 code units, as the Bot API counts."""
     return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def clip(text: str, limit: int) -> str:
-    """`text` cut to at most `limit` UTF-16 code units, with … in place of what is missing."""
+    """`text` cut to at most `limit` UTF-16 code units; a cut text ends in `…`."""
     if length(text) <= limit:
         return text
     kept, used = [], 1
@@ -73,8 +132,10 @@ def clip(text: str, limit: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`45s`, `4m10s`, `2h05m`, `3d04h`; negative counts as 0."""
-    whole = max(0, round(seconds))
+    """`45s`, `4m10s`, `2h05m`, `3d04h`, `over 100 years`; negative and NaN count as 0."""
+    if seconds >= _CENTURY_SECONDS:
+        return "over 100 years"
+    whole = round(seconds) if seconds > 0 else 0
     if whole < 60:
         return f"{whole}s"
     if whole < 3600:
@@ -85,8 +146,8 @@ def duration(seconds: float) -> str:
 
 
 def size(number: int) -> str:
-    """`512 B`, `1.5 KiB`, `12 GiB`: one decimal below ten."""
-    value = float(number)
+    """`512 B`, `1.5 KiB`, `12 GiB`: one decimal below ten. Negative counts as 0."""
+    value = float(min(max(number, 0), _LARGEST_INTEGER * 1024))
     unit = 0
     while value >= 1024 and unit < len(_SIZES) - 1:
         value /= 1024
@@ -95,7 +156,7 @@ def size(number: int) -> str:
 
 
 def value(text: str) -> str:
-    """A metric as four significant digits; what is no number stays as it came, clipped."""
+    """A metric with four significant digits; a text that is no number is clipped to 24 characters."""
     try:
         number = float(text)
     except ValueError:
@@ -105,33 +166,38 @@ def value(text: str) -> str:
     return f"{number:.4g}"
 
 
-def bar(percent: float, width: int = 10) -> str:
-    """`██████░░░░` for 60."""
-    filled = round(min(100.0, max(0.0, percent)) / 100 * width)
+def bar(share: float, width: int = 10) -> str:
+    """`██████░░░░` for 60 percent; NaN counts as 0."""
+    filled = round(min(100.0, share) / 100 * width) if share > 0 else 0
     return "█" * filled + "░" * (width - filled)
 
 
-def clock(time: datetime, zone: tzinfo, now: datetime) -> str:
-    """The time of day in `zone`; with the date when it is not today there."""
-    local, today = time.astimezone(zone), now.astimezone(zone)
-    return local.strftime("%H:%M" if local.date() == today.date() else "%d %b %H:%M")
-
-
 def count(number: int, noun: str) -> str:
-    """`1 run`, `2 runs`, `1,000 runs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`1 session`, `2 sessions`, `1,000 sessions`."""
+    return f"{integer(number)} {noun}" if number == 1 else f"{integer(number)} {noun}s"
+
+
+def integer(number: int) -> str:
+    """`12,400`; beyond 10¹⁵ in either direction only that."""
+    if abs(number) <= _LARGEST_INTEGER:
+        return f"{number:,}"
+    return "over 10¹⁵" if number > 0 else "below −10¹⁵"
+
+
+def percent(share: float) -> str:
+    """`62 %` for 62.4; outside 0 to 100 the nearest bound, `? %` for NaN."""
+    return "? %" if math.isnan(share) else f"{min(100.0, max(0.0, share)):.0f} %"
 
 
 def metric_lines(metrics: Sequence[tuple[str, str]], limit: int = 6) -> list[str]:
-    """The first `limit` of (name, value) as HTML lines."""
+    """The first `limit` of (name, value) as lines of HTML."""
     return [
-        f"<code>{escape(clip(name, 60))}</code> {escape(value(text))}"
-        for name, text in metrics[:limit]
+        f"<code>{inline(name, 60)}</code> {inline(value(text))}" for name, text in metrics[:limit]
     ]
 
 
 def with_rest(lines: Sequence[str], rest: int) -> str:
-    """`lines` as one message, with a last line that counts the `rest` and the lines that did not fit."""
+    """`lines` (HTML) as one message; its last line counts the `rest` and the lines that do not fit."""
     kept: list[str] = []
     room = MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
     for line in lines:
@@ -141,14 +207,14 @@ def with_rest(lines: Sequence[str], rest: int) -> str:
             break
         kept.append(line)
     if rest > 0:
-        kept.append(f"… and {rest:,} more")
+        kept.append(f"… and {integer(rest)} more")
     return "\n".join(kept)
 
 
 def pages(lines: list[str], first: str = "") -> list[str]:
     """Plain `lines` as `<pre>` blocks, one per message; `first` (HTML) stands above the first block.
 
-    Lines longer than half a message are cut there. No lines and no `first`: no page.
+    A line longer than half a message is split. Without lines and `first` there is no page.
     """
     result: list[str] = []
     block: list[str] = []

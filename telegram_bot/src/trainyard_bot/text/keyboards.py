@@ -5,64 +5,80 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trainyard_bot.gateway.views import WAITING, Dataset, Model, Run
+from trainyard.models import Dataset, Model, QueueEntry, Session
+from trainyard_api.phase import WAITING, Phase
 from trainyard_bot.text.formats import clip
-from trainyard_bot.updates.callback_data import Button, Keyboard, Tap, short_id
+from trainyard_bot.updates.callback_data import Action, Button, CallbackData, Keyboard, short_id
 
 CHOICES: Final = 12
-"""Buttons in a list of runs, models or datasets."""
+"""Buttons in a list of sessions, models or datasets."""
 
-_CAPTION_LENGTH: Final = 40
+CAPTION_LENGTH: Final = 40
+"""UTF-16 code units of a caption that fit on a phone."""
 
 
-def for_run(view: Run) -> Keyboard:
-    """What can be done with a run in its phase."""
+def for_session(session: Session) -> Keyboard:
+    """What can be done with a session in its phase."""
 
-    def button(caption: str, action: str) -> Button:
-        return Button(caption, Tap(action, view.uid))
+    def button(caption: str, action: Action) -> Button:
+        return Button(caption, CallbackData(action, session.uid))
 
-    if view.over:
-        return ((button("📈 Curve", "mt"), button("📜 Logs", "lg")),)
-    if view.phase in WAITING:
-        return ((button("⏫ Raise", "up"), button("⏸ Pause", "su"), button("🚫 Cancel", "cn")),)
-    if view.phase == "Suspended":
-        return ((button("▶️ Resume", "re"), button("⏹ Stop", "sp")),)
-    look = (button("📈 Curve", "mt"), button("📜 Logs", "lg"))
-    if view.phase in ("Suspending", "Stopping"):
+    look = (button("📈 Curve", Action.METRICS), button("📜 Logs", Action.LOGS))
+    suspend = button("⏸ Suspend", Action.SUSPEND)
+    cancel = button("🚫 Cancel", Action.CANCEL)
+    if session.finished or session.phase in (Phase.SUSPENDING, Phase.STOPPING):
         return (look,)
-    return (look, (button("⏸ Pause", "su"), button("⏹ Stop", "sp")))
+    if session.phase in WAITING:
+        return ((button("⏫ Raise", Action.RAISE_PRIORITY), suspend, cancel),)
+    if session.phase == Phase.SUSPENDED:
+        return ((button("▶️ Resume", Action.RESUME), cancel),)
+    return (look, (suspend, button("⏹ Stop", Action.STOP)))
 
 
-def choose_run(views: Sequence[Run], action: str) -> Keyboard:
-    """One button per run."""
-    return tuple((_choice(view.name, Tap(action, view.uid)),) for view in views[:CHOICES])
+def choose_session(sessions: Sequence[Session | QueueEntry], action: Action) -> Keyboard:
+    """One button for each session, which does `action`."""
+    return tuple(
+        (_choice(session.name, CallbackData(action, session.uid)),)
+        for session in sessions[:CHOICES]
+    )
 
 
-def choose_model(views: Sequence[Model]) -> Keyboard:
-    """One button per model."""
-    return tuple((_choice(v.name, Tap("md", short_id(v.name))),) for v in views[:CHOICES])
+def choose_model(models: Sequence[Model]) -> Keyboard:
+    """One button for each model, which shows it."""
+    return _choices([model.name for model in models], Action.SHOW_MODEL)
 
 
-def choose_dataset(views: Sequence[Dataset]) -> Keyboard:
-    """One button per dataset."""
-    return tuple((_choice(v.name, Tap("ds", short_id(v.name))),) for v in views[:CHOICES])
+def choose_dataset(datasets: Sequence[Dataset]) -> Keyboard:
+    """One button for each dataset, which shows it."""
+    return _choices([dataset.name for dataset in datasets], Action.SHOW_DATASET)
 
 
-def for_model(view: Model) -> Keyboard:
+def for_model(model: Model) -> Keyboard:
     """What can be done with a model."""
-    key = short_id(view.name)
-    return ((Button("⬇️ File", Tap("mf", key)), Button("🗑 Delete", Tap("dm", key))),)
+    key = short_id(model.name)
+    send = Button("⬇️ File", CallbackData(Action.SEND_MODEL, key))
+    return ((send, Button("🗑 Delete", CallbackData(Action.DELETE_MODEL, key))),)
 
 
-def for_dataset(view: Dataset) -> Keyboard:
+def for_dataset(dataset: Dataset) -> Keyboard:
     """What can be done with a dataset."""
-    return ((Button("🚀 Train with it", Tap("tr", short_id(view.name))),),)
+    data = CallbackData(Action.TRAIN, short_id(dataset.name))
+    return ((Button("🚀 Train with it", data),),)
 
 
-def confirm(question_id: str, yes: str) -> Keyboard:
-    """Yes with its consequence as caption, and no."""
-    return ((Button(yes, Tap("ok", question_id)), Button("No, keep it", Tap("no", question_id))),)
+def confirm(confirmation_id: str, yes: str) -> Keyboard:
+    """Yes, with its consequence as caption, and no."""
+    return (
+        (
+            Button(yes, CallbackData(Action.CONFIRM, confirmation_id)),
+            Button("No, keep it", CallbackData(Action.DISMISS, confirmation_id)),
+        ),
+    )
 
 
-def _choice(name: str, tap: Tap) -> Button:
-    return Button(clip(name, _CAPTION_LENGTH), tap)
+def _choices(names: Sequence[str], action: Action) -> Keyboard:
+    return tuple((_choice(name, CallbackData(action, short_id(name))),) for name in names[:CHOICES])
+
+
+def _choice(name: str, data: CallbackData) -> Button:
+    return Button(clip(name, CAPTION_LENGTH), data)

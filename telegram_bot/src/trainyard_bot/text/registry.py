@@ -1,125 +1,129 @@
-"""What the bot says about models, datasets and the system. Pure; see `messages` for the guarantees."""
+"""What the bot writes about models, datasets and nodes. Pure; `common` lists the guarantees."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from trainyard_bot.gateway.views import Dataset, Model, Node, System
+from trainyard.models import Dataset, Gpu, Model, Node, System, Usage
+from trainyard_api import timestamps
 from trainyard_bot.text import formats
 from trainyard_bot.text.formats import (
     LIST_LIMIT,
-    Moment,
-    clip,
+    LocalTime,
     count,
-    escape,
+    inline,
+    integer,
     metric_lines,
+    percent,
     with_rest,
 )
 
 GPUS_SHOWN: Final = 16
 
 
-def models(views: Sequence[Model], at: Moment) -> str:
-    """The registry, one line per model."""
-    if not views:
-        return "No models yet: a run that succeeds leaves one here."
-    lines = [f"<b>{count(len(views), 'model')}</b>"]
+def models(listed: Sequence[Model], local: LocalTime) -> str:
+    """The models, one line each."""
+    if not listed:
+        return "No models yet. A session that succeeds registers one."
+    lines = [f"<b>{count(len(listed), 'model')}</b>"]
     lines += [
-        f"📦 <code>{escape(clip(view.name, 128))}</code> {escape(' · '.join(_model_facts(view, at)))}".rstrip()
-        for view in views[:LIST_LIMIT]
+        f"📦 <code>{inline(one.name, 128)}</code> {_model_facts(one, local)}"
+        for one in listed[:LIST_LIMIT]
     ]
-    return with_rest(lines, len(views) - LIST_LIMIT)
+    return with_rest(lines, len(listed) - LIST_LIMIT)
 
 
-def _model_facts(view: Model, at: Moment) -> list[str]:
-    facts = []
-    if view.version is not None:
-        facts.append(f"version {view.version}")
-    if view.size_bytes is not None:
-        facts.append(formats.size(view.size_bytes))
-    if view.created is not None:
-        facts.append(at.clock(view.created))
-    return facts
+def model(newest: Model, versions: int, local: LocalTime) -> str:
+    """One model: its newest version, the number of versions, its hash, and the session it came from."""
+    lines = [f"📦 <b>{inline(newest.name)}</b>", _model_facts(newest, local)]
+    if versions > 1:
+        lines.append(f"{integer(versions)} versions")
+    session = _session_name(newest.card.get("session"))
+    if session:
+        lines.append(f"From session <code>{inline(session)}</code>")
+    lines.append(f"SHA-256 <code>{inline(newest.sha256)}</code>")
+    return "\n".join(lines + metric_lines(_card_metrics(newest.card)))
 
 
-def model(view: Model, at: Moment) -> str:
-    """One model: newest version, size, hash, where it came from."""
-    lines = [f"📦 <b>{escape(view.name)}</b>"]
-    facts = _model_facts(view, at)
-    if facts:
-        lines.append(escape(" · ".join(facts)))
-    if view.versions > 1:
-        lines.append(f"{view.versions} versions")
-    if view.session:
-        lines.append(f"From run <code>{escape(view.session)}</code>")
-    if view.sha256:
-        lines.append(f"SHA-256 <code>{escape(view.sha256)}</code>")
-    return "\n".join(lines + metric_lines(view.metrics))
+def _model_facts(one: Model, local: LocalTime) -> str:
+    facts = [f"version {integer(one.version)}", formats.size(one.size_bytes)]
+    return " · ".join(facts + _created(one.created, local))
 
 
-def datasets(views: Sequence[Dataset], at: Moment) -> str:
+def _created(text: str, local: LocalTime) -> list[str]:
+    time = timestamps.parse(text)
+    return [] if time is None else [local.clock(time)]
+
+
+def _session_name(session: Any) -> str | None:
+    """A card names its session as text, or as an object with a name."""
+    name = session.get("name") if isinstance(session, Mapping) else session
+    return name if isinstance(name, str) else None
+
+
+def _card_metrics(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    values = card.get("metrics")
+    if not isinstance(values, Mapping):
+        return []
+    return [(str(name), str(value)) for name, value in values.items()]
+
+
+def datasets(listed: Sequence[Dataset], local: LocalTime) -> str:
     """The datasets, one line each."""
-    if not views:
+    if not listed:
         return "No datasets yet. Upload one with the command line: trainyard datasets put FILE"
-    lines = [f"<b>{count(len(views), 'dataset')}</b>"]
+    lines = [f"<b>{count(len(listed), 'dataset')}</b>"]
     lines += [
-        f"🗂 <code>{escape(clip(view.name, 128))}</code> {escape(' · '.join(_dataset_facts(view, at)))}".rstrip()
-        for view in views[:LIST_LIMIT]
+        f"🗂 <code>{inline(one.name, 128)}</code> {_dataset_facts(one, local)}"
+        for one in listed[:LIST_LIMIT]
     ]
-    return with_rest(lines, len(views) - LIST_LIMIT)
+    return with_rest(lines, len(listed) - LIST_LIMIT)
 
 
-def _dataset_facts(view: Dataset, at: Moment) -> list[str]:
-    facts = [view.format] if view.format else []
-    if view.samples is not None:
-        facts.append(count(view.samples, "sample"))
-    if view.size_bytes is not None:
-        facts.append(formats.size(view.size_bytes))
-    if view.created is not None:
-        facts.append(at.clock(view.created))
-    return facts
-
-
-def dataset(view: Dataset, at: Moment) -> str:
+def dataset(shown: Dataset, local: LocalTime) -> str:
     """One dataset with its dimensions and columns."""
-    lines = [f"🗂 <b>{escape(view.name)}</b>"]
-    facts = _dataset_facts(view, at)
-    if facts:
-        lines.append(escape(" · ".join(facts)))
-    if view.dimensions:
-        lines.append("Dimensions " + " × ".join(f"{n:,}" for n in view.dimensions))
+    details = shown.details
+    lines = [f"🗂 <b>{inline(shown.name)}</b>", _dataset_facts(shown, local)]
+    if details.dimensions:
+        lines.append("Dimensions " + " × ".join(map(integer, details.dimensions[:LIST_LIMIT])))
     lines += [
-        f"<code>{escape(clip(name, 60))}</code> {escape(clip(kind, 30))}"
-        for name, kind in view.columns[:LIST_LIMIT]
+        f"<code>{inline(column.name, 60)}</code> {inline(column.type, 30)}"
+        for column in details.columns[:LIST_LIMIT]
     ]
-    return with_rest(lines, len(view.columns) - LIST_LIMIT)
+    return with_rest(lines, len(details.columns) - LIST_LIMIT)
 
 
-def system(view: System) -> str:
-    """The cluster's GPUs node by node, then the gateway's machine."""
-    lines = [f"🖥 <b>GPUs in use: {view.gpus_used} of {view.gpus_total}</b>"]
-    lines += [_node(node) for node in view.nodes[:LIST_LIMIT]]
-    if len(view.nodes) > LIST_LIMIT:
-        lines.append(f"… and {count(len(view.nodes) - LIST_LIMIT, 'more node')}")
+def _dataset_facts(one: Dataset, local: LocalTime) -> str:
+    facts = [inline(one.format, 32), count(one.details.samples, "sample")]
+    return " · ".join([*facts, formats.size(one.size_bytes), *_created(one.created, local)])
+
+
+def system(shown: System) -> str:
+    """The GPUs of the cluster by node, then the machine of the gateway."""
+    lines = [f"🖥 <b>GPUs in use: {integer(shown.gpus_used)} of {integer(shown.gpus_total)}</b>"]
+    lines += [_node(node) for node in shown.nodes[:LIST_LIMIT]]
+    if len(shown.nodes) > LIST_LIMIT:
+        lines.append(f"… and {count(len(shown.nodes) - LIST_LIMIT, 'more node')}")
     lines.append("<b>Machine of the gateway</b>")
     lines.append(
-        f"CPU {view.cpu_percent:.0f} % · memory {_share(view.memory)} · disk {_share(view.disk)}"
+        f"CPU {percent(shown.cpu_percent)} · memory {_usage(shown.memory)} · disk {_usage(shown.disk)}"
     )
-    lines += [
-        f"{escape(clip(gpu.name, 40))} {gpu.utilization:.0f} % · {_share((gpu.memory_used, gpu.memory_total))}"
-        for gpu in view.gpus[:GPUS_SHOWN]
-    ]
+    lines += [_gpu(gpu) for gpu in shown.gpus[:GPUS_SHOWN]]
     return with_rest(lines, 0)
 
 
 def _node(node: Node) -> str:
-    name = escape(clip(node.name, 100))
+    name = inline(node.name, 100)
     if not node.ready:
         return f"⚠️ <code>{name}</code> is not ready"
-    return f"<code>{name}</code> {node.gpus_used} of {count(node.gpus, 'GPU')}"
+    return f"<code>{name}</code> {integer(node.gpus_used)} of {count(node.gpus, 'GPU')}"
 
 
-def _share(used_and_total: tuple[int, int]) -> str:
-    used, total = used_and_total
-    return f"{formats.size(used)} of {formats.size(total)}"
+def _gpu(gpu: Gpu) -> str:
+    memory = f"{formats.size(gpu.memory_used_bytes)} of {formats.size(gpu.memory_total_bytes)}"
+    return f"{inline(gpu.name, 40)} {percent(gpu.utilization_percent)} · {memory}"
+
+
+def _usage(usage: Usage) -> str:
+    return f"{formats.size(usage.used_bytes)} of {formats.size(usage.total_bytes)}"

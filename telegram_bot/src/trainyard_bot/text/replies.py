@@ -1,4 +1,4 @@
-"""What the bot wants to be sent, as values: the desks make them, the sender delivers them."""
+"""What is to be sent, as values: handlers make them, the sender delivers them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One message. With a `picture` or `file`, `text` is its caption.
+    """One message.
 
-    `live` names the run (UID) that the message shows: it is edited as the run goes on. `edit` puts it in the place of
-    the message whose button was tapped, where there is one. `toast` is shown over the chat instead of a message.
+    With a `picture` or `file`, `text` is its caption. `live` is the UID of the session that the message shows:
+    it is edited until the session ends. `edit` replaces the message whose button was tapped, if there is one.
+    `toast` is shown over the chat for a moment instead of as a message.
     """
 
     text: str
@@ -30,16 +31,3 @@ class Reply:
     live: str | None = None
     edit: bool = False
     toast: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: a person (None for channels) in a chat."""
-
-    chat: int
-    user: int | None
-
-    @property
-    def private(self) -> bool:
-        """Whether nobody else reads along."""
-        return self.chat > 0

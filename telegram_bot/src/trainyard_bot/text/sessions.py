@@ -1,127 +1,160 @@
-"""What the bot says about runs: one run, lists, the queue, notices. Pure; see `messages` for the guarantees."""
+"""What the bot writes about sessions: one session, lists, the queue, metrics, logs. Pure.
+
+`common` lists the guarantees.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from trainyard_bot.gateway.views import Progress, Run
+from trainyard.models import QueueEntry, Session
+from trainyard_api import timestamps
+from trainyard_api.phase import WAITING, Phase
+from trainyard_api.session import EstimatedStart, Failure, Progress
 from trainyard_bot.text import formats
-from trainyard_bot.text.common import NO_RUNS
+from trainyard_bot.text.common import NO_SESSIONS
 from trainyard_bot.text.formats import (
-    DETAIL_LIMIT,
     LIST_LIMIT,
-    Moment,
-    clip,
+    LocalTime,
+    aware,
     count,
     duration,
-    escape,
+    inline,
+    integer,
     metric_lines,
+    percent,
     with_rest,
 )
 
-ICONS: Final = MappingProxyType(
+ICONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Pending": "⏳",
-        "Queued": "🕒",
-        "Starting": "🚀",
-        "Running": "🏃",
-        "Suspending": "⏸",
-        "Suspended": "⏸",
-        "Stopping": "⏹",
-        "Succeeded": "✅",
-        "Failed": "❌",
-        "Stopped": "⏹",
-        "Cancelled": "🚫",
+        Phase.PENDING: "⏳",
+        Phase.QUEUED: "🕒",
+        Phase.STARTING: "🚀",
+        Phase.RUNNING: "🏃",
+        Phase.SUSPENDING: "⏸",
+        Phase.SUSPENDED: "⏸",
+        Phase.STOPPING: "⏹",
+        Phase.SUCCEEDED: "✅",
+        Phase.FAILED: "❌",
+        Phase.STOPPED: "⏹",
+        Phase.CANCELLED: "🚫",
     }
 )
+_UNKNOWN_ICON: Final = "❔"
+"""For a phase of a newer gateway."""
+
+_LOG_TAIL_LIMIT: Final = 1200
+"""UTF-16 code units of the last log lines of a failed session."""
 
 
-def run(view: Run, at: Moment) -> str:
-    """The message of one run, edited as it goes."""
-    parts = [_title(view)]
-    if view.phase in ("Pending", "Queued") or (view.wait and view.phase == "Suspended"):
-        parts += _waiting(view, at)
-    elif not view.over:
-        parts += _progress(view, at)
+def session(shown: Session, local: LocalTime) -> str:
+    """The message of one session, edited while the session changes."""
+    status = shown.status
+    parts = [_title(shown)]
+    if shown.phase in WAITING or (status.queue and shown.phase == Phase.SUSPENDED):
+        parts += _queue_position(shown, local)
+    elif not shown.finished:
+        parts += _progress(shown, local)
     else:
-        parts += _ending(view, at)
-    if view.message and not view.failure and view.phase != "Running":
-        parts.append(f"<i>{escape(clip(view.message, DETAIL_LIMIT))}</i>")
-    if view.failure:
-        parts += _failure(view)
+        parts += _outcome(shown, local)
+    if status.message and not status.failure and shown.phase != Phase.RUNNING:
+        parts.append(f"<i>{inline(status.message)}</i>")
+    if status.failure:
+        parts += _failure(status.failure)
     return "\n".join(parts)
 
 
-def _title(view: Run) -> str:
-    gpus = count(view.gpus, "GPU") if view.gpus else "CPU"
-    about = [view.phase, gpus]
-    if view.attempt is not None and view.attempt > 1:
-        about.append(f"attempt {view.attempt}")
-    if view.priority:
-        about.append(f"priority {view.priority}")
-    return f"{ICONS.get(view.phase, '❔')} <b>{escape(view.name)}</b>\n{escape(' · '.join(about))}"
+def gpus(shown: Session) -> str:
+    """`2 GPUs` of all workers, or `CPU`."""
+    return _gpus(shown.spec.resources.gpus * shown.spec.workers)
 
 
-def _waiting(view: Run, at: Moment) -> list[str]:
-    wait = view.wait
-    if wait is None:
+def _gpus(number: int) -> str:
+    return count(number, "GPU") if number else "CPU"
+
+
+def _icon(phase: str) -> str:
+    return ICONS.get(phase, _UNKNOWN_ICON)
+
+
+def _title(shown: Session) -> str:
+    about = [inline(shown.phase, 64), gpus(shown)]
+    attempt = shown.status.attempt
+    if attempt is not None and attempt > 1:
+        about.append(f"attempt {integer(attempt)}")
+    if shown.spec.priority:
+        about.append(f"priority {shown.spec.priority}")
+    return f"{_icon(shown.phase)} <b>{inline(shown.name)}</b>\n{' · '.join(about)}"
+
+
+def _queue_position(shown: Session, local: LocalTime) -> list[str]:
+    queue = shown.status.queue
+    if queue is None:
         return []
     lines = []
-    if wait.position is not None:
+    if queue.position is not None:
         ahead = []
-        if wait.sessions_ahead:
-            ahead.append(count(wait.sessions_ahead, "run"))
-        if wait.gpus_ahead:
-            ahead.append(count(wait.gpus_ahead, "GPU"))
+        if queue.ahead and queue.ahead.sessions:
+            ahead.append(count(queue.ahead.sessions, "session"))
+        if queue.ahead and queue.ahead.gpus:
+            ahead.append(count(queue.ahead.gpus, "GPU"))
         after = f" ({' with '.join(ahead)} ahead)" if ahead else ""
-        lines.append(f"Place {wait.position} in queue {escape(view.queue)}{after}")
-    when = _start_interval(wait.earliest, wait.latest, at)
+        name = inline(shown.spec.queue)
+        lines.append(f"Position {integer(queue.position)} in queue {name}{after}")
+    when = start_interval(queue.estimated_start, local)
     if when:
         lines.append(f"Starts {when}")
-    if wait.reason:
-        lines.append(f"Waits for: {escape(clip(wait.reason, 200))}")
+    reason = queue.message or queue.reason
+    if reason:
+        lines.append(f"Waits for: {inline(reason, 200)}")
     return lines
 
 
-def _start_interval(earliest: datetime | None, latest: datetime | None, at: Moment) -> str:
-    if earliest is None:
+def start_interval(start: EstimatedStart | None, local: LocalTime) -> str:
+    """`about 14:20 (in 20m00s), 14:50 at the latest`, or `now`; empty if the start is unknown."""
+    if start is None or start.earliest is None:
         return ""
-    away = (earliest - at.now).total_seconds()
-    first = f"about {at.clock(earliest)} (in {duration(away)})" if away > 0 else "now"
-    if latest is None or latest <= at.now or at.clock(latest) == at.clock(earliest):
+    away = local.until(start.earliest)
+    earliest = local.clock(start.earliest)
+    first = f"about {earliest} (in {duration(away)})" if away > 0 else "now"
+    if start.latest is None or local.until(start.latest) <= 0:
         return first
-    return f"{first}, {at.clock(latest)} at the latest"
+    latest = local.clock(start.latest)
+    return first if latest == earliest else f"{first}, {latest} at the latest"
 
 
-def _progress(view: Run, at: Moment) -> list[str]:
-    progress = view.progress
-    if progress is None:
-        return metric_lines(view.metrics)
+def _progress(shown: Session, local: LocalTime) -> list[str]:
+    progress = shown.status.progress
     lines = []
-    if progress.percent is not None:
-        lines.append(f"{formats.bar(progress.percent)} {progress.percent:.0f} %")
-    lines += [line for line in (_done(progress), _pace(progress, at)) if line]
-    if progress.checkpoint_step is not None:
-        lines.append(f"Last checkpoint: step {progress.checkpoint_step:,}")
-    return lines + metric_lines(view.metrics)
+    if progress is not None:
+        if progress.percent is not None:
+            lines.append(f"{formats.bar(progress.percent)} {percent(progress.percent)}")
+        lines += [line for line in (_steps(progress), _pace(progress, local)) if line]
+        if progress.last_checkpoint is not None:
+            lines.append(f"Last checkpoint: step {integer(progress.last_checkpoint.step)}")
+    return lines + metric_lines(_latest(shown))
 
 
-def _done(progress: Progress) -> str:
+def _latest(shown: Session) -> list[tuple[str, str]]:
+    return [(metric.name, metric.value) for metric in shown.status.metrics or ()]
+
+
+def _steps(progress: Progress) -> str:
     done = []
     if progress.epoch is not None:
-        done.append(f"epoch {progress.epoch:,}{_of(progress.epochs)}")
+        done.append(f"epoch {integer(progress.epoch)}{_of(progress.epochs)}")
     if progress.step is not None:
-        done.append(f"step {progress.step:,}{_of(progress.total_steps)}")
+        done.append(f"step {integer(progress.step)}{_of(progress.total_steps)}")
     return " · ".join(done)
 
 
-def _pace(progress: Progress, at: Moment) -> str:
+def _pace(progress: Progress, local: LocalTime) -> str:
     pace = []
     if progress.eta_seconds is not None:
-        end = at.clock(at.now + timedelta(seconds=progress.eta_seconds))
+        end = local.clock_in(progress.eta_seconds)
         pace.append(f"{duration(progress.eta_seconds)} left, done about {end}")
     if progress.steps_per_second is not None:
         pace.append(f"{progress.steps_per_second:.3g} steps/s")
@@ -129,134 +162,116 @@ def _pace(progress: Progress, at: Moment) -> str:
 
 
 def _of(total: int | None) -> str:
-    return "" if total is None else f"/{total:,}"
+    return "" if total is None else f"/{integer(total)}"
 
 
-def _ending(view: Run, at: Moment) -> list[str]:
+def _outcome(shown: Session, local: LocalTime) -> list[str]:
+    status = shown.status
     lines = []
-    if view.ended is not None:
+    if status.completion_time is not None:
         took = ""
-        if view.started is not None:
-            took = f" after {duration((view.ended - view.started).total_seconds())}"
-        lines.append(f"Ended {at.clock(view.ended)}{took}")
-    lines += metric_lines(view.metrics)
-    if view.model:
-        version = f" version {view.model_version}" if view.model_version is not None else ""
-        lines.append(f"Model <code>{escape(view.model)}</code>{version}")
+        if status.start_time is not None:
+            seconds = (aware(status.completion_time) - aware(status.start_time)).total_seconds()
+            took = f" after {duration(seconds)}"
+        lines.append(f"Ended {local.clock(status.completion_time)}{took}")
+    lines += metric_lines(_latest(shown))
+    if status.model:
+        lines.append(
+            f"Model <code>{inline(status.model.name)}</code> version {integer(status.model.version)}"
+        )
     return lines
 
 
-def _failure(view: Run) -> list[str]:
-    failure = view.failure
-    if failure is None:
-        return []
-    code = f" (exit code {failure.exit_code})" if failure.exit_code is not None else ""
-    lines = [f"<b>{escape(clip(failure.kind, 64))}</b>{code}"]
-    if failure.message:
-        lines.append(escape(clip(failure.message, DETAIL_LIMIT)))
+def _failure(failure: Failure) -> list[str]:
+    code = f" (exit code {integer(failure.exit_code)})" if failure.exit_code is not None else ""
+    lines = [f"<b>{inline(str(failure.failure_class), 64)}</b>{code}"]
+    message = failure.message or failure.reason
+    if message:
+        lines.append(inline(message))
     if failure.hint:
-        lines.append(f"💡 {escape(clip(failure.hint, DETAIL_LIMIT))}")
-    if failure.last_lines:
-        lines.append(f"<pre>{_tail(failure.last_lines)}</pre>")
+        lines.append(f"💡 {inline(failure.hint)}")
+    if failure.last_log_lines:
+        lines.append(f"<pre>{_tail(failure.last_log_lines)}</pre>")
     return lines
 
 
-def _tail(last_lines: Sequence[str], limit: int = 1200) -> str:
-    """As many of the last lines as fit in `limit`, escaped."""
+def _tail(log_lines: Sequence[str]) -> str:
+    """As many of the last lines as fit in `_LOG_TAIL_LIMIT`, escaped."""
     kept: list[str] = []
-    for line in reversed(last_lines):
-        shown = escape(clip(line, 160))
-        limit -= formats.length(shown) + 1
-        if limit < 0:
+    room = _LOG_TAIL_LIMIT
+    for line in reversed(log_lines):
+        shown = inline(line, 160)
+        room -= formats.length(shown) + 1
+        if room < 0:
             break
         kept.append(shown)
     return "\n".join(reversed(kept))
 
 
-def notice(kind: str, view: Run, at: Moment) -> str:
-    """What is sent unasked: `finished`, `failed`, `ended` (stopped or cancelled), `soon`, `stalled`, `restarted`."""
-    name = f"<b>{escape(view.name)}</b>"
-    if kind == "soon":
-        when = _start_interval(view.wait.earliest, view.wait.latest, at) if view.wait else ""
-        return f"🔔 {name} starts soon: {when or 'any minute'}."
-    if kind == "stalled":
-        return _stalled(view, at)
-    if kind == "restarted":
-        return f"🐌 {name} made no step for too long; it is restarted from its last checkpoint."
-    headline = {
-        "finished": "🎉 {} is done.",
-        "failed": "🆘 {} failed.",
-        "ended": "🏁 {} has ended.",
-    }
-    return headline[kind].format(name) + "\n" + run(view, at)
+def sessions(listed: Sequence[Session], total: int, local: LocalTime) -> str:
+    """The list of sessions, one line each; `total` also counts those that are not in `listed`."""
+    if not listed:
+        return NO_SESSIONS
+    lines = [f"<b>{count(total, 'session')}</b>"]
+    lines += [_list_line(one, local) for one in listed[:LIST_LIMIT]]
+    return with_rest(lines, total - min(len(listed), LIST_LIMIT))
 
 
-def _stalled(view: Run, at: Moment) -> str:
-    last = view.progress.last_step if view.progress else None
-    since = f" for {duration((at.now - last).total_seconds())}" if last else ""
-    if view.stall_timeout_seconds:
-        what_then = f"It is restarted after {duration(view.stall_timeout_seconds)} without a step."
-    else:
-        what_then = (
-            "It has no stall time-out, so nothing happens by itself: look at /logs, or /stop it."
-        )
-    return f"🐌 <b>{escape(view.name)}</b> has made no step{since}. {what_then}"
+def _list_line(shown: Session, local: LocalTime) -> str:
+    status = shown.status
+    about = [inline(shown.phase, 64)]
+    if status.progress and status.progress.percent is not None and not shown.finished:
+        about.append(percent(status.progress.percent))
+        if status.progress.eta_seconds is not None:
+            about.append(f"{duration(status.progress.eta_seconds)} left")
+    if status.queue and status.queue.position is not None and not shown.finished:
+        about.append(f"position {integer(status.queue.position)}")
+    if status.completion_time is not None:
+        about.append(local.clock(status.completion_time))
+    return f"{_icon(shown.phase)} <code>{inline(shown.name)}</code> {' · '.join(about)}"
 
 
-def sessions(views: Sequence[Run], total: int, at: Moment) -> str:
-    """The list of runs, newest first, one or two lines each; `total` counts those not shown too."""
-    if not views:
-        return NO_RUNS
-    lines = [f"<b>{count(total, 'run')}</b>"]
-    lines += [_session_line(view, at) for view in views[:LIST_LIMIT]]
-    return with_rest(lines, total - min(len(views), LIST_LIMIT))
+def queue(waiting: Sequence[QueueEntry], local: LocalTime) -> str:
+    """The waiting sessions in order."""
+    if not waiting:
+        return "No session waits: the next one starts as soon as its GPUs are free."
+    lines = [f"<b>{count(len(waiting), 'session')} waiting</b>"]
+    lines += [_queue_line(entry, local) for entry in waiting[:LIST_LIMIT]]
+    return with_rest(lines, len(waiting) - LIST_LIMIT)
 
 
-def _session_line(view: Run, at: Moment) -> str:
-    about = [view.phase]
-    if view.progress and view.progress.percent is not None and not view.over:
-        about.append(f"{view.progress.percent:.0f} %")
-        if view.progress.eta_seconds is not None:
-            about.append(f"{duration(view.progress.eta_seconds)} left")
-    if view.wait and view.wait.position is not None and not view.over:
-        about.append(f"place {view.wait.position}")
-    if view.ended is not None:
-        about.append(at.clock(view.ended))
-    return f"{ICONS.get(view.phase, '❔')} <code>{escape(view.name)}</code> {escape(' · '.join(about))}"
+def _queue_line(entry: QueueEntry, local: LocalTime) -> str:
+    place = "•" if entry.position is None else f"{integer(entry.position)}."
+    about = [_gpus(entry.gpus)]
+    if entry.priority:
+        about.append(f"priority {integer(entry.priority)}")
+    start = entry.estimated_start or {}
+    when = start_interval(
+        EstimatedStart(
+            earliest=timestamps.parse(start.get("earliest")),
+            latest=timestamps.parse(start.get("latest")),
+        ),
+        local,
+    )
+    about.append(f"starts {when}" if when else "start unknown")
+    return f"{place} <code>{inline(entry.name)}</code> {' · '.join(about)}"
 
 
-def queue(views: Sequence[Run], at: Moment) -> str:
-    """Who waits, in order."""
-    if not views:
-        return "Nobody waits: the next run starts as soon as its GPUs are free."
-    lines = [f"<b>{count(len(views), 'run')} waiting</b>"]
-    for view in views[:LIST_LIMIT]:
-        wait = view.wait
-        place = f"{wait.position}." if wait and wait.position is not None else "•"
-        about = [count(view.gpus, "GPU") if view.gpus else "CPU"]
-        if view.priority:
-            about.append(f"priority {view.priority}")
-        when = _start_interval(wait.earliest, wait.latest, at) if wait else ""
-        about.append(f"starts {when}" if when else "start unknown")
-        lines.append(f"{place} <code>{escape(view.name)}</code> {escape(' · '.join(about))}")
-    return with_rest(lines, len(views) - LIST_LIMIT)
-
-
-def metrics(view: Run, values: Sequence[tuple[str, str]]) -> str:
-    """The latest value of each metric; short enough for a caption."""
+def metrics(shown: Session, values: Sequence[tuple[str, str]]) -> str:
+    """The latest value of each metric, as (name, value); short enough for a caption."""
     if not values:
-        return f"<b>{escape(view.name)}</b> has reported no metrics yet."
-    lines = [f"<b>{escape(view.name)}</b> {escape(view.phase)}", *metric_lines(values, limit=10)]
+        return f"<b>{inline(shown.name)}</b> has reported no metrics yet."
+    lines = [f"<b>{inline(shown.name)}</b> {inline(shown.phase)}", *metric_lines(values, limit=10)]
     return with_rest(lines, len(values) - 10)
 
 
-def logs(view: Run, lines: Sequence[str]) -> list[str]:
-    """The log lines as messages, in order; more than the caller wants to send belong in a file."""
+def logs(shown: Session, lines: Sequence[str]) -> list[str]:
+    """The log lines as messages, in order."""
     if not lines:
-        return [f"<b>{escape(view.name)}</b> has written no log lines yet."]
-    return formats.pages(list(lines), log_caption(view, len(lines)))
+        return [f"<b>{inline(shown.name)}</b> has written no log lines yet."]
+    return formats.pages(list(lines), log_caption(shown, len(lines)))
 
 
-def log_caption(view: Run, number: int) -> str:
-    """What stands above the log lines, or below their file."""
-    return f"<b>{escape(view.name)}</b>, last {count(number, 'line')}"
+def log_caption(shown: Session, number: int) -> str:
+    """The line above `number` log lines, or the caption of their file."""
+    return f"<b>{inline(shown.name)}</b>, last {count(number, 'line')}"

@@ -1,9 +1,10 @@
-"""What buttons carry: an action and a short argument in at most 64 bytes. Pure.
+"""The callback data of buttons: an action and a short argument in at most 64 bytes. Pure.
 
 Guarantees:
 
-- `decode(encode(tap)) == tap` for every tap that `encode` accepts.
-- `decode` of anything else, forged or from an older version, is None.
+- `decode(encode(data)) == data` for all callback data that `encode` accepts.
+- `decode` of anything else, forged or of a newer version, is None.
+- The codes of `Action` never change: chats keep the buttons of earlier versions.
 - A session's UID (36 bytes) fits. Names of models and datasets do not: they travel as `short_id`.
 """
 
@@ -12,39 +13,59 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 DATA_LIMIT: Final = 64
 """Largest callback_data, in bytes (Bot API, InlineKeyboardButton)."""
 
-ACTIONS: Final = frozenset(
-    {
-        "st",  # show the status of a run
-        "lg",  # its last log lines
-        "mt",  # its metrics and curve
-        "sp",  # ask whether to stop it
-        "su",  # suspend it
-        "re",  # resume it
-        "up",  # raise its priority
-        "cn",  # ask whether to take it out of the queue
-        "md",  # show a model
-        "mf",  # send a model's file
-        "dm",  # ask whether to delete a model
-        "ds",  # show a dataset
-        "tr",  # open the form with a dataset
-        "ok",  # yes to the question with this one-time id
-        "no",  # no to it
-        "fm",  # an answer in the form: <form id>.<option number>
-    }
-)
+
+class Action(StrEnum):
+    """What a button does. The first five have the names of the commands that do the same."""
+
+    STATUS = "st"
+    """Show a session; the argument is its UID, as for all actions up to RAISE_PRIORITY."""
+    LOGS = "lg"
+    """Send the last log lines of a session."""
+    METRICS = "mt"
+    """Send the metrics of a session with their curves."""
+    STOP = "sp"
+    """Ask whether to stop a session."""
+    CANCEL = "cn"
+    """Ask whether to cancel a session that does not run."""
+    SUSPEND = "su"
+    """Suspend a session."""
+    RESUME = "re"
+    """Resume a session."""
+    RAISE_PRIORITY = "up"
+    """Raise the priority of a session."""
+    SHOW_MODEL = "md"
+    """Show a model; the argument is the short id of its name, as for all actions up to TRAIN."""
+    SEND_MODEL = "mf"
+    """Send a model's file."""
+    DELETE_MODEL = "dm"
+    """Ask whether to delete a model."""
+    SHOW_DATASET = "ds"
+    """Show a dataset."""
+    TRAIN = "tr"
+    """Open the form with a dataset."""
+    CONFIRM = "ok"
+    """Yes to the confirmation whose one-time id is the argument."""
+    DISMISS = "no"
+    """No to it."""
+    FORM = "fm"
+    """An answer in the form: `<form id>.<field>.<option number>`."""
+
+
+_ACTIONS: Final = frozenset(Action)
 _ARGUMENT = re.compile(r"[A-Za-z0-9._-]{1,61}")
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
-    """A button: what it does, and to what."""
+class CallbackData:
+    """What a button does, and to what."""
 
-    action: str
+    action: Action
     argument: str
 
 
@@ -53,28 +74,28 @@ class Button:
     """A button with its caption."""
 
     caption: str
-    tap: Tap
+    data: CallbackData
 
 
 Keyboard = tuple[tuple[Button, ...], ...]
 """Rows of buttons."""
 
 
-def encode(tap: Tap) -> str:
-    """`sp:3f1c…`. ValueError for an unknown action or an argument that does not fit."""
-    if tap.action not in ACTIONS or not _ARGUMENT.fullmatch(tap.argument):
-        raise ValueError(f"no button can carry {tap}")
-    return f"{tap.action}:{tap.argument}"
+def encode(data: CallbackData) -> str:
+    """`sp:3f1c…`. Raises ValueError for an argument that does not fit."""
+    if not _ARGUMENT.fullmatch(data.argument):
+        raise ValueError(f"no button can carry {data}")
+    return f"{data.action}:{data.argument}"
 
 
-def decode(data: str) -> Tap | None:
-    """The tap in `data`, None where it is none of ours."""
-    action, colon, argument = data.partition(":")
-    if colon and action in ACTIONS and _ARGUMENT.fullmatch(argument):
-        return Tap(action, argument)
+def decode(text: str) -> CallbackData | None:
+    """The callback data in `text`; None if `encode` did not make it."""
+    code, colon, argument = text.partition(":")
+    if colon and code in _ACTIONS and _ARGUMENT.fullmatch(argument):
+        return CallbackData(Action(code), argument)
     return None
 
 
 def short_id(name: str) -> str:
-    """12 hex digits that stand for a name of any length; the same in every life of the bot."""
+    """12 hex digits for a name of any length: the start of its SHA-256, the same after every restart."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]
