@@ -20,7 +20,7 @@ class Deed:
     """`steps` are texts, or captions of buttons below the message before; the last one makes `calls`.
 
     `failed` is what the bot says that it could not do when the call number `at` fails ("" where the form says it).
-    `{s}` stands for the letter of the suite, a run's name in braces for its UID.
+    `{s}` stands for the letter of the suite, a session's name in braces for its UID.
     """
 
     steps: tuple[str, ...]
@@ -50,21 +50,21 @@ def _tap(text: str, caption: str, calls: str | list[str], failed: str, good: str
     return Deed((text, caption), tuple(made), failed, good)
 
 
-def _steer(run: str, caption: str, call: str, failed: str, good: str, sent: Any = None) -> Deed:
-    look = f"GET /training/{{{run}}}/status"
+def _steer(name: str, caption: str, call: str, failed: str, good: str, sent: Any = None) -> Deed:
+    look = f"GET /training/{{{name}}}/status"
     return Deed(
-        (f"/status {run}-{{s}}", caption), (look, call, look), failed, good, 1, sent, writes=True
+        (f"/status {name}-{{s}}", caption), (look, call, look), failed, good, 1, sent, writes=True
     )
 
 
 DEEDS: Final[dict[str, Deed]] = {
-    "/sessions": _read("/sessions", "GET /training/sessions", "list the runs", "runs</b>"),
+    "/sessions": _read("/sessions", "GET /training/sessions", "list the sessions", "sessions</b>"),
     "/sessions phase": _read(
-        "/sessions suspended", "GET /training/sessions", "list the runs", "<code>shown-{s}</code> Suspended"
+        "/sessions suspended", "GET /training/sessions", "list the sessions", "<code>shown-{s}</code> Suspended"
     ),
-    "/status": _read("/status", "GET /training/sessions", "show the run", "Which run?"),
-    "/status run": _read(
-        "/status tapped-{s}", "GET /training/tapped-{s}/status", "show the run", "🏃 <b>tapped-{s}</b>\nRunning"
+    "/status": _read("/status", "GET /training/sessions", "show the session", "Which session?"),
+    "/status session": _read(
+        "/status tapped-{s}", "GET /training/tapped-{s}/status", "show the session", "🏃 <b>tapped-{s}</b>\nRunning"
     ),
     "/queue": _read("/queue", "GET /training/queue", "show the queue", "waiting</b>"),
     "/metrics": _read(
@@ -74,10 +74,10 @@ DEEDS: Final[dict[str, Deed]] = {
         "/logs look 5", ["GET /training/look/status", "GET /training/{look}/logs"], "show the log lines",
         "last 5 lines",
     ),
-    "/stop": _read("/stop tapped-{s}", "GET /training/tapped-{s}/status", "stop the run", "It saves a checkpoint first"),
-    "/cancel": _read("/cancel", "GET /training/sessions", "take the run out of the queue", "Which run?"),
-    "/cancel run": _read(
-        "/cancel waits-{s}", "GET /training/waits-{s}/status", "take the run out of the queue", "out of the queue?"
+    "/stop": _read("/stop tapped-{s}", "GET /training/tapped-{s}/status", "stop the session", "It saves a checkpoint first"),
+    "/cancel": _read("/cancel", "GET /training/sessions", "cancel the session", "Which session?"),
+    "/cancel session": _read(
+        "/cancel waits-{s}", "GET /training/waits-{s}/status", "cancel the session", "It has not run yet."
     ),
     "/models": _read("/models", "GET /models", "show the models", "models</b>"),
     "/models name": _read("/models plain", "GET /models/plain/versions", "show the models", "📦 <b>plain</b>"),
@@ -89,30 +89,30 @@ DEEDS: Final[dict[str, Deed]] = {
         (f"{_LINE} name=lined-{{s}}",), ("POST /training/start",), "", "The gateway accepts this.",
         sent={"name": "lined-{s}", **_SPEC},
     ),
-    "a run of the list": _tap(
-        "/sessions suspended", "shown-{s}", "GET /training/{shown}/status", "show the run", "⏸ <b>shown-{s}</b>"
+    "a session of the list": _tap(
+        "/sessions suspended", "shown-{s}", "GET /training/{shown}/status", "show the session", "⏸ <b>shown-{s}</b>"
     ),
     "📈 Curve": _tap("/status look", "📈 Curve", _LOOK, "show the metrics", "<code>train/loss</code>"),
     "📜 Logs": _tap(
         "/status look", "📜 Logs", [_LOOK[0], "GET /training/{look}/logs"], "show the log lines", "last 30 lines"
     ),
-    "⏹ Stop": _tap("/status stops-{s}", "⏹ Stop", "GET /training/{stops}/status", "stop the run", "Stop <b>stops-{s}</b>?"),
+    "⏹ Stop": _tap("/status stops-{s}", "⏹ Stop", "GET /training/{stops}/status", "stop the session", "Stop <b>stops-{s}</b>?"),
     "🚫 Cancel": _tap(
-        "/status cancels-{s}", "🚫 Cancel", "GET /training/{cancels}/status", "take the run out of the queue",
-        "Take <b>cancels-{s}</b> out",
+        "/status cancels-{s}", "🚫 Cancel", "GET /training/{cancels}/status", "cancel the session",
+        "Cancel <b>cancels-{s}</b>?",
     ),
-    "⏸ Pause": _steer("pauses", "⏸ Pause", "POST /training/{pauses}/suspend", "pause the run", "saves a checkpoint and pauses"),
-    "▶️ Resume": _steer("resumes", "▶️ Resume", "POST /training/{resumes}/resume", "let the run go on", "goes back to the queue"),
+    "⏸ Suspend": _steer("pauses", "⏸ Suspend", "POST /training/{pauses}/suspend", "suspend the session", "is being suspended"),
+    "▶️ Resume": _steer("resumes", "▶️ Resume", "POST /training/{resumes}/resume", "resume the session", "is back in the queue"),
     "⏫ Raise": _steer(
-        "raises", "⏫ Raise", "PATCH /training/{raises}", "raise the run's priority", "now goes before others", {"priority": 10}
+        "raises", "⏫ Raise", "PATCH /training/{raises}", "raise the session's priority", "has a higher priority now", {"priority": 10}
     ),
     "⏹ Yes, stop": Deed(
-        ("/stop stopped-{s}", "⏹ Yes, stop"), ("POST /training/{stopped}/stop",), "stop the run",
+        ("/stop stopped-{s}", "⏹ Yes, stop"), ("POST /training/{stopped}/stop",), "stop the session",
         "<b>stopped-{s}</b> is stopping", writes=True, once=True,
     ),
     "🚫 Yes, cancel": Deed(
         ("/cancel leaves-{s}", "🚫 Yes, cancel"), ("DELETE /training/queue/{leaves}",),
-        "take the run out of the queue", "<b>leaves-{s}</b> is out of the queue", writes=True, once=True,
+        "cancel the session", "<b>leaves-{s}</b> is cancelled", writes=True, once=True,
     ),
     "a model of the list": _tap(
         "/models", "plain", ["GET /models", "GET /models/plain/versions"], "show the models", "📦 <b>plain</b>"
@@ -131,14 +131,14 @@ DEEDS: Final[dict[str, Deed]] = {
     "a dataset of the list": _tap(
         "/datasets", "iris", ["GET /datasets", "GET /datasets/iris"], "show the datasets", "<code>sepal</code>"
     ),
-    "🚀 Train with it": _tap("/datasets iris", "🚀 Train with it", "GET /datasets", "open the form", "What shall be learned?"),
+    "🚀 Train with it": _tap("/datasets iris", "🚀 Train with it", "GET /datasets", "open the form", "Which task?"),
     "the last answer": Deed(
         (_LINE, "name=written-{s}"), ("POST /training/start",), "", "The gateway accepts this.",
         sent={"name": "written-{s}", **_SPEC}, once=True,
     ),
     "🚀 Start": Deed(
-        (f"{_LINE} name=started-{{s}}", "🚀 Start"), ("POST /training/start",), "start the run",
-        "<b>started-{s}</b> is handed in", sent={"name": "started-{s}", **_SPEC}, writes=True, once=True,
+        (f"{_LINE} name=started-{{s}}", "🚀 Start"), ("POST /training/start",), "start the session",
+        "<b>started-{s}</b> is submitted", sent={"name": "started-{s}", **_SPEC}, writes=True, once=True,
     ),
 }  # fmt: skip
 """Every command and every button that makes the bot call the gateway."""
@@ -148,7 +148,7 @@ PHASES: Final = {
     "shown": "Suspended", "resumes": "Suspended",
     "waits": "Queued", "cancels": "Queued", "raises": "Queued", "leaves": "Queued",
 }  # fmt: skip
-"""The runs that the deeds are about; each suite has its own of each."""
+"""The sessions that the deeds are about; each suite has its own of each."""
 
 
 def waves(names: Iterable[str]) -> list[list[str]]:

@@ -146,7 +146,9 @@ class _Bot:
         router = Router(sessions, registry, forms, confirmations, lambda: secrets.token_hex(3))
         sender = Sender(app.bot, self.store, self.redactor, self.edit_clock)
         UpdateHandlers(self.settings, self.store, router, sender).add_to(app)
-        poller = Poller(self.gateway, sessions.chart, sender, self.store, self.settings, self.local_time)
+        poller = Poller(
+            self.gateway, sessions.chart, sender, self.store, self.settings, self.local_time
+        )
         self.poller = asyncio.create_task(poller.run(self.pause), name="poller")
         await _show_commands(app.bot)
         chats = len(self.settings.chats)

@@ -52,7 +52,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "404": Fault(
         problem(404, "it is not there"),
-        "There is no such thing, or it is gone. /sessions, /models and /datasets show what is there.\n<i>it is not there</i>",
+        "It does not exist. /sessions, /models and /datasets show what there is.\n<i>it is not there</i>",
     ),
     "409": Fault(
         problem(409, "it is Suspended"),
@@ -68,7 +68,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "500": Fault(
         problem(500, "the log has request 7f"),
-        "The gateway failed at this; the fault is on its side. Try again, and tell an administrator if it stays.\n"
+        "The gateway failed. Try again, and tell an administrator if it happens again.\n"
         "<i>the log has request 7f</i>",
     ),
     "503": Fault(
@@ -109,7 +109,7 @@ class Yard:
     """(fault, deed) → what the person read."""
 
     def fill(self, value: Any, suite: str) -> Any:
-        """`{s}` and the names of runs replaced, in texts and in bodies."""
+        """`{s}` and the names of sessions replaced, in texts and in bodies."""
         if isinstance(value, dict):
             return {key: self.fill(one, suite) for key, one in value.items()}
         if not isinstance(value, str):
@@ -175,7 +175,7 @@ def lab(kubeconfig: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
 
 @pytest.fixture(scope="module")
 def uids(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the deeds are about: runs, a dataset and models; UIDs of the runs by name."""
+    """What the deeds are about: sessions, a dataset and models; UIDs of the sessions by name."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "iris.csv").write_text(IRIS)
     model = safetensors(folder / "m.safetensors")
@@ -292,24 +292,24 @@ def test_what_was_done_is_said_where_its_outcome_cannot_be_shown(yard: Yard) -> 
     yard.proxy.heal()
 
     assert told.text.startswith(
-        f"▶️ <b>resumes-a</b> goes back to the queue.\n⚠️ I could not show the run. {FAULTS['500'].says}"
+        f"▶️ <b>resumes-a</b> is back in the queue.\n⚠️ I could not show the session. {FAULTS['500'].says}"
     )
     assert "POST" in yard.proxy.calls()[-2]
 
 
 def test_what_the_gateway_itself_refuses(yard: Yard) -> None:
-    yard.ask("/status nobody", "I could not show the run. There is no such thing, or it is gone.")
-    yard.ask("/models nothing", "I could not show the models. There is no such thing")
+    yard.ask("/status nobody", "I could not show the session. It does not exist.")
+    yard.ask("/models nothing", "I could not show the models. It does not exist.")
     yard.ask(
-        "/train absent task=tabular-c epochs=1 gpus=0 name=a", "There is no such thing, or it is gone."
+        "/train absent task=tabular-c epochs=1 gpus=0 name=a", "It does not exist."
     )  # fmt: skip
     yard.ask("/train iris task=tabular-c epochs=1 gpus=0 name=look", "Start it?")
-    question = yard.ask("/cancel waits-a", "out of the queue?")
+    question = yard.ask("/cancel waits-a", "It has not run yet.")
     set_phase(yard.lab, "waits-a", "Running")
     after = yard.step("🚫 Yes, cancel", question, OTHER)
     refused = yard.api.wait_for("", OTHER, after).text
 
     assert refused.startswith(
-        "⚠️ I could not take the run out of the queue. This cannot be done in its present state.\n<i>"
+        "⚠️ I could not cancel the session. This cannot be done in its present state.\n<i>"
     )
     reads_well(refused)

@@ -147,9 +147,9 @@ def assert_no_secret(api: BotApi, bot: BotProcess) -> None:
 COMMANDS: dict[str, tuple[str, list[str], str]] = {
     "start": ("/start", [], "I am <b>yard_bot</b>"),
     "help": ("/help", [], "/datasets [name]"),
-    "sessions": ("/sessions", ["GET /training/sessions"], "<b>2 runs</b>"),
-    "sessions of a phase": ("/sessions queued", ["GET /training/sessions"], "<b>1 run</b>"),
-    "status of the only…": ("/status", ["GET /training/sessions"], "Which run?"),
+    "sessions": ("/sessions", ["GET /training/sessions"], "<b>2 sessions</b>"),
+    "sessions of a phase": ("/sessions queued", ["GET /training/sessions"], "<b>1 session</b>"),
+    "status of the only…": ("/status", ["GET /training/sessions"], "Which session?"),
     "status": ("/status iris-1", ["GET /training/iris-1/status"], "████░░░░░░ 40 %"),
     "queue": ("/queue", ["GET /training/queue"], "1. <code>iris-2</code> 1 GPU"),
     "metrics": (
@@ -161,16 +161,16 @@ COMMANDS: dict[str, tuple[str, list[str], str]] = {
         "/logs iris-1 5", ["GET /training/iris-1/status", "GET /training/u-1/logs"], "loss=&lt;nan&gt;\ndone",
     ),
     "stop asks first": ("/stop iris-1", ["GET /training/iris-1/status"], "It saves a checkpoint first"),
-    "cancel asks first": ("/cancel iris-2", ["GET /training/iris-2/status"], "out of the queue?"),
-    "the only waiting one": ("/cancel", ["GET /training/sessions"], "Take <b>iris-2</b>"),
-    "cancel of a running one": ("/cancel iris-1", ["GET /training/iris-1/status"], "no longer waits (Running)"),
+    "cancel asks first": ("/cancel iris-2", ["GET /training/iris-2/status"], "It has not run yet."),
+    "the only waiting one": ("/cancel", ["GET /training/sessions"], "Cancel <b>iris-2</b>?"),
+    "cancel of a running one": ("/cancel iris-1", ["GET /training/iris-1/status"], "can no longer be cancelled (Running)"),
     "models": ("/models", ["GET /models"], "<code>iris-model</code> version 2 · 11 B"),
-    "model": ("/models iris-model", ["GET /models/iris-model/versions"], "From run <code>iris-9</code>"),
+    "model": ("/models iris-model", ["GET /models/iris-model/versions"], "From session <code>iris-9</code>"),
     "datasets": ("/datasets", ["GET /datasets"], "<code>iris</code> csv · 150 samples"),
     "dataset": ("/datasets iris", ["GET /datasets/iris"], "petal&lt;width&gt;"),
     "system": ("/system", ["GET /system/info"], "<code>node-1</code> 1 of 4 GPUs"),
     "train": ("/train", ["GET /datasets"], "Which dataset?"),
-    "train with a dataset": ("/train iris", [], "What shall be learned?"),
+    "train with a dataset": ("/train iris", [], "Which task?"),
     "a mistake": ("/logs iris-1 many", [], "'many' is no number of lines."),
     "an unknown command": ("/lgos", [], "Did you mean /logs?"),
     "talk": ("hello there" * 3, [], "/help lists them"),
@@ -186,18 +186,18 @@ def test_each_command_makes_its_calls(
     assert yard.gateway.calls() == calls
 
 
-def test_a_single_run_needs_no_choice(yard: Yard) -> None:
+def test_a_single_session_needs_no_choice(yard: Yard) -> None:
     yard.gateway.sessions = [RUN]
     yard.ask("/status", "████░░░░░░ 40 %")
 
 
-def test_without_runs_the_newest_that_ended_is_meant(yard: Yard) -> None:
+def test_without_open_sessions_the_newest_that_ended_is_meant(yard: Yard) -> None:
     yard.gateway.sessions = [session("iris-0", "Succeeded", uid="u-1")]
     yard.ask("/logs", "loss=&lt;nan&gt;")
     yard.gateway.sessions = []
-    yard.ask("/logs", "No run to show")
-    yard.ask("/stop", "No run to show")
-    yard.ask("/cancel", "no run is waiting")
+    yard.ask("/logs", "No session to show")
+    yard.ask("/stop", "No session to show")
+    yard.ask("/cancel", "no session is waiting or suspended")
 
 
 def test_the_curve_comes_as_a_picture(yard: Yard) -> None:
@@ -236,7 +236,7 @@ def test_stop_happens_after_the_second_tap_and_once(yard: Yard) -> None:
     assert len(yard.gateway.of("POST", "/training/u-1/stop")) == 1
 
 
-def test_no_keeps_the_run(yard: Yard) -> None:
+def test_no_keeps_the_session(yard: Yard) -> None:
     question = yard.ask("/stop iris-1", "Stop <b>iris-1</b>?")
     yard.tap(question, "No, keep it", "Nothing was changed")
     assert yard.gateway.calls() == ["GET /training/iris-1/status"]
@@ -260,14 +260,14 @@ def test_forged_buttons_do_nothing(yard: Yard, data: str) -> None:
 
 
 STEERING: dict[str, tuple[str, str, tuple[str, str], dict[str, Any] | None]] = {
-    "pause": ("iris-1", "⏸ Pause", ("POST", "/training/u-1/suspend"), None),
+    "suspend": ("iris-1", "⏸ Suspend", ("POST", "/training/u-1/suspend"), None),
     "raise": ("iris-2", "⏫ Raise", ("PATCH", "/training/u-2"), {"priority": 10}),
-    "pause a waiting one": ("iris-2", "⏸ Pause", ("POST", "/training/u-2/suspend"), None),
+    "suspend a waiting one": ("iris-2", "⏸ Suspend", ("POST", "/training/u-2/suspend"), None),
 }
 
 
 @pytest.mark.parametrize(("name", "caption", "call", "body"), STEERING.values(), ids=STEERING)
-def test_buttons_steer_a_run(
+def test_buttons_steer_a_session(
     yard: Yard, name: str, caption: str, call: tuple[str, str], body: dict[str, Any] | None
 ) -> None:
     yard.gateway.script(*call, Answer(RUN, 202))
@@ -285,6 +285,39 @@ def test_resume(yard: Yard) -> None:
     shown = yard.ask("/status", "Suspended")
     yard.api.tap(shown.buttons["▶️ Resume"], shown.number, yard.chat)
     eventually(lambda: yard.gateway.of("POST", "/training/u-3/resume"), what="the call")
+
+
+@pytest.mark.parametrize("command", ["/cancel", "/cancel iris-3"], ids=["the only one", "by name"])
+def test_a_suspended_session_can_be_cancelled(yard: Yard, command: str) -> None:
+    ran = {"startTime": "2026-07-01T12:00:00Z", "attempt": 1}
+    yard.gateway.sessions = [RUN, session("iris-3", "Suspended", uid="u-3", status=ran)]
+    yard.gateway.script("DELETE", "/training/queue/u-3", Answer(RUN, 202))
+    question = yard.ask(command, "Cancel <b>iris-3</b>? Its checkpoints are kept")
+    assert yard.gateway.of("DELETE", "/training/queue/u-3") == []
+
+    yard.tap(question, "🚫 Yes, cancel", "<b>iris-3</b> is cancelled")
+    assert len(yard.gateway.of("DELETE", "/training/queue/u-3")) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("st:u-1", "🏃 <b>iris-1</b>"),
+        ("lg:u-1", "last 2 lines"),
+        ("mt:u-1", "train/loss"),
+        ("sp:u-1", "Stop <b>iris-1</b>?"),
+        ("cn:u-2", "Cancel <b>iris-2</b>?"),
+        ("md:fc3a45d1d3b8", "It no longer exists."),
+        ("ds:47612b3175fe", "150 samples"),
+        ("tr:47612b3175fe", "Which task?"),
+    ],
+    ids=["status", "logs", "metrics", "stop", "cancel", "a model that is gone", "dataset", "train"],
+)
+def test_buttons_of_earlier_versions_still_work(yard: Yard, data: str, expected: str) -> None:
+    after = len(yard.api.sent(yard.chat))
+    yard.api.tap(data, 1, yard.chat)
+
+    yard.api.wait_for(expected, yard.chat, after)
 
 
 def test_a_model_is_deleted_after_the_second_tap(yard: Yard) -> None:
@@ -320,7 +353,7 @@ def test_a_damaged_download_is_not_passed_on(yard: Yard) -> None:
     assert yard.api.of("sendDocument", chat=yard.chat) == []
 
 
-def test_the_wizard_from_dataset_to_run(yard: Yard) -> None:
+def test_the_form_from_dataset_to_session(yard: Yard) -> None:
     started: list[Request] = []
 
     def start(request: Request) -> Answer:
@@ -330,24 +363,24 @@ def test_the_wizard_from_dataset_to_run(yard: Yard) -> None:
 
     yard.gateway.script("POST", "/training/start", start)
     step = yard.ask("/train", "Which dataset?")
-    step = yard.tap(step, "iris", "What shall be learned?")
+    step = yard.tap(step, "iris", "Which task?")
     assert step.method == "editMessageText"
     step = yard.tap(step, "tabular-classification", "How many epochs?")
     step = yard.ask("twelve", "epochs must be a whole number from 1 to 100000, not 'twelve'.")
     step = yard.ask("12", "How many GPUs?")
-    step = yard.tap(step, "1", "What shall the run be called?")
+    step = yard.tap(step, "1", "What is the session's name?")
     (proposal,) = step.buttons
     assert proposal.startswith("iris-")
-    step = yard.ask("My Run", "name must be lower-case")
-    step = yard.ask("my-run", "The gateway accepts this.")
+    step = yard.ask("My Session", "name must be lower-case")
+    step = yard.ask("my-session", "The gateway accepts this.")
     step = yard.ask("lr=0.01", "The gateway accepts this.")
     assert started == []
 
-    yard.tap(step, "🚀 Start", "<b>my-run</b> is handed in")
-    yard.api.wait_for("⏳ <b>my-run</b>", yard.chat)
+    yard.tap(step, "🚀 Start", "<b>my-session</b> is submitted")
+    yard.api.wait_for("⏳ <b>my-session</b>", yard.chat)
     (request,) = started
     assert request.body == {
-        "name": "my-run",
+        "name": "my-session",
         "dataset": "iris",
         "training": {"task": "tabular-classification", "epochs": 12, "learningRate": 0.01},
         "resources": {"gpus": 1},
@@ -366,11 +399,11 @@ def test_a_form_that_the_gateway_refuses_stays_open(yard: Yard) -> None:
     yard.tap(step, "🚀 Start", "cannot be done in its present state")
     yard.gateway.script("POST", "/training/start", Answer(session("b", "Pending", uid="u-b"), 201))
     step = yard.ask("name=b", "The gateway accepts this.")
-    yard.tap(step, "🚀 Start", "<b>b</b> is handed in")
+    yard.tap(step, "🚀 Start", "<b>b</b> is submitted")
 
 
 def test_a_form_can_be_left(yard: Yard) -> None:
-    yard.ask("/train iris", "What shall be learned?")
+    yard.ask("/train iris", "Which task?")
     yard.ask("/cancel", "nothing was started")
     step = yard.ask("/train iris task=l epochs=1 gpus=0 name=a", "Start it?")
     yard.tap(step, "✖️ Close", "nothing was started")
@@ -379,13 +412,13 @@ def test_a_form_can_be_left(yard: Yard) -> None:
 
 def test_from_a_dataset_to_its_form(yard: Yard) -> None:
     shown = yard.tap(yard.ask("/datasets", "1 dataset"), "iris", "150 samples")
-    yard.tap(shown, "🚀 Train with it", "What shall be learned?")
+    yard.tap(shown, "🚀 Train with it", "Which task?")
 
 
 ERRORS: dict[str, tuple[Answer, str]] = {
     "401": (problem(401, "the API key is not valid"), "does not accept my API key"),
     "403": (problem(403, "not with this key"), "may not do this"),
-    "404": (problem(404, "no session <iris>"), "There is no such thing"),
+    "404": (problem(404, "no session <iris>"), "It does not exist"),
     "409": (problem(409, "it is over"), "it is over"),
     "422": (
         problem(422, "x", errors=[{"field": "training.epochs", "message": "too many"}]),

@@ -66,7 +66,7 @@ def notices(api: BotApi) -> Counter[str]:
     return Counter(call.text.splitlines()[0] for call in api.of("sendMessage", chat=CHAT))
 
 
-def test_one_message_is_edited_as_the_run_goes(
+def test_one_message_is_edited_while_the_session_runs(
     tmp_path: Path, api: BotApi, gateway: ScriptedGateway
 ) -> None:
     gateway.sessions = [running("iris", 0)]
@@ -76,7 +76,7 @@ def test_one_message_is_edited_as_the_run_goes(
         first = api.wait_for("🏃 <b>iris</b>")
         for step in range(1, 60):
             gateway.sessions = [running("iris", step * 10)]
-            time.sleep(0.05)  # the run goes on; nothing is waited for
+            time.sleep(0.05)  # the session advances; nothing is waited for
         gateway.script("GET", "/training/uid-of-iris/history", Answer(SERIES))
         gateway.sessions = [succeeded("iris")]
         api.wait_for("is done")
@@ -87,7 +87,9 @@ def test_one_message_is_edited_as_the_run_goes(
         edits = api.of("editMessageText")
         count = len(edits)
         looked(gateway)
-        assert len(api.of("editMessageText")) == count, "a finished run is edited no more"
+        assert len(api.of("editMessageText")) == count, (
+            "the message of an ended session is edited no more"
+        )
 
     assert {edit.number for edit in edits} == {first.number}
     assert len(edits) >= 4

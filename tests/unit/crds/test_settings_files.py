@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_bot import settings as bot
-from trainyard_bot.gateway.errors import ConfigError
 from trainyard_gateway import settings as gateway
 from trainyard_gateway.errors import SettingsError as GatewaySettingsError
 from trainyard_operator import settings as operator
@@ -64,7 +64,7 @@ PROGRAMS = {
     ),
     "bot": Program(
         load=lambda file: bot.load(file, {}),
-        error=ConfigError,
+        error=InvalidSettingsError,
         prefix="TRAINYARD_BOT_",
         file="gatewayUrl: http://g\nchats: [1]\n",
         misspelt=("pollSecond", "pollSeconds"),
