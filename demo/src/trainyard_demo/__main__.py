@@ -93,7 +93,7 @@ def _farewell(console: Console, tools: installation.Tools, url: str, key: str) -
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Errors as a sentence; Ctrl-C says how to go on."""
+    """Print errors as one sentence; after Ctrl-C, say how to continue."""
     try:
         yield
     except (DemoError, TrainyardError) as error:
@@ -103,7 +103,7 @@ def _explained() -> Iterator[None]:
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         Console(stderr=True).print(
-            "\ninterrupted; `make demo` goes on, `make demo-down` removes everything",
+            "\ninterrupted; `make demo` continues, `make demo-down` removes everything",
             highlight=False,
         )
         raise typer.Exit(130) from None

@@ -10,7 +10,10 @@ from sklearn.datasets import load_diabetes, load_digits
 
 
 def write_digits(folder: Path) -> Path:
-    """1,797 handwritten digits of 8 × 8 pixels (Alpaydin and Kaynak, UCI, 1998) as NPZ with arrays x and y."""
+    """Write 1,797 handwritten digits of 8 × 8 pixels as NPZ with arrays x and y.
+
+    Source: Alpaydin and Kaynak, UCI, 1998.
+    """
     digits = load_digits()
     path = folder / "digits.npz"
     np.savez(path, x=digits.data.astype(np.float32), y=digits.target)
@@ -18,7 +21,10 @@ def write_digits(folder: Path) -> Path:
 
 
 def write_diabetes(folder: Path) -> Path:
-    """442 patients with ten measurements and the disease's progression after a year (Efron et al., 2004) as CSV."""
+    """Write 442 patients, ten measurements and the disease's progression after a year, as CSV.
+
+    Source: Efron et al., 2004.
+    """
     diabetes = load_diabetes()
     path = folder / "diabetes.csv"
     with path.open("w", newline="") as file:

@@ -1,4 +1,4 @@
-"""Cluster, images and chart: what has to be there before the first session."""
+"""Cluster, images and chart, which the first session needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tools:
     kubeconfig: Path
 
     def run(self, *argv: str, input_text: str | None = None) -> str:
-        """Standard output of kubectl or helm. Raises DemoError with what it said."""
+        """Run kubectl or helm; return its standard output. Raises DemoError with its output."""
         program, *arguments = argv
         command = [getattr(self, program), *arguments]
         env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
@@ -42,7 +42,7 @@ class Tools:
 
 
 def cluster_up(name: str, gpus: int) -> Tools:
-    """Bring the cluster up; its own output shows how far it is."""
+    """Start the cluster; its output shows the progress."""
     _module("trainyard_cluster", "up", "--name", name, "--gpus", str(gpus))
     kubeconfig = Path(_answer("trainyard_cluster", "kubeconfig", "--name", name))
     tools = json.loads(_answer("trainyard_cluster", "tools"))
@@ -50,12 +50,12 @@ def cluster_up(name: str, gpus: int) -> Tools:
 
 
 def cluster_down(name: str) -> None:
-    """Remove the cluster and everything it made."""
+    """Remove the cluster and everything that it created."""
     _module("trainyard_cluster", "down", "--name", name)
 
 
 def images(name: str) -> dict[str, str]:
-    """Build what changed and load it into the node; target → tag."""
+    """Build the changed images and load them into the node. Returns target → tag."""
     targets = [f"--target={image}" for image in IMAGES]
     _module("trainyard_images", "build", *targets)
     tags = {}
@@ -97,7 +97,7 @@ def install(tools: Tools, tags: dict[str, str]) -> None:
 
 
 def _unready(tools: Tools) -> str:
-    """The last lines of every pod of the chart that is not ready: helm itself knows only that it waited."""
+    """The last lines of every pod that is not ready; helm only reports a timeout."""
     selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
     listed = tools.run("kubectl", "-n", NAMESPACE, "get", "pods", selector, "-o", "json")
     said = []
@@ -113,11 +113,11 @@ def _unready(tools: Tools) -> str:
 
 
 def _clear_interrupted(tools: Tools) -> None:
-    """Helm refuses to touch a release whose last operation was cut off; undo just that operation."""
+    """Undo an interrupted operation of helm, which otherwise refuses the next one."""
     listed = tools.run("helm", "list", f"--namespace={NAMESPACE}", "--pending", "-o", "json")
     for release in json.loads(listed or "[]"):
         if release["name"] == RELEASE:
-            # The first installation has nothing to go back to; volume and key are kept by their policy.
+            # A first installation has no earlier revision. Volume and key survive by their policy.
             undo = "uninstall" if release["revision"] in (1, "1") else "rollback"
             tools.run("helm", undo, RELEASE, f"--namespace={NAMESPACE}", "--wait")
 
@@ -137,7 +137,7 @@ def _get(tools: Tools, kind: str, name: str) -> str:
 
 
 def _module(module: str, *arguments: str) -> None:
-    """Run one of our own programs with its output on the terminal."""
+    """Run one of our programs with its output on the terminal."""
     done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
     if done.returncode == 130:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What the demo trains, what it expects, and how it shows it. Pure."""
+"""The sessions of the demo, the expected results, and the tables shown. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESOURCES = {"gpus": 2, "cpu": "400m", "memory": "768Mi"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A session to start: its name without the run's suffix, and its spec."""
+    """A session to start: its name without the suffix, and its spec."""
 
     name: str
     spec: Mapping[str, Any]
@@ -67,7 +67,7 @@ def sessions() -> list[Wanted]:
 
 
 def live_table(found: Sequence[Session]) -> Table:
-    """Where every session stands."""
+    """A table of the state of every session."""
     table = Table(box=None, pad_edge=False)
     for column in ("session", "phase", "progress", "ETA", "position", "attempt"):
         table.add_column(column, justify="left" if column in ("session", "phase") else "right")
@@ -77,7 +77,7 @@ def live_table(found: Sequence[Session]) -> Table:
 
 
 def row(session: Session) -> tuple[str, ...]:
-    """One line of the live table; '-' for what is not known."""
+    """One row of the live table; '-' stands for an unknown value."""
     status = session.status
     progress, queue = status.progress, status.queue
     return (
@@ -91,7 +91,7 @@ def row(session: Session) -> tuple[str, ...]:
 
 
 def result_table(found: Sequence[Session], metrics: Mapping[str, Mapping[str, float]]) -> Table:
-    """Metrics on the held-out split, and the model that came out."""
+    """A table of metrics on the held-out split, and of the models."""
     table = Table(box=None, pad_edge=False)
     for column in ("session", "phase", "metric", "value", "model"):
         table.add_column(column, justify="right" if column == "value" else "left")
@@ -104,7 +104,7 @@ def result_table(found: Sequence[Session], metrics: Mapping[str, Mapping[str, fl
 
 
 def headline(metrics: Mapping[str, float]) -> tuple[str, str]:
-    """The metric that people ask for first."""
+    """The main metric of a session."""
     for name in ("val/accuracy", "val/r2", "val/loss"):
         if name in metrics:
             return name, f"{metrics[name]:.4f}"
@@ -112,7 +112,7 @@ def headline(metrics: Mapping[str, float]) -> tuple[str, str]:
 
 
 def complaints(found: Sequence[Session], metrics: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """What went wrong, one sentence each; empty when everything is as it should be."""
+    """One sentence for each failed expectation; empty if there is none."""
     out = []
     for session in found:
         if not session.succeeded:

@@ -1,4 +1,4 @@
-"""Try a downloaded model with the trainer's image: one pod that reads model and samples from a ConfigMap."""
+"""Try a downloaded model in a pod of the trainer's image, with files from a ConfigMap."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trainyard_demo.installation import DemoError, Tools
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.5
 LIMIT_BYTES = 1_000_000
-"""A ConfigMap holds 1 MiB; this leaves room for names and labels."""
+"""A ConfigMap holds 1 MiB, including names and labels."""
 _FOLDER = "/input"
 
 
@@ -56,7 +56,7 @@ def predict(tools: Tools, namespace: str, image: str, model: Path, samples: Path
 def manifest(
     name: str, image: str, contents: Mapping[str, bytes], model: str, samples: str
 ) -> dict[str, Any]:
-    """A List of the ConfigMap and the pod, both called `name`; the pod fits Pod Security `restricted`."""
+    """A List of the ConfigMap and the pod, both called `name`, for Pod Security `restricted`."""
     encoded = {file: base64.b64encode(data).decode() for file, data in contents.items()}
     container = {
         "name": "predict",

@@ -1,4 +1,4 @@
-"""The guided run: upload, start, watch, compare, download, predict."""
+"""The steps of the demo: upload, start, watch, compare, download, predict."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFRESH_SECONDS = 1.0
 
 @contextmanager
 def step(console: Console, what: str) -> Iterator[None]:
-    """Say a step and how long it took."""
+    """Print a step and its duration."""
     started = time.monotonic()
     yield
     took = time.monotonic() - started
@@ -34,7 +34,7 @@ def step(console: Console, what: str) -> Iterator[None]:
 
 
 def upload(gateway: Client, console: Console) -> None:
-    """Both datasets; equal ones that are there already are left alone."""
+    """Upload both datasets, unless identical ones exist."""
     with tempfile.TemporaryDirectory() as folder:
         for name, write in (("digits", data.write_digits), ("diabetes", data.write_diabetes)):
             path = write(Path(folder))
@@ -49,7 +49,7 @@ def upload(gateway: Client, console: Console) -> None:
 
 
 def start(gateway: Client, tools: Tools, suffix: str) -> list[str]:
-    """Five sessions by REST and one by kubectl; their names."""
+    """Start five sessions by REST and one by kubectl. Returns their names."""
     names = []
     for wanted in plan.sessions():
         names.append(gateway.start_training(wanted.spec, f"{wanted.name}-{suffix}").name)
@@ -60,7 +60,7 @@ def start(gateway: Client, tools: Tools, suffix: str) -> list[str]:
 
 
 def watch(gateway: Client, names: list[str], console: Console) -> list[Session]:
-    """Show the sessions until all are finished. Raises DemoError when that takes too long."""
+    """Show the sessions until all are finished. Raises DemoError after the time limit."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     shown: dict[str, tuple[str, ...]] = {}
     with Live(console=console, refresh_per_second=4, transient=False) as live:
@@ -80,7 +80,7 @@ def watch(gateway: Client, names: list[str], console: Console) -> list[Session]:
 def _print_changes(
     console: Console, found: list[Session], shown: dict[str, tuple[str, ...]]
 ) -> None:
-    """Without a terminal: a line for every session that changed its phase or place."""
+    """Without a terminal: a line for every session whose phase or position changed."""
     for session in found:
         cells = plan.row(session)
         mark = (cells[1], cells[4])
@@ -91,7 +91,7 @@ def _print_changes(
 
 
 def metrics(gateway: Client, found: list[Session]) -> dict[str, dict[str, float]]:
-    """Newest numbers of every session."""
+    """The latest metrics of every session."""
     out = {}
     for session in found:
         values = gateway.metrics(session.name).metrics
@@ -104,7 +104,7 @@ def download_and_predict(
 ) -> str:
     """Download a session's model, check its hash, predict with it in a pod of the trainer's image.
 
-    The answer is one sentence for people. Raises DemoError when the model does not predict, or
+    Returns one sentence. Raises DemoError when the model does not predict, or
     predicts fewer digits correctly than plan.ACCURACY_GOAL.
     """
     model = session.status.model

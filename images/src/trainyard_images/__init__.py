@@ -1,1 +1,1 @@
-"""Builds the four container images with docker or buildah, with a registry at hand or without."""
+"""Builds the four container images with docker or buildah, with or without a registry."""

@@ -1,4 +1,4 @@
-"""The base image where no registry can be reached: Debian packages put into a folder by debootstrap."""
+"""The base image without a registry: Debian packages that debootstrap installs into a folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def version() -> str:
 
 
 def ensure_tools(log: Path) -> None:
-    """Install buildah and debootstrap when missing."""
+    """Install buildah and debootstrap if they are missing."""
     missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
     if not missing:
         return
@@ -43,7 +43,7 @@ def ensure_tools(log: Path) -> None:
 
 
 def mirror(sources: str) -> str:
-    """The package archive in the text of this machine's apt sources that also carries the suite. Pure."""
+    """The archive in the text of this machine's apt sources that also has the suite. Pure."""
     for match in _URI.finditer(sources):
         uri = match["uri"].rstrip("/")
         if uri.endswith("/debian"):
@@ -55,14 +55,14 @@ def mirror(sources: str) -> str:
 
 
 def apt_sources() -> str:
-    """Everything that apt is configured with here."""
+    """The text of all apt sources of this machine."""
     folder = Path("/etc/apt")
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     return "\n".join(f.read_text(errors="replace") for f in files if f.is_file())
 
 
 def root_tree(folder: Path, log: Path) -> None:
-    """Put the base system into `folder`, beside first, so that a cut-off run leaves no half tree."""
+    """Install the base system into `folder`; an interrupted call leaves no partial tree."""
     if folder.exists():
         return
     temporary = folder.with_name(f"{folder.name}.making")
@@ -80,7 +80,7 @@ def root_tree(folder: Path, log: Path) -> None:
         ],
         log,
     )
-    # An archive that is frozen at a date has expired release files; where this machine accepts that, so does the base.
+    # A frozen archive has expired release files. The base accepts them if this machine does.
     frozen = run(["apt-config", "shell", "VALUE", "Acquire::Check-Valid-Until"], log)
     if "false" in frozen.lower():
         setting = temporary / "etc/apt/apt.conf.d/90-frozen-archive"

@@ -22,7 +22,7 @@ DISK_GIB = 10
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One image as it lies in the output folder."""
+    """One image in the output folder."""
 
     target: str
     repository: str
@@ -34,7 +34,7 @@ class Built:
 def build(
     builder: Builder, targets: list[str], root: Path, out: Path, console: Console
 ) -> list[Built]:
-    """Bring the archives of `targets` up to date; an archive whose inputs have not changed is left alone."""
+    """Build the archives of `targets` whose inputs have changed."""
     out.mkdir(parents=True, exist_ok=True)
     chosen = [r for r in RECIPES if r.target in targets]
     tags = {r.target: r.tag(root, builder.base_key()) for r in chosen}
@@ -51,7 +51,7 @@ def build(
 
 
 def read(out: Path, target: str, tag: str | None = None) -> Built | None:
-    """The record of an archive that is there (and, with `tag`, up to date)."""
+    """The record of an existing archive; with `tag`, only if it is up to date."""
     try:
         record = Built(**json.loads((out / f"{target}.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -64,7 +64,7 @@ def read(out: Path, target: str, tag: str | None = None) -> Built | None:
 def _build_one(builder: Builder, recipe: Recipe, tag: str, out: Path) -> None:
     archive = out / f"{recipe.target}.tar"
     record = out / f"{recipe.target}.json"
-    # Without the record the archive counts as not there: a cut between the two writes builds again.
+    # The record is written last: an archive without a record is built again.
     record.unlink(missing_ok=True)
     builder.build(recipe, recipe.reference(tag), archive, out / "logs" / f"{recipe.target}.log")
     built = Built(

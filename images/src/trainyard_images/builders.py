@@ -1,4 +1,4 @@
-"""Docker where an engine answers, buildah otherwise. Both build the same Dockerfile into one archive per image."""
+"""Docker if an engine answers, else buildah. Both build the Dockerfile, one archive per image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Builder(Protocol):
     """Builds a target and saves it."""
 
     def base_key(self) -> str:
-        """What the images stand on, for their content hash."""
+        """The base of the images, for their content hash."""
 
     def prepare(self, log: Path) -> None:
-        """Whatever must be there before the first build."""
+        """Install what the first build needs."""
 
     def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
         """Build `recipe` as `reference` and save it to `archive`."""
@@ -46,7 +46,10 @@ def ca_bundle() -> Path | None:
 
 
 def name_and_tag(reference: str) -> tuple[str, str]:
-    """`python:3.14-slim@sha256:…` as `python` and the rest. Raises NotPossible without a tag: nobody would know what was used."""
+    """Split `python:3.14-slim@sha256:…` into `python` and the rest.
+
+    Raises NotPossible without a tag, because the content would be unknown.
+    """
     name, _, digest = reference.partition("@")
     bare, _, tag = name.rpartition(":")
     if not bare or "/" in tag:
@@ -56,7 +59,7 @@ def name_and_tag(reference: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user may choose."""
+    """The options of the command."""
 
     root: Path
     cache: Path
@@ -86,7 +89,7 @@ class Docker:
         return f"{self._options.base_image or 'registry'} {self._options.torch_from or 'index'}"
 
     def prepare(self, log: Path) -> None:
-        """Nothing: the engine pulls what it needs."""
+        """Install nothing; the engine pulls what it needs."""
 
     def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
         options = self._options
@@ -113,7 +116,7 @@ class Docker:
 
 
 class Buildah:
-    """buildah without an engine, with storage of its own below the cache."""
+    """buildah without an engine, with separate storage below the cache."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -123,7 +126,7 @@ class Buildah:
         return f"{self._options.base_image or base.version()} {self._torch_from()}"
 
     def prepare(self, log: Path) -> None:
-        """Tools, and the base image unless one is named."""
+        """Install the tools, and the base image unless one is named."""
         if os.geteuid() != 0:
             raise NotPossible("building without a Docker engine needs root: run it with sudo")
         base.ensure_tools(log)

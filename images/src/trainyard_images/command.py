@@ -17,7 +17,10 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> str:
-    """Standard output of `argv`; everything it says also goes to `log`. Raises StepFailed or NotPossible."""
+    """Run `argv`; return its standard output. All output goes to `log` as well.
+
+    Raises StepFailed or NotPossible.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [str(part) for part in argv]
     try:

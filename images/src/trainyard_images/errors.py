@@ -1,4 +1,4 @@
-"""What can stop a build.
+"""Errors of a build.
 
 BuildError
 ├── NotPossible    this machine lacks a builder, root, a package or disk

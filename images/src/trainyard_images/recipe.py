@@ -1,4 +1,4 @@
-"""What each image is made of, and the name that its content gives it. Pure but for reading the files it hashes."""
+"""The sources of each image, and the tag that follows from their content."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ REPOSITORY = "docker.io/trainyard"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An image: its target in the Dockerfile and the files that decide what is in it."""
+    """An image: its target in the Dockerfile, and the files that determine its content."""
 
     target: str
     lock: str
     sources: tuple[str, ...]
 
     def tag(self, root: Path, base: str) -> str:
-        """Content hash: equal inputs give the same tag, so that an unchanged image restarts nothing."""
+        """A hash of the inputs, so that an unchanged image restarts nothing. Reads the files."""
         digest = hashlib.sha256(base.encode())
         for path in self._inputs(root):
             digest.update(str(path.relative_to(root)).encode())

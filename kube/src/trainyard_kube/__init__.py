@@ -1,4 +1,4 @@
-"""A small asynchronous Kubernetes client: JSON in, JSON out, and a list-watch that heals itself."""
+"""A small asynchronous Kubernetes client for plain JSON, with a list-watch that recovers."""
 
 from trainyard_kube import errors, paths
 from trainyard_kube.client import Json, KubeClient

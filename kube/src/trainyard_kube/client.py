@@ -1,7 +1,7 @@
-"""A Kubernetes client that speaks JSON: dicts in, dicts out, errors as in `trainyard_kube.errors`.
+"""A Kubernetes client for plain JSON: dicts in, dicts out.
 
-Raw JSON because model objects cost several times the CPU and memory of the objects themselves
-(docs/decisions/0002-kubernetes-client.md).
+Every method raises the errors of `trainyard_kube.errors` and retries nothing. Model objects would
+cost several times the CPU and memory of the JSON (docs/decisions/0002-kubernetes-client.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from trainyard_kube.config import KubeConfig
 from trainyard_kube.errors import Unreachable, from_status
 
 PAGE_SIZE = 500
-"""Objects per page of a list, as kubectl asks for."""
+"""Objects per page of a list, as in kubectl."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _MERGE_PATCH = "application/merge-patch+json"
@@ -48,7 +48,7 @@ class KubeClient:
             ),
             headers={"User-Agent": self._user_agent, "Accept": "application/json"},
             timeout=_TIMEOUT,
-            # The API server is reached directly, as client-go does it in a pod.
+            # No proxy between a pod and its API server.
             trust_env=False,
         )
         return self
@@ -63,7 +63,7 @@ class KubeClient:
             await self._http.close()
 
     async def get(self, path: str, **query: str | int) -> Json:
-        """One object."""
+        """GET one object. Raises NotFound and the other errors of `trainyard_kube.errors`."""
         return await self._json("GET", path, query=query)
 
     async def list(self, path: str, **query: str | int) -> Json:
@@ -75,7 +75,7 @@ class KubeClient:
         return result
 
     async def pages(self, path: str, **query: str | int) -> AsyncGenerator[Json]:
-        """The pages of a list, one after another and at least one."""
+        """The pages of a list, at least one. Raises Gone if the list expires between two pages."""
         query = {"limit": PAGE_SIZE, **query}
         while True:
             page = await self._json("GET", path, query=query)
@@ -85,17 +85,17 @@ class KubeClient:
             query["continue"] = token
 
     async def create(self, path: str, body: Json, **query: str | int) -> Json:
-        """POST; AlreadyExists where an object of that name is there."""
+        """POST. Raises AlreadyExists if an object of that name exists."""
         return await self._json("POST", path, body=body, query=query)
 
     async def replace(self, path: str, body: Json, **query: str | int) -> Json:
-        """PUT; Conflict unless `metadata.resourceVersion` is current."""
+        """PUT. Raises Conflict unless `metadata.resourceVersion` is current."""
         return await self._json("PUT", path, body=body, query=query)
 
     async def merge_patch(
         self, path: str, body: Json, field_manager: str | None = None, **query: str | int
     ) -> Json:
-        """JSON merge patch (RFC 7386): None removes a field, lists are replaced whole."""
+        """JSON merge patch (RFC 7386): None removes a field; a list replaces the old one."""
         if field_manager:
             query["fieldManager"] = field_manager
         return await self._json("PATCH", path, body=body, query=query, content_type=_MERGE_PATCH)
@@ -103,14 +103,14 @@ class KubeClient:
     async def json_patch(
         self, path: str, operations: builtins.list[Json], field_manager: str | None = None
     ) -> Json:
-        """JSON patch (RFC 6902); a failed `test` operation raises Invalid."""
+        """JSON patch (RFC 6902). Raises Invalid if a `test` operation fails."""
         query: dict[str, str | int] = {"fieldManager": field_manager} if field_manager else {}
         return await self._json(
             "PATCH", path, body=operations, query=query, content_type=_JSON_PATCH
         )
 
     async def apply(self, path: str, body: Json, field_manager: str, force: bool = True) -> Json:
-        """Server-side apply."""
+        """Server-side apply. Raises Conflict without `force` if another manager owns a field."""
         query: dict[str, str | int] = {
             "fieldManager": field_manager,
             "force": "true" if force else "false",
@@ -124,7 +124,7 @@ class KubeClient:
         propagation: str = "Background",
         grace_seconds: int | None = None,
     ) -> Json:
-        """Delete; with `uid` only that very object (Conflict when it is another one by now)."""
+        """DELETE. With `uid`, raises Conflict if the object has another UID."""
         options: Json = {"propagationPolicy": propagation}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
@@ -136,7 +136,7 @@ class KubeClient:
     async def watch(
         self, path: str, inactivity_seconds: float, **query: str | int
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of a watch. A connection that stays silent for `inactivity_seconds` raises Unreachable."""
+        """The lines of a watch. Raises Unreachable after `inactivity_seconds` without data."""
         limits = aiohttp.ClientTimeout(total=None, connect=5, sock_read=inactivity_seconds)
         async with (
             self._request("GET", path, query={"watch": "true", **query}, limits=limits) as response,
@@ -173,7 +173,7 @@ class KubeClient:
         if self._http is None:
             raise RuntimeError("use KubeClient as an async context manager")
         headers = {"Content-Type": content_type} if data is not None else {}
-        # The token is a file of some hundred bytes in memory (tmpfs); the kubelet replaces it about once an hour.
+        # A small file on tmpfs, which the kubelet replaces about once an hour.
         if bearer := self.config.bearer():
             headers["Authorization"] = f"Bearer {bearer}"
         try:
@@ -198,7 +198,7 @@ class KubeClient:
 
 
 def _abandon(response: aiohttp.ClientResponse) -> None:
-    """Close a connection in the middle of an answer at once: TLS would wait for a farewell that nobody reads."""
+    """Close a connection in the middle of a response without waiting for TLS to shut down."""
     connection = response.connection
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
@@ -228,7 +228,7 @@ async def _status_body(response: aiohttp.ClientResponse) -> Json:
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """Lines of any length; aiohttp's own line reader stops at 64 KiB, and an object may be larger."""
+    """Lines of any length. aiohttp's line reader stops at 64 KiB; an object can be larger."""
     pending = bytearray()
     try:
         async for chunk in response.content.iter_any():

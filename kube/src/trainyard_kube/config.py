@@ -1,4 +1,4 @@
-"""How to reach an API server: from inside a pod, or from a kubeconfig file."""
+"""Address and credentials of an API server, from inside a pod or from a kubeconfig file."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, slots=True)
 class KubeConfig:
-    """Address and credentials. Either a token (or a file that is read again for every connection) or a client certificate."""
+    """Address and credentials: a token, a token file, or a client certificate."""
 
     server: str
     namespace: str = "default"
     ca: str | None = field(default=None, repr=False)
-    """CA bundle as PEM text; None trusts the system's."""
+    """CA bundle as PEM text; None means the system's."""
     client_certificate: str | None = field(default=None, repr=False)
     client_key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
-    """Read before requests, since the kubelet renews it."""
+    """Read before every request, because the kubelet renews it."""
     verify: bool = True
 
     @classmethod
     def in_cluster(cls) -> KubeConfig:
-        """From the service account that Kubernetes mounts. Raises ConfigError outside a pod."""
+        """From the mounted service account. Raises ConfigError outside a pod."""
         host, port = (
             os.environ.get("KUBERNETES_SERVICE_HOST"),
             os.environ.get("KUBERNETES_SERVICE_PORT"),
@@ -53,7 +53,7 @@ class KubeConfig:
 
     @classmethod
     def from_file(cls, path: Path | str | None = None, context: str | None = None) -> KubeConfig:
-        """From a kubeconfig; without `path` from $KUBECONFIG or ~/.kube/config. Raises ConfigError."""
+        """From a kubeconfig. Default: $KUBECONFIG, else ~/.kube/config. Raises ConfigError."""
         file = Path(path or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
         try:
             data = yaml.safe_load(file.read_text())
@@ -65,7 +65,10 @@ class KubeConfig:
 
     @classmethod
     def find(cls) -> KubeConfig:
-        """A kubeconfig named by $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+        """From $KUBECONFIG, else the pod's service account, else ~/.kube/config.
+
+        Raises ConfigError.
+        """
         if os.environ.get("KUBECONFIG"):
             return cls.from_file()
         try:
@@ -74,7 +77,7 @@ class KubeConfig:
             return cls.from_file()
 
     def ssl_context(self) -> ssl.SSLContext:
-        """TLS settings for this server."""
+        """A new TLS context for this server."""
         context = ssl.create_default_context(cadata=self.ca)
         if not self.verify:
             context.check_hostname = False
@@ -84,12 +87,12 @@ class KubeConfig:
         return context
 
     def bearer(self) -> str | None:
-        """The token to send, None with a client certificate."""
+        """The current token; None with a client certificate."""
         return self.token_file.read_text().strip() if self.token_file else self.token
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """The ssl module takes certificates from files only; this one lives for the length of the call, readable by us alone."""
+    """Load them through a private temporary file: the ssl module reads files only."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as pem:
         pem.write(f"{certificate}\n{key}\n")
         pem.flush()

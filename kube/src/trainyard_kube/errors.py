@@ -1,20 +1,20 @@
-"""What can go wrong when talking to the API server.
+"""Errors of requests to the API server.
 
     KubeError
-    ├── ConfigError            kubeconfig or in-cluster files are missing or not understood
-    ├── Unreachable            no answer: refused, timed out, name not found
-    └── ApiError               an answer with a status of 400 or more
+    ├── ConfigError            kubeconfig or in-cluster files are missing or invalid
+    ├── Unreachable            no response: refused, timed out, unknown host
+    └── ApiError               a response with a status of 400 or more
         ├── Unauthorized       401
         ├── Forbidden          403
         ├── NotFound           404
-        ├── Conflict           409: someone else changed the object
-        │   └── AlreadyExists  409: an object of that name is there
+        ├── Conflict           409: the object has changed
+        │   └── AlreadyExists  409: an object of that name exists
         ├── Gone               410: the resourceVersion is too old
         ├── Invalid            422: the object breaks a rule; `causes` lists the fields
         ├── TooManyRequests    429; `retry_after` in seconds
         └── ServerError        500 and above
 
-Bodies are cut short in messages, since an answer can carry what does not belong into a log.
+Messages contain at most 500 characters of a body, to keep secrets and noise out of logs.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ _MESSAGE_LIMIT = 500
 
 
 class KubeError(Exception):
-    """The API server could not be used."""
+    """A request to the API server failed."""
 
 
 class ConfigError(KubeError):
-    """How to reach the API server is not known."""
+    """There is no usable configuration of the API server."""
 
 
 class Unreachable(KubeError):
-    """The API server gave no answer."""
+    """The API server did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One field of a refused object and what is wrong with it."""
+    """One field of a refused object, and what is wrong with it."""
 
     field: str
     message: str
 
 
 class ApiError(KubeError):
-    """The API server answered with an error."""
+    """The API server responded with an error."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: the object changed meanwhile, or a precondition does not hold."""
+    """409: the object has changed, or a precondition does not hold."""
 
 
 class AlreadyExists(Conflict):
-    """409: an object of that name is there already."""
+    """409: an object of that name exists."""
 
 
 class Gone(ApiError):
@@ -112,7 +112,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def from_status(body: dict[str, Any], http_status: int, retry_after: str | None = None) -> ApiError:
-    """The error of a Kubernetes `Status` object (or of whatever came in its place)."""
+    """The error for a Kubernetes `Status` object, or for any other body of an error response."""
     status = int(body.get("code") or http_status)
     reason = str(body.get("reason") or "Unknown")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)

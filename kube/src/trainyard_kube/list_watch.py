@@ -1,14 +1,16 @@
-"""A cache's source: list, watch, and list again whenever the watch cannot go on.
+"""The source of a cache: list, watch, and list again when the watch cannot continue.
 
 Guarantees:
 
-- After `Synced`, applying every `Applied` and `Deleted` to the listed objects gives what the API server has, some moments later.
-- It never ends by itself and never raises on an outage: it waits with a capped back-off (1, 2, 3, 5, 5, … seconds) and
-  says `Stale` once, with the reason.
-- `Live` follows a `Stale` as soon as the API server is heard again (a `Synced` says the same).
-- With `by_page`, the pages of a list come as `Listed` before its `Synced`. A list that breaks off was no lie: what came of it was so.
-- A compacted history (410), an error inside the stream, a closed stream and a silent stream each lead to a watch from
-  the last known version, or to a new list, which `Synced` announces.
+- After `Synced`, applying every `Applied` and `Deleted` to the listed objects gives the state of
+  the API server, with a short delay.
+- It never ends and raises nothing during an outage. It yields `Stale` once, with the reason, and
+  retries with a capped back-off (1, 2, 3, 5, 5, … seconds).
+- `Live` or `Synced` follows a `Stale` when the API server responds again.
+- With `by_page`, a list yields its pages as `Listed`, then `Synced`. The pages of an interrupted
+  list are still correct.
+- After an expired version (410), an error inside the stream, a closed stream or a silent stream, it
+  watches from the last known version, or lists again and yields `Synced`.
 """
 
 from __future__ import annotations
@@ -26,30 +28,30 @@ from trainyard_kube.client import Json, KubeClient
 from trainyard_kube.errors import Gone, KubeError, TooManyRequests, from_status
 
 BACKOFF_SECONDS: Final = (1.0, 2.0, 3.0, 5.0)
-"""Pauses after the first, second, … failure in a row; the last one repeats without end."""
+"""Seconds to wait after the first, second, … failure in a row; the last value repeats."""
 
 INACTIVITY_SECONDS: Final = 90.0
-"""The API server sends a bookmark about once a minute; a stream silent for longer is dead."""
+"""A stream without data for this long is dead: bookmarks arrive about once a minute."""
 
 SERVER_TIMEOUT_SECONDS: Final = 600
-"""How long the API server keeps one watch open before it closes it in the regular way."""
+"""Seconds after which the API server closes a watch regularly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One page of a list under way, for those who asked for pages. What it lacks may come on another; the `Synced` after the last knows."""
+    """One page of a list, only with `by_page`. `Synced` follows the last page."""
 
     objects: list[Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """A fresh and complete list; replaces everything known before."""
+    """A complete list; it replaces everything known before."""
 
     objects: dict[str, Json]
-    """UID → object; empty where its pages came before as `Listed`."""
+    """UID → object; empty if the pages came as `Listed`."""
     version: int = field(default=0, compare=False)
-    """resourceVersion of the list: what was made later is not in it."""
+    """resourceVersion of the list; newer objects are not in it."""
     uids: frozenset[str] = field(default=frozenset(), compare=False)
     """UIDs of all objects of the list."""
 
@@ -63,33 +65,33 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """An object is gone; its last state."""
+    """An object was deleted; this is its last state."""
 
     object: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The API server cannot be reached; what is known may be out of date."""
+    """The API server is unreachable; the known objects may be out of date."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The API server is heard again after a `Stale`, and nothing was missed."""
+    """The API server responds again after a `Stale`; no change was missed."""
 
 
 Change = Listed | Synced | Applied | Deleted | Stale | Live
 
 
 class ListWatch:
-    """Changes of the objects at one collection path, without end.
+    """Changes of the objects at one collection path, forever.
 
-    With `by_page` a list comes page by page, so that ten thousand raw objects are never in memory at once.
+    With `by_page` a list comes page by page, so that memory never holds ten thousand raw objects.
     """
 
-    def __init__(  # noqa: PLR0913  # what to follow, and the seams
+    def __init__(  # noqa: PLR0913  # the collection, and arguments for tests
         self,
         kube: KubeClient,
         path: str,
@@ -102,7 +104,7 @@ class ListWatch:
     ) -> None:
         self.path = path
         self.last_contact: float | None = None
-        """When the API server last said anything on this collection, by `clock`; None before the first list."""
+        """When the API server last sent data, by `clock`; None before the first list."""
         self._kube = kube
         self._query: dict[str, str | int] = (
             {"labelSelector": label_selector} if label_selector else {}
@@ -119,7 +121,7 @@ class ListWatch:
         while True:
             started = self._clock()
             try:
-                # Closed here and not by the garbage collector, so that its connection ends with this generator.
+                # Closed here, so that the connection ends with this generator.
                 async with aclosing(self._once()) as changes:
                     async for change in changes:
                         yield change
@@ -131,12 +133,12 @@ class ListWatch:
                     yield Stale(str(error))
                 await self._pause(error)
                 continue
-            # A server that closes or expires every watch at once must not be asked in a tight loop.
+            # Do not retry in a tight loop if the server closes or expires every watch at once.
             if self._clock() - started < self._backoff[0]:
                 await asyncio.sleep(self._backoff[0])
 
     async def _once(self) -> AsyncGenerator[Change]:
-        """A list where one is needed, and one watch."""
+        """A list if no version is known, then one watch."""
         if self._version is None:
             async with aclosing(self._list()) as changes:
                 async for change in changes:
@@ -203,7 +205,7 @@ class ListWatch:
 
 
 def _items(page: Json) -> list[Json]:
-    """The objects of a page. Items of a list carry no kind of their own; events do."""
+    """The objects of a page, with kind and apiVersion, which items of a list lack."""
     kind, api_version = str(page["kind"]).removesuffix("List"), page["apiVersion"]
     items: list[Json] = page["items"]
     for item in items:
