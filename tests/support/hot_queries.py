@@ -1,4 +1,4 @@
-"""Queries of hot paths, which must find what they want through an index on either database."""
+"""Hot queries, each of which must use an index on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports for a store without a gateway around it, and what becomes of them."""
+"""Batches for a store without a gateway, and the charts that they give."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _uids = itertools.count()
 
 
 def new_uid() -> str:
-    """A session of its own."""
+    """The UID of a new session."""
     return f"uid-{next(_uids)}"
 
 
 def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
-    """A batch of one metric, `loss`, by step."""
+    """A batch with values of the metric `loss` by step; `more` are further fields of the batch."""
     rows = [
         {"step": s, "time": START + timedelta(seconds=s), "values": {"loss": v}}
         for s, v in steps.items()
@@ -42,7 +42,7 @@ def batch(uid: str, sequence: int, steps: dict[int, Any], **more: Any) -> Batch:
 
 @asynccontextmanager
 async def opened(url: str, password_file: Path | None) -> AsyncIterator[Store]:
-    """One more gateway's view of a database, closed at the end."""
+    """A store as another gateway opens it; closed at the end."""
     database = connect(url, password_file)
     await database.open()
     try:
@@ -52,7 +52,7 @@ async def opened(url: str, password_file: Path | None) -> AsyncIterator[Store]:
 
 
 async def chart(database: Store, uid: str, most: int = 1000, **window: Any) -> dict[str, Any]:
-    """The series of `loss`."""
+    """The chart of `loss`, as JSON."""
     [series] = await database.read(
         lambda c: charts.read_charts(c, uid, ["loss"], charts.Window(most, **window))
     )
@@ -60,5 +60,5 @@ async def chart(database: Store, uid: str, most: int = 1000, **window: Any) -> d
 
 
 def values(series: dict[str, Any]) -> dict[int, Any]:
-    """By step."""
+    """The values of a chart by step."""
     return {p["step"]: p["value"] for p in series["points"]}

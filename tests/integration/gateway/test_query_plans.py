@@ -1,4 +1,4 @@
-"""The queries of hot paths use their indexes on PostgreSQL too; for SQLite see tests/unit/gateway/test_schema.py."""
+"""Hot queries use their indexes on PostgreSQL; for SQLite see tests/unit/gateway/test_schema.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from postgres import Postgres
 
 from trainyard_gateway.store.connect import connect
 
-# Tables of tests are so small that reading them whole is cheaper, so that is made expensive. What has no index is read whole all the same.
+# The tables of tests are so small that a full scan is cheaper, so scans are made expensive. A query
+# without an index scans nevertheless.
 PLANNER = "".join(f"SET enable_{way} = off; " for way in ("seqscan", "bitmapscan", "sort"))
 
 
@@ -19,14 +20,14 @@ def url(postgres: Postgres) -> str:
 
 @pytest.fixture(autouse=True)
 async def migrated(url: str, postgres: Postgres) -> None:
-    """The first test makes the tables."""
+    """The first test creates the tables."""
     database = connect(url, postgres.password_file)
     await database.open()
     await database.close()
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-async def test_no_query_of_a_hot_path_scans_or_sorts_on_postgresql(
+async def test_hot_queries_neither_scan_nor_sort_on_postgresql(
     url: str, postgres: Postgres, query: str
 ) -> None:
     plan = postgres.sql(url, f"{PLANNER} EXPLAIN {query}")
@@ -35,7 +36,7 @@ async def test_no_query_of_a_hot_path_scans_or_sorts_on_postgresql(
     assert not [line for line in plan if "Seq Scan" in line or "Sort" in line], plan
 
 
-async def test_a_query_without_an_index_would_be_noticed(url: str, postgres: Postgres) -> None:
+async def test_a_query_without_an_index_is_noticed(url: str, postgres: Postgres) -> None:
     plan = postgres.sql(url, f"{PLANNER} EXPLAIN SELECT * FROM metrics ORDER BY value")
 
     assert any("Seq Scan" in line or "Sort" in line for line in plan)

@@ -1,4 +1,4 @@
-"""When reports are due to be sorted in."""
+"""When the inbox is due to be applied."""
 
 from __future__ import annotations
 
@@ -16,24 +16,35 @@ WAIT, RETRY = MAX_DELAY_SECONDS, RETRY_SECONDS
 
 
 @pytest.mark.parametrize(
-    ("came", "failed", "now", "due", "may"),
+    ("accepted", "failed", "now", "due", "may"),
     [
-        pytest.param([], None, 5.0, None, False, id="nothing"),
-        pytest.param([(0.0, 1)], None, 0.0, WAIT, True, id="the first"),
-        pytest.param([(0.0, 0)], None, 0.0, WAIT, True, id="one without points"),
-        pytest.param([(0.0, 1), (0.2, 1)], None, 0.2, WAIT - 0.2, True, id="it counts the first"),
-        pytest.param([(0.0, 1)], None, 9.0, 0.0, True, id="long ago"),
-        pytest.param([(0.0, FULL - 1), (0.0, 1)], None, 0.0, 0.0, True, id="as many as that"),
-        pytest.param([(0.0, FULL - 1)], None, 0.0, WAIT, True, id="one fewer"),
-        pytest.param([(0.0, FULL)], 0.0, 0.4, RETRY - 0.4, False, id="failed"),
-        pytest.param([(0.0, 1)], 8.0, 8.0 + RETRY, 0.0, True, id="failed long ago"),
+        pytest.param([], None, 5.0, None, False, id="empty"),
+        pytest.param([(0.0, 1)], None, 0.0, WAIT, True, id="the first batch"),
+        pytest.param([(0.0, 0)], None, 0.0, WAIT, True, id="a batch without points"),
+        pytest.param(
+            [(0.0, 1), (0.2, 1)],
+            None,
+            0.2,
+            WAIT - 0.2,
+            True,
+            id="the delay counts from the first batch",
+        ),
+        pytest.param([(0.0, 1)], None, 9.0, 0.0, True, id="overdue"),
+        pytest.param([(0.0, FULL - 1), (0.0, 1)], None, 0.0, 0.0, True, id="enough points"),
+        pytest.param([(0.0, FULL - 1)], None, 0.0, WAIT, True, id="one point fewer"),
+        pytest.param([(0.0, FULL)], 0.0, 0.4, RETRY - 0.4, False, id="after a failure"),
+        pytest.param([(0.0, 1)], 8.0, 8.0 + RETRY, 0.0, True, id="long after a failure"),
     ],
 )
-def test_when(
-    came: list[tuple[float, int]], failed: float | None, now: float, due: float | None, may: bool
+def test_due_time(
+    accepted: list[tuple[float, int]],
+    failed: float | None,
+    now: float,
+    due: float | None,
+    may: bool,
 ) -> None:
     backlog = Backlog()
-    for when, points in came:
+    for when, points in accepted:
         backlog.add(points, when)
     if failed is not None:
         backlog.failed(failed)
@@ -42,7 +53,7 @@ def test_when(
     assert backlog.may_try(now) == may
 
 
-def test_afterwards_nothing_is_due() -> None:
+def test_clearing_starts_anew() -> None:
     backlog = Backlog()
     backlog.add(FULL, 0.0)
     backlog.failed(0.0)

@@ -1,4 +1,4 @@
-"""Charts are kept until their session reports, and not a moment longer."""
+"""Charts are cached until their session reports again."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ async def values(cache: ChartCache, uid: str, most: int = 100) -> list[float]:
     return [p["value"] for series in body["series"] for p in series["points"]]
 
 
-def behind_its_back(connection: Connection) -> None:
-    """What no report says: who still sees the old values has not read them again."""
+def change_without_report(connection: Connection) -> None:
+    """Change values without a report: old values then come from the cache."""
     connection.execute(update(metrics).values(value=-1.0))
 
 
-async def test_a_chart_is_read_once_until_its_session_reports(database: Store) -> None:
+async def test_a_chart_is_cached_until_its_session_reports(database: Store) -> None:
     cache = ChartCache(database)
     for uid in ("a", "b"):
         await database.ingest(batch(uid, 1, 1.0))
         assert await values(cache, uid) == [1.0]
-    await database.write(behind_its_back)
+    await database.write(change_without_report)
 
     await database.ingest(batch("a", 2, 2.0))
 
@@ -61,8 +61,8 @@ async def test_a_chart_is_read_once_until_its_session_reports(database: Store) -
     assert await values(cache, "b", most=50) == [-1.0]
 
 
-class Held(SqliteStore):
-    """Answers reads when it is let go."""
+class HeldStore(SqliteStore):
+    """Reads return after `let_go` is set."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -75,8 +75,8 @@ class Held(SqliteStore):
         return found
 
 
-async def test_what_was_being_read_while_a_report_came_is_not_kept(tmp_path: Path) -> None:
-    database = Held(tmp_path / "db.sqlite3")
+async def test_a_chart_is_not_cached_if_a_report_arrives_during_its_read(tmp_path: Path) -> None:
+    database = HeldStore(tmp_path / "db.sqlite3")
     await database.open()
     cache = ChartCache(database)
     await database.ingest(batch("a", 1, 1.0))
@@ -90,17 +90,17 @@ async def test_what_was_being_read_while_a_report_came_is_not_kept(tmp_path: Pat
     await database.close()
 
 
-async def test_no_more_is_kept_than_allowed_and_the_longest_unasked_goes_first(
+async def test_the_least_recently_used_session_is_evicted_at_the_limit(
     database: Store,
 ) -> None:
     for uid in ("a", "b", "c"):
         await database.ingest(batch(uid, 1, 1.0))
     size = len(await ChartCache(database).read("name-of-a", "a", ["loss"], Window(100)))
-    three, two = (ChartCache(database, most_bytes) for most_bytes in (3 * size, 3 * size - 1))
+    three, two = (ChartCache(database, max_bytes) for max_bytes in (3 * size, 3 * size - 1))
     for cache in (three, two):
         for uid in ("a", "b", "a", "c"):
             assert await values(cache, uid) == [1.0]
-    await database.write(behind_its_back)
+    await database.write(change_without_report)
 
     assert [await values(three, uid) for uid in ("a", "b", "c")] == [[1.0]] * 3
     assert [await values(two, uid) for uid in ("a", "c", "b")] == [[1.0], [1.0], [-1.0]]

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the code uses; the queries of hot paths use their indexes."""
+"""The migrations make exactly the tables of the code, and hot queries use their indexes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_migrations_make_the_tables(database: Database) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-async def test_no_query_of_a_hot_path_scans_or_sorts(database: Database, query: str) -> None:
+async def test_hot_queries_neither_scan_nor_sort(database: Database, query: str) -> None:
     def plan(connection: Connection) -> str:
         return "; ".join(r.detail for r in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
 
@@ -34,7 +34,7 @@ async def test_no_query_of_a_hot_path_scans_or_sorts(database: Database, query: 
     assert "TEMP B-TREE" not in found
 
 
-async def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+async def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     import sqlite3
 
     path = tmp_path / "db.sqlite3"
@@ -46,7 +46,7 @@ async def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None
         await connect(f"sqlite:///{path}").open()
 
 
-async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite3"
     first = connect(f"sqlite:///{path}")
     await first.open()

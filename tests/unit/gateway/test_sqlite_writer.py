@@ -1,4 +1,4 @@
-"""What becomes of writes that share a transaction when one of them fails."""
+"""Writes that share a transaction, when one of them fails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def insert(value: int, how: str = "INSERT") -> Callable[[Connection], None]:
 
 
 async def together(database: SqliteStore, *actions: Callable[[Connection], Any]) -> list[Any]:
-    """The outcomes of writes of one group: they wait while the writer is held."""
+    """The results or exceptions of writes of one group, which form while the writer is held."""
     held, go = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> None:
@@ -42,7 +42,7 @@ async def together(database: SqliteStore, *actions: Callable[[Connection], Any])
     first = asyncio.create_task(database.write(hold))
     await asyncio.to_thread(held.wait, 30)
     waiting = [asyncio.create_task(database.write(action)) for action in actions]
-    # Each task puts its work into the queue before it first waits.
+    # Each task queues its action before it first waits.
     await asyncio.sleep(0)
     go.set()
     await first
@@ -53,14 +53,14 @@ async def stored(database: SqliteStore) -> list[int]:
     return await database.read(lambda c: list(c.scalars(text("SELECT x FROM t ORDER BY x"))))
 
 
-async def test_a_write_that_fails_undoes_only_itself(database: SqliteStore) -> None:
+async def test_a_failed_write_undoes_only_its_own_changes(database: SqliteStore) -> None:
     outcomes = await together(database, insert(1), insert(1), insert(2))
 
     assert [type(o) for o in outcomes] == [type(None), IntegrityError, type(None)]
     assert await stored(database) == [1, 2]
 
 
-async def test_when_sqlite_undoes_everything_nobody_is_told_otherwise(
+async def test_all_writes_fail_when_sqlite_rolls_back_the_transaction(
     database: SqliteStore,
 ) -> None:
     # OR ROLLBACK ends the transaction from inside, as SQLite itself does when the disk is full.
@@ -73,7 +73,7 @@ async def test_when_sqlite_undoes_everything_nobody_is_told_otherwise(
     assert await stored(database) == []
 
 
-async def test_the_writer_goes_on_afterwards(database: SqliteStore) -> None:
+async def test_the_writer_works_after_a_rollback(database: SqliteStore) -> None:
     await together(database, insert(1), insert(1, "INSERT OR ROLLBACK"))
 
     assert await together(database, insert(3), insert(4)) == [None, None]

@@ -121,7 +121,7 @@ class StatusWriter:
         name = body["spec"].get("dataset")
         if name and phase_of(body) in CANCELLABLE:
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
-        # Nobody waits for this one: it hears of what comes in now when that is sorted in.
+        # Reads do not wait for the inbox: `on_applied` announces newer reports to this writer.
         progress = await self._database.read(lambda c: heartbeats.of_session(c, uid), applied=False)
         if progress is not None:
             wanted["progress"] = status.progress(*progress)

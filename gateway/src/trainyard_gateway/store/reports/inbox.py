@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store.reports.streams import Stream, Streams, stream_key
-from trainyard_gateway.store.schema.tables import arrivals, batches
+from trainyard_gateway.store.schema.tables import batches, inbox
 from trainyard_gateway.store.sql.statements import CompiledStatement
 
 MAX_APPLIED = 20_000
@@ -118,13 +118,13 @@ class Inbox:
 
     def has_pending(self, connection: Connection) -> bool:
         """Whether the inbox holds an entry that is not quarantined."""
-        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(len(self._quarantined) + 1)
+        query = select(inbox.c.id).order_by(inbox.c.id).limit(len(self._quarantined) + 1)
         return any(not self._is_quarantined(id) for (id,) in connection.execute(query))
 
     def pending(self, connection: Connection) -> list[InboxEntry]:
         """The oldest MAX_APPLIED entries that are not quarantined, in the order of acceptance."""
         limit = MAX_APPLIED + len(self._quarantined)
-        query = select(arrivals.c.id).order_by(arrivals.c.id).limit(limit)
+        query = select(inbox.c.id).order_by(inbox.c.id).limit(limit)
         ids = [id for (id,) in connection.execute(query) if not self._is_quarantined(id)]
         ids = ids[:MAX_APPLIED]
         self._evict_applied_elsewhere(ids)
@@ -141,8 +141,8 @@ class Inbox:
 
     def _read(self, connection: Connection, ids: Sequence[int]) -> None:
         for start in range(0, len(ids), _READ_ENTRIES):
-            some = arrivals.c.id.in_(ids[start : start + _READ_ENTRIES])
-            for row in connection.execute(select(arrivals).where(some)):
+            some = inbox.c.id.in_(ids[start : start + _READ_ENTRIES])
+            for row in connection.execute(select(inbox).where(some)):
                 try:
                     batch = Batch.model_validate_json(row.body)
                 except ValidationError as error:
@@ -205,23 +205,21 @@ def insert_shared(connection: Connection, rows: Sequence[Row]) -> dict[RowKey, i
     return {(r.stream_id, r.sequence): r.id for r in found}
 
 
-_LAST_ID = select(func.max(arrivals.c.id))
+_LAST_ID = select(func.max(inbox.c.id))
 _EXISTS = CompiledStatement(
     union_all(
         select(batches.c.id).where(
             batches.c.stream_id == bindparam("stream"), batches.c.sequence == bindparam("sequence")
         ),
-        select(arrivals.c.id).where(
-            arrivals.c.stream_id == bindparam("same_stream"),
-            arrivals.c.sequence == bindparam("same_sequence"),
+        select(inbox.c.id).where(
+            inbox.c.stream_id == bindparam("same_stream"),
+            inbox.c.sequence == bindparam("same_sequence"),
         ),
     ),
     ["stream", "sequence", "same_stream", "same_sequence"],
 )
-_INSERT = CompiledStatement(insert(arrivals), ["id", "stream_id", "sequence", "body"])
-_DELETE = CompiledStatement(
-    arrivals.delete().where(arrivals.c.id == bindparam("number")), ["number"]
-)
+_INSERT = CompiledStatement(insert(inbox), ["id", "stream_id", "sequence", "body"])
+_DELETE = CompiledStatement(inbox.delete().where(inbox.c.id == bindparam("number")), ["number"])
 
 _BIGINTS, _TEXTS = ARRAY(BigInteger), ARRAY(Text)
 # `keep_arrivals` is made by migration 0002.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.schema.tables import arrivals, batches, streams
+from trainyard_gateway.store.schema.tables import batches, inbox, streams
 from trainyard_gateway.store.sql.dialect import upsert
 
 _MAX_CACHED = 100_000
@@ -77,6 +77,6 @@ _STREAMS = select(
         .where(table.c.stream_id == streams.c.id)
         .scalar_subquery()
         .label(name)
-        for table, name in ((batches, "applied"), (arrivals, "pending"))
+        for table, name in ((batches, "applied"), (inbox, "pending"))
     ),
 )

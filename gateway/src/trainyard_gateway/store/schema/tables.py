@@ -79,7 +79,7 @@ batches = Table(
 """Applied batches in order, with the lowest and the highest step of their metrics (NULL without
 metrics)."""
 
-arrivals = Table(
+inbox = Table(
     "arrivals",
     metadata,
     Column("id", _Number, primary_key=True, autoincrement=True),

@@ -1,4 +1,4 @@
-"""Batches wait in a table of their own."""
+"""The inbox of batches that are not applied yet (table `arrivals`)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,14 +19,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("stream_id", "sequence", name="arrivals_by_sequence"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        # They are gone within a second: to compress them would only cost time.
+        # Entries live for less than a second, so compressing them would only cost time.
         op.execute("ALTER TABLE arrivals ALTER COLUMN body SET STORAGE EXTERNAL")
         op.execute(_KEEP)
 
 
-# Each statement of the function sees what is committed when it begins. One alone, which looks for a batch among those that were sorted
-# in and then waits for the transaction that just sorts it in, would take it for new. A subquery that gives a value is carried out row by
-# row: a join might read all batches there are.
+# Each statement of the function sees what is committed when it starts. A single statement would look
+# for an applied batch first and then wait for the transaction that is just applying it, and would
+# take the batch for a new one. The scalar subquery runs once for each row; a join might read all
+# batches.
 _KEEP = """
 CREATE FUNCTION keep_arrivals(streams bigint[], sequences bigint[], bodies text[])
 RETURNS TABLE (id bigint, stream_id bigint, sequence bigint) LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
-"""Batches that were acknowledged and wait to be sorted in: readers miss none, and neither a kill nor a bad one loses any."""
+"""The inbox on both databases: readers miss no acknowledged batch, and neither a kill nor a bad entry loses one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainyard_gateway.store.logs import read_lines
 from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.postgres import WRITER_LOCK
 from trainyard_gateway.store.reports import heartbeats
-from trainyard_gateway.store.schema.tables import arrivals, batches, streams
+from trainyard_gateway.store.schema.tables import batches, inbox, streams
 from trainyard_gateway.store.store import Store
 
 pytestmark = pytest.mark.integration
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.integration
 Url = tuple[str, Path | None]
 
 
-def waiting(connection: Connection) -> int:
-    """How many there are."""
-    return connection.execute(select(func.count()).select_from(arrivals)).scalar_one()
+def inbox_size(connection: Connection) -> int:
+    """The number of entries."""
+    return connection.execute(select(func.count()).select_from(inbox)).scalar_one()
 
 
-def left_by_another(*given: Batch | str, uid: str) -> Any:
-    """Writes batches (or what is none) of one stream down as a process does that is killed right after it."""
+def insert_as_killed_process(*given: Batch | str, uid: str) -> Any:
+    """An action that inserts batches (or invalid bodies) of one stream into the inbox, as a killed process leaves them."""
 
     def write(connection: Connection) -> None:
         who = {"session_uid": uid, "attempt": 1, "stream": "rank-0"}
@@ -43,12 +43,12 @@ def left_by_another(*given: Batch | str, uid: str) -> Any:
         for sequence, one in enumerate(given, 1):
             body = one if isinstance(one, str) else one.model_dump_json(by_alias=True)
             row = {"stream_id": stream, "sequence": sequence, "body": body}
-            connection.execute(insert(arrivals).values(row))
+            connection.execute(insert(inbox).values(row))
 
     return write
 
 
-async def test_whoever_reads_finds_what_was_acknowledged(database: Store) -> None:
+async def test_reads_see_every_acknowledged_batch(database: Store) -> None:
     uid = new_uid()
     for sequence in range(1, 60):
         sent = batch(
@@ -65,38 +65,39 @@ async def test_whoever_reads_finds_what_was_acknowledged(database: Store) -> Non
         assert [line["message"] for line in lines] == [str(n) for n in range(1, sequence + 1)]
         beat = await database.read(lambda c: heartbeats.of_session(c, uid))
         assert beat is not None
-        assert f'"step":{sequence}' in beat.heartbeat
+        assert beat.heartbeat is not None
+        assert beat.heartbeat.step == sequence
 
 
-async def test_whoever_writes_finds_it_too(database: Store) -> None:
+async def test_writes_see_every_acknowledged_batch(database: Store) -> None:
     uid = new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
 
-    assert await database.write(waiting) == 0
+    assert await database.write(inbox_size) == 0
 
 
-async def test_it_is_sorted_in_soon_though_nobody_reads(database: Store) -> None:
+async def test_the_inbox_is_applied_without_a_read(database: Store) -> None:
     heard: list[str] = []
     database.on_applied(heard.append)
     uid = new_uid()
     await database.ingest(batch(uid, 1, {1: 1.0}))
 
-    async def told() -> bool:
+    async def notified() -> bool:
         return heard == [uid]
 
-    await eventually_async(told, within=10, every=0.01)
+    await eventually_async(notified, within=10, every=0.01)
     window = charts.Window(9)
     [series] = await database.read(lambda c: charts.read_charts(c, uid, ["loss"], window), False)
     assert values(series) == {1: 1.0}
-    assert await database.read(waiting, applied=False) == 0
+    assert await database.read(inbox_size, applied=False) == 0
 
 
-async def test_what_a_killed_process_left_is_found_and_not_taken_again(
+async def test_entries_of_a_killed_process_are_applied_and_known(
     database: Store, database_url: Url
 ) -> None:
     uid = new_uid()
     sent = [batch(uid, n, {n: float(n)}) for n in range(1, 6)]
-    await database.write(left_by_another(*sent, uid=uid))
+    await database.write(insert_as_killed_process(*sent, uid=uid))
     if database.exclusive:
         await database.close()
     async with opened(*database_url) as another:
@@ -109,41 +110,50 @@ async def test_what_a_killed_process_left_is_found_and_not_taken_again(
     assert count == 6
 
 
-async def test_what_is_due_at_the_start_needs_no_reader(database: Store, database_url: Url) -> None:
+async def test_entries_found_at_the_start_are_applied_without_a_read(
+    database: Store, database_url: Url
+) -> None:
     uid = new_uid()
-    await database.write(left_by_another(batch(uid, 1, {1: 1.0}), uid=uid))
+    await database.write(insert_as_killed_process(batch(uid, 1, {1: 1.0}), uid=uid))
     await database.close()
     another = connect(*database_url)
     await another.open()
 
     async def empty() -> bool:
-        return await another.read(waiting, applied=False) == 0
+        return await another.read(inbox_size, applied=False) == 0
 
     await eventually_async(empty, within=10, every=0.01)
     await another.close()
 
 
-async def test_what_waits_when_it_closes_is_sorted_in(database: Store, database_url: Url) -> None:
+async def test_closing_applies_the_inbox(database: Store, database_url: Url) -> None:
     await asyncio.gather(*(database.ingest(batch(new_uid(), 1, {1: 1.0})) for _ in range(50)))
     await database.close()
-    # Not opened: nothing happens by itself.
+    # Without `open`, no task applies the inbox.
     another = connect(*database_url)
 
-    assert await another.read(waiting, applied=False) == 0
+    assert await another.read(inbox_size, applied=False) == 0
 
     await another.close()
 
 
-@pytest.mark.parametrize("bad", ["{}", "no json", None])
-async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param("{}", id="not a batch"),
+        pytest.param("no json", id="not JSON"),
+        pytest.param(None, id="an attempt that the column cannot hold"),
+    ],
+)
+async def test_a_bad_entry_is_quarantined_and_delays_no_other(
     database: Store, database_url: Url, bad: str | None
 ) -> None:
     uid = new_uid()
     if bad is None:
-        # Nothing that comes by HTTP: the column of attempts does not hold it.
+        # The HTTP route refuses such a batch.
         bad = batch(uid, 2, {2: 2.0}, attempt=2**80).model_dump_json(by_alias=True)
     given = [batch(uid, 1, {1: 1.0}), bad, batch(uid, 3, {3: 3.0})]
-    await database.write(left_by_another(*given, uid=uid))
+    await database.write(insert_as_killed_process(*given, uid=uid))
     if database.exclusive:
         await database.close()
     async with opened(*database_url) as another:
@@ -151,14 +161,14 @@ async def test_one_that_cannot_be_sorted_in_waits_and_holds_up_no_other(
         found = values(await chart(another, uid))
         await another.ingest(batch(uid, 5, {5: 5.0}))
         later = values(await chart(another, uid))
-        kept = await another.read(waiting)
+        kept = await another.read(inbox_size)
 
     assert found == {1: 1.0, 3: 3.0, 4: 4.0}
     assert later == {**found, 5: 5.0}
     assert kept == 1
 
 
-async def test_what_one_gateway_acknowledged_another_finds_at_once(postgres: Postgres) -> None:
+async def test_another_gateway_sees_every_acknowledged_batch(postgres: Postgres) -> None:
     where = (postgres.database(), postgres.password_file)
     async with opened(*where) as first, opened(*where) as second:
         uid = new_uid()
@@ -172,10 +182,10 @@ async def test_what_one_gateway_acknowledged_another_finds_at_once(postgres: Pos
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
-async def test_what_comes_again_while_it_is_sorted_in_is_known(
+async def test_a_batch_repeated_while_it_is_applied_is_known(
     postgres: Postgres, isolation: str
 ) -> None:
-    """The other transaction does what a gateway does that sorts in, step by step; whatever the server's default is."""
+    """Another transaction applies the inbox step by step, whatever isolation level is the default."""
     url = postgres.database()
     name = url.rpartition("/")[2]
     postgres.sql(url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
@@ -185,8 +195,8 @@ async def test_what_comes_again_while_it_is_sorted_in_is_known(
     other = await asyncpg.connect(url, password=password)
     try:
         uid = new_uid()
-        sorting = other.transaction(isolation="read_committed")
-        await sorting.start()
+        applying = other.transaction(isolation="read_committed")
+        await applying.start()
         await other.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
         assert not await database.ingest(batch(uid, 1, {1: 1.0}))
         await other.execute(
@@ -204,16 +214,16 @@ async def test_what_comes_again_while_it_is_sorted_in_is_known(
             return await other.fetchval(blocked) == 1
 
         await eventually_async(waits, within=10, every=0.01)
-        await sorting.commit()
+        await applying.commit()
 
         assert await again
-        assert await database.read(waiting) == 0
+        assert await database.read(inbox_size) == 0
     finally:
         await other.close()
         await database.close()
 
 
-async def test_a_connection_that_breaks_costs_no_report(postgres: Postgres) -> None:
+async def test_a_broken_connection_loses_no_batch(postgres: Postgres) -> None:
     where = (postgres.database(), postgres.password_file)
     database, other = connect(*where), connect(*where)
     await database.open()

@@ -1,0 +1,133 @@
+"""Both databases: migrations, refused connections, and what several gateways share."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, func, insert, select, text
+from store_lab import batch, new_uid, opened
+
+from trainyard_gateway.auth.api_key_store import ApiKeyStore, NewKey
+from trainyard_gateway.auth.audit_log import AuditLog
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.postgres import PostgresStore
+from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.store.schema.tables import api_keys, auth_logs, metadata
+from trainyard_gateway.store.store import Store
+
+pytestmark = pytest.mark.integration
+
+
+def schema_differences(connection: Connection) -> list[object]:
+    """What the tables of the database and those of the code do not share."""
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_migrations_make_the_tables_once(
+    database: Store, database_url: tuple[str, Path | None]
+) -> None:
+    assert await database.read(schema_differences) == []
+    if not database.exclusive:
+        second = connect(*database_url)
+        await second.open()
+        await second.close()
+
+
+async def test_api_keys_of_another_gateway_are_found_and_revoked(
+    database: Store, database_url: tuple[str, Path | None]
+) -> None:
+    here, there = ApiKeyStore("a" * 30, database), ApiKeyStore("a" * 30, database)
+    made = await here.create(NewKey(name="k", scopes=[Scope.MODELS_READ]))
+    await there.load()
+    before = there.caller(made.key)
+    await there.revoke(made.id)
+    await here.load()
+
+    assert before[0] is not None
+    assert (before[0].name, before[0].scopes) == ("k", {Scope.MODELS_READ})
+    assert here.caller(made.key)[1] == "revoked"
+
+
+async def test_the_audit_log_keeps_the_newest_rows(database: Store) -> None:
+    audit_log = AuditLog(database, most_kept=10)
+    for number in range(30):
+        scope = {"client": None, "method": "GET", "path": f"/{number}\0", "state": {}}
+        audit_log.record(scope, False, "unknown")
+        if number % 10 == 9:
+            await audit_log.flush()
+
+    assert (
+        await database.read(
+            lambda c: c.execute(select(func.count()).select_from(auth_logs)).scalar()
+        )
+        == 10
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://a/b", "begins with 'mysql'"),
+        ("postgresql://nobody@127.0.0.1:1/x", "cannot use the database"),
+        ("sqlite:////proc/nowhere/db", "cannot"),
+    ],
+)
+async def test_unusable_databases_are_explained(url: str, message: str, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hidden-secret\n")
+
+    async def use() -> None:
+        await connect(url, password).open()
+
+    with pytest.raises(SettingsError, match=message) as found:
+        await use()
+
+    assert "hidden-secret" not in str(found.value)
+
+
+async def test_a_silent_server_times_out(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hidden-secret\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/x"
+        database = PostgresStore(url, password, connect_seconds=0.2)
+
+        with pytest.raises(SettingsError, match=r"cannot use the database .*: it does not answer"):
+            await asyncio.wait_for(database.open(), 30)
+
+
+async def test_a_database_of_the_first_schema_is_migrated_with_its_rows(
+    database: Store, database_url: tuple[str, Path | None]
+) -> None:
+    key = {"id": "k", "name": "n", "hash": "h", "scopes": "", "created": "2026-01-01T00:00:00Z"}
+
+    def go_back(connection: Connection) -> None:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION keep_arrivals"))
+        config = Config()
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(insert(api_keys).values(key))
+
+    await database.write(go_back)
+    await database.close()
+    async with opened(*database_url) as migrated:
+        kept = await migrated.read(lambda c: c.execute(select(api_keys.c.name)).scalars().all())
+        revision = await migrated.read(migrate.revision)
+        differences = await migrated.read(schema_differences)
+        accepted_before = await migrated.ingest(batch(new_uid(), 1, {1: 1.0}))
+
+    assert (kept, revision, differences) == (["n"], migrate.HEAD, [])
+    assert not accepted_before
