@@ -134,7 +134,7 @@ def test_ctrl_c_in_the_middle_and_stale_pid_files(name: str) -> None:
     process.stdout.close()
 
     assert process.wait(timeout=30) == 130, said
-    assert "run the same command again to go on, or `down` to remove what is there" in " ".join(
+    assert "run the same command again to continue, or `down` to remove what is there" in " ".join(
         said.split()
     )
     # Pid files that name a process of someone else, or nothing at all, while the parts live on.

@@ -1,4 +1,4 @@
-"""The cluster's own certificate authority and what it signs; everything is valid for ten years and belongs to this folder."""
+"""The cluster's certificate authority and its certificates, valid for ten years."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from trainyard_cluster.plan import API_SERVICE_IP, Addresses, Layout
 
 RECIPE = "2"
-"""Changes when certificates are made in another way, so that an older cluster gets new ones."""
+"""A new value makes an older cluster create new certificates."""
 _YEARS = dt.timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A certificate to be made: file name, subject, and the names under which a server answers."""
+    """A certificate to create: file name, subject, and the host names of a server."""
 
     file: str
     common_name: str
@@ -30,7 +30,7 @@ class Identity:
 
 
 def identities(layout: Layout, at: Addresses) -> list[Identity]:
-    """Everyone in the cluster who shows a certificate. Pure."""
+    """Every client and server of the cluster that has a certificate. Pure."""
     api_names = (
         at.node,
         API_SERVICE_IP,
@@ -54,13 +54,13 @@ def identities(layout: Layout, at: Addresses) -> list[Identity]:
 
 
 def current(layout: Layout) -> bool:
-    """Whether this cluster's certificates are complete and made in today's way."""
+    """Whether this cluster's certificates are complete and current."""
     done = layout.pki / "done"
     return done.exists() and done.read_text() == RECIPE
 
 
 def create(layout: Layout, at: Addresses) -> None:
-    """Make the authority, the service-account key and every identity below `layout.pki`."""
+    """Create the authority, the service-account key and all certificates in `layout.pki`."""
     layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"trainyard-{layout.name}")])
@@ -75,7 +75,7 @@ def create(layout: Layout, at: Addresses) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         _write(layout.pki / identity.file, key, _sign(identity, key.public_key(), ca, ca_key))
     _service_account_key(layout.pki)
-    # Last, so that a cut-off run starts over.
+    # Written last, so that an interrupted call starts again.
     (layout.pki / "done").write_text(RECIPE)
 
 
@@ -118,7 +118,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # A clock that runs a little behind must not refuse a certificate made a moment ago.
+        # A clock that is slightly behind must accept a new certificate.
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + _YEARS)
     )
@@ -146,7 +146,7 @@ def _host(name: str) -> x509.GeneralName:
 
 
 def _service_account_key(pki: Path) -> None:
-    # RS256 is the signature that every verifier of service-account tokens understands.
+    # Every verifier of service-account tokens supports RS256.
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     _private(pki / "service-account.key", key)
     public = key.public_key().public_bytes(

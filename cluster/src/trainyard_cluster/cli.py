@@ -1,4 +1,4 @@
-"""`python -m trainyard_cluster up | down | status | load-image | kubeconfig | tools | footprint`."""
+"""The commands of `python -m trainyard_cluster`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Name = Annotated[str, typer.Option(help="Name of the cluster.")]
 
 
 class Provider(StrEnum):
-    """Who runs the node."""
+    """The program that runs the node."""
 
     KIND = "kind"
     EMBEDDED = "embedded"
@@ -54,7 +54,7 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Bring the cluster up, or repair it."""
+    """Start the cluster, or repair it."""
     wanted = Wanted(name, gpus, kwok_nodes, kwok_gpus)
     progress = Progress(Console())
     with _explained():
@@ -69,7 +69,7 @@ def up(
 
 @app.command()
 def down(name: Name = "trainyard") -> None:
-    """Remove the cluster and everything it made."""
+    """Remove the cluster and everything that it created."""
     progress = Progress(Console())
     with _explained():
         take_down = kind.down if _provider_of(name) is Provider.KIND else node.down
@@ -81,7 +81,7 @@ def status(
     name: Name = "trainyard",
     output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE,
 ) -> None:
-    """Parts, memory, GPUs and kubeconfig."""
+    """Show processes, memory, GPUs and kubeconfig."""
     progress = Progress(Console())
     with _explained():
         state = states.read(name)
@@ -90,7 +90,7 @@ def status(
         else:
             progress.console.print(states.heading(state), highlight=False, soft_wrap=True)
             progress.console.print(states.table(state))
-            # Unfolded, so that it can be copied.
+            # Not wrapped, so that it can be copied.
             progress.console.print(
                 f"export KUBECONFIG={state.kubeconfig}", highlight=False, soft_wrap=True
             )
@@ -98,7 +98,7 @@ def status(
 
 @app.command()
 def load_image(archive: Path, name: Name = "trainyard") -> None:
-    """Put an image archive (docker or OCI) into the node."""
+    """Load an image archive (docker or OCI) into the node."""
     progress = Progress(Console())
     with _explained():
         record = registry.existing(name)
@@ -119,7 +119,7 @@ def kubeconfig(name: Name = "trainyard") -> None:
 
 @app.command()
 def tools() -> None:
-    """Print the paths of kubectl and helm, building them when needed."""
+    """Print the paths of kubectl and helm; build them if needed."""
     progress = Progress(Console(stderr=True))
     with _explained():
         folder = parts.obtain({"kubectl", "helm"}, progress)
@@ -128,7 +128,7 @@ def tools() -> None:
 
 @app.command()
 def footprint() -> None:
-    """Print what on this machine belongs to clusters: processes, mounts, namespaces, links, cgroups."""
+    """Print the processes, mounts, namespaces, links and cgroups of all clusters."""
     typer.echo(json.dumps(footprints.read(), indent=2))
 
 
@@ -136,13 +136,13 @@ def _provider_of(name: str, kwok_nodes: int = 0) -> Provider:
     record = registry.read(name)
     if record is not None:
         return Provider(record.provider)
-    # kind has no simulated nodes here; tests and benchmarks ask for them and look into the embedded node besides.
+    # kind has no simulated nodes. Tests and benchmarks need them and the embedded node.
     return Provider.EMBEDDED if kwok_nodes or not kind.available() else Provider.KIND
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Errors as a sentence with the log's place; Ctrl-C says how to go on."""
+    """Print errors as one sentence with the path of the log; after Ctrl-C, say how to continue."""
     try:
         yield
     except ClusterError as error:
@@ -160,6 +160,8 @@ def _explained() -> Iterator[None]:
             )
         raise typer.Exit(2 if isinstance(error, NotPossible) else 1) from error
     except KeyboardInterrupt:
-        text = "interrupted; run the same command again to go on, or `down` to remove what is there"
+        text = (
+            "interrupted; run the same command again to continue, or `down` to remove what is there"
+        )
         Console(stderr=True).print(f"\n{text}", highlight=False)
         raise typer.Exit(130) from None

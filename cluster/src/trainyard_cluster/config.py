@@ -1,4 +1,4 @@
-"""Configuration files of the parts, as text. Pure."""
+"""Configuration files of the processes, as text. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GPU = "nvidia.com/gpu"
 
 
 def containerd(layout: Layout) -> str:
-    """containerd with folders of its own; images come from archives only."""
+    """containerd with the cluster's folders; images come from archives only."""
     run = layout.run
     return f"""version = 2
 root = "{layout.state}/containerd"
@@ -37,7 +37,7 @@ disabled_plugins = [
   sandbox_image = "{PAUSE_IMAGE}"
   # Without CAP_SYS_RESOURCE runc cannot lower the OOM score and dies.
   restrict_oom_score_adj = true
-  # Pods' network namespaces lie with this cluster's mounts and go with them, not in /run/netns among everybody's.
+  # Pods' network namespaces belong to this cluster's mounts, not to the shared /run/netns.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
@@ -48,7 +48,7 @@ disabled_plugins = [
 
 
 def cni(layout: Layout) -> str:
-    """One bridge, addresses from a file, host ports; no masquerading, since nothing leaves the node."""
+    """One bridge, addresses from a file, host ports; no masquerading: nothing leaves the node."""
     subnet = [[{"subnet": "10.244.0.0/16"}]]
     plugins: list[dict[str, Any]] = [
         {
@@ -70,7 +70,7 @@ def cni(layout: Layout) -> str:
 
 
 def kubelet(layout: Layout, at: Addresses) -> str:
-    """The kubelet: cgroups below a root of its own, no image clean-up (nothing could bring an image back)."""
+    """The kubelet: a separate cgroup root; no image clean-up, because no image can be pulled."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -102,7 +102,7 @@ def kubelet(layout: Layout, at: Addresses) -> str:
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,
             "maxPods": 110,
-            # Without a queue of pulls and with quick status the demo's sessions start seconds earlier.
+            # Parallel pulls and frequent status updates start the demo's sessions seconds earlier.
             "serializeImagePulls": False,
             "nodeStatusUpdateFrequency": "5s",
         },
@@ -111,7 +111,7 @@ def kubelet(layout: Layout, at: Addresses) -> str:
 
 
 def kube_proxy(layout: Layout) -> str:
-    """Services by iptables inside the namespace; every connection masqueraded, as pods share one bridge."""
+    """Services by iptables in the namespace; masquerades all, because pods share one bridge."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -134,7 +134,7 @@ def kube_proxy(layout: Layout) -> str:
 
 
 def audit() -> str:
-    """What pods ask the API server, without bodies: who needs which rights can be read from it. The cluster's own parts are left out."""
+    """Log the requests of pods without bodies; it shows which rights they need."""
     rules = [
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
         {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
@@ -150,7 +150,7 @@ def audit() -> str:
 
 
 def corefile(layout: Layout) -> str:
-    """Names of the cluster; everything else does not exist here."""
+    """Resolve names of the cluster only."""
     return f""".:53 {{
     errors
     cache 5
@@ -163,7 +163,7 @@ def corefile(layout: Layout) -> str:
 
 
 def kubeconfig(server: str, ca: str, certificate: str, key: str) -> str:
-    """A kubeconfig with everything inside, context `default`."""
+    """A kubeconfig with embedded certificates and the context `default`."""
 
     def data(text: str) -> str:
         return base64.b64encode(text.encode()).decode()
@@ -195,7 +195,7 @@ def kubeconfig(server: str, ca: str, certificate: str, key: str) -> str:
 
 
 def base_objects(layout: Layout, volumes: int = 8) -> list[dict[str, Any]]:
-    """What every cluster starts with: DNS reader's rights, a default storage class, volumes on the node."""
+    """The first objects: rights of DNS, a default storage class, volumes on the node."""
     return [
         _coredns_role(),
         _coredns_binding(),
@@ -255,7 +255,7 @@ def _storage_class() -> dict[str, Any]:
 
 
 def volume_path(layout: Layout, number: int) -> Path:
-    """Folder behind volume `number`."""
+    """Folder of volume `number`."""
     return layout.volumes / f"volume-{number}"
 
 
@@ -290,7 +290,7 @@ def _volume(layout: Layout, number: int) -> dict[str, Any]:
 
 
 def kwok_node(number: int, gpus: int) -> dict[str, Any]:
-    """A simulated node: real to the scheduler, its pods run nowhere. Tainted, so that real pods stay away."""
+    """A simulated node: kube-scheduler places pods there, but they do not run. It is tainted."""
     amounts = {"cpu": "64", "memory": "512Gi", "pods": "1000", "ephemeral-storage": "1Ti"}
     resources = {**amounts, GPU: str(gpus)}
     return {

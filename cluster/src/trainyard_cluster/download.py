@@ -1,4 +1,4 @@
-"""Official release downloads: one attempt with a short connect time-out, verified by the checksum published beside the file."""
+"""Downloads of official releases: one attempt, verified by the published checksum."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _GITHUB = "https://github.com"
 
 
 class UnavailableError(Exception):
-    """The release cannot be downloaded from here, or it is not what its checksum says."""
+    """The release cannot be downloaded, or its checksum is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A file to download; `member` names the program inside when it is an archive."""
+    """A file to download; for an archive, `member` names the program inside."""
 
     program: str
     url: str
@@ -33,7 +33,7 @@ class Release:
 
 
 def releases() -> list[Release]:
-    """Every downloadable part. Pure."""
+    """All downloads. Pure."""
     etcd, coredns, kwok = versions.ETCD, versions.COREDNS.removeprefix("v"), versions.KWOK
     kind = f"{_GITHUB}/kubernetes-sigs/kind/releases/download/{versions.KIND}/kind-linux-amd64"
     etcd_base = f"{_GITHUB}/etcd-io/etcd/releases/download/{etcd}"
@@ -72,7 +72,7 @@ def releases() -> list[Release]:
 
 
 def fetch(release: Release, into: Path) -> None:
-    """Put the verified program at `into/<program>`. Raises UnavailableError."""
+    """Download and verify the program `into/<program>`. Raises UnavailableError."""
     expected = _checksum(_read(release.checksum_url).decode(), release.url.rsplit("/", 1)[1])
     body = _read(release.url)
     if hashlib.sha256(body).hexdigest() != expected:
@@ -85,7 +85,7 @@ def fetch(release: Release, into: Path) -> None:
 
 
 def _read(url: str) -> bytes:
-    # The certificates that this machine trusts, which a proxy's may be among.
+    # The certificates that this machine trusts, perhaps with that of a proxy.
     trusted = ssl.create_default_context()
     try:
         answer = httpx.get(url, timeout=CONNECT_SECONDS, verify=trusted, follow_redirects=True)

@@ -1,8 +1,8 @@
-"""What can stop a cluster from coming up or going down; each message is one sentence that says what to do.
+"""Errors of starting and removing a cluster. Each message is one sentence that says what to do.
 
 ClusterError
 ├── NotPossible     this machine lacks something: root, a tool, disk, a kernel feature
-├── Taken           a name, an address or a folder belongs to someone else
+├── Taken           a name, an address or a folder is in use
 └── StepFailed      a step ran and failed; `log` names the file that tells more
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class ClusterError(Exception):
-    """The cluster cannot be brought into the wanted state."""
+    """The cluster cannot reach the wanted state."""
 
 
 class NotPossible(ClusterError):
@@ -20,7 +20,7 @@ class NotPossible(ClusterError):
 
 
 class Taken(ClusterError):
-    """A name, an address or a folder belongs to someone else."""
+    """A name, an address or a folder is in use."""
 
 
 class StepFailed(ClusterError):

@@ -1,4 +1,4 @@
-"""Everything on this machine that clusters made; equal before `up` and after `down`."""
+"""Everything that clusters created on this machine; equal before `up` and after `down`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images in the node's container runtime: the pod sandbox that we make, and archives that others built."""
+"""Images in the node's container runtime: the pod sandbox, and loaded archives."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from trainyard_cluster.shell import run
 
 
 def ctr(layout: Layout, *arguments: str | Path) -> str:
-    """Run containerd's own client in the namespace that the kubelet uses."""
+    """Run containerd's client in the kubelet's namespace."""
     return run(["ctr", f"--address={layout.containerd_socket}", "--namespace=k8s.io", *arguments])
 
 
 def present(layout: Layout) -> dict[str, str]:
-    """Image reference → digest of what the node has."""
+    """Image reference → digest of the node's images."""
     lines = ctr(layout, "images", "list").splitlines()[1:]
     rows = [line.split() for line in lines]
     return {row[0]: row[2] for row in rows if len(row) > 2}
 
 
 def load(layout: Layout, archive: Path) -> bool:
-    """Import a docker or OCI archive; False when the node has that very archive already."""
+    """Import a docker or OCI archive. Returns False if the node has the same archive."""
     if not archive.is_file():
         raise NotPossible(
             f"there is no image archive {archive}; build the images with `make images`"
@@ -39,7 +39,7 @@ def load(layout: Layout, archive: Path) -> bool:
     version = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     if marker.exists():
         known, *names = marker.read_text().splitlines()
-        # The kubelet removes images when its disk runs full, and people do too.
+        # The kubelet removes images when its disk is full, and users can remove them.
         if known == version and set(names) <= set(present(layout)):
             return False
     said = ctr(layout, "images", "import", archive)
@@ -50,7 +50,7 @@ def load(layout: Layout, archive: Path) -> bool:
 
 
 def load_pause(layout: Layout, program: Path) -> None:
-    """Make the sandbox image from one static program and import it."""
+    """Build the sandbox image from one static program and import it."""
     if PAUSE_IMAGE in present(layout):
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The provider where a Docker engine answers: kind, with the same kubeconfig contract."""
+"""The provider kind, which needs a Docker engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def available() -> bool:
 
 
 def up(wanted: Wanted, progress: Progress) -> Path:
-    """Make the kind cluster unless it is there; set its GPUs; returns the kubeconfig."""
+    """Create the kind cluster unless it exists; set its GPUs. Returns the kubeconfig."""
     if not available():
         raise NotPossible(
             "PROVIDER=kind needs a Docker engine that answers `docker info`; start it, or use PROVIDER=embedded"
@@ -52,7 +52,7 @@ def up(wanted: Wanted, progress: Progress) -> Path:
 
 
 def down(name: str, progress: Progress) -> None:
-    """Delete the kind cluster; fine when it is not there."""
+    """Delete the kind cluster if it exists."""
     layout = registry.layout(name)
     with progress.step("delete the kind cluster"):
         if available():
@@ -62,5 +62,5 @@ def down(name: str, progress: Progress) -> None:
 
 
 def load(name: str, archive: Path) -> None:
-    """Put an image archive into the node."""
+    """Load an image archive into the node."""
     run([parts.bin_dir() / "kind", "load", "image-archive", archive, f"--name={name}"])

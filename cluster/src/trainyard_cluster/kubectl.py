@@ -1,4 +1,4 @@
-"""What is asked of the API server, through kubectl."""
+"""Requests to the API server through kubectl."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trainyard_cluster.shell import run
 
 
 class Kubectl:
-    """kubectl of our own build, on one kubeconfig."""
+    """The cluster's kubectl with one kubeconfig."""
 
     def __init__(self, program: Path, kubeconfig: Path) -> None:
         self._prefix = [str(program), f"--kubeconfig={kubeconfig}", "--request-timeout=20s"]
 
     def __call__(self, *arguments: str, input_text: str | None = None) -> str:
-        """Standard output of one kubectl call; StepFailed with its last line otherwise."""
+        """Standard output of one kubectl call. Raises StepFailed with its last line."""
         return run([*self._prefix, *arguments], input_text=input_text)
 
     def get(self, *arguments: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Kubectl:
         )
 
     def set_gpus(self, node: str, count: int) -> None:
-        """Simulated GPUs: extended resources of the node, honoured by the scheduler like real ones."""
+        """Set simulated GPUs: extended resources, which kube-scheduler counts like real ones."""
         key = GPU.replace("/", "~1")
         patch = [
             {"op": "add", "path": f"/status/{part}/{key}", "value": str(count)}
@@ -73,7 +73,7 @@ def wait(
     log: Path | None = None,
     every: float = 0.2,
 ) -> None:
-    """Until `check` is true; StepFailed with the log's place after `seconds`."""
+    """Wait until `check` is true. Raises StepFailed after `seconds`, with the log's path."""
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What pods leave on a machine besides processes of ours: shims, mounts, cgroups. Found by this cluster's own paths only."""
+"""Remove shims, mounts and cgroups of pods, found by this cluster's paths only."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def stop_pods(layout: Layout) -> None:
 
 
 def stop_unrecorded(layout: Layout, parts: Iterable[str], recorded: frozenset[int]) -> None:
-    """End parts that live without their pid file (lost with /run, or overwritten); they hold ports and files.
+    """End processes without a pid file (lost with /run, or overwritten).
 
-    Known by their program's name and this cluster's folder among its arguments: somebody's `tail` of a log is neither.
+    They are identified by the program's name and by this cluster's folder in its arguments.
     """
     programs, mark = {part.encode() for part in parts}, f"{layout.state}/".encode()
     for pid, command in _commands():
@@ -58,14 +58,14 @@ def mounts(layout: Layout) -> list[str]:
 
 
 def remove_cni_results(layout: Layout) -> None:
-    """What CNI remembers of pods that nobody has taken off the network; it has one folder for the whole machine."""
+    """Remove CNI's records of this cluster's pods; its folder serves the whole machine."""
     for sandbox in (layout.state / "containerd/io.containerd.grpc.v1.cri/sandboxes").glob("*"):
         for result in _CNI_RESULTS.glob(f"*-{sandbox.name}-*"):
             result.unlink(missing_ok=True)
 
 
 def make_cgroups(layout: Layout) -> None:
-    """The kubelet's cgroup root in every hierarchy, with the cpuset opened so that pods may use every core."""
+    """Create the kubelet's cgroup root in every hierarchy; pods may use every core."""
     for hierarchy in hierarchies():
         root = hierarchy / layout.cgroup
         root.mkdir(exist_ok=True)
@@ -84,20 +84,20 @@ def remove_cgroups(layout: Layout) -> None:
 
 
 def forget_old_runtime(layout: Layout) -> None:
-    """After a crash the runtime's socket file outlives its process and would look like an answer."""
+    """Remove the runtime's socket file, which a crash leaves behind."""
     if supervise.find("containerd", layout.run) is None:
         layout.containerd_socket.unlink(missing_ok=True)
 
 
 def remove_if_empty(*folders: Path) -> None:
-    """Remove folders that hold nothing any more, and parents that only held them."""
+    """Remove empty folders, and parents that become empty."""
     for folder in folders:
         if folder.is_dir() and not any(folder.iterdir()):
             shutil.rmtree(folder)
 
 
 def _remove_cgroup(folder: Path) -> None:
-    """A cgroup whose last process has just ended stays busy for a moment."""
+    """Remove a cgroup; retry briefly while its last process ends."""
     deadline = time.monotonic() + 5
     while folder.exists():
         try:
@@ -122,7 +122,7 @@ def _pids_in_cgroups(layout: Layout) -> list[int]:
 
 
 def pids_below(cgroup: Path) -> Iterator[int]:
-    """Every process in a cgroup and in those below; runtimes remove some of them meanwhile."""
+    """Every process in a cgroup and below; cgroups may disappear during the call."""
     for folder, _, _ in os.walk(cgroup):
         try:
             yield from map(int, Path(folder, "cgroup.procs").read_text().split())
@@ -131,7 +131,7 @@ def pids_below(cgroup: Path) -> Iterator[int]:
 
 
 def _shims(layout: Layout) -> list[int]:
-    """Shims name the socket of their containerd on their command line."""
+    """Whether a shim belongs to this containerd, by the socket in its arguments."""
     mark = str(layout.containerd_socket).encode()
     return [pid for pid, line in _commands() if b"containerd-shim" in line and mark in line]
 

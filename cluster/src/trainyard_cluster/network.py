@@ -1,4 +1,4 @@
-"""The node's network namespace: a point-to-point link to the host and no way out of the machine."""
+"""The node's network namespace: a point-to-point link to the host, and no route elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NETNS_DIR = Path("/run/netns")
 
 
 def choose_slot(layout: Layout, taken: frozenset[int]) -> int:
-    """The first slot that no other cluster holds and whose addresses no interface or route of this machine uses."""
+    """The first slot without another cluster, interface or route of this machine."""
     used = run(["ip", "-4", "route", "show", "table", "all"])
     for slot in slots(layout.name):
         if slot not in taken and f"172.30.{slot}." not in used:
@@ -32,7 +32,7 @@ def complete(layout: Layout, at: Addresses) -> bool:
 
 
 def up(layout: Layout, at: Addresses) -> None:
-    """Make namespace, link and addresses anew; nothing may live in an old namespace of that name any more."""
+    """Create namespace, link and addresses again; no process may use the old namespace."""
     down(layout)
     inside = f"{layout.link}n"[:15]
     run(["ip", "netns", "add", layout.netns])
@@ -44,7 +44,7 @@ def up(layout: Layout, at: Addresses) -> None:
         f"ip addr add {at.node}/30 dev eth0",
         "ip link set eth0 up",
         "ip link set lo up",
-        # Whatever is not this node ends on the loopback: nothing leaves the machine.
+        # All other addresses end on the loopback: nothing leaves the machine.
         "ip route add default dev lo",
         "sysctl -qw net.ipv4.ip_forward=1",
     ):
@@ -52,7 +52,7 @@ def up(layout: Layout, at: Addresses) -> None:
 
 
 def down(layout: Layout) -> None:
-    """Remove link and namespace; fine when they are not there."""
+    """Remove link and namespace if they exist."""
     if (Path("/sys/class/net") / layout.link).exists():
         run(["ip", "link", "delete", layout.link])
     if (_NETNS_DIR / layout.netns).exists():
@@ -60,7 +60,7 @@ def down(layout: Layout) -> None:
 
 
 def contains(layout: Layout, pid: int) -> bool:
-    """Whether a process lives in this namespace and not in an older one of the same name."""
+    """Whether a process is in this namespace, not in an older one of that name."""
     try:
         theirs = Path(f"/proc/{pid}/ns/net").stat()
         ours = (_NETNS_DIR / layout.netns).stat()
@@ -77,5 +77,8 @@ def _output(argv: list[str]) -> str:
 
 
 def enter(layout: Layout) -> list[str]:
-    """Prefix that runs a command inside. Not `ip netns exec`: that remounts /sys and hides the cgroup v1 mounts."""
+    """Prefix that runs a command inside.
+
+    `ip netns exec` would remount /sys, which hides the mounts of cgroup v1.
+    """
     return ["nsenter", f"--net={_NETNS_DIR / layout.netns}"]

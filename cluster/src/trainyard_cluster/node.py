@@ -1,4 +1,4 @@
-"""The embedded single node: bring it up, repair it, take it down. Every step may be repeated after a cut at any line."""
+"""Start, repair and remove the embedded node. Every step is idempotent."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _KUBECONFIGS = ("admin", "controller-manager", "scheduler", "kubelet", "kube-pro
 
 
 def up(wanted: Wanted, progress: Progress) -> Path:
-    """Bring the cluster into the wanted state; returns the administrator's kubeconfig."""
+    """Start or repair the cluster. Returns the administrator's kubeconfig."""
     layout = registry.layout(wanted.name)
     _require(layout)
-    # Nothing of the cluster is made before everything that it needs is there.
+    # Create nothing before every requirement is met.
     packages.ensure(progress, parts.cache_root() / "logs" / "apt.log")
     programs = {*NODE_PARTS, "pause", "helm"} | ({"kwok"} if wanted.kwok_nodes else set())
     bin_dir = parts.obtain(programs, progress)
@@ -45,7 +45,7 @@ def up(wanted: Wanted, progress: Progress) -> Path:
     running = processes(layout, at, bin_dir, wanted)
     if not network.complete(layout, at) or _strays(layout):
         with progress.step(f"network namespace {layout.netns} at {at.node}"):
-            # Parts of a cut-off run would go on living in the old namespace.
+            # Processes of an interrupted call would stay in the old namespace.
             _stop(layout)
             network.up(layout, at)
     with progress.step("certificates and configuration"):
@@ -74,7 +74,7 @@ def up(wanted: Wanted, progress: Progress) -> Path:
 
 
 def down(name: str, progress: Progress) -> None:
-    """Remove everything that `up` made; fine when nothing or only half is there."""
+    """Remove everything that `up` created, also if it was interrupted."""
     layout = registry.layout(name)
     _require_root()
     with progress.step("stop parts and pods"):
@@ -90,7 +90,7 @@ def down(name: str, progress: Progress) -> None:
 
 
 def _stop(layout: Layout) -> None:
-    """End all parts, then all pods, then the runtime that held them."""
+    """End all processes, then all pods, then the container runtime."""
     for part in reversed(_all_names()):
         if part != "containerd":
             supervise.stop(part, layout.run)
@@ -100,13 +100,13 @@ def _stop(layout: Layout) -> None:
 
 
 def _recorded(layout: Layout) -> frozenset[int]:
-    """Pids of the parts that run by their pid files."""
+    """Pids of the running processes, from their pid files."""
     found = (supervise.find(name, layout.run) for name in _all_names())
     return frozenset(part.pid for part in found if part)
 
 
 def _strays(layout: Layout) -> bool:
-    """Whether a part of a cut-off run lives outside the namespace."""
+    """Whether a process of an interrupted call is outside the namespace."""
     found = (supervise.find(name, layout.run) for name in _all_names())
     return any(part and not network.contains(layout, part.pid) for part in found)
 
@@ -133,7 +133,7 @@ def _require_root() -> None:
 
 
 def _place(layout: Layout, wanted: Wanted) -> Addresses:
-    """The cluster's slot: the one it has, else a free one, recorded before anything is made there."""
+    """The cluster's slot: its current one, else a free one, which is recorded first."""
     record = registry.read(wanted.name)
     if record is not None and record.provider != "embedded":
         raise NotPossible(
@@ -148,7 +148,7 @@ def _place(layout: Layout, wanted: Wanted) -> Addresses:
 
 
 def _configure(layout: Layout, at: Addresses) -> None:
-    """Certificates once; configuration always, so that a new version of this program takes effect."""
+    """Write certificates once; write configuration always, so that new versions apply."""
     if not certificates.current(layout):
         _stop(layout)
         certificates.create(layout, at)
@@ -173,7 +173,7 @@ def _configure(layout: Layout, at: Addresses) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    # kube-proxy ends when its configuration is written, even with the same content.
+    # kube-proxy exits when its configuration is written, even with the same content.
     if path.exists() and path.read_text() == text:
         return
     path.touch(mode=0o600, exist_ok=True)
@@ -181,7 +181,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _start(layout: Layout, parts_: list[Process], progress: Progress) -> None:
-    """Start what does not run; the API server and the runtime must answer before the rest is started."""
+    """Start missing processes; wait for the API server and the runtime before the rest."""
     leftovers.make_cgroups(layout)
     (layout.run / "containerd").mkdir(parents=True, exist_ok=True)
     leftovers.forget_old_runtime(layout)
@@ -197,7 +197,7 @@ def _start(layout: Layout, parts_: list[Process], progress: Progress) -> None:
         with progress.step(f"{name} answers"):
             log = layout.logs / f"{name}.log"
             wait(check, what=f"{name} answering", seconds=90, log=log)
-    # A part that gave up while the API server was not there yet is started again.
+    # Restart processes that exited before the API server was ready.
     for part in parts_:
         if supervise.find(part.name, layout.run) is None:
             log = layout.logs / f"{part.name}.log"
@@ -218,21 +218,21 @@ def _api_ready(layout: Layout) -> bool:
 
 
 def _alive(layout: Layout, part: str) -> bool:
-    """True while the part runs; a part that ended makes waiting for it pointless."""
+    """Whether the process runs; waiting for an exited one is useless."""
     if supervise.find(part, layout.run) is None:
         raise StepFailed(f"{part} ended", layout.logs / f"{part}.log")
     return True
 
 
 def _volumes(layout: Layout, kubectl: Kubectl) -> None:
-    """Folders that pods of group 10001 can write to, the objects for them, and used ones made free again."""
+    """Create volume folders for group 10001 and their objects; free released volumes."""
     objects = config.base_objects(layout)
     volumes = [o for o in objects if o["kind"] == "PersistentVolume"]
     for volume in volumes:
         folder = Path(volume["spec"]["local"]["path"])
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, POD_USER, POD_USER)
-        # setgid: subPath folders that the kubelet makes as root belong to the group of the pods.
+        # setgid: subPath folders that the kubelet creates as root get the group of the pods.
         folder.chmod(0o2770)
     wait(lambda: _applied(kubectl, objects), what="the API server taking objects", seconds=30)
     for volume in kubectl.get("pv")["items"]:
@@ -255,7 +255,7 @@ def _free(folder: Path, name: str, kubectl: Kubectl) -> None:
 
 
 def _gpus(kubectl: Kubectl, wanted: Wanted) -> None:
-    """A kubelet that has just started removes extended resources that it does not know; so look twice."""
+    """Set GPUs again: a starting kubelet removes unknown extended resources."""
 
     def set_and_kept() -> bool:
         if kubectl.gpus(wanted.name) == wanted.gpus:

@@ -1,4 +1,4 @@
-"""Programs of the distribution that a node needs, installed when they are missing."""
+"""Programs of the distribution that a node needs; missing ones are installed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from trainyard_cluster.versions import DEBIAN_PACKAGES
 
 
 def missing(packages: dict[str, str]) -> list[str]:
-    """Packages whose program or file is not on this machine."""
+    """Packages whose program or file is missing on this machine."""
     return sorted({package for program, package in packages.items() if not _there(program)})
 
 
 def ensure(progress: Progress, log: Path, packages: dict[str, str] | None = None) -> None:
-    """Install what is missing. Raises NotPossible without apt or without root."""
+    """Install missing packages. Raises NotPossible without apt or without root."""
     absent = missing(DEBIAN_PACKAGES if packages is None else packages)
     if not absent:
         return
@@ -32,7 +32,7 @@ def ensure(progress: Progress, log: Path, packages: dict[str, str] | None = None
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with progress.step(f"install {names}"):
         run(["apt-get", "update", "-q"], log=log, env=env)
-        # Packages may start services of their own; the cluster starts what it needs itself.
+        # Packages may start services; the cluster starts what it needs itself.
         run(
             ["apt-get", "install", "-qy", "--no-install-recommends", *absent],
             log=log,

@@ -1,4 +1,4 @@
-"""Where the programs of a cluster come from: a folder you name, the cache, official releases, or `go build`."""
+"""Get the cluster's programs from a folder, the cache, official releases or `go build`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def bin_dir() -> Path:
 
 
 def cache_key() -> str:
-    """Changes when a pinned version or a source of ours changes."""
+    """A hash of the pinned versions and of our sources."""
     digest = hashlib.sha256()
     for file in ("node/main.go", "node/go.mod", "pause/main.go"):
         digest.update((SOURCES / file).read_bytes())
@@ -44,7 +44,7 @@ def cache_key() -> str:
 
 
 def obtain(wanted: set[str], progress: Progress) -> Path:
-    """Make sure that every program of `wanted` is there; returns their folder.
+    """Get every program of `wanted`; returns their folder.
 
     Raises NotPossible when a program is neither in the named folder nor can be had in another way.
     """
@@ -65,7 +65,7 @@ def obtain(wanted: set[str], progress: Progress) -> Path:
 
 
 def _download(missing: set[str], folder: Path, progress: Progress) -> set[str]:
-    """Try the official releases; gives up at the first that cannot be had, since the next would not fare better."""
+    """Try the official releases; the first failure ends the attempt."""
     done: set[str] = set()
     for release in releases():
         if release.program not in missing:
@@ -125,7 +125,7 @@ def _build(missing: set[str], folder: Path, progress: Progress) -> None:
 
 
 def _go_build(source: str, target: Path, ldflags: str, log: Path) -> None:
-    """Build beside and rename, so that a cut-off build leaves no half program."""
+    """Build a temporary file and rename it, so that no partial program remains."""
     temporary = target.with_suffix(".building")
     run(
         ["go", "build", "-trimpath", "-ldflags", ldflags, "-o", temporary, "."],
@@ -147,7 +147,7 @@ def _link(link: Path, target: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Two callers must not build the same thing twice at once."""
+    """Lock out a second caller that builds the same programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

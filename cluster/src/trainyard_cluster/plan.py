@@ -1,6 +1,7 @@
-"""What a cluster consists of, as values: folders, addresses, command lines. Pure.
+"""The values of a cluster: folders, addresses, command lines. Pure.
 
-Guarantees: two clusters of different names and slots share no folder, no interface, no address that the host can reach and no cgroup.
+Guarantees: two clusters with different names and slots share no folder, no interface, no cgroup and
+no address that the host can reach.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 API_PORT = 6443
 SLOTS = 200
-"""Clusters that fit side by side on one machine; each takes one /30 of 172.30.0.0/16."""
+"""Maximum number of clusters on one machine; each uses one /30 of 172.30.0.0/16."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything of one cluster lies."""
+    """The paths and names of one cluster."""
 
     name: str
     state: Path
-    """Folder that survives `down` only as long as it is empty: `down` removes it."""
+    """The cluster's folder; `down` removes it."""
 
     @property
     def run(self) -> Path:
-        """Sockets and pid files; short, since a unix socket's path has at most 107 characters."""
+        """Sockets and pid files; short, because a socket's path has at most 107 characters."""
         return Path("/run/trainyard") / self.name
 
     @property
@@ -57,7 +58,7 @@ class Layout:
 
     @property
     def containerd_socket(self) -> Path:
-        """The container runtime."""
+        """The container runtime's folder."""
         return self.run / "containerd" / "containerd.sock"
 
     @property
@@ -72,7 +73,7 @@ class Layout:
 
     @property
     def cgroup(self) -> str:
-        """Root of the cgroups of pods; a kubelet removes cgroups of pods that it does not know below its root."""
+        """Root of the pods' cgroups; a kubelet removes unknown pods' cgroups below its root."""
         return f"trainyard-{self.name}"
 
 
@@ -100,7 +101,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the user asked for."""
+    """The options of `up`."""
 
     name: str = "trainyard"
     gpus: int = 4
@@ -109,26 +110,26 @@ class Wanted:
 
 
 def preferred_slot(name: str) -> int:
-    """Where the search for a free slot begins, so that a name mostly keeps its address."""
+    """The first slot to try, so that a name mostly keeps its address."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % SLOTS
 
 
 def slots(name: str) -> list[int]:
-    """All slots in the order in which they are tried."""
+    """All slots, in the order of trying."""
     first = preferred_slot(name)
     return [(first + i) % SLOTS for i in range(SLOTS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A long-running part: name, command line, whether it lives in the node's network namespace."""
+    """A process: name, command line, whether it is in the node's network namespace."""
 
     name: str
     argv: tuple[str, ...]
 
 
 def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> list[Process]:
-    """The parts in the order in which they start."""
+    """The processes in the order of their start."""
     pki, config = layout.pki, layout.config
     leader = "--leader-elect=false"
     parts = [
@@ -142,7 +143,7 @@ def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> l
                 "--advertise-client-urls=http://127.0.0.1:2379",
                 "--listen-peer-urls=http://127.0.0.1:2380",
                 "--listen-metrics-urls=http://127.0.0.1:2381",
-                # A machine that loses power loses this throw-away cluster's last moments, nothing else.
+                # A power cut may lose the last moments of this throw-away cluster.
                 "--unsafe-no-fsync",
                 "--log-level=warn",
             ),
@@ -158,9 +159,9 @@ def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> l
                 f"--cluster-signing-cert-file={pki}/ca.crt",
                 f"--cluster-signing-key-file={pki}/ca.key",
                 "--use-service-account-credentials=true",
-                # A lost node is noticed in half a minute instead of five.
+                # Detect a lost node after half a minute instead of five.
                 "--node-monitor-grace-period=20s",
-                # The default of 20 requests a second is spent on three Jobs a second.
+                # Three Jobs a second would use up the default of 20 requests a second.
                 "--kube-api-qps=300",
                 "--kube-api-burst=400",
                 "--bind-address=127.0.0.1",
@@ -224,7 +225,7 @@ def _api_server(layout: Layout, at: Addresses) -> tuple[str, ...]:
         f"--kubelet-certificate-authority={pki}/ca.crt",
         f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",
-        # Without it `kubectl logs` asks the machine's resolver for the node's name.
+        # Otherwise `kubectl logs` asks the machine's resolver for the node's name.
         "--kubelet-preferred-address-types=InternalIP",
         f"--service-account-key-file={pki}/service-account.pub",
         f"--service-account-signing-key-file={pki}/service-account.key",

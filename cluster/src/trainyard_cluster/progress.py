@@ -1,4 +1,4 @@
-"""What a long step does and how long it has taken: a spinner on a terminal, plain lines elsewhere."""
+"""Show a long step and its duration: a spinner on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def seconds(value: float) -> str:
 
 
 class Progress:
-    """Says each step and its duration."""
+    """Prints each step and its duration."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Show `what` while the body runs, and how long it took when it ends."""
+        """Show `what` while the body runs, then its duration."""
         started = time.monotonic()
         if self.console.is_terminal:
             with self.console.status(escape(what)):
@@ -39,5 +39,5 @@ class Progress:
         )
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """Print one line."""
         self.console.print(f"    {text}", highlight=False, markup=False, soft_wrap=True)

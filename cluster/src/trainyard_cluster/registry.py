@@ -1,4 +1,4 @@
-"""Which clusters exist on this machine: one folder each, with a record of what was asked for."""
+"""The clusters on this machine: one folder each, with a record of the options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What `up` was asked for and where the cluster lives."""
+    """The options of `up`, and the cluster's slot."""
 
     provider: str
     slot: int
@@ -26,7 +26,7 @@ class Record:
     kwok_gpus: int
 
     def wanted(self, name: str) -> Wanted:
-        """The same as `Wanted`."""
+        """The options as `Wanted`."""
         return Wanted(name, self.gpus, self.kwok_nodes, self.kwok_gpus)
 
 
@@ -36,7 +36,7 @@ def root() -> Path:
 
 
 def layout(name: str) -> Layout:
-    """Where the cluster `name` lives. Raises ClusterError for a name that cannot be one."""
+    """Paths of the cluster `name`. Raises ClusterError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise ClusterError(
             f"a cluster cannot be called {name!r}: use a letter, then letters, digits and dashes, at most 20"
@@ -45,7 +45,7 @@ def layout(name: str) -> Layout:
 
 
 def read(name: str) -> Record | None:
-    """The record of a cluster, None when there is no such cluster or its record is torn."""
+    """The record of a cluster; None if there is none or it is incomplete."""
     try:
         return Record(**json.loads((layout(name).state / "cluster.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -53,7 +53,7 @@ def read(name: str) -> Record | None:
 
 
 def write(name: str, record: Record) -> None:
-    """Write the record beside and rename."""
+    """Write the record atomically."""
     target = layout(name).state / "cluster.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
@@ -73,7 +73,7 @@ def taken_slots(but: str) -> frozenset[int]:
 
 
 def existing(name: str) -> Record:
-    """The record of a cluster that must be there."""
+    """The record of an existing cluster. Raises ClusterError if there is none."""
     record = read(name)
     if record is None:
         known = ", ".join(names()) or "none"

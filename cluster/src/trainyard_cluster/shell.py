@@ -1,4 +1,4 @@
-"""Run a program and turn its failure into a sentence."""
+"""Run a program and turn its failure into one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def run(
     env: Mapping[str, str] | None = None,
     input_text: str | None = None,
 ) -> str:
-    """Standard output of `argv`. With `log` the output goes there and the result is empty. Raises StepFailed or NotPossible."""
+    """Run `argv`; return its standard output, or "" if `log` gets the output.
+
+    Raises StepFailed or NotPossible.
+    """
     command = [str(part) for part in argv]
     try:
         if log is None:
@@ -57,7 +60,7 @@ def succeeds(argv: Sequence[str | Path]) -> bool:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a log, "" when there is none."""
+    """The last lines of a log; "" if there is none."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except OSError:

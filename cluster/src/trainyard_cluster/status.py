@@ -1,4 +1,4 @@
-"""What a cluster is doing: its parts with age and memory, its nodes with GPUs."""
+"""The state of a cluster: processes with age and memory, nodes with GPUs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainyard_cluster.progress import seconds
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process of the cluster; pid None when it does not run."""
+    """One process of the cluster; pid is None if it does not run."""
 
     name: str
     pid: int | None = None
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """One node: whether it is ready, its GPUs and how many of them pods hold."""
+    """One node: whether it is ready, its GPUs, and those that pods hold."""
 
     name: str
     ready: bool
@@ -48,11 +48,11 @@ class State:
 
     @property
     def memory_bytes(self) -> int:
-        """Resident memory of all parts."""
+        """Resident memory of all processes, in bytes."""
         return sum(part.memory_bytes for part in self.parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """For `-o json`."""
+        """The state as JSON, for `-o json`."""
         return {**asdict(self), "memory_bytes": self.memory_bytes}
 
 
@@ -78,7 +78,7 @@ def heading(state: State) -> str:
 
 
 def table(state: State) -> Table:
-    """Parts and nodes for people."""
+    """The state as a table."""
     out = Table()
     for column in ("part", "pid", "age", "memory"):
         out.add_column(column, justify="left" if column == "part" else "right")

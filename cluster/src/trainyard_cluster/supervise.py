@@ -1,6 +1,6 @@
-"""Long-running processes without an init system: started detached, known by pid and start time, stopped by pid.
+"""Long-running processes without an init system: started detached, stopped by pid.
 
-A pid alone can belong to someone else by now; together with the kernel's start time of the process it cannot.
+A process is identified by its pid and its start time, because a pid may be reused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOG_LIMIT = 20 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A live process of ours."""
+    """A running process of the cluster."""
 
     pid: int
     started: int
@@ -29,13 +29,13 @@ class Running:
 
 
 def start(name: str, argv: Sequence[str], pid_dir: Path, log: Path) -> Running:
-    """Start `argv` in a session of its own with its output in `log`; the pid file is written before this returns."""
+    """Start `argv` in a new session with its output in `log`; write its pid file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as sink:
         try:
-            # The environment is reduced to what the parts need: no proxy and no secret of the caller reaches them.
+            # Only the needed variables: no proxy and no secret of the caller.
             child = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -48,7 +48,7 @@ def start(name: str, argv: Sequence[str], pid_dir: Path, log: Path) -> Running:
         except FileNotFoundError as error:
             raise NotPossible(f"the program {argv[0]} is not installed") from error
     running = Running(child.pid, _start_time(child.pid) or 0)
-    # This process goes on without its child; a warning about that would be noise.
+    # The child stays on purpose; no warning about it.
     child.returncode = 0
     pid_dir.mkdir(parents=True, exist_ok=True)
     record = pid_dir / f"{name}.pid"
@@ -59,7 +59,7 @@ def start(name: str, argv: Sequence[str], pid_dir: Path, log: Path) -> Running:
 
 
 def find(name: str, pid_dir: Path) -> Running | None:
-    """The process of that name if it lives; a stale pid file counts as none."""
+    """The process of that name if it runs; a stale pid file counts as none."""
     try:
         record = json.loads((pid_dir / f"{name}.pid").read_text())
         running = Running(int(record["pid"]), int(record["started"]))
@@ -69,7 +69,7 @@ def find(name: str, pid_dir: Path) -> Running | None:
 
 
 def stop(name: str, pid_dir: Path, grace_seconds: float = 10.0) -> None:
-    """SIGTERM, then SIGKILL after the grace time; fine when it is not running."""
+    """Send SIGTERM, then SIGKILL after the grace time, if the process runs."""
     running = find(name, pid_dir)
     if running is not None:
         terminate(running, grace_seconds)
@@ -77,7 +77,7 @@ def stop(name: str, pid_dir: Path, grace_seconds: float = 10.0) -> None:
 
 
 def terminate(running: Running, grace_seconds: float) -> None:
-    """End one process and wait until it is gone."""
+    """End one process and wait for its end."""
     for number, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
         try:
             os.kill(running.pid, number)
@@ -92,13 +92,13 @@ def terminate(running: Running, grace_seconds: float) -> None:
 
 
 def running_at(pid: int) -> Running | None:
-    """The process with that pid, as it is now."""
+    """The process that has this pid now."""
     started = _start_time(pid)
     return Running(pid, started) if started is not None else None
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory, 0 when the process is gone."""
+    """Resident memory in bytes; 0 if the process has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):
@@ -122,7 +122,7 @@ def _start_time(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The name in brackets may hold spaces and brackets; what follows the last bracket is regular.
+    # The name in brackets may contain spaces and brackets; parse behind the last bracket.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
 

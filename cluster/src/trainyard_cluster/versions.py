@@ -1,4 +1,4 @@
-"""Pinned versions of every part. The cache key of a built part is made of these."""
+"""Pinned versions of every program; they form the cache key of built programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEBIAN_PACKAGES: Final = {
     "nsenter": "util-linux",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
-"""Program (or file) → the Debian package that brings it."""
+"""Program (or file) → the Debian package that contains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +48,4 @@ NODE_PARTS: Final = (
     "kubectl",
     "coredns",
 )
-"""Names under which the one program of `cluster/node` is called."""
+"""Names of the one program of `cluster/node`."""
