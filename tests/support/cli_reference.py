@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from typer.main import get_command
-
-from trainyard.cli.app import build
+from trainyard.cli.app import Application, build
 from trainyard.cli.errors import MEANINGS, Exit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -24,7 +22,7 @@ def reference() -> str:
     """Exit codes, then every command with its arguments and options."""
     lines = ["| code | means |", "| --- | --- |"]
     lines += [f"| {code.value} | {MEANINGS[code]} |" for code in Exit]
-    for path, command in _commands("trainyard", get_command(build())):
+    for path, command in _commands("trainyard", build()):
         lines += ["", f"### `{path}`", "", *_about(command)]
     return "\n".join(lines)
 
@@ -37,7 +35,8 @@ def page(text: str) -> str:
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    for name, below in sorted(getattr(command, "commands", {}).items()):
+    found = command.load_all() if isinstance(command, Application) else command.commands
+    for name, below in sorted(found.items()):
         if getattr(below, "commands", None):
             yield from _commands(f"{path} {name}", below)
         else:

@@ -20,7 +20,7 @@ from rich.text import Text
 from trainyard import models
 from trainyard.cli.commands import doctor, queue, sessions
 from trainyard.cli.doctor import checks
-from trainyard.cli.text import charts, progress, table
+from trainyard.cli.text import charts, progress, rich_table, session_fields
 from trainyard.cli.text.progress import Trend
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -132,18 +132,21 @@ CURVES = [curve("train/loss", 2.0), curve("val/loss", 2.3)]
 
 def pictures() -> dict[str, str]:
     """File name to SVG."""
-    head = Text("digits-wide ", "bold").append("Running  ", sessions.colour("Running"))
+    head = Text("digits-wide ", "bold").append("Running  ", session_fields.colour("Running"))
     shown: dict[str, tuple[str, Any]] = {
-        "cli-ls": ("trainyard ls", table.coloured(sessions.listing(ALL, NOW, wide=False), WIDTH)),
+        "cli-ls": (
+            "trainyard ls",
+            rich_table.coloured(sessions.listing(ALL, NOW, wide=False), WIDTH),
+        ),
         "cli-watch": (
             "trainyard watch digits-wide",
             head.append(progress.current_line(RUNNING, TREND, None, NOW)),
         ),
         "cli-queue": (
             "trainyard queue",
-            table.coloured(queue.listing(WAITING, NOW, wide=False), WIDTH),
+            rich_table.coloured(queue.listing(WAITING, NOW, wide=False), WIDTH),
         ),
-        "cli-doctor": ("trainyard doctor", table.coloured(doctor.listing(FINDINGS), WIDTH)),
+        "cli-doctor": ("trainyard doctor", rich_table.coloured(doctor.listing(FINDINGS), WIDTH)),
         "cli-plot": (
             "trainyard metrics digits-wide --plot",
             Text.from_ansi(charts.draw(CURVES, width=WIDTH, height=12, colours=True)),

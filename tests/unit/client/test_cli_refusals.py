@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 import pytest
 from command_line import Said
-from typer.main import get_command
 
 from trainyard.cli.app import build
 from trainyard.cli.connection import CONNECTION_OPTIONS, ConnectionOptions
@@ -157,7 +156,7 @@ class Program:
 @pytest.fixture(scope="module")
 def command() -> Any:
     """Made once: making it takes ten times as long as running it."""
-    return get_command(build())
+    return build()
 
 
 @pytest.fixture
@@ -181,7 +180,7 @@ def leaves(group: Any) -> set[str]:
     """Every command there is."""
     return {
         f"{name} {sub}".strip()
-        for name, found in group.commands.items()
+        for name, found in group.load_all().items()
         for sub in getattr(found, "commands", ("",))
     }
 
@@ -252,6 +251,6 @@ def test_what_was_started_before_the_refusal_is_named(program: Program) -> None:
     said = program.run(gateway, "submit", "-f", "two.yaml")
 
     assert said.err == (
-        "note: started before that, and going on: made-up-1\nerror: the queue is full\n"
+        "note: these sessions were started before and keep running: made-up-1\nerror: the queue is full\n"
     )
     assert (said.code, said.out) == (Exit.CONFLICT, "")

@@ -13,7 +13,7 @@ from screens import ALL, CURVES, FAILED, FINDINGS, NOW, QUEUED, RUNNING, SUCCEED
 from trainyard import models
 from trainyard.cli.commands import doctor, keys, queue, sessions
 from trainyard.cli.errors import UsageProblem
-from trainyard.cli.text import charts, progress, table
+from trainyard.cli.text import charts, progress, rich_table, table
 from trainyard.cli.text.progress import Trend
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -131,7 +131,7 @@ def test_a_terminal_shows_the_same_words_in_colour() -> None:
     console = Console(
         width=120, force_terminal=True, color_system="standard", record=True, file=screen
     )
-    console.print(table.coloured(sessions.listing(ALL, NOW, wide=False), 120))
+    console.print(rich_table.coloured(sessions.listing(ALL, NOW, wide=False), 120))
     plain_words = LS.split()
 
     assert "\x1b[1;31mFailed" in screen.getvalue()
@@ -169,7 +169,7 @@ NAME resnet-imagenet-nightly-2026
 
 def on_screen(shown: table.Table, columns: int) -> str:
     console = Console(width=columns, force_terminal=True, record=True, file=io.StringIO())
-    console.print(table.coloured(shown, columns))
+    console.print(rich_table.coloured(shown, columns))
     return "\n".join(line.rstrip() for line in console.export_text().rstrip().splitlines())
 
 
@@ -191,7 +191,7 @@ def test_no_width_loses_a_word(columns: int) -> None:
         sessions.details(FAILED, NOW),
     )
     for one in tables:
-        found = table.widths(one, columns)
+        found = rich_table.widths(one, columns)
         shown = on_screen(one, columns)
         if found is None:
             cells = {cell for row in one.rows for cell in row}
@@ -226,7 +226,7 @@ def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
 
     assert found.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
     console = Console(width=300, record=True, file=io.StringIO())
-    console.print(table.coloured(found, 300))
+    console.print(rich_table.coloured(found, 300))
     assert "[bold]c[/bold]" in console.export_text()
 
 

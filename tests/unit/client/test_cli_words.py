@@ -13,16 +13,17 @@ import yaml
 
 from trainyard import errors, models
 from trainyard.cli import config, connection, manifest
-from trainyard.cli.commands import estimate, keys, queue
+from trainyard.cli.commands import estimate, keys
 from trainyard.cli.commands import models as cli_models
-from trainyard.cli.commands.sessions import checked_priority, loss_name
 from trainyard.cli.completion import proposals
 from trainyard.cli.config import Login
 from trainyard.cli.doctor import checks
 from trainyard.cli.doctor.checks import CheckState
 from trainyard.cli.errors import CliError, Exit, NotLoggedIn, UsageProblem, explain
-from trainyard.cli.text import formats, progress
+from trainyard.cli.options import checked_priority
+from trainyard.cli.text import formats, progress, session_fields
 from trainyard.cli.text.progress import Trend
+from trainyard.cli.text.session_fields import loss_name
 
 NOW = screens.NOW
 
@@ -111,7 +112,7 @@ def test_when_a_session_starts(window: dict[str, int | None] | None, shown: str)
     }
     entry = screens.WAITING[1].model_copy(update={"estimated_start": times})
 
-    assert queue.starts_in(entry, NOW) == shown
+    assert session_fields.starts_in(entry, NOW) == shown
 
 
 @pytest.mark.parametrize("value", ["-1000", "0", "1000"])

@@ -15,7 +15,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from typer.main import get_command
 
 from trainyard.cli.app import build
 from trainyard_api import contract
@@ -236,7 +235,7 @@ def test_command_lines_are_understood(page: Path) -> None:
         if ACTING & set(words) or words == ["keys"]:
             continue
         try:
-            understood(get_command(build()), words)
+            understood(build(), words)
         except Exception as error:
             # Files of an example are not there; a sentence may leave out what a command needs.
             if not re.search(
@@ -252,7 +251,7 @@ def test_there_are_command_lines_to_look_at() -> None:
 
 def test_what_is_wrong_is_noticed() -> None:
     with pytest.raises(Exception, match="No such"):
-        understood(get_command(build()), ["submit", "--gpu", "1"])
+        understood(build(), ["submit", "--gpu", "1"])
 
 
 def test_every_scope_is_explained() -> None:

@@ -1,48 +1,39 @@
-"""All commands in one place, and the edge where errors become a sentence and an exit code."""
+"""The command line as a whole: lists the commands, and turns errors into a sentence and an exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from trainyard.cli import output
-from trainyard.cli.commands import (
-    datasets,
-    doctor,
-    estimate,
-    keys,
-    login,
-    logs,
-    metrics,
-    models,
-    queue,
-    sessions,
-    submit,
-    system,
-    watch,
-)
+from trainyard.cli.command_table import LazyCommand, commands
 from trainyard.cli.errors import MEANINGS, Exit, explain
 from trainyard.cli.text import formats
 
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {MEANINGS[code]}" for code in Exit) + "."
 
 
-class Explained(TyperGroup):
-    """Runs a command; what goes wrong is said in one sentence, and never as a traceback."""
+class Application(TyperGroup):
+    """Imports a command when it is used; an error ends it with one sentence, never a traceback."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command of the first argument, imported."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, LazyCommand) else command, rest
 
     def invoke(self, ctx: Any) -> Any:
-        """As TyperGroup does, ending with the exit code of the error."""
+        """Run the command; ends the process with the exit code of an error."""
         try:
             result = super().invoke(ctx)
             # A reader that went away is noticed here rather than at the interpreter's end.
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whatever is still buffered has no reader (Python's documentation of SIGPIPE).
+            # What is still buffered has no reader (Python's documentation of SIGPIPE).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(Exit.BROKEN_PIPE) from None
         except KeyboardInterrupt:
@@ -51,16 +42,21 @@ class Explained(TyperGroup):
         except Exception as error:
             if isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "exit_code"):
                 raise
-            said, code = explain(error)
-            output.remark(f"error: {formats.sentence(said)}", "red")
+            message, code = explain(error)
+            output.remark(f"error: {formats.sentence(message)}", "red")
             raise typer.Exit(code) from error
         return result
 
+    def load_all(self) -> dict[str, Any]:
+        """Every command by name, imported; for the reference and for tests."""
+        found = self.commands.items()
+        return {n: c.load() if isinstance(c, LazyCommand) else c for n, c in found}
 
-def build() -> typer.Typer:
+
+def build() -> Application:
     """The application."""
     app = typer.Typer(
-        cls=Explained,
+        cls=Application,
         name="trainyard",
         help="Submit, watch and steer training on a shared cluster.",
         epilog=EPILOG,
@@ -70,36 +66,17 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    app.command("login", rich_help_panel="Set up")(login.login)
-    app.command("logout", rich_help_panel="Set up")(login.logout)
-    app.command("doctor", rich_help_panel="Set up")(doctor.doctor)
-    app.command("system", rich_help_panel="Set up")(system.system)
-    app.command("submit", rich_help_panel="Train")(submit.submit)
-    app.command("ls", rich_help_panel="Train")(sessions.ls)
-    app.command("status", rich_help_panel="Train")(sessions.status)
-    app.command("watch", rich_help_panel="Train")(watch.watch)
-    app.command("logs", rich_help_panel="Train")(logs.logs)
-    app.command("metrics", rich_help_panel="Train")(metrics.metrics)
-    app.command("queue", rich_help_panel="Train")(queue.queue)
-    app.command("estimate", rich_help_panel="Train")(estimate.estimate)
-    app.command("stop", rich_help_panel="Steer")(sessions.stop)
-    app.command("suspend", rich_help_panel="Steer")(sessions.suspend)
-    app.command("resume", rich_help_panel="Steer")(sessions.resume)
-    app.command(
-        "priority",
-        rich_help_panel="Steer",
-        # A negative priority is no option.
-        context_settings={"ignore_unknown_options": True},
-    )(sessions.priority)
-    app.command("cancel", rich_help_panel="Steer")(sessions.cancel)
-    app.add_typer(models.app, name="models", rich_help_panel="Keep")
-    app.add_typer(datasets.app, name="datasets", rich_help_panel="Keep")
-    app.add_typer(keys.app, name="keys", rich_help_panel="Set up")
-    return app
+    group = get_command(app)
+    if not isinstance(group, Application):
+        raise TypeError("typer builds a group of the class that it is given")
+    group.commands.update(commands())
+    return group
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         output.line(metadata.version("trainyard"))
         raise typer.Exit
 

@@ -1,28 +1,28 @@
 """`kubectl_complete-trainyard`: kubectl calls it to complete `kubectl trainyard …` (KEP-2379).
 
-Its arguments are the words after `kubectl trainyard`, the last one unfinished; it prints one proposal per line and a
-last line `:4`, cobra's directive "propose no file names".
+Its arguments are the words after `kubectl trainyard`, the last one unfinished. It prints one proposal
+a line, and at last `:4`, cobra's directive "propose no file names".
 """
 
 from __future__ import annotations
 
 import sys
-
-from typer.main import get_command
+from typing import Any
 
 from trainyard.cli import output
 from trainyard.cli.app import build
+from trainyard.cli.command_table import LazyCommand
 
 
 def proposals(words: list[str]) -> list[str]:
-    """What may stand for the last of `words`."""
+    """The completions of the last of `words`."""
     *before, unfinished = words or [""]
-    command = get_command(build())
+    command: Any = build()
     for word in before:
         found = getattr(command, "commands", {}).get(word)
         if found is None:
             break
-        command = found
+        command = found.load() if isinstance(found, LazyCommand) else found
     names = list(getattr(command, "commands", {}))
     options = [o for p in command.params for o in p.opts if o.startswith("--")]
     return [
@@ -31,7 +31,7 @@ def proposals(words: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Answer kubectl."""
+    """Print the proposals for kubectl."""
     for proposal in proposals(sys.argv[1:]):
         output.line(proposal)
     output.line(":4")

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import yaml
-
-from trainyard import wire
 from trainyard.cli.errors import NotLoggedIn, UsageProblem
 
 URL: Final = "TRAINYARD_URL"
@@ -56,6 +53,8 @@ def save(env: Mapping[str, str], login: Login) -> Path:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
     try:
         with os.fdopen(handle, "w") as file:
+            import yaml
+
             yaml.safe_dump({"url": login.url, "key": login.key}, file, sort_keys=False)
             file.flush()
             os.fsync(file.fileno())
@@ -76,6 +75,8 @@ def forget(env: Mapping[str, str]) -> bool:
 
 def checked_url(url: str) -> str:
     """`url` if it can be a gateway's. Raises UsageProblem."""
+    from trainyard import wire
+
     try:
         wire.base(url)
     except ValueError as error:
@@ -95,6 +96,8 @@ def _read(file: Path) -> dict[str, str]:
         text = file.read_text()
     except FileNotFoundError:
         return {}
+    import yaml
+
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -1,7 +1,7 @@
-"""A client of the gateway that one command uses, and the gateway's clock.
+"""The client that a command uses, and the gateway's clock.
 
-Ages and remaining times are counted by the gateway's clock (its `Date` header), so that they are right on a computer
-whose own clock is wrong; the person is told once.
+Ages and remaining times are measured by the gateway's clock (its `Date` header), so that they are
+right on a computer whose clock is wrong. The user is told once.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
-
-from trainyard import wire
 from trainyard.cli import config, output
 from trainyard.cli.config import Login
 from trainyard.cli.text import formats
-from trainyard.client import Client
 from trainyard.retry import RETRIES, Retries
+
+if TYPE_CHECKING:
+    import httpx
+
+    from trainyard.client import Client
 
 TOLERATED_SKEW: Final = timedelta(seconds=60)
 
@@ -32,36 +33,40 @@ class ConnectionOptions:
     """How commands reach the gateway."""
 
     transport: Callable[[], httpx.BaseTransport | None] = lambda: None
-    """None is httpx's own, with the proxies of the environment."""
-    timeout: httpx.Timeout = field(default_factory=lambda: wire.TIMEOUT)
+    """Makes the transport; None is httpx's own, with the proxies of the environment."""
+    timeout: httpx.Timeout | None = None
+    """None is the client's default."""
     retries: Retries = RETRIES
 
     def client(self, login: Login, clock: GatewayClock | None = None) -> Client:
         """A client of the login's gateway."""
-        on_response = clock.on_response if clock else None
+        # Imported here: `trainyard --help` and completion need no HTTP library.
+        from trainyard import wire
+        from trainyard.client import Client
+
         return Client(
             login.url,
             login.key,
-            timeout=self.timeout,
+            timeout=self.timeout or wire.TIMEOUT,
             transport=self.transport(),
             retries=self.retries,
-            on_response=on_response,
+            on_response=clock.on_response if clock else None,
         )
 
 
-CONNECTION_OPTIONS: Final = ContextVar("reach", default=ConnectionOptions())  # noqa: B039  frozen
-"""How the commands of this context reach the gateway; other than usual in tests."""
+CONNECTION_OPTIONS: Final = ContextVar("connection_options", default=ConnectionOptions())  # noqa: B039  frozen
+"""The options of the commands in this context; tests set others."""
 
 
 class GatewayClock:
-    """Notes by how much this computer's clock differs from the gateway's."""
+    """Measures by how much this computer's clock differs from the gateway's."""
 
     def __init__(self) -> None:
         self.skew = timedelta(0)
-        """This computer's time minus the gateway's; within a second of rounding it counts as none."""
+        """This computer's time minus the gateway's; zero if it is within rounding."""
 
     def on_response(self, response: httpx.Response) -> None:
-        """Look at the clock on an answer."""
+        """Read the gateway's time from a response."""
         self.skew = skew(response.headers.get("Date"), datetime.now(UTC))
 
     def now(self) -> datetime:
@@ -70,7 +75,10 @@ class GatewayClock:
 
 
 def skew(date: str | None, here: datetime) -> timedelta:
-    """Local time minus the time in a `Date` header (RFC 9110, whole seconds); zero for none, a broken one, or a small one."""
+    """Local time minus that of a `Date` header (RFC 9110, whole seconds).
+
+    Zero without a valid header, and for a difference within two seconds.
+    """
     try:
         there = parsedate_to_datetime(date or "")
     except ValueError:
@@ -80,7 +88,7 @@ def skew(date: str | None, here: datetime) -> timedelta:
 
 
 def skew_remark(found: timedelta) -> str | None:
-    """What to tell about it, None when it is tolerable."""
+    """The note for the user; None if the difference is tolerable."""
     if abs(found) <= TOLERATED_SKEW:
         return None
     word = "ahead of" if found > timedelta(0) else "behind"
@@ -92,13 +100,13 @@ def skew_remark(found: timedelta) -> str | None:
 
 @contextmanager
 def gateway() -> Iterator[tuple[Client, GatewayClock]]:
-    """The client of the login in force, and the gateway's clock."""
+    """The client of the current login, and the gateway's clock. Raises NotLoggedIn."""
     login = config.load(os.environ)
     clock = GatewayClock()
     with CONNECTION_OPTIONS.get().client(login, clock) as client:
         try:
             yield client, clock
         finally:
-            told = skew_remark(clock.skew)
-            if told:
-                output.remark(f"note: {told}", "yellow")
+            note = skew_remark(clock.skew)
+            if note:
+                output.remark(f"note: {note}", "yellow")

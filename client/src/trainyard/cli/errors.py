@@ -9,10 +9,13 @@ CliError
 from __future__ import annotations
 
 import re
-import ssl
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from trainyard import errors
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class Exit(IntEnum):
@@ -88,6 +91,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
 
 
 def _unreachable(error: errors.Unreachable) -> str:
+    import ssl
+
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

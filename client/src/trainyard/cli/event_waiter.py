@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from trainyard.client import Client
 from trainyard.errors import TrainyardError
-from trainyard.models import Event, Session
+
+if TYPE_CHECKING:
+    from trainyard.client import Client
+    from trainyard.models import Event, Session
 
 MAX_SILENCE_SECONDS: Final = 10.0
 """Longest time between two polls, whatever the stream reports."""

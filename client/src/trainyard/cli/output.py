@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
-from rich.console import Console
 
-from trainyard.cli.text.table import Table, coloured, plain
+from trainyard.cli.text.table import plain
+
+if TYPE_CHECKING:
+    from trainyard.cli.text.table import Table
 
 
 class Format(StrEnum):
@@ -29,6 +30,8 @@ FormatOption = Annotated[
 
 def to_terminal() -> bool:
     """Whether a person reads standard output."""
+    from rich.console import Console
+
     return Console().is_terminal
 
 
@@ -37,6 +40,8 @@ def for_programs(form: Format, data: Any) -> bool:
     if form is Format.JSON:
         line(json.dumps(data, indent=2, ensure_ascii=False))
     elif form is Format.YAML:
+        import yaml
+
         line(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"))
     return form in (Format.JSON, Format.YAML)
 
@@ -46,6 +51,10 @@ def show(form: Format, data: Any, table: Table) -> None:
     if for_programs(form, data):
         return
     if to_terminal():
+        from rich.console import Console
+
+        from trainyard.cli.text.rich_table import coloured
+
         console = Console(highlight=False)
         console.print(coloured(table, console.width))
     else:
@@ -59,9 +68,13 @@ def line(text: str) -> None:
 
 def remark(text: str, style: str = "") -> None:
     """A sentence beside the answer, on standard error."""
+    from rich.console import Console
+
     Console(stderr=True, highlight=False).print(text, style=style, markup=False, soft_wrap=True)
 
 
 def done(text: str) -> None:
     """What was done, on standard output: `sessions digits-1 stopped`."""
+    from rich.console import Console
+
     Console(highlight=False).print(text, markup=False, soft_wrap=True)

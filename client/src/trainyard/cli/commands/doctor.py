@@ -41,9 +41,10 @@ def doctor(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Check gateway, key, clock, disk, GPUs; with kubectl also cluster, CRDs, rights, volume, operator and bot.
+    """Check gateway, key, clock, disk and GPUs; with kubectl also the cluster.
 
-    The cluster is only looked at, by kubectl and your kubeconfig; without kubectl that part is skipped.
+    In the cluster it checks CRDs, rights, volume, GPU plugin, operator, gateway and bot. It only reads,
+    by kubectl and your kubeconfig; without kubectl these checks are skipped.
     """
     found = [*_gateway(), *_cluster(Kubectl.find(context), namespace)]
     data = {"findings": [asdict(f) for f in found]}

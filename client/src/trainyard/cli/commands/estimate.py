@@ -1,39 +1,35 @@
-"""`estimate`: when would it start, before anything is submitted."""
+"""`estimate`: when a session would start, without submitting it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import reduce
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from trainyard.cli import manifest, output
-from trainyard.cli.commands.queue import between
-from trainyard.cli.commands.sessions import checked_priority
-from trainyard.cli.commands.submit import read
+from trainyard.cli import spec_options as options
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import Exit, UsageProblem
+from trainyard.cli.options import read_manifest
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
+from trainyard.cli.text.session_fields import between
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import Estimate
+
+if TYPE_CHECKING:
+    from trainyard.models import Estimate
 
 
-def estimate(  # noqa: PLR0913  one argument is one flag
-    file: Annotated[
-        str | None, typer.Option("--file", "-f", help="Manifest; - is standard input.")
-    ] = None,
-    gpus: Annotated[int | None, typer.Option(help="Per worker; 0 is the CPU.")] = None,
-    cpu: Annotated[str | None, typer.Option(help="Such as 2 or 500m.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Such as 4Gi.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Started all or none.")] = None,
-    queue: Annotated[str | None, typer.Option(help="Queue to wait in.")] = None,
-    priority: Annotated[str | None, typer.Option(help="-1000 to 1000; higher goes first.")] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Any other field. Repeatable."),
-    ] = None,
+def estimate(  # noqa: PLR0913  one argument is one option
+    file: options.ManifestOption = None,
+    gpus: options.GpusOption = None,
+    cpu: options.CpuOption = None,
+    memory: options.MemoryOption = None,
+    workers: options.WorkersOption = None,
+    queue: options.QueueOption = None,
+    priority: options.PriorityOption = None,
+    assignments: options.SetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Tell whether and when a session would start, without starting it.
@@ -41,14 +37,8 @@ def estimate(  # noqa: PLR0913  one argument is one flag
     trainyard estimate --gpus 4 --workers 2
     """
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
-    flags: dict[str, Any] = {
-        "resources": {k: v for k, v in resources.items() if v is not None} or None,
-        "workers": workers,
-        "queue": queue,
-        "priority": None if priority is None else checked_priority(priority),
-    }
-    over = {k: v for k, v in flags.items() if v is not None}
-    over = reduce(manifest.merged, map(manifest.assignment, assignments or []), over)
+    fields = options.placement_fields(resources, workers, queue, priority)
+    over = options.with_assignments(fields, assignments)
     wanted = manifest.submission(None, manifest.merged(_base(file), over))
     with gateway() as (client, clock):
         found = client.estimate(wanted.spec)
@@ -67,7 +57,7 @@ def listing(found: Estimate, now: datetime) -> Table:
 
 
 def facts(found: Estimate, now: datetime) -> list[tuple[str, str]]:
-    """What is known, in the order of reading."""
+    """The known fields, most important first."""
     out = [("starts", _starts(found, now)), ("queue", found.queue), ("gpus", str(found.gpus))]
     if found.position is not None and not found.starts_now:
         out.append(("position", str(found.position)))
@@ -87,10 +77,10 @@ def _starts(found: Estimate, now: datetime) -> str:
 
 
 def _base(file: str | None) -> dict[str, Any]:
-    """The spec of the file; without one any program, for what it does has no part in the estimate."""
+    """The file's spec; without a file any program, which does not matter for the estimate."""
     if file is None:
         return {"command": ["estimate"]}
-    found = manifest.parse(read(file), "standard input" if file == "-" else file)
+    found = manifest.parse(read_manifest(file), "standard input" if file == "-" else file)
     if len(found) > 1:
         raise UsageProblem(f"{file} holds {len(found)} sessions; an estimate is for one")
     return found[0][1]

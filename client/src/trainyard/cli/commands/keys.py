@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,7 +14,10 @@ from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import Key
+from trainyard_api import timestamps
+
+if TYPE_CHECKING:
+    from trainyard.models import Key
 
 app = typer.Typer(
     help="Make, list and revoke API keys (administrators).",
@@ -97,11 +100,13 @@ def state(key: Key, now: datetime) -> str:
     """valid, expired or revoked."""
     if key.revoked is not None:
         return "revoked"
-    over = key.expires is not None and datetime.fromisoformat(key.expires) <= now
+    expires = timestamps.parse(key.expires)
+    over = expires is not None and expires <= now
     return "expired" if over else "valid"
 
 
 def _left(key: Key, now: datetime) -> str:
-    if key.expires is None or state(key, now) != "valid":
+    expires = timestamps.parse(key.expires)
+    if expires is None or state(key, now) != "valid":
         return formats.UNKNOWN
-    return formats.duration((datetime.fromisoformat(key.expires) - now).total_seconds())
+    return formats.duration((expires - now).total_seconds())

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trainyard import errors
 from trainyard.cli import output
-from trainyard.cli.commands.sessions import SessionArgument
 from trainyard.cli.connection import gateway
 from trainyard.cli.event_waiter import event_waiter
+from trainyard.cli.options import SessionArgument
 from trainyard.cli.output import Format
 from trainyard.cli.text import formats
-from trainyard.client import Client
-from trainyard.models import LogLine, Logs, Session
+
+if TYPE_CHECKING:
+    from trainyard.client import Client
+    from trainyard.models import LogLine, Logs, Session
 
 PAGE = 1000
 PAUSE_SECONDS = 1.0

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from trainyard.cli import output
-from trainyard.cli.commands.sessions import SessionArgument
 from trainyard.cli.connection import gateway
+from trainyard.cli.options import SessionArgument
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import charts, formats
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import Value
+
+if TYPE_CHECKING:
+    from trainyard.models import Value
 
 
 def metrics(  # noqa: PLR0913  one argument is one flag
@@ -44,6 +45,8 @@ def metrics(  # noqa: PLR0913  one argument is one flag
             return
         history = client.history(session, *names, by_epoch=by_epoch, max_points=points)
     if draw and not output.for_programs(form, history.wire()):
+        from rich.console import Console
+
         console = Console()
         width, colours = console.width, console.is_terminal and not console.no_color
         output.line(charts.draw(history.series, width=width, height=12, colours=colours))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,9 @@ from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
 from trainyard.cli.text.progress_bar import progress_bar
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import Model
+
+if TYPE_CHECKING:
+    from trainyard.models import Model
 
 app = typer.Typer(
     help="List, download, upload and delete models.", no_args_is_help=True, rich_markup_mode="rich"

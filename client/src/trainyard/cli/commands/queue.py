@@ -1,10 +1,9 @@
-"""`queue`: who waits, in which order, why, and until when."""
+"""`queue`: the waiting sessions, why they wait, and when they start."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,15 +11,18 @@ from trainyard.cli import output
 from trainyard.cli.connection import gateway
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
+from trainyard.cli.text.session_fields import starts_in
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import QueueEntry
+
+if TYPE_CHECKING:
+    from trainyard.models import QueueEntry
 
 
 def queue(
     name: Annotated[str | None, typer.Option("--queue", help="Only this queue.")] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show who waits, in order, and why."""
+    """Show the waiting sessions in queue order, and why each one waits."""
     with gateway() as (client, clock):
         waiting = [e for e in client.queue().waiting if name in (None, e.queue)]
     data = {"waiting": [e.wire() for e in waiting]}
@@ -39,24 +41,4 @@ def listing(waiting: list[QueueEntry], now: datetime, *, wide: bool) -> Table:
         Column("REASON", lambda e: e.reason or formats.UNKNOWN, wide=True),
         Column("WHY", lambda e: e.message or formats.UNKNOWN),
     ]
-    return make_table(columns, waiting, wide=wide, empty="nobody waits")
-
-
-def starts_in(entry: QueueEntry, now: datetime) -> str:
-    """`2m10s`, `2m10s to 1h05m`, `2m10s or later`; `-` while unknown: never a guess."""
-    return between(entry.estimated_start, now)
-
-
-def between(window: Mapping[str, Any] | None, now: datetime) -> str:
-    """An interval of estimated starts, counted from now."""
-    earliest, latest = (_away((window or {}).get(k), now) for k in ("earliest", "latest"))
-    if earliest is None:
-        return formats.UNKNOWN
-    if latest is None:
-        return f"{formats.duration(earliest)} or later"
-    low, high = formats.duration(earliest), formats.duration(latest)
-    return low if low == high else f"{low} to {high}"
-
-
-def _away(time: str | None, now: datetime) -> float | None:
-    return None if time is None else (datetime.fromisoformat(time) - now).total_seconds()
+    return make_table(columns, waiting, wide=wide, empty="no session waits")

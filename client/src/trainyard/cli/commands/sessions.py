@@ -1,37 +1,22 @@
-"""`ls`, `status`, and what is done to a session: stop, suspend, resume, priority, cancel."""
+"""`ls`, `status`, `stop`, `suspend`, `resume`, `priority` and `cancel`."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainyard import models
 from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.errors import UsageProblem
+from trainyard.cli.options import SessionArgument, SessionsArgument, checked_priority
 from trainyard.cli.output import Format, FormatOption
-from trainyard.cli.text import formats
+from trainyard.cli.text import formats, session_fields
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import Session
 from trainyard_api.phase import Phase
 
-SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="Name or UID.")]
-
-_COLOURS = {
-    Phase.RUNNING: "green",
-    Phase.SUCCEEDED: "bold green",
-    Phase.FAILED: "bold red",
-    Phase.QUEUED: "yellow",
-    Phase.PENDING: "yellow",
-    Phase.STARTING: "cyan",
-    Phase.SUSPENDING: "magenta",
-    Phase.SUSPENDED: "magenta",
-    Phase.STOPPING: "dim",
-    Phase.STOPPED: "dim",
-    Phase.CANCELLED: "dim",
-}
+if TYPE_CHECKING:
+    from trainyard.models import Session
 
 
 def ls(
@@ -69,25 +54,27 @@ def status(session: SessionArgument, form: FormatOption = Format.TABLE) -> None:
     output.show(form, found.wire(), details(found, clock.now()))
 
 
-def stop(sessions: Annotated[list[str], typer.Argument(metavar="SESSION...")]) -> None:
+def stop(sessions: SessionsArgument) -> None:
     """Save a checkpoint and end; final."""
     with gateway() as (client, _):
         for name in sessions:
-            _told(client.stop(name), "stops", Phase.STOPPED, Phase.CANCELLED)
+            _report(client.stop(name), "stops", Phase.STOPPED, Phase.CANCELLED)
 
 
-def suspend(sessions: Annotated[list[str], typer.Argument(metavar="SESSION...")]) -> None:
-    """Save a checkpoint and give the GPUs back."""
+def suspend(sessions: SessionsArgument) -> None:
+    """Save a checkpoint and release the GPUs."""
     with gateway() as (client, _):
         for name in sessions:
-            _told(client.suspend(name), "makes room", Phase.SUSPENDED)
+            _report(
+                client.suspend(name), "saves a checkpoint and releases its GPUs", Phase.SUSPENDED
+            )
 
 
-def resume(sessions: Annotated[list[str], typer.Argument(metavar="SESSION...")]) -> None:
-    """Let a suspended session go on."""
+def resume(sessions: SessionsArgument) -> None:
+    """Put a suspended session back into its queue."""
     with gateway() as (client, _):
         for name in sessions:
-            _told(client.resume(name), "goes back to its queue", Phase.RUNNING)
+            _report(client.resume(name), "goes back to its queue", Phase.RUNNING)
 
 
 def priority(
@@ -101,41 +88,28 @@ def priority(
     output.done(f"session {found.name} has priority {found.spec.priority}")
 
 
-def cancel(sessions: Annotated[list[str], typer.Argument(metavar="SESSION...")]) -> None:
-    """Take a waiting session out of the queue."""
+def cancel(sessions: SessionsArgument) -> None:
+    """Remove a waiting or suspended session from its queue."""
     with gateway() as (client, _):
         for name in sessions:
             output.done(f"session {client.cancel(name).name} cancelled")
-
-
-def checked_priority(value: str) -> int:
-    """A priority, which unlike other arguments may begin with a dash. Raises UsageProblem."""
-    try:
-        number = int(value)
-    except ValueError:
-        number = 1001
-    if not -1000 <= number <= 1000:
-        raise UsageProblem(
-            f"priority is {value!r}; it is a whole number from -1000 to 1000, and higher goes first"
-        )
-    return number
 
 
 def listing(found: list[Session], now: datetime, *, wide: bool) -> Table:
     """The table of `ls`."""
     columns: list[Column[Session]] = [
         Column("NAME", lambda s: s.name),
-        Column("PHASE", lambda s: s.phase, style=lambda s: colour(s.phase)),
-        Column("PROGRESS", _progress, right=True),
-        Column("ETA", lambda s: formats.duration(_eta(s)), right=True),
-        Column("LOSS", lambda s: formats.number(loss(s)), right=True),
-        Column("GPUS", lambda s: str(gpus(s)), right=True),
+        Column("PHASE", lambda s: s.phase, style=lambda s: session_fields.colour(s.phase)),
+        Column("PROGRESS", session_fields.progress, right=True),
+        Column("ETA", lambda s: formats.duration(session_fields.seconds_left(s)), right=True),
+        Column("LOSS", lambda s: formats.number(session_fields.loss(s)), right=True),
+        Column("GPUS", lambda s: str(session_fields.gpus(s)), right=True),
         Column("QUEUE", lambda s: s.spec.queue),
-        Column("POS", _position, right=True),
+        Column("POS", session_fields.position, right=True),
         Column("AGE", lambda s: formats.since(s.created, now), right=True),
         Column("PRIORITY", lambda s: str(s.spec.priority), wide=True, right=True),
         Column("DATASET", lambda s: s.spec.dataset or formats.UNKNOWN, wide=True),
-        Column("EPOCH", _epoch, wide=True, right=True),
+        Column("EPOCH", session_fields.epoch, wide=True, right=True),
         Column(
             "ATTEMPT", lambda s: str(s.status.attempt or formats.UNKNOWN), wide=True, right=True
         ),
@@ -166,14 +140,14 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
         ("phase", session.phase),
         ("message", state.message or ""),
         ("dataset", spec.dataset or ""),
-        ("gpus", str(gpus(session))),
+        ("gpus", str(session_fields.gpus(session))),
         ("queue", spec.queue),
         ("priority", str(spec.priority)),
-        ("position", _position(session)),
+        ("position", session_fields.position(session)),
         ("reason", (place.message if place else None) or ""),
-        ("progress", _progress(session)),
-        ("epoch", _epoch(session)),
-        ("time left", formats.duration(_eta(session))),
+        ("progress", session_fields.progress(session)),
+        ("epoch", session_fields.epoch(session)),
+        ("time left", formats.duration(session_fields.seconds_left(session))),
         ("attempt", str(state.attempt or "")),
         ("age", formats.since(session.created, now)),
     ]
@@ -189,62 +163,7 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
     return facts
 
 
-def colour(phase: str) -> str:
-    """The colour of a phase."""
-    return {str(p): c for p, c in _COLOURS.items()}.get(phase, "")
-
-
-def gpus(session: Session) -> int:
-    """GPUs over all workers."""
-    return session.spec.resources.gpus * session.spec.workers
-
-
-def loss(session: Session) -> str | None:
-    """The training loss if there is one, else any metric that is a loss."""
-    named = {m.name: m.value for m in session.status.metrics or []}
-    name = loss_name(list(named))
-    return named[name] if name else None
-
-
-def loss_name(names: list[str]) -> str | None:
-    """Which of these metrics is the loss that people look at: the training loss before others."""
-    losses = sorted(n for n in names if "loss" in n.lower())
-    preferred = [n for n in ("train/loss", "loss", "training_loss") if n in losses]
-    return (preferred or losses or [None])[0]
-
-
-def epochs(session: Session) -> int | None:
-    """Epochs in all: as reported, else as configured."""
-    progress, training = session.status.progress, session.spec.training
-    if progress and progress.epochs:
-        return progress.epochs
-    return training.epochs if training else None
-
-
-def _told(session: models.Session, becomes: str, *already: Phase) -> None:
+def _report(session: Session, becomes: str, *already: Phase) -> None:
     over = session.phase in {str(p) for p in already}
     what = f"is {session.phase}" if over else becomes
     output.done(f"session {session.name} {what}")
-
-
-def _progress(session: Session) -> str:
-    progress = session.status.progress
-    return formats.percent(progress.percent if progress else None)
-
-
-def _epoch(session: Session) -> str:
-    progress = session.status.progress
-    if progress is None or progress.epoch is None:
-        return formats.UNKNOWN
-    return f"{progress.epoch}/{epochs(session) or '?'}"
-
-
-def _eta(session: Session) -> float | None:
-    progress = session.status.progress
-    return progress.eta_seconds if progress and session.phase == Phase.RUNNING else None
-
-
-def _position(session: Session) -> str:
-    place = session.status.queue
-    waits = session.phase in (Phase.QUEUED, Phase.PENDING)
-    return str(place.position) if waits and place and place.position else formats.UNKNOWN

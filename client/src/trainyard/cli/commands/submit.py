@@ -3,89 +3,57 @@
 from __future__ import annotations
 
 import secrets
-import sys
-from functools import reduce
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trainyard.cli import manifest, output
-from trainyard.cli.commands.sessions import checked_priority
+from trainyard.cli import spec_options as options
 from trainyard.cli.commands.watch import follow
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.manifest import Submission
+from trainyard.cli.options import read_manifest
 from trainyard.cli.output import Format, FormatOption
-from trainyard.client import Client
 from trainyard.errors import TrainyardError
-from trainyard.models import Session
-from trainyard_api.training import Architecture, Task
 
-_TRAINING, _PLACE = "What to train", "Where and when"
+if TYPE_CHECKING:
+    from trainyard.client import Client
+    from trainyard.models import Session
+
+CommandArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- PROGRAM...]", help="Your own program instead of --task."),
+]
+NameOption = Annotated[str | None, typer.Option(help="Name. Default: made up.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Check, show the object and its queue, start nothing.")
+]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Follow it to its end; Ctrl-C leaves it running.")
+]
 
 
-def submit(  # noqa: PLR0913  one argument is one flag
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[-- PROGRAM...]", help="Your own program instead of --task."),
-    ] = None,
-    file: Annotated[
-        str | None,
-        typer.Option("--file", "-f", help="Manifest as for kubectl apply; - is standard input."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name. Default: made up.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Registered dataset.", rich_help_panel=_TRAINING)
-    ] = None,
-    task: Annotated[
-        Task | None, typer.Option(help="What is learned.", rich_help_panel=_TRAINING)
-    ] = None,
-    model: Annotated[
-        Architecture | None,
-        typer.Option(help="Default: mlp, or transformer for text.", rich_help_panel=_TRAINING),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.", rich_help_panel=_TRAINING)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Samples per step.", rich_help_panel=_TRAINING)
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", "--lr", rich_help_panel=_TRAINING)
-    ] = None,
-    seed: Annotated[int | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="Any other field, such as training.earlyStopping.patience=3. Repeatable.",
-            rich_help_panel=_TRAINING,
-        ),
-    ] = None,
-    gpus: Annotated[
-        int | None, typer.Option(help="Per worker; 0 is the CPU.", rich_help_panel=_PLACE)
-    ] = None,
-    cpu: Annotated[
-        str | None, typer.Option(help="Such as 2 or 500m.", rich_help_panel=_PLACE)
-    ] = None,
-    memory: Annotated[str | None, typer.Option(help="Such as 4Gi.", rich_help_panel=_PLACE)] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Started all or none.", rich_help_panel=_PLACE)
-    ] = None,
-    queue: Annotated[
-        str | None, typer.Option(help="Queue to wait in.", rich_help_panel=_PLACE)
-    ] = None,
-    priority: Annotated[
-        str | None, typer.Option(help="-1000 to 1000; higher first.", rich_help_panel=_PLACE)
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check, show the object and its queue, start nothing.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Follow it to its end; Ctrl-C leaves it running.")
-    ] = False,
+def submit(  # noqa: PLR0913  one argument is one option
+    command: CommandArgument = None,
+    file: options.ManifestOption = None,
+    name: NameOption = None,
+    dataset: options.DatasetOption = None,
+    task: options.TaskOption = None,
+    model: options.ModelOption = None,
+    epochs: options.EpochsOption = None,
+    batch_size: options.BatchSizeOption = None,
+    learning_rate: options.LearningRateOption = None,
+    seed: options.SeedOption = None,
+    assignments: options.SetOption = None,
+    gpus: options.GpusOption = None,
+    cpu: options.CpuOption = None,
+    memory: options.MemoryOption = None,
+    workers: options.WorkersOption = None,
+    queue: options.QueueOption = None,
+    priority: options.PriorityOption = None,
+    dry_run: DryRunOption = False,
+    watch: WatchOption = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Start a training session.
@@ -96,68 +64,48 @@ def submit(  # noqa: PLR0913  one argument is one flag
 
     trainyard submit --gpus 2 -- python train.py --depth 4
     """
-    training = {
-        "task": task and task.value,
-        "model": model and {"architecture": model.value},
-        "epochs": epochs,
-        "batchSize": batch_size,
-        "learningRate": learning_rate,
-        "seed": seed,
-    }
+    program = {"command": command or None, "dataset": dataset}
+    training = options.training_fields(task, model, epochs, batch_size, learning_rate, seed)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
-    flags: dict[str, Any] = {
-        "command": command or None,
-        "dataset": dataset,
-        "training": _given(training),
-        "resources": _given(resources),
-        "workers": workers,
-        "queue": queue,
-        "priority": None if priority is None else checked_priority(priority),
-    }
-    wanted = _wanted(file, name, flags, assignments or [])
+    placement = options.placement_fields(resources, workers, queue, priority)
+    fields = options.given({**program, "training": training or None, **placement})
+    wanted = _wanted(file, name, options.with_assignments(fields, assignments))
+    _submit(wanted, form, dry_run=dry_run, watch=watch)
+
+
+def _submit(wanted: list[Submission], form: Format, *, dry_run: bool, watch: bool) -> None:
     with gateway() as (client, clock):
         if dry_run:
             _show_dry_run(client, wanted, form)
             return
         if len(wanted) > 1:
-            # All or none as far as one can see: what the gateway refuses is refused before the first start.
+            # What the gateway would refuse is refused before the first session starts.
             for one in wanted:
                 client.start_training(one.spec, one.name, dry_run=True)
         started = _started(client, wanted)
-        _tell(started, form, quiet=watch)
+        _report(started, form, quiet=watch)
         if watch:
             for session in started:
                 follow(client, clock, session.uid)
 
 
-def _wanted(
-    file: str | None, name: str | None, flags: dict[str, Any], assignments: list[str]
-) -> list[Submission]:
-    """Everything that is asked for, checked before anything is started. Raises UsageProblem."""
-    over = _given(flags) or {}
-    over = reduce(manifest.merged, map(manifest.assignment, assignments), over)
+def _wanted(file: str | None, name: str | None, fields: dict[str, Any]) -> list[Submission]:
+    """The sessions to start, checked before any is started. Raises UsageProblem."""
     if file is None:
-        if not over:
+        if not fields:
             raise UsageProblem(
-                "there is nothing to train: give --dataset and --task, a manifest with -f, or a program after --"
+                "there is nothing to train: give --dataset and --task, a manifest with -f, "
+                "or a program after --"
             )
-        return [manifest.submission(name, over)]
-    found = manifest.parse(read(file), "standard input" if file == "-" else file)
+        return [manifest.submission(name, fields)]
+    found = manifest.parse(read_manifest(file), "standard input" if file == "-" else file)
     if name is not None and len(found) > 1:
         raise UsageProblem(f"{file} holds {len(found)} sessions; --name is for one")
-    return [manifest.submission(name or own, manifest.merged(spec, over)) for own, spec in found]
-
-
-def read(file: str) -> str:
-    """A manifest's text; `-` is standard input. Raises UsageProblem."""
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text()
-    except UnicodeDecodeError as error:
-        raise UsageProblem(f"{file} is no text; it must be a YAML manifest") from error
+    return [manifest.submission(name or own, manifest.merged(spec, fields)) for own, spec in found]
 
 
 def _started(client: Client, wanted: list[Submission]) -> list[Session]:
-    """All of them; when one cannot be started, what runs already is named before the error."""
+    """Start all; if one cannot be started, name those that run before raising the error."""
     started: list[Session] = []
     try:
         for one in wanted:
@@ -165,7 +113,9 @@ def _started(client: Client, wanted: list[Submission]) -> list[Session]:
     except TrainyardError:
         if started:
             names = ", ".join(s.name for s in started)
-            output.remark(f"note: started before that, and going on: {names}", "yellow")
+            output.remark(
+                f"note: these sessions were started before and keep running: {names}", "yellow"
+            )
         raise
     return started
 
@@ -191,7 +141,7 @@ def _show_dry_run(client: Client, wanted: list[Submission], form: Format) -> Non
         )
 
 
-def _tell(started: list[Session], form: Format, *, quiet: bool) -> None:
+def _report(started: list[Session], form: Format, *, quiet: bool) -> None:
     if output.for_programs(form, _data(started)):
         return
     for one in started:
@@ -201,8 +151,3 @@ def _tell(started: list[Session], form: Format, *, quiet: bool) -> None:
 
 def _data(sessions: list[Session]) -> dict[str, Any]:
     return {"sessions": [s.wire() for s in sessions]}
-
-
-def _given(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """What was given; None where nothing was."""
-    return {k: v for k, v in fields.items() if v is not None} or None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trainyard.cli import output
 from trainyard.cli.connection import gateway
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
 from trainyard.cli.text.table import Column, Table, make_table
-from trainyard.models import System
+
+if TYPE_CHECKING:
+    from trainyard.models import System
 
 
 def system(form: FormatOption = Format.TABLE) -> None:
-    """Show CPU, memory, disk and GPUs of the gateway's machine, and the cluster's nodes."""
+    """Show the usage of the gateway's machine and of the cluster's nodes."""
     with gateway() as (client, _):
         found = client.system_info()
     output.show(form, found.wire(), listing(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import typer
 from rich.console import Console
@@ -14,15 +14,18 @@ from rich.text import Text
 
 from trainyard import errors
 from trainyard.cli import output
-from trainyard.cli.commands.sessions import SessionArgument, colour
 from trainyard.cli.connection import GatewayClock, gateway
 from trainyard.cli.errors import Exit, SessionNotSucceeded
 from trainyard.cli.event_waiter import event_waiter
+from trainyard.cli.options import SessionArgument
 from trainyard.cli.text import progress
 from trainyard.cli.text.progress import Trend
-from trainyard.client import Client
-from trainyard.models import QueueEntry, Session
-from trainyard_api.phase import Phase
+from trainyard.cli.text.session_fields import colour
+from trainyard_api.phase import WAITING, Phase
+
+if TYPE_CHECKING:
+    from trainyard.client import Client
+    from trainyard.models import QueueEntry, Session
 
 LINES_EVERY_SECONDS: Final = 10.0
 """Without a terminal a line is printed at each change of phase, else at most so often."""
@@ -148,7 +151,7 @@ def _is_number(value: float | str) -> bool:
 
 
 def _entry(client: Client, session: Session) -> QueueEntry | None:
-    if session.phase not in (Phase.PENDING, Phase.QUEUED):
+    if session.phase not in WAITING:
         return None
     try:
         waiting = client.queue().waiting

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trainyard.cli.connection import TOLERATED_SKEW
 from trainyard.cli.text import formats
-from trainyard.models import System
 from trainyard_api import names
+
+if TYPE_CHECKING:
+    from trainyard.models import System
 
 Json = Mapping[str, Any]
 FULL_PERCENT: Final = 90.0

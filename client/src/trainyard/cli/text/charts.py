@@ -6,13 +6,13 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-import plotille
+from typing import TYPE_CHECKING, Final
 
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.text import formats
-from trainyard.models import Series
+
+if TYPE_CHECKING:
+    from trainyard.models import Series
 
 _COLOURS: Final = ("bright_blue", "bright_red", "bright_green", "bright_magenta")
 # Okabe and Ito's colours: distinguishable with any colour vision.
@@ -42,6 +42,8 @@ def draw(series: Sequence[Series], *, width: int, height: int, colours: bool) ->
 
 
 def _panel(kind: str, group: list[Series], width: int, height: int, colours: bool) -> str:
+    import plotille
+
     figure = plotille.Figure()
     # Beside the drawing plotille puts the values' labels on the left and the axis' name on the right.
     figure.width, figure.height = max(20, width - 24), height

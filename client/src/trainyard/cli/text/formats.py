@@ -1,10 +1,12 @@
-"""Numbers and times as they stand in a terminal. Pure."""
+"""Numbers, times and sizes as a terminal shows them. Pure."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime
 from typing import Final
+
+from trainyard_api import timestamps
 
 UNKNOWN: Final = "-"
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -26,11 +28,9 @@ def duration(seconds: float | None) -> str:
 
 
 def since(time: str | datetime | None, now: datetime) -> str:
-    """How long ago that was."""
-    if time is None:
-        return UNKNOWN
-    moment = datetime.fromisoformat(time) if isinstance(time, str) else time
-    return duration((now - moment).total_seconds())
+    """Time from `time` (RFC 3339 text or a datetime) until `now`; `-` if there is none."""
+    moment = timestamps.parse(time) if isinstance(time, str) else time
+    return UNKNOWN if moment is None else duration((now - moment).total_seconds())
 
 
 def size(number: int | None) -> str:
@@ -44,7 +44,7 @@ def size(number: int | None) -> str:
 
 
 def number(value: float | str | None) -> str:
-    """Four significant digits; NaN and infinities by name; text that is no number as it came."""
+    """Four significant digits; NaN and infinities by name; other text unchanged."""
     if value is None:
         return UNKNOWN
     try:
@@ -62,15 +62,15 @@ def percent(value: float | None) -> str:
 
 
 def count(how_many: int, noun: str) -> str:
-    """`1 run`, `2 runs`, `1,000 runs`."""
+    """`1 session`, `2 sessions`, `1,000 sessions`."""
     return f"{how_many:,} {noun}" if how_many == 1 else f"{how_many:,} {noun}s"
 
 
 def sentence(words: str) -> str:
-    """Words from outside as one line, each space and line break one space."""
+    """Text from outside as one line: each run of white space becomes one space."""
     return clean(" ".join(words.split()))
 
 
 def clean(line: str) -> str:
-    """A line from outside without control characters: no program may move the reader's cursor. Tabs become spaces."""
+    """A line from outside without control characters, which could move the cursor. Tabs become spaces."""
     return line.replace("\t", "    ").translate(_CONTROL)

@@ -6,15 +6,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from trainyard.cli.commands.queue import starts_in
-from trainyard.cli.commands.sessions import epochs, loss_name
 from trainyard.cli.text import formats
-from trainyard.models import QueueEntry, Session
-from trainyard_api.phase import Phase
+from trainyard.cli.text.session_fields import epochs, loss_name, starts_in
+from trainyard_api.phase import WAITING, Phase
+
+if TYPE_CHECKING:
+    from trainyard.models import QueueEntry, Session
 
 BAR_WIDTH: Final = 24
 _MEMORY: Final = 8
@@ -99,7 +100,7 @@ def waiting_line(session: Session, entry: QueueEntry | None, now: datetime) -> s
 
 def current_line(session: Session, trend: Trend, entry: QueueEntry | None, now: datetime) -> str:
     """The one line that `watch` keeps up to date."""
-    if session.phase in (Phase.PENDING, Phase.QUEUED):
+    if session.phase in WAITING:
         return formats.clean(waiting_line(session, entry, now))
     return formats.clean(progress_line(session, trend))
 

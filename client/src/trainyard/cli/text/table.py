@@ -1,23 +1,14 @@
-"""A table as a value, and its forms for files and terminals. Pure."""
+"""A table as a value, and its form for files. Pure; `rich_table` has the form for terminals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
-
-from rich import box
-from rich.cells import cell_len
-from rich.table import Table as RichTable
-from rich.text import Text
+from typing import Generic, TypeVar
 
 from trainyard.cli.text.formats import UNKNOWN, clean
 
 T = TypeVar("T")
-GAP: Final = 2
-"""Between two columns."""
-READABLE: Final = 16
-"""No column is folded to fewer characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +62,3 @@ def plain(table: Table) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-def coloured(table: Table, room: int) -> RichTable | Text:
-    """The table for a terminal of `room` columns: long texts are wrapped, nothing is truncated.
-
-    If a column would become unreadable, each row becomes a paragraph.
-    """
-    if not table.rows:
-        return Text(table.empty, style="dim")
-    found = widths(table, room)
-    if found is None:
-        return _paragraphs(table)
-    out = RichTable(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
-    for head, right, width in zip(table.heads, table.right, found, strict=True):
-        justify: Literal["left", "right"] = "right" if right else "left"
-        out.add_column(head, justify=justify, overflow="fold", width=width)
-    for row, styles in zip(table.rows, table.styles, strict=True):
-        out.add_row(*(Text(cell, style) for cell, style in zip(row, styles, strict=True)))
-    return out
-
-
-def widths(table: Table, room: int) -> tuple[int, ...] | None:
-    """Widths with which all columns fit into `room`; None if a column would become unreadable."""
-    lines = [table.heads, *table.rows]
-    found = [max(cell_len(line[n]) for line in lines) for n in range(len(table.heads))]
-    over = sum(found) + GAP * (len(found) - 1) - room
-    while over > 0:
-        widest = max(range(len(found)), key=found.__getitem__)
-        if found[widest] <= READABLE:
-            return None
-        found[widest] -= 1
-        over -= 1
-    return tuple(found)
-
-
-def _paragraphs(table: Table) -> Text:
-    out = Text()
-    first, *heads = table.heads
-    margin = max(map(len, heads), default=0)
-    for row, styles in zip(table.rows, table.styles, strict=True):
-        out.append(f"{first} ").append(f"{row[0]}\n", styles[0] or "bold")
-        for head, cell, style in zip(heads, row[1:], styles[1:], strict=True):
-            if cell != UNKNOWN:
-                out.append(f"  {head.ljust(margin)}  ").append(f"{cell}\n", style)
-    out.right_crop(1)
-    return out

@@ -1,0 +1,92 @@
+"""Options that describe a session, shared by `submit` and `estimate`, and the spec's fields of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Annotated, Any, Final
+
+import typer
+
+from trainyard.cli import manifest
+from trainyard.cli.options import checked_priority
+from trainyard_api.training import Architecture, Task
+
+TRAINING: Final = "What to train"
+PLACEMENT: Final = "Where and when"
+
+
+def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
+
+
+ManifestOption = Annotated[
+    str | None,
+    typer.Option("--file", "-f", help="Manifest as for kubectl apply; - is standard input."),
+]
+DatasetOption = Annotated[str | None, _option("Registered dataset.", TRAINING)]
+TaskOption = Annotated[Task | None, _option("What is learned.", TRAINING)]
+ModelOption = Annotated[
+    Architecture | None, _option("Default: mlp, or transformer for text.", TRAINING)
+]
+EpochsOption = Annotated[int | None, _option("Passes over the data.", TRAINING)]
+BatchSizeOption = Annotated[int | None, _option("Samples per step.", TRAINING)]
+LearningRateOption = Annotated[
+    float | None, _option("Step size of the optimizer.", TRAINING, "--learning-rate", "--lr")
+]
+SeedOption = Annotated[int | None, _option("Seed of the random numbers.", TRAINING)]
+_SET_HELP: Final = "Any other field, such as training.earlyStopping.patience=3. Repeatable."
+SetOption = Annotated[
+    list[str] | None, _option(_SET_HELP, TRAINING, "--set", metavar="FIELD=VALUE")
+]
+GpusOption = Annotated[int | None, _option("Per worker; 0 is the CPU.", PLACEMENT)]
+CpuOption = Annotated[str | None, _option("Such as 2 or 500m.", PLACEMENT)]
+MemoryOption = Annotated[str | None, _option("Such as 4Gi.", PLACEMENT)]
+WorkersOption = Annotated[int | None, _option("Started all or none.", PLACEMENT)]
+QueueOption = Annotated[str | None, _option("Queue to wait in.", PLACEMENT)]
+PriorityOption = Annotated[str | None, _option("-1000 to 1000; higher goes first.", PLACEMENT)]
+
+
+def training_fields(
+    task: Task | None,
+    model: Architecture | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    """`training` of the spec, of the options that were given."""
+    return given(
+        {
+            "task": task and task.value,
+            "model": model and {"architecture": model.value},
+            "epochs": epochs,
+            "batchSize": batch_size,
+            "learningRate": learning_rate,
+            "seed": seed,
+        }
+    )
+
+
+def placement_fields(
+    resources: Mapping[str, Any], workers: int | None, queue: str | None, priority: str | None
+) -> dict[str, Any]:
+    """Resources, workers, queue and priority of the spec. Raises UsageProblem."""
+    return given(
+        {
+            "resources": given(resources) or None,
+            "workers": workers,
+            "queue": queue,
+            "priority": None if priority is None else checked_priority(priority),
+        }
+    )
+
+
+def with_assignments(fields: Mapping[str, Any], assignments: list[str] | None) -> dict[str, Any]:
+    """`fields` with each `--set FIELD=VALUE` laid over them. Raises UsageProblem."""
+    return reduce(manifest.merged, map(manifest.assignment, assignments or []), dict(fields))
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
