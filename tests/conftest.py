@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gateway_lab import GatewayFactory
     from lanes import Lanes
     from postgres import Postgres
+    from report_stand_in import ReportStandIn
     from xdist.remote import Producer
 
 # Real servers answer in milliseconds most of the time, not always; a slow example is no failure.
@@ -62,6 +63,25 @@ def gateway_factory(
 
     with gateways(kubeconfig, lambda: tmp_path_factory.mktemp("gateway")) as start:
         yield start
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of a gateway with a new database, of each kind in turn."""
+    from gateway_lab import on_postgres
+
+    if request.param == "sqlite":
+        return {}
+    return on_postgres(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def gateway() -> Iterator[ReportStandIn]:
+    """A server that takes a trainer's reports in the gateway's place, and remembers them."""
+    from report_stand_in import report_stand_in
+
+    with report_stand_in() as state:
+        yield state
 
 
 @pytest.fixture

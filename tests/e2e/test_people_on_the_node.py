@@ -87,7 +87,8 @@ def test_stop_on_the_command_line(cli: CommandLine, gateway: Client, file: Path)
 
     cli.ok("stop", name)
 
-    eventually(lambda: gateway.status(name).phase == "Stopped", within=90, what="Stopped")
+    eventually(lambda: gateway.status(name).finished, within=90, what="the session's end")
+    assert gateway.status(name).phase == "Stopped"
 
 
 def test_doctor_finds_nothing_wrong(cli: CommandLine, installation: Installation) -> None:

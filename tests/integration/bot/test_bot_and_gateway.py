@@ -18,8 +18,7 @@ from bot_api import TOKEN, BotApi, Call
 from bot_deeds import DEEDS, PHASES, waves
 from bot_process import BotProcess
 from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
-from cluster import fresh_namespace
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab
 from poll import eventually
 from recording_proxy import RecordingProxy
 from scripted_gateway import Answer, problem
@@ -164,13 +163,11 @@ class Yard:
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "bot") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        make_queue(lab)
-        yield lab
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    """A gateway with the default queue."""
+    lab = gateway_factory()
+    make_queue(lab)
+    return lab
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,12 @@ import hashlib
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from client_lab import IRIS, report, safetensors, set_phase, submit
-from cluster import fresh_namespace
 from cutting_proxy import CuttingProxy
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayLab
 
 from trainyard.client import AsyncClient, Client
 from trainyard.errors import HashMismatch, NotFound, Unreachable
@@ -21,15 +19,6 @@ from trainyard.models import Event
 
 pytestmark = pytest.mark.integration
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "cli") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        yield lab
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,12 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from client_lab import safetensors
-from cluster import fresh_namespace
 from cutting_proxy import CuttingProxy
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayLab
 
 from trainyard.client import AsyncClient, Client
 from trainyard.errors import BadRequest, Conflict, HashMismatch, Unreachable
@@ -22,15 +20,6 @@ from trainyard.errors import BadRequest, Conflict, HashMismatch, Unreachable
 pytestmark = pytest.mark.integration
 MIB = 1 << 20
 PARTS = 1 * MIB
-
-
-@pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "clu") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        yield lab
 
 
 @pytest.fixture

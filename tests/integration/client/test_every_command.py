@@ -7,16 +7,15 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
-from cluster import api_client, find_kubectl, fresh_namespace
+from cluster import api_client, find_kubectl
 from command_line import CommandLine, rest_of
 from cutting_proxy import CuttingProxy
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayFactory, GatewayLab
 from kubernetes import client
 from poll import eventually
 
@@ -26,13 +25,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "cli") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        make_queue(lab)
-        yield lab
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    """A gateway with the default queue."""
+    lab = gateway_factory()
+    make_queue(lab)
+    return lab
 
 
 @pytest.fixture

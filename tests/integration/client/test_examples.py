@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from client_lab import IRIS, report, safetensors, set_phase
-from cluster import ROOT, fresh_namespace
+from cluster import ROOT
 from command_line import CommandLine
-from gateway_lab import GatewayLab, running_gateway
+from gateway_lab import GatewayLab
 from poll import eventually
 
 from trainyard.models import Session
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def lab(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "cli") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path) as lab,
-    ):
-        yield lab
 
 
 def start(lab: GatewayLab, folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
@@ -39,21 +29,22 @@ def start(lab: GatewayLab, folder: Path, name: str, *arguments: str) -> subproce
     )
 
 
-def sessions(lab: GatewayLab, number: int) -> list[Session]:
+def open_sessions(lab: GatewayLab, number: int) -> list[Session]:
+    """The unfinished sessions, once there are `number` of them."""
     with lab.client() as gateway:
-        return eventually(
-            lambda: (
-                found if len(found := gateway.sessions().sessions) == number else None
-            ),
-            what=f"{number} sessions",
-        )  # fmt: skip
+
+        def found() -> list[Session] | None:
+            unfinished = [s for s in gateway.sessions().sessions if not s.finished]
+            return unfinished if len(unfinished) == number else None
+
+        return eventually(found, what=f"{number} sessions")
 
 
 def test_train_and_fetch(lab: GatewayLab, tmp_path: Path) -> None:
     data = tmp_path / "flowers.csv"
     data.write_text(IRIS)
     program = start(lab, tmp_path, "train_and_fetch.py", str(data))
-    [session] = sessions(lab, 1)
+    [session] = open_sessions(lab, 1)
     assert program.stdout is not None
     head = [program.stdout.readline(), program.stdout.readline()]
     report(lab, session, steps=10)
@@ -78,7 +69,7 @@ def test_compare_runs(lab: GatewayLab, tmp_path: Path) -> None:
     with lab.client() as gateway:
         gateway.upload_dataset("iris", data)
     program = start(lab, tmp_path, "compare_runs.py", "iris")
-    for steps, session in enumerate(sessions(lab, 3), start=1):
+    for steps, session in enumerate(open_sessions(lab, 3), start=1):
         report(lab, session, steps=steps)
         set_phase(lab, session.name, "Succeeded")
 

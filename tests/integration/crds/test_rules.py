@@ -212,7 +212,7 @@ def test_every_rule_has_a_case() -> None:
     assert written == {*CREATION, *UPDATE, *NAMES}
 
 
-@pytest.mark.parametrize("message", CREATION)
+@pytest.mark.parametrize("message", CREATION, ids=lambda text: text[:60])
 def test_a_rule_at_creation(sessions: Sessions, message: str) -> None:
     kept, broken = CREATION[message]
     sessions.create(kept)
@@ -221,7 +221,7 @@ def test_a_rule_at_creation(sessions: Sessions, message: str) -> None:
     assert message in refusal(caught)
 
 
-@pytest.mark.parametrize("message", UPDATE)
+@pytest.mark.parametrize("message", UPDATE, ids=lambda text: text[:60])
 def test_a_rule_at_a_change(sessions: Sessions, message: str) -> None:
     spec, kept, broken = UPDATE[message]
     sessions.create(spec, dry=False)

@@ -51,6 +51,7 @@ def model(http: httpx.Client) -> None:
         ("bytes=-50", slice(-50, None)),
         ("bytes=100-999999", slice(100, None)),
     ],
+    ids=["first byte", "middle", "from a byte", "last bytes", "past the end"],
 )
 def test_a_range_is_answered_by_exactly_it(http: httpx.Client, asked: str, wanted: slice) -> None:
     answer = http.get("/models/m", headers={"Range": asked})
@@ -142,7 +143,7 @@ def test_files_that_are_asked_for_at_once_come_one_after_the_other(
             assert stream.read(len(wanted)) == wanted
 
 
-@pytest.mark.parametrize("names", [("large",), ("large", "m"), ("m", "large", "m")])
+@pytest.mark.parametrize("names", [("large",), ("large", "m"), ("m", "large", "m")], ids=" ".join)
 def test_a_reader_that_leaves_leaves_nothing_open(
     lab: GatewayLab, large: bytes, names: tuple[str, ...]
 ) -> None:

@@ -123,6 +123,9 @@ async def test_entries_found_at_the_start_are_applied_without_a_read(
         return await another.read(inbox_size, applied=False) == 0
 
     await eventually_async(empty, within=10, every=0.01)
+    window = charts.Window(9)
+    [series] = await another.read(lambda c: charts.read_charts(c, uid, ["loss"], window), False)
+    assert values(series) == {1: 1.0}
     await another.close()
 
 

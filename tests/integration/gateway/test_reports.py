@@ -273,7 +273,8 @@ def test_sessions_that_name_a_missing_dataset_are_told_and_go_on_when_it_comes(
     with lab.http() as http:
         query = {"name": "late", "filename": "late.csv"}
         http.post("/datasets", params=query, content=b"a,y\n1,2\n2,3").raise_for_status()
-    eventually(lambda: state() == "Found", within=10)
+    eventually(lambda: state() != "NotFound", within=10)
+    assert state() == "Found"
 
 
 def test_no_secret_in_the_log(lab: GatewayLab, trainer: Trainer) -> None:

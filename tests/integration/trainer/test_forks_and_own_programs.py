@@ -6,12 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_stand_in import ReportStandIn, report_stand_in
+from report_stand_in import ReportStandIn
 from safetensors.numpy import load_file
 from tiny_training import TinySession, write_blobs
 
@@ -27,12 +26,6 @@ TRAINING: dict[str, Any] = {
     "logEverySteps": 1,
     "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [8]}},
 }
-
-
-@pytest.fixture
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def fork_of(parent: TinySession, folder: Path, checkpoint: str, **training: Any) -> tuple[int, str]:

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +37,6 @@ TRAINING = {
     "learningRate": 1e-4,
     "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [8], "dropout": 0.2}},
 }
-
-
-@pytest.fixture
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def session(folder: Path, gateway: ReportStandIn, **training: Any) -> TinySession:

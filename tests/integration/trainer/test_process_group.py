@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +47,6 @@ TEXT = {
         "parameters": {"layers": 1, "heads": 2, "embeddingSize": 16, "contextLength": 8},
     },
 }
-
-
-@pytest.fixture
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def session(folder: Path, url: str, training: dict[str, Any]) -> TinySession:

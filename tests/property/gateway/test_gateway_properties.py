@@ -10,13 +10,12 @@ import secrets
 import sqlite3
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cluster import api_client, fresh_namespace
-from gateway_lab import GatewayLab, Trainer, running_gateway
+from cluster import api_client
+from gateway_lab import GatewayLab, Trainer
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes import client
@@ -36,25 +35,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 @pytest.fixture(scope="module")
-def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayLab]:
-    with (
-        fresh_namespace(kubeconfig, "gwp") as namespace,
-        running_gateway(kubeconfig, namespace, tmp_path_factory.mktemp("gateway")) as lab,
-    ):
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def http(lab: GatewayLab) -> Iterator[httpx.Client]:
-    with lab.http() as http:
-        yield http
-
-
-@pytest.fixture(scope="module")
-def trainer(lab: GatewayLab, http: httpx.Client) -> Trainer:
+def trainer(lab: GatewayLab) -> Trainer:
     """One session that reports; every example uses attempts and steps of its own."""
-    session = http.post("/training/start", json={"name": "reports", "command": ["x"]}).json()
-    return lab.trainer(session["uid"], "reports", attempt=10**6)
+    return lab.new_trainer("reports", attempt=10**6)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_stand_in import ReportStandIn, report_stand_in
+from report_stand_in import ReportStandIn
 from tiny_training import TinySession, write_blobs
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_trainer.generate import Sampling
 from trainyard_trainer.predict import Predictor
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
-
 
 CONFIGS = st.fixed_dictionaries(
     {

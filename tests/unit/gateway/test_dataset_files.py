@@ -106,6 +106,7 @@ GOOD = npy(np.zeros((4, 3), np.float32))
         ("a.parquet", b"PAR1 nonsense PAR1", "not a Parquet file"),
         ("a.txt", b"ab\xff", "not UTF-8"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else None,
 )
 def test_broken_files_are_explained(tmp_path: Path, name: str, body: bytes, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
@@ -121,6 +122,7 @@ def test_broken_files_are_explained(tmp_path: Path, name: str, body: bytes, mess
         ("a.jsonl", b'{"a": 1}\n\n{"b": "x"}\n', 2, [2, 2]),
         ("a.zip", archive(**{"cat/a.png": b"x", "dog/b.jpg": b"y", "read.me": b""}), 2, [2]),
     ],
+    ids=["npy", "npz", "csv", "jsonl", "zip of images"],
 )
 def test_sound_files_are_measured(
     tmp_path: Path, name: str, body: bytes, samples: int, dimensions: list[int]

@@ -100,7 +100,7 @@ def test_manifests_and_programs_are_valid(page: Path) -> None:
     for text in blocks(page, "yaml"):
         for manifest in yaml.safe_load_all(text):
             if isinstance(manifest, dict) and manifest.get("kind") in KINDS:
-                KINDS[manifest["kind"]].model_validate(manifest["spec"])
+                assert KINDS[manifest["kind"]].model_validate(manifest["spec"])
     for text in blocks(page, "python"):
         compile(text, str(page), "exec")
     for text in blocks(page, "json"):

@@ -40,7 +40,7 @@ def is_said(message: str) -> bool:
     return any(pattern.search(text) for text in texts())
 
 
-@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda text: text[:60])
 def test_the_programs_say_it(message: str) -> None:
     words = sum(len(part.strip()) for part in message.split("…"))
 

@@ -237,6 +237,7 @@ def test_the_record_names_the_archive(tmp_path: Path) -> None:
         ("localhost:5000/a/base:1", ("localhost:5000/a/base", "1")),
         ("python:3.14@sha256:ab", ("python", "3.14@sha256:ab")),
     ],
+    ids=["tag", "registry with a port", "digest"],
 )
 def test_a_base_image_has_a_name_and_a_tag(reference: str, parts: tuple[str, str]) -> None:
     assert name_and_tag(reference) == parts

@@ -5,22 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from report_stand_in import ReportStandIn, report_stand_in
+from report_stand_in import ReportStandIn
 
 from trainyard import reporting
 from trainyard.reporting.model import Registrar
 from trainyard.reporting.run import ReportingRun
 from trainyard.reporting.transport import GatewayTransport
-
-
-@pytest.fixture
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def safetensors(header: object = None, data: bytes = bytes(4)) -> bytes:

@@ -8,25 +8,18 @@ import json
 import math
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from poll import eventually
-from report_stand_in import ReportStandIn, report_stand_in
+from report_stand_in import ReportStandIn
 
 from trainyard.reporting.console import Tee
 from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport, RejectedError
-
-
-@pytest.fixture
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def a_run(folder: Path, url: str, attempt: int = 1) -> ReportingRun:
@@ -80,7 +73,9 @@ def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
     assert "metrics.0.step: told so" in said
 
 
-@pytest.mark.parametrize("wrong", [None, "text", 7, {"a": 1}, ["text", None], [{"other": 1}]])
+@pytest.mark.parametrize(
+    "wrong", [None, "text", 7, {"a": 1}, ["text", None], [{"other": 1}]], ids=repr
+)
 def test_a_refusal_of_another_shape_is_a_refusal(
     tmp_path: Path, gateway: ReportStandIn, wrong: Any
 ) -> None:

@@ -127,6 +127,7 @@ def test_the_training_waits_no_longer_for_a_copy_that_failed(tmp_path: Path) -> 
         # Its running means are changed by every batch, before any step.
         ("image-classification", (30, 8, 8), "resnet18"),
     ],
+    ids=["mlp", "resnet18"],
 )
 def test_nothing_changes_what_is_being_copied(
     tmp_path: Path, task: str, shape: tuple[int, ...], architecture: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from report_stand_in import ReportStandIn, report_stand_in
+from report_stand_in import ReportStandIn
 from tiny_training import TinySession
 
 from trainyard_api.contract import ExitCode
@@ -17,12 +16,6 @@ CLASSIFY: dict[str, Any] = {"task": "tabular-classification"}
 REGRESS: dict[str, Any] = {"task": "tabular-regression"}
 IMAGES: dict[str, Any] = {"task": "image-classification"}
 MANY = "".join(f"{i}.5,{i % 2}\n" for i in range(70))
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[ReportStandIn]:
-    with report_stand_in() as state:
-        yield state
 
 
 def outcome(

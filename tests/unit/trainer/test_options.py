@@ -157,7 +157,9 @@ def test_schedule_and_warm_up_reach_the_optimizer(bench: Bench, heard: Listening
 
 
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+    ("precision", "dtype"),
+    [("fp32", torch.float32), ("bf16", torch.bfloat16)],
+    ids=["fp32", "bf16"],
 )
 def test_precision_of_the_arithmetic(bench: Bench, precision: str, dtype: torch.dtype) -> None:
     trainer = bench.trainer(precision=precision)
@@ -218,7 +220,11 @@ def test_the_loss_of_bf16_is_computed_in_single_precision(bench: Bench, heard: L
     assert heard.of("train/loss")[1] == pytest.approx(want, rel=1e-5)
 
 
-@pytest.mark.parametrize(("share", "sizes"), [(0, (60, 0)), (0.2, (48, 12)), (0.9, (6, 54))])
+@pytest.mark.parametrize(
+    ("share", "sizes"),
+    [(0, (60, 0)), (0.2, (48, 12)), (0.9, (6, 54))],
+    ids=["none", "a fifth", "nine tenths"],
+)
 def test_validation_split(bench: Bench, share: float, sizes: tuple[int, int]) -> None:
     dataset = bench.trainer(validationSplit=share).dataset
 

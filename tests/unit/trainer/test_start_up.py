@@ -49,6 +49,7 @@ def test_the_first_step_imports_no_compiler() -> None:
         ("sgd", optim.SGD, {"momentum": 0.9}),
         ("rmsprop", optim.RMSprop, {}),
     ],
+    ids=["adam", "adamw", "sgd", "rmsprop"],
 )
 def test_its_steps_are_those_of_pytorch(
     name: str, plain: type[optim.Optimizer], given: dict[str, float]
