@@ -21,7 +21,7 @@ from schemas import of_definition, of_kubernetes
 
 from trainyard_operator import settings
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_scheduler.objects import parse as observe
+from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.model import Session
 
 CHART: Final = ROOT / "charts" / "trainyard"
@@ -67,7 +67,7 @@ def runtime_objects(objects: list[dict[str, Any]], folder: Path) -> list[dict[st
     dataset = {"name": raw["spec"]["dataset"], "file": "1/data.csv", "format": "csv"}
     raw["status"] = {"dataset": {"state": "Found", **dataset, "sha256": "0" * 64}}
     raw["metadata"] |= {"uid": "5d1c9a5e", "generation": 1, "resourceVersion": "1"}
-    session = observe.session(raw, config)
+    session = parse.session(raw, config.installation)
     if not isinstance(session, Session):
         raise ToolMissingError(f"examples/session.yaml: {session.why}")
     made = [build_job(session, 1, ("node-1", "node-2"), config), build_service(session, config)]

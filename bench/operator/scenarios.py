@@ -263,7 +263,7 @@ async def _watch_backlog(kube: KubeClient, lab: Lab, seconds: float) -> dict[str
         **found,
         "slotsHeld": round(sum(used) / len(used) / SLOTS, 3),
         "decisionMs": _times(before, after, "trainyard_operator_decision_seconds"),
-        "surveyMs": _times(before, after, "trainyard_operator_survey_seconds"),
+        "surveyMs": _times(before, after, "trainyard_operator_queue_status_seconds"),
         "writesPerAdmission": _writes(before, after, max(1, gaps.admitted)),
         "operatorCpuPercent": round(meter.used()["operator"] / seconds * 100, 1),
         "operatorMiB": machine.rss_mib(lab.process.pid),

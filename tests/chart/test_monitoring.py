@@ -102,8 +102,8 @@ def test_the_dashboard_shows_every_metric_but_few() -> None:
 
     assert missing <= {
         "trainyard_operator_events_dropped_total",
-        "trainyard_operator_survey_seconds",
-        "trainyard_operator_writes_waiting",
+        "trainyard_operator_queue_status_seconds",
+        "trainyard_operator_writes_pending",
     }
 
 
@@ -162,7 +162,7 @@ def metric(name: str, **labels: str) -> str:
 WATCH = metric("trainyard_operator_watch_age_seconds", resource="pods")
 WRITES = "trainyard_operator_api_writes_total"
 WAITING, HOLDING = (
-    metric(f"trainyard_operator_sessions_{what}") for what in ("waiting", "holding")
+    metric(f"trainyard_operator_sessions_{what}") for what in ("waiting", "allocated")
 )
 REQUESTS = "trainyard_gateway_requests_total"
 VOLUME = metric("kubelet_volume_stats_available_bytes", persistentvolumeclaim="ty-data")
@@ -188,7 +188,7 @@ CASES = [
         id="writes succeed",
     ),
     pytest.param(
-        {**WELL, metric("trainyard_operator_objects_unreadable"): "1x90"}, "30m",
+        {**WELL, metric("trainyard_operator_objects_unparsable"): "1x90"}, "30m",
         {"TrainyardObjectsUnreadable"}, id="an object makes no sense",
     ),
     pytest.param(

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from operator_state import CONFIG, NOW, make_job, make_pod, make_session, make_state
+from operator_state import CONFIG, INSTALLATION, NOW, make_job, make_pod, make_session, make_state
 
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Phase
 from trainyard_operator.core.actions import CreateJob, DeleteJobs, PatchStatus, Write
@@ -29,7 +29,9 @@ GPUS = 2
 SIZES = (1, 2, 1)
 PRIORITIES = (0, 0, 10)
 EDITS, FAILURES = 2, 2
-MODEL_CONFIG = replace(CONFIG, policy=Policy(minimum_run_seconds=0.0))
+MODEL_CONFIG = replace(
+    CONFIG, installation=replace(INSTALLATION, policy=Policy(minimum_run_seconds=0.0))
+)
 
 
 class Sess(NamedTuple):

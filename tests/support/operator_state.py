@@ -8,23 +8,34 @@ import orjson
 
 from trainyard_api import names, timestamps
 from trainyard_api.phase import DesiredState, Phase
+from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_scheduler.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
-from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
+from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import Job, Pod, Queue, Session, SessionSpec, SessionStatus
 from trainyard_scheduler.objects.store import ClusterState
 
 NOW = 1_800_000_000.0
 GIB = 2**30
 
-CONFIG = InstallationConfig(
+INSTALLATION = InstallationConfig(
+    runtimes={
+        "default": Runtime("default"),
+        "special": Runtime(
+            "special", 1, frozenset({("gpu", "amd")}), (Toleration("amd", "Exists"),)
+        ),
+    },
+    gpu_resources=("nvidia.com/gpu", "amd.com/gpu"),
+    policy=Policy(),
+)
+
+CONFIG = OperatorConfig(
     namespace="ns",
-    release="trainyard",
     gateway_url="http://trainyard-gateway.ns.svc",
     data_claim="trainyard-data",
     trainer_service_account="trainyard-trainer",
-    entries={
-        "default": RuntimeEntry("trainyard/trainer:1"),
-        "special": RuntimeEntry(
+    pods={
+        "default": PodConfig("trainyard/trainer:1"),
+        "special": PodConfig(
             "trainyard/special:1",
             gpu_resource="amd.com/gpu",
             node_selector={"gpu": "amd"},
@@ -33,14 +44,7 @@ CONFIG = InstallationConfig(
             image_pull_secrets=("pull",),
         ),
     },
-    runtimes={
-        "default": Runtime("default"),
-        "special": Runtime(
-            "special", 1, frozenset({("gpu", "amd")}), (Toleration("amd", "Exists"),)
-        ),
-    },
-    gpu_kinds=("nvidia.com/gpu", "amd.com/gpu"),
-    policy=Policy(),
+    installation=INSTALLATION,
 )
 
 
@@ -139,11 +143,11 @@ def make_pod(job: Job, session: Session, phase: str = "Running", **more: Any) ->
         "version": 9,
         "node": "n1" if live and phase == "Running" else None,
         "assigned": "n1" if phase != "Pending" else "",
-        "amount": session.spec.shape.worker,
+        "requests": session.spec.shape.worker,
         "session_uid": session.uid,
         "job_uid": job.uid,
         "attempt": job.attempt,
-        "meant": tuple(dict.fromkeys(job.nodes)),
+        "preferred_nodes": tuple(dict.fromkeys(job.nodes)),
         "phase": phase,
         "started": NOW - 40 if phase != "Pending" else None,
         **more,

@@ -1,9 +1,13 @@
-"""Phases, condition types and reasons of a TrainingSession: closed lists, each entry with its sentence."""
+"""Phases, condition types and reasons of a TrainingSession: closed lists, each entry with its sentence.
+
+`Reason`, `FailureClass` and `EventReason` carry the sentence as `.sentence`. Operator and gateway show it to people, and
+the reference of failures is made of it.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 
 class Phase(StrEnum):
@@ -66,61 +70,152 @@ class ConditionType(StrEnum):
     """The session failed; reason and message say why."""
 
 
-class Reason(StrEnum):
-    """Why a condition has its status. `SENTENCES` says the same to people."""
+class SentencedEnum(StrEnum):
+    """Names that Kubernetes and people see, each with a sentence that explains it."""
 
-    ACCEPTED = "Accepted"
-    UNKNOWN_RUNTIME = "UnknownRuntime"
-    UNKNOWN_QUEUE = "UnknownQueue"
-    NEVER_FITS = "NeverFits"
-    EXCEEDS_QUEUE_LIMIT = "ExceedsQueueLimit"
-    INVALID_SPEC = "InvalidSpec"
-    RESUME_SOURCE_NOT_FOUND = "ResumeSourceNotFound"
-    DATASET_FOUND = "DatasetFound"
-    DATASET_NOT_FOUND = "DatasetNotFound"
-    DATASET_UNKNOWN_YET = "DatasetUnknownYet"
-    NO_DATASET_NEEDED = "NoDatasetNeeded"
-    WAITING_FOR_GPUS = "WaitingForGPUs"
-    WAITING_FOR_RESOURCES = "WaitingForResources"
-    WAITING_FOR_TURN = "WaitingForTurn"
-    WAITING_FOR_QUOTA = "WaitingForQuota"
-    WAITING_FOR_USER_LIMIT = "WaitingForUserLimit"
-    WAITING_FOR_RETRY = "WaitingForRetry"
-    WAITING_FOR_PREVIOUS_PODS = "WaitingForPreviousPods"
-    QUEUE_PAUSED = "QueuePaused"
-    RESERVED_FOR_OTHER = "ReservedForOther"
-    SUSPENDED_BY_OWNER = "SuspendedByOwner"
-    STOPPED_BY_OWNER = "StoppedByOwner"
-    PREEMPTED = "Preempted"
-    ADMITTED = "Admitted"
-    PODS_STARTING = "PodsStarting"
-    PODS_RUNNING = "PodsRunning"
-    SUCCEEDED = "Succeeded"
+    sentence: str
+
+    def __new__(cls, name: str, sentence: str) -> Self:
+        """The member `name`; `sentence` is its explanation."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.sentence = sentence
+        return member
 
 
-class FailureClass(StrEnum):
-    """What kind of failure ended an attempt; decides whether another attempt can help."""
+class Reason(SentencedEnum):
+    """Why a condition of a session has its status, and why a session waits."""
 
-    OUT_OF_MEMORY = "OutOfMemory"
-    BAD_CONFIGURATION = "BadConfiguration"
-    BAD_DATA = "BadData"
-    DATASET_MISSING = "DatasetMissing"
-    CHECKPOINT_MISSING = "CheckpointMissing"
-    DIVERGED = "Diverged"
-    VOLUME_FULL = "VolumeFull"
-    ACCESS_DENIED = "AccessDenied"
-    PROGRAM_ERROR = "ProgramError"
-    WORKER_LOST = "WorkerLost"
-    IMAGE_UNAVAILABLE = "ImageUnavailable"
-    CONTAINER_CONFIG = "ContainerConfig"
-    UNSCHEDULABLE = "Unschedulable"
-    EVICTED = "Evicted"
-    NODE_LOST = "NodeLost"
-    STALLED = "Stalled"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
-    JOB_DELETED = "JobDeleted"
-    KILLED = "Killed"
-    UNKNOWN = "Unknown"
+    ACCEPTED = "Accepted", "The session can run on this installation."
+    UNKNOWN_RUNTIME = "UnknownRuntime", "This installation has no runtime of that name."
+    UNKNOWN_QUEUE = "UnknownQueue", "There is no TrainingQueue of that name."
+    NEVER_FITS = "NeverFits", "Its workers would not fit even if all nodes were empty."
+    EXCEEDS_QUEUE_LIMIT = "ExceedsQueueLimit", "It asks for more GPUs than its queue ever allows."
+    INVALID_SPEC = "InvalidSpec", "The spec cannot be used."
+    RESUME_SOURCE_NOT_FOUND = (
+        "ResumeSourceNotFound",
+        "The session that resumeFrom names does not exist.",
+    )
+    DATASET_FOUND = "DatasetFound", "The dataset is registered."
+    DATASET_NOT_FOUND = "DatasetNotFound", "The dataset is not registered."
+    DATASET_UNKNOWN_YET = "DatasetUnknownYet", "The gateway has not looked up the dataset yet."
+    NO_DATASET_NEEDED = "NoDatasetNeeded", "The session names no dataset."
+    WAITING_FOR_GPUS = (
+        "WaitingForGPUs",
+        "Not enough GPUs are free on any set of nodes that it could use.",
+    )
+    WAITING_FOR_RESOURCES = (
+        "WaitingForResources",
+        "GPUs are free, but not with enough CPU or memory beside them.",
+    )
+    WAITING_FOR_TURN = "WaitingForTurn", "Others go first."
+    WAITING_FOR_QUOTA = "WaitingForQuota", "Its queue has used up its GPU quota and may not borrow."
+    WAITING_FOR_USER_LIMIT = (
+        "WaitingForUserLimit",
+        "Its user runs as many sessions of this queue as are allowed at once.",
+    )
+    WAITING_FOR_RETRY = "WaitingForRetry", "The last attempt failed; the next one starts later."
+    WAITING_FOR_PREVIOUS_PODS = (
+        "WaitingForPreviousPods",
+        "The pods of its last attempt are not gone yet.",
+    )
+    QUEUE_PAUSED = "QueuePaused", "Its queue is paused by an administrator."
+    RESERVED_FOR_OTHER = (
+        "ReservedForOther",
+        "The free GPUs are kept for a session that has waited longer.",
+    )
+    SUSPENDED_BY_OWNER = "SuspendedByOwner", "Its owner suspended it."
+    STOPPED_BY_OWNER = "StoppedByOwner", "Its owner stopped it."
+    PREEMPTED = "Preempted", "It makes room for another session."
+    ADMITTED = "Admitted", "The queue gave it its GPUs."
+    PODS_STARTING = "PodsStarting", "Its pods are being placed and their images pulled."
+    PODS_RUNNING = "PodsRunning", "All workers run."
+    SUCCEEDED = "Succeeded", "Trained to the end."
+
+
+class FailureClass(SentencedEnum):
+    """What kind of failure ended an attempt. It decides whether another attempt can help."""
+
+    OUT_OF_MEMORY = (
+        "OutOfMemory",
+        "The kernel killed a worker for its memory limit (`OOMKilled`), or a GPU has no memory left (69).",
+    )
+    BAD_CONFIGURATION = (
+        "BadConfiguration",
+        "The trainer refuses its configuration for this dataset.",
+    )
+    BAD_DATA = (
+        "BadData",
+        "The dataset cannot be read; the message names file, row and column.",
+    )
+    DATASET_MISSING = (
+        "DatasetMissing",
+        "The dataset's file is not on the volume.",
+    )
+    CHECKPOINT_MISSING = (
+        "CheckpointMissing",
+        "The checkpoint named in `resumeFrom` is not there.",
+    )
+    DIVERGED = (
+        "Diverged",
+        "The loss is NaN or infinite.",
+    )
+    VOLUME_FULL = (
+        "VolumeFull",
+        "No space is left on the data volume.",
+    )
+    ACCESS_DENIED = (
+        "AccessDenied",
+        "The gateway refuses the trainer's token.",
+    )
+    PROGRAM_ERROR = (
+        "ProgramError",
+        "The program exits with a code that is not in this table.",
+    )
+    WORKER_LOST = (
+        "WorkerLost",
+        "A worker lost the connection to another worker, and no other cause is known.",
+    )
+    IMAGE_UNAVAILABLE = (
+        "ImageUnavailable",
+        "The kubelet cannot pull the image (`ImagePullBackOff` and the like).",
+    )
+    CONTAINER_CONFIG = (
+        "ContainerConfig",
+        "The container cannot be created, or its program cannot be started.",
+    )
+    UNSCHEDULABLE = (
+        "Unschedulable",
+        "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set).",
+    )
+    EVICTED = (
+        "Evicted",
+        "The pod was evicted: a drain, node pressure, a pod of higher priority.",
+    )
+    NODE_LOST = (
+        "NodeLost",
+        "The pod's node is deleted, shut down or does not answer.",
+    )
+    STALLED = (
+        "Stalled",
+        "The step has not advanced for `stallTimeoutSeconds`.",
+    )
+    DEADLINE_EXCEEDED = (
+        "DeadlineExceeded",
+        "All attempts together have run `maxRuntimeSeconds`.",
+    )
+    JOB_DELETED = (
+        "JobDeleted",
+        "The session's Job was deleted, but not by the operator.",
+    )
+    KILLED = (
+        "Killed",
+        "SIGKILL or SIGTERM from another process; neither the kernel's OOM killer nor the kubelet.",
+    )
+    UNKNOWN = (
+        "Unknown",
+        "The pods are deleted and left no trace.",
+    )
 
 
 RETRYABLE: Final = frozenset(
@@ -141,18 +236,17 @@ RETRYABLE: Final = frozenset(
 """Failures that another attempt from the last checkpoint can get past; the rest fail at once."""
 
 
-class EventReason(StrEnum):
-    """Reasons of the Kubernetes Events that tell a session's story."""
+class EventReason(SentencedEnum):
+    """Reasons of the Kubernetes Events about a session."""
 
-    QUEUED = "Queued"
-    ADMITTED = "Admitted"
-    RUNNING = "Running"
-    CHECKPOINT_SAVED = "CheckpointSaved"
-    PREEMPTED = "Preempted"
-    SUSPENDED = "Suspended"
-    RESUMED = "Resumed"
-    RETRYING = "Retrying"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    STOPPED = "Stopped"
-    CANCELLED = "Cancelled"
+    QUEUED = "Queued", "The session entered the queue, or returned to it."
+    ADMITTED = "Admitted", "An attempt got its GPUs."
+    RUNNING = "Running", "All workers of the first attempt run."
+    PREEMPTED = "Preempted", "The session makes room for another one."
+    SUSPENDED = "Suspended", "The session holds no GPUs and waits for its owner to resume it."
+    RESUMED = "Resumed", "All workers of a later attempt run."
+    RETRYING = "Retrying", "An attempt failed and another one follows."
+    SUCCEEDED = "Succeeded", "The session trained to the end."
+    FAILED = "Failed", "The session failed, and no further attempt follows."
+    STOPPED = "Stopped", "Its owner stopped the session after it had run."
+    CANCELLED = "Cancelled", "Its owner stopped the session before it ever ran."

@@ -14,6 +14,7 @@ from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.trainer_identity import TrainerIdentity
 from trainyard_gateway.estimates.estimator import Estimator
+from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.runs import RunFolders
@@ -136,7 +137,7 @@ async def _build(settings: Settings, kube: KubeClient, database: Store) -> Servi
         authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
-        estimator=Estimator(kube, namespace, cache, settings.config()),
+        estimator=Estimator(SnapshotReader(kube, namespace, cache), settings.installation()),
         datasets=datasets,
         models=models,
         dataset_uploads=dataset_uploads,

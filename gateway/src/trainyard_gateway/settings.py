@@ -7,42 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AliasGenerator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
 )
-from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from trainyard_api import contract, names, settings_file
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.estimates.snapshot import InstallationConfig
-from trainyard_scheduler.facts import Policy, Runtime
-from trainyard_scheduler.objects.kubernetes import toleration
-
-
-class RuntimePlace(BaseModel):
-    """Where sessions of a runtime may run; the operator's entry of the same name says the rest."""
-
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel),
-        populate_by_name=True,
-        frozen=True,
-        extra="ignore",
-        use_attribute_docstrings=True,
-    )
-
-    gpu_resource_name: str = names.GPU_RESOURCE
-    """Extended resource of its GPUs."""
-    node_selector: dict[str, str] = {}
-    """Labels that nodes must have."""
-    tolerations: tuple[dict[str, Any], ...] = ()
-    """Taints that its pods accept, as in a pod."""
-
+from trainyard_scheduler.facts import Policy
+from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
 
 MINIMUM_KEY_LENGTH = 20
 """Shorter keys can be guessed; the chart makes 46 characters."""
@@ -86,7 +61,7 @@ class Settings(BaseSettings):
     """Origins of browsers that may call the API; in the environment separated by commas."""
     gpu_resource_name: str = names.GPU_RESOURCE
     """Extended resource of GPUs, for the cluster's figures."""
-    runtimes: dict[str, RuntimePlace] = {}
+    runtimes: dict[str, RuntimePlacement] = {}
     """The operator's runtimes, for estimates. Default: `default` with gpuResourceName."""
     trainer_audience: str = contract.TOKEN_AUDIENCE
     """Audience of the trainers' tokens."""
@@ -130,27 +105,15 @@ class Settings(BaseSettings):
             )
         return key
 
-    def config(self) -> InstallationConfig:
+    def installation(self) -> InstallationConfig:
         """The part that estimates need."""
-        places = self.runtimes or {
-            names.DEFAULT_RUNTIME: RuntimePlace(gpu_resource_name=self.gpu_resource_name)
+        runtimes = self.runtimes or {
+            names.DEFAULT_RUNTIME: RuntimePlacement(gpu_resource_name=self.gpu_resource_name)
         }
-        kinds = tuple(dict.fromkeys(p.gpu_resource_name for p in places.values()))
-        return InstallationConfig(
-            gpu_kinds=kinds,
-            runtimes={
-                name: Runtime(
-                    name=name,
-                    gpu_kind=kinds.index(place.gpu_resource_name),
-                    node_selector=frozenset(place.node_selector.items()),
-                    tolerations=tuple(toleration(t) for t in place.tolerations),
-                )
-                for name, place in places.items()
-            },
-            policy=Policy(
-                ageing_seconds=self.ageing_seconds, minimum_run_seconds=self.minimum_run_seconds
-            ),
+        policy = Policy(
+            ageing_seconds=self.ageing_seconds, minimum_run_seconds=self.minimum_run_seconds
         )
+        return InstallationConfig.of(runtimes, policy)
 
     def database(self) -> str:
         """Where the database is."""

@@ -1,7 +1,7 @@
 """Kubernetes Events: best effort, in the background, at a bounded rate.
 
-Events are for people who look at one session; in a burst of hundreds they would cost the API server more than
-the scheduling itself. What exceeds the rate is dropped and counted; the status always has the whole truth.
+Events are for people who look at one session. In a burst of hundreds they would cost the API server more than the
+scheduling itself. Events beyond the rate are dropped and counted; the status is always complete.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import structlog
 
-from trainyard_api import names
+from trainyard_api import names, timestamps
 from trainyard_api.phase import EventReason
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_operator.core.actions import Event
@@ -25,28 +24,34 @@ _log = structlog.stdlib.get_logger(__name__)
 
 BURST = 50
 PER_SECOND = 2.0
-"""Events in the long run; a burst of `BURST` goes through at once."""
-KEPT_FOR_TROUBLE = 10
-"""So many of the burst are for Events that ask for somebody's attention: failures, retries, preemptions."""
+"""Events in the long run; a burst of `BURST` is sent at once."""
+RESERVED_FOR_WARNINGS = 10
+"""This part of the burst is reserved for failures, retries and preemptions."""
 
 
 class EventSink:
     """Writes Events about sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what Events are written with, and the clocks
         self,
         kube: KubeClient,
         namespace: str,
         instance: str,
         metrics: Metrics,
         may_write: Callable[[], bool],
+        now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`instance` names this operator in Events.
+
+        `now` gives seconds since the epoch, `clock` monotonic seconds.
+        """
         self._kube = kube
         self._namespace = namespace
         self._instance = instance
         self._metrics = metrics
         self._may_write = may_write
+        self._now = now
         self._clock = clock
         self._tokens = float(BURST)
         self._filled = clock()
@@ -54,12 +59,12 @@ class EventSink:
         self._wake = asyncio.Event()
 
     def offer(self, uid: str, name: str, event: Event) -> None:
-        """Write an Event soon, unless there are too many."""
+        """Write an Event soon, unless the rate is exceeded."""
         now = self._clock()
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) * PER_SECOND)
         self._filled = now
-        trouble = event.warning or event.reason == EventReason.PREEMPTED
-        if self._tokens < (1 if trouble else 1 + KEPT_FOR_TROUBLE):
+        important = event.warning or event.reason == EventReason.PREEMPTED
+        if self._tokens < (1 if important else 1 + RESERVED_FOR_WARNINGS):
             self._metrics.events_dropped.inc()
             return
         self._tokens -= 1
@@ -67,7 +72,7 @@ class EventSink:
         self._wake.set()
 
     async def work(self) -> None:
-        """Write what was offered, without end."""
+        """Write the offered Events. Never returns."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -92,7 +97,7 @@ class EventSink:
                 "name": f"{name}.{uuid.uuid4().hex[:16]}",
                 "namespace": self._namespace,
             },
-            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "eventTime": timestamps.to_micros_text(self._now()),
             "reportingController": f"{names.GROUP}/operator",
             "reportingInstance": self._instance[:128],
             "action": event.reason.value,

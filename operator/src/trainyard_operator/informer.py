@@ -1,11 +1,11 @@
-"""Keeps the `ClusterState` in step with the cluster: five list-watches in, answers to our own writes besides.
+"""Keeps the `ClusterState` in step with the cluster: from five list-watches, and from the answers to our writes.
 
 Guarantees:
 
-- An older state never replaces a newer one, whether it comes from a watch or from the answer to a write (resourceVersions
-  of one cluster are ordered).
-- What we wrote shows in the state as soon as its answer is there, so that no decision is made without it.
-- An object that cannot be understood is counted, logged once, and otherwise left alone.
+- An older version of an object never replaces a newer one, whether it comes from a watch or from the answer to a write
+  (the resourceVersions of one cluster are ordered).
+- What this program wrote shows in the state as soon as the answer is there, so that no decision is made without it.
+- An object that cannot be parsed is counted, logged once, and otherwise skipped.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from trainyard_kube import (
     Synced,
     paths,
 )
-from trainyard_scheduler.objects import parse as observe
-from trainyard_scheduler.objects.installation import InstallationConfig
+from trainyard_operator.core.config import OperatorConfig
+from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.model import Job
 from trainyard_scheduler.objects.store import ClusterState
 
 _log = structlog.stdlib.get_logger(__name__)
 
 LINGER_SECONDS = 2.0
-"""How much later than the Jobs' watch the pods' watch may show the pods of a Job that is gone."""
+"""How long the watch of pods may lag behind the watch of Jobs: a deleted Job is kept so long."""
 
 SILENT_SECONDS = 150.0
-"""A watch that heard nothing for this long, not even a bookmark, is dead."""
+"""A watch that received no event for this long, not even a bookmark, is dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How objects of one kind enter and leave the state."""
+    """How objects of one kind are put into the state and dropped from it."""
 
     put: Callable[[Json], None]
     drop: Callable[[str], None]
     version: Callable[[str], int | None]
-    """resourceVersion of a known object by UID, None when unknown."""
+    """resourceVersion of an object by UID, None if it is not known."""
     known: Callable[[], Mapping[str, int]]
     """resourceVersion by UID of all known objects."""
 
@@ -62,20 +62,21 @@ def _call_later(seconds: float, what: Callable[[], None]) -> object:
 
 
 class Informer:
-    """The state and where it comes from."""
+    """The state, and the list-watches that it comes from (client-go: informer)."""
 
     def __init__(
         self,
         kube: KubeClient,
-        config: InstallationConfig,
+        config: OperatorConfig,
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], object] = _call_later,
     ) -> None:
         self.state = ClusterState()
         self.unparsable: dict[str, int] = {}
-        """Version of each object that made no sense, by UID."""
+        """resourceVersion of each object that cannot be parsed, by UID."""
         self.config = config
+        self._installation = config.installation
         self._later = later
         self._changed = changed
         self._clock = clock
@@ -116,7 +117,7 @@ class Informer:
         return bool(self._stale)
 
     def silent(self) -> list[str]:
-        """Kinds whose watch neither hears nor reports anything: dead without knowing it."""
+        """Kinds whose watch has received nothing for `SILENT_SECONDS` and has not reported an error either."""
         now = self._clock()
         return [
             kind
@@ -127,7 +128,7 @@ class Informer:
         ]
 
     def ages(self) -> dict[str, float]:
-        """Seconds since each watch heard something."""
+        """Seconds since each watch last received something, by kind."""
         now = self._clock()
         return {
             kind: now - watch.last_contact
@@ -136,22 +137,22 @@ class Informer:
         }
 
     async def follow(self, kind: str) -> None:
-        """Apply the changes of one kind, without end."""
+        """Apply the changes of one kind. Never returns."""
         async for change in self.watches[kind]:
             self._change(kind, change)
             self._changed()
 
     def absorb(self, kind: str, raw: Json) -> None:
-        """The answer to a write: an object as it is now."""
+        """Apply the answer to a write: the object as it is now."""
         uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
         known = self.kinds[kind].version(uid)
-        # Unknown, although the watch is past it: it was deleted meanwhile.
+        # The watch is past this version and does not know the object: it was deleted meanwhile.
         if known is None and version <= self._passed[kind]:
             return
         self._apply(kind, raw)
 
-    def vanished(self, kind: str, uid: str) -> None:
-        """The answer to a write: the object is gone."""
+    def remove(self, kind: str, uid: str) -> None:
+        """Apply the answer to a delete: the object is gone."""
         self.kinds[kind].drop(uid)
 
     def _change(self, kind: str, change: Change) -> None:
@@ -177,7 +178,7 @@ class Informer:
                 _log.info("the API server answers again", watch=kind)
 
     def _drop_others(self, kind: str, listed: frozenset[str], version: int) -> None:
-        """A list is complete: what is not in it is gone, unless it was made later."""
+        """A list is complete: an object that is not in it is gone, unless it was created later."""
         self._passed[kind] = max(self._passed[kind], version)
         known = self.kinds[kind].known()
         for uid in [u for u, v in known.items() if u not in listed and v <= version]:
@@ -189,21 +190,21 @@ class Informer:
     def _apply(self, kind: str, raw: Json) -> None:
         uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
         known = self.kinds[kind].version(uid)
-        # The same version comes twice, as the answer to our write and from the watch.
+        # The same version comes twice: as the answer to our write, and from the watch.
         if known is not None and known >= version:
             return
         try:
             self.kinds[kind].put(raw)
             self.unparsable.pop(uid, None)
-        except observe.UnparsableObject as error:
+        except parse.UnparsableObject as error:
             if uid not in self.unparsable:
-                _log.warning("cannot understand an object", watch=kind, error=str(error))
+                _log.warning("cannot parse an object", watch=kind, error=str(error))
             self.unparsable[uid] = version
 
     def _put_session(self, raw: Json) -> None:
         uid = raw["metadata"]["uid"]
         before = self.state.sessions.get(uid)
-        self.state.put_session(observe.session(raw, self.config, before))
+        self.state.put_session(parse.session(raw, self._installation, before))
 
     def _session_version(self, uid: str) -> int | None:
         item = self.state.sessions.get(uid) or self.state.invalid_sessions.get(uid)
@@ -215,23 +216,23 @@ class Informer:
         )
 
     def _put_queue(self, raw: Json) -> None:
-        self.state.put_queue(observe.queue(raw))
+        self.state.put_queue(parse.queue(raw))
 
     def _put_job(self, raw: Json) -> None:
-        job = observe.job(raw, self.config)
+        job = parse.job(raw, self._installation)
         if job is not None:
             self.state.put_job(job)
 
     def _drop_job(self, uid: str) -> None:
-        """Forget a Job; one whose pods have not all shown up yet only when they had the time to."""
+        """Drop a Job. If not all its pods have shown up yet, keep it for `LINGER_SECONDS`: they may still hold resources."""
         job = self.state.jobs.get(uid)
         if job is None or job.finished or not self._has_unseen_pods(job):
             self.state.drop_job(uid)
             return
         self.state.put_job(replace(job, deleting=True))
-        self._later(LINGER_SECONDS, lambda: self._forget_job(uid))
+        self._later(LINGER_SECONDS, lambda: self._drop_lingering(uid))
 
-    def _forget_job(self, uid: str) -> None:
+    def _drop_lingering(self, uid: str) -> None:
         self.state.drop_job(uid)
         self._changed()
 
@@ -240,15 +241,15 @@ class Informer:
         return len(seen) < job.workers
 
     def _put_pod(self, raw: Json) -> None:
-        self.state.put_pod(observe.pod(raw, self.config))
+        self.state.put_pod(parse.pod(raw, self._installation))
 
     def _put_node(self, raw: Json) -> None:
         self._node_uids[raw["metadata"]["uid"]] = raw["metadata"]["name"]
-        self.state.put_node(observe.node(raw, self.config))
+        self.state.put_node(parse.node(raw, self._installation))
 
     def _drop_node(self, uid: str) -> None:
         name = self._node_uids.pop(uid, None)
-        # A node made again under the same name may be known already.
+        # A node created again under the same name may be known already.
         if name is not None and name not in self._node_uids.values():
             self.state.drop_node(name)
 

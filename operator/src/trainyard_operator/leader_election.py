@@ -1,11 +1,12 @@
-"""The Lease: at most one operator writes.
+"""Leader election by a Lease: at most one operator writes.
 
 Guarantees:
 
 - `valid` is True only within the Lease's duration after a renewal that the API server confirmed, less a margin for a
-  write under way, by the monotonic clock. A process that was stopped and goes on finds it False.
-- Another's Lease is taken only after it stayed unchanged for its whole duration as status from here, so that clocks need not agree.
-- The holder's name is the pod's: a restarted container goes on at once.
+  write under way, by the monotonic clock. A process that was stopped and continued finds it False.
+- Another holder's Lease is taken over only after this process has seen it unchanged for its whole duration. So the clocks
+  of both need not agree.
+- The holder's name is the pod's. A restarted container of the same pod continues at once.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import structlog
 
+from trainyard_api import timestamps
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_operator.errors import SupersededError
 
@@ -24,9 +25,9 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class LeaderElector:
-    """Holds a Lease as long as it runs."""
+    """Acquires a Lease and holds it while it runs (client-go: leader election)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # which Lease, for whom, and the clocks
         self,
         kube: KubeClient,
         namespace: str,
@@ -34,8 +35,13 @@ class LeaderElector:
         identity: str,
         *,
         seconds: float = 15.0,
+        now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`seconds` is the Lease's duration, `identity` the holder's name.
+
+        `now` gives seconds since the epoch, `clock` monotonic seconds.
+        """
         self._kube = kube
         self._path = paths.leases(namespace, name)
         self._collection = paths.leases(namespace)
@@ -43,6 +49,7 @@ class LeaderElector:
         self._namespace = namespace
         self._identity = identity
         self._seconds = seconds
+        self._now = now
         self._clock = clock
         self._until = float("-inf")
         self._watched: tuple[str, float] | None = None
@@ -53,7 +60,10 @@ class LeaderElector:
         return self._clock() < self._until
 
     async def hold(self, changed: Callable[[], None]) -> None:
-        """Acquire and renew without end; calls `changed` when the Lease is acquired. Raises SupersededError when another has it."""
+        """Acquire the Lease and renew it; never returns.
+
+        Calls `changed` when the Lease is acquired. Raises SupersededError when another holder has taken it over.
+        """
         held = False
         while True:
             try:
@@ -70,7 +80,7 @@ class LeaderElector:
             await asyncio.sleep(self._seconds / 3 if held else min(1.0, self._seconds / 3))
 
     async def release(self) -> None:
-        """Give the Lease back, so that a successor need not wait."""
+        """Release the Lease, so that a successor need not wait."""
         if not self.valid:
             return
         self._until = float("-inf")
@@ -90,7 +100,7 @@ class LeaderElector:
             lease = None
         try:
             if lease is None:
-                await self._kube.create(self._collection, self._fresh())
+                await self._kube.create(self._collection, self._new_lease())
             elif not self._free(lease):
                 return False
             else:
@@ -102,7 +112,7 @@ class LeaderElector:
         return True
 
     def _free(self, lease: Json) -> bool:
-        """Whether the Lease is ours, given back, or was left alone for its duration."""
+        """Whether the Lease is held by this process, was released, or was not renewed for its duration."""
         spec = lease.get("spec") or {}
         if spec.get("holderIdentity") in (None, "", self._identity):
             return True
@@ -112,7 +122,7 @@ class LeaderElector:
             return False
         return self._clock() - self._watched[1] >= float(spec.get("leaseDurationSeconds") or 0)
 
-    def _fresh(self) -> Json:
+    def _new_lease(self) -> Json:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -121,7 +131,7 @@ class LeaderElector:
         }
 
     def _spec(self, old: Json) -> Json:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = timestamps.to_micros_text(self._now())
         mine = old.get("holderIdentity") == self._identity
         return {
             "holderIdentity": self._identity,

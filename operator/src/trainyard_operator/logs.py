@@ -38,6 +38,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # kopf tells about each of its own steps; its warnings and errors are what matters here.
+    # kopf logs each of its steps; only its warnings and errors matter here.
     logging.getLogger("kopf").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""kopf at the rim: start-up, credentials, clean-up. Everything else is in `runtime`."""
+"""kopf runs the process: start-up, credentials, clean-up, signals. Everything else is in `process`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class EndlessBackoff:
-    """1, 2, 3, 5, 5, … seconds, anew for every iteration: kopf never gives up on the API server."""
+    """1, 2, 3, 5, 5, … seconds, from the start for every iteration: kopf never gives up on the API server."""
 
     def __iter__(self) -> Iterator[float]:
         yield from (1.0, 2.0, 3.0)
@@ -36,7 +36,7 @@ class Process:
     operator: Operator | None = None
 
     def failed(self, error: BaseException) -> None:
-        """A part ended that never should: stop, so that Kubernetes starts the operator anew."""
+        """A task that must never end failed: stop, so that Kubernetes restarts the operator."""
         _log.error("stopping", error=str(error), exc_info=error)
         self.failure = error
         self.stop.set()
@@ -67,7 +67,7 @@ def registry(process: Process) -> kopf.OperatorRegistry:
 
 
 def tune(settings: kopf.OperatorSettings) -> None:
-    """No Events, no annotations, no finalizers, no scanning; patience with the API server."""
+    """No Events, no annotations, no finalizers, no scanning; endless retries with the API server."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
@@ -91,7 +91,7 @@ def connection(config: KubeConfig) -> kopf.ConnectionInfo:
 
 
 async def run(process: Process) -> None:
-    """Run until a signal comes or a part fails; raises that failure."""
+    """Run until a signal comes or a task fails; raises the error of that task."""
     await kopf.operator(
         registry=registry(process),
         namespaces=[process.settings.namespace],

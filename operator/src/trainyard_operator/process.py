@@ -1,4 +1,4 @@
-"""The running operator: wires informer, loop, writers, elector and health together, and takes them down again."""
+"""The running operator: wires informer, control loop, writer, leader election and health together."""
 
 from __future__ import annotations
 
@@ -22,28 +22,20 @@ from trainyard_operator.writer import WORKERS, Writer
 _log = structlog.stdlib.get_logger(__name__)
 
 STUCK_SECONDS = 90.0
-"""A loop that has not gone round for this long hangs."""
+"""A control loop without an iteration for this long is stuck."""
 
 
 class Operator:
     """Everything that runs between start-up and clean-up."""
 
-    def __init__(self, settings: Settings, config: KubeConfig) -> None:
+    def __init__(self, settings: Settings, kube_config: KubeConfig) -> None:
         self.settings = settings
-        self._kube = KubeClient(config, user_agent="trainyard-operator")
+        self._kube = KubeClient(kube_config, user_agent="trainyard-operator")
         self._metrics = Metrics()
         self._servers = HealthServer()
         self._tasks: list[asyncio.Task[None]] = []
-        self._informer: Informer
-        self._elector: LeaderElector
-        self._control_loop: ControlLoop
-        self._writer: Writer
-
-    async def start(self, failed: Callable[[BaseException], None]) -> None:
-        """Start everything; `failed` is called when a part ends that never should."""
-        settings, config = self.settings, self.settings.config()
-        await self._kube.__aenter__()
-        self._informer = Informer(self._kube, config, lambda: self._control_loop.changed())
+        config = settings.config()
+        self._informer = Informer(self._kube, config, self._changed)
         self._elector = LeaderElector(
             self._kube,
             settings.namespace,
@@ -52,17 +44,17 @@ class Operator:
             seconds=settings.lease_seconds,
         )
         self._control_loop = ControlLoop(self._informer, config, self._metrics, self._may_write)
-        events = EventSink(
+        self._events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
         )
-        writer = self._writer = Writer(
-            self._kube,
-            self._informer,
-            events,
-            self._metrics,
-            self._may_write,
-            self._control_loop.changed,
+        self._writer = Writer(
+            self._kube, self._informer, self._events, self._metrics, self._may_write, self._changed
         )
+
+    async def start(self, failed: Callable[[BaseException], None]) -> None:
+        """Start everything. `failed` is called with the error of a task that must never end."""
+        settings = self.settings
+        await self._kube.__aenter__()
         await self._servers.start_health(settings.health_port, self._unhealthy, self._unready)
         await self._servers.start_metrics(
             settings.metrics_port, self._metrics.registry, self._refresh_metrics
@@ -72,13 +64,13 @@ class Operator:
             self._spawn(self._informer.follow(kind), failed)
         for lane, workers in WORKERS.items():
             for _ in range(workers):
-                self._spawn(writer.work(lane), failed)
-        self._spawn(events.work(), failed)
-        self._spawn(self._elector.hold(self._control_loop.changed), failed)
-        self._spawn(self._control_loop.run(writer), failed)
+                self._spawn(self._writer.work(lane), failed)
+        self._spawn(self._events.work(), failed)
+        self._spawn(self._elector.hold(self._changed), failed)
+        self._spawn(self._control_loop.run(self._writer), failed)
 
     async def stop(self) -> None:
-        """Finish nothing new, give the Lease back, close everything."""
+        """Cancel all tasks, release the Lease, close servers and connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,13 +89,16 @@ class Operator:
         task.add_done_callback(ended)
         self._tasks.append(task)
 
+    def _changed(self) -> None:
+        self._control_loop.changed()
+
     def _may_write(self) -> bool:
         return self._elector.valid
 
     def _unhealthy(self) -> list[str]:
         problems = [f"the watch of {kind} is silent" for kind in self._informer.silent()]
         if time.monotonic() - self._control_loop.last_iteration > STUCK_SECONDS:
-            problems.append("the loop hangs")
+            problems.append("the control loop is stuck")
         return problems
 
     def _unready(self) -> list[str]:
@@ -118,7 +113,7 @@ class Operator:
         for kind, age in self._informer.ages().items():
             self._metrics.watch_age.labels(kind).set(age)
         for lane, count in self._writer.backlog().items():
-            self._metrics.writes_waiting.labels(lane.name.lower()).set(count)
-        self._metrics.unparsable.set(
-            len(self._informer.unparsable) + len(self._informer.state.invalid_sessions)
-        )
+            self._metrics.writes_pending.labels(lane.name.lower()).set(count)
+        state = self._informer.state
+        unparsable = len(self._informer.unparsable) + len(state.invalid_sessions)
+        self._metrics.unparsable.set(unparsable)

@@ -40,29 +40,6 @@ would fail in the same way. Preemption and suspension are not failures and use n
 | --- | --- | --- | --- | --- |
 """
 
-_SEEN: Final[dict[FailureClass, str]] = {
-    FailureClass.OUT_OF_MEMORY: "The kernel killed a worker for its memory limit (`OOMKilled`), or a GPU has no memory left (69).",
-    FailureClass.BAD_CONFIGURATION: "The trainer refuses its configuration for this dataset.",
-    FailureClass.BAD_DATA: "The dataset cannot be read; the message names file, row and column.",
-    FailureClass.DATASET_MISSING: "The dataset's file is not on the volume.",
-    FailureClass.CHECKPOINT_MISSING: "The checkpoint named in `resumeFrom` is not there.",
-    FailureClass.DIVERGED: "The loss is NaN or infinite.",
-    FailureClass.VOLUME_FULL: "No space is left on the data volume.",
-    FailureClass.ACCESS_DENIED: "The gateway refuses the trainer's token.",
-    FailureClass.PROGRAM_ERROR: "The program exits with a code that is not in this table.",
-    FailureClass.WORKER_LOST: "A worker lost the connection to another worker, and no other cause is known.",
-    FailureClass.IMAGE_UNAVAILABLE: "The kubelet cannot pull the image (`ImagePullBackOff` and the like).",
-    FailureClass.CONTAINER_CONFIG: "The container cannot be created, or its program cannot be started.",
-    FailureClass.UNSCHEDULABLE: "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set).",
-    FailureClass.EVICTED: "The pod was evicted: a drain, node pressure, a pod of higher priority.",
-    FailureClass.NODE_LOST: "The pod's node is deleted, shut down or does not answer.",
-    FailureClass.STALLED: "The step has not advanced for `stallTimeoutSeconds`.",
-    FailureClass.DEADLINE_EXCEEDED: "All attempts together have run `maxRuntimeSeconds`.",
-    FailureClass.JOB_DELETED: "The session's Job was deleted, but not by the operator.",
-    FailureClass.KILLED: "SIGKILL or SIGTERM from another process; neither the kernel's OOM killer nor the kubelet.",
-    FailureClass.UNKNOWN: "The pods are deleted and left no trace.",
-}
-
 
 def page() -> str:
     """The whole page as Markdown."""
@@ -73,7 +50,7 @@ def page() -> str:
     for kind in FailureClass:
         retried = "yes" if kind in RETRYABLE else "no"
         shown = ", ".join(str(code) for code in codes.get(kind, ()))
-        rows.append(f"| `{kind.value}` | {retried} | {shown} | {_SEEN[kind]} | {HINTS[kind]} |\n")
+        rows.append(f"| `{kind.value}` | {retried} | {shown} | {kind.sentence} | {HINTS[kind]} |\n")
     return _HEAD + "".join(rows)
 
 

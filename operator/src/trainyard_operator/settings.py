@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard_api import names, settings_file
 from trainyard_api.settings_file import InvalidSettingsError
+from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_operator.errors import SettingsError
-from trainyard_scheduler.facts import Policy, Runtime
-from trainyard_scheduler.objects.installation import InstallationConfig, RuntimeEntry
-from trainyard_scheduler.objects.kubernetes import toleration
-
-_ALIASES = AliasGenerator(alias=to_camel)
+from trainyard_scheduler.facts import Policy
+from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
 
 
-class RuntimeSettings(BaseModel):
+class RuntimeSettings(RuntimePlacement):
     """An entry of the list of runtimes."""
 
-    model_config = ConfigDict(
-        alias_generator=_ALIASES,
-        populate_by_name=True,
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(extra="forbid")
 
     image: str = Field(min_length=1)
     """Image of trainer pods."""
-    gpu_resource_name: str = names.GPU_RESOURCE
-    """Extended resource by which nodes offer this runtime's GPUs."""
-    node_selector: dict[str, str] = {}
-    """Labels that nodes must have."""
-    tolerations: tuple[dict[str, Any], ...] = ()
-    """Taints that its pods accept, as in a pod."""
     runtime_class_name: str | None = None
     """RuntimeClass of its pods. Default: the cluster's."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
@@ -78,7 +63,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
     identity: str = Field(default_factory=socket.gethostname, min_length=1)
-    """Who holds the Lease: the pod's name. A restarted container of the same pod goes on at once."""
+    """Who holds the Lease: the pod's name. A restarted container of the same pod continues at once."""
     ageing_seconds: float = Field(default=300, gt=0)
     """Waiting this long raises a session's rank by one priority point."""
     minimum_run_seconds: float = Field(default=300, ge=0)
@@ -86,41 +71,29 @@ class Settings(BaseSettings):
     start_timeout_seconds: float = Field(default=120, gt=0)
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
-    """Finished sessions without a ttlSecondsAfterFinished of their own are removed after this time. Default: kept."""
+    """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept."""
     lease_seconds: float = Field(default=15, ge=3)
     """A new operator waits this long for one that vanished without giving its Lease back."""
 
-    def config(self) -> InstallationConfig:
+    def config(self) -> OperatorConfig:
         """The part that decisions need."""
-        kinds = tuple(dict.fromkeys(r.gpu_resource_name for r in self.runtimes.values()))
-        return InstallationConfig(
+        policy = Policy(
+            ageing_seconds=self.ageing_seconds, minimum_run_seconds=self.minimum_run_seconds
+        )
+        return OperatorConfig(
             namespace=self.namespace,
-            release=self.release,
             gateway_url=self.gateway_url,
             data_claim=self.data_claim,
             trainer_service_account=self.trainer_service_account,
-            entries={name: _entry(r) for name, r in self.runtimes.items()},
-            runtimes={
-                name: Runtime(
-                    name=name,
-                    gpu_kind=kinds.index(r.gpu_resource_name),
-                    node_selector=frozenset(r.node_selector.items()),
-                    tolerations=tuple(toleration(t) for t in r.tolerations),
-                )
-                for name, r in self.runtimes.items()
-            },
-            gpu_kinds=kinds,
-            policy=Policy(
-                ageing_seconds=self.ageing_seconds,
-                minimum_run_seconds=self.minimum_run_seconds,
-            ),
+            pods={name: _pod_config(runtime) for name, runtime in self.runtimes.items()},
+            installation=InstallationConfig.of(self.runtimes, policy),
             start_timeout_seconds=self.start_timeout_seconds,
             retention_seconds=self.retention_seconds,
         )
 
 
-def _entry(runtime: RuntimeSettings) -> RuntimeEntry:
-    return RuntimeEntry(
+def _pod_config(runtime: RuntimeSettings) -> PodConfig:
+    return PodConfig(
         image=runtime.image,
         gpu_resource=runtime.gpu_resource_name,
         node_selector=runtime.node_selector,

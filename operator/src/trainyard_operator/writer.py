@@ -1,16 +1,16 @@
-"""Carries decisions out: a bounded number of writes at a time, the most urgent first, each safe to repeat.
+"""Sends writes to the API server: a bounded number at a time, the most urgent first, each safe to repeat.
 
 Guarantees:
 
 - Nothing is sent while the Lease is not held.
-- A session has at most one write under way; until its outcome is known, the capacity that it takes stays taken.
-- Jobs go before what became of sessions, and that before news (`core/outbox.py`). News are sent one at a time with rests between
-  them, so that however many sessions wait, the API server has its time for those that run.
+- A session has at most one write under way. Until the outcome of a creation is known, its resources count as used.
+- The order of lanes is that of `core/outbox.py`. Informational writes are sent one at a time with a cooldown after
+  each, so that the API server has time for the running sessions, however many wait.
 - A creation whose answer was lost is repeated until the API server says what became of it: a Job of that name that
-  belongs to the session is the one that was asked for.
-- Status goes only to the very session it was made for, in the version it was made from, never to one made again under its name. Its
-  resourceVersion sees to that: the API server does not compare a UID in a patch of the status subresource
-  (tests/integration/kube asserts it).
+  belongs to the session is the one that was requested.
+- A status is written only to the session and the version that it was decided for, never to a session created again under
+  the same name. The resourceVersion ensures that: the API server does not compare a UID in a patch of the status
+  subresource (tests/integration/kube asserts it).
 """
 
 from __future__ import annotations
@@ -46,20 +46,22 @@ _log = structlog.stdlib.get_logger(__name__)
 WORKERS: Mapping[Lane, int] = {Lane.JOBS: 8, Lane.PHASES: 4, Lane.INFORMATIONAL: 1}
 """How many writes of each lane may be under way at once."""
 COOLDOWN_FACTOR = 2.0
-"""After one of the news nothing is sent there for this many times as long as it took: on a busy API server news get rare."""
+"""After an informational write the lane pauses for this many times as long as the write took…"""
 MAX_COOLDOWN_SECONDS = 2.0
+"""… but at most this long."""
 MAX_INFORMATIONAL = 16
-"""News beyond this are not asked for: what is right is decided when there is room."""
+"""Informational writes that wait at most. Positions beyond them are computed when there is room again."""
 RETRY_SECONDS = (1.0, 2.0, 3.0, 5.0)
-"""Pauses after the first, second, … write without an answer; the last repeats."""
+"""Pauses after the first, second, … write without an answer; the last one repeats."""
+MAX_RETRY_AFTER_SECONDS = 60.0
 REFUSED_SECONDS = 30.0
-"""How long a session is left alone after the API server refused a write."""
+"""How long nothing is decided for a session after the API server refused a write."""
 
 
 class Writer:
-    """A pool of writers over one outbox."""
+    """A pool of workers over one outbox."""
 
-    def __init__(  # noqa: PLR0913  # everything that a write touches, and the seams
+    def __init__(  # noqa: PLR0913  # everything that a write touches, and the clocks
         self,
         kube: KubeClient,
         informer: Informer,
@@ -70,6 +72,7 @@ class Writer:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`now` gives seconds since the epoch, `clock` monotonic seconds."""
         self._kube = kube
         self._informer = informer
         self._events = events
@@ -80,32 +83,32 @@ class Writer:
         self._now = now
         self._clock = clock
         self._outbox = Outbox()
-        self._bells = {lane: asyncio.Event() for lane in Lane}
+        self._available = {lane: asyncio.Event() for lane in Lane}
 
     def submit(self, write: Write) -> None:
-        """Take a write over. Its session is busy from now on, unless it is a status that may still be replaced."""
+        """Take a write over. Its object is busy from now on, unless it is a status that may still be replaced."""
         if not replaceable(write):
             assumed = None
             if isinstance(write, CreateJob):
                 assumed = Assumed(write.attempt, write.nodes, write.shape)
             self._informer.state.begin(write.uid, assumed)
         self._outbox.put(write)
-        self._ring()
+        self._wake_workers()
 
     def withdraw(self, uid: str) -> None:
-        """Something about this session changed: what it was to be told is decided again."""
+        """Drop the unsent status of a session that changed: it will be decided again."""
         self._outbox.withdraw(uid)
 
-    def room_for_informational(self) -> int:
-        """How many more news are welcome."""
+    def room_for_status_updates(self) -> int:
+        """How many more informational writes may be decided."""
         return max(0, MAX_INFORMATIONAL - self._outbox.waiting(Lane.INFORMATIONAL))
 
     def backlog(self) -> dict[Lane, int]:
-        """How many writes wait to be sent."""
+        """How many writes of each lane wait to be sent."""
         return {lane: self._outbox.waiting(lane) for lane in Lane}
 
     async def work(self, lane: Lane) -> None:
-        """One worker of a lane, without end."""
+        """Send the writes of a lane, one after the other. Never returns."""
         while True:
             write = await self._next(lane)
             started = self._clock()
@@ -116,19 +119,19 @@ class Writer:
 
     async def _next(self, lane: Lane) -> Write:
         while (write := self._outbox.take(lane, self._clock())) is None:
-            self._bells[lane].clear()
+            self._available[lane].clear()
             with suppress(TimeoutError):
                 waits = self._outbox.waiting(lane) and PATIENCE[lane]
                 async with asyncio.timeout(waits or None):
-                    await self._bells[lane].wait()
+                    await self._available[lane].wait()
         if replaceable(write):
             self._informer.state.begin(write.uid)
-        self._ring()
+        self._wake_workers()
         return write
 
-    def _ring(self) -> None:
-        for bell in self._bells.values():
-            bell.set()
+    def _wake_workers(self) -> None:
+        for available in self._available.values():
+            available.set()
 
     async def _carry_out(self, write: Write) -> None:
         for attempt in itertools.count():
@@ -138,10 +141,9 @@ class Writer:
                 await self._send(write)
             except (errors.Unreachable, errors.ServerError, errors.TooManyRequests) as error:
                 self._count(write, "no answer")
-                pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
-                pause = max(pause, min(getattr(error, "retry_after", None) or 0.0, 60.0))
+                pause = _retry_pause(attempt, error)
                 if not isinstance(write, CreateJob):
-                    # What is right may be another thing by then: decide again.
+                    # Another write may be right by then, so it is decided again.
                     self._later(write, pause)
                     return
                 if write.uid not in self._informer.state.sessions:
@@ -159,10 +161,10 @@ class Writer:
 
     def _sent(self, uid: str) -> None:
         self._outbox.sent(uid)
-        self._ring()
+        self._wake_workers()
 
     def _release(self, uid: str) -> None:
-        """Nothing is under way for this session, unless a Job waits to be made for it; its capacity stays taken then."""
+        """The object is not busy any more, unless a Job waits to be created for it; then its resources stay used."""
         if not self._outbox.promises(uid):
             self._informer.state.done(uid)
         self._changed()
@@ -187,6 +189,8 @@ class Writer:
     def _count(self, write: Write, outcome: str) -> None:
         self._metrics.writes.labels(type(write).__name__, outcome).inc()
 
+    # ── the requests ──────────────────────────────────────────────────────────────────────
+
     async def _send(self, write: Write) -> None:
         match write:
             case CreateJob():
@@ -202,11 +206,9 @@ class Writer:
 
     async def _create_job(self, write: CreateJob) -> None:
         if write.service is not None:
-            try:
+            with suppress(errors.AlreadyExists):
                 await self._kube.create(paths.services(self._namespace), write.service)
                 self._metrics.writes.labels("CreateService", "ok").inc()
-            except errors.AlreadyExists:
-                pass
         try:
             job = await self._kube.create(paths.jobs(self._namespace), write.job)
             self._count(write, "ok")
@@ -214,7 +216,7 @@ class Writer:
             self._count(write, "there already")
             job = await self._kube.get(paths.jobs(self._namespace, write.name))
             if not _owned_by(job, write.uid):
-                # Somebody else's: neither adopted nor removed. The session says so.
+                # It belongs to someone else: it is neither adopted nor deleted, and the session's status says so.
                 raise
         self._informer.absorb("jobs", job)
         self._metrics.admissions.inc()
@@ -236,7 +238,7 @@ class Writer:
             return
         except errors.Conflict:
             self._count(write, "conflict")
-            # Somebody was faster. What is right now is decided again, from what is there now.
+            # The session changed meanwhile. The next decision is made from what it is now.
             self._metrics.conflicts.inc()
             with suppress(errors.NotFound):
                 self._informer.absorb("sessions", await self._kube.get(path))
@@ -249,11 +251,11 @@ class Writer:
     async def _delete_jobs(self, write: DeleteJobs) -> None:
         for name, uid in write.jobs:
             await self._delete(write, paths.jobs(self._namespace, name), uid)
-            self._informer.vanished("jobs", uid)
+            self._informer.remove("jobs", uid)
 
     async def _delete_session(self, write: DeleteSession) -> None:
         await self._delete(write, paths.sessions(self._namespace, write.name), write.uid)
-        self._informer.vanished("sessions", write.uid)
+        self._informer.remove("sessions", write.uid)
 
     async def _delete(self, write: Write, path: str, uid: str) -> None:
         try:
@@ -271,6 +273,13 @@ class Writer:
             return
         self._count(write, "ok")
         self._informer.absorb("queues", raw)
+
+
+def _retry_pause(attempt: int, error: errors.KubeError) -> float:
+    """Seconds until the next try of a write that got no answer; `attempt` counts from 0."""
+    pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+    asked = getattr(error, "retry_after", None) or 0.0
+    return max(pause, min(asked, MAX_RETRY_AFTER_SECONDS))
 
 
 def _owned_by(job: Json, uid: str) -> bool:

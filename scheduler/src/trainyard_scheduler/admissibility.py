@@ -1,4 +1,4 @@
-"""Whether a session can run on this installation at all: runtime, queue, limits, size."""
+"""Whether a session can ever run on this installation: runtime, queue, limits, size."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from trainyard_scheduler.resources import CPU, MEMORY, gpus
 
 @dataclass(frozen=True, slots=True)
 class Admissibility:
-    """The answer with its reason and sentence."""
+    """The answer with its reason and a sentence for people."""
 
     ok: bool
     reason: Reason
     message: str
 
 
-ADMISSIBLE = Admissibility(True, Reason.ACCEPTED, "The session can run on this installation.")
+ADMISSIBLE = Admissibility(True, Reason.ACCEPTED, Reason.ACCEPTED.sentence)
 
 
 class Validator:
-    """Answers for many sessions, remembering the answers until nodes or queues change."""
+    """Answers for many sessions. Keeps the answers until nodes or queues change."""
 
     def __init__(self, config: InstallationConfig) -> None:
         self._config = config
@@ -34,40 +34,36 @@ class Validator:
         self._revision = -1
 
     def answer(self, spec: SessionSpec, state: ClusterState) -> Admissibility:
-        """Whether `spec` can ever be granted; the same object as long as the answer stays the same."""
+        """Whether a session of this spec can ever run. Returns the same object while the answer stays the same."""
         if state.revision != self._revision:
-            fresh = {key: accept(*key, state, self._config) for key in self._answers}
+            new = {key: admissibility(*key, state, self._config) for key in self._answers}
             self._answers = {
-                k: v if v != self._answers[k] else self._answers[k] for k, v in fresh.items()
+                k: v if v != self._answers[k] else self._answers[k] for k, v in new.items()
             }
             self._revision = state.revision
         key = (spec.shape, spec.queue)
         found = self._answers.get(key)
         if found is None:
-            found = self._answers[key] = accept(*key, state, self._config)
+            found = self._answers[key] = admissibility(*key, state, self._config)
         return found
 
 
-def accept(
+def admissibility(
     shape: Shape, queue: str, state: ClusterState, config: InstallationConfig
 ) -> Admissibility:
     """Whether sessions of this shape can ever run from this queue."""
-    runtime = config.runtimes.get(shape.runtime)
-    if runtime is None:
+    if shape.runtime not in config.runtimes:
         known = ", ".join(sorted(config.runtimes))
-        return Admissibility(
-            False,
-            Reason.UNKNOWN_RUNTIME,
-            f"There is no runtime {shape.runtime!r}; this installation has: {known}.",
-        )
+        message = f"There is no runtime {shape.runtime!r}; this installation has: {known}."
+        return Admissibility(False, Reason.UNKNOWN_RUNTIME, message)
     rules = state.rules.get(queue)
     if rules is None:
         known = ", ".join(sorted(state.rules)) or "none"
-        return Admissibility(
-            False,
-            Reason.UNKNOWN_QUEUE,
-            f"There is no TrainingQueue {queue!r}; there are: {known}. Create it, and the session goes on by itself.",
+        message = (
+            f"There is no TrainingQueue {queue!r}; there are: {known}. "
+            "Create it, and the session goes on by itself."
         )
+        return Admissibility(False, Reason.UNKNOWN_QUEUE, message)
     return _within_limits(shape, rules) or _fits_somewhere(shape, state, config) or ADMISSIBLE
 
 
@@ -98,7 +94,8 @@ def _fits_somewhere(
         f"{shape.worker[MEMORY] / 2**30:.1f} GiB"
     )
     message = (
-        f"{shape.workers} × ({asked}) will never fit: this runtime has {len(nodes)} nodes, the largest with {most} GPUs, "
-        f"together {sum(gpus(n.allocatable) for n in nodes)}. Ask for less, or add nodes."
+        f"{shape.workers} × ({asked}) will never fit: this runtime has {len(nodes)} nodes, "
+        f"the largest with {most} GPUs, together {sum(gpus(n.allocatable) for n in nodes)}. "
+        "Ask for less, or add nodes."
     )
     return Admissibility(False, Reason.NEVER_FITS, message)

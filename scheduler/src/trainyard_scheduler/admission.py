@@ -1,12 +1,14 @@
-"""One round: who starts now, on which nodes, and who is asked to make room.
+"""One scheduling cycle: who starts now, on which nodes, and who is preempted.
 
 Guarantees:
 
 - A session starts only where all its workers fit into what is free now.
-- The first session that does not fit gets a reservation: the nodes on which it will fit first, by what is known
-  about the ends of running sessions. Nobody may start on them who would delay it, with one exception: while the
-  reservation lies at least the minimum run time ahead (or at an unknown time), later sessions may use them as *backfilled*, and
-  they give way once they have run that long. So GPUs do not idle, and the wait of the first stays bounded.
+- The first session that does not fit gets a reservation, as in EASY backfill (Lifka, 1995; Mu'alem and Feitelson, 2001).
+  The *shadow time* is the earliest time at which it will fit, by the known ends of running sessions. The nodes that it
+  will use then are reserved.
+- A later session may start on reserved nodes if it ends before the shadow time. It may also start if the shadow time
+  lies at least the minimum run time ahead, or is unknown; it is then marked *backfilled* and may be preempted for the
+  first session once it has run that long. So GPUs do not stay idle, and the wait of the first session stays bounded.
 - Whether a session starts does not depend on sessions behind it.
 """
 
@@ -21,14 +23,13 @@ from trainyard_scheduler.facts import Allocation, Request, Shape
 from trainyard_scheduler.fair_share import QueueCursor, QueueHeads
 from trainyard_scheduler.placement import give, place, take
 from trainyard_scheduler.preemption import candidates, choose, has_run_enough, was_backfilled_past
-from trainyard_scheduler.resources import FIRST_GPU, ResourceVector, copies, smaller
+from trainyard_scheduler.resources import FIRST_GPU, ResourceVector, copies, minimum
 from trainyard_scheduler.snapshot import Snapshot
-from trainyard_scheduler.waiting_queue import is_bounded
 
 MAX_PREEMPTORS = 16
-"""Sessions for which one round makes room by preemption; the next round goes on."""
+"""Sessions for which one cycle preempts others; the next cycle continues."""
 MAX_PREEMPTORS_TRIED = 200
-"""Sessions that one round looks at to find those."""
+"""Sessions that one cycle examines to find those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +38,22 @@ class Admit:
 
     request: Request
     nodes: tuple[str, ...]
+    """The node of each worker."""
     backfilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Preempt:
-    """Ask this session to save and leave."""
+    """Ask this session to save a checkpoint and end."""
 
     uid: str
     by: str
-    """UID of the session that it makes room for."""
+    """UID of the session that needs the room."""
 
 
 @dataclass(frozen=True, slots=True)
 class CycleResult:
-    """What a round decided."""
+    """What a cycle decided."""
 
     admitted: tuple[Admit, ...]
     preempted: tuple[Preempt, ...]
@@ -60,38 +62,43 @@ class CycleResult:
     free: Mapping[str, ResourceVector] = field(default_factory=dict)
     """What is free on each node after these starts."""
     reasons: Mapping[str, Reason] = field(default_factory=dict)
-    """Why each session that was looked at and not started waits, by UID."""
+    """Why each examined session that does not start waits, by UID; filled only with `explain`."""
 
 
 def run_cycle(
-    cluster: Snapshot, now: float, *, preempt: bool = True, explain: bool = False
+    snapshot: Snapshot, now: float, *, preempt: bool = True, explain: bool = False
 ) -> CycleResult:
-    """Decide. With `explain` every waiting session is looked at and gets its reason; without, hopeless ones are skipped."""
-    return _Cycle(cluster, now, preempt, explain).run()
+    """Decide at `now`, in seconds since the epoch.
+
+    With `explain`, every waiting session is examined and gets its reason. Without it, sessions that cannot start are
+    skipped as early as possible.
+    """
+    return _Cycle(snapshot, now, preempt, explain).run()
 
 
 class _Cycle:
-    def __init__(self, cluster: Snapshot, now: float, preempt: bool, explain: bool) -> None:
-        self.cluster = cluster
+    def __init__(self, snapshot: Snapshot, now: float, preempt: bool, explain: bool) -> None:
+        self.snapshot = snapshot
         self.now = now
         self.explain = explain
         self.may_preempt = preempt
-        self.heads = QueueHeads(cluster, now)
-        self.free = dict(cluster.free)
+        self.heads = QueueHeads(snapshot, now)
+        self.free = dict(snapshot.free)
         self.failed: set[Shape] = set()
+        """Shapes that fit nowhere now."""
         self.reserved_against: set[Shape] = set()
-        """Shapes that fit now, but would take what is reserved if nobody knows how long they run."""
+        """Shapes that fit now, but may take what is reserved only if their run time is bounded."""
         self.admitted: list[Admit] = []
         self.preempted: dict[str, Preempt] = {}
         self.reasons: dict[str, Reason] = {}
         self.first_blocked: Request | None = None
         self.reserved: dict[str, ResourceVector] | None = None
+        """By reserved node, what is free there at the shadow time beside the first blocked session."""
         self.shadow_time = math.inf
         self.preemptors = 0
-        self.looked = 0
-        self.preemptible = [
-            h for h in cluster.allocations if has_run_enough(h, now, cluster.policy)
-        ]
+        self.tried = 0
+        policy = snapshot.policy
+        self.preemptible = [a for a in snapshot.allocations if has_run_enough(a, now, policy)]
 
     def run(self) -> CycleResult:
         for cursor, request in self.heads.heads():
@@ -105,6 +112,8 @@ class _Cycle:
             self.free,
             self.reasons,
         )
+
+    # ── what queues allow ─────────────────────────────────────────────────────────────────
 
     def _not_allowed(self, cursor: QueueCursor, request: Request) -> Reason | None:
         rules = cursor.rules
@@ -120,17 +129,19 @@ class _Cycle:
             return None
         if self.heads.entitled(rules, gpus):
             return None
-        # Those behind wait as well: small ones would otherwise keep a large one out for ever.
+        # Sessions behind it wait as well: small ones would otherwise starve a large one.
         if not self.explain:
             self.heads.drop(cursor)
         return Reason.WAITING_FOR_QUOTA
 
+    # ── starting one ──────────────────────────────────────────────────────────────────────
+
     def _try(self, request: Request) -> Reason | None:
         shape = request.shape
-        if shape in self.reserved_against and not is_bounded(request):
+        if shape in self.reserved_against and not self.snapshot.is_bounded(request):
             return Reason.RESERVED_FOR_OTHER
         if shape not in self.failed:
-            nodes = place(self.free, self.cluster.eligible(shape.runtime), shape)
+            nodes = place(self.free, self.snapshot.eligible(shape.runtime), shape)
             if nodes is not None:
                 return self._start(request, nodes)
             self.failed.add(shape)
@@ -139,8 +150,8 @@ class _Cycle:
         return self._lack(shape) if self.explain else None
 
     def _skip_blocked(self) -> None:
-        """Leave the lines in which nobody can start any more, unless somebody there might still make room for himself."""
-        more = 0 < self.preemptors < MAX_PREEMPTORS and self.looked < MAX_PREEMPTORS_TRIED
+        """Drop the queues in which no session can start, unless one there might still preempt."""
+        more = 0 < self.preemptors < MAX_PREEMPTORS and self.tried < MAX_PREEMPTORS_TRIED
         if not self.explain and not (more and self.preemptible):
             self.heads.drop_blocked(self.failed, self.reserved_against)
 
@@ -150,7 +161,7 @@ class _Cycle:
             self._reserve(self.first_blocked)
             allowed = self._beside_reservation(request, nodes)
             if allowed is None:
-                if not is_bounded(request):
+                if not self.snapshot.is_bounded(request):
                     self.reserved_against.add(request.shape)
                     self._skip_blocked()
                 return Reason.RESERVED_FOR_OTHER
@@ -163,25 +174,27 @@ class _Cycle:
     def _beside_reservation(
         self, request: Request, nodes: tuple[str, ...]
     ) -> tuple[tuple[str, ...], bool] | None:
-        """Nodes for a session behind the reservation, and whether it must give way later; None if it has to wait."""
+        """Nodes for a session behind the reservation, and whether it is backfilled; None if it has to wait."""
         reserved = self.reserved
         if reserved is None:
             return nodes, False
-        open_now = {
-            name: smaller(amount, reserved[name]) if name in reserved else amount
-            for name, amount in self.free.items()
+        unreserved = {
+            name: minimum(free, reserved[name]) if name in reserved else free
+            for name, free in self.free.items()
         }
-        eligible = self.cluster.eligible(request.shape.runtime)
-        beside = place(open_now, eligible, request.shape)
+        eligible = self.snapshot.eligible(request.shape.runtime)
+        beside = place(unreserved, eligible, request.shape)
         if beside is not None:
             take(reserved, [n for n in beside if n in reserved], request.shape.worker)
             return beside, False
-        length = request.expected_seconds or request.limit_seconds
+        length = self.snapshot.expected_seconds(request) or request.limit_seconds
         if length is not None and self.now + length <= self.shadow_time:
             return nodes, False
-        if self.shadow_time - self.now >= self.cluster.policy.minimum_run_seconds:
+        if self.shadow_time - self.now >= self.snapshot.policy.minimum_run_seconds:
             return nodes, True
         return None
+
+    # ── the first that does not fit ───────────────────────────────────────────────────────
 
     def _blocked(self, request: Request) -> None:
         if self.first_blocked is None:
@@ -189,14 +202,14 @@ class _Cycle:
         elif self.preemptors == 0:
             return
         if self.may_preempt and self.preemptors < MAX_PREEMPTORS:
-            self.looked += 1
+            self.tried += 1
             self._make_room(request)
 
     def _make_room(self, request: Request) -> None:
-        """Wait for those who are leaving already, else ask others to, if then `request` fits."""
-        eligible = self.cluster.eligible(request.shape.runtime)
-        left = [h for h in self.preemptible if h.uid not in self.preempted]
-        cheapest = candidates(left, request, self.cluster, self.heads, self.now)
+        """Wait for sessions that leave already; preempt others only if `request` fits then."""
+        eligible = self.snapshot.eligible(request.shape.runtime)
+        left = [a for a in self.preemptible if a.uid not in self.preempted]
+        cheapest = candidates(left, request, self.snapshot, self.heads, self.now)
         future = self.reserved if self.reserved is not None else self._after_leaving()
         if place(future, eligible, request.shape) is None:
             victims = choose(future, eligible, request, cheapest, self.now) if cheapest else None
@@ -209,21 +222,21 @@ class _Cycle:
         if nodes is not None:
             take(future, nodes, request.shape.worker)
             self.reserved = future
-            self.shadow_time = self.now + self.cluster.policy.grace_seconds
+            self.shadow_time = self.now + self.snapshot.policy.grace_seconds
             self.preemptors += 1
 
     def _after_leaving(self) -> dict[str, ResourceVector]:
         future = dict(self.free)
-        for allocation in self.cluster.allocations:
+        for allocation in self.snapshot.allocations:
             if allocation.leaving:
                 give(future, allocation.nodes, allocation.shape.worker)
         return future
 
     def _reserve(self, request: Request) -> None:
-        """Find when and where the first blocked session will fit."""
+        """Compute the shadow time of the first blocked session and reserve its nodes."""
         if self.reserved is not None:
             return
-        eligible = self.cluster.eligible(request.shape.runtime)
+        eligible = self.snapshot.eligible(request.shape.runtime)
         worker, future = request.shape.worker, dict(self.free)
         room = sum(copies(future[name], worker) for name in eligible)
         inside = set(eligible)
@@ -238,7 +251,7 @@ class _Cycle:
                 break
         nodes = place(future, eligible, request.shape)
         if nodes is None:
-            # Even after all ends there is no room: others hold it. Nothing to reserve, so nobody is kept back.
+            # Other pods hold the room: it does not fit even after all ends. So nothing is reserved.
             self.shadow_time, self.reserved = math.inf, {}
             return
         take(future, nodes, worker)
@@ -247,15 +260,15 @@ class _Cycle:
     def _releases(self, request: Request) -> list[tuple[float, Allocation]]:
         return sorted(
             (
-                (release_time(h, request, self.cluster, self.now), h)
-                for h in self.cluster.allocations
+                (release_time(a, request, self.snapshot, self.now), a)
+                for a in self.snapshot.allocations
             ),
             key=lambda item: (item[0], item[1].uid),
         )
 
     def _lack(self, shape: Shape) -> Reason:
         """Whether GPUs are missing, or only CPU, memory or pods."""
-        eligible = self.cluster.eligible(shape.runtime)
+        eligible = self.snapshot.eligible(shape.runtime)
         only_gpus = (0,) * FIRST_GPU + shape.worker[FIRST_GPU:]
         if not any(only_gpus):
             return Reason.WAITING_FOR_RESOURCES
@@ -263,9 +276,12 @@ class _Cycle:
         return Reason.WAITING_FOR_RESOURCES if fits else Reason.WAITING_FOR_GPUS
 
 
-def release_time(allocation: Allocation, request: Request, cluster: Snapshot, now: float) -> float:
-    """When a holding's capacity can be expected back, for `request`; infinity when nothing is known."""
-    policy = cluster.policy
+def release_time(allocation: Allocation, request: Request, snapshot: Snapshot, now: float) -> float:
+    """When the resources of `allocation` are expected back for `request`, in seconds since the epoch.
+
+    Infinity if its end is unknown.
+    """
+    policy = snapshot.policy
     if allocation.leaving:
         return now + policy.grace_seconds
     known = [math.inf]

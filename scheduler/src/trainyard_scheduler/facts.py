@@ -1,16 +1,19 @@
-"""The facts of a scheduling round, as small frozen values. Times are seconds since the epoch, lengths are seconds."""
+"""What a scheduling cycle works on, as small frozen values.
+
+Times are seconds since the epoch; durations are seconds.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trainyard_scheduler.resources import ResourceVector, gpus, times
+from trainyard_scheduler.resources import ResourceVector, gpus, scaled
 
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """What keeps pods off a node unless they tolerate it."""
+    """A taint of a node: it keeps pods off unless they tolerate it."""
 
     key: str
     value: str
@@ -19,7 +22,7 @@ class Taint:
 
 @dataclass(frozen=True, slots=True)
 class Toleration:
-    """A taint that pods of a runtime accept; an empty key tolerates every key, an empty effect every effect."""
+    """A toleration of a pod. An empty key tolerates every key, an empty effect every effect."""
 
     key: str = ""
     operator: str = "Equal"
@@ -39,12 +42,12 @@ class Toleration:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node and what it can give."""
+    """A node and its allocatable resources."""
 
     name: str
     allocatable: ResourceVector
     usable: bool = True
-    """Ready and schedulable."""
+    """Ready and not cordoned."""
     labels: frozenset[tuple[str, str]] = frozenset()
     taints: tuple[Taint, ...] = ()
     version: int = 0
@@ -53,16 +56,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Where sessions of a runtime may run."""
+    """Which nodes the pods of a runtime may use."""
 
     name: str
     gpu_kind: int = 0
-    """Index of its GPU resource in amounts, from 0."""
+    """Index of its GPU resource among the GPU positions of a resource vector, from 0."""
     node_selector: frozenset[tuple[str, str]] = frozenset()
     tolerations: tuple[Toleration, ...] = ()
 
     def matches(self, node: Node) -> bool:
-        """Whether selector and taints let its pods onto `node`."""
+        """Whether node selector and taints admit its pods to `node`."""
         return self.node_selector <= node.labels and all(
             taint.effect == "PreferNoSchedule" or any(t.accepts(taint) for t in self.tolerations)
             for taint in node.taints
@@ -70,16 +73,17 @@ class Runtime:
 
 
 class Shape(NamedTuple):
-    """What a session asks for. Sessions of one shape fit in the same places."""
+    """What a session requests. Sessions of equal shape fit in the same places."""
 
     worker: ResourceVector
+    """What one worker requests."""
     workers: int
     runtime: str
 
     @property
     def total(self) -> ResourceVector:
-        """All workers together."""
-        return times(self.worker, self.workers)
+        """What all workers request together."""
+        return scaled(self.worker, self.workers)
 
     @property
     def gpus(self) -> int:
@@ -89,11 +93,13 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueueRules:
-    """What a TrainingQueue allows."""
+    """The spec of a TrainingQueue. None is no limit."""
 
     name: str
     gpu_quota: int | None = None
+    """Guaranteed GPUs."""
     borrow: bool = True
+    """Whether its sessions may use more GPUs than the quota while they are free."""
     weight: int = 1
     max_sessions_per_user: int | None = None
     max_gpus_per_session: int | None = None
@@ -110,48 +116,51 @@ class Request:
     user: str
     priority: int
     queued: float
-    """When it became ready to run; its age counts from here."""
+    """When it became ready to run, in seconds since the epoch. Its age counts from here."""
     shape: Shape
     expected_seconds: float | None = None
-    """How long it will run, where its own progress tells; None when unknown."""
+    """How long it will run by its own progress; None if it has reported none."""
     limit_seconds: float | None = None
-    """How long it may run at most; None without a limit."""
+    """How long it may still run; None without a limit."""
+    kind: int | None = None
+    """Before its first attempt: the kind whose usual run time stands for `expected_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """A session that holds capacity."""
+    """What one session holds: a running, starting or leaving attempt."""
 
     uid: str
     queue: str
     user: str
     priority: int
     queued: float
+    """When it became ready to run, in seconds since the epoch."""
     shape: Shape
     nodes: tuple[str, ...]
-    """Node of each worker that holds something there."""
+    """Node of each worker that has not ended; a node may stand there several times."""
     started: float | None = None
-    """When all workers ran; None while it starts."""
+    """When all workers ran, in seconds since the epoch; None while the attempt starts."""
     leaving: bool = False
-    """Asked to end; its capacity comes back within the grace period."""
+    """It was asked to end. Its resources come back within the grace period."""
     checkpoint: float | None = None
-    """When its last checkpoint became durable."""
+    """When this attempt's last checkpoint became durable, in seconds since the epoch."""
     eta_seconds: float | None = None
-    """Seconds to its end at its step rate, counted from now."""
+    """Seconds from now to its end at its step rate; None if unknown."""
     limit: float | None = None
-    """When its run-time limit ends it."""
+    """When its run-time limit ends it, in seconds since the epoch; None without a limit."""
     backfilled: bool = False
-    """Was started past a session that had waited longer, and gives way to it after the minimum run time."""
+    """It started past a session that had waited longer, and gives way after the minimum run time."""
 
     @property
     def gpus(self) -> int:
-        """GPUs that it holds at the moment: those of workers whose pods have not ended."""
+        """GPUs of the workers that have not ended."""
         return gpus(self.shape.worker) * len(self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The administrator's choices."""
+    """The administrator's choices. All are seconds."""
 
     ageing_seconds: float = 300.0
     """Waiting this long raises a session's rank by one priority point."""

@@ -1,14 +1,14 @@
 """Who is next between queues.
 
-Sessions that fit into their queue's guaranteed quota first, then priority (raised by age as well, twelve times slower
-than within a queue, so that weights decide between queues that are equally urgent), then the queue that uses least for
-its weight, then age.
+Sessions within their queue's guaranteed quota come first; then priority; then the queue that uses the fewest GPUs for
+its weight; then age. Age raises priority here as well, twelve times slower than within a queue, so that weights decide
+between queues that are equally urgent.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from trainyard_scheduler.facts import QueueRules, Request, Shape
@@ -20,64 +20,73 @@ AGEING_BETWEEN_QUEUES = 12
 
 
 class QueueCursor:
-    """A line as one round goes through it: `at` is the next to look at."""
+    """How far one cycle has come in a queue. `at` is the index of the next request."""
 
-    __slots__ = ("at", "line", "rules")
+    __slots__ = ("at", "queue", "rules")
 
-    def __init__(self, rules: QueueRules, line: WaitingQueue) -> None:
-        self.rules, self.line, self.at = rules, line, 0
+    def __init__(self, rules: QueueRules, queue: WaitingQueue) -> None:
+        self.rules, self.queue, self.at = rules, queue, 0
 
 
 class QueueHeads:
-    """The lines of all queues, merged. Mutable: lives for one round."""
+    """Merges the queues by fair share. Mutable; lives for one cycle."""
 
-    def __init__(self, cluster: Snapshot, now: float) -> None:
+    def __init__(self, snapshot: Snapshot, now: float) -> None:
+        """`now` is in seconds since the epoch."""
         self.used: Counter[str] = Counter()
-        """GPUs that each queue's sessions hold."""
+        """GPUs of each queue's allocations."""
         self.users: Counter[tuple[str, str]] = Counter()
-        """Sessions that hold capacity, by (queue, user)."""
-        for allocation in cluster.allocations:
+        """Allocations by (queue, user)."""
+        for allocation in snapshot.allocations:
             self.used[allocation.queue] += allocation.shape.gpus
             self.users[allocation.queue, allocation.user] += 1
-        self._policy, self._now = cluster.policy, now
-        self._turns = [
-            QueueCursor(cluster.queues[name], line)
-            for name, line in cluster.waiting.items()
-            if len(line)
+        self._policy, self._now = snapshot.policy, now
+        self._usual_seconds = snapshot.usual_seconds
+        self._cursors = [
+            QueueCursor(snapshot.queues[name], queue)
+            for name, queue in snapshot.waiting.items()
+            if len(queue)
         ]
 
     def heads(self) -> Iterator[tuple[QueueCursor, Request]]:
-        """One request after the other, each with its line."""
-        while self._turns:
+        """Each request in order of urgency, with the cursor of its queue."""
+        while self._cursors:
             cursor = (
-                self._turns[0] if len(self._turns) == 1 else min(self._turns, key=self._urgency)
+                min(self._cursors, key=self._urgency) if self._cursors[1:] else self._cursors[0]
             )
-            request = cursor.line[cursor.at]
+            request = cursor.queue[cursor.at]
             cursor.at += 1
-            if cursor.at >= len(cursor.line):
+            if cursor.at >= len(cursor.queue):
                 self.drop(cursor)
             yield cursor, request
 
     def drop(self, cursor: QueueCursor) -> None:
-        """Look at this line no further in this round."""
-        if cursor in self._turns:
-            self._turns.remove(cursor)
+        """Skip the rest of this queue in this cycle."""
+        if cursor in self._cursors:
+            self._cursors.remove(cursor)
 
     def drop_blocked(self, failed: Collection[Shape], reserved_against: Collection[Shape]) -> None:
-        """Drop the lines in which nobody can start: shapes in `failed`, and of unknown length those in `reserved_against`."""
-        self._turns = [t for t in self._turns if not _all_blocked(t.line, failed, reserved_against)]
+        """Skip the queues in which no session can start any more.
+
+        Shapes in `failed` fit nowhere. Shapes in `reserved_against` may start only if their run time is bounded.
+        """
+        self._cursors = [
+            c
+            for c in self._cursors
+            if not _all_blocked(c.queue, failed, reserved_against, self._usual_seconds)
+        ]
 
     def entitled(self, rules: QueueRules, gpus: int) -> bool:
         """Whether `gpus` more stay within the queue's guaranteed quota."""
         return rules.gpu_quota is not None and self.used[rules.name] + gpus <= rules.gpu_quota
 
     def started(self, request: Request) -> None:
-        """Count a session that starts."""
+        """Count a session that this cycle starts."""
         self.used[request.queue] += request.shape.gpus
         self.users[request.queue, request.user] += 1
 
     def _urgency(self, cursor: QueueCursor) -> tuple[bool, int, float, float, str]:
-        request = cursor.line[cursor.at]
+        request = cursor.queue[cursor.at]
         waited = max(0.0, self._now - request.queued)
         aged = int(waited / (self._policy.ageing_seconds * AGEING_BETWEEN_QUEUES))
         share = self.used[cursor.rules.name] / cursor.rules.weight
@@ -86,17 +95,20 @@ class QueueHeads:
 
 
 def _all_blocked(
-    line: WaitingQueue, failed: Collection[Shape], reserved_against: Collection[Shape]
+    queue: WaitingQueue,
+    failed: Collection[Shape],
+    reserved_against: Collection[Shape],
+    usual_seconds: Mapping[int, float],
 ) -> bool:
-    useless = failed if line.bounded else {*failed, *reserved_against}
-    return all(shape in useless for shape in line.shapes)
+    blocked = failed if queue.any_bounded(usual_seconds) else {*failed, *reserved_against}
+    return all(shape in blocked for shape in queue.shapes)
 
 
-def front(cluster: Snapshot, now: float, most: int) -> list[Request]:
-    """The first `most` waiting sessions in the order in which their turns come if each starts when it is its turn."""
-    heads = QueueHeads(cluster, now)
+def front(snapshot: Snapshot, now: float, count: int) -> list[Request]:
+    """The first `count` waiting sessions in fair-share order, as if each started when it is its turn."""
+    heads = QueueHeads(snapshot, now)
     order = []
-    for _, request in islice(heads.heads(), most):
+    for _, request in islice(heads.heads(), count):
         heads.started(request)
         order.append(request)
     return order

@@ -1,130 +1,178 @@
-"""Where each waiting session stands and when it will start: the rounds of `admission`, played forward in time.
+"""Where each waiting session stands and when it will start: the cycles of `admission`, played forward in time.
 
 Guarantees:
 
-- What is not known is absent: a start that depends on the end of a session whose length nobody knows gets no time.
-- `earliest` supposes that sessions end when their step rates (or sessions of the same kind before) say; `latest` that all run until
-  their limits. Nobody is preempted in either.
-- `what_if` gives a session that does not exist yet the same answer that it would get a moment after its creation.
+- What is not known is absent. A start that depends on the end of a session of unknown length has no time.
+- `earliest` assumes that sessions end as their step rates say, or as sessions of the same kind usually do. `latest`
+  assumes that all run until their limits. Neither preempts anyone.
+- `forecast_session` is what the operator publishes in the status: a session that does not exist yet gets the same
+  answer before its creation and right after it.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Reason
-from trainyard_scheduler.admission import run_cycle
+from trainyard_scheduler.admissibility import Admissibility, Validator
+from trainyard_scheduler.admission import CycleResult, run_cycle
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.fair_share import front
+from trainyard_scheduler.objects.installation import InstallationConfig
+from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.placement import give, take
+from trainyard_scheduler.readiness import Readiness, readiness_in
 from trainyard_scheduler.snapshot import Snapshot
-from trainyard_scheduler.waiting_queue import all_requests, gpus_ahead, waiting_queues
+from trainyard_scheduler.usage import AllocationCache, request_of, snapshot_of
+from trainyard_scheduler.waiting_queue import (
+    WaitingQueue,
+    all_requests,
+    gpus_ahead,
+    waiting_queues,
+)
 
-FRONT = 100
-"""Sessions from the front of the order that get a start time and an exact reason; further ones only wait for their cursor."""
+FORECAST_DEPTH = 100
+"""Sessions from the front, over all queues, that get start times and an exact reason.
+
+Sessions behind them get their position and `WaitingForTurn`.
+"""
 MAX_STEPS = 150
-"""Ends of sessions that one forward run looks at."""
+"""Ends of sessions that one run forward in time looks at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a waiting session stands."""
+class QueuePosition:
+    """Where a waiting session stands in its queue, and when it will start."""
 
     position: int
     """1 is next in its queue."""
     ahead_sessions: int
     ahead_gpus: int
     reason: Reason
+    """Why it does not start now."""
     earliest: float | None = None
-    """Seconds since the epoch."""
+    """Earliest start in seconds since the epoch; None if unknown."""
     latest: float | None = None
+    """Latest start in seconds since the epoch; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionForecast:
+    """What becomes of one session at the next decision."""
+
+    admissibility: Admissibility
+    readiness: Readiness
+    starts_now: bool = False
+    position: QueuePosition | None = None
+    """Its position in its queue; None if something else must happen before the queue decides about it."""
 
 
 class QueueForecast:
-    """What can be said about everybody who waits, computed once for many."""
+    """The positions of all waiting sessions, computed once for many."""
 
-    def __init__(self, cluster: Snapshot, now: float) -> None:
-        self._cluster = cluster
-        self.front = front(cluster, now, FRONT)
-        """Those whose turns come first, in order."""
-        ahead = replace(cluster, waiting=waiting_queues(self.front, cluster.policy))
+    def __init__(self, snapshot: Snapshot, now: float) -> None:
+        """`now` is in seconds since the epoch."""
+        self._snapshot = snapshot
+        self.front = front(snapshot, now, FORECAST_DEPTH)
+        """The next sessions over all queues, in fair-share order."""
+        ahead = replace(snapshot, waiting=waiting_queues(self.front, snapshot.policy))
         self._reasons = run_cycle(ahead, now, preempt=False, explain=True).reasons
         self._earliest = _starts(ahead, now, limits=False)
         self._latest = _starts(ahead, now, limits=True)
-        self._sums: dict[str, list[int]] = {}
+        self._gpus_ahead: dict[str, list[int]] = {}
 
-    def standing(self, request: Request) -> Standing:
-        """Where a waiting session stands. Raises KeyError or ValueError when it does not wait."""
-        line = self._cluster.waiting[request.queue]
-        if request.queue not in self._sums:
-            self._sums[request.queue] = gpus_ahead(line)
-        before = line.index(request)
+    def position(self, request: Request) -> QueuePosition:
+        """Where a waiting session stands. Raises KeyError or ValueError if it does not wait."""
+        queue = self._snapshot.waiting[request.queue]
+        if request.queue not in self._gpus_ahead:
+            self._gpus_ahead[request.queue] = gpus_ahead(queue)
+        ahead = queue.index(request)
         reason = self._reasons.get(request.uid, Reason.WAITING_FOR_TURN)
-        if self._cluster.queues[request.queue].paused:
+        if self._snapshot.queues[request.queue].paused:
             reason = Reason.QUEUE_PAUSED
-        return Standing(
-            position=before + 1,
-            ahead_sessions=before,
-            ahead_gpus=self._sums[request.queue][before],
+        return QueuePosition(
+            position=ahead + 1,
+            ahead_sessions=ahead,
+            ahead_gpus=self._gpus_ahead[request.queue][ahead],
             reason=reason,
             earliest=self._earliest.get(request.uid),
             latest=self._latest.get(request.uid),
         )
 
 
-def what_if(cluster: Snapshot, request: Request, now: float) -> Standing:
-    """Where `request` would stand if it waited as well."""
-    others = (r for r in all_requests(cluster.waiting) if r.uid != request.uid)
-    waiting = waiting_queues((*others, request), cluster.policy)
-    return QueueForecast(replace(cluster, waiting=waiting), now).standing(request)
+def forecast_session(
+    state: ClusterState, uid: str, config: InstallationConfig, now: float
+) -> SessionForecast:
+    """What the next decision at `now` (seconds since the epoch) will say of a session in `state`.
+
+    Raises KeyError if there is no such session, or if its spec cannot be used.
+    """
+    validator = Validator(config)
+    session = state.sessions[uid]
+    requests = {
+        s.uid: request_of(s, now)
+        for s in state.sessions.values()
+        if readiness_in(state, s, validator, now).in_queue
+    }
+    admissibility = validator.answer(session.spec, state)
+    readiness = readiness_in(state, session, validator, now)
+    if uid not in requests:
+        return SessionForecast(admissibility, readiness)
+    waiting = waiting_queues(requests.values(), config.policy)
+    snapshot = snapshot_of(state, waiting, config, now, AllocationCache())
+    result = run_cycle(snapshot, now)
+    admitted = {a.request.uid for a in result.admitted}
+    left = [r for r in all_requests(waiting) if r.uid not in admitted]
+    if uid in admitted:
+        position = _position_at_start(requests[uid], left, config, now)
+        return SessionForecast(admissibility, readiness, starts_now=True, position=position)
+    after = after_cycle(snapshot, result, waiting_queues(left, config.policy), now)
+    position = QueueForecast(after, now).position(requests[uid])
+    return SessionForecast(admissibility, readiness, position=position)
 
 
-def _starts(cluster: Snapshot, now: float, *, limits: bool) -> dict[str, float]:
-    """When each waiting session starts, by UID, as far as it can be known."""
-    waiting = waiting_queues(all_requests(cluster.waiting), cluster.policy)
-    free = dict(cluster.free)
-    running = {h.uid: h for h in cluster.allocations}
-    ends: list[tuple[float, str]] = []
-    for allocation in cluster.allocations:
-        _schedule(ends, _end_of(allocation, cluster, now, limits), allocation.uid)
-    starts: dict[str, float] = {}
-    moment = now
-    for _ in range(MAX_STEPS):
-        state = replace(cluster, free=free, allocations=tuple(running.values()), waiting=waiting)
-        for admit in run_cycle(state, moment, preempt=False).admitted:
-            request = admit.request
-            waiting[request.queue].remove(request)
-            starts[request.uid] = moment
-            running[request.uid] = allocation_at_start(request, admit.nodes, moment)
-            take(free, admit.nodes, request.shape.worker)
-            length = request.limit_seconds if limits else request.expected_seconds
-            _schedule(ends, math.inf if length is None else moment + length, request.uid)
-        if not ends or not any(waiting.values()):
-            break
-        moment = ends[0][0]
-        while ends and ends[0][0] <= moment:
-            ended = running.pop(heapq.heappop(ends)[1])
-            give(free, ended.nodes, ended.shape.worker)
-    return starts
+def _position_at_start(
+    request: Request, left: list[Request], config: InstallationConfig, now: float
+) -> QueuePosition:
+    """The position of a session that starts now, among those of its queue that do not."""
+    others = [r for r in left if r.queue == request.queue]
+    queue = WaitingQueue(config.policy, [*others, request])
+    ahead = queue.index(request)
+    return QueuePosition(
+        position=ahead + 1,
+        ahead_sessions=ahead,
+        ahead_gpus=gpus_ahead(queue)[ahead],
+        reason=Reason.ADMITTED,
+        earliest=now,
+        latest=now,
+    )
 
 
-def _schedule(ends: list[tuple[float, str]], when: float, uid: str) -> None:
-    if when < math.inf:
-        heapq.heappush(ends, (when, uid))
+def after_cycle(
+    snapshot: Snapshot, result: CycleResult, waiting: Mapping[str, WaitingQueue], now: float
+) -> Snapshot:
+    """The snapshot once the admitted sessions have started; `waiting` are the queues without them.
+
+    Preempted sessions hold their resources until they end.
+    """
+    if not result.admitted:
+        return snapshot
+    started = tuple(allocation_at_start(a.request, a.nodes, now, snapshot) for a in result.admitted)
+    return replace(
+        snapshot,
+        free=result.free,
+        allocations=snapshot.allocations + started,
+        waiting=waiting,
+    )
 
 
-def _end_of(allocation: Allocation, cluster: Snapshot, now: float, limits: bool) -> float:
-    if allocation.leaving:
-        return now + (cluster.policy.grace_seconds if limits else 0.0)
-    if limits:
-        return math.inf if allocation.limit is None else max(now, allocation.limit)
-    return math.inf if allocation.eta_seconds is None else now + allocation.eta_seconds
-
-
-def allocation_at_start(request: Request, nodes: tuple[str, ...], started: float) -> Allocation:
-    """A session from the moment of its start."""
+def allocation_at_start(
+    request: Request, nodes: tuple[str, ...], started: float, snapshot: Snapshot
+) -> Allocation:
+    """The allocation of a session that starts at `started`, in seconds since the epoch."""
     return Allocation(
         uid=request.uid,
         queue=request.queue,
@@ -134,6 +182,48 @@ def allocation_at_start(request: Request, nodes: tuple[str, ...], started: float
         shape=request.shape,
         nodes=nodes,
         started=started,
-        eta_seconds=request.expected_seconds,
+        eta_seconds=snapshot.expected_seconds(request),
         limit=None if request.limit_seconds is None else started + request.limit_seconds,
     )
+
+
+def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]:
+    """When each waiting session starts, by UID, in seconds since the epoch, as far as it can be known."""
+    waiting = waiting_queues(all_requests(snapshot.waiting), snapshot.policy)
+    free = dict(snapshot.free)
+    running = {a.uid: a for a in snapshot.allocations}
+    ends: list[tuple[float, str]] = []
+    for allocation in snapshot.allocations:
+        _push(ends, _end_of(allocation, snapshot, now, limits), allocation.uid)
+    starts: dict[str, float] = {}
+    time = now
+    for _ in range(MAX_STEPS):
+        state = replace(snapshot, free=free, allocations=tuple(running.values()), waiting=waiting)
+        for admit in run_cycle(state, time, preempt=False).admitted:
+            request = admit.request
+            waiting[request.queue].remove(request)
+            starts[request.uid] = time
+            running[request.uid] = allocation_at_start(request, admit.nodes, time, snapshot)
+            take(free, admit.nodes, request.shape.worker)
+            length = request.limit_seconds if limits else snapshot.expected_seconds(request)
+            _push(ends, math.inf if length is None else time + length, request.uid)
+        if not ends or not any(waiting.values()):
+            break
+        time = ends[0][0]
+        while ends and ends[0][0] <= time:
+            ended = running.pop(heapq.heappop(ends)[1])
+            give(free, ended.nodes, ended.shape.worker)
+    return starts
+
+
+def _push(ends: list[tuple[float, str]], when: float, uid: str) -> None:
+    if when < math.inf:
+        heapq.heappush(ends, (when, uid))
+
+
+def _end_of(allocation: Allocation, snapshot: Snapshot, now: float, limits: bool) -> float:
+    if allocation.leaving:
+        return now + (snapshot.policy.grace_seconds if limits else 0.0)
+    if limits:
+        return math.inf if allocation.limit is None else max(now, allocation.limit)
+    return math.inf if allocation.eta_seconds is None else now + allocation.eta_seconds

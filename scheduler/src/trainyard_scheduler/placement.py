@@ -1,10 +1,11 @@
-"""Where the workers of a session go.
+"""Which nodes the workers of a session go to.
 
 Guarantees:
 
 - All or nothing: a placement names a node for every worker, or there is none.
-- Exact: if the workers fit on the eligible nodes at all, a placement is found, since workers of one session are alike.
-- Packing: one node if one can hold them all, and of those the fullest; otherwise as few nodes as greedy choice gives.
+- Exact: if the workers fit on the eligible nodes at all, a placement is found, since the workers of a session are alike.
+- Packing: if one node can hold all workers, the fullest such node is chosen; otherwise the nodes that hold most come
+  first, which gives few nodes but not always the fewest.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping
 
 from trainyard_scheduler.facts import Node, Runtime, Shape
-from trainyard_scheduler.resources import ResourceVector, copies, gpus, minus, times
+from trainyard_scheduler.resources import CPU, MEMORY, ResourceVector, copies, gpus, minus, scaled
 
 
 def place(
     free: Mapping[str, ResourceVector], eligible: Iterable[str], shape: Shape
 ) -> tuple[str, ...] | None:
-    """Node of each worker, or None if they do not all fit now."""
+    """The node of each worker, or None if they do not all fit into `free` now."""
     worker, workers = shape.worker, shape.workers
     room = [(name, n) for name in eligible if (n := copies(free[name], worker)) > 0]
     whole = [name for name, n in room if n >= workers]
@@ -36,14 +37,14 @@ def place(
 
 
 def _fullness(free: ResourceVector, name: str) -> tuple[int, int, int, str]:
-    """Sorts nodes with the least left first, GPUs before CPU before memory."""
-    return (gpus(free), free[1], free[2], name)
+    """Sort key: the node with the least left first, by GPUs, then CPU, then memory."""
+    return (gpus(free), free[CPU], free[MEMORY], name)
 
 
 def take(
     free: MutableMapping[str, ResourceVector], nodes: Iterable[str], worker: ResourceVector
 ) -> None:
-    """Subtract one worker on each of `nodes` (a node may stand there several times)."""
+    """Subtract one worker on each of `nodes`; a node may stand there several times."""
     for name in nodes:
         free[name] = minus(free[name], worker)
 
@@ -51,25 +52,25 @@ def take(
 def give(
     free: MutableMapping[str, ResourceVector], nodes: Iterable[str], worker: ResourceVector
 ) -> None:
-    """Give back what `take` took; nodes that are not usable any more are left out."""
-    back = times(worker, -1)
+    """Add back what `take` subtracted. Nodes that are not usable any more are skipped."""
+    back = scaled(worker, -1)
     for name in nodes:
         if name in free:
             free[name] = minus(free[name], back)
 
 
 def could_ever_fit(nodes: Iterable[Node], runtime: Runtime, shape: Shape) -> bool:
-    """Whether the workers would fit on empty nodes, those that are down or cordoned included."""
-    room = sum(copies(n.allocatable, shape.worker) for n in nodes if runtime.matches(_up(n)))
+    """Whether the workers would fit if all nodes were empty, including those that are down or cordoned."""
+    room = sum(copies(n.allocatable, shape.worker) for n in nodes if runtime.matches(_when_up(n)))
     return room >= shape.workers
 
 
-_PASSING = "node.kubernetes.io/"
+_CONDITION_TAINTS = "node.kubernetes.io/"
 
 
-def _up(node: Node) -> Node:
-    """The node without the taints that Kubernetes sets and removes by itself (not ready, unreachable, pressure)."""
-    if not any(t.key.startswith(_PASSING) for t in node.taints):
+def _when_up(node: Node) -> Node:
+    """The node without the taints that Kubernetes itself sets and removes (not ready, unschedulable, pressure)."""
+    if not any(t.key.startswith(_CONDITION_TAINTS) for t in node.taints):
         return node
-    lasting = tuple(t for t in node.taints if not t.key.startswith(_PASSING))
+    lasting = tuple(t for t in node.taints if not t.key.startswith(_CONDITION_TAINTS))
     return Node(node.name, node.allocatable, node.usable, node.labels, lasting, node.version)

@@ -1,8 +1,10 @@
-"""Who gives way: the sessions whose leaving loses least, after a minimum run time.
+"""Which sessions are preempted: those whose leaving loses least, after a minimum run time.
 
-What is lost is GPUs × seconds since the last durable checkpoint. Three kinds of sessions can be asked to leave:
-those of lower priority; those that were let past a blocked session of the same queue and priority (backfill); and, for a session
-within its queue's guaranteed quota, those of queues that use more than theirs.
+What is lost is GPUs × seconds since the last durable checkpoint. Three kinds of sessions can be preempted:
+
+- sessions of lower priority;
+- sessions that were backfilled past a blocked session of the same queue and priority;
+- for a session within its queue's guaranteed quota: sessions of queues that use more than their quota.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from trainyard_scheduler.snapshot import Snapshot
 
 
 def lost(allocation: Allocation, now: float) -> float:
-    """GPU-seconds of work (CPU sessions count as one GPU) that would have to be done again."""
+    """GPU-seconds of work that would have to be done again. A session without GPUs counts as one GPU."""
     since = max(allocation.started or now, allocation.checkpoint or 0.0)
     return max(1, allocation.shape.gpus) * max(0.0, now - since)
 
 
 def has_run_enough(allocation: Allocation, now: float, policy: Policy) -> bool:
-    """Whether the session may be asked to leave at all by now."""
+    """Whether the session has run for the minimum run time, so that it may be preempted."""
     return (
         not allocation.leaving
         and allocation.started is not None
@@ -34,25 +36,25 @@ def has_run_enough(allocation: Allocation, now: float, policy: Policy) -> bool:
 def candidates(
     preemptible: Iterable[Allocation],
     request: Request,
-    cluster: Snapshot,
+    snapshot: Snapshot,
     heads: QueueHeads,
     now: float,
 ) -> list[Allocation]:
-    """Those of `preemptible` that may be asked to leave for `request`, the cheapest first."""
-    entitled = heads.entitled(cluster.queues[request.queue], request.shape.gpus)
+    """Those of `preemptible` that may be preempted for `request`; the one that loses least first."""
+    entitled = heads.entitled(snapshot.queues[request.queue], request.shape.gpus)
     found = [
-        h
-        for h in preemptible
-        if h.priority < request.priority
-        or was_backfilled_past(h, request)
-        or (entitled and h.queue != request.queue and _over_quota(cluster, heads, h))
+        a
+        for a in preemptible
+        if a.priority < request.priority
+        or was_backfilled_past(a, request)
+        or (entitled and a.queue != request.queue and _over_quota(snapshot, heads, a))
     ]
-    found.sort(key=lambda h: (lost(h, now), h.priority, -(h.started or 0.0), h.uid))
+    found.sort(key=lambda a: (lost(a, now), a.priority, -(a.started or 0.0), a.uid))
     return found
 
 
 def was_backfilled_past(allocation: Allocation, request: Request) -> bool:
-    """Whether the allocation was started past the request, which has waited longer with the same right."""
+    """Whether the allocation was backfilled past `request`, which has waited longer in the same queue and priority."""
     return (
         allocation.backfilled
         and allocation.queue == request.queue
@@ -61,8 +63,8 @@ def was_backfilled_past(allocation: Allocation, request: Request) -> bool:
     )
 
 
-def _over_quota(cluster: Snapshot, heads: QueueHeads, allocation: Allocation) -> bool:
-    rules = cluster.queues.get(allocation.queue)
+def _over_quota(snapshot: Snapshot, heads: QueueHeads, allocation: Allocation) -> bool:
+    rules = snapshot.queues.get(allocation.queue)
     guaranteed = (rules.gpu_quota or 0) if rules else 0
     return allocation.shape.gpus > 0 and heads.used[allocation.queue] > guaranteed
 
@@ -74,13 +76,13 @@ def choose(
     cheapest: Sequence[Allocation],
     now: float,
 ) -> list[Allocation] | None:
-    """The cheapest of the tried sets of sessions after whose end `request` fits; None if even all together do not do.
+    """The cheapest set of sessions found after whose end `request` fits; None if no such set was found.
 
-    Tried are: all nodes together, cheapest sessions first, and for a single worker each node by itself.
+    Tried are all nodes together, cheapest sessions first, and for a single worker each node by itself.
     """
     groups: list[Sequence[Allocation]] = [cheapest]
     if request.shape.workers == 1:
-        groups += [[h for h in cheapest if name in h.nodes] for name in eligible]
+        groups += [[a for a in cheapest if name in a.nodes] for name in eligible]
     best: list[Allocation] | None = None
     for group in groups:
         found = _enough(free, eligible, request, group)
@@ -89,8 +91,9 @@ def choose(
     return best
 
 
-def _cost(victims: Sequence[Allocation], now: float) -> tuple[float, int]:
-    return (sum(lost(h, now) for h in victims), len(victims))
+def _cost(victims: Sequence[Allocation], now: float) -> tuple[float, int, list[str]]:
+    # UIDs break ties, so that the choice does not depend on the order of nodes.
+    return (sum(lost(a, now) for a in victims), len(victims), sorted(a.uid for a in victims))
 
 
 def _enough(
@@ -108,9 +111,9 @@ def _enough(
         give(room, allocation.nodes, allocation.shape.worker)
     if place(room, eligible, request.shape) is None:
         return None
-    # A dear one that came last may have made a cheap one superfluous.
-    for allocation in sorted(chosen, key=lambda h: -h.shape.gpus):
-        rest = [h for h in chosen if h is not allocation]
+    # An expensive session that was added last may have made a cheaper one unnecessary.
+    for allocation in sorted(chosen, key=lambda a: -a.shape.gpus):
+        rest = [a for a in chosen if a is not allocation]
         room = dict(free)
         for other in rest:
             give(room, other.nodes, other.shape.worker)

@@ -1,7 +1,7 @@
-"""Amounts of resources as plain integer tuples, and Kubernetes quantities.
+"""Resource vectors as plain integer tuples, and Kubernetes quantities.
 
-An amount is `(pods, CPU in millicores, memory in bytes, GPUs of kind 0, GPUs of kind 1, …)`. Tuples because a round of
-decisions adds and compares hundreds of thousands of them.
+A vector is `(pods, CPU in millicores, memory in bytes, GPUs of kind 0, GPUs of kind 1, …)`. `PODS`, `CPU`, `MEMORY`
+and `FIRST_GPU` are the positions. They are tuples because a scheduling cycle adds and compares hundreds of thousands.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def quantity(text: str) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def millicores(text: str) -> int:
-    """CPU as millicores, rounded up."""
+    """A CPU quantity in millicores, rounded up. Raises ValueError."""
     return _ceil(quantity(text) * 1000)
 
 
 @lru_cache(maxsize=4096)
 def whole(text: str) -> int:
-    """Bytes or devices, rounded up."""
+    """A quantity of bytes or devices as an integer, rounded up. Raises ValueError."""
     return _ceil(quantity(text))
 
 
@@ -68,13 +68,18 @@ def _ceil(value: Decimal) -> int:
     return int(value.to_integral_value(rounding=ROUND_CEILING))
 
 
-def amount(resources: Mapping[str, Any], gpu_kinds: Sequence[str], pods: int = 0) -> ResourceVector:
-    """The amount in a Kubernetes resource list such as `{"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}`."""
+def resource_vector(
+    resources: Mapping[str, Any], gpu_resources: Sequence[str], pods: int = 0
+) -> ResourceVector:
+    """The vector of a Kubernetes resource list such as `{"cpu": "2", "nvidia.com/gpu": "1"}`.
+
+    `gpu_resources` are the GPU resource names in the order of the vector. Raises ValueError for a quantity that is none.
+    """
     return (
         pods,
         millicores(str(resources.get("cpu", 0))),
         whole(str(resources.get("memory", 0))),
-        *(whole(str(resources.get(kind, 0))) for kind in gpu_kinds),
+        *(whole(str(resources.get(name, 0))) for name in gpu_resources),
     )
 
 
@@ -84,27 +89,30 @@ def plus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
 
 
 def minus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
-    """a − b; may go below zero where nodes are overcommitted."""
+    """a − b. Elements are negative where a node is overcommitted."""
     return tuple([x - y for x, y in zip(a, b, strict=True)])
 
 
-def times(a: ResourceVector, n: int) -> ResourceVector:
-    """a × n."""
-    return tuple([x * n for x in a])
+def scaled(a: ResourceVector, factor: int) -> ResourceVector:
+    """a × factor."""
+    return tuple([x * factor for x in a])
 
 
-def larger(a: ResourceVector, b: ResourceVector) -> ResourceVector:
+def maximum(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """The larger of both in each resource."""
     return tuple([max(x, y) for x, y in zip(a, b, strict=True)])
 
 
-def smaller(a: ResourceVector, b: ResourceVector) -> ResourceVector:
+def minimum(a: ResourceVector, b: ResourceVector) -> ResourceVector:
     """The smaller of both in each resource."""
     return tuple([min(x, y) for x, y in zip(a, b, strict=True)])
 
 
 def copies(free: ResourceVector, one: ResourceVector) -> int:
-    """How many times `one` fits into `free`. A resource that is not asked for does not count, even when overcommitted."""
+    """How many times `one` fits into `free`.
+
+    A resource of which `one` needs nothing does not count, even where the node is overcommitted.
+    """
     return max(0, min([f // d for f, d in zip(free, one, strict=True) if d > 0], default=0))
 
 

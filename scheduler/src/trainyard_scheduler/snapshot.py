@@ -1,4 +1,4 @@
-"""Everything that one round of decisions looks at."""
+"""Everything that one scheduling cycle looks at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Runtime
+from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime
 from trainyard_scheduler.resources import ResourceVector, gpus
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
@@ -17,26 +17,38 @@ class Snapshot:
 
     nodes: Mapping[str, Node]
     free: Mapping[str, ResourceVector]
-    """What is free now on each usable node."""
+    """What is free on each usable node, by its name."""
     runtimes: Mapping[str, Runtime]
     queues: Mapping[str, QueueRules]
     allocations: tuple[Allocation, ...] = ()
     waiting: Mapping[str, WaitingQueue] = field(default_factory=dict)
-    """By queue."""
+    """By queue name."""
     policy: Policy = field(default=Policy())
+    usual_seconds: Mapping[int, float] = field(default_factory=dict)
+    """Usual run time of each kind of session that is known, in seconds."""
 
     @cached_property
     def _eligible(self) -> dict[str, tuple[str, ...]]:
         return {}
 
     def eligible(self, runtime: str) -> tuple[str, ...]:
-        """Names of the usable nodes that the runtime's selector and tolerations admit."""
+        """Names of the usable nodes that the runtime's node selector and tolerations admit."""
         found = self._eligible.get(runtime)
         if found is None:
             rules = self.runtimes[runtime]
             found = tuple(n for n in self.free if rules.matches(self.nodes[n]))
             self._eligible[runtime] = found
         return found
+
+    def expected_seconds(self, request: Request) -> float | None:
+        """How long a session will run: by its own progress, else as its kind usually does; or None."""
+        if request.expected_seconds is not None or request.kind is None:
+            return request.expected_seconds
+        return self.usual_seconds.get(request.kind)
+
+    def is_bounded(self, request: Request) -> bool:
+        """Whether anything is known about how long the session will run."""
+        return request.limit_seconds is not None or self.expected_seconds(request) is not None
 
     def gpu_capacity(self) -> int:
         """GPUs of all usable nodes."""

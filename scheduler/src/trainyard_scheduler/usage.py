@@ -1,4 +1,4 @@
-"""What is free, and who holds the rest: the `ClusterState` as the facts of a scheduling round."""
+"""What is free, who holds the rest and who asks for it: a `ClusterState` as the facts of a scheduling cycle."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Phase
-from trainyard_scheduler.facts import Allocation
+from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import Assumed, Job, Pod, Session, current_attempt
+from trainyard_scheduler.objects.model import (
+    Assumed,
+    Job,
+    Pod,
+    Session,
+    current_attempt,
+    queued_now,
+    remaining_seconds,
+)
 from trainyard_scheduler.objects.store import ClusterState, unbound_workers
 from trainyard_scheduler.resources import ResourceVector, minus
 from trainyard_scheduler.snapshot import Snapshot
@@ -16,13 +24,13 @@ from trainyard_scheduler.waiting_queue import WaitingQueue
 
 
 class AllocationCache:
-    """Sessions that hold capacity. Remembers what it found, since between two decisions most of them do not change."""
+    """The allocations of all sessions. Keeps those whose objects did not change since the last call."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
     def of(self, state: ClusterState, now: float) -> list[Allocation]:
-        """Every session that holds capacity."""
+        """Every session's allocation at `now`, in seconds since the epoch."""
         before, self._known = self._known, {}
         return [
             allocation
@@ -49,7 +57,7 @@ class AllocationCache:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A session's allocation, and all that it was made from: values that are replaced, never changed."""
+    """A session's allocation, and the objects it was made from. Those are replaced, never changed."""
 
     session: Session
     jobs: Mapping[int, Job]
@@ -57,7 +65,7 @@ class _Known:
     assumed: Assumed | None
     allocation: Allocation
     end: float | None
-    """When the attempt ends at its step rate."""
+    """When the attempt ends at its step rate, in seconds since the epoch."""
 
     def still(
         self,
@@ -82,7 +90,7 @@ def snapshot_of(
     now: float,
     allocations: AllocationCache,
 ) -> Snapshot:
-    """Nodes, what is free on them, allocations and `waiting`."""
+    """The facts of a cycle at `now` (seconds since the epoch), with `waiting` as the queues."""
     return Snapshot(
         nodes=state.nodes,
         free=free_resources(state),
@@ -91,35 +99,59 @@ def snapshot_of(
         allocations=tuple(allocations.of(state, now)),
         waiting=waiting,
         policy=config.policy,
+        usual_seconds=state.durations.usual_seconds,
+    )
+
+
+def request_of(session: Session, now: float) -> Request:
+    """The request of a session that waits in its queue; `now` is in seconds since the epoch."""
+    spec, status = session.spec, session.status
+    return Request(
+        uid=session.uid,
+        name=session.name,
+        queue=spec.queue,
+        user=session.user,
+        priority=spec.priority,
+        queued=status.queued or queued_now(session, now),
+        shape=spec.shape,
+        expected_seconds=status.eta_seconds if status.attempt else None,
+        limit_seconds=remaining_seconds(session),
+        kind=None if status.attempt else spec.kind,
     )
 
 
 def free_resources(state: ClusterState) -> dict[str, ResourceVector]:
-    """Free on each usable node: allocatable − live pods, ours or not − workers that are still to come."""
+    """What is free on each usable node, by its name.
+
+    That is what the node can allocate, less what live pods of all owners request, less what workers request whose pods
+    are still to come.
+    """
     free = {name: node.allocatable for name, node in state.nodes.items() if node.usable}
-    for name in free.keys() & state.taken.keys():
-        free[name] = minus(free[name], state.taken[name])
+    for name in free.keys() & state.used.keys():
+        free[name] = minus(free[name], state.used[name])
     _subtract_pending(free, state)
     for uid, assumed in state.assumed.items():
         if assumed.attempt not in state.jobs_for(uid):
-            _take(free, assumed.nodes, assumed.shape.worker)
+            _subtract(free, assumed.nodes, assumed.shape.worker)
     return free
 
 
 def _subtract_pending(free: dict[str, ResourceVector], state: ClusterState) -> None:
-    """Take what pods will take that are not on a node yet, as far as the watches show."""
-    # Also Jobs of sessions that are gone: until it is gone itself, a Job may still make its pods.
-    for pending_workers in state.pending_workers.values():
-        for workers in pending_workers:
-            _take(free, workers.nodes, workers.worker)
-    # A pod without node whose Job is over may have got its node already, which only the watch does not show yet.
+    """Subtract what pods will use that are not bound to a node yet, as far as the watches show."""
+    # Jobs of deleted sessions count too: until a Job is gone, it may still create its pods.
+    for pending in state.pending_workers.values():
+        for workers in pending:
+            _subtract(free, workers.nodes, workers.worker)
+    # A pod whose Job is over may be bound already; only the watch does not show it yet.
     for pod in state.unbound.values():
-        its_job = state.jobs.get(pod.job_uid)
-        if its_job is None or its_job.finished:
-            _take(free, pod.meant, pod.amount)
+        job = state.jobs.get(pod.job_uid)
+        if job is None or job.finished:
+            _subtract(free, pod.preferred_nodes, pod.requests)
 
 
-def _take(free: dict[str, ResourceVector], nodes: tuple[str, ...], worker: ResourceVector) -> None:
+def _subtract(
+    free: dict[str, ResourceVector], nodes: tuple[str, ...], worker: ResourceVector
+) -> None:
     for name in nodes:
         if name in free:
             free[name] = minus(free[name], worker)
@@ -146,9 +178,7 @@ def _allocation(
     same = status.attempt == attempt
     started = status.attempt_started if same and status.phase == Phase.RUNNING else None
     leaving = leaving or (same and status.phase in (Phase.SUSPENDING, Phase.STOPPING))
-    limit = None
-    if spec.max_runtime is not None and started is not None:
-        limit = started + max(0, spec.max_runtime - status.run_seconds)
+    remaining = remaining_seconds(session)
     return Allocation(
         uid=session.uid,
         queue=spec.queue,
@@ -160,7 +190,7 @@ def _allocation(
         started=started,
         leaving=leaving or (same and status.failed_attempt == attempt),
         checkpoint=status.checkpoint if status.progress_attempt == attempt else None,
-        limit=limit,
+        limit=None if remaining is None or started is None else started + remaining,
         backfilled=job.backfilled if job is not None else False,
     )
 

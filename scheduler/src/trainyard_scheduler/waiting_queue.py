@@ -1,5 +1,7 @@
-"""Who is next within a queue: priority raised by age, then age. A point of priority is worth a fixed time of waiting
-(`Policy.ageing_seconds`), so the order of two sessions never changes while they wait, and a queue stays sorted by itself.
+"""Who is next within one queue: priority raised by age, then age.
+
+A point of priority is worth a fixed time of waiting (`Policy.ageing_seconds`). So the order of two sessions never
+changes while they wait, and the queue stays sorted.
 """
 
 from __future__ import annotations
@@ -7,29 +9,34 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from trainyard_scheduler.facts import Policy, Request
 
 Rank = tuple[float, str]
 
+_Key = TypeVar("_Key")
+
 
 def rank(request: Request, policy: Policy) -> Rank:
-    """Sorts the requests of one queue, the next one first."""
+    """The sort key of the requests of one queue; the smallest is next."""
     return (request.queued - request.priority * policy.ageing_seconds, request.name)
 
 
 class WaitingQueue:
-    """The waiting sessions of one queue, the next one first."""
+    """The waiting sessions of one queue in order; index 0 is next."""
 
-    __slots__ = ("_policy", "_ranked", "bounded", "shapes")
+    __slots__ = ("_policy", "_ranked", "bounded", "kinds", "shapes")
 
     def __init__(self, policy: Policy, requests: Iterable[Request] = ()) -> None:
         self._policy = policy
         self._ranked = sorted(((rank(r, policy), r) for r in requests), key=_rank)
         self.shapes = Counter(r.shape for _, r in self._ranked)
         """How many sessions of each shape wait."""
-        self.bounded = sum(is_bounded(r) for _, r in self._ranked)
-        """How many of them have a known or limited length."""
+        self.bounded = sum(_is_bounded(r) for _, r in self._ranked)
+        """How many have a run-time limit or an expected run time of their own."""
+        self.kinds = Counter(r.kind for _, r in self._ranked if not _is_bounded(r))
+        """How many of the others wait by kind; they are bounded where the kind's usual run time is known."""
 
     def __len__(self) -> int:
         return len(self._ranked)
@@ -41,57 +48,69 @@ class WaitingQueue:
         return self._ranked[index][1]
 
     def add(self, request: Request) -> None:
-        """Put a request where it belongs."""
+        """Insert a request by its rank."""
         insort(self._ranked, (rank(request, self._policy), request), key=_rank)
-        self.shapes[request.shape] += 1
-        self.bounded += is_bounded(request)
+        self._count(request, 1)
 
     def remove(self, request: Request) -> None:
-        """Take a request out."""
+        """Remove a request. Raises ValueError if it does not wait here."""
         del self._ranked[self.index(request)]
-        self.shapes[request.shape] -= 1
-        if not self.shapes[request.shape]:
-            del self.shapes[request.shape]
-        self.bounded -= is_bounded(request)
+        self._count(request, -1)
 
     def index(self, request: Request) -> int:
-        """How many go before a request. Raises ValueError when it does not wait here."""
+        """How many are ahead of a request. Raises ValueError if it does not wait here."""
         key = rank(request, self._policy)
         at = bisect_left(self._ranked, key, key=_rank)
         while at < len(self._ranked) and self._ranked[at][0] == key:
             if self._ranked[at][1].uid == request.uid:
                 return at
             at += 1
-        raise ValueError(f"{request.name} does not wait in this line")
+        raise ValueError(f"{request.name} does not wait in this queue")
+
+    def any_bounded(self, usual_seconds: Mapping[int, float]) -> bool:
+        """Whether the run time of any waiting session is known or limited, given usual run times by kind."""
+        return self.bounded > 0 or any(kind in usual_seconds for kind in self.kinds)
+
+    def _count(self, request: Request, by: int) -> None:
+        _add(self.shapes, request.shape, by)
+        if _is_bounded(request):
+            self.bounded += by
+        else:
+            _add(self.kinds, request.kind, by)
+
+
+def _add(counter: Counter[_Key], key: _Key, by: int) -> None:
+    counter[key] += by
+    if not counter[key]:
+        del counter[key]
 
 
 def _rank(item: tuple[Rank, Request]) -> Rank:
     return item[0]
 
 
-def is_bounded(request: Request) -> bool:
-    """Whether anything is known about how long the session will run."""
+def _is_bounded(request: Request) -> bool:
     return request.expected_seconds is not None or request.limit_seconds is not None
 
 
 def waiting_queues(requests: Iterable[Request], policy: Policy) -> dict[str, WaitingQueue]:
-    """Requests as lines by queue."""
+    """Requests as waiting queues, by queue name."""
     by_queue: dict[str, list[Request]] = {}
     for request in requests:
         by_queue.setdefault(request.queue, []).append(request)
     return {name: WaitingQueue(policy, members) for name, members in by_queue.items()}
 
 
-def gpus_ahead(line: WaitingQueue) -> list[int]:
-    """GPUs that those before each position ask for."""
+def gpus_ahead(queue: WaitingQueue) -> list[int]:
+    """For each index, the GPUs that the sessions ahead of it request."""
     sums, total = [], 0
-    for request in line:
+    for request in queue:
         sums.append(total)
         total += request.shape.gpus
     return sums
 
 
 def all_requests(waiting: Mapping[str, WaitingQueue]) -> Iterator[Request]:
-    """All waiting sessions."""
-    for line in waiting.values():
-        yield from line
+    """All waiting sessions, queue by queue."""
+    for queue in waiting.values():
+        yield from queue

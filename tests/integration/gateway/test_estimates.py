@@ -19,8 +19,9 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def lab(gateway_factory: GatewayFactory) -> GatewayLab:
     lab = gateway_factory()
-    for name, spec in (("default", {}), ("small", {"maxGpusPerSession": 1})):
-        make_queue(lab, name, spec)
+    make_queue(lab, "default", {})
+    make_queue(lab, "small", {"maxGpusPerSession": 1})
+    make_queue(lab, "paused", {"paused": True})
     return lab
 
 
@@ -54,12 +55,14 @@ def test_what_can_never_fit_is_said(http: httpx.Client) -> None:
     huge = ask(http, 64).json()
     many = ask(http, 1, queue="small", workers=2).json()
 
-    assert (huge["possible"], "fit on no set of nodes" in huge["message"]) == (False, True)
-    assert (many["possible"], "1 GPUs at most" in many["message"]) == (False, True)
+    assert (huge["possible"], huge["reason"]) == (False, "NeverFits")
+    assert "will never fit" in huge["message"]
+    assert (many["possible"], many["reason"]) == (False, "ExceedsQueueLimit")
+    assert "allows 1 per session" in many["message"]
 
 
 def test_those_who_wait_count(lab: GatewayLab, http: httpx.Client) -> None:
-    session = {"name": "first", "command": ["x"], "priority": 5, "resources": {"gpus": 64}}
+    session = {"name": "first", "command": ["x"], "priority": 5, "queue": "paused"}
     http.post("/training/start", json=session).raise_for_status()
     with api_client(lab.kubeconfig) as api:
         client.CustomObjectsApi(api).patch_namespaced_custom_object_status(
@@ -68,11 +71,13 @@ def test_those_who_wait_count(lab: GatewayLab, http: httpx.Client) -> None:
         )  # fmt: skip
 
     behind = eventually(
-        lambda: (found := ask(http, 1).json()).get("position") == 2 and found, within=10
+        lambda: (found := ask(http, 1, queue="paused").json()).get("position") == 2 and found,
+        within=10,
     )
-    urgent = ask(http, 1, priority=900).json()
+    urgent = ask(http, 1, queue="paused", priority=900).json()
 
-    assert behind["ahead"] == {"sessions": 1, "gpus": 64}
+    assert behind["ahead"] == {"sessions": 1, "gpus": 1}
+    assert behind["reason"] == "QueuePaused"
     assert urgent["position"] == 1
 
 

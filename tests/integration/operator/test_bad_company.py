@@ -237,4 +237,4 @@ def test_sessions_that_resume_from_each_other_wait_alone(lab: Lab) -> None:
 
 def test_after_all_that_the_operator_is_well(lab: Lab) -> None:
     assert lab.ready()
-    assert lab.scrape()["trainyard_operator_objects_unreadable"] == 0
+    assert lab.scrape()["trainyard_operator_objects_unparsable"] == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_state import CONFIG, NOW
+from operator_state import CONFIG, INSTALLATION, NOW
 
 from trainyard_kube import KubeClient, KubeConfig
 from trainyard_operator.core.actions import CreateJob
@@ -16,7 +16,7 @@ from trainyard_operator.core.decide import decide
 from trainyard_operator.core.manifests import build_job
 from trainyard_operator.informer import Informer
 from trainyard_scheduler.objects.model import Session
-from trainyard_scheduler.objects.parse import session as observed
+from trainyard_scheduler.objects.parse import session as parse_session
 
 Json = dict[str, Any]
 
@@ -71,7 +71,7 @@ def ill_session() -> Json:
 
 
 def job() -> Json:
-    owner = observed(ill_session(), CONFIG)
+    owner = parse_session(ill_session(), INSTALLATION)
     assert isinstance(owner, Session)
     found = build_job(owner, 1, ("n2",), CONFIG)
     found["metadata"] |= {

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ STOPPED, SUSPENDED = DesiredState.STOPPED, DesiredState.SUSPENDED
 REFUSED = Admissibility(False, Reason.NEVER_FITS, "too large")
 
 
-def verdict(
+def state_of(
     session: Session,
     *found: Job | Pod,
     admissibility: Admissibility = ADMISSIBLE,
@@ -143,20 +144,20 @@ WAITING = [
 ]
 
 
-@pytest.mark.parametrize(("session", "around", "phase", "reason", "eligible"), WAITING)
+@pytest.mark.parametrize(("session", "around", "phase", "reason", "in_queue"), WAITING)
 def test_waiting(
-    session: dict[str, Any], around: dict[str, Any], phase: Phase, reason: Reason, eligible: bool
+    session: dict[str, Any], around: dict[str, Any], phase: Phase, reason: Reason, in_queue: bool
 ) -> None:
-    found = verdict(make_session(**session), **around)
-    assert (found.phase, found.reason, found.eligible) == (phase, reason, eligible)
+    found = state_of(make_session(**session), **around)
+    assert (found.phase, found.reason, found.in_queue) == (phase, reason, in_queue)
     assert not found.delete_jobs
 
 
 def test_the_next_attempt_waits_for_the_pods_of_the_last() -> None:
     session = make_session(phase=Phase.QUEUED, status={"attempt": 1, "queued": NOW})
     job = make_job(session, finished="Failed")
-    found = verdict(session, job, make_pod(job, session, deleting=True))
-    assert (found.reason, found.eligible) == (Reason.WAITING_FOR_PREVIOUS_PODS, False)
+    found = state_of(session, job, make_pod(job, session, deleting=True))
+    assert (found.reason, found.in_queue) == (Reason.WAITING_FOR_PREVIOUS_PODS, False)
 
 
 # ── an attempt is open ────────────────────────────────────────────────────────────────────────────────────
@@ -195,7 +196,7 @@ def test_open_attempt(
     subject = make_session(phase=Phase.STARTING, **{"status": {"attempt": 1}, **session})
     its_job = make_job(subject, **job)
     pods = [] if pod is None else [make_pod(its_job, subject, **pod)]
-    found = verdict(subject, its_job, *pods)
+    found = state_of(subject, its_job, *pods)
     assert (found.phase, found.reason) == (phase, reason)
     assert not found.delete_jobs, "the status comes first"
 
@@ -215,10 +216,10 @@ LEAVING = [
 def test_the_job_goes_once_the_status_says_so(session: dict[str, Any]) -> None:
     subject = make_session(**{"status": RAN, **session})
     job = make_job(subject)
-    found = verdict(subject, job, make_pod(job, subject))
+    found = state_of(subject, job, make_pod(job, subject))
     assert found.delete_jobs == (job,)
     deleting = make_job(subject, deleting=True)
-    assert not verdict(subject, deleting, make_pod(deleting, subject)).delete_jobs
+    assert not state_of(subject, deleting, make_pod(deleting, subject)).delete_jobs
 
 
 GONE = [
@@ -239,7 +240,7 @@ def test_the_job_is_gone(
     phase: Phase, session: dict[str, Any], status: dict[str, Any], then: Phase, reason: str
 ) -> None:
     subject = make_session(phase=phase, status={**RAN, **status}, **session)
-    found = verdict(subject)
+    found = state_of(subject)
     assert (found.phase, found.reason) == (then, reason)
     assert found.changes["runSeconds"] == 40
 
@@ -247,7 +248,7 @@ def test_the_job_is_gone(
 def test_pods_that_are_still_ending_hold_the_account_open() -> None:
     subject = make_session(phase=Phase.SUSPENDING, status={**RAN, "preempting": True})
     ghost = make_job(subject)
-    found = verdict(subject, make_pod(ghost, subject, deleting=True))
+    found = state_of(subject, make_pod(ghost, subject, deleting=True))
     assert (found.phase, found.reason) == (Phase.SUSPENDING, Reason.PREEMPTED)
 
 
@@ -257,32 +258,32 @@ def test_pods_that_are_still_ending_hold_the_account_open() -> None:
 def test_the_pause_doubles(failures: int, pause: int) -> None:
     subject = make_session(phase=Phase.RUNNING, status={**RAN, "failures": failures})
     job = make_job(subject, finished="Failed")
-    found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
+    found = state_of(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
     assert found.changes["retryTime"] == text(pause)
     assert found.changes["failures"] == failures + 1
 
 
 def test_age_is_kept_over_preemption_and_lost_by_suspension() -> None:
     preempted = make_session(phase=Phase.SUSPENDING, status={**RAN, "preempting": True})
-    assert verdict(preempted).changes["queuedTime"].startswith(text(-90)[:-1])
-    assert verdict(preempted).changes["preemptions"] == 1
+    assert state_of(preempted).changes["queuedTime"].startswith(text(-90)[:-1])
+    assert state_of(preempted).changes["preemptions"] == 1
     suspended = make_session(phase=Phase.SUSPENDING, status=RAN, desired=SUSPENDED)
-    assert verdict(suspended).changes["queuedTime"] is None
+    assert state_of(suspended).changes["queuedTime"] is None
 
 
 def test_an_attempt_counts_from_its_job_even_before_the_status_knows() -> None:
     subject = make_session(phase=Phase.QUEUED, status={"attempt": 1, "queued": NOW})
     job = make_job(subject, attempt=2)
-    found = verdict(subject, job, make_pod(job, subject))
+    found = state_of(subject, job, make_pod(job, subject))
     assert (found.phase, found.changes["attempt"]) == (Phase.RUNNING, 2)
 
 
 def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
     subject = make_session(phase=Phase.QUEUED, status={"queued": NOW})
     young, old = make_job(subject, created=NOW - 1), make_job(subject, created=NOW - 3)
-    assert verdict(subject, young).delayed
-    assert verdict(subject, young).wake == NOW + 2
-    assert not verdict(subject, old).delayed
+    assert state_of(subject, young).delayed
+    assert state_of(subject, young).wake == NOW + 2
+    assert not state_of(subject, old).delayed
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ def test_the_end_of_all_workers_is_not_worth_a_write_for_ten_seconds(
         for worker, end in enumerate(ends)
         if end is not None
     ]
-    found = verdict(subject, job, *pods)
+    found = state_of(subject, job, *pods)
     assert (found.phase, found.message, found.delayed) == (Phase.RUNNING, message, delayed)
     assert found.wake == (NOW + max(e for e in ends if e is not None) + 10 if delayed else None)
 
@@ -315,8 +316,8 @@ def test_a_gang_runs_when_all_its_workers_do() -> None:
     job = make_job(subject)
     first = make_pod(job, subject, worker=0, started=NOW - 9)
     second = make_pod(job, subject, worker=1, started=NOW - 5)
-    assert verdict(subject, job, first).phase == Phase.STARTING
-    found = verdict(subject, job, first, second)
+    assert state_of(subject, job, first).phase == Phase.STARTING
+    found = state_of(subject, job, first, second)
     assert (found.phase, found.changes["attemptStartTime"]) == (Phase.RUNNING, text(-5))
 
 
@@ -326,16 +327,16 @@ def test_a_stall_is_measured_from_the_last_step() -> None:
     fresh = make_session(phase=Phase.RUNNING, spec=spec, status=status)
     job = make_job(fresh)
     pod = make_pod(job, fresh)
-    assert verdict(fresh, job, pod).wake == NOW + 1
-    stalled = verdict(fresh, job, pod, now=NOW + 1)
+    assert state_of(fresh, job, pod).wake == NOW + 1
+    stalled = state_of(fresh, job, pod, now=NOW + 1)
     assert stalled.changes["failure"]["class"] == "Stalled"
     foreign = make_session(phase=Phase.RUNNING, spec=spec, status={**status, "progress_attempt": 0})
-    assert verdict(foreign, job, pod).changes["failure"]["class"] == "Stalled"
+    assert state_of(foreign, job, pod).changes["failure"]["class"] == "Stalled"
 
 
 def test_pods_that_never_appear_are_a_failure() -> None:
     subject = make_session(phase=Phase.STARTING, status={"attempt": 1})
-    found = verdict(subject, make_job(subject, created=NOW - 120))
+    found = state_of(subject, make_job(subject, created=NOW - 120))
     assert found.changes["failure"]["class"] == "ContainerConfig"
 
 
@@ -344,18 +345,36 @@ def test_pods_that_never_appear_are_a_failure() -> None:
 def test_the_end_never_changes(phase: Phase, desired: DesiredState) -> None:
     subject = make_session(phase=phase, desired=desired, status={**RAN, "completed": NOW - 5})
     job = make_job(subject, finished="Failed")
-    found = verdict(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
-    assert (found.phase, dict(found.changes), found.eligible) == (phase, {}, False)
+    found = state_of(subject, job, make_pod(job, subject, phase="Failed", exit_code=1))
+    assert (found.phase, dict(found.changes), found.in_queue) == (phase, {}, False)
 
 
-def test_an_end_that_somebody_wrote_by_hand_frees_the_gpus() -> None:
+def test_an_end_that_was_written_by_hand_frees_the_gpus() -> None:
     subject = make_session(phase=Phase.SUCCEEDED, status=RAN)
     job = make_job(subject)
-    assert verdict(subject, job, make_pod(job, subject)).delete_jobs == (job,)
+    assert state_of(subject, job, make_pod(job, subject)).delete_jobs == (job,)
 
 
 def test_time_to_live() -> None:
     status = {**RAN, "completed": NOW - 5}
     young = make_session(phase=Phase.FAILED, spec={"ttl": 6}, status=status)
-    assert (verdict(young).delete_session, verdict(young).wake) == (False, NOW + 1)
-    assert verdict(young, now=NOW + 1).delete_session
+    assert (state_of(young).delete_session, state_of(young).wake) == (False, NOW + 1)
+    assert state_of(young, now=NOW + 1).delete_session
+
+
+@pytest.mark.parametrize(
+    ("own", "configured", "kept"),
+    [(None, None, None), (None, 60, 60), (5, 60, 5), (0, 60, 0), (5, None, 5)],
+    ids=["not-set", "administrator", "session-first", "session-zero", "session-only"],
+)
+def test_how_long_a_finished_session_is_kept(
+    own: int | None, configured: int | None, kept: int | None
+) -> None:
+    status = {**RAN, "completed": NOW}
+    subject = make_session(phase=Phase.FAILED, spec={"ttl": own}, status=status)
+    config = replace(CONFIG, retention_seconds=configured)
+
+    found = evaluate(subject, {}, {}, ADMISSIBLE, True, NOW, config)
+
+    assert found.delete_session is (kept == 0)
+    assert found.wake == (None if not kept else NOW + kept)

@@ -22,7 +22,7 @@ from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.outbox import PATIENCE, Outbox, replaceable
 from trainyard_operator.core.queue_status import QueueStatus
-from trainyard_scheduler.forecast import Standing
+from trainyard_scheduler.forecast import QueuePosition
 from trainyard_scheduler.objects.model import Assumed
 
 
@@ -177,41 +177,41 @@ def test_only_what_a_deletion_waits_for_is_urgent() -> None:
     lanes = {name: w.lane for name, w in statuses(decide(state, NOW, CONFIG).writes).items()}
     urgent = dict.fromkeys(("stop", "suspend", "stuck"), Lane.JOBS)
     assert urgent.items() <= lanes.items()
-    news = {"starts": Lane.INFORMATIONAL}
+    informational = {"starts": Lane.INFORMATIONAL}
     rest = dict.fromkeys(("runs", "ends", "unknown"), Lane.PHASES)
-    assert lanes == {**urgent, **rest, **news}
+    assert lanes == {**urgent, **rest, **informational}
 
 
 def _queue_of(count: int) -> list[Any]:
     return [make_session(f"s{i:03}", status={"queued": NOW - 1000 + i}) for i in range(count)]
 
 
-def test_places_are_told_in_rations_those_in_front_first_and_nobody_is_forgotten() -> None:
+def test_positions_are_published_at_a_bounded_rate_from_the_front_and_for_everyone() -> None:
     state, cache = (
         make_state(node(gpus=0), node("n2", gpus=1), *_queue_of(30)),
-        DecisionCache.empty(CONFIG),
+        DecisionCache.create(CONFIG.installation),
     )
-    (job,) = decide(state, NOW, CONFIG, cache, news=0).writes
-    assert isinstance(job, CreateJob), "Jobs wait for no survey"
+    (job,) = decide(state, NOW, CONFIG, cache, status_updates=0).writes
+    assert isinstance(job, CreateJob), "Jobs do not wait for positions"
     state.begin(job.uid, Assumed(job.attempt, job.nodes, job.shape))
-    told: list[str] = []
+    published: list[str] = []
     for _ in range(3):
-        news = decide(state, NOW, CONFIG, cache, news=10).writes
-        names = list(statuses(news))
+        writes = decide(state, NOW, CONFIG, cache, status_updates=10).writes
+        names = list(statuses(writes))
         assert len(names) <= 10
-        assert all(w.lane == Lane.INFORMATIONAL for w in news)
-        told += names
+        assert all(w.lane == Lane.INFORMATIONAL for w in writes)
+        published += names
         for name in names:
             state.begin(f"uid-{name}")
-    assert told == [f"s{i:03}" for i in range(1, 30)]
+    assert published == [f"s{i:03}" for i in range(1, 30)]
 
 
-def _place(reason: Reason, position: int = 10) -> QueueStatus:
-    return QueueStatus(Standing(position, position - 1, position - 1, reason), NOW)
+def _position(reason: Reason, position: int = 10) -> QueueStatus:
+    return QueueStatus(QueuePosition(position, position - 1, position - 1, reason), NOW)
 
 
 @pytest.mark.parametrize(
-    ("told", "reason", "must"),
+    ("published", "reason", "must"),
     [
         (Reason.WAITING_FOR_TURN, Reason.WAITING_FOR_GPUS, False),
         (Reason.WAITING_FOR_GPUS, Reason.WAITING_FOR_RESOURCES, False),
@@ -222,14 +222,14 @@ def _place(reason: Reason, position: int = 10) -> QueueStatus:
         (Reason.WAITING_FOR_USER_LIMIT, Reason.WAITING_FOR_GPUS, True),
     ],
 )
-def test_reasons_that_pass_by_themselves_are_rationed(
-    told: Reason, reason: Reason, must: bool
+def test_reasons_that_change_without_action_are_rate_limited(
+    published: Reason, reason: Reason, must: bool
 ) -> None:
-    news = _place(reason).news(_place(told).wire())
-    assert (news == float("inf")) is must
-    assert news >= 1
-    assert _place(reason).news(_place(reason).wire()) == 0
-    assert 0 < _place(reason).news(_place(reason, 11).wire()) < 1
+    change = _position(reason).change(_position(published).render())
+    assert (change == float("inf")) is must
+    assert change >= 1
+    assert _position(reason).change(_position(reason).render()) == 0
+    assert 0 < _position(reason).change(_position(reason, 11).render()) < 1
 
 
 def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
@@ -237,7 +237,7 @@ def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
     assert statuses(decide(make_state(session), NOW, CONFIG).writes)["a"].version == 42
 
 
-def test_that_a_dataset_is_being_looked_up_is_told_only_when_it_lasts() -> None:
+def test_that_a_dataset_is_being_looked_up_is_written_only_when_it_lasts() -> None:
     state = make_state(make_session("a", spec={"dataset": "d"}, created=NOW - 1))
     first = decide(state, NOW, CONFIG)
     assert (statuses(first.writes), first.wake) == ({}, NOW + 1)

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from operator_state import CONFIG, NOW, amount, node, shape
+from operator_state import INSTALLATION, NOW, amount, node, shape
 
 from trainyard_api.phase import Reason
 from trainyard_scheduler.admission import run_cycle
 from trainyard_scheduler.facts import Allocation, Policy, QueueRules, Request
 from trainyard_scheduler.fair_share import front
-from trainyard_scheduler.forecast import QueueForecast, what_if
+from trainyard_scheduler.forecast import QueueForecast
 from trainyard_scheduler.placement import could_ever_fit, place
-from trainyard_scheduler.resources import minus, times
+from trainyard_scheduler.resources import minus
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.waiting_queue import waiting_queues
 
@@ -55,7 +55,7 @@ def cluster(
             free[name] = minus(free[name], allocation.shape.worker)
     waiting = waiting_queues((r for r in found if isinstance(r, Request)), policy)
     rules = {q.name: q for q in queues}
-    return Snapshot(nodes, free, CONFIG.runtimes, rules, allocations, waiting, policy)
+    return Snapshot(nodes, free, INSTALLATION.runtimes, rules, allocations, waiting, policy)
 
 
 def started(found: Snapshot) -> list[str]:
@@ -190,9 +190,9 @@ def test_an_overcommitted_resource_that_is_not_asked_for_does_not_matter() -> No
 
 def test_a_cordoned_node_may_come_back_a_foreign_taint_does_not_go() -> None:
     down = replace(node("a", 4), usable=False)
-    assert could_ever_fit([down], CONFIG.runtimes["default"], shape(4))
-    assert not could_ever_fit([down], CONFIG.runtimes["default"], shape(5))
-    assert not could_ever_fit([down], CONFIG.runtimes["special"], shape(1))
+    assert could_ever_fit([down], INSTALLATION.runtimes["default"], shape(4))
+    assert not could_ever_fit([down], INSTALLATION.runtimes["default"], shape(5))
+    assert not could_ever_fit([down], INSTALLATION.runtimes["special"], shape(1))
 
 
 # ── estimates ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,28 +203,20 @@ def test_starts_follow_the_ends_that_are_known() -> None:
     known = {"expected_seconds": 60.0, "limit_seconds": 300.0}
     first, second, third = waits("x", 4, 30, **known), waits("y", 4, 20), waits("z", 4, 10)
     found = QueueForecast(cluster(runs, first, second, third), NOW)
-    standing = found.standing(first)
-    assert (standing.earliest, standing.latest) == (NOW + 120, NOW + 600)
-    assert (found.standing(second).earliest, found.standing(second).latest) == (
+    position = found.position(first)
+    assert (position.earliest, position.latest) == (NOW + 120, NOW + 600)
+    assert (found.position(second).earliest, found.position(second).latest) == (
         NOW + 180,
         NOW + 900,
     )
-    assert (found.standing(third).earliest, found.standing(third).latest) == (None, None)
-    assert (found.standing(third).position, found.standing(third).ahead_gpus) == (3, 8)
+    assert (found.position(third).earliest, found.position(third).latest) == (None, None)
+    assert (found.position(third).position, found.position(third).ahead_gpus) == (3, 8)
 
 
 def test_what_is_not_known_is_absent() -> None:
     found = QueueForecast(cluster(holds("runs", 4), waits("x", 4)), NOW)
-    standing = found.standing(found.front[0])
-    assert (standing.earliest, standing.latest) == (None, None)
-
-
-def test_what_if_gives_what_the_real_one_will_get() -> None:
-    runs, waiting = holds("runs", 4, eta_seconds=50.0), waits("x", 2, 30, expected_seconds=10.0)
-    asked = waits("new", 2, 0)
-    guess = what_if(cluster(runs, waiting), asked, NOW)
-    assert guess == QueueForecast(cluster(runs, waiting, asked), NOW).standing(asked)
-    assert guess.earliest == NOW + 50
+    position = found.position(found.front[0])
+    assert (position.earliest, position.latest) == (None, None)
 
 
 def test_the_estimate_does_not_change_what_it_looks_at() -> None:
@@ -232,7 +224,7 @@ def test_the_estimate_does_not_change_what_it_looks_at() -> None:
     before = [r.name for r in front(found, NOW, 99)]
     QueueForecast(found, NOW)
     assert [r.name for r in front(found, NOW, 99)] == before
-    assert found.free["n1"] == minus(node().allocatable, times(amount(4, 1000), 1))
+    assert found.free["n1"] == minus(node().allocatable, amount(4, 1000))
 
 
 def test_a_holding_counts_the_gpus_of_workers_that_have_not_ended() -> None:

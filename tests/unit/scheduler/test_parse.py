@@ -1,21 +1,20 @@
-"""Raw objects → items of the state; what makes no sense bothers nobody else."""
+"""JSON of the API server → typed objects. An object that makes no sense affects no other."""
 
 # ruff: noqa: E501  # one case of a table is one line
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
-from operator_state import CONFIG, make_session
+from operator_state import CONFIG, INSTALLATION, make_session
 
 from trainyard_api import names
 from trainyard_api.phase import Phase
 from trainyard_operator.core.manifests import build_job
-from trainyard_scheduler.objects import kubernetes as facts
-from trainyard_scheduler.objects import parse as observe
+from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.model import InvalidSession, Session
+from trainyard_scheduler.objects.pods import pod_requests
 from trainyard_scheduler.resources import quantity
 
 META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
@@ -27,7 +26,7 @@ def raw(spec: Any = SPEC, status: Any = None, **meta: Any) -> dict[str, Any]:
 
 
 def session(*args: Any, **kwargs: Any) -> Session:
-    found = observe.session(raw(*args, **kwargs), CONFIG)
+    found = parse.session(raw(*args, **kwargs), INSTALLATION)
     assert isinstance(found, Session)
     return found
 
@@ -44,21 +43,6 @@ def test_a_session() -> None:
     assert found.status.queued == 1767225600.000005
 
 
-@pytest.mark.parametrize(
-    ("own", "config", "kept"),
-    [(None, None, None), (None, 60, 60), (5, 60, 5), (0, 60, 0), (5, None, 5)],
-    ids=["nobody-says", "administrator", "own-first", "own-zero", "own-only"],
-)
-def test_how_long_a_finished_session_is_kept(
-    own: int | None, config: int | None, kept: int | None
-) -> None:
-    spec = SPEC if own is None else {**SPEC, "ttlSecondsAfterFinished": own}
-    found = observe.session(raw(spec), dataclasses.replace(CONFIG, retention_seconds=config))
-
-    assert isinstance(found, Session)
-    assert found.spec.ttl == kept
-
-
 POISON = [
     pytest.param(None, id="nothing"),
     pytest.param([], id="a-list"),
@@ -73,7 +57,7 @@ POISON = [
 
 @pytest.mark.parametrize("spec", POISON)
 def test_a_spec_that_makes_no_sense(spec: Any) -> None:
-    found = observe.session(raw(spec), CONFIG)
+    found = parse.session(raw(spec), INSTALLATION)
     assert isinstance(found, InvalidSession)
     assert found.why.startswith("spec.")
     assert len(found.why) < 5000
@@ -97,9 +81,25 @@ def test_a_status_that_makes_no_sense_counts_as_absent(status: Any) -> None:
     assert (status.phase, status.attempt, status.queued) == (None, 0, None)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "state"),
+    [
+        ({"state": "Found", "name": "d", "file": "1/d", "format": "csv", "sha256": "0"}, "Found"),
+        ({"state": "Found", "name": "d"}, ""),
+        ({"state": "Found", "name": "d", "file": -1, "format": "csv", "sha256": "0"}, ""),
+        ({"state": "NotFound", "name": "d"}, "NotFound"),
+        ({"state": 7}, ""),
+    ],
+    ids=["found", "without-its-file", "file-of-another-type", "not-found", "state-of-another-type"],
+)
+def test_a_dataset_counts_as_found_only_with_its_file(dataset: Any, state: str) -> None:
+    """Otherwise its session would be admitted, and no Job could be made for it."""
+    assert session(SPEC, {"dataset": dataset}).status.dataset_state == state
+
+
 def test_a_spec_that_did_not_change_is_not_parsed_again() -> None:
     first = session()
-    again = observe.session(raw({"broken": True}), CONFIG, first)
+    again = parse.session(raw({"broken": True}), INSTALLATION, first)
     assert isinstance(again, Session)
     assert again.spec is first.spec
 
@@ -108,33 +108,35 @@ def test_our_own_job_is_understood_and_others_are_not() -> None:
     subject = make_session("s")
     body = build_job(subject, 3, ("n1",), CONFIG, backfilled=True)
     body["metadata"] |= {"uid": "j", "resourceVersion": "8"}
-    found = observe.job(body, CONFIG)
+    found = parse.job(body, INSTALLATION)
     assert found is not None
     assert (found.session_uid, found.attempt, found.nodes) == (subject.uid, 3, ("n1",))
     assert (found.backfilled, found.worker) == (True, subject.spec.shape.worker)
     body["metadata"]["name"] = "other"
-    assert observe.job(body, CONFIG) is None
+    assert parse.job(body, INSTALLATION) is None
     body["metadata"] |= {"name": names.job_name("s", subject.uid, 3), "ownerReferences": []}
-    assert observe.job(body, CONFIG) is None
+    assert parse.job(body, INSTALLATION) is None
 
 
 def test_a_pod_with_forged_labels_is_no_worker_but_holds_its_node() -> None:
     labels = {"app.kubernetes.io/managed-by": "trainyard", "trainyard.io/session-uid": "u"}
     container = {"resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "1"}}}
-    found = observe.pod(
+    found = parse.pod(
         {
             "metadata": {"name": "p", "uid": "p", "labels": labels},
             "spec": {"nodeName": "n1", "containers": [container]},
             "status": {"phase": "Running"},
         },
-        CONFIG,
+        INSTALLATION,
     )
-    assert (found.session_uid, found.node, found.amount) == ("", "n1", (1, 1000, 0, 1, 0))
+    assert (found.session_uid, found.node, found.requests) == ("", "n1", (1, 1000, 0, 1, 0))
 
 
 def test_a_node_that_makes_no_sense() -> None:
-    with pytest.raises(observe.UnparsableObject, match="n9"):
-        observe.node({"metadata": {"name": "n9"}, "status": {"allocatable": {"cpu": "?"}}}, CONFIG)
+    with pytest.raises(parse.UnparsableObject, match="n9"):
+        parse.node(
+            {"metadata": {"name": "n9"}, "status": {"allocatable": {"cpu": "?"}}}, INSTALLATION
+        )
 
 
 REQUESTS = [
@@ -157,7 +159,7 @@ def test_requests_count_as_kube_scheduler_counts(pod: dict[str, Any], expected: 
         + containers("initContainers"),
         "overhead": pod.get("overhead"),
     }
-    assert facts.pod_requests({"spec": spec}, CONFIG.gpu_kinds) == expected
+    assert pod_requests({"spec": spec}, INSTALLATION.gpu_resources) == expected
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ CHANGES: dict[str, Change] = {
 
 def found_anew(state: ClusterState) -> dict[str, tuple[int, ...]]:
     """`free_resources` from its definition, by looking at everything there is."""
-    takers = [((p.node or "",), p.amount) for p in state.pods.values()]
+    takers = [((p.node or "",), p.requests) for p in state.pods.values()]
     takers += [
-        (p.meant, p.amount)
+        (p.preferred_nodes, p.requests)
         for p in state.pods.values()
         if p.live
         and not p.assigned

@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.session import PRIORITY_MAX, PRIORITY_MIN
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.estimates.answer import Estimate
+from trainyard_gateway.estimates.estimate import Estimate
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info

@@ -13,14 +13,14 @@ Manifest = dict[str, Any]
 
 
 class Lane(IntEnum):
-    """How urgent a write is; the smaller goes first."""
+    """How urgent a write is; the smallest goes first."""
 
     JOBS = 0
-    """What GPUs wait for: Jobs are made and deleted, and sessions told that they have to leave, before which nothing is deleted."""
+    """What GPUs wait for: creation and deletion of Jobs, and the status that precedes a deletion."""
     PHASES = 1
-    """What became of a session."""
+    """A session's new phase."""
     INFORMATIONAL = 2
-    """What changes nothing but what people read: places in the queue, figures of queues."""
+    """What only people read: positions in the queue, totals of queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Start an attempt. The name is a function of session and attempt, so that a repetition finds it there already."""
+    """Start an attempt. The Job's name is a function of session and attempt, so a repetition finds it there."""
 
     lane: ClassVar = Lane.JOBS
     uid: str
+    """UID of the session."""
     name: str
+    """Name of the Job."""
     attempt: int
     nodes: tuple[str, ...]
+    """The node of each worker."""
     shape: Shape
     job: Manifest = field(repr=False)
     service: Manifest | None = field(default=None, repr=False)
@@ -48,28 +51,31 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class PatchStatus:
-    """Merge `patch` into the session's status, if the session is still of the version that the patch was made from."""
+    """Merge `patch` into a session's status if the session still has the version that the patch was made from."""
 
     uid: str
     name: str
     version: int
+    """resourceVersion."""
     patch: Manifest
     event: Event | None = None
+    """The Event to send once the patch is written."""
     lane: Lane = Lane.PHASES
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteJobs:
-    """End attempts: delete these Jobs, given as (name, UID), if they are still the very same."""
+    """End attempts: delete these Jobs, given as (name, UID), if they still have that UID."""
 
     lane: ClassVar = Lane.JOBS
     uid: str
+    """UID of the session."""
     jobs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteSession:
-    """The time to live after the end is over."""
+    """Delete a finished session whose time to live is over."""
 
     lane: ClassVar = Lane.PHASES
     uid: str
@@ -91,18 +97,18 @@ Write = CreateJob | PatchStatus | DeleteJobs | DeleteSession | PatchQueue
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Everything to be done now, the most urgent first."""
+    """Everything to be done now, the most urgent first, and figures for metrics."""
 
     writes: tuple[Write, ...] = ()
     wake: float | None = None
-    """When to decide again even if nothing happens; None when only events matter."""
+    """When to decide again even if nothing happens, in seconds since the epoch; None if only events matter."""
     waiting: int = 0
     """Sessions that could start now and do not."""
     unpublished: int = 0
-    """Those of them who may have to be told something."""
-    allocation: int = 0
-    """Sessions that hold capacity."""
+    """Those of them whose status may be out of date."""
+    allocations: int = 0
+    """Sessions that hold resources."""
     gpus_used: int = 0
     gpus_capacity: int = 0
     preempted: int = 0
-    """Sessions asked to leave by this decision."""
+    """Sessions that this decision preempts."""

@@ -1,4 +1,7 @@
-"""The current attempt of a session: its Job and pods, the clocks that run for it, and what the status says of it."""
+"""The current attempt of a session: its Job and pods, its deadlines, and what the status records of it.
+
+Times are seconds since the epoch.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainyard_api import names, timestamps
-from trainyard_api.phase import HOLDING_GPUS, FailureClass
+from trainyard_api.phase import FailureClass
+from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.diagnosis import HINTS, Cause, operator_failure
-from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import Job, Pod, Session, current_attempt, queued_now
+from trainyard_scheduler.objects.model import (
+    Job,
+    Pod,
+    Session,
+    current_attempt,
+    queued_now,
+    remaining_seconds,
+)
+from trainyard_scheduler.readiness import has_open_attempt
 
 
 class Attempt:
-    """It is *open* from the creation of its Job until the status has accounted for its end."""
+    """The last attempt. It is *open* from the creation of its Job until the status records its end."""
 
     def __init__(
         self,
@@ -21,7 +32,7 @@ class Attempt:
         jobs: Mapping[int, Job],
         pods: Mapping[str, Pod],
         now: float,
-        config: InstallationConfig,
+        config: OperatorConfig,
     ) -> None:
         self.session = session
         self.spec, self.status = session.spec, session.status
@@ -40,15 +51,11 @@ class Attempt:
 
     @property
     def open(self) -> bool:
-        """Whether its end is not accounted for."""
-        if self.number == 0:
-            return False
-        if self.job is not None and not self.job.finished:
-            return True
-        return self.status.attempt < self.number or self.status.phase in HOLDING_GPUS
+        """Whether it runs, or has ended without the status saying so."""
+        return has_open_attempt(self.session, self.jobs)
 
     def started(self) -> float | None:
-        """When the last of all workers began to run; None until all run."""
+        """When the last worker began to run; None until all of them run."""
         running = [p for p in self.own if p.phase == "Running" and p.started is not None]
         workers = self.spec.shape.workers
         done = [p for p in self.own if p.phase == "Succeeded" and p.started is not None]
@@ -57,11 +64,11 @@ class Attempt:
         return max(p.started for p in running + done if p.started is not None)
 
     def all_succeeded(self) -> bool:
-        """Whether every worker has ended well; the Job may not say so yet."""
+        """Whether every worker has succeeded. The Job may not say so yet."""
         return sum(p.phase == "Succeeded" for p in self.own) >= self.spec.shape.workers
 
     def podless(self, job: Job) -> Cause | None:
-        """Its Job is old and has no pods."""
+        """The failure if its Job has had no pods for the start timeout."""
         if self.own or self.now - job.created < self.config.start_timeout_seconds:
             return None
         message = (
@@ -70,7 +77,7 @@ class Attempt:
         return operator_failure(FailureClass.CONTAINER_CONFIG, message)
 
     def overdue(self, started: float | None) -> Cause | None:
-        """It has run as long as its owner allows."""
+        """The failure if all attempts together have run for maxRuntimeSeconds."""
         limit = self._deadline(started)
         if limit is None or self.now < limit:
             return None
@@ -78,12 +85,11 @@ class Attempt:
         return operator_failure(FailureClass.DEADLINE_EXCEEDED, message)
 
     def _deadline(self, started: float | None) -> float | None:
-        if self.spec.max_runtime is None or started is None:
-            return None
-        return started + max(0, self.spec.max_runtime - self.status.run_seconds)
+        remaining = remaining_seconds(self.session)
+        return None if remaining is None or started is None else started + remaining
 
     def stalled(self, started: float | None) -> Cause | None:
-        """It does not get on."""
+        """The failure if its step has not risen for stallTimeoutSeconds."""
         limit = self._stall_limit(started)
         if limit is None or self.now < limit:
             return None
@@ -97,12 +103,12 @@ class Attempt:
         return max(started, stepped or 0.0) + self.spec.stall_timeout
 
     def next_check(self, started: float) -> float | None:
-        """When it will be overdue or stalled unless something happens."""
+        """When it will be overdue or stalled unless something happens; None if it has no such limit."""
         limits = (self._deadline(started), self._stall_limit(started))
         return min((t for t in limits if t is not None), default=None)
 
     def identity(self) -> dict[str, Any]:
-        """Which attempt the status speaks of."""
+        """The status fields that name the attempt."""
         name = names.job_name(self.session.name, self.session.uid, self.number)
         queued = self.status.queued or queued_now(self.session, self.now)
         return {
@@ -111,8 +117,8 @@ class Attempt:
             "queuedTime": timestamps.to_micros_text(queued),
         }
 
-    def account(self) -> dict[str, Any]:
-        """Close the attempt: its number, its running time and GPU time."""
+    def accounting(self) -> dict[str, Any]:
+        """The status fields that record its end: number, run time and GPU time."""
         changes = self.identity()
         began = [p.started for p in self.own if p.started is not None]
         started = min(began) if began else None
@@ -131,12 +137,12 @@ class Attempt:
         return changes
 
     def end(self) -> dict[str, Any]:
-        """The session is over with it."""
+        """The status fields of a session that ends with it."""
         finish = self.job.finish_time if self.job else None
         return {"completionTime": timestamps.to_seconds_text(finish or self.now), "retryTime": None}
 
     def failure(self, cause: Cause) -> dict[str, Any]:
-        """Why it failed and what to do."""
+        """The status field that says why it failed and what to do."""
         failure: dict[str, Any] = {
             "class": str(cause.kind),
             "attempt": self.number,

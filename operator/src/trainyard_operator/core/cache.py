@@ -1,26 +1,20 @@
-"""What one decision leaves to the next, to save work. An empty cache gives the same decisions, later."""
+"""What one decision leaves to the next, to save work. An empty cache gives the same decisions, at more cost."""
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Final
 
-from trainyard_api.phase import Phase
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.facts import Request
 from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import Session
 from trainyard_scheduler.usage import AllocationCache
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
-PLACES_PER_SECOND: Final = 2.0
-"""Places in the queue that are rewritten at most; new sessions and new reasons do not count."""
-LENGTHS_KEPT: Final = 9
-"""Finished sessions of a kind from which the usual length is taken."""
+POSITION_UPDATES_PER_SECOND: Final = 2.0
+"""Most positions in the queue that are rewritten. New sessions and new reasons do not count."""
 
 
 @dataclass
@@ -29,101 +23,86 @@ class DecisionCache:
 
     config: InstallationConfig
     validator: Validator
-    fresh: bool = True
-    """Nothing was looked at yet."""
+    empty: bool = True
+    """Whether no session was evaluated yet."""
     dirty: set[str] = field(default_factory=set)
-    """UIDs of sessions to look at again."""
+    """UIDs of sessions to evaluate again."""
     states: dict[str, SessionState] = field(default_factory=dict)
-    accepted: dict[str, Admissibility] = field(default_factory=dict)
+    """By session UID."""
+    admissibility: dict[str, Admissibility] = field(default_factory=dict)
+    """By session UID."""
     requests: dict[str, Request] = field(default_factory=dict)
     """Sessions that could start now, by UID."""
-    lines: dict[str, WaitingQueue] = field(default_factory=dict)
-    """The same by queue, in order."""
+    waiting: dict[str, WaitingQueue] = field(default_factory=dict)
+    """The same by queue name, in order."""
     unpublished: dict[str, None] = field(default_factory=dict)
-    """Waiting sessions that may have to be told something, oldest first."""
+    """UIDs of waiting sessions whose status may be out of date, oldest first."""
     cursor: int = 0
-    """How far the slow look at everybody's place has come."""
+    """How far the periodic check of all positions has come."""
     revision: int = -1
-    """Of the state's nodes and queues."""
+    """The state's revision of nodes and queues."""
     queue_written: dict[str, float] = field(default_factory=dict)
-    """When the status of each queue was last written."""
+    """When the status of each queue was last written, in seconds since the epoch, by the queue's UID."""
     allocations: AllocationCache = field(default_factory=AllocationCache)
-    """What sessions hold, as far as it did not change."""
     _wakes: list[tuple[float, str]] = field(default_factory=list)
-    _lengths: dict[int, deque[int]] = field(default_factory=dict)
-    _counted: set[str] = field(default_factory=set)
-    _places_left: float = PLACES_PER_SECOND
-    _places_filled: float = 0.0
+    _tokens: float = POSITION_UPDATES_PER_SECOND
+    _refilled: float = 0.0
 
     @classmethod
-    def empty(cls, config: InstallationConfig) -> DecisionCache:
-        """Nothing remembered."""
+    def create(cls, config: InstallationConfig) -> DecisionCache:
+        """An empty cache."""
         return cls(config, Validator(config))
 
     def forget(self, uid: str) -> None:
-        """Something about this session changed."""
+        """Evaluate this session again: something about it changed."""
         self.dirty.add(uid)
         self.states.pop(uid, None)
         self.dequeue(uid)
 
-    def forget_gone(self, uid: str) -> None:
-        """This session does not exist any more."""
+    def drop(self, uid: str) -> None:
+        """Remove a session that does not exist any more."""
         self.states.pop(uid, None)
-        self.accepted.pop(uid, None)
-        self._counted.discard(uid)
+        self.admissibility.pop(uid, None)
         self.dequeue(uid)
 
-    def wake_at(self, moment: float, uid: str) -> None:
-        """Look at this session again then."""
-        heapq.heappush(self._wakes, (moment, uid))
+    def wake_at(self, time: float, uid: str) -> None:
+        """Evaluate this session again at `time`, in seconds since the epoch."""
+        heapq.heappush(self._wakes, (time, uid))
 
-    def wake_up(self, now: float) -> None:
-        """Forget those whose time has come."""
+    def wake_due(self, now: float) -> None:
+        """Forget the sessions whose wake time has come by `now`."""
         while self._wakes and self._wakes[0][0] <= now:
             self.forget(heapq.heappop(self._wakes)[1])
 
     @property
     def next_wake(self) -> float | None:
-        """When the next one is to be looked at."""
+        """The next wake time, in seconds since the epoch."""
         return self._wakes[0][0] if self._wakes else None
 
     def enqueue(self, request: Request) -> None:
-        """This session could start now."""
+        """Add a session that could start now to its queue."""
         self.requests[request.uid] = request
         self.unpublished[request.uid] = None
-        line = self.lines.get(request.queue)
-        if line is None:
-            line = self.lines[request.queue] = WaitingQueue(self.config.policy)
-        line.add(request)
+        queue = self.waiting.get(request.queue)
+        if queue is None:
+            queue = self.waiting[request.queue] = WaitingQueue(self.config.policy)
+        queue.add(request)
 
     def dequeue(self, uid: str) -> None:
-        """This session does not wait any more, or has to be looked at again."""
+        """Remove a session from its queue, if it is in one."""
         request = self.requests.pop(uid, None)
         self.unpublished.pop(uid, None)
         if request is not None:
-            line = self.lines[request.queue]
-            line.remove(request)
-            if not len(line):
-                del self.lines[request.queue]
+            queue = self.waiting[request.queue]
+            queue.remove(request)
+            if not len(queue):
+                del self.waiting[request.queue]
 
-    def learn(self, session: Session) -> None:
-        """Remember how long a session that succeeded ran."""
-        if session.status.phase != Phase.SUCCEEDED or session.uid in self._counted:
-            return
-        self._counted.add(session.uid)
-        known = self._lengths.setdefault(session.spec.kind, deque(maxlen=LENGTHS_KEPT))
-        known.append(session.status.run_seconds)
-
-    def usual_seconds(self, kind: int) -> float | None:
-        """How long sessions of this kind took, None when none has succeeded yet."""
-        known = self._lengths.get(kind)
-        return float(median(known)) if known else None
-
-    def places_allowed(self, wanted: int, now: float) -> int:
-        """How many places may be rewritten now."""
-        gained = max(0.0, now - self._places_filled) * PLACES_PER_SECOND
-        self._places_filled = now
-        self._places_left = min(PLACES_PER_SECOND, self._places_left + gained)
-        allowed = min(wanted, int(self._places_left))
-        self._places_left -= allowed
+    def position_updates_allowed(self, wanted: int, now: float) -> int:
+        """How many of `wanted` positions may be rewritten now (token bucket); takes as many tokens."""
+        gained = max(0.0, now - self._refilled) * POSITION_UPDATES_PER_SECOND
+        self._refilled = now
+        self._tokens = min(POSITION_UPDATES_PER_SECOND, self._tokens + gained)
+        allowed = min(wanted, int(self._tokens))
+        self._tokens -= allowed
         return allowed

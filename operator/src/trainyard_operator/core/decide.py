@@ -1,11 +1,10 @@
-"""`decide`: the state and the time → everything to be done now. A pure function; `DecisionCache` only saves work."""
+"""`decide`: the cluster state and the time → everything to be done now. A pure function; the cache only saves work."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -24,115 +23,128 @@ from trainyard_operator.core.actions import (
     Write,
 )
 from trainyard_operator.core.cache import DecisionCache
+from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.event_for import event_for
 from trainyard_operator.core.lifecycle import evaluate
 from trainyard_operator.core.manifests import build_job, build_service
-from trainyard_operator.core.queue_status import QueueReport, QueueStatus
+from trainyard_operator.core.queue_status import MAX_STATUS_UPDATES, queue_totals, select_updates
 from trainyard_operator.core.session_state import SessionState
 from trainyard_operator.core.status import merge_patch, render, render_invalid
 from trainyard_scheduler.admissibility import ADMISSIBLE
-from trainyard_scheduler.admission import Admit, CycleResult, Preempt, run_cycle
-from trainyard_scheduler.facts import Request
-from trainyard_scheduler.forecast import allocation_at_start
-from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import InvalidSession, Session, current_attempt, queued_now
+from trainyard_scheduler.admission import Admit, Preempt, run_cycle
+from trainyard_scheduler.forecast import after_cycle
+from trainyard_scheduler.objects.model import InvalidSession, Session, current_attempt
 from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.snapshot import Snapshot
-from trainyard_scheduler.usage import snapshot_of
-from trainyard_scheduler.waiting_queue import all_requests
+from trainyard_scheduler.usage import request_of, snapshot_of
 
 TICK_SECONDS: Final = 5.0
-"""While sessions wait, decide at least this often: ends of minimum run times change who may start."""
-TOLD_PER_SURVEY: Final = 200
-"""Sessions with news that one survey looks at."""
-CHECKED_PER_SURVEY: Final = 200
-"""Further sessions whose place one survey checks, in turn."""
+"""While sessions wait, decide at least this often: the minimum run time of others ends without any event."""
 QUEUE_STATUS_SECONDS: Final = 5.0
-"""Shortest time between two writes of one queue's status."""
+"""Shortest time between two writes of one TrainingQueue's status."""
 
 
 def decide(
     state: ClusterState,
     now: float,
-    config: InstallationConfig,
+    config: OperatorConfig,
     cache: DecisionCache | None = None,
     *,
-    news: int = TOLD_PER_SURVEY,
+    status_updates: int = MAX_STATUS_UPDATES,
 ) -> Decisions:
-    """Everything to be done now. At most `news` waiting sessions are told their places, those in front first; with 0 nobody looks."""
-    return _Decision(state, now, config, cache or DecisionCache.empty(config)).run(news)
+    """Everything to be done at `now`, in seconds since the epoch.
+
+    At most `status_updates` waiting sessions get a new `status.queue`, those in front first. With 0 no position is
+    computed, which is much faster.
+    """
+    cache = cache or DecisionCache.create(config.installation)
+    return _Decision(state, now, config, cache).run(status_updates)
 
 
 class _Decision:
     def __init__(
-        self, state: ClusterState, now: float, config: InstallationConfig, cache: DecisionCache
+        self, state: ClusterState, now: float, config: OperatorConfig, cache: DecisionCache
     ) -> None:
         self.state, self.now, self.config, self.cache = state, now, config, cache
         self.writes: list[Write] = []
 
-    def run(self, news: int) -> Decisions:
-        cache = self.cache
+    def run(self, status_updates: int) -> Decisions:
+        cache, installation = self.cache, self.config.installation
         self._refresh()
-        cluster = snapshot_of(self.state, cache.lines, self.config, self.now, cache.allocations)
-        outcome = run_cycle(cluster, self.now)
-        for admit in outcome.admitted:
+        snapshot = snapshot_of(self.state, cache.waiting, installation, self.now, cache.allocations)
+        result = run_cycle(snapshot, self.now)
+        for admit in result.admitted:
             self._admit(admit)
-        for preempt in outcome.preempted:
+        for preempt in result.preempted:
             self._preempt(preempt)
-        cluster = _afterwards(cluster, outcome, self.now)
-        if news > 0:
-            self._survey(cluster, news)
-            self._tell_queues(cluster)
+        snapshot = after_cycle(snapshot, result, cache.waiting, self.now)
+        if status_updates > 0:
+            self._publish_positions(snapshot, status_updates)
+            self._publish_queues(snapshot)
         self.writes.sort(key=_urgency)
         return Decisions(
             writes=tuple(self.writes),
             wake=self._wake(),
             waiting=len(cache.requests),
             unpublished=len(cache.unpublished),
-            allocation=len(cluster.allocations),
-            gpus_used=sum(h.gpus for h in cluster.allocations),
-            gpus_capacity=cluster.gpu_capacity(),
-            preempted=len(outcome.preempted),
+            allocations=len(snapshot.allocations),
+            gpus_used=sum(a.gpus for a in snapshot.allocations),
+            gpus_capacity=snapshot.gpu_capacity(),
+            preempted=len(result.preempted),
         )
 
-    # ── each session by itself ────────────────────────────────────────────────────────────────────────────
+    # ── each session by itself ────────────────────────────────────────────────────────────
 
     def _refresh(self) -> None:
+        """Evaluate every session that changed, or whose time has come."""
         cache, state = self.cache, self.state
-        if cache.fresh:
-            cache.fresh = False
+        if cache.empty:
+            cache.empty = False
             cache.dirty.update(state.sessions)
         if cache.revision != state.revision:
             cache.revision = state.revision
             self._recheck_admissibility()
-        cache.wake_up(self.now)
-        restless = set()
+        cache.wake_due(self.now)
+        again = set()
         for uid in cache.dirty:
             session = state.sessions.get(uid)
             if session is None:
-                cache.forget_gone(uid)
+                cache.drop(uid)
             elif uid not in state.busy and not self._evaluate(session):
-                restless.add(uid)
-        cache.dirty = restless
+                again.add(uid)
+        cache.dirty = again
         for item in state.invalid_sessions.values():
             if item.uid not in state.busy:
                 self._patch(item, *render_invalid(item, self.now), Lane.PHASES)
 
     def _recheck_admissibility(self) -> None:
         cache, state = self.cache, self.state
-        for uid, old in list(cache.accepted.items()):
+        for uid, old in list(cache.admissibility.items()):
             session = state.sessions.get(uid)
             if session and cache.validator.answer(session.spec, state) is not old:
                 cache.forget(uid)
 
     def _evaluate(self, session: Session) -> bool:
-        """Judge and act; False when it depends on things that do not call for another look by themselves."""
+        """Evaluate and act. False if the state depends on other sessions, so that the next decision must look again."""
+        cache, uid = self.cache, session.uid
+        found = self._state_of(session)
+        cache.states[uid] = found
+        cache.dequeue(uid)
+        if found.wake is not None:
+            cache.wake_at(found.wake, uid)
+        if found.in_queue:
+            cache.enqueue(request_of(session, self.now))
+        self._act(session, found)
+        return found.reason != Reason.RESUME_SOURCE_NOT_FOUND
+
+    def _state_of(self, session: Session) -> SessionState:
         cache, state, uid = self.cache, self.state, session.uid
         admissibility = ADMISSIBLE
         if session.status.phase not in TERMINAL:
-            admissibility = cache.accepted[uid] = cache.validator.answer(session.spec, state)
+            admissibility = cache.validator.answer(session.spec, state)
+            cache.admissibility[uid] = admissibility
         source = session.spec.resume_session
-        verdict = evaluate(
+        found = evaluate(
             session,
             state.jobs_for(uid),
             state.pods_for(uid),
@@ -142,39 +154,31 @@ class _Decision:
             self.config,
         )
         refusal = state.refusals.get(uid)
-        if verdict.eligible and refusal is not None and refusal.until > self.now:
-            verdict = replace(
-                verdict,
-                eligible=False,
-                reason=Reason.WAITING_FOR_RETRY,
-                message=refusal.message,
-                wake=refusal.until,
-            )
-        cache.states[uid] = verdict
-        cache.dequeue(uid)
-        if verdict.wake is not None:
-            cache.wake_at(verdict.wake, uid)
-        if verdict.eligible:
-            cache.enqueue(self._request(session))
-        cache.learn(session)
-        self._act(session, verdict)
-        return verdict.reason != Reason.RESUME_SOURCE_NOT_FOUND
+        if not found.in_queue or refusal is None or refusal.until <= self.now:
+            return found
+        return replace(
+            found,
+            in_queue=False,
+            reason=Reason.WAITING_FOR_RETRY,
+            message=refusal.message,
+            wake=refusal.until,
+        )
 
-    def _act(self, session: Session, verdict: SessionState) -> None:
-        if verdict.delete_session:
+    def _act(self, session: Session, found: SessionState) -> None:
+        if found.delete_session:
             self.writes.append(DeleteSession(session.uid, session.name))
-        elif verdict.delete_jobs:
-            jobs = tuple((j.name, j.uid) for j in verdict.delete_jobs)
+        elif found.delete_jobs:
+            jobs = tuple((j.name, j.uid) for j in found.delete_jobs)
             self.writes.append(DeleteJobs(session.uid, jobs))
-        elif not verdict.delayed and not verdict.eligible and session.status.phase not in TERMINAL:
-            self._tell(session, verdict, _not_in_line(verdict), lane_of(verdict))
+        elif not found.delayed and not found.in_queue and session.status.phase not in TERMINAL:
+            self._write_status(session, found, _not_in_queue(found), lane_of(found))
 
-    def _tell(
-        self, session: Session, verdict: SessionState, place: Mapping[str, Any] | None, lane: Lane
+    def _write_status(
+        self, session: Session, found: SessionState, queue: Mapping[str, Any] | None, lane: Lane
     ) -> None:
-        admissibility = self.cache.accepted.get(session.uid, ADMISSIBLE)
-        current, wanted = render(session, verdict, admissibility, place, self.now)
-        self._patch(session, current, wanted, lane, event_for(session, verdict, wanted))
+        admissibility = self.cache.admissibility.get(session.uid, ADMISSIBLE)
+        current, wanted = render(session, found, admissibility, queue, self.now)
+        self._patch(session, current, wanted, lane, event_for(session, found, wanted))
 
     def _patch(
         self,
@@ -191,25 +195,7 @@ class _Decision:
                 PatchStatus(session.uid, session.name, session.version, body, event, lane)
             )
 
-    def _request(self, session: Session) -> Request:
-        spec, status = session.spec, session.status
-        limit = None
-        if spec.max_runtime is not None:
-            limit = float(max(0, spec.max_runtime - status.run_seconds))
-        expected = status.eta_seconds if status.attempt else self.cache.usual_seconds(spec.kind)
-        return Request(
-            uid=session.uid,
-            name=session.name,
-            queue=spec.queue,
-            user=session.user,
-            priority=spec.priority,
-            queued=status.queued or queued_now(session, self.now),
-            shape=spec.shape,
-            expected_seconds=expected,
-            limit_seconds=limit,
-        )
-
-    # ── the round ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── the scheduling cycle ──────────────────────────────────────────────────────────────
 
     def _admit(self, admit: Admit) -> None:
         state, uid = self.state, admit.request.uid
@@ -237,66 +223,24 @@ class _Decision:
             return
         by = self.state.sessions[preempt.by].name
         message = f"Makes room for {by}; it saves a checkpoint and goes back to the queue."
-        verdict = SessionState(Phase.SUSPENDING, message, Reason.PREEMPTED)
+        found = SessionState(Phase.SUSPENDING, message, Reason.PREEMPTED)
         self.writes = [w for w in self.writes if w.uid != preempt.uid]
-        self._tell(session, verdict, None, lane_of(verdict))
+        self._write_status(session, found, None, lane_of(found))
 
-    # ── what waiting sessions are told ────────────────────────────────────────────────────────────────────
+    # ── what waiting sessions and queues show ─────────────────────────────────────────────
 
-    def _survey(self, cluster: Snapshot, news: int) -> None:
+    def _publish_positions(self, snapshot: Snapshot, limit: int) -> None:
         cache = self.cache
-        if not cache.requests:
-            return
-        survey = QueueReport(cluster, self.now)
-        due: list[tuple[float, Session, QueueStatus]] = []
-        moved: list[tuple[float, Session, QueueStatus]] = []
-        for request in self._asking(cluster, survey):
-            session = self.state.sessions[request.uid]
-            if request.uid in self.state.busy:
-                continue
-            place = survey.place(request)
-            told, weight = orjson.loads(session.status.own), math.inf
-            if told.get("message") == cache.states[request.uid].message:
-                weight = place.news(told.get("queue"))
-            if weight == math.inf:
-                due.append((weight, session, place))
-                continue
-            cache.unpublished.pop(request.uid, None)
-            if weight > 0:
-                moved.append((weight, session, place))
-        due.sort(key=_most_urgent)
-        moved.sort(key=_most_urgent)
-        # Those left out stay among the unpublished; places that moved are found again.
-        chosen = due[:news]
-        room = news - len(chosen)
-        chosen += moved[: cache.places_allowed(min(room, len(moved)), self.now)]
-        for _, session, place in chosen:
-            cache.unpublished.pop(session.uid, None)
-            self._tell(session, cache.states[session.uid], place.wire(), Lane.INFORMATIONAL)
+        for session, status in select_updates(self.state, snapshot, cache, self.now, limit):
+            found = cache.states[session.uid]
+            self._write_status(session, found, status.render(), Lane.INFORMATIONAL)
 
-    def _asking(self, cluster: Snapshot, survey: QueueReport) -> list[Request]:
-        """Those with news, those in front, and some of the others in turn."""
-        cache = self.cache
-        asking = {uid: cache.requests[uid] for uid in islice(cache.unpublished, TOLD_PER_SURVEY)}
-        asking.update((r.uid, r) for r in survey.front)
-        start, end = cache.cursor, cache.cursor + CHECKED_PER_SURVEY
-        asking.update((r.uid, r) for r in islice(all_requests(cluster.waiting), start, end))
-        cache.cursor = end if end < len(cache.requests) else 0
-        return list(asking.values())
-
-    def _tell_queues(self, cluster: Snapshot) -> None:
+    def _publish_queues(self, snapshot: Snapshot) -> None:
         for queue in self.state.queues.values():
             written = self.cache.queue_written.get(queue.uid, -math.inf)
             if self.now - written < QUEUE_STATUS_SECONDS or queue.uid in self.state.busy:
                 continue
-            held_here = [h for h in cluster.allocations if h.queue == queue.name]
-            wanted = {
-                "running": len(held_here),
-                "waiting": len(cluster.waiting.get(queue.name, ())),
-                "gpusUsed": sum(h.gpus for h in held_here),
-                "observedGeneration": queue.generation,
-            }
-            patch = merge_patch(orjson.loads(queue.own), wanted)
+            patch = merge_patch(orjson.loads(queue.own), queue_totals(queue, snapshot))
             if patch:
                 self.cache.queue_written[queue.uid] = self.now
                 self.writes.append(PatchQueue(queue.uid, queue.name, {"status": patch}))
@@ -308,39 +252,28 @@ class _Decision:
         return min(due, default=None)
 
 
-def _afterwards(cluster: Snapshot, outcome: CycleResult, now: float) -> Snapshot:
-    """The cluster once the admitted sessions have started."""
-    if not outcome.admitted:
-        return cluster
-    started = tuple(allocation_at_start(a.request, a.nodes, now) for a in outcome.admitted)
-    return replace(cluster, free=outcome.free, allocations=cluster.allocations + started)
-
-
-def _not_in_line(verdict: SessionState) -> dict[str, Any] | None:
-    """`status.queue` of a session that is queued but may not start yet."""
-    if verdict.phase != Phase.QUEUED:
+def _not_in_queue(found: SessionState) -> dict[str, Any] | None:
+    """`status.queue` of a session that is Queued but may not start yet."""
+    if found.phase != Phase.QUEUED:
         return None
-    return {"reason": str(verdict.reason), "message": verdict.message}
+    return {"reason": str(found.reason), "message": found.message}
 
 
-def _most_urgent(news: tuple[float, Session, QueueStatus]) -> tuple[float, int]:
-    return -news[0], news[2].position
+def lane_of(found: SessionState) -> Lane:
+    """How urgent it is to write this state.
 
-
-def lane_of(verdict: SessionState) -> Lane:
-    """How urgent it is to say this: only what a deletion waits for, and so other sessions' GPUs, cannot wait.
-
-    That a session starts is news: on a busy API server it runs before they come to it, and a write is saved.
+    Urgent is only what a deletion waits for, and so other sessions' GPUs. That a session starts is informational: on a
+    busy API server it runs before the write is sent, and one write is saved.
     """
-    leaving = verdict.phase in (Phase.SUSPENDING, Phase.STOPPING)
-    failing = verdict.phase in HOLDING_GPUS and "failure" in verdict.changes
+    leaving = found.phase in (Phase.SUSPENDING, Phase.STOPPING)
+    failing = found.phase in HOLDING_GPUS and "failure" in found.changes
     if leaving or failing:
         return Lane.JOBS
-    return Lane.INFORMATIONAL if verdict.phase == Phase.STARTING else Lane.PHASES
+    return Lane.INFORMATIONAL if found.phase == Phase.STARTING else Lane.PHASES
 
 
 def _urgency(write: Write) -> tuple[Lane, int]:
-    return write.lane, _KINDS.index(type(write))
+    return write.lane, _ORDER.index(type(write))
 
 
-_KINDS = (CreateJob, DeleteJobs, PatchStatus, DeleteSession, PatchQueue)
+_ORDER = (CreateJob, DeleteJobs, PatchStatus, DeleteSession, PatchQueue)

@@ -106,12 +106,12 @@ def operator_failure(kind: FailureClass, message: str) -> Cause:
 
 
 def _pod_cause(pod: Pod) -> Cause:
-    told = _termination(pod.termination_message)
-    lines = _lines(told, pod.termination_message)
+    report = _termination(pod.termination_message)
+    lines = _lines(report, pod.termination_message)
     code = pod.exit_code
     kind = _kind(pod)
-    reason = told.get("reason") or pod.terminated_reason or pod.reason or kind.value
-    message = told.get("message") or _sentence(pod, kind)
+    reason = report.get("reason") or pod.terminated_reason or pod.reason or kind.value
+    message = report.get("message") or _sentence(pod, kind)
     preempted = code == ExitCode.PREEMPTED and kind == C.EVICTED
     return Cause(
         kind=kind,
@@ -119,7 +119,7 @@ def _pod_cause(pod: Pod) -> Cause:
         message=str(message)[:2048],
         exit_code=code,
         lines=lines,
-        hint=str(told.get("hint") or HINTS[kind])[:1024],
+        hint=str(report.get("hint") or HINTS[kind])[:1024],
         preempted=preempted,
     )
 
@@ -177,15 +177,15 @@ def _cause(kind: FailureClass, reason: str, message: str) -> Cause:
 def _termination(text: str) -> dict[str, Any]:
     """The trainer's JSON termination message, {} for anything else."""
     try:
-        told = orjson.loads(text)
+        report = orjson.loads(text)
     except orjson.JSONDecodeError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
-def _lines(told: dict[str, Any], text: str) -> tuple[str, ...]:
-    given = told.get("lastLogLines")
+def _lines(report: dict[str, Any], text: str) -> tuple[str, ...]:
+    given = report.get("lastLogLines")
     lines = [str(line) for line in given] if isinstance(given, list) else []
-    if not told:
+    if not report:
         lines = text.splitlines()
     return tuple(line[:LINE_LENGTH] for line in lines[-LOG_LINES:])

@@ -1,12 +1,12 @@
-"""Writes that wait to be sent, and which of them is next. No clock and no client inside.
+"""Writes that wait to be sent, and which of them is next. It has no clock and no client.
 
 Guarantees:
 
-- What GPUs wait for goes before what became of sessions, and that before news; no lane is held back longer than its `PATIENCE`,
-  however many urgent writes the API server does not take.
+- The most urgent lane goes first. But no lane waits longer than its `PATIENCE`, however many urgent writes the API server
+  does not take.
 - At most one write of a session is under way.
-- A status that was not sent yet is replaced by a later one, which keeps its place, and falls away when it is withdrawn: what is
-  sent is what was right last.
+- A status that was not sent yet is replaced by a later one, which keeps its place. It is dropped if it is withdrawn. So what
+  is sent is what was decided last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Key = tuple[str, bool]
 
 
 class Outbox:
-    """Writes by lane, in the order of their arrival."""
+    """Writes by lane, in the order in which they were put."""
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, dict[_Key, Write | None]] = {lane: {} for lane in Lane}
@@ -33,7 +33,7 @@ class Outbox:
         """When a write of each lane was last taken."""
 
     def put(self, write: Write) -> None:
-        """Add a write; of a status that may be replaced only the last counts."""
+        """Add a write. A status that may be replaced replaces the session's earlier one."""
         if replaceable(write):
             for lane, writes in self._lanes.items():
                 if lane != write.lane:
@@ -43,13 +43,16 @@ class Outbox:
         self._lanes[write.lane][write.uid, replaceable(write)] = write
 
     def withdraw(self, uid: str) -> None:
-        """Forget what a session was to be told. Its place is kept for what it is told instead."""
+        """Drop the unsent status of a session. Its place is kept for the next one."""
         for writes in self._lanes.values():
             if writes.get((uid, True)) is not None:
                 writes[uid, True] = None
 
     def take(self, lane: Lane, now: float) -> Write | None:
-        """The next write of a lane, under way from now on; None when there is none, or something urgent goes first."""
+        """The next write of a lane, which is under way from now on.
+
+        None if there is none, or if a more urgent one goes first. `now` is in monotonic seconds.
+        """
         patient = now - self._taken[lane] < PATIENCE[lane]
         if patient and any(self._next(other) for other in Lane if other < lane):
             return None
@@ -94,5 +97,5 @@ class Outbox:
 
 
 def replaceable(write: Write) -> bool:
-    """Whether nothing depends on a write yet that was not sent: what people read, but not that a session has to leave."""
+    """Whether an unsent write may be replaced: a status on which no deletion of a Job depends."""
     return isinstance(write, PatchStatus) and write.lane != Lane.JOBS

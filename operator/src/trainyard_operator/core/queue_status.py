@@ -1,29 +1,26 @@
-"""What waiting sessions are told about their place, and which news are worth a write."""
+"""`status.queue` of waiting sessions, and the choice of those whose status is written now."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Final
+
+import orjson
 
 from trainyard_api import timestamps
 from trainyard_api.phase import Reason
+from trainyard_operator.core.cache import DecisionCache
 from trainyard_scheduler.facts import Request
-from trainyard_scheduler.forecast import QueueForecast, Standing
+from trainyard_scheduler.forecast import QueueForecast, QueuePosition
+from trainyard_scheduler.objects.model import Queue, Session
+from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.snapshot import Snapshot
+from trainyard_scheduler.waiting_queue import all_requests
 
-SENTENCES: Mapping[Reason, str] = {
-    Reason.WAITING_FOR_GPUS: "Not enough GPUs are free on any set of nodes that it could use.",
-    Reason.WAITING_FOR_RESOURCES: "GPUs are free, but not with enough CPU or memory beside them.",
-    Reason.WAITING_FOR_TURN: "Others go first.",
-    Reason.WAITING_FOR_QUOTA: "Its queue has used up its GPU quota and may not borrow.",
-    Reason.WAITING_FOR_USER_LIMIT: "Its user runs as many sessions of this queue as are allowed at once.",
-    Reason.QUEUE_PAUSED: "Its queue is paused by an administrator.",
-    Reason.RESERVED_FOR_OTHER: "The free GPUs are kept for a session that has waited longer.",
-}
-
-PASSING = frozenset(
+TRANSIENT_REASONS: Final = frozenset(
     {
         Reason.WAITING_FOR_TURN,
         Reason.WAITING_FOR_GPUS,
@@ -31,82 +28,142 @@ PASSING = frozenset(
         Reason.RESERVED_FOR_OTHER,
     }
 )
-"""Reasons that change by themselves while a session moves up."""
+"""Reasons that change without anyone's action while a session moves up."""
 
-START_TOLERANCE = 0.1
-"""A start time is told anew when it moved by this share of the time that is left…"""
-START_TOLERANCE_SECONDS = 30.0
-"""… and by at least this much."""
+START_TOLERANCE: Final = 0.1
+"""A start time is written again once it moved by this share of the time that is left, and by at least…"""
+START_TOLERANCE_SECONDS: Final = 30.0
+"""… this much."""
+
+MAX_STATUS_UPDATES: Final = 200
+"""Waiting sessions with an unpublished change that one decision examines and updates."""
+POSITIONS_CHECKED: Final = 200
+"""Further waiting sessions whose position one decision examines, in rotation."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """The place of one session."""
+    """`status.queue` of one waiting session."""
 
-    standing: Standing
+    found: QueuePosition
     now: float
+    """Seconds since the epoch."""
 
-    @property
-    def position(self) -> int:
-        """1 is next."""
-        return self.standing.position
-
-    def wire(self) -> dict[str, Any]:
-        """`status.queue`."""
-        s = self.standing
-        told: dict[str, Any] = {
-            "position": s.position,
-            "ahead": {"sessions": s.ahead_sessions, "gpus": s.ahead_gpus},
-            "reason": s.reason.value,
-            "message": SENTENCES[s.reason],
+    def render(self) -> dict[str, Any]:
+        """The field as it is written."""
+        p = self.found
+        rendered: dict[str, Any] = {
+            "position": p.position,
+            "ahead": {"sessions": p.ahead_sessions, "gpus": p.ahead_gpus},
+            "reason": p.reason.value,
+            "message": p.reason.sentence,
         }
-        start = {"earliest": s.earliest, "latest": s.latest}
+        start = {"earliest": p.earliest, "latest": p.latest}
         known = {k: timestamps.to_seconds_text(v) for k, v in start.items() if v is not None}
         if known:
-            told["estimatedStart"] = known
-        return told
+            rendered["estimatedStart"] = known
+        return rendered
 
-    def news(self, told: object) -> float:
-        """How much this differs from what the session was told: 0 not at all, infinity when it must be said.
+    def change(self, published: object) -> float:
+        """How much this differs from the `status.queue` that was published: 0 is not at all.
 
-        Reasons that come and go as the queue moves count as one place out of one; those that somebody can do something about must be
-        said.
+        Infinity means that it must be written: it is the first, or the reason is one that someone can act on. Otherwise
+        it is the larger of the relative move of the position and of the start times.
         """
-        if not isinstance(told, dict):
+        if not isinstance(published, dict):
             return math.inf
-        old = told.get("position")
-        if not isinstance(old, int):
+        position, reason = published.get("position"), published.get("reason")
+        if not isinstance(position, int):
             return math.inf
-        if told.get("reason") != self.standing.reason:
-            return 1.0 if {told.get("reason"), self.standing.reason} <= PASSING else math.inf
-        moved = abs(old - self.position) / self.position
-        start = told.get("estimatedStart")
+        if reason != self.found.reason:
+            return 1.0 if {reason, self.found.reason} <= TRANSIENT_REASONS else math.inf
+        moved = abs(position - self.found.position) / self.found.position
+        start = published.get("estimatedStart")
         start = start if isinstance(start, dict) else {}
         shifts = [
-            self._shift(timestamps.parse_seconds(start.get("earliest")), self.standing.earliest),
-            self._shift(timestamps.parse_seconds(start.get("latest")), self.standing.latest),
+            self._shift(timestamps.parse_seconds(start.get("earliest")), self.found.earliest),
+            self._shift(timestamps.parse_seconds(start.get("latest")), self.found.latest),
         ]
         return max(moved, *shifts)
 
-    def _shift(self, told: float | None, known: float | None) -> float:
-        if told is None or known is None:
-            return 0.0 if told is known else 0.5
-        shift = abs(told - known)
-        left = max(1.0, known - self.now)
+    def _shift(self, published: float | None, found: float | None) -> float:
+        if published is None or found is None:
+            return 0.0 if published is found else 0.5
+        shift = abs(published - found)
+        left = max(1.0, found - self.now)
         if shift < START_TOLERANCE_SECONDS or shift < START_TOLERANCE * left:
             return 0.0
         return shift / left
 
 
-class QueueReport:
-    """The places of many sessions at one moment."""
+_Update = tuple[float, Session, QueueStatus]
 
-    def __init__(self, cluster: Snapshot, now: float) -> None:
-        self._forecast = QueueForecast(cluster, now)
-        self._now = now
-        self.front = self._forecast.front
-        """Those whose turns come first."""
 
-    def place(self, request: Request) -> QueueStatus:
-        """Where a waiting session stands."""
-        return QueueStatus(self._forecast.standing(request), self._now)
+def select_updates(
+    state: ClusterState, snapshot: Snapshot, cache: DecisionCache, now: float, limit: int
+) -> list[tuple[Session, QueueStatus]]:
+    """The waiting sessions whose `status.queue` is to be written now, at most `limit`; the most important first.
+
+    First come sessions that must be written, in queue order. The rest of `limit` goes to sessions whose position moved,
+    at a bounded rate. Sessions that are left out stay unpublished, or are found again by the periodic check.
+    """
+    if not cache.requests:
+        return []
+    forecast = QueueForecast(snapshot, now)
+    due: list[_Update] = []
+    moved: list[_Update] = []
+    for request in _examined(snapshot, forecast, cache):
+        if request.uid in state.busy:
+            continue
+        session = state.sessions[request.uid]
+        status = QueueStatus(forecast.position(request), now)
+        change = _change(session, status, cache)
+        if change == math.inf:
+            due.append((change, session, status))
+            continue
+        cache.unpublished.pop(request.uid, None)
+        if change > 0:
+            moved.append((change, session, status))
+    due.sort(key=_importance)
+    moved.sort(key=_importance)
+    chosen = due[:limit]
+    room = min(limit - len(chosen), len(moved))
+    chosen += moved[: cache.position_updates_allowed(room, now)]
+    for _, session, _status in chosen:
+        cache.unpublished.pop(session.uid, None)
+    return [(session, status) for _, session, status in chosen]
+
+
+def _change(session: Session, status: QueueStatus, cache: DecisionCache) -> float:
+    published = orjson.loads(session.status.own)
+    if published.get("message") != cache.states[session.uid].message:
+        return math.inf
+    return status.change(published.get("queue"))
+
+
+def _examined(
+    snapshot: Snapshot, forecast: QueueForecast, cache: DecisionCache
+) -> Iterator[Request]:
+    """Sessions with unpublished changes, those in front, and some of the others in rotation."""
+    found = {uid: cache.requests[uid] for uid in islice(cache.unpublished, MAX_STATUS_UPDATES)}
+    found.update((r.uid, r) for r in forecast.front)
+    start, end = cache.cursor, cache.cursor + POSITIONS_CHECKED
+    found.update((r.uid, r) for r in islice(all_requests(snapshot.waiting), start, end))
+    cache.cursor = end if end < len(cache.requests) else 0
+    return iter(list(found.values()))
+
+
+def _importance(update: _Update) -> tuple[float, int]:
+    change, _, status = update
+    return -change, status.found.position
+
+
+def queue_totals(queue: Queue, snapshot: Snapshot) -> Mapping[str, Any]:
+    """The status of a TrainingQueue."""
+    allocations = [a for a in snapshot.allocations if a.queue == queue.name]
+    return {
+        "running": len(allocations),
+        "waiting": len(snapshot.waiting.get(queue.name, ())),
+        "gpusUsed": sum(a.gpus for a in allocations),
+        "observedGeneration": queue.generation,
+    }

@@ -12,7 +12,7 @@ from trainyard_scheduler.objects.model import Job
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What a session is now."""
+    """What a session is now, with the status fields and deletions that follow."""
 
     phase: Phase
     message: str
@@ -22,9 +22,9 @@ class SessionState:
     """Fields of the status that change with it; None removes one."""
     delete_jobs: tuple[Job, ...] = ()
     delete_session: bool = False
-    eligible: bool = False
-    """Waits, and could start now."""
+    in_queue: bool = False
+    """It could start now, and only the queue decides when."""
     delayed: bool = False
-    """Not worth a write yet."""
+    """Do not write it yet: a further change is likely soon."""
     wake: float | None = None
-    """When to evaluate again even if nothing happens."""
+    """When to evaluate again even if nothing happens, in seconds since the epoch."""

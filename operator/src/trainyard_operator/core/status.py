@@ -1,4 +1,4 @@
-"""A verdict → the operator's part of the status, and the merge patch that gets there."""
+"""A session's state → the operator's part of the status, and the merge patch that leads to it."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ Status = dict[str, Any]
 
 def render(
     session: Session,
-    verdict: SessionState,
+    found: SessionState,
     admissibility: Admissibility,
     queue: Mapping[str, Any] | None,
     now: float,
 ) -> tuple[Status, Status]:
-    """The operator's part of the status, as it is and as it should be.
+    """The operator's part of the status: (as it is, as it should be).
 
-    `queue` is the place in the queue while it waits, None to leave that as it is.
+    `queue` is `status.queue` of a session that waits; None leaves the field as it is. `now` is in seconds since the epoch.
     """
     current: Status = orjson.loads(session.status.own)
     if session.status.phase in TERMINAL:
         return current, current
-    wanted = {**current, **{k: v for k, v in verdict.changes.items() if v is not None}}
-    for name, value in verdict.changes.items():
+    wanted = {**current, **{k: v for k, v in found.changes.items() if v is not None}}
+    for name, value in found.changes.items():
         if value is None:
             wanted.pop(name, None)
-    wanted["phase"] = verdict.phase.value
-    wanted["message"] = verdict.message
+    wanted["phase"] = found.phase.value
+    wanted["message"] = found.message
     wanted["observedGeneration"] = session.generation
     _keep_failure_time(current, wanted, now)
-    if verdict.phase != Phase.QUEUED:
+    if found.phase != Phase.QUEUED:
         wanted.pop("queue", None)
     elif queue is not None:
         wanted["queue"] = dict(queue)
-    facts = _conditions(session, verdict, admissibility, wanted.get("queue"))
-    wanted["conditions"] = _merged(current.get("conditions"), facts, session.generation, now)
+    conditions = _conditions(session, found, admissibility, wanted.get("queue"))
+    wanted["conditions"] = _merged(current.get("conditions"), conditions, session.generation, now)
     return current, wanted
 
 
 def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
-    """(as it is, as it should be) for a session whose spec makes no sense."""
+    """(as it is, as it should be) for a session whose spec cannot be used. `now` is in seconds since the epoch."""
     current: Status = orjson.loads(item.own)
     if current.get("phase") in TERMINAL:
         return current, current
     message = f"The spec cannot be used: {item.why}"[:1024]
-    facts: Facts = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
+    conditions: list[Condition] = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
     wanted = {
         **current,
         "phase": Phase.PENDING.value,
         "message": message,
         "observedGeneration": item.generation,
-        "conditions": _merged(current.get("conditions"), facts, item.generation, now),
+        "conditions": _merged(current.get("conditions"), conditions, item.generation, now),
     }
     return current, wanted
 
@@ -88,39 +88,39 @@ def _keep_failure_time(current: Status, wanted: Status, now: float) -> None:
     wanted["failure"] = {**new, "time": time or timestamps.to_seconds_text(now)}
 
 
-Fact = tuple[ConditionType, str, str, str]
-Facts = list[Fact]
+Condition = tuple[ConditionType, str, str, str]
+"""Type, status, reason, message."""
 
 _DATASET_REASONS = (Reason.DATASET_NOT_FOUND, Reason.DATASET_UNKNOWN_YET)
 
 
 def _conditions(
     session: Session,
-    verdict: SessionState,
+    found: SessionState,
     admissibility: Admissibility,
     queue: Mapping[str, Any] | None,
-) -> list[Fact]:
-    phase, message = verdict.phase, verdict.message
-    facts: list[Fact] = [_accepted(verdict, admissibility), _dataset(session, verdict)]
-    reason = str(verdict.reason)
+) -> list[Condition]:
+    phase, message = found.phase, found.message
+    conditions: list[Condition] = [_accepted(found, admissibility), _dataset(session, found)]
+    reason = str(found.reason)
     if phase == Phase.QUEUED and queue is not None:
         reason = str(queue.get("reason") or reason)
         message = str(queue.get("message") or message)
     admitted = phase in (Phase.STARTING, Phase.RUNNING)
     why = Reason.ADMITTED if admitted else reason
-    facts.append((ConditionType.ADMITTED, _truth(admitted), why, "" if admitted else message))
+    conditions.append((ConditionType.ADMITTED, _truth(admitted), why, "" if admitted else message))
     running = phase == Phase.RUNNING
-    facts.append((ConditionType.RUNNING, _truth(running), reason, message))
+    conditions.append((ConditionType.RUNNING, _truth(running), reason, message))
     if phase == Phase.SUCCEEDED:
-        facts.append((ConditionType.COMPLETE, "True", Reason.SUCCEEDED, message))
+        conditions.append((ConditionType.COMPLETE, "True", Reason.SUCCEEDED, message))
     if phase == Phase.FAILED:
-        facts.append((ConditionType.FAILED, "True", reason, message))
-    return facts
+        conditions.append((ConditionType.FAILED, "True", reason, message))
+    return conditions
 
 
-def _accepted(verdict: SessionState, admissibility: Admissibility) -> Fact:
-    if verdict.reason == Reason.RESUME_SOURCE_NOT_FOUND:
-        return (ConditionType.ACCEPTED, "False", str(verdict.reason), verdict.message)
+def _accepted(found: SessionState, admissibility: Admissibility) -> Condition:
+    if found.reason == Reason.RESUME_SOURCE_NOT_FOUND:
+        return (ConditionType.ACCEPTED, "False", str(found.reason), found.message)
     return (
         ConditionType.ACCEPTED,
         _truth(admissibility.ok),
@@ -129,32 +129,34 @@ def _accepted(verdict: SessionState, admissibility: Admissibility) -> Fact:
     )
 
 
-def _dataset(session: Session, verdict: SessionState) -> Fact:
+def _dataset(session: Session, found: SessionState) -> Condition:
     name = session.spec.dataset
     if name is None:
         return (ConditionType.DATASET_READY, "True", Reason.NO_DATASET_NEEDED, "")
     if session.status.dataset_state == "Found":
         message = f"The dataset {name!r} is registered."
         return (ConditionType.DATASET_READY, "True", Reason.DATASET_FOUND, message)
-    found = session.status.dataset_state == "NotFound"
-    reason = Reason.DATASET_NOT_FOUND if found else Reason.DATASET_UNKNOWN_YET
-    message = verdict.message if verdict.reason in _DATASET_REASONS else ""
-    return (ConditionType.DATASET_READY, "False" if found else "Unknown", reason, message)
+    absent = session.status.dataset_state == "NotFound"
+    reason = Reason.DATASET_NOT_FOUND if absent else Reason.DATASET_UNKNOWN_YET
+    message = found.message if found.reason in _DATASET_REASONS else ""
+    return (ConditionType.DATASET_READY, "False" if absent else "Unknown", reason, message)
 
 
 def _truth(value: bool) -> str:
     return "True" if value else "False"
 
 
-def _merged(current: object, facts: list[Fact], generation: int, now: float) -> list[Status]:
-    """Conditions with the time of their last change of status kept."""
+def _merged(
+    current: object, conditions: list[Condition], generation: int, now: float
+) -> list[Status]:
+    """Conditions as they are written; lastTransitionTime is kept where the status is the same."""
     known = {
         c["type"]: c
         for c in (current if isinstance(current, list) else ())
         if isinstance(c, dict) and isinstance(c.get("type"), str)
     }
     merged: list[Status] = []
-    for kind, truth, reason, message in facts:
+    for kind, truth, reason, message in conditions:
         old = known.get(kind.value)
         same = old is not None and old.get("status") == truth and old.get("lastTransitionTime")
         merged.append(

@@ -1,45 +1,61 @@
-"""What the administrator configured, as the core sees it."""
+"""What the administrator configured, as far as scheduling needs it. Operator and gateway build it from their settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from trainyard_api import names
 from trainyard_scheduler.facts import Policy, Runtime
+from trainyard_scheduler.objects.nodes import parse_toleration
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeEntry:
-    """An entry of the list of runtimes."""
+class RuntimePlacement(BaseModel):
+    """The part of a runtime's settings that says which nodes its pods may use."""
 
-    image: str
-    gpu_resource: str = names.GPU_RESOURCE
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: tuple[Mapping[str, Any], ...] = ()
-    runtime_class: str | None = None
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    gpu_resource_name: str = names.GPU_RESOURCE
+    """Extended resource by which nodes offer this runtime's GPUs."""
+    node_selector: dict[str, str] = {}
+    """Labels that nodes must have."""
+    tolerations: tuple[dict[str, Any], ...] = ()
+    """Taints that its pods accept, as in a pod."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationConfig:
-    """One installation."""
+    """The runtimes of one installation and its scheduling policy."""
 
-    namespace: str
-    release: str
-    gateway_url: str
-    data_claim: str
-    trainer_service_account: str
-    entries: Mapping[str, RuntimeEntry]
-    """How pods of each runtime look."""
     runtimes: Mapping[str, Runtime]
-    """Where pods of each runtime may run."""
-    gpu_kinds: tuple[str, ...] = (names.GPU_RESOURCE,)
-    """GPU resource names; their order is that of amounts."""
+    gpu_resources: tuple[str, ...] = (names.GPU_RESOURCE,)
+    """GPU resource names, in the order of the GPU positions of resource vectors."""
     policy: Policy = field(default=Policy())
-    start_timeout_seconds: float = 120.0
-    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
-    retention_seconds: int | None = None
-    """Finished sessions that do not say so themselves are removed after this time; None keeps them."""
+
+    @classmethod
+    def of(cls, runtimes: Mapping[str, RuntimePlacement], policy: Policy) -> Self:
+        """From the settings of each runtime. Raises AttributeError for a toleration that is no mapping."""
+        resources = tuple(dict.fromkeys(r.gpu_resource_name for r in runtimes.values()))
+        return cls(
+            runtimes={
+                name: Runtime(
+                    name=name,
+                    gpu_kind=resources.index(r.gpu_resource_name),
+                    node_selector=frozenset(r.node_selector.items()),
+                    tolerations=tuple(parse_toleration(t) for t in r.tolerations),
+                )
+                for name, r in runtimes.items()
+            },
+            gpu_resources=resources,
+            policy=policy,
+        )

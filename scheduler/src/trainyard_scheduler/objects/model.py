@@ -1,6 +1,7 @@
 """What exists, as small frozen values: sessions, queues, Jobs, pods, and what is assumed of them until it shows.
 
-Everything is keyed by UID, so that an object made again under the same name is another object.
+Everything is keyed by UID, so that an object created again under the same name is another object. Times are seconds
+since the epoch; durations are seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from trainyard_scheduler.resources import ResourceVector
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """The spec of a session: what its owner asks for."""
+    """The spec of a session, as far as decisions need it."""
 
     desired: DesiredState
     priority: int
@@ -24,51 +25,60 @@ class SessionSpec:
     shape: Shape
     dataset: str | None
     resume_session: str | None
+    """Name of the session in resumeFrom."""
     retry_limit: int
     backoff_seconds: int
     max_runtime: int | None
+    """Most seconds that all attempts together may run."""
     stall_timeout: int | None
+    """Seconds without a step after which an attempt counts as stalled."""
     ttl: int | None
+    """Seconds after the end until the session is deleted; None if the spec does not say."""
     kind: int
-    """Hash of what decides how long it runs; sessions of one kind take about equally long."""
+    """Hash of what decides how long it runs. Sessions of one kind take about equally long."""
     json: bytes
     """The whole spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """The status of a session, as far as decisions need it; what makes no sense counts as absent."""
+    """The status of a session, as far as decisions need it. Fields that make no sense count as absent."""
 
     phase: Phase | None = None
     attempt: int = 0
     failures: int = 0
     preemptions: int = 0
     queued: float | None = None
+    """When it became ready to run."""
     retry: float | None = None
+    """When the next attempt may start after a failure."""
     started: float | None = None
     attempt_started: float | None = None
     completed: float | None = None
     run_seconds: int = 0
+    """Run time of all earlier attempts together."""
     gpu_seconds: int = 0
     failed_attempt: int = 0
-    """The attempt that `failure` speaks of."""
+    """The attempt that `failure` is about."""
     failure_class: str = ""
     preempting: bool = False
     """Suspending because the operator asked for it, not the owner."""
     dataset_state: str = ""
     dataset: bytes = b""
-    """What the gateway says of the dataset."""
+    """The dataset as the gateway registered it, in JSON."""
     progress_attempt: int = 0
+    """The attempt that reported the progress below."""
     eta_seconds: float | None = None
     eta_at: float | None = None
-    """When the ETA was true."""
+    """When the ETA was reported."""
     checkpoint: float | None = None
+    """When the last checkpoint became durable."""
     stepped: float | None = None
     """When the step count last rose."""
     steps_done: int = 0
     has_model: bool = False
     own: bytes = b"{}"
-    """The operator's part of the status, as it is in the API server."""
+    """The operator's part of the status, as the API server has it, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Session:
     created: float
     generation: int
     version: int
+    """resourceVersion."""
     deleting: bool
     spec: SessionSpec
     status: SessionStatus
@@ -88,14 +99,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class InvalidSession:
-    """A TrainingSession whose spec makes no sense; it is told so and bothers nobody else."""
+    """A TrainingSession whose spec cannot be used. Its status says so; it affects no other session."""
 
     uid: str
     name: str
     version: int
+    """resourceVersion."""
     generation: int
     why: str
     own: bytes = b"{}"
+    """The operator's part of the status, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +118,11 @@ class Queue:
     uid: str
     name: str
     version: int
+    """resourceVersion."""
     generation: int
     rules: QueueRules
     own: bytes = b"{}"
+    """Its status, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +134,13 @@ class Job:
     session_uid: str
     attempt: int
     version: int
+    """resourceVersion."""
     created: float
     workers: int
     worker: ResourceVector
-    """What one of its pods asks for."""
+    """What one of its pods requests."""
     nodes: tuple[str, ...] = ()
-    """Where each worker was meant to go."""
+    """The node that was chosen for each worker."""
     backfilled: bool = False
     finished: str = ""
     """Complete, Failed or empty."""
@@ -136,23 +152,24 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod, ours or not; of foreign ones only what they hold matters."""
+    """A pod, of a session or of anyone else. Of the others only what they request matters."""
 
     uid: str
     name: str
     version: int
+    """resourceVersion."""
     node: str | None
-    """Node whose resources it takes, None before it is bound and after its end."""
-    amount: ResourceVector
+    """The node whose resources it uses; None before it is bound and after it has ended."""
+    requests: ResourceVector
     session_uid: str = ""
     job_uid: str = ""
     attempt: int = 0
     phase: str = ""
     deleting: bool = False
     assigned: str = ""
-    """Node it was bound to, kept after its end."""
-    meant: tuple[str, ...] = ()
-    """Nodes that it prefers."""
+    """The node that it was bound to, also after its end."""
+    preferred_nodes: tuple[str, ...] = ()
+    """The nodes of its preferred node affinity."""
     waiting_reason: str = ""
     """Why its container does not run yet, such as ImagePullBackOff."""
     waiting_message: str = ""
@@ -167,30 +184,32 @@ class Pod:
     terminated_reason: str = ""
     termination_message: str = ""
     reason: str = ""
-    """The pod's own reason, such as Evicted."""
+    """The pod's reason, such as Evicted."""
     message: str = ""
     disruption: str = ""
     """Reason of the DisruptionTarget condition."""
     worker: int = 0
+    """Index of the worker, from 0."""
 
     @property
     def live(self) -> bool:
-        """Not ended yet."""
+        """Whether it has not ended."""
         return self.phase not in ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """An attempt whose Job is being created and does not show in the cluster yet."""
+    """An attempt whose Job is being created and does not show in the cluster yet (Kueue: an assumed workload)."""
 
     attempt: int
     nodes: tuple[str, ...]
+    """The node of each worker."""
     shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The API server refused to create a session's Job; not worth another try before `until`."""
+    """The API server refused to create a session's Job. The next try is not before `until`."""
 
     until: float
     message: str
@@ -198,22 +217,29 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class PendingWorkers:
-    """Workers of one Job that have no node yet, as far as the watches show."""
+    """Workers of one Job that are not bound to a node yet, as far as the watches show."""
 
     nodes: tuple[str, ...]
-    """The nodes that they are meant for."""
+    """The node that was chosen for each."""
     worker: ResourceVector
 
 
 def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
-    """Number of the last attempt, 0 before the first."""
+    """Number of the last attempt, 0 before the first. `jobs` are the session's Jobs by attempt."""
     return max(session.status.attempt, max(jobs, default=0))
 
 
-def queued_now(session: Session, now: float) -> float:
-    """`now`, with the resourceVersion as the fraction of the second.
+def remaining_seconds(session: Session) -> float | None:
+    """How long its next or current attempt may run: `maxRuntimeSeconds` less all earlier attempts; None without a limit."""
+    if session.spec.max_runtime is None:
+        return None
+    return float(max(0, session.spec.max_runtime - session.status.run_seconds))
 
-    Sessions that became ready in the same second so keep their order, over restarts too: versions rise with every
+
+def queued_now(session: Session, now: float) -> float:
+    """`now` in whole seconds since the epoch, with the resourceVersion as the fraction.
+
+    So sessions that became ready in the same second keep their order, also over restarts: versions rise with every
     write in the cluster.
     """
     return float(int(now)) + (session.version % 1_000_000) / 1_000_000

@@ -1,6 +1,6 @@
-"""Everything that is known, in an indexed store.
+"""Every object that is known, in an indexed store.
 
-`ClusterState` is changed only by putting and dropping whole objects; decisions read it and never write.
+`ClusterState` changes only by putting and dropping whole objects. Decisions read it and never write.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from trainyard_api.phase import Phase
+from trainyard_scheduler.durations import Durations
 from trainyard_scheduler.facts import Node, QueueRules
 from trainyard_scheduler.objects.model import (
     Assumed,
@@ -25,13 +27,19 @@ from trainyard_scheduler.resources import ResourceVector, minus, plus
 
 _Kept = TypeVar("_Kept")
 
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
 NO_JOBS: Mapping[int, Job] = {}
 NO_PODS: Mapping[str, Pod] = {}
 
 
 @dataclass
 class ClusterState:
-    """Everything that is known, with the indexes that decisions need."""
+    """Every object that is known, with the indexes that decisions need."""
 
     sessions: dict[str, Session] = field(default_factory=dict)
     invalid_sessions: dict[str, InvalidSession] = field(default_factory=dict)
@@ -42,27 +50,45 @@ class ClusterState:
     assumed: dict[str, Assumed] = field(default_factory=dict)
     """By session UID."""
     unbound: dict[str, Pod] = field(default_factory=dict)
-    """Live pods of ours that have no node yet."""
+    """Live pods of sessions that are not bound to a node yet."""
     refusals: dict[str, Refusal] = field(default_factory=dict)
     """By session UID."""
     busy: set[str] = field(default_factory=set)
-    """UIDs of sessions with a write under way or held back; nothing new is decided for them."""
+    """UIDs of objects with a write under way or put off. Nothing new is decided for them."""
     jobs_of: defaultdict[str, dict[int, Job]] = field(default_factory=lambda: defaultdict(dict))
     pods_of: defaultdict[str, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
-    taken: dict[str, ResourceVector] = field(default_factory=dict)
-    """What live pods take, by node."""
+    used: dict[str, ResourceVector] = field(default_factory=dict)
+    """What live pods request, by node."""
     names: dict[str, str] = field(default_factory=dict)
     """UID by session name."""
     allocated: set[str] = field(default_factory=set)
     """UIDs of sessions with an unfinished Job or a live pod."""
     pending_workers: dict[str, tuple[PendingWorkers, ...]] = field(default_factory=dict)
-    """By session UID, where an unfinished Job has workers without a pod on a node yet. Jobs of sessions that are gone count too."""
+    """By session UID, for unfinished Jobs with workers that are not bound yet.
+
+    Jobs of deleted sessions count too.
+    """
     touched: set[str] = field(default_factory=set)
-    """UIDs of sessions about which something changed since somebody last emptied this."""
+    """UIDs of sessions about which something changed since this was last cleared."""
     rules: dict[str, QueueRules] = field(default_factory=dict)
     """Rules by queue name."""
     revision: int = 0
     """Counts changes of nodes and queues, on which admissibility depends."""
+    durations: Durations = field(default_factory=Durations)
+    """How long sessions of each kind usually run."""
+
+    def newest_version(self) -> int:
+        """The highest resourceVersion of all objects, 0 if there are none."""
+        kinds = (
+            self.sessions,
+            self.invalid_sessions,
+            self.queues,
+            self.nodes,
+            self.jobs,
+            self.pods,
+        )
+        items: Iterable[Mapping[str, _Versioned]] = kinds
+        return max((item.version for kind in items for item in kind.values()), default=0)
 
     def put_node(self, item: Node) -> None:
         """Add or replace a node."""
@@ -97,12 +123,17 @@ class ClusterState:
         self.touched.add(item.uid)
         if isinstance(item, Session):
             self.sessions[item.uid] = item
+            spec, status = item.spec, item.status
+            if status.phase == Phase.SUCCEEDED:
+                completed = status.completed or 0.0
+                self.durations.put(item.uid, spec.kind, completed, status.run_seconds)
         else:
             self.invalid_sessions[item.uid] = item
 
     def drop_session(self, uid: str) -> None:
         """Forget a session."""
         old = self.sessions.pop(uid, None) or self.invalid_sessions.pop(uid, None)
+        self.durations.drop(uid)
         if old is not None and self.names.get(old.name) == uid:
             del self.names[old.name]
         self.touched.add(uid)
@@ -110,7 +141,7 @@ class ClusterState:
     def put_job(self, item: Job) -> None:
         """Add or replace a Job."""
         self.jobs[item.uid] = item
-        # A copy, since memos compare these by identity.
+        # A copy: `AllocationCache` compares these by identity.
         self.jobs_of[item.session_uid] = {**self.jobs_of[item.session_uid], item.attempt: item}
         self._touch(item.session_uid)
 
@@ -128,8 +159,8 @@ class ClusterState:
         self._release(self.pods.get(item.uid))
         self.pods[item.uid] = item
         if item.node is not None:
-            held = self.taken.get(item.node)
-            self.taken[item.node] = plus(held, item.amount) if held else item.amount
+            held = self.used.get(item.node)
+            self.used[item.node] = plus(held, item.requests) if held else item.requests
         self.unbound.pop(item.uid, None)
         if item.session_uid:
             if item.live and not item.assigned:
@@ -148,20 +179,20 @@ class ClusterState:
             self._touch(pod.session_uid)
 
     def begin(self, uid: str, assumed: Assumed | None = None) -> None:
-        """A write for this session is under way; with `assumed`, the capacity of the attempt that it starts is taken."""
+        """A write for this object is under way. With `assumed`, the resources of the attempt that it starts are used."""
         self.busy.add(uid)
         if assumed is not None:
             self.assumed[uid] = assumed
 
     def done(self, uid: str) -> None:
-        """No write for this session is under way any more, and what it did shows in the state."""
+        """No write for this object is under way any more, and its result shows in the state."""
         self.busy.discard(uid)
         self.assumed.pop(uid, None)
         self.refusals.pop(uid, None)
         self.touched.add(uid)
 
     def refuse(self, uid: str, refusal: Refusal) -> None:
-        """The write for this session was refused."""
+        """The API server refused the write for this session."""
         self.done(uid)
         self.refusals[uid] = refusal
 
@@ -184,7 +215,7 @@ class ClusterState:
 
     def _release(self, pod: Pod | None) -> None:
         if pod is not None and pod.node is not None:
-            self.taken[pod.node] = minus(self.taken[pod.node], pod.amount)
+            self.used[pod.node] = minus(self.used[pod.node], pod.requests)
 
     def jobs_for(self, session_uid: str) -> Mapping[int, Job]:
         """Jobs of a session by attempt."""
@@ -203,7 +234,7 @@ def _keep(index: dict[str, _Kept], key: str, left: _Kept) -> None:
 
 
 def unbound_workers(job: Job, pods: Iterable[Pod]) -> tuple[str, ...]:
-    """Nodes on which workers of an unfinished Job are still to come: those that have no pod bound yet."""
+    """The chosen nodes of those workers of an unfinished Job that have no bound pod yet."""
     expected = Counter(job.nodes)
     for pod in pods:
         if pod.job_uid != job.uid or not pod.assigned:
@@ -211,7 +242,7 @@ def unbound_workers(job: Job, pods: Iterable[Pod]) -> tuple[str, ...]:
         if expected[pod.assigned] > 0:
             expected[pod.assigned] -= 1
         elif expected:
-            # It went elsewhere: any one of the meant places is free of it now.
+            # It went to another node, so any one of the chosen places is free of it.
             elsewhere = next((n for n, count in expected.items() if count > 0), None)
             if elsewhere is not None:
                 expected[elsewhere] -= 1

@@ -1,0 +1,41 @@
+"""What the administrator configured, as the operator's core needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainyard_api import names
+from trainyard_scheduler.objects.installation import InstallationConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PodConfig:
+    """How the pods of one runtime look."""
+
+    image: str
+    gpu_resource: str = names.GPU_RESOURCE
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    runtime_class: str | None = None
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorConfig:
+    """One installation, with what the operator creates and how long it waits."""
+
+    namespace: str
+    gateway_url: str
+    data_claim: str
+    """PersistentVolumeClaim of datasets and run folders."""
+    trainer_service_account: str
+    pods: Mapping[str, PodConfig]
+    """By runtime."""
+    installation: InstallationConfig
+    start_timeout_seconds: float = 120.0
+    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    retention_seconds: int | None = None
+    """Finished sessions without ttlSecondsAfterFinished are deleted after this time; None keeps them."""

@@ -1,0 +1,34 @@
+"""TrainingQueues, from the JSON of the API server."""
+
+from __future__ import annotations
+
+import orjson
+
+from trainyard_api.queue import TrainingQueueSpec
+from trainyard_scheduler.facts import QueueRules
+from trainyard_scheduler.objects import fields
+from trainyard_scheduler.objects.fields import Json, mapping
+from trainyard_scheduler.objects.model import Queue
+
+
+def parse_queue(raw: Json) -> Queue:
+    """A TrainingQueue. Raises ValueError (pydantic's), TypeError or KeyError if it makes no sense."""
+    meta = raw["metadata"]
+    spec = TrainingQueueSpec.model_validate(raw.get("spec") or {})
+    rules = QueueRules(
+        name=meta["name"],
+        gpu_quota=spec.gpu_quota,
+        borrow=spec.borrow,
+        weight=spec.weight,
+        max_sessions_per_user=spec.max_sessions_per_user,
+        max_gpus_per_session=spec.max_gpus_per_session,
+        paused=spec.paused,
+    )
+    return Queue(
+        uid=meta["uid"],
+        name=meta["name"],
+        version=fields.version(meta),
+        generation=int(meta.get("generation") or 0),
+        rules=rules,
+        own=orjson.dumps(mapping(raw.get("status"))),
+    )

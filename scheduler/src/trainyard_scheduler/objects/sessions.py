@@ -1,0 +1,162 @@
+"""TrainingSessions, from the JSON of the API server."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from trainyard_api import names
+from trainyard_api.attempt import AttemptDataset
+from trainyard_api.model import field_errors
+from trainyard_api.phase import ConditionType, Phase, Reason
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.timestamps import parse_seconds
+from trainyard_scheduler.facts import Shape
+from trainyard_scheduler.objects import fields
+from trainyard_scheduler.objects.fields import Json, count, duration, mapping, text
+from trainyard_scheduler.objects.installation import InstallationConfig
+from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
+from trainyard_scheduler.resources import millicores, whole
+
+GATEWAY_STATUS = ("progress", "metrics", "dataset", "model")
+"""Parts of the status that the gateway writes."""
+ERRORS_SHOWN = 5
+_PHASES = frozenset(Phase)
+
+
+def parse_session(
+    raw: Json, config: InstallationConfig, before: Session | InvalidSession | None = None
+) -> Session | InvalidSession:
+    """A TrainingSession; `InvalidSession` if its spec cannot be used.
+
+    `before` is the same object as it was known: its spec is not parsed again if the generation is the same. Raises
+    ValueError, TypeError, LookupError or AttributeError if the object makes no sense.
+    """
+    meta = raw["metadata"]
+    status = mapping(raw.get("status"))
+    generation = int(meta.get("generation") or 0)
+    if isinstance(before, Session) and before.generation == generation:
+        spec: SessionSpec | str = before.spec
+    else:
+        spec = _spec(raw.get("spec"), config)
+    uid, name, version = meta["uid"], meta["name"], fields.version(meta)
+    if isinstance(spec, str):
+        return InvalidSession(uid, name, version, generation, spec, _own(status))
+    return Session(
+        uid=uid,
+        name=name,
+        user=str((meta.get("labels") or {}).get(names.LABEL_USER, "")),
+        created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
+        generation=generation,
+        version=version,
+        deleting="deletionTimestamp" in meta,
+        spec=spec,
+        status=_status(status),
+    )
+
+
+def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
+    """The spec, or what is wrong with it."""
+    try:
+        spec = TrainingSessionSpec.model_validate(raw)
+    except ValidationError as error:
+        wrong = field_errors(error, TrainingSessionSpec)[:ERRORS_SHOWN]
+        return "; ".join(f"spec.{e.field}: {e.message}" for e in wrong)
+    return SessionSpec(
+        desired=spec.desired_state,
+        priority=spec.priority,
+        queue=spec.queue,
+        runtime=spec.runtime,
+        shape=_shape(spec, config),
+        dataset=spec.dataset,
+        resume_session=spec.resume_from.session if spec.resume_from else None,
+        retry_limit=spec.retry.limit,
+        backoff_seconds=spec.retry.backoff_seconds,
+        max_runtime=spec.max_runtime_seconds,
+        stall_timeout=spec.stall_timeout_seconds,
+        ttl=spec.ttl_seconds_after_finished,
+        kind=_kind(spec),
+        json=orjson.dumps(raw),
+    )
+
+
+def _shape(spec: TrainingSessionSpec, config: InstallationConfig) -> Shape:
+    """What its workers request. The GPUs of an unknown runtime count as the first kind."""
+    runtime = config.runtimes.get(spec.runtime)
+    gpus = [0] * len(config.gpu_resources)
+    gpus[runtime.gpu_kind if runtime else 0] = spec.resources.gpus
+    worker = (1, millicores(spec.resources.cpu), whole(spec.resources.memory), *gpus)
+    return Shape(worker, spec.workers, spec.runtime)
+
+
+def _kind(spec: TrainingSessionSpec) -> int:
+    """Hash of command, training without its seed, dataset, resources, workers and runtime.
+
+    It is made of the parsed spec, so that defaults count the same whether they are written out or not.
+    """
+    work = spec.model_dump(
+        mode="json",
+        include={"command", "dataset", "resources", "workers", "runtime", "training"},
+        exclude={"training": {"seed"}},
+    )
+    return zlib.crc32(orjson.dumps(work, option=orjson.OPT_SORT_KEYS))
+
+
+def _status(status: Json) -> SessionStatus:
+    progress = mapping(status.get("progress"))
+    dataset = mapping(status.get("dataset"))
+    failure = mapping(status.get("failure"))
+    phase = status.get("phase")
+    return SessionStatus(
+        phase=Phase(phase) if phase in _PHASES else None,
+        attempt=count(status.get("attempt")),
+        failures=count(status.get("failures")),
+        preemptions=count(status.get("preemptions")),
+        queued=parse_seconds(status.get("queuedTime")),
+        retry=parse_seconds(status.get("retryTime")),
+        started=parse_seconds(status.get("startTime")),
+        attempt_started=parse_seconds(status.get("attemptStartTime")),
+        completed=parse_seconds(status.get("completionTime")),
+        run_seconds=count(status.get("runSeconds")),
+        gpu_seconds=count(status.get("gpuSeconds")),
+        failed_attempt=count(failure.get("attempt")),
+        failure_class=str(failure.get("class", "")),
+        preempting=_preempting(status),
+        dataset_state=_dataset_state(dataset),
+        dataset=orjson.dumps(dataset) if dataset else b"",
+        progress_attempt=count(progress.get("attempt")),
+        eta_seconds=duration(progress.get("etaSeconds")),
+        eta_at=parse_seconds(progress.get("lastHeartbeat")),
+        checkpoint=parse_seconds(mapping(progress.get("lastCheckpoint")).get("time")),
+        stepped=parse_seconds(progress.get("lastStepTime")),
+        steps_done=count(progress.get("step")),
+        has_model=isinstance(status.get("model"), dict),
+        own=_own(status),
+    )
+
+
+def _dataset_state(dataset: Json) -> str:
+    """Found, NotFound or empty. A dataset without its file cannot be trained on, so it counts as not looked up."""
+    state = text(dataset.get("state"))
+    if state == "Found":
+        try:
+            AttemptDataset.model_validate(dataset)
+        except ValidationError:
+            return ""
+    return state
+
+
+def _preempting(status: Json) -> bool:
+    return status.get("phase") == Phase.SUSPENDING and any(
+        isinstance(c, dict)
+        and c.get("type") == ConditionType.ADMITTED
+        and c.get("reason") == Reason.PREEMPTED
+        for c in status.get("conditions") or ()
+    )
+
+
+def _own(status: Json) -> bytes:
+    return orjson.dumps({k: v for k, v in status.items() if k not in GATEWAY_STATUS})

@@ -1,0 +1,120 @@
+"""Why a session without an open attempt does not start: what must happen before the queue decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainyard_api import timestamps
+from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Reason
+from trainyard_scheduler.admissibility import Admissibility, Validator
+from trainyard_scheduler.objects.model import Job, Session, current_attempt
+from trainyard_scheduler.objects.store import ClusterState
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The first thing that a session waits for, with its sentence."""
+
+    reason: Reason
+    message: str
+
+    @property
+    def in_queue(self) -> bool:
+        """Whether only the queue decides when it starts."""
+        return self.reason == Reason.WAITING_FOR_TURN
+
+
+IN_QUEUE = Readiness(Reason.WAITING_FOR_TURN, "Waits for its turn and for GPUs.")
+NOT_WAITING = Readiness(Reason.ADMITTED, Reason.ADMITTED.sentence)
+"""Of a session that has ended or has an open attempt."""
+
+
+def desired_state(session: Session) -> DesiredState:
+    """What its owner wants. A deleted session that a finalizer keeps is to stop, so that its GPUs come back."""
+    return DesiredState.STOPPED if session.deleting else session.spec.desired
+
+
+def has_open_attempt(session: Session, jobs: Mapping[int, Job]) -> bool:
+    """Whether its last attempt runs, or has ended without the status saying so. `jobs` are its Jobs by attempt."""
+    number = current_attempt(session, jobs)
+    if number == 0:
+        return False
+    job = jobs.get(number)
+    if job is not None and not job.finished:
+        return True
+    return session.status.attempt < number or session.status.phase in HOLDING_GPUS
+
+
+def readiness(
+    session: Session,
+    admissibility: Admissibility,
+    now: float,
+    *,
+    resume_ready: bool,
+    live_pods: bool,
+) -> Readiness:
+    """What a session without an open attempt waits for at `now`, in seconds since the epoch.
+
+    `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of an earlier attempt
+    have not ended.
+    """
+    spec, retry = session.spec, session.status.retry
+    if (stopped := _stopped_by_owner(session)) is not None:
+        return stopped
+    if not admissibility.ok:
+        return Readiness(admissibility.reason, admissibility.message)
+    if spec.dataset and session.status.dataset_state != "Found":
+        return _without_dataset(session)
+    if spec.resume_session and not resume_ready:
+        message = (
+            f"There is no session {spec.resume_session!r}, which resumeFrom names. "
+            "It starts when there is one."
+        )
+        return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
+    if retry is not None and retry > now:
+        at = timestamps.to_seconds_text(retry)
+        message = f"The last attempt failed; the next one may start at {at}."
+        return Readiness(Reason.WAITING_FOR_RETRY, message)
+    if live_pods:
+        message = "Waits until the pods of its last attempt are gone."
+        return Readiness(Reason.WAITING_FOR_PREVIOUS_PODS, message)
+    return IN_QUEUE
+
+
+def _stopped_by_owner(session: Session) -> Readiness | None:
+    desired = desired_state(session)
+    if desired == DesiredState.STOPPED:
+        message = "Stopped by its owner before it ever ran."
+        if session.status.attempt:
+            message = "Stopped by its owner; checkpoints are kept."
+        return Readiness(Reason.STOPPED_BY_OWNER, message)
+    if desired == DesiredState.SUSPENDED:
+        message = "Suspended by its owner; set desiredState to Running to continue."
+        return Readiness(Reason.SUSPENDED_BY_OWNER, message)
+    return None
+
+
+def _without_dataset(session: Session) -> Readiness:
+    name = session.spec.dataset
+    if session.status.dataset_state == "NotFound":
+        message = f"The dataset {name!r} is not registered. Upload it; the session starts then."
+        return Readiness(Reason.DATASET_NOT_FOUND, message)
+    message = f"Waiting for the gateway to look up the dataset {name!r}."
+    return Readiness(Reason.DATASET_UNKNOWN_YET, message)
+
+
+def readiness_in(
+    state: ClusterState, session: Session, validator: Validator, now: float
+) -> Readiness:
+    """What a session of `state` waits for at `now`, in seconds since the epoch."""
+    jobs, source = state.jobs_for(session.uid), session.spec.resume_session
+    if session.status.phase in TERMINAL or has_open_attempt(session, jobs):
+        return NOT_WAITING
+    return readiness(
+        session,
+        validator.answer(session.spec, state),
+        now,
+        resume_ready=source is None or source in state.names,
+        live_pods=any(p.live for p in state.pods_for(session.uid).values()),
+    )
