@@ -1,8 +1,10 @@
-"""A stand-in for Telegram's Bot API: a real HTTP server in a thread, reached by the bot's `apiBaseUrl`.
+"""A stand-in for Telegram's Bot API: a real HTTP server in a thread, reached by the bot's
+`apiBaseUrl`.
 
-It answers the methods that the bot uses, records every call, hands out scripted updates to `getUpdates`, and can be
-told to fail. Like the original it refuses texts over 4,096 characters, callback_data over 64 bytes, broken HTML, and
-edits that change nothing. It is not Telegram: no flood limits of its own, no users, no media processing.
+It answers the methods that the bot uses, records every call, hands out scripted updates to
+`getUpdates`, and can be told to fail. Like the original it refuses texts over 4,096 characters,
+callback_data over 64 bytes, broken HTML, and edits that change nothing. It is not Telegram: no
+flood limits of its own, no users, no media processing.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ TAGS = {"b", "i", "code", "pre"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a method: its parameters (JSON values decoded), its files, and when it came (monotonic)."""
+    """One call of a method: its parameters (JSON values decoded), its files, and when it came
+    (monotonic)."""
 
     method: str
     parameters: dict[str, Any]
@@ -173,7 +176,8 @@ class BotApi:
             return update_id
 
     def fail(self, method: str, **fault: Any) -> None:
-        """Script a fault: `times` (1), `status` (500), `description`, `retry_after`, `drop`, `do_it`."""
+        """Script a fault: `times` (1), `status` (500), `description`, `retry_after`, `drop`,
+        `do_it`."""
         values = {"times": 1, "status": 500, "description": "Internal Server Error", **fault}
         with self._changed:
             self.faults.append(Fault(method, **values))

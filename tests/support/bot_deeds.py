@@ -1,4 +1,5 @@
-"""What a person does with the bot, which calls the gateway gets for it, and what comes of it: one table for all tests."""
+"""What a person does with the bot, which calls the gateway gets for it, and what comes of it: one
+table for all tests."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ _LOOK = ["GET /training/{look}/status", "GET /training/{look}/metrics", "GET /tr
 
 @dataclass(frozen=True)
 class Deed:
-    """`steps` are texts, or captions of buttons below the message before; the last one makes `calls`.
+    """`steps` are texts, or captions of buttons below the message before; the last one makes
+    `calls`.
 
-    `failed` is what the bot says that it could not do when the call number `at` fails ("" where the form says it).
-    `{s}` stands for the letter of the suite, a session's name in braces for its UID.
+    `failed` is what the bot says that it could not do when the call number `at` fails ("" where the
+    form says it). `{s}` stands for the letter of the suite, a session's name in braces for its UID.
     """
 
     steps: tuple[str, ...]
@@ -152,7 +154,8 @@ PHASES: Final = {
 
 
 def waves(names: Iterable[str]) -> list[list[str]]:
-    """Deeds that may be done at the same time while their calls are struck: none needs a call that another has struck."""
+    """Deeds that may be done at the same time while their calls are struck: none needs a call that
+    another has struck."""
     found: list[list[str]] = []
     for name in names:
         for wave in found:

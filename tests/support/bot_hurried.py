@@ -1,6 +1,8 @@
-"""The bot as a program, with its clock of edits going faster: `python bot_hurried.py 10 --config bot.yaml`.
+"""The bot as a program, with its clock of edits going faster: `python bot_hurried.py 10 --config
+bot.yaml`.
 
-The smallest time between two edits of a message is 5 s and no setting makes it shorter; tests do not wait so long.
+The smallest time between two edits of a message is 5 s and no setting makes it shorter; tests do
+not wait so long.
 """
 
 from __future__ import annotations

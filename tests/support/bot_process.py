@@ -21,7 +21,8 @@ HURRIED = Path(__file__).with_name("bot_hurried.py")
 class BotProcess:
     """`python -m trainyard_bot`; `log` collects what it writes over all its lives.
 
-    With `hurry` the clock that times its edits goes that much faster; everything else keeps its time.
+    With `hurry` the clock that times its edits goes that much faster; everything else keeps its
+    time.
     """
 
     def __init__(

@@ -20,7 +20,10 @@ from trainyard_bot.redaction import Redactor
 
 
 def main(argv: list[str] | None = None, edit_clock: Callable[[], float] = time.monotonic) -> int:
-    """Run the bot until SIGTERM and return the exit code. `edit_clock` counts the seconds between edits of a message."""
+    """Run the bot until SIGTERM and return the exit code.
+
+    `edit_clock` counts the seconds between edits of a message.
+    """
     given = _arguments().parse_args(argv)
     overrides = {key: value for key, value in vars(given).items() if key != "config"}
     try:

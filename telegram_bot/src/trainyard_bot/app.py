@@ -48,7 +48,7 @@ UPDATES: Final = (Update.MESSAGE, Update.CALLBACK_QUERY)
 """The updates that the bot asks for: no edited messages, which would run a command twice."""
 
 CONCURRENT_UPDATES: Final = 8
-"""Updates handled at the same time, so that one slow call of the gateway does not hold up the others."""
+"""Updates handled at the same time: one slow call of the gateway does not hold up the others."""
 
 RETRIES_AFTER_429: Final = 5
 App = Application[Any, Any, Any, Any, Any, Any]
@@ -65,7 +65,7 @@ class UpdateHandlers:
     sender: Sender
 
     async def authorize(self, update: Update, _: Context) -> None:
-        """Before any other handler: drop updates of chats and people that are not listed, and repeated ones."""
+        """Before any other handler: drop updates that are repeated or not from listed people."""
         user = _user_of(update)
         if user is None or not self._listed(user):
             raise ApplicationHandlerStop
@@ -77,14 +77,14 @@ class UpdateHandlers:
         return chat is not None and (chat.users is None or user.user in chat.users)
 
     async def message(self, update: Update, context: Context) -> None:
-        """A command or a written answer."""
+        """Answer a command or a written answer to the form."""
         user, message = _user_of(update), update.effective_message
         if user is not None and message is not None and message.text:
             replies = await self.router.text(message.text, user, context.bot.username)
             await self._send(replies, user)
 
     async def tap(self, update: Update, _: Context) -> None:
-        """A button."""
+        """Answer a tap on a button."""
         user, query = _user_of(update), update.callback_query
         if user is not None and query is not None:
             replies = await self.router.tap(query.data or "", user)
@@ -100,7 +100,7 @@ class UpdateHandlers:
             await self.sender.reply(reply, user.chat, tapped)
 
     async def failed(self, _: object, context: Context) -> None:
-        """An error that no handler caught, such as an answer that could not be sent: only the log can have it."""
+        """Log an error that no handler caught, such as an answer that could not be sent."""
         _log.error("an update was not handled", exc_info=context.error)
 
     def add_to(self, app: App) -> None:
@@ -135,10 +135,11 @@ class _Bot:
     poller: asyncio.Task[None] | None = None
 
     def local_time(self, chat: int) -> LocalTime:
+        """The present time, in the zone of a chat."""
         return LocalTime(datetime.now(UTC), self.settings.zone(chat))
 
     async def start(self, app: App) -> None:
-        """Once the Bot API has accepted the token: register the handlers and begin to poll the gateway."""
+        """Register the handlers and begin to poll; called once the token was accepted."""
         confirmations = Confirmations(lambda: secrets.token_hex(8), time.monotonic)
         sessions = SessionHandlers(self.gateway, confirmations, self.charts, self.local_time)
         registry = RegistryHandlers(self.gateway, confirmations, self.local_time)
@@ -176,7 +177,7 @@ def build(
     redactor: Redactor,
     edit_clock: Callable[[], float] = time.monotonic,
 ) -> App:
-    """The application; nothing runs yet. `edit_clock` counts the seconds between edits of a message."""
+    """The application; nothing runs yet. `edit_clock` counts seconds between edits of a message."""
     store = StateStore(StateFile(settings.state_file))
     bot = _Bot(settings, gateway, redactor, edit_clock, store)
     return (

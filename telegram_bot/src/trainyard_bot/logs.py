@@ -16,7 +16,7 @@ QUIET = ("httpx", "httpcore", "telegram", "apscheduler", "matplotlib", "asyncio"
 
 
 def configure(level: str, redactor: Redactor) -> None:
-    """Send every log record, and every exception nobody caught, to stderr as one redacted JSON line."""
+    """Send every log record, and every uncaught exception, to stderr as one redacted JSON line."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -1,8 +1,8 @@
 """Keeps the bot's token and the API key out of everything that is written or said.
 
-The token is part of every Bot API URL, so it turns up in the HTTP client's log lines, in exceptions and in
-tracebacks. Redaction therefore happens on the finished text: `RedactingFormatter` wraps the formatter of the only
-log handler, and `Redactor` cleans what is sent to chats.
+The token is part of every Bot API URL, so it turns up in the HTTP client's log lines, in exceptions
+and in tracebacks. Redaction therefore happens on the finished text: `RedactingFormatter` wraps the
+formatter of the only log handler, and `Redactor` cleans what is sent to chats.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BEARER = re.compile(r"(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 
 
 class Redactor:
-    """Replaces known secrets, and whatever has the form of a bot token or bearer credential, by `[redacted]`."""
+    """Replaces known secrets, and text in the form of a bot token or bearer token, by a mask."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}

@@ -76,7 +76,7 @@ class Router:
         return await self._guarded(route.handle(decoded.argument, user), route.operation)
 
     def _command_routes(self) -> Mapping[str, Callable[[Command, UserContext], Replies]]:
-        """Commands by name; /start, /help and /train need more than a user and stand in `_command`."""
+        """Commands by name, but /start, /help and /train: see `_command`."""
         of_session = self._sessions.command
         return MappingProxyType(
             {

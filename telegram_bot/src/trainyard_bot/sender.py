@@ -23,12 +23,12 @@ TOAST_LIMIT: Final = 200
 
 
 class Sender:
-    """Sends and edits. The bot's rate limiter below it waits out 429. Every method raises `TelegramError`."""
+    """Sends and edits; the bot's rate limiter waits out 429. All methods raise `TelegramError`."""
 
     def __init__(
         self, bot: Bot, store: StateStore, redactor: Redactor, monotonic: Callable[[], float]
     ) -> None:
-        """`store` keeps the live messages; `monotonic` counts seconds, between the edits of a message."""
+        """`store` keeps the live messages; `monotonic` counts the seconds between edits."""
         self._bot = bot
         self._store = store
         self._redact = redactor
@@ -49,7 +49,7 @@ class Sender:
             self._note(chat, message, reply.text, reply.keyboard)
 
     async def send(self, reply: Reply, chat: int) -> int:
-        """Send a new message and return its number. HTML that the Bot API refuses is sent as plain text."""
+        """Send a message and return its number; refused HTML is sent as plain text."""
         text = self._redact(reply.text)
         try:
             return await self._put(reply, chat, text, ParseMode.HTML)
@@ -113,7 +113,7 @@ class Sender:
         self._shown[chat, message] = (text, keyboard)
 
     async def _edit(self, chat: int, message: int, text: str, keyboard: Keyboard) -> bool:
-        """Whether the message shows `text` now; False if it cannot be edited (deleted, or too old)."""
+        """Whether the message shows `text` now; False if it is deleted or too old to edit."""
         try:
             await self._bot.edit_message_text(
                 self._redact(text),

@@ -1,4 +1,4 @@
-"""Settings of the bot: a YAML file, the environment (`TRAINYARD_BOT_*`) over it, arguments over both."""
+"""Settings of the bot: arguments over the environment (`TRAINYARD_BOT_*`) over a YAML file."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Chat(BaseModel):
     id: int
     """Telegram's number of the chat; negative for groups."""
     users: tuple[int, ...] | None = None
-    """Telegram's numbers of the people who may give commands there. Default: all people in the chat."""
+    """Telegram's numbers of the people who may use the bot there. Default: all in the chat."""
     notify: Literal["all", "own", "none"] = "all"
     """Notices about all sessions, about those that were started or shown in this chat, or none."""
     time_zone: ZoneName | None = None
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=5, gt=0, le=1800)
     """Seconds between two polls of the gateway."""
     edit_seconds: float = Field(default=5, ge=EDIT_SECONDS_MIN, le=300)
-    """Smallest number of seconds between two edits of one message; Telegram limits messages per chat."""
+    """Smallest number of seconds between two edits of one message; Telegram limits them."""
     gateway_timeout_seconds: float = Field(default=10, gt=0, le=120)
     """Seconds that one call of the gateway may take."""
     starts_soon_seconds: float = Field(default=600, ge=0, le=86_400)

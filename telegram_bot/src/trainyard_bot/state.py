@@ -1,10 +1,10 @@
-"""What must survive a restart: notices to send, notices already announced, live messages, handled updates.
+"""What must survive a restart: the outbox, announced notices, live messages, handled updates.
 
 Guarantees:
 
 - The file always holds one whole state: written beside, fsynced, renamed, the folder fsynced.
-- A notice enters the outbox and counts as announced in the same write; it leaves the outbox in the write after it
-  was sent. A crash in between repeats at most one notice and loses none.
+- A notice enters the outbox and counts as announced in the same write; it leaves the outbox in the
+  write after it was sent. A crash in between repeats at most one notice and loses none.
 - The names in the file are those of version 1, whatever the fields are called here.
 """
 
@@ -31,7 +31,7 @@ class _Frozen(BaseModel):
 
 
 class Outgoing(_Frozen):
-    """One message to send. `curve` is drawn when it is sent; `text` was written when the notice became due."""
+    """One message to send: a `text` as it was when the notice became due, or a `curve` to draw."""
 
     chat: int
     kind: Literal["text", "curve"]
@@ -77,8 +77,8 @@ class StateFile:
     def load(self) -> State:
         """The saved state; a new one if there is no file.
 
-        A file that holds no state is kept as `<name>.broken`. A file that cannot be read raises OSError: a new state
-        would lose notices.
+        A file that holds no state is kept as `<name>.broken`. A file that cannot be read raises
+        OSError: a new state would lose notices.
         """
         try:
             return State.model_validate_json(self._path.read_bytes())
@@ -91,7 +91,7 @@ class StateFile:
             return State()
 
     def save(self, state: State) -> None:
-        """Replace the file durably. Raises OSError, such as for a full disk; the old file stays then."""
+        """Replace the file durably. Raises OSError, for a full disk, and keeps the old file."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(self._path.name + ".new")
         with beside.open("wb") as file:
@@ -115,7 +115,7 @@ class StateStore:
         self.state = file.load()
 
     async def change(self, step: Callable[[State], State]) -> State:
-        """Apply `step` and save the result. Steps never overlap; an unchanged state is not written."""
+        """Apply `step` and save the result, if it differs. Steps never overlap."""
         async with self._lock:
             after = step(self.state)
             if after != self.state:
@@ -124,7 +124,7 @@ class StateStore:
             return self.state
 
     async def first_time(self, update_id: int) -> bool:
-        """Whether the update was not handled yet, before or after a restart; it counts as handled from now on."""
+        """Whether the update was not handled yet; it counts as handled from now on."""
         if update_id in self.state.handled:
             return False
         await self.change(lambda state: with_handled(state, update_id))

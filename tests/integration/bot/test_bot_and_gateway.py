@@ -1,5 +1,6 @@
-"""The real bot and a real gateway: every command and button makes its calls and says what came of them, and when a call
-fails, each in every way, a person reads what could not be done, why, and what to do (plan 16.2).
+"""The real bot and a real gateway: every command and button makes its calls and says what came of
+them, and when a call fails, each in every way, a person reads what could not be done, why, and what
+to do (plan 16.2).
 
 Between the two stands a proxy that records calls and can put faults in the place of answers.
 """
@@ -33,7 +34,8 @@ OTHER = 500
 
 @dataclass(frozen=True)
 class Fault:
-    """What the call gets, and what a person reads of it; `of_write` where it may have been done all the same."""
+    """What the call gets, and what a person reads of it; `of_write` where it may have been done all
+    the same."""
 
     answer: Answer | None
     says: str
@@ -118,7 +120,8 @@ class Yard:
         return value.format(**{**known, "s": suite})
 
     def step(self, text: str, before: Call | None, chat: int) -> int:
-        """Tap the button with that caption, or write it; the position from which the answer is looked for."""
+        """Tap the button with that caption, or write it; the position from which the answer is
+        looked for."""
         after = len(self.api.sent(chat))
         if before is not None and text in before.buttons:
             self.api.tap(before.buttons[text], before.number, chat)

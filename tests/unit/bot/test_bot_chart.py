@@ -84,7 +84,8 @@ def test_gaps_are_left_out() -> None:
     assert len(groups) == 2
     middle = slice(groups[0][-1] + 20, groups[1][0] - 20)
     assert 0 < heights[middle].min() <= heights[middle].max() <= 12
-    # And the line runs up from the first value to the last, in a panel that is not stretched by an infinity.
+    # And the line runs up from the first value to the last, in a panel that is not stretched by an
+    # infinity.
     rows = [int(np.flatnonzero(here[:, group].any(1)).mean()) for group in groups]
     assert rows[0] - rows[1] > 500
 

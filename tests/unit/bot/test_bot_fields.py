@@ -117,7 +117,8 @@ def test_numbers_are_those_of_the_contract(key: str, number: float) -> None:
 def test_texts_are_those_of_the_contract(key: str, text: str) -> None:
     read = read_field(key, text)
 
-    # The gateway also refuses dataset names with two points in a row, which the spec's pattern lets pass.
+    # The gateway also refuses dataset names with two points in a row, which the spec's pattern lets
+    # pass.
     fine = accepted_by_the_contract(key, text.strip()) and not (key == "dataset" and ".." in text)
     assert (not isinstance(read, ParseError)) == fine
 

@@ -27,10 +27,10 @@ DOWNLOAD_SECONDS: Final = 120.0
 
 
 class GatewayClient:
-    """Calls of the gateway, each with a deadline. Every method raises `GatewayError` and nothing else."""
+    """Calls of the gateway, each with a deadline. Every method raises `GatewayError` only."""
 
     def __init__(self, api: AsyncClient, seconds: float) -> None:
-        """`api` must send through `TracingTransport`; a call may take `seconds`, repetitions included."""
+        """`api` must send through `TracingTransport`; a call may take `seconds` with all tries."""
         self._api = api
         self._seconds = seconds
 
@@ -39,7 +39,7 @@ class GatewayClient:
         await self._api.close()
 
     async def read(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        """The answer of a call that changes nothing, such as `read(lambda api: api.status(name))`."""
+        """The answer of a call that changes nothing: `read(lambda api: api.status(name))`."""
         async with deadline(self._seconds):
             return await call(self._api)
 
@@ -61,7 +61,7 @@ class GatewayClient:
                 return found
 
     async def notifiable_sessions(self) -> list[Session]:
-        """Sessions about which a notice may be due: those of the cluster and the newest that left it."""
+        """Sessions that may need a notice: those of the cluster, and the newest that left it."""
         present = await self.sessions()
         history = await self.read(lambda api: api.sessions(history=True, limit=HISTORY_CHECKED))
         uids = {session.uid for session in present}

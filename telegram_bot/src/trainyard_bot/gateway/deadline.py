@@ -1,4 +1,4 @@
-"""The deadline of a call of the gateway, and what is known about the call when the deadline passes."""
+"""The deadline of a call of the gateway, and what is known about the call when it passes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def deadline(seconds: float, *, writes: bool = False) -> AsyncIterator[asy
 class TracingTransport(httpx.AsyncBaseTransport):
     """Sends by `inner` and notes in the current call what the client does not report.
 
-    The client waits out refusals (429, 503) and reads no body where it expects none; both matter to people.
+    The client waits out refusals (429, 503), and reads no body where it expects none.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -74,7 +74,7 @@ class TracingTransport(httpx.AsyncBaseTransport):
         call.html = False
 
         async def trace(event: str, _: dict[str, Any]) -> None:
-            # A deadline that passes while connecting: nothing was sent, so the earlier problem stays true.
+            # Until here nothing was sent: if the deadline passed, the earlier problem is true.
             if event.endswith("send_request_headers.started"):
                 call.problem = None
 
@@ -96,7 +96,7 @@ class TracingTransport(httpx.AsyncBaseTransport):
 
 
 def _note_refusal(call: _Call, response: httpx.Response) -> None:
-    """Keep the refusal, and end the call now if the client's next try would come after the deadline."""
+    """Keep the refusal; end the call now if the next try would come after the deadline."""
     asked = response.headers.get("Retry-After", "")
     seconds = float(asked) if asked.isdecimal() else None
     call.problem = Problem(KIND_OF_STATUS[response.status_code], retry_after=seconds)

@@ -1,7 +1,7 @@
 """What can go wrong with a call of the gateway, as values that the bot shows. Pure.
 
-A `GatewayError` carries a `Problem`; `text.common.problem` turns it into sentences. Errors of the Bot API
-stay python-telegram-bot's own (`telegram.error.TelegramError`).
+A `GatewayError` carries a `Problem`; `text.common.problem` turns it into sentences. Errors of the
+Bot API stay python-telegram-bot's own (`telegram.error.TelegramError`).
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ KIND_OF_STATUS: Final = {
 class Problem:
     """A failed call for people.
 
-    `detail` is the gateway's own sentence, `fields` holds (field, what is wrong with it), `retry_after` is in
-    seconds.
+    `detail` is the gateway's own sentence, `fields` holds (field, what is wrong with it),
+    `retry_after` is in seconds.
     """
 
     kind: ProblemKind
@@ -102,7 +102,7 @@ class GatewayError(Exception):
 def problem_of(
     error: errors.TrainyardError, no_answer: ProblemKind = ProblemKind.TIMEOUT
 ) -> Problem:
-    """The problem behind an error of the client; `no_answer` is the kind of a call that got no answer."""
+    """The problem behind an error of the client; `no_answer` is the kind if there was no answer."""
     if isinstance(error, errors.ApiError):
         return _refused(error)
     if isinstance(error, errors.Unreachable):
@@ -113,7 +113,7 @@ def problem_of(
 
 
 def kind_of_silence(error: BaseException | None, no_answer: ProblemKind) -> ProblemKind:
-    """What a transport error means: a request that was never sent was not done, whatever the call."""
+    """What a transport error means; without a connection, nothing was done."""
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return ProblemKind.UNREACHABLE
     late = isinstance(error, httpx.TimeoutException)

@@ -1,4 +1,4 @@
-"""Confirmations that wait for a yes: used once, by the person who was asked, within five minutes."""
+"""Confirmations: used once, by the person who was asked, within five minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ OPEN_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a yes does: the operation (`stop`, `cancel` or `delete`), a session's UID or a model's name, and its name."""
+    """What a yes does.
+
+    `operation` is `stop`, `cancel` or `delete`; `target` is a session's UID or a model's name;
+    `name` is what people call it.
+    """
 
     operation: str
     target: str
@@ -31,7 +35,7 @@ class Confirmations:
         self._open: dict[str, tuple[Confirmation, UserContext, float]] = {}
 
     def ask(self, confirmation: Confirmation, user: UserContext) -> str:
-        """Open a confirmation for `user` and return its id. The oldest goes if there are `OPEN_MAX`."""
+        """Open a confirmation for `user` and return its id; `OPEN_MAX` stay open."""
         if len(self._open) >= OPEN_MAX:
             del self._open[next(iter(self._open))]
         confirmation_id = self._new_id()

@@ -1,8 +1,10 @@
-"""The submit form as a state machine. Pure: a form and an answer in, the next form or a `ParseError` out.
+"""The submit form as a state machine. Pure: a form and an answer in, the next form or a
+`ParseError` out.
 
 Guarantees:
 
-- A form is complete exactly if `question(form).key` is `REVIEW`; its values are all accepted by `read_field`.
+- A form is complete exactly if `question(form).key` is `REVIEW`; its values are all accepted by
+  `read_field`.
 - Every button of a question is an answer that the question accepts.
 - A tap on a question that is no longer asked changes nothing: `answer_option` returns None.
 """
@@ -28,7 +30,7 @@ QUESTIONS: Final = MappingProxyType(
         "name": "What is the session's name? Tap the proposal or write a name.",
     }
 )
-"""What the form asks for, in this order; the other fields have defaults and can be written as field=value."""
+"""What the form asks for, in order; other fields are optional and are written as field=value."""
 
 REVIEW: Final = "review"
 REVIEW_TEXT: Final = (
@@ -52,7 +54,8 @@ CLOSE: Final = "close"
 class Form:
     """A submit form of one person in one chat.
 
-    `form_id` binds buttons to this form. `datasets` are the datasets to choose from, `proposal` is the proposed name.
+    `form_id` binds buttons to this form. `datasets` are the datasets to choose from, `proposal` is
+    the proposed name.
     """
 
     form_id: str
@@ -99,7 +102,7 @@ def answer_text(form: Form, text: str) -> Form | ParseError:
 
 
 def answer_option(form: Form, key: str, number: int) -> Form | ParseError | None:
-    """The form after a tap on option `number` (from 0) of question `key`; None if that is no longer asked."""
+    """The form after a tap on option `number` (from 0) of question `key`; None if it is closed."""
     asked = question(form)
     if asked.key != key or key == REVIEW or not 0 <= number < len(asked.options):
         return None
@@ -119,7 +122,7 @@ def shown(form: Form) -> Sequence[tuple[str, str]]:
 
 
 def propose_name(dataset: str, suffix: str) -> str:
-    """A valid session name made of a dataset's name and a short suffix: `Iris.csv` → `iris-csv-3f9a`."""
+    """A valid session name from a dataset's name and a suffix: `Iris.csv` → `iris-csv-3f9a`."""
     letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in dataset.lower())
     longest = SESSION_NAME_MAX - len(suffix) - 1
     stem = "-".join(part for part in letters.split("-") if part)[:longest].strip("-")

@@ -94,7 +94,7 @@ class RegistryHandlers:
         return (await self._gateway.read(lambda api: api.datasets())).datasets
 
     async def _find_model(self, key: str) -> list[Model]:
-        """The versions of the model with the short id `key`, newest first; none if it no longer exists."""
+        """The versions of the model with the short id `key`, newest first; none if it is gone."""
         listed = (await self._gateway.read(lambda api: api.models())).models
         name = next((model.name for model in listed if short_id(model.name) == key), None)
         return [] if name is None else await self._gateway.model_versions(name)

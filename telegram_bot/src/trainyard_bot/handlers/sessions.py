@@ -63,7 +63,7 @@ class SessionHandlers:
         return [Reply(shown, keyboards.choose_session(waiting, Action.STATUS))]
 
     async def command(self, command: Command, user: UserContext) -> list[Reply]:
-        """/status, /metrics, /logs, /stop and /cancel: of the named session, else of the only one that is meant."""
+        """/status, /metrics, /logs, /stop and /cancel, of the named or the only session."""
         name = command.target
         if name is not None:
             session = await self._gateway.read(lambda api: api.status(name))
@@ -115,7 +115,7 @@ class SessionHandlers:
         return [Reply(text.metrics(session, values), picture=picture)]
 
     async def chart(self, uid: str, name: str, wanted: Sequence[str] = ()) -> Attachment | None:
-        """The curves of a session as a picture, of all metrics or of those `wanted`; None without any point."""
+        """The curves of a session as a picture, of all or the `wanted` metrics; None if empty."""
         history = await self._gateway.read(lambda api: api.history(uid, max_points=POINTS))
         series = [one for one in history.series if not wanted or one.name in wanted]
         try:
@@ -133,7 +133,7 @@ class SessionHandlers:
         return [Reply(text.log_caption(session, len(lines)), file=file)]
 
     def _ask_to_end(self, session: Session, wanted: str, user: UserContext) -> Reply:
-        """The question before stop or cancel. A session without GPUs is always cancelled: it has nothing to save."""
+        """The question before stop or cancel; a session that holds no GPUs is always cancelled."""
         if session.finished:
             return Reply(common.already_ended(session))
         cancellable = session.phase in CANCELLABLE
@@ -181,7 +181,8 @@ class SessionHandlers:
         try:
             session = await self._gateway.read(lambda api: api.status(session.uid))
         except GatewayError as error:
-            # The toast is gone in a moment: without the first line, the problem would read as if nothing was done.
+            # The toast is gone in a moment: without the first line, the problem would read as if
+            # nothing was done.
             return [
                 Reply(done, toast=True),
                 Reply(f"{done}\n{common.problem(error.problem, 'status')}"),

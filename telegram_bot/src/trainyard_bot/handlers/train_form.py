@@ -25,7 +25,7 @@ _BUTTONS_PER_ROW: Final = {"epochs": 5, "gpus": 5, REVIEW: 2}
 
 
 class TrainFormHandlers:
-    """The open forms, one for each person and chat. A restart loses them; nothing was started then."""
+    """The open forms, one for each person and chat. A restart loses them and starts nothing."""
 
     def __init__(
         self,
@@ -101,7 +101,8 @@ class TrainFormHandlers:
         return common.accepted()
 
     async def _finish(self, form: Form, number: int, user: UserContext) -> list[Reply]:
-        # Taken out before the call, so that a second tap finds no form. The form's id is the idempotency key as well.
+        # Taken out before the call, so that a second tap finds no form. The form's id is the
+        # idempotency key as well.
         self._open.pop(user, None)
         if number != 0:
             return [Reply(common.FORM_CLOSED, edit=True)]
@@ -112,7 +113,7 @@ class TrainFormHandlers:
             )
         except GatewayError as error:
             self._open.setdefault(user, form)
-            # A problem that passes says nothing about the form, and another check would meet it again.
+            # A problem that passes says nothing about the form: a check would meet it again.
             again = await self._ask(form, user, check=not error.passing)
             return [Reply(common.problem(error.problem, "submit")), again]
         return [Reply(common.submitted(session.name), edit=True), self._show(session, user)]

@@ -1,12 +1,13 @@
-"""Which notices go to which chats. Pure: a state and sessions in, the state with a fuller outbox out.
+"""Which notices go to which chats. Pure: state and sessions in, state with a fuller outbox out.
 
 Guarantees:
 
 - The first plan announces no session that had already ended.
-- Every later end of a session enters the outbox exactly once for each chat that wants it, however long the bot was
-  down; `announced` and `outbox` change together.
-- `announced` stays bounded: it holds the sessions that are listed and have not ended, and those that ended less
-  than `FORGET_AFTER` ago. A session that was never seen and ended before `announced_until` counts as announced.
+- Every later end of a session enters the outbox exactly once for each chat that wants it, however
+  long the bot was down; `announced` and `outbox` change together.
+- `announced` stays bounded: it holds the sessions that are listed and have not ended, and those
+  that ended less than `FORGET_AFTER` ago. A session that was never seen and ended before
+  `announced_until` counts as announced.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ def _end(session: Session) -> datetime | None:
 def _announced_long_ago(session: Session, state: State) -> bool:
     """Whether the session's end was announced so long ago that `announced` no longer lists it.
 
-    A session that was seen before its end is never skipped, whatever time its end bears: the gateway may learn of an
-    end days later.
+    A session that was seen before its end is never skipped, whatever time its end bears: the
+    gateway may learn of an end days later.
     """
     if session.uid in state.announced:
         return False
@@ -89,7 +90,7 @@ def _kept(
     sessions: Sequence[Session],
     announced_until: datetime,
 ) -> dict[str, tuple[str, ...]]:
-    """What must still be remembered: sessions that are listed and did not end before `announced_until`."""
+    """What must be remembered: listed sessions that did not end before `announced_until`."""
     ends = {session.uid: _end(session) or announced_until for session in sessions}
     return {
         uid: keys for uid, keys in announced.items() if uid in ends and ends[uid] >= announced_until

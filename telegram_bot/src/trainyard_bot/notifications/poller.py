@@ -30,7 +30,7 @@ BACKOFF_SECONDS_MAX: Final = 60.0
 def pause_seconds(failures: int, poll_seconds: float) -> float:
     """Seconds until the next poll after `failures` failed ones in a row.
 
-    The usual pause, doubled with each failure up to `BACKOFF_SECONDS_MAX`; never below the usual one.
+    The usual pause, doubled with each failure up to `BACKOFF_SECONDS_MAX`, never shorter.
     """
     doubled = poll_seconds * 2.0 ** min(failures, 16)
     return max(poll_seconds, min(BACKOFF_SECONDS_MAX, doubled))
@@ -48,7 +48,8 @@ class Poller:
         settings: Settings,
         local_time: Callable[[int], LocalTime],
     ) -> None:
-        """`chart` draws the curves of a session, by its UID and name; `local_time` gives the present time in a chat."""
+        """`chart` draws the curves of a session, by its UID and name; `local_time` gives the
+        present time in a chat."""
         self._gateway = gateway
         self._chart = chart
         self._sender = sender
@@ -87,7 +88,7 @@ class Poller:
         await self._refresh_live_messages(sessions)
 
     async def _send_outbox(self) -> None:
-        """Send the outbox in order; a chat that cannot be reached keeps its messages for the next poll."""
+        """Send the outbox in order; the messages of an unreachable chat wait for the next poll."""
         unreachable: set[int] = set()
         for outgoing in self._store.state.outbox:
             if outgoing.chat in unreachable:

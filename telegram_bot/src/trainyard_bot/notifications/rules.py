@@ -1,8 +1,9 @@
-"""Which notices are due for a session. Pure: a session, the announced notices and the time in; notices out.
+"""Which notices are due for a session. Pure: session, announced notices and time in, notices out.
 
 Guarantees:
 
-- A notice has a key; an announced key is never due again. Keys name the attempt if the same can happen in each.
+- A notice has a key; an announced key is never due again. Keys name the attempt if the same can
+  happen in each.
 - The notice about the end is due until it was announced: none is lost.
 """
 
@@ -41,7 +42,8 @@ class Notice:
 class Thresholds:
     """When a notice is due.
 
-    `soon_seconds`: largest time to the earliest expected start. `stalled_seconds`: smallest time without a step.
+    `soon_seconds`: largest time to the earliest expected start. `stalled_seconds`: smallest time
+    without a step.
     """
 
     soon_seconds: float = 600

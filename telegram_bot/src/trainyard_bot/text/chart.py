@@ -48,8 +48,8 @@ class Curve:
 def draw(title: str, series: Sequence[Series]) -> bytes:
     """A PNG with one panel for each kind of metric (the part of the name after the last `/`).
 
-    `train/loss` and `val/loss` share a panel. Values that are no finite numbers are left out. Raises ValueError
-    if no value is left.
+    `train/loss` and `val/loss` share a panel. Values that are no finite numbers are left out.
+    Raises ValueError if no value is left.
     """
     out = io.BytesIO()
     figure(title, series).savefig(out, format="png")
@@ -114,7 +114,7 @@ def _rank(kind: str) -> int:
 
 
 class ChartRenderer:
-    """Draws in one thread: the event loop stays free, and Matplotlib is used by one thread at a time."""
+    """Draws in one thread: the event loop stays free, and Matplotlib runs once at a time."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chart")

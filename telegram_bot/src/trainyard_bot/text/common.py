@@ -71,7 +71,7 @@ OPERATIONS: Final = MappingProxyType(
         "system": "show the nodes and GPUs",
     }
 )
-"""What was asked for, as it stands before a problem: several commands can be in progress at once."""
+"""What was asked for, as written before a problem: several commands can be in progress."""
 
 EXPIRED: Final = "This button is too old. Send the command again."
 FORM_EXPIRED: Final = "This form is no longer open. /train opens a new one."
@@ -117,7 +117,7 @@ def parse_error(error: ParseError) -> str:
 
 
 def problem(found: Problem, operation: str = "") -> str:
-    """A failed call: which of `OPERATIONS`, what happened, what to do, and the gateway's own words."""
+    """A failed call: which of `OPERATIONS`, what happened, what to do, the gateway's sentence."""
     wait = duration(found.retry_after) if found.retry_after else "a minute"
     failed = f"I could not {OPERATIONS[operation]}. " if operation else ""
     lines = ["⚠️ " + failed + PROBLEMS[found.kind].format(wait=wait)]
@@ -150,11 +150,12 @@ def confirm_end(session: Session, operation: str) -> str:
 
 def confirm_delete(name: str, versions: int) -> str:
     """The question before a model is deleted."""
-    return f"Delete model <b>{inline(name)}</b> with {count(versions, 'version')}? This cannot be undone."
+    what = f"model <b>{inline(name)}</b> with {count(versions, 'version')}"
+    return f"Delete {what}? This cannot be undone."
 
 
 def done(operation: str, name: str) -> str:
-    """After `stop`, `suspend`, `resume`, `cancel`, `delete` or `raise` of the thing called `name`."""
+    """After `stop`, `suspend`, `resume`, `cancel`, `delete` or `raise` of `name`."""
     return _DONE[operation].format(f"<b>{inline(name)}</b>")
 
 

@@ -3,7 +3,7 @@
 Guarantees:
 
 - `pages` never cuts inside an escape sequence, and no page is longer than `MESSAGE_LIMIT`.
-- Nothing here raises, whatever the number, the time or the text: NaN, infinities, and times beyond the calendar.
+- Nothing here raises, for no number (NaN, infinities), no time and no text.
 - `inline` gives one line: nothing in a name can begin a line or turn the direction of writing.
 """
 
@@ -37,7 +37,7 @@ _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 _LINE_BREAKS_AND_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories that `inline` replaces: control characters, lone surrogates, line and paragraph separators."""
+"""Unicode categories that `one_line` replaces: controls, lone surrogates, line separators."""
 
 _DIRECTION_CONTROLS: Final = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -55,7 +55,7 @@ class LocalTime:
     def clock(self, time: datetime) -> str:
         """`23:59`; `02 Jul 00:05` on another day, with the year in another year.
 
-        A time without a zone is taken as UTC. A time that the zone puts outside the calendar is `?`.
+        A time without a zone is taken as UTC. A time outside the calendar is `?`.
         """
         try:
             local = aware(time).astimezone(self.zone)
@@ -97,7 +97,7 @@ def one_line(text: str, limit: int = DETAIL_LIMIT) -> str:
 
 
 def inline(text: str, limit: int = DETAIL_LIMIT) -> str:
-    """`one_line` for HTML."""
+    """`one_line`, escaped for HTML."""
     return escape(one_line(text, limit))
 
 
@@ -156,7 +156,7 @@ def size(number: int) -> str:
 
 
 def value(text: str) -> str:
-    """A metric with four significant digits; a text that is no number is clipped to 24 characters."""
+    """A metric with four significant digits; another text clipped to 24 UTF-16 code units."""
     try:
         number = float(text)
     except ValueError:
@@ -197,7 +197,7 @@ def metric_lines(metrics: Sequence[tuple[str, str]], limit: int = 6) -> list[str
 
 
 def with_rest(lines: Sequence[str], rest: int) -> str:
-    """`lines` (HTML) as one message; its last line counts the `rest` and the lines that do not fit."""
+    """`lines` (HTML) as one message; its last line counts the `rest` and what does not fit."""
     kept: list[str] = []
     room = MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
     for line in lines:
@@ -212,7 +212,7 @@ def with_rest(lines: Sequence[str], rest: int) -> str:
 
 
 def pages(lines: list[str], first: str = "") -> list[str]:
-    """Plain `lines` as `<pre>` blocks, one per message; `first` (HTML) stands above the first block.
+    """Plain `lines` as `<pre>` blocks, one per message, with `first` (HTML) above the first.
 
     A line longer than half a message is split. Without lines and `first` there is no page.
     """

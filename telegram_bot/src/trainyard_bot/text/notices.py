@@ -12,7 +12,7 @@ from trainyard_bot.text.formats import LocalTime, duration, inline
 
 
 class NoticeKind(StrEnum):
-    """What happened."""
+    """What happened to a session."""
 
     SUCCEEDED = auto()
     FAILED = auto()

@@ -35,7 +35,7 @@ def models(listed: Sequence[Model], local: LocalTime) -> str:
 
 
 def model(newest: Model, versions: int, local: LocalTime) -> str:
-    """One model: its newest version, the number of versions, its hash, and the session it came from."""
+    """One model: newest version, number of versions, hash, session and metrics."""
     lines = [f"📦 <b>{inline(newest.name)}</b>", _model_facts(newest, local)]
     if versions > 1:
         lines.append(f"{integer(versions)} versions")
@@ -106,9 +106,8 @@ def system(shown: System) -> str:
     if len(shown.nodes) > LIST_LIMIT:
         lines.append(f"… and {count(len(shown.nodes) - LIST_LIMIT, 'more node')}")
     lines.append("<b>Machine of the gateway</b>")
-    lines.append(
-        f"CPU {percent(shown.cpu_percent)} · memory {_usage(shown.memory)} · disk {_usage(shown.disk)}"
-    )
+    memory, disk = _usage(shown.memory), _usage(shown.disk)
+    lines.append(f"CPU {percent(shown.cpu_percent)} · memory {memory} · disk {disk}")
     lines += [_gpu(gpu) for gpu in shown.gpus[:GPUS_SHOWN]]
     return with_rest(lines, 0)
 

@@ -19,9 +19,9 @@ class Attachment:
 class Reply:
     """One message.
 
-    With a `picture` or `file`, `text` is its caption. `live` is the UID of the session that the message shows:
-    it is edited until the session ends. `edit` replaces the message whose button was tapped, if there is one.
-    `toast` is shown over the chat for a moment instead of as a message.
+    With a `picture` or `file`, `text` is its caption. `live` is the UID of the session that the
+    message shows: it is edited until the session ends. `edit` replaces the message whose button was
+    tapped, if there is one. `toast` is shown over the chat for a moment instead of as a message.
     """
 
     text: str

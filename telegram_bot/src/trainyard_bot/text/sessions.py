@@ -176,9 +176,8 @@ def _outcome(shown: Session, local: LocalTime) -> list[str]:
         lines.append(f"Ended {local.clock(status.completion_time)}{took}")
     lines += metric_lines(_latest(shown))
     if status.model:
-        lines.append(
-            f"Model <code>{inline(status.model.name)}</code> version {integer(status.model.version)}"
-        )
+        name, version = inline(status.model.name), integer(status.model.version)
+        lines.append(f"Model <code>{name}</code> version {version}")
     return lines
 
 

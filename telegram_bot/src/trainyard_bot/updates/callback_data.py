@@ -97,5 +97,5 @@ def decode(text: str) -> CallbackData | None:
 
 
 def short_id(name: str) -> str:
-    """12 hex digits for a name of any length: the start of its SHA-256, the same after every restart."""
+    """12 hex digits for a name of any length: the start of its SHA-256."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]

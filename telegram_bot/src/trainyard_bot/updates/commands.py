@@ -2,7 +2,7 @@
 
 Guarantees:
 
-- `parse` never raises: every text gives a `Command`, a `ParseError`, or None (no command of this bot).
+- `parse` never raises: a text gives a `Command`, a `ParseError`, or None (no command for us).
 - A `ParseError` names what was given and what is accepted.
 """
 
@@ -60,8 +60,9 @@ USAGES: Final = MappingProxyType(
 class Command:
     """A command with its arguments.
 
-    `target` names a session, model or dataset. `lines` belongs to /logs, `metrics` to /metrics, `fields` to
-    /train, and `phase` to /sessions: "" for those that have not ended, `ALL_PHASES`, or a phase.
+    `target` names a session, model or dataset. `lines` belongs to /logs, `metrics` to /metrics,
+    `fields` to /train, and `phase` to /sessions: "" for those that have not ended, `ALL_PHASES`, or
+    a phase.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""The fields of the submit form: how people write them, and which field of the spec each one fills. Pure.
+"""The fields of the submit form: how people write them, and which spec field each one fills. Pure.
 
-Ranges, choices and name patterns are read from `trainyard_api`, which checks the same again in the gateway.
+Ranges, choices and name patterns are read from `trainyard_api`; the gateway checks the same.
 
-Guarantee: `read_field` accepts a value exactly if the spec's field accepts it; else it says what is accepted.
+Guarantee: `read_field` accepts what the spec accepts, and says what is accepted if it refuses.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SpecField:
         return self.model.model_fields[self.name].alias or self.name
 
     def limit(self, kind: str) -> Any:
-        """A constraint of the field (`ge`, `gt`, `le`, `min_length`, `max_length`). Raises KeyError without one."""
+        """A constraint of the field, such as `ge` or `max_length`. Raises KeyError without one."""
         field = self.model.model_fields[self.name]
         for constraint in (*field.metadata, *_nested_constraints(field.annotation)):
             if (found := getattr(constraint, kind, None)) is not None:
@@ -76,7 +76,7 @@ FIELDS: Final = MappingProxyType(
         "name": None,
     }
 )
-"""Every field as it is written in `/train … field=value`. The session's name is no part of the spec."""
+"""Every field as written in `/train … field=value`. The session's name is not in the spec."""
 
 ARTIFACT_NAME_MAX: Final[int] = SpecField(TrainingSessionSpec, "dataset").limit("max_length")
 PRIORITY_MAX: Final[int] = SpecField(TrainingSessionSpec, "priority").limit("le")
