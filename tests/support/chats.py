@@ -22,7 +22,7 @@ from trainyard.models import Model, Series, Session
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
 from trainyard_bot.handlers import form, train_form
 from trainyard_bot.handlers.form import Form
-from trainyard_bot.text import chart, common, keyboards, notices, registry, sessions
+from trainyard_bot.text import answers, chart, keyboards, notices, registry, sessions
 from trainyard_bot.text.formats import LocalTime
 from trainyard_bot.text.notices import NoticeKind
 from trainyard_bot.updates.callback_data import Keyboard
@@ -160,7 +160,7 @@ def chats() -> dict[str, list[Said]]:
     return {
         "bot-train": [
             Said("/train digits", by_person=True),
-            Said(common.form(form.shown(asked), gpus.text), train_form.keyboard(asked, gpus)),
+            Said(answers.form(form.shown(asked), gpus.text), train_form.keyboard(asked, gpus)),
             Said(
                 sessions.session(QUEUED, AT),
                 keyboards.for_session(QUEUED),

@@ -14,7 +14,7 @@ from trainyard_bot.handlers.confirmations import Confirmations
 from trainyard_bot.handlers.registry import RegistryHandlers
 from trainyard_bot.handlers.sessions import SessionHandlers
 from trainyard_bot.handlers.train_form import TrainFormHandlers
-from trainyard_bot.text import common
+from trainyard_bot.text import answers, problems
 from trainyard_bot.text.replies import Reply
 from trainyard_bot.updates.callback_data import Action, CallbackData, decode
 from trainyard_bot.updates.commands import Command, parse
@@ -28,7 +28,7 @@ Replies = Awaitable[list[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class ButtonRoute:
-    """The handler of a button, and the key of `common.OPERATIONS` that says what failed."""
+    """The handler of a button, and the key of `problems.OPERATIONS` that says what failed."""
 
     operation: str
     handle: Callable[[str, UserContext], Replies]
@@ -58,7 +58,7 @@ class Router:
         """The answer to a message; none to talk in a group, and none to commands for other bots."""
         parsed = parse(text, bot_name)
         if isinstance(parsed, ParseError):
-            return [Reply(common.parse_error(parsed))]
+            return [Reply(problems.parse_error(parsed))]
         if isinstance(parsed, Command):
             return await self._guarded(self._command(parsed, user, bot_name), parsed.name)
         if text.startswith("/"):
@@ -69,7 +69,7 @@ class Router:
         """The answer to a button."""
         decoded = decode(data)
         if decoded is None:
-            return [Reply(common.EXPIRED, toast=True)]
+            return [Reply(answers.EXPIRED, toast=True)]
         if decoded.action in (Action.CONFIRM, Action.DISMISS):
             return await self._confirm(decoded, user)
         route = self.buttons[decoded.action]
@@ -118,9 +118,9 @@ class Router:
     async def _command(self, command: Command, user: UserContext, bot_name: str) -> list[Reply]:
         match command.name:
             case "start":
-                return [Reply(common.welcome(bot_name, user.chat))]
+                return [Reply(answers.welcome(bot_name, user.chat))]
             case "help":
-                return [Reply(common.help_text())]
+                return [Reply(answers.help_text())]
             case "train":
                 return await self._forms.open(command.fields, user)
             case name:
@@ -129,28 +129,28 @@ class Router:
     async def _cancel(self, command: Command, user: UserContext) -> list[Reply]:
         """/cancel: without a name it closes an open form first."""
         if command.target is None and self._forms.close(user):
-            return [Reply(common.FORM_CLOSED)]
+            return [Reply(answers.FORM_CLOSED)]
         return await self._sessions.command(command, user)
 
     async def _train_with(self, key: str, user: UserContext) -> list[Reply]:
         """The button that opens the form with a dataset."""
         name = await self._registry.find_dataset(key)
         if name is None:
-            return [Reply(common.NOT_FOUND)]
+            return [Reply(answers.NOT_FOUND)]
         return await self._forms.open({"dataset": name}, user)
 
     async def _talk(self, text: str, user: UserContext) -> list[Reply]:
         answer = await self._forms.text(text, user)
         if answer is not None:
             return answer
-        return [Reply(common.HINT)] if user.private else []
+        return [Reply(answers.HINT)] if user.private else []
 
     async def _confirm(self, decoded: CallbackData, user: UserContext) -> list[Reply]:
         confirmation = self._confirmations.take(decoded.argument, user)
         if confirmation is None:
-            return [Reply(common.EXPIRED, toast=True)]
+            return [Reply(answers.EXPIRED, toast=True)]
         if decoded.action is Action.DISMISS:
-            return [Reply(common.UNCHANGED, edit=True)]
+            return [Reply(answers.UNCHANGED, edit=True)]
         operation = confirmation.operation
         if operation == "delete":
             return await self._guarded(self._registry.confirmed(confirmation), operation)
@@ -160,8 +160,8 @@ class Router:
         try:
             return await answer
         except GatewayError as error:
-            return [Reply(common.problem(error.problem, operation))]
+            return [Reply(problems.problem(error.problem, operation))]
         except Exception:
             error_id = self._new_id()
             _log.exception("a command failed", extra={"id": error_id})
-            return [Reply(common.fault(error_id))]
+            return [Reply(problems.fault(error_id))]

@@ -5,7 +5,7 @@ Guarantees:
 - The file always holds one whole state: written beside, fsynced, renamed, the folder fsynced.
 - A notice enters the outbox and counts as announced in the same write; it leaves the outbox in the
   write after it was sent. A crash in between repeats at most one notice and loses none.
-- The names in the file are those of version 1, whatever the fields are called here.
+- The names in the file are those of version 1, also where the fields here have other names.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from trainyard_bot.handlers.registry import RegistryHandlers
 from trainyard_bot.handlers.sessions import SessionHandlers
 from trainyard_bot.handlers.train_form import TrainFormHandlers
 from trainyard_bot.router import Router
-from trainyard_bot.text import common
+from trainyard_bot.text import answers, problems
 from trainyard_bot.text.chart import ChartRenderer
 from trainyard_bot.text.formats import LocalTime
 from trainyard_bot.updates.callback_data import Action
@@ -42,7 +42,7 @@ def test_every_button_but_yes_and_no_has_a_handler_and_an_operation() -> None:
     buttons = router().buttons
 
     assert set(buttons) == set(Action) - {Action.CONFIRM, Action.DISMISS}
-    assert {route.operation for route in buttons.values()} <= set(common.OPERATIONS)
+    assert {route.operation for route in buttons.values()} <= set(problems.OPERATIONS)
 
 
 @pytest.mark.parametrize("action", set(Action) - {Action.CONFIRM, Action.DISMISS, Action.FORM})
@@ -50,7 +50,7 @@ async def test_a_button_says_what_could_not_be_done(action: Action) -> None:
     one = router()
     (reply,) = await one.tap(f"{action}:u-1", ADA)
 
-    operation = common.OPERATIONS[one.buttons[action].operation]
+    operation = problems.OPERATIONS[one.buttons[action].operation]
     assert reply.text.startswith(f"⚠️ I could not {operation}. The gateway is not ready")
 
 
@@ -59,7 +59,7 @@ async def test_a_command_says_what_could_not_be_done(command: str) -> None:
     (reply,) = await router().text(f"/{command}", ADA, "yard")
 
     assert reply.text.startswith(
-        f"⚠️ I could not {common.OPERATIONS[command]}. The gateway is not ready"
+        f"⚠️ I could not {problems.OPERATIONS[command]}. The gateway is not ready"
     )
 
 
@@ -75,4 +75,4 @@ async def test_a_button_of_a_confirmation_or_form_that_is_gone_says_so(action: A
     (reply,) = await router().tap(f"{action}:form.review.0", ADA)
 
     assert reply.toast
-    assert reply.text in (common.EXPIRED, common.FORM_EXPIRED)
+    assert reply.text in (answers.EXPIRED, answers.FORM_EXPIRED)

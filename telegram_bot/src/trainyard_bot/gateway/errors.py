@@ -1,6 +1,6 @@
 """What can go wrong with a call of the gateway, as values that the bot shows. Pure.
 
-A `GatewayError` carries a `Problem`; `text.common.problem` turns it into sentences. Errors of the
+A `GatewayError` carries a `Problem`; `text.problems.problem` turns it into sentences. Errors of the
 Bot API stay python-telegram-bot's own (`telegram.error.TelegramError`).
 """
 
@@ -31,7 +31,7 @@ class ProblemKind(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     """429."""
     SERVER_ERROR = "server_error"
-    """500 and other 5xx without a meaning of their own here."""
+    """500 and the other 5xx."""
     UNAVAILABLE = "unavailable"
     """502, 503 or 504: the gateway or a proxy before it is not ready."""
     TIMEOUT = "timeout"

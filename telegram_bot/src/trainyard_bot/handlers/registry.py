@@ -10,7 +10,7 @@ from typing import Final
 from trainyard.models import Dataset, Model
 from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
-from trainyard_bot.text import common, keyboards
+from trainyard_bot.text import answers, keyboards
 from trainyard_bot.text import registry as text
 from trainyard_bot.text.formats import LocalTime
 from trainyard_bot.text.replies import Attachment, Reply
@@ -63,32 +63,32 @@ class RegistryHandlers:
     async def show_dataset(self, key: str, user: UserContext) -> list[Reply]:
         """The button of a dataset."""
         name = await self.find_dataset(key)
-        return [Reply(common.NOT_FOUND) if name is None else await self._dataset(name, user)]
+        return [Reply(answers.NOT_FOUND) if name is None else await self._dataset(name, user)]
 
     async def show_model(self, key: str, user: UserContext) -> list[Reply]:
         """The button of a model."""
         versions = await self._find_model(key)
-        return [self._model(versions, user) if versions else Reply(common.NOT_FOUND)]
+        return [self._model(versions, user) if versions else Reply(answers.NOT_FOUND)]
 
     async def send_model(self, key: str, _: UserContext) -> list[Reply]:
         """The button that sends a model's file."""
         versions = await self._find_model(key)
-        return [await self._file(versions[0]) if versions else Reply(common.NOT_FOUND)]
+        return [await self._file(versions[0]) if versions else Reply(answers.NOT_FOUND)]
 
     async def ask_to_delete(self, key: str, user: UserContext) -> list[Reply]:
         """The button that deletes a model: asks first."""
         versions = await self._find_model(key)
         if not versions:
-            return [Reply(common.NOT_FOUND)]
+            return [Reply(answers.NOT_FOUND)]
         name = versions[0].name
         confirmation_id = self._confirmations.ask(Confirmation("delete", name, name), user)
-        question = common.confirm_delete(name, len(versions))
+        question = answers.confirm_delete(name, len(versions))
         return [Reply(question, keyboards.confirm(confirmation_id, "🗑 Yes, delete"))]
 
     async def confirmed(self, confirmation: Confirmation) -> list[Reply]:
         """Delete a model after the yes."""
         await self._gateway.write(lambda api: api.delete_model(confirmation.target))
-        return [Reply(common.done("delete", confirmation.name), edit=True)]
+        return [Reply(answers.done("delete", confirmation.name), edit=True)]
 
     async def _list_datasets(self) -> list[Dataset]:
         return (await self._gateway.read(lambda api: api.datasets())).datasets
@@ -111,12 +111,12 @@ class RegistryHandlers:
 
     async def _file(self, newest: Model) -> Reply:
         if newest.size_bytes > FILE_LIMIT:
-            return Reply(common.too_big(newest.name, newest.size_bytes))
+            return Reply(answers.too_big(newest.name, newest.size_bytes))
         with tempfile.TemporaryDirectory(prefix="trainyard-bot-") as folder:
             path = await self._gateway.download_model(newest.name, Path(folder))
             size = path.stat().st_size
             if size > FILE_LIMIT:
-                return Reply(common.too_big(newest.name, size))
+                return Reply(answers.too_big(newest.name, size))
             content = path.read_bytes()
         file = Attachment(f"{newest.name}-{newest.version}.safetensors", content)
-        return Reply(common.model_file(newest.name, newest.sha256), file=file)
+        return Reply(answers.model_file(newest.name, newest.sha256), file=file)

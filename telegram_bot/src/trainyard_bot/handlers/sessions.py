@@ -10,7 +10,7 @@ from trainyard_api.phase import CANCELLABLE
 from trainyard_bot.gateway.client import PAGE_SIZE, GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
 from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
-from trainyard_bot.text import common, keyboards
+from trainyard_bot.text import answers, keyboards, problems
 from trainyard_bot.text import sessions as text
 from trainyard_bot.text.chart import POINTS, ChartRenderer
 from trainyard_bot.text.formats import LocalTime
@@ -72,10 +72,10 @@ class SessionHandlers:
         if len(candidates) == 1:
             return await self._answer(candidates[0], command, user)
         if not candidates:
-            nothing = common.NOTHING_TO_CANCEL if command.name == "cancel" else common.NO_SESSIONS
+            nothing = answers.NOTHING_TO_CANCEL if command.name == "cancel" else answers.NO_SESSIONS
             return [Reply(nothing)]
         keyboard = keyboards.choose_session(candidates, Action[command.name.upper()])
-        return [Reply(common.choose(command.name), keyboard)]
+        return [Reply(answers.choose(command.name), keyboard)]
 
     async def _candidates(self, command_name: str) -> Sequence[Session]:
         """The sessions that a command without a name can mean."""
@@ -135,16 +135,16 @@ class SessionHandlers:
     def _ask_to_end(self, session: Session, wanted: str, user: UserContext) -> Reply:
         """The question before stop or cancel; a session that holds no GPUs is always cancelled."""
         if session.finished:
-            return Reply(common.already_ended(session))
+            return Reply(answers.already_ended(session))
         cancellable = session.phase in CANCELLABLE
         if wanted == "cancel" and not cancellable:
-            return Reply(common.not_cancellable(session))
+            return Reply(answers.not_cancellable(session))
         operation = "cancel" if cancellable else "stop"
         confirmation = Confirmation(operation, session.uid, session.name)
         confirmation_id = self._confirmations.ask(confirmation, user)
         yes = "🚫 Yes, cancel" if cancellable else "⏹ Yes, stop"
         return Reply(
-            common.confirm_end(session, operation), keyboards.confirm(confirmation_id, yes)
+            answers.confirm_end(session, operation), keyboards.confirm(confirmation_id, yes)
         )
 
     async def confirmed(self, confirmation: Confirmation) -> list[Reply]:
@@ -154,7 +154,7 @@ class SessionHandlers:
             await self._gateway.write(lambda api: api.cancel(uid))
         else:
             await self._gateway.write(lambda api: api.stop(uid))
-        return [Reply(common.done(confirmation.operation, confirmation.name), edit=True)]
+        return [Reply(answers.done(confirmation.operation, confirmation.name), edit=True)]
 
     async def suspend(self, uid: str, user: UserContext) -> list[Reply]:
         """The button that suspends."""
@@ -177,7 +177,7 @@ class SessionHandlers:
 
     async def _after(self, operation: str, session: Session, user: UserContext) -> list[Reply]:
         """What was done as a toast, and the session as it is now in the place of its message."""
-        done = common.done(operation, session.name)
+        done = answers.done(operation, session.name)
         try:
             session = await self._gateway.read(lambda api: api.status(session.uid))
         except GatewayError as error:
@@ -185,6 +185,6 @@ class SessionHandlers:
             # nothing was done.
             return [
                 Reply(done, toast=True),
-                Reply(f"{done}\n{common.problem(error.problem, 'status')}"),
+                Reply(f"{done}\n{problems.problem(error.problem, 'status')}"),
             ]
         return [Reply(done, toast=True), self.show(session, user, edit=True)]

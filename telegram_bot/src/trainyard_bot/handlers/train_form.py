@@ -11,7 +11,7 @@ from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
 from trainyard_bot.handlers import form as forms
 from trainyard_bot.handlers.form import REVIEW, Form, Question
-from trainyard_bot.text import common
+from trainyard_bot.text import answers, problems
 from trainyard_bot.text.formats import clip
 from trainyard_bot.text.keyboards import CAPTION_LENGTH
 from trainyard_bot.text.replies import Reply
@@ -61,7 +61,7 @@ class TrainFormHandlers:
             return None
         after = forms.answer_text(form, text)
         if isinstance(after, ParseError):
-            return [Reply(common.parse_error(after))]
+            return [Reply(problems.parse_error(after))]
         return [await self._ask(after, user)]
 
     async def button(self, argument: str, user: UserContext) -> list[Reply]:
@@ -70,14 +70,14 @@ class TrainFormHandlers:
         key, _, number = rest.partition(".")
         form = self._open.get(user)
         if form is None or form.form_id != form_id or not _is_option(number):
-            return [Reply(common.FORM_EXPIRED, toast=True)]
+            return [Reply(answers.FORM_EXPIRED, toast=True)]
         if key == REVIEW and forms.question(form).key == REVIEW:
             return await self._finish(form, int(number), user)
         after = forms.answer_option(form, key, int(number))
         if after is None:
-            return [Reply(common.FORM_EXPIRED, toast=True)]
+            return [Reply(answers.FORM_EXPIRED, toast=True)]
         if isinstance(after, ParseError):
-            return [Reply(common.parse_error(after))]
+            return [Reply(problems.parse_error(after))]
         return [replace(await self._ask(after, user), edit=True)]
 
     async def _ask(self, form: Form, user: UserContext, check: bool = True) -> Reply:
@@ -86,7 +86,7 @@ class TrainFormHandlers:
             form = replace(form, proposal=forms.propose_name(str(dataset), form.form_id[:4]))
         self._open[user] = form
         question = forms.question(form)
-        text = common.form(forms.shown(form), question.text)
+        text = answers.form(forms.shown(form), question.text)
         if question.key == REVIEW and check:
             text += "\n" + await self._check(form)
         return Reply(text, keyboard(form, question))
@@ -97,15 +97,15 @@ class TrainFormHandlers:
         try:
             await self._gateway.read(lambda api: api.start_training(spec, name, dry_run=True))
         except GatewayError as error:
-            return common.problem(error.problem)
-        return common.accepted()
+            return problems.problem(error.problem)
+        return answers.accepted()
 
     async def _finish(self, form: Form, number: int, user: UserContext) -> list[Reply]:
         # Taken out before the call, so that a second tap finds no form. The form's id is the
         # idempotency key as well.
         self._open.pop(user, None)
         if number != 0:
-            return [Reply(common.FORM_CLOSED, edit=True)]
+            return [Reply(answers.FORM_CLOSED, edit=True)]
         name, spec, key = str(form.values["name"]), forms.spec(form), form.form_id
         try:
             session = await self._gateway.write(
@@ -115,8 +115,8 @@ class TrainFormHandlers:
             self._open.setdefault(user, form)
             # A problem that passes says nothing about the form: a check would meet it again.
             again = await self._ask(form, user, check=not error.passing)
-            return [Reply(common.problem(error.problem, "submit")), again]
-        return [Reply(common.submitted(session.name), edit=True), self._show(session, user)]
+            return [Reply(problems.problem(error.problem, "submit")), again]
+        return [Reply(answers.submitted(session.name), edit=True), self._show(session, user)]
 
 
 def _is_option(number: str) -> bool:

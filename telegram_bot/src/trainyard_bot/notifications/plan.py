@@ -76,7 +76,7 @@ def _end(session: Session) -> datetime | None:
 def _announced_long_ago(session: Session, state: State) -> bool:
     """Whether the session's end was announced so long ago that `announced` no longer lists it.
 
-    A session that was seen before its end is never skipped, whatever time its end bears: the
+    A session that was seen before its end is never skipped, even with an old end: the
     gateway may learn of an end days later.
     """
     if session.uid in state.announced:

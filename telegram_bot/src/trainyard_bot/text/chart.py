@@ -31,9 +31,9 @@ NAME_LIMIT: Final = 60
 
 _LARGEST_STEP: Final = 2**53
 _LARGEST_VALUE: Final = 1e300
-"""Axes need room above the largest value. NaN and infinities are no number below it."""
+"""Axes need space above the largest value. NaN and infinities are no number below it."""
 
-# The colours of Okabe and Ito, which can be told apart with any colour vision.
+# The colours of Okabe and Ito, which any colour vision can distinguish.
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 

@@ -1,4 +1,4 @@
-"""What the bot sends unasked about a session. Pure; `common` lists the guarantees."""
+"""What the bot sends unasked about a session. Pure; `answers` lists the guarantees."""
 
 from __future__ import annotations
 

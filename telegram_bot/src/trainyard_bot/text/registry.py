@@ -1,4 +1,4 @@
-"""What the bot writes about models, datasets and nodes. Pure; `common` lists the guarantees."""
+"""What the bot writes about models, datasets and nodes. Pure; `answers` lists the guarantees."""
 
 from __future__ import annotations
 

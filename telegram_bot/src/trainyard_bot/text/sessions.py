@@ -1,6 +1,6 @@
 """What the bot writes about sessions: one session, lists, the queue, metrics, logs. Pure.
 
-`common` lists the guarantees.
+`answers` lists the guarantees.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from trainyard_api import timestamps
 from trainyard_api.phase import WAITING, Phase
 from trainyard_api.session import EstimatedStart, Failure, Progress
 from trainyard_bot.text import formats
-from trainyard_bot.text.common import NO_SESSIONS
+from trainyard_bot.text.answers import NO_SESSIONS
 from trainyard_bot.text.formats import (
     LIST_LIMIT,
     LocalTime,

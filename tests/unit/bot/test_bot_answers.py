@@ -8,7 +8,7 @@ import pytest
 from bot_objects import session
 
 from trainyard_bot.gateway.errors import Problem, ProblemKind
-from trainyard_bot.text import common
+from trainyard_bot.text import answers, problems
 from trainyard_bot.text.formats import MESSAGE_LIMIT, length, plain
 from trainyard_bot.updates.commands import USAGES
 from trainyard_bot.updates.fields import ParseError
@@ -77,7 +77,7 @@ PROBLEMS: dict[str, tuple[Problem, str]] = {
 
 @pytest.mark.parametrize(("error", "text"), PROBLEMS.values(), ids=PROBLEMS)
 def test_problem(error: Problem, text: str) -> None:
-    assert common.problem(error) == text
+    assert problems.problem(error) == text
 
 
 OPERATIONS = {
@@ -104,7 +104,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize(("operation", "sentence"), OPERATIONS.items(), ids=OPERATIONS)
 def test_a_problem_says_what_was_tried(operation: str, sentence: str) -> None:
-    text = common.problem(Problem(ProblemKind.CONFLICT, "It is <over>."), operation)
+    text = problems.problem(Problem(ProblemKind.CONFLICT, "It is <over>."), operation)
 
     assert text == (
         f"⚠️ {sentence} This cannot be done in its present state.\n<i>It is &lt;over&gt;.</i>"
@@ -112,16 +112,16 @@ def test_a_problem_says_what_was_tried(operation: str, sentence: str) -> None:
 
 
 def test_every_operation_is_in_the_table() -> None:
-    assert OPERATIONS.keys() == common.OPERATIONS.keys()
+    assert OPERATIONS.keys() == problems.OPERATIONS.keys()
 
 
 def test_every_kind_of_problem_is_in_the_table() -> None:
-    assert {error.kind for error, _ in PROBLEMS.values()} == set(common.PROBLEMS)
+    assert {error.kind for error, _ in PROBLEMS.values()} == set(problems.PROBLEMS)
 
 
 def test_a_long_problem_is_cut() -> None:
     fields = tuple((f"f{n}" + "n" * 120, "t" * 300) for n in range(12))
-    text = common.problem(Problem(ProblemKind.INVALID, "d" * 700, fields))
+    text = problems.problem(Problem(ProblemKind.INVALID, "d" * 700, fields))
     lines = text.splitlines()
 
     assert lines[1] == "<i>" + "d" * 599 + "…</i>"
@@ -132,7 +132,7 @@ def test_a_long_problem_is_cut() -> None:
 
 def test_fixed_sentences() -> None:
     assert {
-        name: getattr(common, name)
+        name: getattr(answers, name)
         for name in ("EXPIRED", "FORM_EXPIRED", "FORM_CLOSED", "NOTHING_TO_CANCEL", "NO_SESSIONS", "HINT",
                      "NOT_FOUND", "UNCHANGED")
     } == {
@@ -148,7 +148,7 @@ def test_fixed_sentences() -> None:
 
 
 def test_welcome() -> None:
-    assert common.welcome("yard<bot", -7) == (
+    assert answers.welcome("yard<bot", -7) == (
         "👋 I am <b>yard&lt;bot</b>. I start, show and stop training sessions.\n"
         "/train starts one, /sessions lists them, /help lists all commands.\n"
         "<i>This is chat -7.</i>"
@@ -156,7 +156,7 @@ def test_welcome() -> None:
 
 
 def test_help() -> None:
-    assert common.help_text() == (
+    assert answers.help_text() == (
         "/start – say hello and show what I can do\n"
         "/help – list the commands\n"
         "/train [dataset] [field=value …] – start a session, step by step or in one line\n"
@@ -175,16 +175,16 @@ def test_help() -> None:
 
 
 def test_parse_error() -> None:
-    assert common.parse_error(ParseError("No <that>.")) == "🤔 No &lt;that&gt;."
+    assert problems.parse_error(ParseError("No <that>.")) == "🤔 No &lt;that&gt;."
     assert (
-        common.parse_error(ParseError("No.", "/logs [a]"))
+        problems.parse_error(ParseError("No.", "/logs [a]"))
         == "🤔 No.\nUsage: <code>/logs [a]</code>"
     )
-    assert common.parse_error(ParseError("x" * 601)) == "🤔 " + "x" * 599 + "…"
+    assert problems.parse_error(ParseError("x" * 601)) == "🤔 " + "x" * 599 + "…"
 
 
 def test_fault() -> None:
-    assert common.fault("a1<") == (
+    assert problems.fault("a1<") == (
         "💥 I failed because of an error of my own. An administrator finds it in my log as <code>a1&lt;</code>."
     )
 
@@ -202,14 +202,14 @@ RAN = {"start_time": datetime(2026, 7, 1, 12, 0, tzinfo=UTC)}
     ids=["stop", "cancel before it ran", "cancel after it ran"],
 )  # fmt: skip
 def test_confirm_end(operation: str, status: dict[str, datetime], text: str) -> None:
-    assert common.confirm_end(session("Running", "a<b", **status), operation) == text
+    assert answers.confirm_end(session("Running", "a<b", **status), operation) == text
 
 
 def test_confirm_delete() -> None:
-    assert common.confirm_delete("m&", 2) == (
+    assert answers.confirm_delete("m&", 2) == (
         "Delete model <b>m&amp;</b> with 2 versions? This cannot be undone."
     )
-    assert "with 1 version?" in common.confirm_delete("m", 1)
+    assert "with 1 version?" in answers.confirm_delete("m", 1)
 
 
 @pytest.mark.parametrize(
@@ -224,33 +224,33 @@ def test_confirm_delete() -> None:
     ],
 )
 def test_done(action: str, text: str) -> None:
-    assert common.done(action, "a<") == text
+    assert answers.done(action, "a<") == text
 
 
 def test_short_answers() -> None:
     assert (
-        common.already_ended(session("Failed", "a<b"))
+        answers.already_ended(session("Failed", "a<b"))
         == "<b>a&lt;b</b> has already ended (Failed)."
     )
-    assert common.not_cancellable(session("Running", "a<b")) == (
+    assert answers.not_cancellable(session("Running", "a<b")) == (
         "<b>a&lt;b</b> can no longer be cancelled (Running). /stop stops it."
     )
-    assert common.choose("logs") == (
+    assert answers.choose("logs") == (
         "Which session? Tap one, or write <code>/logs [session] [lines]</code>."
     )
-    assert common.accepted() == "✅ The gateway accepts this."
-    assert common.submitted("a<") == "📝 <b>a&lt;</b> is submitted."
-    assert common.model_file("m<", "") == "📦 <b>m&lt;</b>"
-    assert common.model_file("m", "f<0") == "📦 <b>m</b>\nSHA-256 <code>f&lt;0</code>"
-    assert common.too_big("m<", 60 * MIB) == (
+    assert answers.accepted() == "✅ The gateway accepts this."
+    assert answers.submitted("a<") == "📝 <b>a&lt;</b> is submitted."
+    assert answers.model_file("m<", "") == "📦 <b>m&lt;</b>"
+    assert answers.model_file("m", "f<0") == "📦 <b>m</b>\nSHA-256 <code>f&lt;0</code>"
+    assert answers.too_big("m<", 60 * MIB) == (
         "<b>m&lt;</b> has 60 MiB; I can send at most 50 MiB. "
         "Use the command line: <code>trainyard models get m&lt;</code>"
     )
 
 
 def test_form() -> None:
-    assert common.form([], "Which <one>?") == "📝 <b>New session</b>\n\nWhich &lt;one&gt;?"
-    assert common.form([("dataset", "a&b"), ("target", "t" * 129)], "Go?") == (
+    assert answers.form([], "Which <one>?") == "📝 <b>New session</b>\n\nWhich &lt;one&gt;?"
+    assert answers.form([("dataset", "a&b"), ("target", "t" * 129)], "Go?") == (
         "📝 <b>New session</b>\n"
         "dataset: <code>a&amp;b</code>\n"
         f"target: <code>{'t' * 127}…</code>\n\n"
