@@ -49,7 +49,7 @@ def loaded(arguments: list[str], environment: dict[str, str] | None = None) -> t
 @pytest.mark.parametrize(
     ("arguments", "environment", "shown", "unwanted"),
     [
-        pytest.param(["--help"], {}, "Submit, watch and steer", HEAVY, id="help"),
+        pytest.param(["--help"], {}, "Submit, watch and steer", HEAVY | RICH, id="help"),
         pytest.param(["--version"], {}, ".", HEAVY | RICH, id="version"),
         pytest.param(
             [],
@@ -95,6 +95,14 @@ def test_the_table_says_what_the_command_says(entry: object) -> None:
 
     assert found.name == command.name
     assert (found.help or "").split("\n\n")[0].replace("\n", " ") == command.help
+
+
+def test_without_arguments_it_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        build()(args=[], prog_name="trainyard")
+
+    assert end.value.code == 2
+    assert "Submit, watch and steer" in capsys.readouterr().out
 
 
 def test_a_misspelt_command_is_answered_with_the_nearest(

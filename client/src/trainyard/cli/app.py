@@ -21,6 +21,13 @@ EPILOG = "Exit codes: " + "; ".join(f"{code.value} {MEANINGS[code]}" for code in
 class Application(TyperGroup):
     """Imports a command when it is used; an error ends it with one sentence, never a traceback."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without arguments print the help and end with the code of a wrong usage."""
+        if not args and not ctx.resilient_parsing:
+            output.line(ctx.get_help())
+            raise typer.Exit(Exit.USAGE)
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command of the first argument, imported."""
         name, command, rest = super().resolve_command(ctx, args)
@@ -47,6 +54,23 @@ class Application(TyperGroup):
             raise typer.Exit(code) from error
         return result
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands as plain text: importing rich takes longer than all the rest."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_options(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  typer's signature
+        """The commands below the heading of their panel."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            row = (name, command.help or "")
+            panels.setdefault(str(getattr(command, "rich_help_panel", "")), []).append(row)
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
     def load_all(self) -> dict[str, Any]:
         """Every command by name, imported; for the reference and for tests."""
         found = self.commands.items()
@@ -60,7 +84,6 @@ def build() -> Application:
         name="trainyard",
         help="Submit, watch and steer training on a shared cluster.",
         epilog=EPILOG,
-        no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
