@@ -37,7 +37,7 @@ def add(connection: Connection, row: ApiKeyRow) -> None:
 
 
 def revoke(connection: Connection, key_id: str, time: str) -> bool:
-    """Mark a key as revoked at `time`, unless it is revoked already; False if there is no such key."""
+    """Revoke a key at `time`, unless it is revoked already; False if there is no such key."""
     if connection.execute(select(api_keys.c.id).where(api_keys.c.id == key_id)).first() is None:
         return False
     not_revoked = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)

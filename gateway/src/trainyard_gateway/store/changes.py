@@ -24,9 +24,7 @@ _CURSOR = re.compile(r"([0-9]{1,18})[.]([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in what is stored: the ids of the last batch and of the last log line before
-    it.
-    """
+    """A position: the ids of the last batch and of the last log line before it."""
 
     batch: int
     line: int
@@ -94,9 +92,7 @@ def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
 
 
 def _points_of(connection: Connection, uid: str, new: Sequence[Any]) -> list[dict[str, Any]]:
-    """The points in the range of steps of the given rows of `batches`, one more than MAX_POINTS at
-    most.
-    """
+    """The points in the range of steps of some rows of `batches`, at most MAX_POINTS + 1."""
     with_steps = [row for row in new if row.first_step is not None]
     if not with_steps:
         return []

@@ -28,7 +28,7 @@ from trainyard_gateway.store.schema.tables import (
 
 _BATCH_ROWS = 5_000
 EXCLUDED = (uploads, upload_parts)
-"""Incomplete uploads start again after a restore, since their parts change while they are copied."""
+"""Incomplete uploads start again after a restore, since their parts change during a dump."""
 TABLES = tuple(t for t in metadata.sorted_tables if t not in EXCLUDED)
 """Tables of a dump; those that others refer to come first."""
 

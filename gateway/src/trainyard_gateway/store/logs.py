@@ -44,8 +44,9 @@ def insert_lines(connection: Connection, batches: Sequence[Batch]) -> None:
 def read_lines(
     connection: Connection, uid: str, after: int, limit: int, tail: bool
 ) -> list[dict[str, Any]]:
-    """Up to `limit` lines of a session after the cursor `after` (0 is the start), as JSON of
-    `LogEntry`.
+    """Lines of a session as JSON of `LogEntry`.
+
+    `after`: the cursor behind which they start, 0 for the first; `limit`: how many at most.
 
     Oldest first; with `tail` the last `limit` lines instead of the first.
     """

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, func, make_url, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
@@ -28,6 +28,7 @@ from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, Recei
 from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.sql.bulk_insert import insert_by_copy
+from trainyard_gateway.store.sql.postgres_engine import postgres_engine
 from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class PostgresStore(Store):
         self, url: str, password_file: Path | None, connect_seconds: float = _CONNECT_SECONDS
     ) -> None:
         super().__init__()
-        self._engine = _engine(url, password_file, connect_seconds)
+        self._engine = postgres_engine(url, password_file, connect_seconds)
         self._waiting: list[_Waiting] = []
         self._has_waiting = asyncio.Event()
         self._processor = InboxProcessor(exclusive=False, bulk_insert=insert_by_copy)
@@ -138,9 +139,7 @@ class PostgresStore(Store):
                 await self._apply_inbox()
 
     async def _accept(self, group: Sequence[_Waiting]) -> None:
-        """Accept batches in one commit; if that fails, one by one, so that only the bad ones
-        fail.
-        """
+        """Accept batches in one commit. If it fails, accept each on its own."""
         received = [batch for batch, _ in group]
         try:
             entries = await self._insert(received)
@@ -234,29 +233,3 @@ class PostgresStore(Store):
                 self._add_to_backlog(0)
                 self._backlog.failed(time.monotonic())
                 _log.warning("reports not applied yet", error=str(error))
-
-
-def _engine(url: str, password_file: Path | None, connect_seconds: float) -> AsyncEngine:
-    """Raises SettingsError for a malformed URL or a password file that cannot be read."""
-    try:
-        parsed = make_url(url).set(drivername="postgresql+asyncpg")
-        if password_file is not None:
-            parsed = parsed.set(password=password_file.read_text().strip())
-    except SQLAlchemyError as error:
-        raise SettingsError("databaseUrl is no valid URL") from error
-    except OSError as error:
-        raise SettingsError(f"cannot read {password_file}: {error.strerror}") from error
-    return create_async_engine(
-        parsed,
-        pool_size=8,
-        max_overflow=8,
-        pool_pre_ping=True,
-        connect_args={
-            "timeout": connect_seconds,
-            # A transaction that waited for the lock must see what its previous holder wrote,
-            # whatever the server's default isolation level is.
-            "server_settings": {"default_transaction_isolation": "read committed"},
-        },
-        # Logged lines must not appear in error messages.
-        hide_parameters=True,
-    )

@@ -1,5 +1,6 @@
-"""Ingest of reports as an interface: batches become durable first and are applied later, many at
-once.
+"""Ingest of reports as an interface.
+
+Batches become durable first and are applied later, many at once.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ Listener = Callable[[str], None]
 
 
 class ReportIngest(ABC):
-    """Ingests batches exactly once and tells listeners whose batches were ingested by this
-    process.
-    """
+    """Ingests batches exactly once, and notifies listeners of those that this process ingested."""
 
     def __init__(self) -> None:
         self._durable_listeners: list[Listener] = []
@@ -31,15 +30,11 @@ class ReportIngest(ABC):
         """
 
     def on_durable(self, listener: Listener) -> None:
-        """Call `listener` for each session whose batches became durable, before `ingest`
-        returns.
-        """
+        """Call `listener` when batches of a session became durable, before `ingest` returns."""
         self._durable_listeners.append(listener)
 
     def on_applied(self, listener: Listener) -> None:
-        """Call `listener` for each session whose batches were applied: reads find them without
-        delay.
-        """
+        """Call `listener` when batches of a session were applied, so that reads find them."""
         self._applied_listeners.append(listener)
 
     def _notify_durable(self, batches: Iterable[Batch]) -> None:

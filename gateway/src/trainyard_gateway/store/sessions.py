@@ -63,7 +63,7 @@ def deleted_names(connection: Connection, uids: Sequence[str]) -> dict[str, str]
 
 
 def save(connection: Connection, rows: Sequence[SessionRow]) -> None:
-    """Insert sessions, or replace object and deletion mark of those that are stored; at least one."""
+    """Insert sessions, at least one, or replace `object` and `deleted` of stored ones."""
     statement = upsert(connection, sessions)
     new = {name: statement.excluded[name] for name in ("object", "deleted")}
     connection.execute(

@@ -8,7 +8,6 @@ writer only while it applies reports that were acknowledged before.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.report import Batch
@@ -29,6 +28,7 @@ from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.sql.bulk_insert import insert_in_blocks
 from trainyard_gateway.store.sql.savepoint import TransactionRolledBack, in_savepoint
+from trainyard_gateway.store.sql.sqlite_engine import refuse_network_file_system, sqlite_engine
 from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
@@ -42,9 +42,6 @@ _Outcome = tuple[_Future, Any]
 
 _MAX_GROUP = 500
 """Requests of one commit."""
-_NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"}
-)
 _WRITER_CACHE_KIB = 32 * 1024
 """Page cache of the writer.
 
@@ -52,8 +49,9 @@ Applying the inbox changes some thousand pages, which SQLite's default of 2 MiB 
 several times.
 """
 _CHECKPOINT_PAGES = 4_000
-"""Pages of the write-ahead log that start a checkpoint, which writes each page once, however often
-it changed.
+"""Pages of the write-ahead log that start a checkpoint.
+
+A checkpoint writes each page once, however often it changed.
 """
 
 _log = structlog.get_logger()
@@ -67,7 +65,7 @@ class SqliteStore(Store):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._engine = _engine(path)
+        self._engine = sqlite_engine(path)
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._processor = InboxProcessor(exclusive=True, bulk_insert=insert_in_blocks)
         self._backlog = Backlog()
@@ -83,7 +81,7 @@ class SqliteStore(Store):
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_network_file_system(self._path.parent)
+            refuse_network_file_system(self._path.parent)
             with self._engine.begin() as connection:
                 migrate.upgrade(connection)
                 if self._processor.inbox.has_pending(connection):
@@ -241,9 +239,7 @@ class SqliteStore(Store):
         received: list[tuple[ReceivedBatch, _Future]],
         failures: list[_Outcome],
     ) -> list[tuple[_Future, InboxEntry | None]]:
-        """Accept batches together; if that fails, one by one. Adds those that fail to
-        `failures`.
-        """
+        """Accept batches together or, if that fails, one by one; bad ones go to `failures`."""
         if not received:
             return []
         group = [batch for batch, _ in received]
@@ -265,9 +261,7 @@ class SqliteStore(Store):
         batches: list[Batch],
         outcomes: list[_Outcome],
     ) -> None:
-        """Notify listeners and resolve futures in the event loop, by one call, since waking it
-        costs most.
-        """
+        """Notify listeners and resolve futures in one call, since waking the loop costs most."""
 
         def publish() -> None:
             notify(batches)
@@ -279,46 +273,3 @@ class SqliteStore(Store):
 
 def _do_nothing(_: Connection) -> None:
     """An action whose result says that the inbox was applied."""
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}",
-        connect_args={"timeout": 30, "check_same_thread": False},
-        pool_size=8,
-        # Logged lines must not appear in error messages.
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        # SQLAlchemy begins transactions itself. The driver's BEGIN comes too late for savepoints.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _refuse_network_file_system(folder: Path) -> None:
-    """Raise SettingsError for a network file system, where WAL loses data silently.
-
-    WAL shares memory between the processes of one machine.
-    """
-    import psutil  # here, since PostgreSQL does not need it
-
-    mounts = {os.path.realpath(p.mountpoint): p.fstype for p in psutil.disk_partitions(all=True)}
-    for place in (folder.resolve(), *folder.resolve().parents):
-        kind = mounts.get(str(place))
-        if kind is not None:
-            if kind in _NETWORK_FILE_SYSTEMS:
-                raise SettingsError(
-                    f"{folder} is on {kind}, where SQLite loses data; "
-                    "use PostgreSQL (databaseUrl) or a local volume"
-                )
-            return

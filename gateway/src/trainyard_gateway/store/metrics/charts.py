@@ -85,8 +85,9 @@ def _read_chart(connection: Connection, row: Any, window: Window) -> tuple[int, 
 
 
 def _finest_level(row: Any, first: int, last: int, max_points: int) -> int:
-    """The finest level whose rows, two points each, stay within `max_points` if steps are even; -1
-    for `metrics` itself.
+    """The finest level whose rows stay within `max_points`; -1 for `metrics` itself.
+
+    Supposes even steps and two points for each row.
     """
     share = (last - first + 1) / max(1, row.max_step + 1)
     points = row.total * min(1.0, share)
@@ -99,46 +100,38 @@ def _finest_level(row: Any, first: int, last: int, max_points: int) -> int:
 def _points_of_rollups(
     connection: Connection, rows: Sequence[Any], size: int, first: int, last: int
 ) -> list[JsonPoint]:
-    """The points of roll-up rows, and of the rest of the range from `first` to `last` in the same
-    resolution.
+    """The points of roll-up rows, and of the rest of the range from `first` to `last`.
+
+    The rest has the same resolution.
 
     `size`: points that each of the rows summarizes.
     """
     series_id = rows[0].series_id
     before = _BETWEEN.fetch_rows(connection, series_id, first, rows[0].first_step)
     after = _BETWEEN.fetch_rows(connection, series_id, rows[-1].last_step, last)
-    # Both include the nearest point of the rows, which is shown like the ends of the range.
-    shown: dict[int, tuple[int, float | None]] = {}
+    shown = _points_of_rows(rows)
     for summary in (*_summaries(before, size), *_summaries(after, size)):
         shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
-    # Unpacked by position, since this runs for every row of every chart.
-    for (
-        _,
-        _,
-        _,
-        _,
-        low,
-        low_time,
-        low_value,
-        high,
-        high_time,
-        high_value,
-        odd,
-        odd_time,
-        odd_value,
-    ) in rows:
-        if low is not None:
-            shown[low] = low_time, low_value
-            shown[high] = high_time, high_value
-        if odd is not None:
-            shown[odd] = odd_time, odd_value
-    for end in (before[:1], after[-1:]):
-        for step, time, value in end:
-            shown[step] = time, value
+    # The ends of the range, and the nearest points of the rows, are always shown.
+    for step, time, value in (*before[:1], *after[-1:]):
+        shown[step] = time, value
     return [
         {"step": step, "time": micros_to_text(time), "value": json_number(value)}
         for step, (time, value) in sorted(shown.items())
     ]
+
+
+def _points_of_rows(rows: Sequence[Any]) -> dict[int, tuple[int, float | None]]:
+    """Time and value by step of the points that roll-up rows keep."""
+    points: dict[int, tuple[int, float | None]] = {}
+    # Unpacked by position, since this runs for every row of every chart.
+    for _, _, _, _, low, low_time, low_value, high, high_time, high_value, odd, time, value in rows:
+        if low is not None:
+            points[low] = low_time, low_value
+            points[high] = high_time, high_value
+        if odd is not None:
+            points[odd] = time, value
+    return points
 
 
 _BETWEEN = CompiledStatement(

@@ -29,9 +29,7 @@ class Series(OpenModel):
     name: str
     """Metric."""
     total: int
-    """Points that there are; `points` may be fewer, down-sampled with the lowest and highest of
-    every stretch.
-    """
+    """Number of points. `points` may hold fewer, with the lowest and highest of every stretch."""
     points: list[Point]
     """In order of steps."""
 

@@ -1,6 +1,6 @@
-"""Roll-ups: stored summaries of consecutive points, so that reading a chart of a million points
-takes as long as one of a thousand.
+"""Roll-ups: stored summaries of consecutive points.
 
+With them, a chart of a million points is read as fast as one of a thousand.
 A row of level 0 summarizes 16 points, a row of each further level two rows of the level below. Only
 full rows are written. Newer points are read from the levels below, the newest ones from `metrics`.
 """
@@ -141,10 +141,9 @@ def _full_rows(points: Points, limit: int) -> list[Summary]:
 
 
 def levels_with_odd_tail(existing: int, count: int) -> list[int]:
-    """The levels whose last existing row is merged with a new row, when `count` rows of level 0
-    follow the `existing` ones.
+    """The levels whose last existing row is merged with a new row.
 
-    Pure.
+    `existing`: rows of level 0; `count`: new ones that follow. Pure.
 
     Each level has half as many rows as the one below. If a level has an odd number of rows, its
     last row is not part of a row of the next level yet.
@@ -163,8 +162,9 @@ def levels_with_odd_tail(existing: int, count: int) -> list[int]:
 def _rows_of_all_levels(
     series_id: int, existing: int, rows: list[Summary], last_rows: Mapping[Level, Summary]
 ) -> list[tuple[Any, ...]]:
-    """Database rows: `rows` of level 0, which follow the `existing` ones, and the rows above that
-    become full.
+    """Database rows for `rows` of level 0, and for the rows above them that become full.
+
+    `existing`: rows of level 0 that are stored already.
     """
     written: list[tuple[Any, ...]] = []
     level = 0

@@ -18,10 +18,10 @@ _MAX_CACHED = 100_000
 SeriesKey = tuple[str, str]
 """Session UID and metric name."""
 Point = tuple[int, int, int, int | None, int, float | None]
-"""A row of `metrics`: series id, step, attempt, epoch, time in microseconds since the epoch, value
-(None is NaN).
+"""A row of `metrics`: series id, step, attempt, epoch, time, value.
 
-A plain tuple, since one is made for every value of every report.
+The time is in microseconds since the epoch; the value None is NaN. A plain tuple, since one is made
+for every value of every report.
 """
 POINT_COLUMNS = ("series_id", "step", "attempt", "epoch", "time", "value")
 """The columns of a Point, in order."""
@@ -46,9 +46,7 @@ class SeriesState:
         return taken
 
     def update_newest(self, point: Point) -> None:
-        """Replace the newest point unless `point` is of an earlier attempt or of a lower step of
-        the same one.
-        """
+        """Take over `point` if it is of a later attempt, or of no lower step of the same one."""
         if (point[2], point[1]) >= (self.newest[2], self.newest[1]):
             self.newest = point
 
@@ -140,9 +138,7 @@ _OF_SESSION = CompiledStatement(
 
 
 def rows_of_session(connection: Connection, uid: str, names: Sequence[str] = ()) -> list[Any]:
-    """The rows of `series` of a session in order of metric names: all, or those with one of the
-    `names`.
-    """
+    """Rows of `series` of a session, by metric name; with `names` only those."""
     wanted = {escape_nul(name) for name in names}
     rows = _OF_SESSION.fetch_rows(connection, uid)
     return [row for row in rows if row.name in wanted] if wanted else list(rows)

@@ -29,9 +29,7 @@ PointsByStep = dict[int, Point]
 
 
 class MetricWriter:
-    """Writes metrics. `exclusive`: whether only this process writes, so that series can be
-    cached.
-    """
+    """Writes metrics. With `exclusive` (only this process writes) it caches series."""
 
     def __init__(self, exclusive: bool, bulk_insert: BulkInsert) -> None:
         self._series = SeriesCache(exclusive)
@@ -74,8 +72,9 @@ class MetricWriter:
 def collect_points(
     batches: Sequence[Batch], states: Mapping[str, Mapping[str, SeriesState]]
 ) -> dict[int, PointsByStep]:
-    """Add to each state the points after its highest step, as pending; returns the other points by
-    series id.
+    """Add the points after the highest step of each state to its pending points.
+
+    Returns the other points, by series id and step.
 
     Totals, highest steps and newest points are updated for both. This runs once for every value
     reported.
@@ -104,8 +103,9 @@ def collect_points(
 
 
 def _rewrite(connection: Connection, state: SeriesState, points: PointsByStep) -> None:
-    """Write points at or below the highest step of a series, unless a later attempt has written
-    their step.
+    """Write points at or below the highest step of a series.
+
+    A value of a later attempt is kept.
     """
     statement = upsert(connection, metrics)
     new = statement.excluded

@@ -28,7 +28,7 @@ def registered(connection: Connection, kind: str) -> Usage:
 
 
 def uploading(connection: Connection, kind: str) -> Usage:
-    """The multipart uploads of a kind that are not complete, each with the size of its whole file."""
+    """The incomplete multipart uploads of a kind, each with the size of its whole file."""
     size = func.coalesce(func.sum(uploads.c.size_bytes), 0)
     count, total = connection.execute(
         select(func.count(), size).where(uploads.c.kind == kind)

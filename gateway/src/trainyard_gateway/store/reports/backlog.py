@@ -35,9 +35,7 @@ class Backlog:
         self.points += points
 
     def due_in(self, now: float) -> float | None:
-        """Seconds until the inbox is due to be applied, 0 if it is due; None if the backlog is
-        empty.
-        """
+        """Seconds until the inbox is due to be applied; None if the backlog is empty."""
         if self.since is None:
             return None
         due = now if self.points >= MAX_POINTS else self.since + MAX_DELAY_SECONDS

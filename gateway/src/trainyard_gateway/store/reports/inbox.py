@@ -191,8 +191,9 @@ def insert_exclusive(connection: Connection, rows: Sequence[Row]) -> dict[RowKey
 
 
 def insert_shared(connection: Connection, rows: Sequence[Row]) -> dict[RowKey, int]:
-    """Insert rows where several processes accept batches: the database looks each one up in both
-    tables.
+    """Insert rows where several processes accept batches.
+
+    The database looks each one up in both tables.
     """
     found = connection.execute(
         _INSERT_NEW,

@@ -76,8 +76,11 @@ batches = Table(
     UniqueConstraint("stream_id", "sequence", name="batches_by_sequence"),
     Index("batches_by_stream", "stream_id", "id"),
 )
-"""Applied batches in order, with the lowest and the highest step of their metrics (NULL without
-metrics)."""
+"""Applied batches, in order.
+
+`first_step` and `last_step` are the lowest and the highest step of their metrics, NULL without
+metrics.
+"""
 
 inbox = Table(
     "arrivals",
@@ -156,8 +159,11 @@ rollups = Table(
     PrimaryKeyConstraint("series_id", "level", "first_step"),
     sqlite_with_rowid=False,
 )
-"""Summaries of 16 · 2^level consecutive points: the lowest and the highest finite value and the
-first value that is NaN or infinite (columns `odd_*`)."""
+"""Summaries of 16 · 2^level consecutive points.
+
+Each keeps the lowest and the highest finite value and the first value that is NaN or infinite
+(columns `odd_*`).
+"""
 
 logs = Table(
     "logs",

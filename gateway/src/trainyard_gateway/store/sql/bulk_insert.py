@@ -11,9 +11,7 @@ from sqlalchemy.util import await_only
 from trainyard_gateway.store.sql.statements import CompiledStatement
 
 BulkInsert = Callable[[Connection, Table, Sequence[str], list[Any]], None]
-"""Inserts rows that do not exist yet: (connection, table, column names, rows of values by
-position).
-"""
+"""Inserts new rows: (connection, table, column names, rows of values by position)."""
 
 
 def insert_in_blocks(

@@ -11,9 +11,7 @@ T = TypeVar("T")
 
 
 class TransactionRolledBack(Exception):
-    """The database rolled the whole transaction back by itself, as SQLite does when the disk is
-    full.
-    """
+    """The database rolled back the whole transaction, as SQLite does when the disk is full."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))

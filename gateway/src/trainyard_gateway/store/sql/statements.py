@@ -1,5 +1,4 @@
-"""Statements that are compiled once for each kind of database and take their parameters by
-position.
+"""Statements that are compiled once for each database and take parameters by position.
 
 SQLAlchemy matches the parameters of every row by name. For the rows of reports that takes longer
 than writing them. A compiled statement passes rows to the driver unchanged.
