@@ -1,7 +1,7 @@
-"""Phases, condition types and reasons of a TrainingSession: closed lists, each entry with its sentence.
+"""Phases, condition types and reasons of a TrainingSession: closed lists with a sentence each.
 
-`Reason`, `FailureClass` and `EventReason` carry the sentence as `.sentence`. Operator and gateway show it to people, and
-the reference of failures is made of it.
+`Reason`, `FailureClass` and `EventReason` carry the sentence as `.sentence`. Operator and gateway
+show it to people, and the reference of failures is made of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Phase(StrEnum):
     RUNNING = "Running"
     """All its workers run."""
     SUSPENDING = "Suspending"
-    """Asked to make room (by its owner or by preemption); it saves a checkpoint."""
+    """Preempted, or suspended by its owner while it ran; it saves a checkpoint."""
     SUSPENDED = "Suspended"
     """Its owner suspended it; it holds no GPUs and waits for desiredState: Running."""
     STOPPING = "Stopping"
@@ -41,7 +41,10 @@ TERMINAL: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase
 WAITING: Final = frozenset({Phase.PENDING, Phase.QUEUED})
 """Listed in the queue."""
 CANCELLABLE: Final = WAITING | {Phase.SUSPENDED}
-"""Hold no GPUs and have not ended: a stop ends these at once, as Cancelled, or as Stopped if they ran."""
+"""These hold no GPUs and have not ended.
+
+A stop ends them at once: as Stopped if they ran, otherwise as Cancelled.
+"""
 HOLDING_GPUS: Final = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDING, Phase.STOPPING})
 
 
@@ -126,7 +129,7 @@ class Reason(SentencedEnum):
     )
     SUSPENDED_BY_OWNER = "SuspendedByOwner", "Its owner suspended it."
     STOPPED_BY_OWNER = "StoppedByOwner", "Its owner stopped it."
-    PREEMPTED = "Preempted", "It makes room for another session."
+    PREEMPTED = "Preempted", "Another session preempts it."
     ADMITTED = "Admitted", "The queue gave it its GPUs."
     PODS_STARTING = "PodsStarting", "Its pods are being placed and their images pulled."
     PODS_RUNNING = "PodsRunning", "All workers run."
@@ -242,7 +245,7 @@ class EventReason(SentencedEnum):
     QUEUED = "Queued", "The session entered the queue, or returned to it."
     ADMITTED = "Admitted", "An attempt got its GPUs."
     RUNNING = "Running", "All workers of the first attempt run."
-    PREEMPTED = "Preempted", "The session makes room for another one."
+    PREEMPTED = "Preempted", "Another session preempts it."
     SUSPENDED = "Suspended", "The session holds no GPUs and waits for its owner to resume it."
     RESUMED = "Resumed", "All workers of a later attempt run."
     RETRYING = "Retrying", "An attempt failed and another one follows."

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 
 class OperatorError(Exception):
-    """The operator cannot go on."""
+    """The operator cannot continue."""
 
 
 class SettingsError(OperatorError):

@@ -1,7 +1,8 @@
 """Kubernetes Events: best effort, in the background, at a bounded rate.
 
-Events are for people who look at one session. In a burst of hundreds they would cost the API server more than the
-scheduling itself. Events beyond the rate are dropped and counted; the status is always complete.
+Events are for people who look at one session. In a burst of hundreds they would cost the API server
+more than the scheduling itself. Events beyond the rate are dropped and counted; the status is
+always complete.
 """
 
 from __future__ import annotations

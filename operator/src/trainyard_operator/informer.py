@@ -1,10 +1,13 @@
-"""Keeps the `ClusterState` in step with the cluster: from five list-watches, and from the answers to our writes.
+"""Keeps the `ClusterState` in step with the cluster.
+
+Objects come from five list-watches and from the answers to this program's writes.
 
 Guarantees:
 
-- An older version of an object never replaces a newer one, whether it comes from a watch or from the answer to a write
-  (the resourceVersions of one cluster are ordered).
-- What this program wrote shows in the state as soon as the answer is there, so that no decision is made without it.
+- An older version of an object never replaces a newer one, wherever it comes from: the
+  resourceVersions of one cluster are ordered.
+- What this program wrote shows in the state as soon as the answer is there, so that no decision is
+  made without it.
 - An object that cannot be parsed is counted, logged once, and otherwise skipped.
 """
 
@@ -117,7 +120,7 @@ class Informer:
         return bool(self._stale)
 
     def silent(self) -> list[str]:
-        """Kinds whose watch has received nothing for `SILENT_SECONDS` and has not reported an error either."""
+        """Kinds whose watch has received nothing for `SILENT_SECONDS`, not even an error."""
         now = self._clock()
         return [
             kind
@@ -224,7 +227,11 @@ class Informer:
             self.state.put_job(job)
 
     def _drop_job(self, uid: str) -> None:
-        """Drop a Job. If not all its pods have shown up yet, keep it for `LINGER_SECONDS`: they may still hold resources."""
+        """Drop a Job.
+
+        If not all its pods have shown up yet, keep it for `LINGER_SECONDS`: they may still hold
+        resources.
+        """
         job = self.state.jobs.get(uid)
         if job is None or job.finished or not self._has_unseen_pods(job):
             self.state.drop_job(uid)

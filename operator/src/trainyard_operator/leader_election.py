@@ -2,10 +2,11 @@
 
 Guarantees:
 
-- `valid` is True only within the Lease's duration after a renewal that the API server confirmed, less a margin for a
-  write under way, by the monotonic clock. A process that was stopped and continued finds it False.
-- Another holder's Lease is taken over only after this process has seen it unchanged for its whole duration. So the clocks
-  of both need not agree.
+- `valid` is True only within the Lease's duration after a renewal that the API server confirmed,
+  less a margin for a write under way, by the monotonic clock. A process that was stopped and
+  continued finds it False.
+- Another holder's Lease is taken over only after this process has seen it unchanged for its whole
+  duration. So the clocks of both need not agree.
 - The holder's name is the pod's. A restarted container of the same pod continues at once.
 """
 
@@ -62,7 +63,8 @@ class LeaderElector:
     async def hold(self, changed: Callable[[], None]) -> None:
         """Acquire the Lease and renew it; never returns.
 
-        Calls `changed` when the Lease is acquired. Raises SupersededError when another holder has taken it over.
+        Calls `changed` when the Lease is acquired. Raises SupersededError when another holder has
+        taken it over.
         """
         held = False
         while True:
@@ -112,7 +114,11 @@ class LeaderElector:
         return True
 
     def _free(self, lease: Json) -> bool:
-        """Whether the Lease is held by this process, was released, or was not renewed for its duration."""
+        """Whether this process may take the Lease.
+
+        It may if it holds it already, if it was released, or if it was not renewed for its
+        duration.
+        """
         spec = lease.get("spec") or {}
         if spec.get("holderIdentity") in (None, "", self._identity):
             return True

@@ -1,4 +1,4 @@
-"""kopf runs the process: start-up, credentials, clean-up, signals. Everything else is in `process`."""
+"""kopf runs the process: start, credentials, clean-up, signals. The rest is in `process`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class EndlessBackoff:
-    """1, 2, 3, 5, 5, … seconds, from the start for every iteration: kopf never gives up on the API server."""
+    """1, 2, 3, 5, 5, … seconds, from the start for every iteration.
+
+    So kopf never gives up on the API server.
+    """
 
     def __iter__(self) -> Iterator[float]:
         yield from (1.0, 2.0, 3.0)
@@ -67,7 +70,7 @@ def registry(process: Process) -> kopf.OperatorRegistry:
 
 
 def tune(settings: kopf.OperatorSettings) -> None:
-    """No Events, no annotations, no finalizers, no scanning; endless retries with the API server."""
+    """No Events, annotations, finalizers or scanning; endless retries with the API server."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True

@@ -1,4 +1,4 @@
-"""The running operator: wires informer, control loop, writer, leader election and health together."""
+"""The running operator: creates, starts and stops its parts."""
 
 from __future__ import annotations
 

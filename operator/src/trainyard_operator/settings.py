@@ -1,4 +1,7 @@
-"""The operator's settings: YAML file < environment (`TRAINYARD_OPERATOR_*`) < arguments. Frozen, built once."""
+"""The operator's settings: YAML file < environment (`TRAINYARD_OPERATOR_*`) < arguments.
+
+Frozen, built once.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class RuntimeSettings(RuntimePlacement):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
-    # No aliases: pydantic-settings reads an alias from the environment without the prefix, so that anybody's RELEASE would count.
+    # No aliases: pydantic-settings reads an alias from the environment without the prefix, so that
+    # anybody's RELEASE would count.
     model_config = SettingsConfigDict(
         env_prefix="TRAINYARD_OPERATOR_",
         env_nested_delimiter="__",
@@ -63,15 +67,18 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
     identity: str = Field(default_factory=socket.gethostname, min_length=1)
-    """Who holds the Lease: the pod's name. A restarted container of the same pod continues at once."""
+    """Who holds the Lease: the pod's name. A restarted container of the same pod continues at once.
+    """
     ageing_seconds: float = Field(default=300, gt=0)
     """Waiting this long raises a session's rank by one priority point."""
     minimum_run_seconds: float = Field(default=300, ge=0)
     """A session is not preempted before it has run this long."""
     start_timeout_seconds: float = Field(default=120, gt=0)
-    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
+    """
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
-    """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept."""
+    """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept.
+    """
     lease_seconds: float = Field(default=15, ge=3)
     """A new operator waits this long for one that vanished without giving its Lease back."""
 
@@ -105,7 +112,10 @@ def _pod_config(runtime: RuntimeSettings) -> PodConfig:
 
 
 def load(file: Path | None) -> Settings:
-    """Settings from a YAML file and the environment. Raises SettingsError with every wrong setting."""
+    """Settings from a YAML file and the environment.
+
+    Raises SettingsError with every wrong setting.
+    """
     try:
         settings = settings_file.load(Settings, file, {})
     except InvalidSettingsError as error:

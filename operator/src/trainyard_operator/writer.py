@@ -1,16 +1,18 @@
-"""Sends writes to the API server: a bounded number at a time, the most urgent first, each safe to repeat.
+"""Sends writes to the API server: a bounded number at a time, the most urgent first.
 
 Guarantees:
 
 - Nothing is sent while the Lease is not held.
-- A session has at most one write under way. Until the outcome of a creation is known, its resources count as used.
-- The order of lanes is that of `core/outbox.py`. Informational writes are sent one at a time with a cooldown after
-  each, so that the API server has time for the running sessions, however many wait.
-- A creation whose answer was lost is repeated until the API server says what became of it: a Job of that name that
-  belongs to the session is the one that was requested.
-- A status is written only to the session and the version that it was decided for, never to a session created again under
-  the same name. The resourceVersion ensures that: the API server does not compare a UID in a patch of the status
-  subresource (tests/integration/kube asserts it).
+- A session has at most one write under way. Until the outcome of a creation is known, its
+  resources count as used.
+- The order of lanes is that of `core/outbox.py`. Informational writes are sent one at a time with
+  a cooldown after each, so that the API server has time for the running sessions, however many
+  wait.
+- A creation whose answer was lost is repeated until the API server says what became of it: a Job
+  of that name that belongs to the session is the one that was requested.
+- A status is written only to the session and the version that it was decided for, never to a
+  session created again under the same name. The resourceVersion ensures that: the API server does
+  not compare a UID in a patch of the status subresource (tests/integration/kube asserts it).
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ COOLDOWN_FACTOR = 2.0
 MAX_COOLDOWN_SECONDS = 2.0
 """… but at most this long."""
 MAX_INFORMATIONAL = 16
-"""Informational writes that wait at most. Positions beyond them are computed when there is room again."""
+"""Informational writes that wait at most. Further positions are computed later."""
 RETRY_SECONDS = (1.0, 2.0, 3.0, 5.0)
 """Pauses after the first, second, … write without an answer; the last one repeats."""
 MAX_RETRY_AFTER_SECONDS = 60.0
@@ -86,7 +88,10 @@ class Writer:
         self._available = {lane: asyncio.Event() for lane in Lane}
 
     def submit(self, write: Write) -> None:
-        """Take a write over. Its object is busy from now on, unless it is a status that may still be replaced."""
+        """Take a write over.
+
+        Its object is busy from now on, unless it is a status that may still be replaced.
+        """
         if not replaceable(write):
             assumed = None
             if isinstance(write, CreateJob):
@@ -135,7 +140,8 @@ class Writer:
 
     async def _carry_out(self, write: Write) -> None:
         for attempt in itertools.count():
-            while not self._may_write():  # noqa: ASYNC110  # time alone can make it false, so there is no event
+            # Time alone can make it false, so there is no event to wait for.
+            while not self._may_write():  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             try:
                 await self._send(write)
@@ -164,7 +170,10 @@ class Writer:
         self._wake_workers()
 
     def _release(self, uid: str) -> None:
-        """The object is not busy any more, unless a Job waits to be created for it; then its resources stay used."""
+        """The object is not busy any more.
+
+        If a Job waits to be created for it, it stays busy and its resources stay used.
+        """
         if not self._outbox.promises(uid):
             self._informer.state.done(uid)
         self._changed()
@@ -216,7 +225,8 @@ class Writer:
             self._count(write, "there already")
             job = await self._kube.get(paths.jobs(self._namespace, write.name))
             if not _owned_by(job, write.uid):
-                # It belongs to someone else: it is neither adopted nor deleted, and the session's status says so.
+                # It belongs to another object: it is neither adopted nor deleted, and the session's
+                # status says so.
                 raise
         self._informer.absorb("jobs", job)
         self._metrics.admissions.inc()

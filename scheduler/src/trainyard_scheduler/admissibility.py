@@ -34,7 +34,10 @@ class Validator:
         self._revision = -1
 
     def answer(self, spec: SessionSpec, state: ClusterState) -> Admissibility:
-        """Whether a session of this spec can ever run. Returns the same object while the answer stays the same."""
+        """Whether a session of this spec can ever run.
+
+        Returns the same object while the answer stays the same.
+        """
         if state.revision != self._revision:
             new = {key: admissibility(*key, state, self._config) for key in self._answers}
             self._answers = {
@@ -61,7 +64,7 @@ def admissibility(
         known = ", ".join(sorted(state.rules)) or "none"
         message = (
             f"There is no TrainingQueue {queue!r}; there are: {known}. "
-            "Create it, and the session goes on by itself."
+            "Create it, and the session starts."
         )
         return Admissibility(False, Reason.UNKNOWN_QUEUE, message)
     return _within_limits(shape, rules) or _fits_somewhere(shape, state, config) or ADMISSIBLE

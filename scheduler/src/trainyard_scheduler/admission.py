@@ -3,12 +3,13 @@
 Guarantees:
 
 - A session starts only where all its workers fit into what is free now.
-- The first session that does not fit gets a reservation, as in EASY backfill (Lifka, 1995; Mu'alem and Feitelson, 2001).
-  The *shadow time* is the earliest time at which it will fit, by the known ends of running sessions. The nodes that it
-  will use then are reserved.
-- A later session may start on reserved nodes if it ends before the shadow time. It may also start if the shadow time
-  lies at least the minimum run time ahead, or is unknown; it is then marked *backfilled* and may be preempted for the
-  first session once it has run that long. So GPUs do not stay idle, and the wait of the first session stays bounded.
+- The first session that does not fit gets a reservation, as in EASY backfill (Lifka, 1995; Mu'alem
+  and Feitelson, 2001). The *shadow time* is the earliest time at which it will fit, by the known
+  ends of running sessions. The nodes that it will use then are reserved.
+- A later session may start on reserved nodes if it ends before the shadow time. It may also start
+  if the shadow time lies at least the minimum run time ahead, or is unknown; it is then marked
+  *backfilled* and may be preempted for the first session once it has run that long. So GPUs do not
+  stay idle, and the wait of the first session stays bounded.
 - Whether a session starts does not depend on sessions behind it.
 """
 
@@ -48,7 +49,7 @@ class Preempt:
 
     uid: str
     by: str
-    """UID of the session that needs the room."""
+    """UID of the session that preempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def run_cycle(
 ) -> CycleResult:
     """Decide at `now`, in seconds since the epoch.
 
-    With `explain`, every waiting session is examined and gets its reason. Without it, sessions that cannot start are
-    skipped as early as possible.
+    With `explain`, every waiting session is examined and gets its reason. Without it, sessions that
+    cannot start are skipped as early as possible.
     """
     return _Cycle(snapshot, now, preempt, explain).run()
 
@@ -93,7 +94,8 @@ class _Cycle:
         self.reasons: dict[str, Reason] = {}
         self.first_blocked: Request | None = None
         self.reserved: dict[str, ResourceVector] | None = None
-        """By reserved node, what is free there at the shadow time beside the first blocked session."""
+        """By reserved node, what is free there at the shadow time beside the first blocked session.
+        """
         self.shadow_time = math.inf
         self.preemptors = 0
         self.tried = 0
@@ -174,7 +176,10 @@ class _Cycle:
     def _beside_reservation(
         self, request: Request, nodes: tuple[str, ...]
     ) -> tuple[tuple[str, ...], bool] | None:
-        """Nodes for a session behind the reservation, and whether it is backfilled; None if it has to wait."""
+        """Nodes for a session behind the reservation, and whether it is backfilled.
+
+        None if it has to wait.
+        """
         reserved = self.reserved
         if reserved is None:
             return nodes, False
@@ -251,7 +256,8 @@ class _Cycle:
                 break
         nodes = place(future, eligible, request.shape)
         if nodes is None:
-            # Other pods hold the room: it does not fit even after all ends. So nothing is reserved.
+            # Other pods hold the nodes: it does not fit even after all ends. So nothing is
+            # reserved.
             self.shadow_time, self.reserved = math.inf, {}
             return
         take(future, nodes, worker)
@@ -277,9 +283,10 @@ class _Cycle:
 
 
 def release_time(allocation: Allocation, request: Request, snapshot: Snapshot, now: float) -> float:
-    """When the resources of `allocation` are expected back for `request`, in seconds since the epoch.
+    """When the resources of `allocation` are expected back, in seconds since the epoch.
 
-    Infinity if its end is unknown.
+    They are expected for `request`, past which `allocation` may have been backfilled. Infinity if
+    the end is unknown.
     """
     policy = snapshot.policy
     if allocation.leaving:

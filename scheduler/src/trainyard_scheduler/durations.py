@@ -1,8 +1,8 @@
 """How long sessions of one kind usually run, learned from those that succeeded.
 
-The usual run time of a kind is the median over its last successful sessions: the median because a single run on a
-slow node must not shift it, the last few because code and data change. It depends only on the sessions that exist, so
-that operator and gateway know the same.
+The usual run time of a kind is the median over its last successful sessions: the median because a
+single run on a slow node must not shift it, the last few because code and data change. It depends
+only on the sessions that exist, so that operator and gateway know the same.
 """
 
 from __future__ import annotations

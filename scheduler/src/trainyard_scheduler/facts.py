@@ -150,7 +150,10 @@ class Allocation:
     limit: float | None = None
     """When its run-time limit ends it, in seconds since the epoch; None without a limit."""
     backfilled: bool = False
-    """It started past a session that had waited longer, and gives way after the minimum run time."""
+    """It started past a session that had waited longer.
+
+    That session may preempt it after the minimum run time.
+    """
 
     @property
     def gpus(self) -> int:

@@ -1,8 +1,8 @@
 """Who is next between queues.
 
-Sessions within their queue's guaranteed quota come first; then priority; then the queue that uses the fewest GPUs for
-its weight; then age. Age raises priority here as well, twelve times slower than within a queue, so that weights decide
-between queues that are equally urgent.
+Sessions within their queue's guaranteed quota come first; then priority; then the queue that uses
+the fewest GPUs for its weight; then age. Age raises priority here as well, twelve times slower than
+within a queue, so that weights decide between queues that are equally urgent.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class QueueHeads:
     def drop_blocked(self, failed: Collection[Shape], reserved_against: Collection[Shape]) -> None:
         """Skip the queues in which no session can start any more.
 
-        Shapes in `failed` fit nowhere. Shapes in `reserved_against` may start only if their run time is bounded.
+        Shapes in `failed` fit nowhere. Shapes in `reserved_against` may start only if their run
+        time is bounded.
         """
         self._cursors = [
             c
@@ -105,7 +106,7 @@ def _all_blocked(
 
 
 def front(snapshot: Snapshot, now: float, count: int) -> list[Request]:
-    """The first `count` waiting sessions in fair-share order, as if each started when it is its turn."""
+    """The first `count` waiting sessions, if each started when it is its turn."""
     heads = QueueHeads(snapshot, now)
     order = []
     for _, request in islice(heads.heads(), count):

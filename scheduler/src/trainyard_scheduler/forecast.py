@@ -1,12 +1,13 @@
-"""Where each waiting session stands and when it will start: the cycles of `admission`, played forward in time.
+"""Where each waiting session stands, and when it will start.
 
-Guarantees:
+The cycles of `admission` are played forward in time. Guarantees:
 
-- What is not known is absent. A start that depends on the end of a session of unknown length has no time.
-- `earliest` assumes that sessions end as their step rates say, or as sessions of the same kind usually do. `latest`
-  assumes that all run until their limits. Neither preempts anyone.
-- `forecast_session` is what the operator publishes in the status: a session that does not exist yet gets the same
-  answer before its creation and right after it.
+- What is not known is absent. A start that depends on the end of a session of unknown length has
+  no time.
+- `earliest` assumes that sessions end as their step rates say, or as sessions of the same kind
+  usually do. `latest` assumes that all run until their limits. Neither preempts any session.
+- `forecast_session` is what the operator publishes in the status: a session that does not exist
+  yet gets the same answer before its creation and right after it.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class SessionForecast:
     readiness: Readiness
     starts_now: bool = False
     position: QueuePosition | None = None
-    """Its position in its queue; None if something else must happen before the queue decides about it."""
+    """Its position in its queue; None if something must happen before the queue decides."""
 
 
 class QueueForecast:
@@ -188,7 +189,10 @@ def allocation_at_start(
 
 
 def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]:
-    """When each waiting session starts, by UID, in seconds since the epoch, as far as it can be known."""
+    """When each waiting session starts, in seconds since the epoch, by UID.
+
+    Sessions whose start cannot be known are absent.
+    """
     waiting = waiting_queues(all_requests(snapshot.waiting), snapshot.policy)
     free = dict(snapshot.free)
     running = {a.uid: a for a in snapshot.allocations}

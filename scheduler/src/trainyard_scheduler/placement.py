@@ -3,9 +3,10 @@
 Guarantees:
 
 - All or nothing: a placement names a node for every worker, or there is none.
-- Exact: if the workers fit on the eligible nodes at all, a placement is found, since the workers of a session are alike.
-- Packing: if one node can hold all workers, the fullest such node is chosen; otherwise the nodes that hold most come
-  first, which gives few nodes but not always the fewest.
+- Exact: if the workers fit on the eligible nodes at all, a placement is found, since the workers of
+  a session are alike.
+- Packing: if one node can hold all workers, the fullest such node is chosen; otherwise the nodes
+  that hold most come first, which gives few nodes but not always the fewest.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ def give(
 
 
 def could_ever_fit(nodes: Iterable[Node], runtime: Runtime, shape: Shape) -> bool:
-    """Whether the workers would fit if all nodes were empty, including those that are down or cordoned."""
+    """Whether the workers would fit if all nodes were empty.
+
+    Nodes that are down or cordoned count as well: they may come back.
+    """
     room = sum(copies(n.allocatable, shape.worker) for n in nodes if runtime.matches(_when_up(n)))
     return room >= shape.workers
 
@@ -69,7 +73,10 @@ _CONDITION_TAINTS = "node.kubernetes.io/"
 
 
 def _when_up(node: Node) -> Node:
-    """The node without the taints that Kubernetes itself sets and removes (not ready, unschedulable, pressure)."""
+    """The node without the taints that Kubernetes itself sets and removes.
+
+    These are the taints of conditions: not ready, unschedulable, under pressure.
+    """
     if not any(t.key.startswith(_CONDITION_TAINTS) for t in node.taints):
         return node
     lasting = tuple(t for t in node.taints if not t.key.startswith(_CONDITION_TAINTS))

@@ -1,10 +1,12 @@
 """Which sessions are preempted: those whose leaving loses least, after a minimum run time.
 
-What is lost is GPUs × seconds since the last durable checkpoint. Three kinds of sessions can be preempted:
+What is lost is GPUs × seconds since the last durable checkpoint. Three kinds of sessions can be
+preempted:
 
 - sessions of lower priority;
 - sessions that were backfilled past a blocked session of the same queue and priority;
-- for a session within its queue's guaranteed quota: sessions of queues that use more than their quota.
+- for a session within its queue's guaranteed quota: sessions of queues that use more than their
+  quota.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from trainyard_scheduler.snapshot import Snapshot
 
 
 def lost(allocation: Allocation, now: float) -> float:
-    """GPU-seconds of work that would have to be done again. A session without GPUs counts as one GPU."""
+    """GPU-seconds of work that would have to be done again.
+
+    A session without GPUs counts as one GPU.
+    """
     since = max(allocation.started or now, allocation.checkpoint or 0.0)
     return max(1, allocation.shape.gpus) * max(0.0, now - since)
 
@@ -40,7 +45,7 @@ def candidates(
     heads: QueueHeads,
     now: float,
 ) -> list[Allocation]:
-    """Those of `preemptible` that may be preempted for `request`; the one that loses least first."""
+    """Those of `preemptible` that may be preempted for `request`, the smallest loss first."""
     entitled = heads.entitled(snapshot.queues[request.queue], request.shape.gpus)
     found = [
         a
@@ -54,7 +59,10 @@ def candidates(
 
 
 def was_backfilled_past(allocation: Allocation, request: Request) -> bool:
-    """Whether the allocation was backfilled past `request`, which has waited longer in the same queue and priority."""
+    """Whether the allocation was backfilled past `request`.
+
+    Then `request` has waited longer in the same queue with the same priority.
+    """
     return (
         allocation.backfilled
         and allocation.queue == request.queue
@@ -76,9 +84,9 @@ def choose(
     cheapest: Sequence[Allocation],
     now: float,
 ) -> list[Allocation] | None:
-    """The cheapest set of sessions found after whose end `request` fits; None if no such set was found.
+    """The cheapest set of sessions found after whose end `request` fits; None if there is none.
 
-    Tried are all nodes together, cheapest sessions first, and for a single worker each node by itself.
+    Tried are all nodes together, cheapest sessions first, and for a single worker each node alone.
     """
     groups: list[Sequence[Allocation]] = [cheapest]
     if request.shape.workers == 1:

@@ -1,4 +1,4 @@
-"""Why a session without an open attempt does not start: what must happen before the queue decides about it."""
+"""What must happen before the queue decides when a session starts."""
 
 from __future__ import annotations
 
@@ -31,12 +31,18 @@ NOT_WAITING = Readiness(Reason.ADMITTED, Reason.ADMITTED.sentence)
 
 
 def desired_state(session: Session) -> DesiredState:
-    """What its owner wants. A deleted session that a finalizer keeps is to stop, so that its GPUs come back."""
+    """What its owner wants.
+
+    A deleted session that a finalizer keeps is to stop, so that its GPUs come back.
+    """
     return DesiredState.STOPPED if session.deleting else session.spec.desired
 
 
 def has_open_attempt(session: Session, jobs: Mapping[int, Job]) -> bool:
-    """Whether its last attempt runs, or has ended without the status saying so. `jobs` are its Jobs by attempt."""
+    """Whether its last attempt runs, or has ended without the status saying so.
+
+    `jobs` are its Jobs by attempt.
+    """
     number = current_attempt(session, jobs)
     if number == 0:
         return False
@@ -56,8 +62,8 @@ def readiness(
 ) -> Readiness:
     """What a session without an open attempt waits for at `now`, in seconds since the epoch.
 
-    `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of an earlier attempt
-    have not ended.
+    `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of
+    an earlier attempt have not ended.
     """
     spec, retry = session.spec, session.status.retry
     if (stopped := _stopped_by_owner(session)) is not None:

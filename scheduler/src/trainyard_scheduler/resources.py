@@ -1,7 +1,8 @@
 """Resource vectors as plain integer tuples, and Kubernetes quantities.
 
-A vector is `(pods, CPU in millicores, memory in bytes, GPUs of kind 0, GPUs of kind 1, …)`. `PODS`, `CPU`, `MEMORY`
-and `FIRST_GPU` are the positions. They are tuples because a scheduling cycle adds and compares hundreds of thousands.
+A vector is `(pods, CPU in millicores, memory in bytes, GPUs of kind 0, GPUs of kind 1, …)`. `PODS`,
+`CPU`, `MEMORY` and `FIRST_GPU` are the positions. They are tuples because a scheduling cycle adds
+and compares hundreds of thousands.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def resource_vector(
 ) -> ResourceVector:
     """The vector of a Kubernetes resource list such as `{"cpu": "2", "nvidia.com/gpu": "1"}`.
 
-    `gpu_resources` are the GPU resource names in the order of the vector. Raises ValueError for a quantity that is none.
+    `gpu_resources` are the GPU resource names in the order of the vector. Raises ValueError for a
+    quantity that is none.
     """
     return (
         pods,

@@ -41,7 +41,7 @@ class Snapshot:
         return found
 
     def expected_seconds(self, request: Request) -> float | None:
-        """How long a session will run: by its own progress, else as its kind usually does; or None."""
+        """How long a session will run: by its progress, else as its kind usually does; or None."""
         if request.expected_seconds is not None or request.kind is None:
             return request.expected_seconds
         return self.usual_seconds.get(request.kind)

@@ -1,4 +1,4 @@
-"""What is free, who holds the rest and who asks for it: a `ClusterState` as the facts of a scheduling cycle."""
+"""A `ClusterState` as the facts of a cycle: what is free, allocated and requested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from trainyard_scheduler.waiting_queue import WaitingQueue
 
 
 class AllocationCache:
-    """The allocations of all sessions. Keeps those whose objects did not change since the last call."""
+    """The allocations of all sessions.
+
+    Keeps those whose objects did not change since the last call.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
@@ -57,7 +60,10 @@ class AllocationCache:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A session's allocation, and the objects it was made from. Those are replaced, never changed."""
+    """A session's allocation, and the objects it was made from.
+
+    Those are replaced, never changed.
+    """
 
     session: Session
     jobs: Mapping[int, Job]
@@ -123,8 +129,8 @@ def request_of(session: Session, now: float) -> Request:
 def free_resources(state: ClusterState) -> dict[str, ResourceVector]:
     """What is free on each usable node, by its name.
 
-    That is what the node can allocate, less what live pods of all owners request, less what workers request whose pods
-    are still to come.
+    That is what the node can allocate, less what live pods of all owners request, less what workers
+    request whose pods are still to come.
     """
     free = {name: node.allocatable for name, node in state.nodes.items() if node.usable}
     for name in free.keys() & state.used.keys():

@@ -1,7 +1,7 @@
 """Who is next within one queue: priority raised by age, then age.
 
-A point of priority is worth a fixed time of waiting (`Policy.ageing_seconds`). So the order of two sessions never
-changes while they wait, and the queue stays sorted.
+A point of priority is worth a fixed time of waiting (`Policy.ageing_seconds`). So the order of two
+sessions never changes while they wait, and the queue stays sorted.
 """
 
 from __future__ import annotations
@@ -34,9 +34,12 @@ class WaitingQueue:
         self.shapes = Counter(r.shape for _, r in self._ranked)
         """How many sessions of each shape wait."""
         self.bounded = sum(_is_bounded(r) for _, r in self._ranked)
-        """How many have a run-time limit or an expected run time of their own."""
+        """How many have a run-time limit or an expected run time."""
         self.kinds = Counter(r.kind for _, r in self._ranked if not _is_bounded(r))
-        """How many of the others wait by kind; they are bounded where the kind's usual run time is known."""
+        """How many of the others wait, by kind.
+
+        They are bounded where the usual run time of their kind is known.
+        """
 
     def __len__(self) -> int:
         return len(self._ranked)
@@ -68,7 +71,10 @@ class WaitingQueue:
         raise ValueError(f"{request.name} does not wait in this queue")
 
     def any_bounded(self, usual_seconds: Mapping[int, float]) -> bool:
-        """Whether the run time of any waiting session is known or limited, given usual run times by kind."""
+        """Whether the run time of any waiting session is known or limited.
+
+        `usual_seconds` are usual run times by kind.
+        """
         return self.bounded > 0 or any(kind in usual_seconds for kind in self.kinds)
 
     def _count(self, request: Request, by: int) -> None:

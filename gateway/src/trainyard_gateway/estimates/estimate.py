@@ -71,8 +71,8 @@ def estimate(
 ) -> Estimate:
     """The answer for a session that `user` would create at `now`, in seconds since the epoch.
 
-    A dataset that it names counts as registered, since without it the gateway would refuse to create the session. Raises
-    Unprocessable for a runtime or a queue that does not exist.
+    A dataset that it names counts as registered, since without it the gateway would refuse to
+    create the session. Raises Unprocessable for a runtime or a queue that does not exist.
     """
     state = load(objects, config)
     session = new_session(name, spec, user, state, config, now)
@@ -102,7 +102,7 @@ def new_session(
     config: InstallationConfig,
     now: float,
 ) -> Session:
-    """The session as the API server would have it right after its creation: newer than everything in `state`."""
+    """The session right after its creation, newer than every object in `state`."""
     raw = TrainingSession.new(name, "", spec).manifest()
     raw["metadata"] |= {
         "uid": NEW_UID,

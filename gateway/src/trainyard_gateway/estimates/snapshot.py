@@ -25,7 +25,10 @@ class SnapshotReader:
         self._read: tuple[float, ClusterObjects] | None = None
 
     async def objects(self) -> ClusterObjects:
-        """The objects of now or of `MAX_AGE_SECONDS` ago. Raises Unavailable if the API server does not answer."""
+        """The objects of now or of `MAX_AGE_SECONDS` ago.
+
+        Raises Unavailable if the API server does not answer.
+        """
         async with self._lock:
             if self._read is None or time.monotonic() - self._read[0] > MAX_AGE_SECONDS:
                 try:

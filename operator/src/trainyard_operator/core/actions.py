@@ -16,7 +16,8 @@ class Lane(IntEnum):
     """How urgent a write is; the smallest goes first."""
 
     JOBS = 0
-    """What GPUs wait for: creation and deletion of Jobs, and the status that precedes a deletion."""
+    """Creation and deletion of Jobs, and the status that precedes a deletion: GPUs wait for these.
+    """
     PHASES = 1
     """A session's new phase."""
     INFORMATIONAL = 2
@@ -34,7 +35,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Start an attempt. The Job's name is a function of session and attempt, so a repetition finds it there."""
+    """Start an attempt.
+
+    The Job's name is a function of session and attempt, so a repetition finds it there.
+    """
 
     lane: ClassVar = Lane.JOBS
     uid: str
@@ -51,7 +55,10 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class PatchStatus:
-    """Merge `patch` into a session's status if the session still has the version that the patch was made from."""
+    """Merge `patch` into a session's status.
+
+    It applies only to the version of the session that the patch was made from.
+    """
 
     uid: str
     name: str
@@ -101,7 +108,10 @@ class Decisions:
 
     writes: tuple[Write, ...] = ()
     wake: float | None = None
-    """When to decide again even if nothing happens, in seconds since the epoch; None if only events matter."""
+    """When to decide again if nothing happens, in seconds since the epoch.
+
+    None if only events matter.
+    """
     waiting: int = 0
     """Sessions that could start now and do not."""
     unpublished: int = 0

@@ -1,4 +1,4 @@
-"""The current attempt of a session: its Job and pods, its deadlines, and what the status records of it.
+"""The current attempt of a session: its Job, pods and deadlines, and its fields in the status.
 
 Times are seconds since the epoch.
 """
@@ -24,7 +24,10 @@ from trainyard_scheduler.readiness import has_open_attempt
 
 
 class Attempt:
-    """The last attempt. It is *open* from the creation of its Job until the status records its end."""
+    """The last attempt.
+
+    It is *open* from the creation of its Job until the status records its end.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class Attempt:
         return max(started, stepped or 0.0) + self.spec.stall_timeout
 
     def next_check(self, started: float) -> float | None:
-        """When it will be overdue or stalled unless something happens; None if it has no such limit."""
+        """When it will be overdue or stalled if nothing happens; None without such a limit."""
         limits = (self._deadline(started), self._stall_limit(started))
         return min((t for t in limits if t is not None), default=None)
 

@@ -14,9 +14,12 @@ from trainyard_scheduler.objects.model import Job, queued_now
 from trainyard_scheduler.readiness import desired_state
 
 STARTING_DELAY_SECONDS: Final = 3.0
-"""Starting is written only after this: most sessions are Running sooner, which saves a write each."""
+"""Starting is written only after this. Most sessions are Running sooner, which saves a write."""
 ENDING_DELAY_SECONDS: Final = 10.0
-"""That all workers have succeeded is written only after this: the Job is mostly complete a second later."""
+"""That all workers have succeeded is written only after this.
+
+Mostly the Job is complete a second later, which saves a write.
+"""
 MAX_BACKOFF_SECONDS: Final = 3600
 
 FAILED_BY_OPERATOR: Final = frozenset(
@@ -82,7 +85,10 @@ class _Evaluation:
         )
 
     def _leave(self, job: Job) -> SessionState:
-        """First the status says it, then the Job is deleted; the pods get SIGTERM and the grace period."""
+        """The status says it first, then the Job is deleted.
+
+        The pods get SIGTERM and the grace period.
+        """
         phase, reason, message = self._leaving_as()
         said = self.status.phase == phase and self._status_is_current()
         delete = (job,) if said and not job.deleting else ()
@@ -100,7 +106,7 @@ class _Evaluation:
             return phase, reason, f"The attempt is being ended: {self.status.failure_class}."
         if self.status.preempting:
             message = (
-                "Makes room for another session; it saves a checkpoint and goes back to the queue."
+                "Preempted by another session; it saves a checkpoint and goes back to the queue."
             )
             return Phase.SUSPENDING, Reason.PREEMPTED, message
         message = (
@@ -212,17 +218,20 @@ class _Evaluation:
             wait = timestamps.to_seconds_text(self.now + self.spec.backoff_seconds)
             return self._requeued({"retryTime": wait})
         if self.attempt.job is None:
-            message = "The session's Job was deleted by somebody."
+            message = "The session's Job was deleted, but not by the operator."
             cause = operator_failure(FailureClass.JOB_DELETED, message)
         return self._failed(cause or operator_failure(FailureClass.UNKNOWN, "The Job failed."))
 
     def _requeued(self, changes: Mapping[str, Any] | None = None) -> SessionState:
-        """Back to the queue without a failure. Its age is kept unless its owner had suspended it."""
+        """Back to the queue without a failure.
+
+        Its age is kept unless its owner had suspended it.
+        """
         preempted = self.status.preempting or changes is not None
         if preempted:
             counted: dict[str, Any] = {"preemptions": self.status.preemptions + 1}
             message = (
-                "Made room for another session; goes on from its last checkpoint when its turn "
+                "Preempted by another session; resumes from its last checkpoint when its turn "
                 "comes."
             )
         else:

@@ -1,4 +1,7 @@
-"""What one decision leaves to the next, to save work. An empty cache gives the same decisions, at more cost."""
+"""What one decision leaves to the next, to save work.
+
+An empty cache gives the same decisions, at more cost.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class DecisionCache:
     revision: int = -1
     """The state's revision of nodes and queues."""
     queue_written: dict[str, float] = field(default_factory=dict)
-    """When the status of each queue was last written, in seconds since the epoch, by the queue's UID."""
+    """When each queue's status was last written, in seconds since the epoch, by UID."""
     allocations: AllocationCache = field(default_factory=AllocationCache)
     _wakes: list[tuple[float, str]] = field(default_factory=list)
     _tokens: float = POSITION_UPDATES_PER_SECOND
@@ -99,7 +102,10 @@ class DecisionCache:
                 del self.waiting[request.queue]
 
     def position_updates_allowed(self, wanted: int, now: float) -> int:
-        """How many of `wanted` positions may be rewritten now (token bucket); takes as many tokens."""
+        """How many of `wanted` positions may be rewritten now.
+
+        A token bucket; it takes as many tokens.
+        """
         gained = max(0.0, now - self._refilled) * POSITION_UPDATES_PER_SECOND
         self._refilled = now
         self._tokens = min(POSITION_UPDATES_PER_SECOND, self._tokens + gained)

@@ -36,6 +36,7 @@ class OperatorConfig:
     """By runtime."""
     installation: InstallationConfig
     start_timeout_seconds: float = 120.0
-    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable."""
+    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
+    """
     retention_seconds: int | None = None
-    """Finished sessions without ttlSecondsAfterFinished are deleted after this time; None keeps them."""
+    """Default of ttlSecondsAfterFinished; None keeps finished sessions."""

@@ -1,4 +1,7 @@
-"""`decide`: the cluster state and the time → everything to be done now. A pure function; the cache only saves work."""
+"""`decide`: the cluster state and the time → everything to be done now.
+
+A pure function; the cache only saves work.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.usage import request_of, snapshot_of
 
 TICK_SECONDS: Final = 5.0
-"""While sessions wait, decide at least this often: the minimum run time of others ends without any event."""
+"""While sessions wait, decide at least this often.
+
+The end of another session's minimum run time is no event.
+"""
 QUEUE_STATUS_SECONDS: Final = 5.0
 """Shortest time between two writes of one TrainingQueue's status."""
 
@@ -54,8 +60,8 @@ def decide(
 ) -> Decisions:
     """Everything to be done at `now`, in seconds since the epoch.
 
-    At most `status_updates` waiting sessions get a new `status.queue`, those in front first. With 0 no position is
-    computed, which is much faster.
+    At most `status_updates` waiting sessions get a new `status.queue`, those in front first. With 0
+    no position is computed, which is much faster.
     """
     cache = cache or DecisionCache.create(config.installation)
     return _Decision(state, now, config, cache).run(status_updates)
@@ -125,7 +131,10 @@ class _Decision:
                 cache.forget(uid)
 
     def _evaluate(self, session: Session) -> bool:
-        """Evaluate and act. False if the state depends on other sessions, so that the next decision must look again."""
+        """Evaluate and act.
+
+        False if the state depends on other sessions, so that the next decision must look again.
+        """
         cache, uid = self.cache, session.uid
         found = self._state_of(session)
         cache.states[uid] = found
@@ -222,7 +231,7 @@ class _Decision:
         if preempt.uid in self.state.busy:
             return
         by = self.state.sessions[preempt.by].name
-        message = f"Makes room for {by}; it saves a checkpoint and goes back to the queue."
+        message = f"Preempted by {by}; it saves a checkpoint and goes back to the queue."
         found = SessionState(Phase.SUSPENDING, message, Reason.PREEMPTED)
         self.writes = [w for w in self.writes if w.uid != preempt.uid]
         self._write_status(session, found, None, lane_of(found))
@@ -262,8 +271,8 @@ def _not_in_queue(found: SessionState) -> dict[str, Any] | None:
 def lane_of(found: SessionState) -> Lane:
     """How urgent it is to write this state.
 
-    Urgent is only what a deletion waits for, and so other sessions' GPUs. That a session starts is informational: on a
-    busy API server it runs before the write is sent, and one write is saved.
+    Urgent is only what a deletion waits for, and so other sessions' GPUs. That a session starts is
+    informational: on a busy API server it runs before the write is sent, and one write is saved.
     """
     leaving = found.phase in (Phase.SUSPENDING, Phase.STOPPING)
     failing = found.phase in HOLDING_GPUS and "failure" in found.changes

@@ -1,7 +1,7 @@
-"""Why an attempt ended: pods and Job as Kubernetes reports them → class, reason, message, hint, last log lines.
+"""Why an attempt ended, from its pods and its Job as Kubernetes reports them.
 
-The worker that failed first decides; workers that fell because another one did (WorkerLost, or killed by the Job controller
-afterwards) never hide the cause.
+The worker that failed first decides. Workers that ended because of another one (WorkerLost, or
+killed by the Job controller afterwards) never hide the cause.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ HINTS: dict[FailureClass, str] = {
     C.WORKER_LOST: "A worker of the gang went away; look at its node and at lastLogLines.",
     C.IMAGE_UNAVAILABLE: "Check the runtime's image in the installation's values, the registry and the pull secret.",
     C.CONTAINER_CONFIG: "The container could not be made: check the runtime's image, the data volume and the command.",
-    C.UNSCHEDULABLE: "No node took the pod although the queue saw room: check the message, node taints and the data volume.",
-    C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt goes on from the last checkpoint.",
-    C.NODE_LOST: "The node stopped answering; the next attempt goes on from the last checkpoint on another one.",
+    C.UNSCHEDULABLE: "No node took the pod although the scheduler found a place: check the message, node taints and the data volume.",
+    C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt resumes from the last checkpoint.",
+    C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
     C.STALLED: "Look at the last lines, or raise stallTimeoutSeconds if steps may be that slow.",
-    C.DEADLINE_EXCEEDED: "Raise maxRuntimeSeconds, or go on from the last checkpoint with a new session and resumeFrom.",
-    C.JOB_DELETED: "Somebody deleted the session's Job. Suspend or stop the session instead.",
+    C.DEADLINE_EXCEEDED: "Raise maxRuntimeSeconds, or continue from the last checkpoint with a new session and resumeFrom.",
+    C.JOB_DELETED: "Suspend or stop the session instead of deleting its Job.",
     C.KILLED: "The program was killed by a signal from outside; look at the node if it happens again.",
     C.UNKNOWN: "The pods went away before they could report; look at the events of the Job and of the node.",
 }

@@ -1,9 +1,9 @@
 """One session: what it is now, and what has to be done about it.
 
-`evaluate` is level-triggered. It looks only at what exists (the session as the API server has it, its Jobs, its pods)
-and at the time. So a restart at any moment, a missed event or a repeated one changes nothing. The order of writes makes
-this true: a Job is created before the status mentions it, and the status says that a session has to leave before its
-Job is deleted.
+`evaluate` is level-triggered. It looks only at what exists (the session as the API server has it,
+its Jobs, its pods) and at the time. So a restart at any moment, a missed event or a repeated one
+changes nothing. The order of writes makes this true: a Job is created before the status mentions
+it, and the status says that a session has to leave before its Job is deleted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from trainyard_scheduler.objects.model import Job, Pod, Session, queued_now
 from trainyard_scheduler.readiness import readiness
 
 LOOKUP_DELAY_SECONDS: Final = 2.0
-"""Pending because the dataset was not looked up yet is written only after this: the gateway mostly answers sooner."""
+"""Pending because the dataset was not looked up yet is written only after this.
+
+Mostly the gateway answers sooner, which saves a write.
+"""
 
 
 def evaluate(  # noqa: PLR0913  # the session and everything that bears on it
@@ -34,9 +37,10 @@ def evaluate(  # noqa: PLR0913  # the session and everything that bears on it
     now: float,
     config: OperatorConfig,
 ) -> SessionState:
-    """What `session` is at `now` (seconds since the epoch), from its Jobs by attempt and its pods by UID.
+    """What `session` is at `now`, in seconds since the epoch.
 
-    `resume_ready` is whether the session that resumeFrom names exists.
+    `jobs` are its Jobs by attempt, `pods` its pods by UID. `resume_ready` is whether the session
+    that resumeFrom names exists.
     """
     attempt = Attempt(session, jobs, pods, now, config)
     if session.status.phase in TERMINAL:

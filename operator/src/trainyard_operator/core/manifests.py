@@ -1,4 +1,4 @@
-"""What the operator creates: the Job of an attempt, and the Service by which the workers of a gang find each other."""
+"""What the operator creates: the Job of an attempt, and the Service of a gang."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def build_job(
 ) -> Manifest:
     """The Job of one attempt.
 
-    `nodes` are the nodes chosen for the workers; `resume_uid` is the UID of the session that resumeFrom names.
+    `nodes` are the nodes chosen for the workers; `resume_uid` is the UID of the session that
+    resumeFrom names.
     """
     spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
@@ -104,8 +105,8 @@ def _owner(session: Session) -> Manifest:
 
 
 def _failure_rules() -> list[Manifest]:
-    # The first failure of any worker ends the attempt; the operator retries, not the Job. The matched rule leaves pod and
-    # exit code in the Job's message, which outlives the pod.
+    # The first failure of any worker ends the attempt; the operator retries, not the Job. The
+    # matched rule leaves pod and exit code in the Job's message, which outlives the pod.
     return [
         {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {

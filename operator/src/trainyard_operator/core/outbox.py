@@ -2,11 +2,11 @@
 
 Guarantees:
 
-- The most urgent lane goes first. But no lane waits longer than its `PATIENCE`, however many urgent writes the API server
-  does not take.
+- The most urgent lane goes first. But no lane waits longer than its `PATIENCE`, however many urgent
+  writes the API server does not take.
 - At most one write of a session is under way.
-- A status that was not sent yet is replaced by a later one, which keeps its place. It is dropped if it is withdrawn. So what
-  is sent is what was decided last.
+- A status that was not sent yet is replaced by a later one, which keeps its place. It is dropped if
+  it is withdrawn. So what is sent is what was decided last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, dict[_Key, Write | None]] = {lane: {} for lane in Lane}
-        """By session UID and whether it is a status that may be replaced; None where one was withdrawn."""
+        """By UID and whether it is a status that may be replaced; None where one was withdrawn."""
         self._sending: set[str] = set()
         self._taken = dict.fromkeys(Lane, float("-inf"))
         """When a write of each lane was last taken."""

@@ -1,7 +1,7 @@
 """The pods of an attempt.
 
-The template meets Pod Security `restricted`. It has a read-only root and no API token. Of the volume it mounts only the
-datasets (read-only) and the session's run folder.
+The template meets Pod Security `restricted`. It has a read-only root and no API token. Of the
+volume it mounts only the datasets (read-only) and the session's run folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ TEMPORARY_DIR = str(PurePosixPath("/", "tmp"))
 TEMPORARY_SPACE = "1Gi"
 """Most that a worker may write there."""
 DISK_REQUEST, DISK_LIMIT = "64Mi", "1280Mi"
-"""Scratch space and logs on the node's disk. A worker that writes more is evicted before it fills the node."""
+"""Scratch space and logs on the node's disk.
+
+A worker that writes more is evicted before it fills the node.
+"""
 SHARED_MEMORY_DIR = str(PurePosixPath("/", "dev", "shm"))
 
 
@@ -40,7 +43,8 @@ def pod_spec(
 ) -> Manifest:
     """The pod spec of one attempt's workers.
 
-    `nodes` are the nodes chosen for them; `resume_uid` is the UID of the session that resumeFrom names.
+    `nodes` are the nodes chosen for them; `resume_uid` is the UID of the session that resumeFrom
+    names.
     """
     runtime = config.pods[spec.runtime]
     pod: Manifest = {
@@ -49,7 +53,8 @@ def pod_spec(
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # As process 1 of a process namespace, a program without a handler would not receive SIGTERM.
+        # As process 1 of a process namespace, a program without a handler would not receive
+        # SIGTERM.
         "shareProcessNamespace": True,
         "securityContext": _security_context(),
         "affinity": _affinity(nodes),
@@ -152,7 +157,10 @@ def _environment(
 
 
 def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> list[Manifest]:
-    """torch.distributed's environment. The first worker's host name is `<job>-0` (Indexed Jobs set it)."""
+    """torch.distributed's environment.
+
+    The first worker's host name is `<job>-0` (Indexed Jobs set it).
+    """
     job = names.job_name(session.name, session.uid, attempt)
     index = {
         "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}

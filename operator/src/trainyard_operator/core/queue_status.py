@@ -31,7 +31,7 @@ TRANSIENT_REASONS: Final = frozenset(
 """Reasons that change without anyone's action while a session moves up."""
 
 START_TOLERANCE: Final = 0.1
-"""A start time is written again once it moved by this share of the time that is left, and by at least…"""
+"""A start time is written again once it moved by this share of the time left, and by at least…"""
 START_TOLERANCE_SECONDS: Final = 30.0
 """… this much."""
 
@@ -65,10 +65,11 @@ class QueueStatus:
         return rendered
 
     def change(self, published: object) -> float:
-        """How much this differs from the `status.queue` that was published: 0 is not at all.
+        """How much this differs from the published `status.queue`: 0 is not at all.
 
-        Infinity means that it must be written: it is the first, or the reason is one that someone can act on. Otherwise
-        it is the larger of the relative move of the position and of the start times.
+        Infinity means that it must be written: it is the first, or the reason is one that a user
+        can act on. Otherwise it is the larger of the relative move of the position and of the start
+        times.
         """
         if not isinstance(published, dict):
             return math.inf
@@ -102,10 +103,11 @@ _Update = tuple[float, Session, QueueStatus]
 def select_updates(
     state: ClusterState, snapshot: Snapshot, cache: DecisionCache, now: float, limit: int
 ) -> list[tuple[Session, QueueStatus]]:
-    """The waiting sessions whose `status.queue` is to be written now, at most `limit`; the most important first.
+    """The waiting sessions whose `status.queue` is written now, at most `limit`.
 
-    First come sessions that must be written, in queue order. The rest of `limit` goes to sessions whose position moved,
-    at a bounded rate. Sessions that are left out stay unpublished, or are found again by the periodic check.
+    First come sessions that must be written, in queue order. The rest of `limit` goes to sessions
+    whose position moved, at a bounded rate. Sessions that are left out stay unpublished, or are
+    found again by the periodic check.
     """
     if not cache.requests:
         return []

@@ -25,7 +25,8 @@ def render(
 ) -> tuple[Status, Status]:
     """The operator's part of the status: (as it is, as it should be).
 
-    `queue` is `status.queue` of a session that waits; None leaves the field as it is. `now` is in seconds since the epoch.
+    `queue` is `status.queue` of a session that waits; None leaves the field as it is. `now` is in
+    seconds since the epoch.
     """
     current: Status = orjson.loads(session.status.own)
     if session.status.phase in TERMINAL:
@@ -48,7 +49,10 @@ def render(
 
 
 def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
-    """(as it is, as it should be) for a session whose spec cannot be used. `now` is in seconds since the epoch."""
+    """(as it is, as it should be) for a session whose spec cannot be used.
+
+    `now` is in seconds since the epoch.
+    """
     current: Status = orjson.loads(item.own)
     if current.get("phase") in TERMINAL:
         return current, current

@@ -1,1 +1,1 @@
-"""Kubernetes objects: what they are (`model`), how their JSON is read (`parse`), where they are kept (`store`)."""
+"""Kubernetes objects: their types, their JSON, and the store that keeps them."""

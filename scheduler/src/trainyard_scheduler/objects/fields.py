@@ -1,4 +1,7 @@
-"""Fields of Kubernetes objects in JSON, read without trust: a value of another type than expected counts as absent."""
+"""Fields of Kubernetes objects in JSON.
+
+A value of another type than expected counts as absent.
+"""
 
 from __future__ import annotations
 

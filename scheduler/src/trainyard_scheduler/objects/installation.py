@@ -1,4 +1,7 @@
-"""What the administrator configured, as far as scheduling needs it. Operator and gateway build it from their settings."""
+"""What the administrator configured, as far as scheduling needs it.
+
+Operator and gateway build it from their settings.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ class InstallationConfig:
 
     @classmethod
     def of(cls, runtimes: Mapping[str, RuntimePlacement], policy: Policy) -> Self:
-        """From the settings of each runtime. Raises AttributeError for a toleration that is no mapping."""
+        """From the settings of each runtime.
+
+        Raises AttributeError for a toleration that is no mapping.
+        """
         resources = tuple(dict.fromkeys(r.gpu_resource_name for r in runtimes.values()))
         return cls(
             runtimes={

@@ -18,7 +18,10 @@ class ClusterObjects:
 
     nodes: Iterable[Json]
     pods: Iterable[Json]
-    """All live pods of the cluster, and all pods of sessions, ended ones included. A pod may be there twice."""
+    """All live pods of the cluster, and all pods of sessions, ended ones included.
+
+    A pod may be there twice.
+    """
     jobs: Iterable[Json]
     queues: Iterable[Json]
     sessions: Iterable[Json]

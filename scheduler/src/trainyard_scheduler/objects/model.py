@@ -1,7 +1,7 @@
-"""What exists, as small frozen values: sessions, queues, Jobs, pods, and what is assumed of them until it shows.
+"""Sessions, queues, Jobs and pods as small frozen values, and what is assumed of them.
 
-Everything is keyed by UID, so that an object created again under the same name is another object. Times are seconds
-since the epoch; durations are seconds.
+Everything is keyed by UID, so that an object created again under the same name is another object.
+Times are seconds since the epoch; durations are seconds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class SessionSpec:
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """The status of a session, as far as decisions need it. Fields that make no sense count as absent."""
+    """The status of a session, as far as decisions need it.
+
+    Fields that make no sense count as absent.
+    """
 
     phase: Phase | None = None
     attempt: int = 0
@@ -99,7 +102,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class InvalidSession:
-    """A TrainingSession whose spec cannot be used. Its status says so; it affects no other session."""
+    """A TrainingSession whose spec cannot be used. It affects no other session."""
 
     uid: str
     name: str
@@ -199,7 +202,10 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """An attempt whose Job is being created and does not show in the cluster yet (Kueue: an assumed workload)."""
+    """An attempt whose Job is being created and does not show in the cluster yet.
+
+    Kueue calls this an assumed workload.
+    """
 
     attempt: int
     nodes: tuple[str, ...]
@@ -230,7 +236,10 @@ def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:
 
 
 def remaining_seconds(session: Session) -> float | None:
-    """How long its next or current attempt may run: `maxRuntimeSeconds` less all earlier attempts; None without a limit."""
+    """How long its current or next attempt may run; None without a limit.
+
+    That is `maxRuntimeSeconds` less the run time of all earlier attempts.
+    """
     if session.spec.max_runtime is None:
         return None
     return float(max(0, session.spec.max_runtime - session.status.run_seconds))
@@ -239,7 +248,7 @@ def remaining_seconds(session: Session) -> float | None:
 def queued_now(session: Session, now: float) -> float:
     """`now` in whole seconds since the epoch, with the resourceVersion as the fraction.
 
-    So sessions that became ready in the same second keep their order, also over restarts: versions rise with every
-    write in the cluster.
+    So sessions that became ready in the same second keep their order, also over restarts: versions
+    rise with every write in the cluster.
     """
     return float(int(now)) + (session.version % 1_000_000) / 1_000_000

@@ -1,4 +1,6 @@
-"""Objects of the API server in JSON → typed objects. Operator and gateway read the cluster here and nowhere else.
+"""Objects of the API server in JSON → typed objects.
+
+Operator and gateway read the cluster here and nowhere else.
 
 Every function raises UnparsableObject for an object that makes no sense.
 """
@@ -23,7 +25,8 @@ def session(
 ) -> Session | InvalidSession:
     """A TrainingSession; `InvalidSession` if only its spec cannot be used.
 
-    `before` is the same object as it was known; its spec is not parsed again if the generation is the same.
+    `before` is the same object as it was known; its spec is not parsed again if the generation is
+    the same.
     """
     with parsing("TrainingSession", raw):
         return parse_session(raw, config, before)

@@ -54,7 +54,8 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
 def pod_requests(raw: Json, gpu_resources: Sequence[str]) -> ResourceVector:
     """What kube-scheduler counts for a pod.
 
-    That is containers and sidecars together, or the largest step of the init containers if that is more, plus overhead.
+    That is containers and sidecars together, or the largest step of the init containers if that is
+    more, plus overhead.
     """
     spec = raw.get("spec") or {}
     running = resource_vector({}, gpu_resources)

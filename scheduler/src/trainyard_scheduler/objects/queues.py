@@ -12,7 +12,10 @@ from trainyard_scheduler.objects.model import Queue
 
 
 def parse_queue(raw: Json) -> Queue:
-    """A TrainingQueue. Raises ValueError (pydantic's), TypeError or KeyError if it makes no sense."""
+    """A TrainingQueue.
+
+    Raises ValueError (pydantic's), TypeError or KeyError if it makes no sense.
+    """
     meta = raw["metadata"]
     spec = TrainingQueueSpec.model_validate(raw.get("spec") or {})
     rules = QueueRules(

@@ -32,8 +32,9 @@ def parse_session(
 ) -> Session | InvalidSession:
     """A TrainingSession; `InvalidSession` if its spec cannot be used.
 
-    `before` is the same object as it was known: its spec is not parsed again if the generation is the same. Raises
-    ValueError, TypeError, LookupError or AttributeError if the object makes no sense.
+    `before` is the same object as it was known: its spec is not parsed again if the generation is
+    the same. Raises ValueError, TypeError, LookupError or AttributeError if the object makes no
+    sense.
     """
     meta = raw["metadata"]
     status = mapping(raw.get("status"))
@@ -95,7 +96,8 @@ def _shape(spec: TrainingSessionSpec, config: InstallationConfig) -> Shape:
 def _kind(spec: TrainingSessionSpec) -> int:
     """Hash of command, training without its seed, dataset, resources, workers and runtime.
 
-    It is made of the parsed spec, so that defaults count the same whether they are written out or not.
+    It is made of the parsed spec, so that defaults count the same whether they are written out or
+    not.
     """
     work = spec.model_dump(
         mode="json",
@@ -139,7 +141,10 @@ def _status(status: Json) -> SessionStatus:
 
 
 def _dataset_state(dataset: Json) -> str:
-    """Found, NotFound or empty. A dataset without its file cannot be trained on, so it counts as not looked up."""
+    """Found, NotFound or empty.
+
+    A dataset without its file cannot be trained on, so it counts as not looked up.
+    """
     state = text(dataset.get("state"))
     if state == "Found":
         try:

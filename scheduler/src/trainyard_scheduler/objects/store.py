@@ -1,6 +1,7 @@
 """Every object that is known, in an indexed store.
 
-`ClusterState` changes only by putting and dropping whole objects. Decisions read it and never write.
+`ClusterState` changes only by putting and dropping whole objects. Decisions read it and never
+write.
 """
 
 from __future__ import annotations
@@ -179,7 +180,10 @@ class ClusterState:
             self._touch(pod.session_uid)
 
     def begin(self, uid: str, assumed: Assumed | None = None) -> None:
-        """A write for this object is under way. With `assumed`, the resources of the attempt that it starts are used."""
+        """A write for this object is under way.
+
+        With `assumed`, the resources of the attempt that it starts are used.
+        """
         self.busy.add(uid)
         if assumed is not None:
             self.assumed[uid] = assumed
