@@ -8,6 +8,7 @@ workers, or logs beside metrics) are independent.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -21,17 +22,29 @@ MetricName = Annotated[str, Field(min_length=1, max_length=128)]
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """JSON has no NaN and no infinities, so they are sent as text."""
 
+Step = Annotated[int, Field(ge=0, le=2**53)]
+"""Optimizer steps. JSON numbers are exact up to 2^53."""
+Epoch = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Rank = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Bytes = Annotated[int, Field(ge=0, le=2**53)]
+Time = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC)),
+]
+"""A time with time zone that exists in every other time zone, too."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class MetricRow(OpenModel):
     """Values that belong to one step."""
 
-    step: Annotated[int, Field(ge=0, le=2**53)]
+    step: Step
     """Optimizer step, 0 before the first."""
-    epoch: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    epoch: Epoch | None = None
     """Epoch that ended with this row; present in rows that summarise an epoch."""
-    time: AwareDatetime
+    time: Time
     """When it was measured, with time zone."""
     values: dict[MetricName, Number] = Field(min_length=1, max_length=256)
     """Value by metric name, such as train/loss."""
@@ -40,43 +53,43 @@ class MetricRow(OpenModel):
 class LogLine(OpenModel):
     """One line that the program printed."""
 
-    time: AwareDatetime
+    time: Time
     """When it was printed, with time zone."""
     level: LogLevel = "info"
     """debug, info, warning or error."""
     message: str = Field(max_length=16_384)
     """The line without its end."""
-    rank: int = Field(default=0, ge=0)
+    rank: Rank = 0
     """Worker that printed it."""
 
 
 class Heartbeat(OpenModel):
     """Progress of the training, sent every few seconds."""
 
-    time: AwareDatetime
+    time: Time
     """When this was measured."""
-    step: int = Field(ge=0)
+    step: Step
     """Optimizer steps done."""
-    total_steps: int | None = Field(default=None, ge=0)
+    total_steps: Step | None = None
     """Total optimizer steps; None if unknown."""
-    epoch: int | None = Field(default=None, ge=0)
+    epoch: Epoch | None = None
     """Epochs completed."""
-    epochs: int | None = Field(default=None, ge=0)
+    epochs: Epoch | None = None
     """Total epochs; None if unknown."""
-    steps_per_second: float | None = Field(default=None, ge=0)
+    steps_per_second: float | None = Field(default=None, ge=0, le=1e18, allow_inf_nan=False)
     """Step rate of the last minute."""
 
 
 class CheckpointReport(OpenModel):
     """A checkpoint became durable."""
 
-    time: AwareDatetime
+    time: Time
     """When it became durable."""
-    step: int = Field(ge=0)
+    step: Step
     """Optimizer steps done when it was taken."""
     name: str = Field(max_length=64)
     """Its name, such as step-1200."""
-    size_bytes: int | None = Field(default=None, ge=0)
+    size_bytes: Bytes | None = None
     """Size on the volume."""
 
 
@@ -85,7 +98,7 @@ class Batch(OpenModel):
 
     session_uid: str = Field(min_length=1, max_length=64)
     """UID of the session."""
-    attempt: int = Field(ge=1)
+    attempt: Attempt
     """Number of the attempt."""
     stream: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")
     """Sender within the attempt, such as rank-0."""
@@ -115,13 +128,13 @@ class ModelReport(OpenModel):
 
     session_uid: str = Field(min_length=1, max_length=64)
     """UID of the session."""
-    attempt: int = Field(ge=1)
+    attempt: Attempt
     """Number of the attempt."""
     name: str = Field(min_length=1, max_length=128)
     """Name in the registry."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Hash of the file."""
-    size_bytes: int = Field(ge=1)
+    size_bytes: int = Field(ge=1, le=2**53)
     """Size of the file."""
     card: dict[str, Any] = Field(default={})
     """Model card: configuration, dataset, metrics, lineage, versions."""

@@ -135,21 +135,24 @@ _PATHS = [
 ]
 
 
-async def _alive() -> dict[str, str]:
-    return {"status": "ok"}
-
-
-async def _ready(request: Request) -> Response:
-    """Ready once the sessions of the cluster are known, and while every part runs."""
-    services = services_of(request)
-    status, text = readiness(services.tasks.ended(), services.cache.synced.is_set())
+async def _alive(request: Request) -> Response:
+    """Alive while no background task fails again and again: a restart may mend it."""
+    failing = services_of(request).tasks.failing()
+    status, text = (503, f"failing: {', '.join(failing)}") if failing else (200, "ok")
     return JSONResponse({"status": text}, status)
 
 
-def readiness(ended: list[str], synced: bool) -> tuple[int, str]:
+async def _ready(request: Request) -> Response:
+    """Ready once the sessions of the cluster are known, while no background task fails."""
+    services = services_of(request)
+    status, text = readiness(services.tasks.failing(), services.cache.synced.is_set())
+    return JSONResponse({"status": text}, status)
+
+
+def readiness(failing: list[str], synced: bool) -> tuple[int, str]:
     """Status code and sentence of /readyz. Pure."""
-    if ended:
-        return 503, f"ended: {', '.join(ended)}"
+    if failing:
+        return 503, f"failing: {', '.join(failing)}"
     return (200, "ok") if synced else (503, "waiting for the cluster")
 
 

@@ -83,15 +83,15 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         for part in (
             services.cache, services.status_writer, services.system, services.keys, services.audit_log,
         ):  # fmt: skip
-            services.tasks.start(type(part).__name__, part.run())
+            services.tasks.start(type(part).__name__, part.run)
         runs = settings.data_dir / "runs"
         folders = RunFolders(runs)
         await asyncio.to_thread(folders.open)
         leftovers = SpoolRecovery(folders, SpoolFolders(runs), services.cache, database)
-        services.tasks.start(SpoolRecovery.__name__, leftovers.run())
+        services.tasks.start(SpoolRecovery.__name__, leftovers.run)
         if settings.run_retention_days is not None:
             retention = Retention(folders, services.cache, database, settings.run_retention_days)
-            services.tasks.start(Retention.__name__, retention.run())
+            services.tasks.start(Retention.__name__, retention.run)
         yield services
 
 

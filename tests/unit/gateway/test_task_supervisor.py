@@ -1,46 +1,78 @@
-"""Parts that should run without end."""
+"""Background tasks are restarted; those that fail again and again are named."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from poll import eventually_async
 
 from trainyard_gateway.app import readiness
-from trainyard_gateway.task_supervisor import TaskSupervisor
+from trainyard_gateway.task_supervisor import FAILING_AFTER, TaskSupervisor
 
 
-async def forever() -> None:
-    await asyncio.Event().wait()
+class Task:
+    """Fails `failures` times, or ends that often without an error, then runs without end."""
+
+    def __init__(self, failures: int, error: Exception | None = None) -> None:
+        self.failures, self.error, self.starts = failures, error, 0
+
+    async def run(self) -> None:
+        self.starts += 1
+        if self.starts > self.failures:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+
+    async def runs(self) -> bool:
+        return self.starts > self.failures
 
 
-async def broken() -> None:
-    raise RuntimeError("a bug")
+BUG = RuntimeError("a bug")
 
 
-async def finished() -> None:
-    return
+@pytest.mark.parametrize("error", [None, BUG], ids=["ended", "failed"])
+@pytest.mark.parametrize("failures", [0, 1, FAILING_AFTER - 1], ids=["never", "once", "often"])
+async def test_a_task_that_ends_is_restarted(failures: int, error: Exception | None) -> None:
+    task, other = Task(failures, error), Task(0)
+    async with TaskSupervisor(first_pause=0.001) as tasks:
+        tasks.start("writer", task.run)
+        tasks.start("watch", other.run)
+        await eventually_async(task.runs, within=10, every=0.01)
+
+        assert tasks.failing() == []
+        assert (task.starts, other.starts) == (failures + 1, 1)
 
 
-async def test_a_part_that_ends_is_known_by_name() -> None:
-    async with TaskSupervisor() as background:
-        background.start("watch", forever())
-        background.start("monitor", broken())
-        background.start("writer", finished())
-        for _ in range(5):
-            await asyncio.sleep(0)
+async def test_a_task_that_keeps_failing_is_named() -> None:
+    task = Task(FAILING_AFTER, BUG)
+    async with TaskSupervisor(first_pause=0.001) as tasks:
+        tasks.start("writer", task.run)
+        tasks.start("watch", Task(0).run)
+        await eventually_async(task.runs, within=10, every=0.01)
 
-        assert background.ended() == ["monitor", "writer"]
+        assert tasks.failing() == ["writer"]
+
+
+async def test_leaving_the_context_ends_running_and_waiting_tasks() -> None:
+    running, waiting = Task(0), Task(1, BUG)
+    async with TaskSupervisor(first_pause=3600) as tasks:
+        tasks.start("running", running.run)
+        tasks.start("waiting", waiting.run)
+        await eventually_async(running.runs, within=10, every=0.01)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+
+    assert not names & {"running", "waiting"}
 
 
 @pytest.mark.parametrize(
-    ("ended", "synced", "status", "text"),
+    ("failing", "synced", "status", "text"),
     [
         ([], True, 200, "ok"),
         ([], False, 503, "waiting for the cluster"),
-        (["watch"], True, 503, "ended: watch"),
+        (["watch"], True, 503, "failing: watch"),
     ],
-    ids=["runs", "starts", "a part is dead"],
+    ids=["runs", "starts", "a task keeps failing"],
 )
-def test_readiness(ended: list[str], synced: bool, status: int, text: str) -> None:
-    assert readiness(ended, synced) == (status, text)
+def test_readiness(failing: list[str], synced: bool, status: int, text: str) -> None:
+    assert readiness(failing, synced) == (status, text)

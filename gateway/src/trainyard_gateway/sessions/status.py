@@ -12,6 +12,8 @@ from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.store.metrics.latest import LatestValue
 
 METRICS_SHOWN = 32
+LONGEST_ETA_SECONDS = 100 * 365 * 86_400
+"""A longer remaining time is unknown."""
 
 
 def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
@@ -90,7 +92,9 @@ def _position(beat: Heartbeat) -> dict[str, Any]:
         out |= {"percent": round(percent, 2), "percentDisplay": f"{percent:.0f}%"}
         if beat.steps_per_second:
             left = max(0, beat.total_steps - beat.step) / beat.steps_per_second
-            out |= {"etaSeconds": round(left), "etaDisplay": duration(left)}
+            # A rate next to zero gives a time that no date can hold: it is unknown.
+            if left <= LONGEST_ETA_SECONDS:
+                out |= {"etaSeconds": round(left), "etaDisplay": duration(left)}
     return out
 
 

@@ -27,6 +27,8 @@ from trainyard_kube import Json, KubeClient, errors, paths
 
 PAUSE_PER_SESSION = 2.0
 """Seconds between two progress patches of one session."""
+PAUSE_AFTER_BUG = 60.0
+"""Seconds until a session is tried again whose status could not be computed."""
 PATCHES_PER_SECOND = 20.0
 """All sessions together."""
 
@@ -79,7 +81,7 @@ class StatusWriter:
             await asyncio.sleep(1 / PATCHES_PER_SECOND)
 
     def _next(self) -> str | None:
-        """The touched session that has waited longest and may be patched now."""
+        """The changed session that has waited longest and may be patched now."""
         now = time.monotonic()
         for uid in self._changed:
             if self._not_before.get(uid, 0.0) <= now:
@@ -113,8 +115,15 @@ class StatusWriter:
         except errors.KubeError as error:
             telemetry.STATUS_FAILURES.inc()
             _log.warning("status not written", session=uid, error=str(error))
-            self._not_before[uid] = time.monotonic() + PAUSE_PER_SESSION
-            self.notify(uid)
+            self._retry(uid, PAUSE_PER_SESSION)
+        except Exception as error:  # one session must never end the writing for all
+            telemetry.STATUS_FAILURES.inc()
+            _log.error("status not written: unexpected error", session=uid, exc_info=error)
+            self._retry(uid, PAUSE_AFTER_BUG)
+
+    def _retry(self, uid: str, pause: float) -> None:
+        self._not_before[uid] = time.monotonic() + pause
+        self.notify(uid)
 
     async def _wanted(self, uid: str, body: Json) -> dict[str, Any]:
         wanted: dict[str, Any] = {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from trainyard_api.report import Batch, CheckpointReport, Heartbeat
 from trainyard_api.timestamps import datetime_to_text
 from trainyard_gateway.store.schema.tables import progress
 from trainyard_gateway.store.sql.dialect import upsert
+
+T = TypeVar("T", Heartbeat, CheckpointReport)
 
 
 def update(connection: Connection, batch: Batch) -> None:
@@ -47,8 +50,8 @@ def of_session(connection: Connection, uid: str) -> Progress | None:
         return None
     return Progress(
         row.attempt,
-        Heartbeat.model_validate_json(row.heartbeat) if row.heartbeat else None,
-        CheckpointReport.model_validate_json(row.checkpoint) if row.checkpoint else None,
+        _parsed(row.heartbeat, Heartbeat),
+        _parsed(row.checkpoint, CheckpointReport),
         row.last_step_time,
     )
 
@@ -58,6 +61,15 @@ def _row(connection: Connection, uid: str) -> Any | None:
 
 
 def _step(heartbeat: str | None) -> int | None:
-    if heartbeat is None:
+    found = _parsed(heartbeat, Heartbeat)
+    return found.step if found is not None else None
+
+
+def _parsed(stored: str | None, kind: type[T]) -> T | None:
+    """A stored report; None for one that an earlier version accepted and this one would not."""
+    if stored is None:
         return None
-    return Heartbeat.model_validate_json(heartbeat).step
+    try:
+        return kind.model_validate_json(stored)
+    except ValidationError:
+        return None
