@@ -1,4 +1,4 @@
-{{/* Names and labels. Every object is called <release>-<component>; the release name is cut to leave room. */}}
+{{/* Names and labels. Every object is called <release>-<component>; the release name is shortened to fit. */}}
 {{- define "trainyard.name" -}}
 {{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
@@ -66,7 +66,7 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
-{{/* Copies on nodes of their own where there are enough: include "trainyard.apart" (dict "root" . "component" "operator") */}}
+{{/* Replicas on different nodes if possible: include "trainyard.apart" (dict "root" . "component" "operator") */}}
 {{- define "trainyard.apart" -}}
 affinity:
   podAntiAffinity:
@@ -78,7 +78,7 @@ affinity:
             matchLabels: {{- include "trainyard.selector" . | nindent 14 }}
 {{- end -}}
 
-{{/* The credentials of the pod's account, as Kubernetes' own mount has them, for the one container that calls the API server. */}}
+{{/* The credentials of the pod's account, for the only container that calls the API server. */}}
 {{- define "trainyard.accountVolume" -}}
 - name: account
   projected:
@@ -96,7 +96,7 @@ affinity:
 {name: account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end -}}
 
-{{/* A program without a port touches /tmp/alive at every round; one that has not for so many minutes hangs. */}}
+{{/* Probe of a program without a port: it hangs if /tmp/alive is older than these minutes. */}}
 {{- define "trainyard.aliveProbes" -}}
 startupProbe:
   exec: {command: [test, -f, /tmp/alive]}
@@ -113,7 +113,7 @@ livenessProbe:
   timeoutSeconds: 10
 {{- end -}}
 
-{{/* Peers anywhere but where clouds hand out the credentials of machines. */}}
+{{/* All peers except the clouds' metadata servers. */}}
 {{- define "trainyard.anywhere" -}}
 - ipBlock:
     cidr: 0.0.0.0/0
@@ -135,7 +135,7 @@ livenessProbe:
     - {port: 53, protocol: TCP}
 {{- end -}}
 
-{{/* What cannot work is refused here, with the way out, when the schema cannot see it. */}}
+{{/* Refuse invalid combinations that the schema cannot express, and say what to do. */}}
 {{- define "trainyard.check" -}}
 {{- if and .Values.bot.enabled (not .Values.bot.tokenSecret) -}}
 {{- fail "bot.enabled needs bot.tokenSecret: kubectl create secret generic telegram --from-literal=token=<token>" -}}
