@@ -66,6 +66,12 @@ def test_no_registry_and_no_machine_path_in_any_file() -> None:
     assert found == []
 
 
+def test_no_file_has_marks_of_a_merge() -> None:
+    marks = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+    assert [p for p in tracked() if marks.search(p.read_text(errors="replace"))] == []
+
+
 def test_the_deprecated_pynvml_distribution_is_not_locked() -> None:
     for lock in (ROOT / "requirements").glob("*.lock"):
         assert not re.search(r"^pynvml==", lock.read_text(), re.MULTILINE), lock.name
