@@ -56,7 +56,8 @@ def remarks(text: str, place: str) -> Iterator[Line]:
     """Comments, and the lines of texts that are statements: docstrings of modules, functions and fields."""
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
+        # Directives to tools stay on the line that they are about.
+        if token.type == tokenize.COMMENT and not re.match(r"# (noqa|type|fmt):", token.string):
             yield Line(place, token.start[0], lines[token.start[0] - 1])
     for node in statements(text):
         assert node.end_lineno is not None

@@ -120,6 +120,7 @@ def test_wide_lines_of_a_page_are_noticed(text: str, want: int) -> None:
     [
         pytest.param(f"# {WIDE}\n", 1, id="a comment"),
         pytest.param(f"x = 1  # {WIDE}\n", 1, id="a comment behind code"),
+        pytest.param(f"x = 1  # noqa: E501  # {WIDE}\n", 0, id="a directive"),
         pytest.param(f'"""{WIDE}"""\n', 1, id="the docstring of a module"),
         pytest.param(f'def f():\n    """a\n\n    {WIDE}\n    """\n', 1, id="a line of a docstring"),
         pytest.param(f'x = "{WIDE}"\n', 0, id="a text of the program"),
