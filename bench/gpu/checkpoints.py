@@ -12,7 +12,7 @@ import torch
 from steps import AcceptingTransport, synchronise, trainer_epoch
 from workloads import Workload
 
-from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
@@ -27,7 +27,7 @@ def stall(workload: Workload, device: torch.device, rounds: int) -> dict[str, An
         folder = Path(name)
         file_format = "text" if workload.file_format == "txt" else workload.file_format
         dataset = data.load(workload.write(folder), file_format, config)
-        report = ReportingRun(AcceptingTransport(), folder / "spool", "uid", 1)
+        report = GatewayReporter(AcceptingTransport(), folder / "spool", "uid", 1)
         checkpoints = CheckpointFolder(folder / "c")
         trainer = Trainer(config, dataset, checkpoints, report, ProcessGroup(), device)
         epoch = trainer_epoch(trainer)

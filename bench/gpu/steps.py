@@ -21,7 +21,7 @@ import torch
 from torch.utils import deterministic
 from workloads import Workload
 
-from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data, loss, models
 from trainyard_trainer.batches import epoch_order, load_batch, split_into_batches
@@ -122,7 +122,7 @@ def measure(
         folder = Path(name)
         file_format = "text" if workload.file_format == "txt" else workload.file_format
         dataset = data.load(workload.write(folder), file_format, config)
-        report = ReportingRun(AcceptingTransport(), folder / "spool", "uid", 1)
+        report = GatewayReporter(AcceptingTransport(), folder / "spool", "uid", 1)
         trainer = Trainer(
             config, dataset, CheckpointFolder(folder / "c"), report, ProcessGroup(), device
         )
@@ -152,7 +152,7 @@ def losses_agree(
     """The loss of a first epoch, once by the trainer and once by the bare loop."""
     seen: dict[int, float] = {}
 
-    class Listening(ReportingRun):
+    class Listening(GatewayReporter):
         def log(self, values: Any, step: int, epoch: int | None = None) -> None:  # noqa: ARG002 - the protocol's argument
             if "train/loss" in values:
                 seen[step] = values["train/loss"]

@@ -17,7 +17,7 @@ import torch
 from loops import NAMES, network
 from torch import nn
 
-from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.gateway_reporter import GatewayReporter
 
 BLOCK = 20
 """Steps."""
@@ -39,7 +39,7 @@ def interleaved(blocks: int, batch: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     model, optimizer, inputs, targets = network(batch)
     with tempfile.TemporaryDirectory() as folder:
-        run = ReportingRun(NoGateway(), Path(folder), "uid", 1)
+        run = GatewayReporter(NoGateway(), Path(folder), "uid", 1)
         done = 0
 
         def block(reports: bool) -> float:

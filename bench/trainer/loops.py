@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from trainyard.reporting.run import ReportingRun
+    from trainyard.reporting.gateway_reporter import GatewayReporter
 
 CHECKPOINTS = 5
 WARM_UP = 50
@@ -121,12 +121,12 @@ def reports(work: Work) -> None:
         raise RuntimeError("not everything arrived")
 
 
-def _reporting(work: Work) -> ReportingRun:
-    from trainyard.reporting.run import ReportingRun
+def _reporting(work: Work) -> GatewayReporter:
+    from trainyard.reporting.gateway_reporter import GatewayReporter
     from trainyard.reporting.transport import GatewayTransport
 
     transport = GatewayTransport(work.url, work.folder / "token")
-    return ReportingRun(transport, work.folder / "spool", work.uid, 1)
+    return GatewayReporter(transport, work.folder / "spool", work.uid, 1)
 
 
 def trainyard(work: Work) -> tuple[float, Tensor]:

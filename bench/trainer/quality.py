@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from sklearn import datasets, ensemble, linear_model, pipeline, preprocessing
 
-from trainyard.reporting.run import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
@@ -147,7 +147,9 @@ def measure(case: Case, folder: Path) -> Result:
     dataset = data.load(path, kind, config)
     began = time.perf_counter()
     checkpoints = CheckpointFolder(folder / "checkpoints")
-    trainer = Trainer(config, dataset, checkpoints, QuietRun(), ProcessGroup(), torch.device("cpu"))
+    trainer = Trainer(
+        config, dataset, checkpoints, NoOpReporter(), ProcessGroup(), torch.device("cpu")
+    )
     with contextlib.redirect_stdout(io.StringIO()):
         trainer.fit()
     seconds = time.perf_counter() - began

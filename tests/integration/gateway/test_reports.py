@@ -18,7 +18,7 @@ from kubernetes import client
 from poll import eventually
 
 from trainyard.errors import Conflict, Invalid, NotFound
-from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract, names
 
@@ -293,7 +293,7 @@ def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(
     folder = lab.data / "runs" / trainer.session_uid / contract.SPOOL
     nowhere = lab.folder / "token"
     nowhere.write_text("t")
-    left = ReportingRun(
+    left = GatewayReporter(
         GatewayTransport("http://127.0.0.1:9", nowhere), folder, trainer.session_uid, attempt=1
     )
     for step in range(3):

@@ -11,8 +11,8 @@ import pytest
 from report_stand_in import ReportStandIn
 
 from trainyard import reporting
-from trainyard.reporting.model import Registrar
-from trainyard.reporting.run import ReportingRun
+from trainyard.reporting.gateway_reporter import GatewayReporter
+from trainyard.reporting.model_registration import Registrar
 from trainyard.reporting.transport import GatewayTransport
 
 
@@ -22,13 +22,15 @@ def safetensors(header: object = None, data: bytes = bytes(4)) -> bytes:
     return struct.pack("<Q", len(raw)) + raw + data
 
 
-def a_run(folder: Path, url: str, patience: float = 20.0, rank: int = 0) -> ReportingRun:
+def a_run(folder: Path, url: str, patience: float = 20.0, rank: int = 0) -> GatewayReporter:
     token = folder / "token"
     token.write_text("token")
     transport = GatewayTransport(url, token, timeout=5)
     registrar = Registrar(transport, folder / "run" / "output", "uid", 2, "mine", patience)
     reports = GatewayTransport(url, token, timeout=5)
-    return ReportingRun(reports, folder / "spool", "uid", 2, rank, registrar if rank == 0 else None)
+    return GatewayReporter(
+        reports, folder / "spool", "uid", 2, rank, registrar if rank == 0 else None
+    )
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_what_is_no_safetensors_file_is_told_at_once(
     path = tmp_path / "model"
     if content is not None:
         path.write_bytes(content)
-    run = a_run(tmp_path, gateway.url) if inside else reporting.QuietRun()
+    run = a_run(tmp_path, gateway.url) if inside else reporting.NoOpReporter()
 
     with pytest.raises(reporting.BadModelError, match=words):
         run.log_model(path)

@@ -15,17 +15,20 @@ import pytest
 from poll import eventually
 from report_stand_in import ReportStandIn
 
+from trainyard.reporting import NoOpReporter
 from trainyard.reporting.console import Tee
-from trainyard.reporting.run import QuietRun, ReportingRun, from_environment
+from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport, RejectedError
 
 
-def a_run(folder: Path, url: str, attempt: int = 1) -> ReportingRun:
+def a_run(folder: Path, url: str, attempt: int = 1) -> GatewayReporter:
     token = folder / "token"
     token.write_text("token\n")
-    return ReportingRun(GatewayTransport(url, token, timeout=5), folder / "spool", "uid", attempt)
+    return GatewayReporter(
+        GatewayTransport(url, token, timeout=5), folder / "spool", "uid", attempt
+    )
 
 
 def test_everything_said_arrives_once_and_in_order(tmp_path: Path, gateway: ReportStandIn) -> None:
@@ -69,7 +72,7 @@ def test_a_refused_batch_is_given_up_and_the_rest_goes_on(
     assert run.finish(timeout=20)
     assert gateway.rows() == [(2, "loss", 2.0)]
     said = capfd.readouterr().err
-    assert "given up" in said
+    assert "refused and dropped" in said
     assert "metrics.0.step: told so" in said
 
 
@@ -209,7 +212,7 @@ def test_printed_lines(writes: list[str], want: list[str]) -> None:
 def test_outside_a_session_nothing_is_sent(tmp_path: Path) -> None:
     run = from_environment(tmp_path)
 
-    assert isinstance(run, QuietRun)
+    assert isinstance(run, NoOpReporter)
     run.log({"loss": 1.0}, 1)
     assert run.finish()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainyard.reporting.run import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoint import CheckpointFolder
@@ -65,7 +65,7 @@ def trained(folder: Path, task: str, arrays: dict[str, Any], **given: Any) -> di
         config,
         dataset,
         CheckpointFolder(folder / "c", KEEP),
-        QuietRun(),
+        NoOpReporter(),
         ProcessGroup(),
         torch.device("cpu"),
         staging,

@@ -9,7 +9,7 @@ import pynvml
 import pytest
 from poll import eventually
 
-from trainyard.reporting import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_trainer import gpu_metrics
 
 
@@ -64,7 +64,7 @@ def test_a_machine_without_a_driver_has_no_reader() -> None:
         pytest.skip("this machine has a driver")
 
 
-class Said(QuietRun):
+class Said(NoOpReporter):
     """Keeps what was logged."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tiny_training import write_blobs
 from torch import Tensor, nn, optim
 
-from trainyard.reporting.run import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.batches import split_into_batches
@@ -26,7 +26,7 @@ from trainyard_trainer.train import Trainer
 CPU = torch.device("cpu")
 
 
-class Listening(QuietRun):
+class Listening(NoOpReporter):
     """Remembers what was reported."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainyard.reporting import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_api.attempt import AttemptSpec
 from trainyard_trainer import data, model_export
 from trainyard_trainer.__main__ import main
@@ -41,7 +41,7 @@ def save_model(folder: Path, path: Path, file_format: str, training: dict[str, A
         run.training,
         data.load(path, file_format, run.training),
         CheckpointFolder(folder / "checkpoints"),
-        QuietRun(),
+        NoOpReporter(),
         ProcessGroup(),
         torch.device("cpu"),
     )

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from tiny_training import write_blobs
 
-from trainyard.reporting.run import QuietRun
+from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data, models
 from trainyard_trainer.batches import load_batch
@@ -50,7 +50,7 @@ def trained(
         wanted,
         data.load(path, fmt, wanted),
         CheckpointFolder(tmp_path / "c"),
-        QuietRun(),
+        NoOpReporter(),
         ProcessGroup(),
         CPU,
     )
@@ -341,7 +341,7 @@ def test_a_fork_needs_the_same_model(tmp_path: Path) -> None:
         other,
         data.load(path, "npz", other),
         CheckpointFolder(tmp_path / "b"),
-        QuietRun(),
+        NoOpReporter(),
         ProcessGroup(),
         CPU,
     )

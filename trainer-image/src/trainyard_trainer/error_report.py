@@ -41,7 +41,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     return ExitCode.WORKER_LOST if lost else ExitCode.PROGRAM_ERROR
 
 
-def report_crash(report: reporting.Run, file: Path, error: Exception) -> None:
+def report_crash(report: reporting.SessionReporter, file: Path, error: Exception) -> None:
     """Print the traceback of an unexpected error and write the termination message to `file`.
 
     The message of another process of this pod stays when this one only lost its connection to it.
@@ -53,7 +53,9 @@ def report_crash(report: reporting.Run, file: Path, error: Exception) -> None:
     report_error(report, file, kind, str(error) or kind, _HINTS.get(code, ""))
 
 
-def report_error(report: reporting.Run, file: Path, reason: str, message: str, hint: str) -> None:
+def report_error(
+    report: reporting.SessionReporter, file: Path, reason: str, message: str, hint: str
+) -> None:
     """Print the error for people and write it to `file` for the operator.
 
     `file` is the pod's termination message. It holds `reason`, `message`, `hint` and as many of

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from trainyard.reporting import Run
+from trainyard.reporting import SessionReporter
 
 INTERVAL_SECONDS = 10.0
 """Time between two readings."""
@@ -54,7 +54,7 @@ def read(nvml: ModuleType) -> dict[str, float]:
 
 @contextmanager
 def reported_every(
-    report: Run,
+    report: SessionReporter,
     step: Callable[[], int],
     read: Reader | None,
     interval_seconds: float = INTERVAL_SECONDS,

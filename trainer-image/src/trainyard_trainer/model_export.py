@@ -89,7 +89,9 @@ def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
     return model
 
 
-def register(report: reporting.Run, model: Path, card: dict[str, Any]) -> dict[str, Any]:
+def register(
+    report: reporting.SessionReporter, model: Path, card: dict[str, Any]
+) -> dict[str, Any]:
     """Register the model at the gateway, with retries; returns the registry's entry.
 
     Idempotent. Raises AccessDenied when the gateway refuses, BadConfiguration without a gateway,

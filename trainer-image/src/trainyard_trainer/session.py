@@ -91,7 +91,7 @@ def train_session(paths: Paths) -> int:
     return int(code)
 
 
-def _train(spec: AttemptSpec, paths: Paths, report: reporting.Run) -> None:
+def _train(spec: AttemptSpec, paths: Paths, report: reporting.SessionReporter) -> None:
     config = spec.training
     if config is None or spec.dataset is None:
         raise BadConfiguration("the built-in trainer needs `training` and a dataset in the session")

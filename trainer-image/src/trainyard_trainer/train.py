@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainyard.reporting import Run as Reporter
+from trainyard.reporting import SessionReporter
 from trainyard_api.training import Precision, TrainingConfig
 from trainyard_trainer import loss as losses
 from trainyard_trainer import models, optimizer
@@ -41,7 +41,7 @@ class Trainer:
         config: TrainingConfig,
         dataset: Dataset,
         checkpoints: CheckpointFolder,
-        report: Reporter,
+        report: SessionReporter,
         group: ProcessGroup,
         device: torch.device,
         staging: Staging | None = None,

@@ -1,42 +1,45 @@
-"""Report from training code: metrics, log lines, heartbeats, checkpoints, the model. Standard library only.
+"""Report from training code: metrics, log lines, heartbeats, checkpoints, the model.
 
     import trainyard
 
-    run = trainyard.init()                      # inside a session's pod everything comes from the environment
+    session = trainyard.init()                  # a session's pod has all settings in its environment
     for step, batch in enumerate(batches):
         ...
-        run.log({"train/loss": loss}, step=step)
-    run.finish()
+        session.log({"train/loss": loss}, step=step)
+    session.finish()
 
-Nothing here ever stops or slows the training: values go into a queue, a background thread writes them to a spool on
-the session's volume and sends them, and an outage of the gateway only makes the spool grow. The one exception is `log_model`, which
-waits until the model is registered and raises when it is not. Outside a session `init` returns a
-run that keeps quiet, so that the same script works on a laptop.
+It needs the standard library only; orjson is used where it is installed. It neither stops nor slows
+the training: values go into a queue, and a background thread writes them to a spool on the session's
+volume and sends them. During an outage of the gateway the spool grows. The exception is `log_model`,
+which waits until the model is registered and raises if it is not. Outside a session `init` returns a
+reporter that sends nothing, so that the same script works on a laptop.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainyard.reporting.model import (
+from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
+from trainyard.reporting.model_registration import (
     BadModelError,
     ModelDeniedError,
     ModelError,
     ModelNotDeliveredError,
 )
-from trainyard.reporting.run import QuietRun, ReportingRun, Run, from_environment
+from trainyard.reporting.reporter import NoOpReporter, SessionReporter
 from trainyard_api import contract
 
 __all__ = [
     "BadModelError",
+    "GatewayReporter",
     "ModelDeniedError",
     "ModelError",
     "ModelNotDeliveredError",
-    "QuietRun",
-    "ReportingRun",
-    "Run",
+    "NoOpReporter",
+    "SessionReporter",
     "checkpoint",
     "finish",
     "init",
@@ -44,7 +47,8 @@ __all__ = [
     "log_model",
 ]
 
-_current: Run | None = None
+_RENAMED = {"Run": SessionReporter, "ReportingRun": GatewayReporter, "QuietRun": NoOpReporter}
+_current: SessionReporter | None = None
 
 
 def init(
@@ -52,11 +56,11 @@ def init(
     epochs: int | None = None,
     capture_console: bool = True,
     run_dir: Path = Path(contract.RUN_DIR),
-) -> Run:
-    """The run of this process, made at the first call.
+) -> SessionReporter:
+    """The reporter of this process, created by the first call.
 
-    `total_steps` and `epochs` give the heartbeat its goal; `capture_console` also sends what the program prints;
-    `run_dir` is the session's folder, in which reports wait until they are delivered.
+    `total_steps` and `epochs` are the goal of the training; `capture_console` also reports what the
+    program prints; `run_dir` is the session's folder, where undelivered reports are kept.
     """
     global _current
     if _current is None:
@@ -68,12 +72,12 @@ def init(
 
 
 def log(values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
-    """`Run.log` of the current run."""
+    """`SessionReporter.log` of this process's reporter."""
     init().log(values, step=step, epoch=epoch)
 
 
 def checkpoint(name: str, step: int, size_bytes: int | None = None) -> None:
-    """`Run.checkpoint` of the current run."""
+    """`SessionReporter.checkpoint` of this process's reporter."""
     init().checkpoint(name, step=step, size_bytes=size_bytes)
 
 
@@ -82,12 +86,22 @@ def log_model(
     metrics: Mapping[str, float] | None = None,
     card: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
-    """`Run.log_model` of the current run."""
+    """`SessionReporter.log_model` of this process's reporter."""
     return init().log_model(file, metrics, card)
 
 
 def finish(timeout: float = 60.0) -> bool:
-    """Deliver what is left; returns whether everything arrived within `timeout` seconds."""
+    """Deliver what is left for at most `timeout` seconds; whether everything was delivered."""
     global _current
-    run, _current = _current, None
-    return run.finish(timeout) if run is not None else True
+    reporter, _current = _current, None
+    return reporter.finish(timeout) if reporter is not None else True
+
+
+def __getattr__(name: str) -> Any:
+    """Names of earlier versions."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = _RENAMED[name]
+    message = f"trainyard.reporting.{name} is now called {found.__name__}"
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
+    return found

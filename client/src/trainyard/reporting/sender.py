@@ -1,7 +1,8 @@
-"""The background thread: takes what the training said, makes batches, spools them, sends them, repeats until acknowledged."""
+"""The background thread: makes batches of queued items, spools them, and sends them until acknowledged."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
@@ -12,17 +13,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
 
+Encoder = Callable[[Any], bytes]
+_quick: Encoder | None
+try:
+    from orjson import dumps as _quick
+except ModuleNotFoundError:
+    # The standard library encodes the same, more slowly.
+    _quick = None
+
 FLUSH_SECONDS = 1.0
-"""How long a value waits for company before its batch is made."""
+"""How long a value waits for others before its batch is made."""
 BATCH_ITEMS = 2000
 """Rows and lines per batch; well below the gateway's limit of bytes."""
 MEMORY_ITEMS = 100_000
-"""Values held in memory when not even the disk keeps up; older ones are given up then."""
+"""Values held in memory while the disk does not take them; then the oldest are dropped."""
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 Item = tuple[str, float, Any]
@@ -50,7 +57,7 @@ class Sender:
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
         self._failures = 0
-        # The program's own draws must not depend on when a report was sent.
+        # The program's own random numbers must not depend on when a report was sent.
         self._jitter = random.SystemRandom()
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
@@ -63,7 +70,7 @@ class Sender:
             self._wake.set()
 
     def flush(self) -> bool:
-        """Spool everything that was put before, in the caller's thread; False when the disk took it not."""
+        """Spool everything that is queued, in the caller's thread; False if the disk write failed."""
         try:
             self._make_batches()
         except OSError as error:
@@ -72,7 +79,7 @@ class Sender:
         return True
 
     def stop(self, timeout: float) -> bool:
-        """Send what is left for at most `timeout` seconds; whether all of it arrived. The rest stays in the spool."""
+        """Send what is left for at most `timeout` seconds; whether all was delivered. The rest stays spooled."""
         self._stopping = True
         self._wake.set()
         self._thread.join(timeout)
@@ -93,7 +100,7 @@ class Sender:
                 self._make_batches()
                 delivered = self._deliver()
             except OSError as error:
-                # The disk is full or gone: the training goes on, and so does the attempt to report it.
+                # The disk is full or gone: the training continues, and the thread tries again.
                 self._warn(f"cannot spool reports: {error}")
                 delivered = False
             if last and delivered and not self._items:
@@ -107,7 +114,7 @@ class Sender:
                 try:
                     self._make_batch(items)
                 except OSError:
-                    # The items wait for a disk that takes them, unless newer ones need the room by now.
+                    # Keep the items for the next try, unless newer ones need the room.
                     if len(self._items) + count <= MEMORY_ITEMS:
                         self._items.extendleft(reversed(items))
                     raise
@@ -130,7 +137,7 @@ class Sender:
                 self._waiting.popleft()
                 continue
             except RejectedError as error:
-                self._warn(f"a report was refused and is given up: {error}")
+                self._warn(f"a report was refused and dropped: {error}")
             except NotDeliveredError as error:
                 self._postpone(error)
                 return False
@@ -143,7 +150,7 @@ class Sender:
         if self._failures == 0:
             self._warn(f"reports wait on disk: {error}")
         pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
-        # Jitter, so that many trainers do not come back in the same moment.
+        # Jitter, so that many trainers do not retry at the same moment.
         pause = max(pause, error.retry_after or 0.0) * self._jitter.uniform(0.75, 1.25)
         self._failures += 1
         self._not_before = time.monotonic() + pause
@@ -156,7 +163,7 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
         stamp = datetime.fromtimestamp(when, UTC)
         if kind == "metrics":
             step, epoch, values = content
-            # One that is none makes the sum none; a sum that is too large for a number is looked at one by one as well.
+            # A single NaN makes the sum NaN; on overflow, too, check each value.
             if not math.isfinite(sum(values.values())):
                 values = {k: _number(v) for k, v in values.items()}
             row = {"step": step, "time": stamp, "values": values}
@@ -172,13 +179,17 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
     return batch
 
 
-def encoded(body: dict[str, Any]) -> bytes:
-    """As JSON, times in RFC 3339. The training waits for Python's lock meanwhile, so that it has to be quick."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        # Halves of characters, as a console that is no UTF-8 prints them, and whole numbers of more than 64 bits.
-        return json.dumps(body, default=datetime.isoformat).encode()
+def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
+    """`body` as JSON, times in RFC 3339.
+
+    Encoding holds the interpreter's lock; `quick` is orjson's encoder, None without it.
+    """
+    if quick is not None:
+        # TypeError: lone surrogates, as a console that is not UTF-8 prints them, and whole numbers of
+        # more than 64 bits.
+        with contextlib.suppress(TypeError):
+            return quick(body)
+    return json.dumps(body, default=datetime.isoformat).encode()
 
 
 def _number(value: Any) -> float | str:

@@ -1,4 +1,4 @@
-"""The run of this process: what training code talks to."""
+"""The reporter of a program inside a session: queues, spools and sends to the gateway."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trainyard.reporting.console import Capture
-from trainyard.reporting.model import Registrar, check
+from trainyard.reporting.model_registration import Registrar, check
+from trainyard.reporting.reporter import NoOpReporter, SessionReporter
 from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport, Transport
@@ -22,96 +23,8 @@ HEARTBEAT_SECONDS = 2.0
 RATE_WINDOW_SECONDS = 60.0
 
 
-class Run(Protocol):
-    """What a run can be told."""
-
-    def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
-        """How much there is to do; None leaves what was said before."""
-
-    def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
-        """Values measured at `step`; with `epoch` they summarise that epoch (1-based: epochs completed)."""
-
-    def progress(self, step: int, epoch: int | None = None) -> None:
-        """Where the training is: optimizer steps done and epochs completed. Cheap enough for every step."""
-
-    def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
-        """A checkpoint is durable."""
-
-    def log_model(
-        self,
-        file: str | Path,
-        metrics: Mapping[str, float] | None = None,
-        card: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any] | None:
-        """Register a safetensors file as the session's model, under the name `spec.outputModel` (default: the session's).
-
-        Waits for the gateway, up to five minutes. `metrics` are kept in the card; `card` adds what else there is to say.
-        Returns name, version and sha256; None outside a session and on other workers than 0, which only have the file checked.
-        Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
-        """
-
-    def line(self, level: str, message: str) -> None:
-        """A log line that is not printed."""
-
-    def capture_console(self) -> None:
-        """Also send what the program prints."""
-
-    def last_lines(self) -> list[str]:
-        """The last lines that were printed."""
-
-    def flush(self) -> bool:
-        """Write what was said before to disk; called before a checkpoint is saved, a killed program loses nothing before it."""
-
-    def finish(self, timeout: float = 60.0) -> bool:
-        """Deliver what is left; whether everything arrived."""
-
-
-class QuietRun:
-    """Outside a session: everything is accepted and nothing sent."""
-
-    def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
-        """Nothing."""
-
-    def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
-        """Nothing."""
-
-    def progress(self, step: int, epoch: int | None = None) -> None:
-        """Nothing."""
-
-    def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
-        """Nothing."""
-
-    def log_model(
-        self,
-        file: str | Path,
-        metrics: Mapping[str, float] | None = None,  # noqa: ARG002 - the protocol's argument
-        card: Mapping[str, Any] | None = None,  # noqa: ARG002 - the protocol's argument
-    ) -> dict[str, Any] | None:
-        """Nothing is registered, but a file that a session could not register is told at once."""
-        check(Path(file))
-        return None
-
-    def line(self, level: str, message: str) -> None:
-        """Nothing."""
-
-    def capture_console(self) -> None:
-        """Nothing."""
-
-    def last_lines(self) -> list[str]:
-        """None."""
-        return []
-
-    def flush(self) -> bool:
-        """Nothing to write."""
-        return True
-
-    def finish(self, timeout: float = 60.0) -> bool:  # noqa: ARG002 - the protocol's argument
-        """Nothing is left."""
-        return True
-
-
-class ReportingRun:
-    """Inside a session: one attempt, one stream per worker."""
+class GatewayReporter:
+    """Reports one attempt of a session, as one stream for each worker."""
 
     def __init__(
         self,
@@ -122,7 +35,7 @@ class ReportingRun:
         rank: int = 0,
         registrar: Registrar | None = None,
     ) -> None:
-        """`registrar` takes the model; None on all workers but one."""
+        """`rank` is the worker's number; `registrar` registers the model, None on workers other than 0."""
         stream = f"rank-{rank}"
         identity = {"sessionUid": session_uid, "attempt": attempt, "stream": stream}
         spool = Spool(spool_dir, attempt, stream)
@@ -137,17 +50,17 @@ class ReportingRun:
         self._last: tuple[int, int | None] | None = None
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
-        """How much there is to do."""
+        """Set how much there is to do; the next heartbeat carries it."""
         given = {"totalSteps": total_steps, "epochs": epochs}
         self._goal |= {k: v for k, v in given.items() if v is not None}
 
     def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
-        """Values measured at `step`."""
+        """Queue metrics measured at `step`."""
         # A copy, since the caller may reuse its dict; tensors become numbers here, in the caller's thread and state.
         self._sender.put("metrics", (int(step), epoch, {k: float(v) for k, v in values.items()}))
 
     def progress(self, step: int, epoch: int | None = None) -> None:
-        """Where the training is."""
+        """Remember the progress; send it every two seconds at most."""
         self._last = (step, epoch)
         now = time.monotonic()
         if now >= self._next_heartbeat:
@@ -155,7 +68,7 @@ class ReportingRun:
             self._heartbeat(now, step, epoch)
 
     def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
-        """A checkpoint is durable."""
+        """Queue the checkpoint, and write everything queued to disk."""
         content: dict[str, Any] = {"name": name, "step": step}
         if size_bytes is not None:
             content["sizeBytes"] = size_bytes
@@ -168,7 +81,7 @@ class ReportingRun:
         metrics: Mapping[str, float] | None = None,
         card: Mapping[str, Any] | None = None,
     ) -> dict[str, Any] | None:
-        """Register a safetensors file as the session's model."""
+        """Register a safetensors file as the session's model; see `SessionReporter.log_model`."""
         if self._registrar is None:
             check(Path(file))
             return None
@@ -178,24 +91,24 @@ class ReportingRun:
         return self._registrar.register(Path(file), whole)
 
     def line(self, level: str, message: str) -> None:
-        """A log line."""
+        """Queue a log line."""
         self._sender.put("logs", (level, message, self._rank))
 
     def capture_console(self) -> None:
-        """Also send what the program prints."""
+        """Also report what the program prints."""
         if self._capture is None:
             self._capture = Capture(self.line)
 
     def last_lines(self) -> list[str]:
-        """The last lines that were printed."""
+        """The last printed lines, oldest first."""
         return list(self._capture.last_lines) if self._capture else []
 
     def flush(self) -> bool:
-        """Write what was said before to disk."""
+        """Write everything queued so far to disk; False if the disk does not take it."""
         return self._sender.flush()
 
     def finish(self, timeout: float = 60.0) -> bool:
-        """Deliver what is left."""
+        """Deliver what is left; whether everything was delivered."""
         if self._last is not None:
             self._heartbeat(time.monotonic(), *self._last)
         if self._capture is not None:
@@ -204,7 +117,7 @@ class ReportingRun:
 
     def _heartbeat(self, now: float, step: int, epoch: int | None) -> None:
         if self._rate and step < self._rate[-1][1]:
-            # A program that counts anew: there is no rate between two counts.
+            # The program has started to count again; a rate across that would be negative.
             self._rate.clear()
         self._rate.append((now, step))
         while now - self._rate[0][0] > RATE_WINDOW_SECONDS:
@@ -218,31 +131,35 @@ class ReportingRun:
         self._sender.put("heartbeat", content)
 
 
-def from_environment(run_dir: Path) -> Run:
-    """The run that the pod's environment describes; a QuietRun where there is none."""
+def from_environment(run_dir: Path) -> SessionReporter:
+    """The reporter that the pod's environment describes; a NoOpReporter outside a session's pod.
+
+    `run_dir` is the session's folder.
+    """
     described, url = os.environ.get(contract.ENV_RUN), os.environ.get(contract.ENV_GATEWAY_URL)
     if not described or not url:
-        return QuietRun()
-    run = json.loads(described)
+        return NoOpReporter()
+    spec = json.loads(described)
     token_file = Path(os.environ.get(contract.ENV_TOKEN_FILE, contract.TOKEN_FILE))
-    # RANK first: of several processes in one pod (torchrun) each needs a stream of its own.
+    # RANK first: of several processes in one pod (torchrun) each needs its own stream.
     rank = int(os.environ.get("RANK") or os.environ.get(contract.ENV_COMPLETION_INDEX) or 0)
     registrar = None
     if rank == 0:
-        # A connection of its own: the reports' is in the background thread's hands. Large files take the gateway a while.
+        # Another connection: the background thread owns the one of the reports. The gateway takes a
+        # while for large files.
         slow = GatewayTransport(url, token_file, timeout=120.0)
         output = run_dir / contract.OUTPUT
-        registrar = Registrar(slow, output, run["uid"], run["attempt"], run["outputModel"])
-    return ReportingRun(
+        registrar = Registrar(slow, output, spec["uid"], spec["attempt"], spec["outputModel"])
+    return GatewayReporter(
         GatewayTransport(url, token_file),
         run_dir / contract.SPOOL,
-        run["uid"],
-        run["attempt"],
+        spec["uid"],
+        spec["attempt"],
         rank,
         registrar,
     )
 
 
 def _warn(message: str) -> None:
-    """To the pod's own log only: sending it would add to what cannot be sent."""
+    """Warn in the pod's log only: a report about it would join those that cannot be sent."""
     print(f"trainyard: {message}", file=sys.__stderr__, flush=True)
