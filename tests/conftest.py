@@ -35,6 +35,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
     return Lanes(config, log)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> None:
+    """Refuse a case that pytest would call `argname0`; it asks here for cases without an id."""
+    from case_ids import is_telling
+
+    if not is_telling(val):
+        pytest.fail(f"give the cases of {argname!r} ids: {val!r} is no name", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
     """Kubeconfig of a real cluster with this tree's CRDs in it."""

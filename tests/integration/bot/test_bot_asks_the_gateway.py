@@ -189,7 +189,7 @@ def test_each_command_makes_its_calls(
 
 def test_a_single_session_needs_no_choice(yard: Yard) -> None:
     yard.gateway.sessions = [RUN]
-    yard.ask("/status", "████░░░░░░ 40 %")
+    assert "<b>iris-1</b>" in yard.ask("/status", "████░░░░░░ 40 %").text
 
 
 def test_without_open_sessions_the_newest_that_ended_is_meant(yard: Yard) -> None:
@@ -199,6 +199,7 @@ def test_without_open_sessions_the_newest_that_ended_is_meant(yard: Yard) -> Non
     yard.ask("/logs", "No session to show")
     yard.ask("/stop", "No session to show")
     yard.ask("/cancel", "no session is waiting or suspended")
+    assert [call for call in yard.gateway.calls() if not call.startswith("GET ")] == []
 
 
 def test_the_curve_comes_as_a_picture(yard: Yard) -> None:
@@ -286,6 +287,7 @@ def test_resume(yard: Yard) -> None:
     shown = yard.ask("/status", "Suspended")
     yard.api.tap(shown.buttons["▶️ Resume"], shown.number, yard.chat)
     eventually(lambda: yard.gateway.of("POST", "/training/u-3/resume"), what="the call")
+    assert len(yard.gateway.of("POST", "/training/u-3/resume")) == 1
 
 
 @pytest.mark.parametrize("command", ["/cancel", "/cancel iris-3"], ids=["the only one", "by name"])
@@ -318,7 +320,7 @@ def test_buttons_of_earlier_versions_still_work(yard: Yard, data: str, expected:
     after = len(yard.api.sent(yard.chat))
     yard.api.tap(data, 1, yard.chat)
 
-    yard.api.wait_for(expected, yard.chat, after)
+    assert expected in yard.api.wait_for(expected, yard.chat, after).text
 
 
 def test_a_model_is_deleted_after_the_second_tap(yard: Yard) -> None:
@@ -400,7 +402,7 @@ def test_a_form_that_the_gateway_refuses_stays_open(yard: Yard) -> None:
     yard.tap(step, "🚀 Start", "cannot be done in its present state")
     yard.gateway.script("POST", "/training/start", Answer(session("b", "Pending", uid="u-b"), 201))
     step = yard.ask("name=b", "The gateway accepts this.")
-    yard.tap(step, "🚀 Start", "<b>b</b> is submitted")
+    assert yard.tap(step, "🚀 Start", "<b>b</b> is submitted").text.count("<b>") == 1
 
 
 def test_a_form_can_be_left(yard: Yard) -> None:
@@ -409,11 +411,13 @@ def test_a_form_can_be_left(yard: Yard) -> None:
     step = yard.ask("/train iris task=l epochs=1 gpus=0 name=a", "Start it?")
     yard.tap(step, "✖️ Close", "nothing was started")
     yard.ask("12", "/help lists them")
+    asked = yard.gateway.of("POST", "/training/start")
+    assert [request.query.get("dryRun") for request in asked] == [["true"]]
 
 
 def test_from_a_dataset_to_its_form(yard: Yard) -> None:
     shown = yard.tap(yard.ask("/datasets", "1 dataset"), "iris", "150 samples")
-    yard.tap(shown, "🚀 Train with it", "Which task?")
+    assert "iris" in yard.tap(shown, "🚀 Train with it", "Which task?").text
 
 
 ERRORS: dict[str, tuple[Answer, str]] = {
@@ -484,6 +488,7 @@ def test_an_edited_message_and_a_repeated_update_run_nothing_twice(yard: Yard) -
 
 def test_a_very_long_command_is_refused_in_one_message(yard: Yard) -> None:
     yard.ask("/status " + "a" * 4000, "a command has at most 1024")
+    assert yard.gateway.calls() == []
 
 
 def test_429_of_telegram_is_waited_for(yard: Yard) -> None:
@@ -497,4 +502,4 @@ def test_429_of_telegram_is_waited_for(yard: Yard) -> None:
 def test_an_error_of_the_bot_api_does_not_end_the_bot(yard: Yard) -> None:
     yard.api.fail("sendMessage", status=400, description="Bad Request: something")
     yard.api.say("/help", chat=yard.chat)
-    yard.ask("/help", "/models")
+    assert yard.ask("/help", "/models").text

@@ -179,6 +179,7 @@ def test_poisonous_sessions_stop_nobody(
             with suppress(client.ApiException):
                 lab.delete(name)
     honest(lab)
+    assert lab.ready()
     for name in lab.sessions():
         remove(lab, name)
 
@@ -225,14 +226,18 @@ def test_one_that_cannot_be_deleted_gives_its_gpus_back(lab: Lab) -> None:
     eventually(lambda: not lab.live_pods(), what="pods gone")
     remove(lab, name)
     eventually(lambda: name not in lab.sessions(), what="session gone")
+    assert lab.live_pods() == []
 
 
-def test_sessions_that_resume_from_each_other_wait_alone(lab: Lab) -> None:
-    first, second = unique("hen"), unique("egg")
-    for name, other in ((first, second), (second, first), (unique("self"), None)):
-        source = {"session": other or name}
-        apply(lab, body(name, {"command": ["run"], "resumeFrom": source}))
+def test_sessions_that_resume_from_each_other_start_like_others(lab: Lab) -> None:
+    first, second, alone = unique("hen"), unique("egg"), unique("self")
+    sources = {first: second, second: first, alone: alone}
+    for name, source in sources.items():
+        apply(lab, body(name, {"command": ["run"], "resumeFrom": {"session": source}}))
     honest(lab)
+    # Each source is there, whether or not it has a checkpoint; the trainer looks for that.
+    attempts = [lab.wait_phase(name, "Running")["attempt"] for name in sources]
+    assert attempts == [1, 1, 1]
 
 
 def test_after_all_that_the_operator_is_well(lab: Lab) -> None:

@@ -98,7 +98,9 @@ def test_suspended_while_queued_is_suspended_at_once(lab: Lab) -> None:
     lab.create(name, spec(gpus=4))
     lab.wait_phase(name, "Queued")
     lab.patch(name, desiredState="Suspended")
-    lab.wait_phase(name, "Suspended", within=5)
+    status = lab.wait_phase(name, "Suspended", within=5)
+    assert status.get("attempt", 0) == 0
+    assert lab.phase(blocker) == "Running"
 
 
 def test_a_retryable_failure_is_retried_until_the_limit(lab: Lab) -> None:
@@ -204,6 +206,7 @@ def test_time_to_live_removes_the_object(lab: Lab) -> None:
     name = unique("short")
     lab.create(name, spec("sleep", "1", ttlSecondsAfterFinished=1))
     eventually(lambda: name not in lab.sessions(), within=30, what="session removed")
+    assert lab.live_pods() == []
 
 
 def test_a_deadline_ends_a_session(lab: Lab) -> None:

@@ -86,6 +86,7 @@ def test_a_quota_without_borrowing_holds(lab: Lab) -> None:
     lab.wait_phase(first, "Running")
     lab.create(second, spec(gpus=1, queue="small"))
     eventually(lambda: reason(lab, second) == "WaitingForQuota", what="reason")
+    assert lab.phases([first, second]) == ["Running", "Queued"]
 
 
 def test_what_is_borrowed_is_given_back(lab: Lab) -> None:
@@ -101,9 +102,12 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(lab: Lab) -> None:
     name = unique("paused")
     lab.create(name, spec(queue="paused"))
     eventually(lambda: reason(lab, name) == "QueuePaused", what="reason")
+    waiting = lab.status(name)
     lab.patch_queue("paused", paused=False)
-    lab.wait_phase(name, "Running")
+    started = lab.wait_phase(name, "Running")
     lab.patch_queue("paused", paused=True)
+    assert (waiting["phase"], waiting.get("attempt", 0)) == ("Queued", 0)
+    assert started["attempt"] == 1
 
 
 def test_limits_per_user_and_per_session(lab: Lab) -> None:
@@ -122,7 +126,8 @@ def test_limits_per_user_and_per_session(lab: Lab) -> None:
 def test_queue_status(lab: Lab) -> None:
     lab.create(unique("used"), spec(gpus=3))
     wanted = {"running": 1, "waiting": 0, "gpusUsed": 3}
-    eventually(lambda: wanted.items() <= lab.queue_status("default").items(), what="status")
+    eventually(lambda: lab.queue_status("default").get("running") == 1, what="status")
+    assert wanted.items() <= lab.queue_status("default").items()
 
 
 def test_who_was_let_past_gives_way_to_who_waited_longer(lab: Lab) -> None:
@@ -160,7 +165,7 @@ def test_foreign_pods_count(lab: Lab) -> None:
     lab.create(name, spec(gpus=2))
     eventually(lambda: reason(lab, name) == "WaitingForGPUs", what="reason")
     lab.core.delete_namespaced_pod(pod.metadata.name, lab.namespace, grace_period_seconds=0)
-    lab.wait_phase(name, "Running")
+    assert lab.wait_phase(name, "Running")["attempt"] == 1
 
 
 # ── diagnosis ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,8 +268,8 @@ def test_forged_labels_annotations_and_owners_stop_nobody(lab: Lab) -> None:
         "trainyard.io", "v1alpha1", lab.namespace, "trainingsessions", body
     )
     lab.create(honest, spec("sleep", "1"))
-    lab.wait_phase(forged, "Succeeded")
-    lab.wait_phase(honest, "Succeeded")
+    ended = [lab.wait_phase(name, "Succeeded") for name in (forged, honest)]
+    assert [status["attempt"] for status in ended] == [1, 1]
 
 
 def test_a_forged_status_is_put_right(lab: Lab) -> None:
@@ -339,3 +344,4 @@ def test_an_idle_operator_writes_nothing_but_its_lease(lab: Lab) -> None:
         return time.monotonic() - seen[-1][1] > 6
 
     eventually(quiet, within=20, every=0.5, what="six seconds without a write")
+    assert lab.phase(name) == "Running"

@@ -172,6 +172,7 @@ def test_property_33_concurrent_sessions_run_when_resources_allow(
         every=0.05,
         what="all running at once",
     )
+    assert wide.phases(names) == ["Running"] * len(names)
     for name in names:
         wide.delete(name)
 
@@ -224,6 +225,7 @@ def test_property_36_the_queue_goes_on_by_itself_on_completion(lab: Lab, sizes: 
         return set(names) <= ended
 
     eventually(drained, within=60, every=0.05, what="every session had its turn")
+    assert set(lab.phases(names)) <= {"Running", "Succeeded"}, "none waits or has failed"
     lab.delete_all()
 
 

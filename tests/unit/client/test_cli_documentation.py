@@ -77,7 +77,7 @@ def test_every_command_is_tried_against_a_real_gateway() -> None:
     assert [c for c in commands if not re.search(rf"\((?:lab, )?{c}[,)]", tried)] == []
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text[:60])
 def test_every_example_is_a_command_with_its_options(example: str) -> None:
     words = shlex.split(example.partition("|")[0].partition(" -- ")[0])[1:]
     command = build().load_all()[words.pop(0)]

@@ -246,7 +246,7 @@ def test_plot_to_the_dot() -> None:
     assert drawn.splitlines()[:4] == PLOT.splitlines()
 
 
-@pytest.mark.parametrize("values", [[1.0], ["NaN", 2.0, "Infinity"], [3.0, 3.0]])
+@pytest.mark.parametrize("values", [[1.0], ["NaN", 2.0, "Infinity"], [3.0, 3.0]], ids=str)
 def test_plot_of_hardly_anything(values: list[float | str]) -> None:
     points = [{"step": n, "time": "2026-07-01T12:00:00Z", "value": v} for n, v in enumerate(values)]
     one = models.Series.model_validate({"name": "m", "total": 1, "points": points})

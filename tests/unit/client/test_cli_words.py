@@ -75,6 +75,7 @@ def test_bar_is_full_only_at_the_end(percent: float, drawn: str) -> None:
     ("values", "arrow"),
     [([], ""), ([1], ""), ([2, 1], "↓"), ([1, 2], "↑"), ([1, 1.001], "→"), ([5, 1, 2], "↓"), ([1, float("nan")], ""),
      ([float("nan"), 1], ""), ([float("inf"), 2, 1], "↓"), ([0, 0.0], "")],
+    ids=str,
 )  # fmt: skip
 def test_trend(values: list[float], arrow: str) -> None:
     trend = Trend()
@@ -96,6 +97,7 @@ def test_a_value_that_did_not_change_is_no_new_one() -> None:
     ("names", "chosen"),
     [([], None), (["lr"], None), (["val/loss", "train/loss"], "train/loss"), (["val/loss", "loss"], "loss"),
      (["b_loss", "a_LOSS"], "a_LOSS")],
+    ids=str,
 )  # fmt: skip
 def test_the_loss_that_people_look_at(names: list[str], chosen: str | None) -> None:
     assert loss_name(names) == chosen
@@ -105,6 +107,7 @@ def test_the_loss_that_people_look_at(names: list[str], chosen: str | None) -> N
     ("window", "shown"),
     [(None, "-"), ({}, "-"), ({"earliest": None}, "-"), ({"earliest": 60}, "1m00s or later"),
      ({"earliest": 60, "latest": 120}, "1m00s to 2m00s"), ({"earliest": 60, "latest": 60}, "1m00s")],
+    ids=["no window", "empty", "no earliest", "earliest only", "from to", "both alike"],
 )  # fmt: skip
 def test_when_a_session_starts(window: dict[str, int | None] | None, shown: str) -> None:
     times = window and {
@@ -148,6 +151,7 @@ def test_no_durations(given: str) -> None:
         ("training.target=", {"training": {"target": None}}),
         ("training.target=a=b", {"training": {"target": "a=b"}}),
     ],
+    ids=["number", "text", "list", "nothing", "second equals sign"],
 )
 def test_assignments(given: str, fields: dict[str, Any]) -> None:
     assert manifest.assignment(given) == fields
@@ -196,6 +200,7 @@ def test_empty_documents_are_passed_over() -> None:
             "exactly one of training",
         ),
     ],
+    ids=["a list", "another kind", "spec without fields", "not YAML", "empty spec"],
 )
 def test_wrong_manifests(body: str, words: str) -> None:
     with pytest.raises(UsageProblem) as raised:
@@ -225,6 +230,7 @@ def test_login_is_stored_for_its_owner_only_and_replaced_whole(tmp_path: Path) -
         ({"TRAINYARD_API_KEY": "env-key"}, ("http://file", "env-key")),
         ({"TRAINYARD_URL": ""}, ("http://file", "file-key")),
     ],
+    ids=["none", "URL", "key", "empty URL"],
 )
 def test_each_variable_wins_over_the_file(
     tmp_path: Path, env: dict[str, str], found: tuple[str, str]
@@ -347,7 +353,9 @@ def test_sentences(error: BaseException, code: Exit, words: str) -> None:
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("bug", [KeyError("x"), OSError("no file in it"), ValueError("x")])
+@pytest.mark.parametrize(
+    "bug", [KeyError("x"), OSError("no file in it"), ValueError("x")], ids=repr
+)
 def test_a_bug_stays_a_bug(bug: Exception) -> None:
     with pytest.raises(type(bug)):
         explain(bug)
@@ -367,6 +375,7 @@ def test_every_error_has_an_exit_code() -> None:
         (["nothing", "l"], {"ls", "login", "logs", "logout"}),
         ([], {"ls"}),
     ],
+    ids=["empty word", "begun", "group", "option", "unknown group", "no word"],
 )
 def test_kubectl_completion(words: list[str], found: set[str]) -> None:
     assert found <= set(proposals(words))

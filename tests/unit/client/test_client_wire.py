@@ -70,6 +70,7 @@ def test_every_status_has_its_error(status: int, kind: type[TrainyardError]) -> 
     ("body", "said"),
     [({"detail": "d", "title": "t"}, "d"), ({"title": "t"}, "t"), ({}, "status 404"), ("text", "text"), (None, "None"),
      ("x" * 1000, "x" * 500)],
+    ids=["detail", "title", "empty", "text", "null", "long text"],
 )  # fmt: skip
 def test_what_an_error_says(body: object, said: str) -> None:
     error = from_answer(404, body, "soon")

@@ -295,6 +295,7 @@ def test_starting_is_not_worth_a_write_for_three_seconds() -> None:
         ((60, 60), False, "All workers have ended; waits for the Job to be complete."),
         ((-1, None), False, "A worker is gone."),
     ],
+    ids=["just now", "long ago", "one just now", "in the future", "one gone"],
 )
 def test_the_end_of_all_workers_is_not_worth_a_write_for_ten_seconds(
     ends: tuple[int, int | None], delayed: bool, message: str

@@ -58,6 +58,15 @@ def drain(outbox: Outbox, lane: Lane, now: float = 0.0) -> list[Write]:
         (status("a", Lane.INFORMATIONAL), Lane.INFORMATIONAL, True),
         (PatchQueue("a", "a", {}), Lane.INFORMATIONAL, False),
     ],
+    ids=[
+        "create a Job",
+        "delete a Job",
+        "status before a Job",
+        "status",
+        "delete a session",
+        "informational status",
+        "queue",
+    ],
 )
 def test_lane_of_each_write(write: Write, lane: Lane, may_be_replaced: bool) -> None:
     assert write.lane == lane

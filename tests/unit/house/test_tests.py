@@ -1,0 +1,70 @@
+"""Every test says itself what it expects, and every case of a table has a telling name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from case_ids import is_telling
+
+ROOT = Path(__file__).resolve().parents[3]
+RAISING = {"pytest.raises", "pytest.warns", "pytest.fail"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.name.startswith("test"):
+            yield node
+
+
+def asserts(test: Function) -> bool:
+    """Whether the test has an `assert` or one of RAISING; helpers that assert for it do not count."""
+    return any(
+        isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in RAISING)
+        for node in ast.walk(test)
+    )
+
+
+def test_every_test_has_an_assertion() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{test.lineno} {test.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for test in functions(ast.parse(path.read_text()))
+        if not asserts(test)
+    ]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def test(): assert x", True),
+        ("def test():\n with pytest.raises(ValueError): x()", True),
+        ("async def test():\n for x in y: assert x", True),
+        ("def test(): check(x)", False),
+        ("def test(): eventually(lambda: x)", False),
+    ],
+    ids=["assert", "raises", "in a loop of a coroutine", "helper", "waits only"],
+)
+def test_what_counts_as_an_assertion(source: str, expected: bool) -> None:
+    [test] = functions(ast.parse(source))
+
+    assert asserts(test) is expected
+
+
+@pytest.mark.parametrize("value", ["text", b"bytes", 3, 0.5, None, True, ast.Eq, len], ids=repr)
+def test_what_names_its_case(value: object) -> None:
+    assert is_telling(value)
+
+
+@pytest.mark.parametrize(
+    "value", [["a list"], {}, (1, 2), object(), "long" * 30], ids=lambda value: type(value).__name__
+)
+def test_what_needs_an_id(value: object) -> None:
+    assert not is_telling(value)
