@@ -29,13 +29,12 @@ from workloads import PRECISIONS, Workload, workloads
 
 HERE = Path(__file__).parent
 RESUMED = (
-    ("resnet18", "fp32"),
     ("resnet18", "fp16"),
-    ("transformer", "fp32"),
     ("transformer", "bf16"),
+    ("transformer", "fp32"),
     ("mlp", "fp32"),
 )
-PARTS = ("steps", "checkpoints", "resume", "memory", "metrics", "processes")
+PARTS = ("memory", "metrics", "steps", "resume", "checkpoints", "processes")
 
 
 class Check:
@@ -44,11 +43,14 @@ class Check:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._device = torch.device(options.device)
-        self._workloads = {w.name: w for w in workloads(options.small)}
+        size = "small" if options.small else "medium"
+        self._workloads = {w.name: w for w in workloads(size)}
+        self._large = workloads("small" if options.small else "large")
         self._began = time.monotonic()
         self.results: dict[str, Any] = {
             "command": "python bench/gpu " + " ".join(sys.argv[1:]),
             "machine": machine(self._device),
+            "seconds_by_part": {},
         }
 
     def run(self) -> None:
@@ -66,8 +68,10 @@ class Check:
             ),
         }
         for name in self._options.only:
+            began = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
                 self.results[name] = self._guarded(lambda n=name, f=folder: parts[n](Path(f)))
+            self.results["seconds_by_part"][name] = round(time.monotonic() - began, 1)
             self.save()
 
     def save(self) -> None:
@@ -91,7 +95,7 @@ class Check:
 
     def _steps(self, _: Path) -> dict[str, Any]:
         found = {}
-        for workload in self._workloads.values():
+        for workload in self._large:
             for precision in PRECISIONS:
                 if precision == "fp16" and self._device.type == "cpu":
                     continue

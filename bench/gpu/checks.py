@@ -35,23 +35,24 @@ SMI = {
 def resume(
     workload: Workload, precision: str, device: torch.device, folder: Path
 ) -> dict[str, Any]:
-    """One session to its end, and another that is killed after a checkpoint and resumed."""
+    """One session to its end, the same again, and one that is killed after a checkpoint."""
     steps = max(3, workload.samples // workload.training["batchSize"] * 4 // 5)
     every = max(1, steps // 2)
     changes = {"epochs": 6, "checkpointEvery": {"steps": every}, "validationSplit": 0.2}
     training = workload.config(precision, **changes, logEverySteps=1)
     gpus = int(device.type == "cuda")
-    with report_stand_in() as unbroken, report_stand_in() as broken:
+    with report_stand_in() as unbroken, report_stand_in() as again, report_stand_in() as broken:
         one = Session(folder / "unbroken", unbroken.url, workload, training, gpus)
         code = one.run()
+        Session(folder / "again", again.url, workload, training, gpus).run()
         two = Session(folder / "broken", broken.url, workload, training, gpus)
         process = two.start()
         killed = wait_for(process, lambda: any(step >= 2 * every for step in two.checkpoints()))
         process.send_signal(signal.SIGKILL)
         finished(process, 10)
         resumed = two.run(attempt=2)
-        losses = [_losses(state) for state in (unbroken, broken)]
-    found = {"exit_codes": [code, resumed], "killed_in_time": killed}
+        losses = [_losses(state) for state in (unbroken, broken, again)]
+    found: dict[str, Any] = {"exit_codes": [code, resumed], "killed_in_time": killed}
     if code != 0 or resumed != 0:
         return found | {"log": (one.log() if code else two.log(2))[-2000:]}
     line = next((x for x in two.log(2).splitlines() if "resumed at" in x), "")
@@ -69,8 +70,10 @@ def _compared(one: Session, two: Session, losses: list[dict[str, float]]) -> dic
         float((weights[name].double() - others[name].double()).abs().max()) for name in weights
     )
     apart = [abs(value - losses[1][name]) for name, value in losses[0].items()]
+    repeated = [abs(value - losses[2].get(name, 0.0)) for name, value in losses[0].items()]
     return {
         "losses": len(losses[0]),
+        "largest_loss_difference_without_kill": max(repeated),
         "losses_equal": sum(d == 0 for d in apart),
         "largest_loss_difference": max(apart),
         "weights_equal": all(torch.equal(weights[name], others[name]) for name in weights),

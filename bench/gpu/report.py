@@ -82,16 +82,17 @@ def _resume(found: dict[str, Any]) -> list[str]:
         "## Checkpoint and resume",
         "",
         "A session killed by SIGKILL after a checkpoint and resumed, beside one that was not killed.",
+        "The last column is the largest difference of a loss between two sessions without a kill.",
         "",
-        "| Model | Precision | Exit codes | Losses equal | Largest difference of a loss | Weights |",
-        "|---|---|---|---:|---:|---|",
+        "| Model | Precision | Exit codes | Losses equal | Largest difference | Weights | Without a kill |",
+        "|---|---|---|---:|---:|---|---:|",
     ]
     for case, one in found.items():
         model, precision = case.split()
         codes = ", ".join(map(str, one.get("exit_codes", ())))
         if "losses" not in one:
             lines.append(
-                f"| {model} | {precision} | {codes} | {one.get('skipped', 'failed')} | | |"
+                f"| {model} | {precision} | {codes} | {one.get('skipped', 'failed')} | | | |"
             )
             continue
         weights = (
@@ -99,7 +100,8 @@ def _resume(found: dict[str, Any]) -> list[str]:
         )
         lines.append(
             f"| {model} | {precision} | {codes} | {one['losses_equal']} of {one['losses']} | "
-            f"{one['largest_loss_difference']:.2g} | {weights} |"
+            f"{one['largest_loss_difference']:.2g} | {weights} | "
+            f"{one['largest_loss_difference_without_kill']:.2g} |"
         )
     return lines
 

@@ -54,7 +54,7 @@ class Arm:
     epoch: Epoch
     deterministic: bool = False
     fill: bool = False
-    """PyTorch fills new tensors in deterministic mode unless told otherwise."""
+    """Whether new tensors are filled with NaN, which PyTorch does in deterministic mode."""
 
 
 class BareLoop:
@@ -100,10 +100,15 @@ class BareLoop:
         return load_batch(split, rows, self._device)
 
 
-def trainer_epoch(trainer: Trainer) -> Epoch:
-    """One epoch of the trainer's own loop, without the validation that follows it."""
+def trainer_epoch(trainer: Trainer, late: bool | None = None) -> Epoch:
+    """One epoch of the trainer's own loop, without the validation that follows it.
+
+    `late` sets when the loss is read; None leaves it to the trainer.
+    """
 
     def epoch() -> list[float]:
+        if late is not None:
+            trainer.reads_loss_late = late
         trainer.progress.batch = 0
         trainer._train_epoch()
         trainer.progress.epoch += 1
@@ -126,18 +131,26 @@ def measure(
         trainer = Trainer(
             config, dataset, CheckpointFolder(folder / "c"), report, ProcessGroup(), device
         )
-        ours = trainer_epoch(trainer)
+        late = trainer.reads_loss_late
+        ours = trainer_epoch(trainer, late)
         arms = [
             Arm("bare loop", BareLoop(config, dataset, device, 10).epoch),
             Arm("bare loop, loss read each step", BareLoop(config, dataset, device, 1).epoch),
             Arm("trainer", ours, deterministic=True),
-            Arm("trainer, filling new tensors", ours, deterministic=True, fill=True),
             Arm("trainer, not deterministic", ours),
+            Arm(
+                "trainer, filling new tensors and reading each loss at once",
+                trainer_epoch(trainer, late=False),
+                deterministic=True,
+                fill=True,
+            ),
         ]
         times = _rounds(arms, device, trainer.steps_per_epoch, seconds)
         report.finish(10)
+        del trainer, ours, arms
+        gc.collect()
+        torch.cuda.empty_cache()
         same = losses_agree(config, dataset, device, folder)
-    del trainer, ours, arms
     gc.collect()
     torch.cuda.empty_cache()
     return {

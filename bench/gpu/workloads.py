@@ -1,6 +1,7 @@
 """What is trained: a network for images, one for text and one for tables, on made-up data.
 
-The sizes fill a data-centre GPU; `small` ones run on a CPU in seconds.
+`large` sizes fill a data-centre GPU, `medium` ones keep files and starts short, and `small` ones
+run on a CPU in seconds.
 """
 
 from __future__ import annotations
@@ -51,14 +52,38 @@ class Workload:
         return path
 
 
-def workloads(small: bool) -> list[Workload]:
+@dataclass(frozen=True)
+class Size:
+    """Batch sizes, steps of an epoch and the transformer's sizes."""
+
+    images: int
+    texts: int
+    rows: int
+    steps: int
+    table_steps: int
+    layers: int
+    heads: int
+    width: int
+    context: int
+
+
+SIZES = {
+    "small": Size(8, 8, 64, 3, 10, layers=1, heads=2, width=16, context=16),
+    "medium": Size(256, 32, 256, 16, 60, layers=8, heads=8, width=512, context=256),
+    "large": Size(1024, 32, 256, 8, 60, layers=8, heads=16, width=1024, context=512),
+}
+
+
+def workloads(size: str) -> list[Workload]:
     """All of them. A step of the table's is so short that the loop's own cost shows."""
     common = {"epochs": 100_000, "optimizer": "adamw", "validationSplit": 0.0}
-    parameters = {"layers": 8, "heads": 8, "embeddingSize": 512, "contextLength": 256}
-    if small:
-        parameters = {"layers": 1, "heads": 2, "embeddingSize": 16, "contextLength": 16}
-    images, texts, rows = (8, 8, 64) if small else (256, 32, 256)
-    steps, table_steps = (3, 10) if small else (40, 200)
+    s = SIZES[size]
+    parameters = {
+        "layers": s.layers,
+        "heads": s.heads,
+        "embeddingSize": s.width,
+        "contextLength": s.context,
+    }
     return [
         Workload(
             "resnet18",
@@ -66,9 +91,9 @@ def workloads(small: bool) -> list[Workload]:
                 **common,
                 "task": "image-classification",
                 "model": {"architecture": "resnet18"},
-                "batchSize": images,
+                "batchSize": s.images,
             },
-            images * steps,
+            s.images * s.steps,
             "npz",
         ),
         Workload(
@@ -77,9 +102,9 @@ def workloads(small: bool) -> list[Workload]:
                 **common,
                 "task": "language-modeling",
                 "model": {"architecture": "transformer", "parameters": parameters},
-                "batchSize": texts,
+                "batchSize": s.texts,
             },
-            texts * steps,
+            s.texts * s.steps,
             "txt",
         ),
         Workload(
@@ -88,9 +113,9 @@ def workloads(small: bool) -> list[Workload]:
                 **common,
                 "task": "tabular-classification",
                 "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [256, 256]}},
-                "batchSize": rows,
+                "batchSize": s.rows,
             },
-            rows * table_steps,
+            s.rows * s.table_steps,
             "npz",
         ),
     ]

@@ -18,6 +18,7 @@ from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.batches import split_into_batches
 from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer.errors import Diverged
 from trainyard_trainer.models.cnn import CNN
 from trainyard_trainer.models.transformer import Transformer
 from trainyard_trainer.process_group import ProcessGroup
@@ -218,6 +219,44 @@ def test_the_loss_of_bf16_is_computed_in_single_precision(bench: Bench, heard: L
     trainer.fit()
 
     assert heard.of("train/loss")[1] == pytest.approx(want, rel=1e-5)
+
+
+def test_a_loss_that_is_read_late_changes_nothing(tmp_path: Path) -> None:
+    """As on a GPU: the loss of a step is read when the next step is queued."""
+    weights, rows = [], []
+    for late in (False, True):
+        heard = Listening()
+        trainer = Bench(tmp_path / str(late), heard).trainer(logEverySteps=1)
+        trainer.reads_loss_late = late
+        trainer.fit()
+        weights.append(flat(trainer.model))
+        rows.append(heard.rows)
+
+    assert torch.equal(*weights)
+    assert rows[0] == rows[1]
+
+
+def test_no_checkpoint_holds_an_update_by_a_loss_that_is_not_finite(tmp_path: Path) -> None:
+    heard = Listening()
+    trainer = Bench(tmp_path, heard).trainer(
+        learningRate=10,
+        optimizer="sgd",
+        epochs=500,
+        checkpointEvery={"steps": 1},
+        keepCheckpoints=100,
+        task="tabular-regression",
+        target="y",
+    )
+    trainer.reads_loss_late = True
+    with pytest.raises(Diverged, match="at step"):
+        trainer.fit()
+    trainer._writer.wait_until_written()
+
+    latest = trainer._checkpoints.load_latest()
+    assert latest is not None
+    metadata, state = latest
+    assert metadata.step == trainer.progress.step - 1
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
 
 
 @pytest.mark.parametrize(

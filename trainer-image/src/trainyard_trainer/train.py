@@ -24,6 +24,7 @@ from trainyard_trainer.checkpoint import BEST, CheckpointFolder, CheckpointMetad
 from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
 from trainyard_trainer.data import Dataset
 from trainyard_trainer.errors import BadConfiguration, Diverged, Preempted
+from trainyard_trainer.loss_reading import LossReading
 from trainyard_trainer.metrics import MetricAccumulator
 from trainyard_trainer.process_group import ProcessGroup
 from trainyard_trainer.progress import Progress
@@ -71,6 +72,12 @@ class Trainer:
         """This process received SIGTERM."""
         self._leaving = False
         """All processes know that one of them received SIGTERM."""
+        self.reads_loss_late = device.type == "cuda" and group.world_size == 1
+        """Whether the loss of a step is read when the next step is queued, not before its update.
+
+        A non-finite loss then ends the training one update later; no checkpoint holds that update.
+        """
+        self._reading: LossReading | None = None
 
     def fit(self) -> None:
         """Train to the end. Raises Preempted after SIGTERM, Diverged when the loss is not finite.
@@ -146,34 +153,31 @@ class Trainer:
         self.model.train()
         while progress.batch < self.steps_per_epoch:
             rows = order[self.batches[progress.batch]]
-            loss, rate = self._step(rows)
+            self._step(rows)
             progress.step += 1
             progress.batch += 1
             if self.group.is_rank_zero:
-                if progress.step % self.config.log_every_steps == 0:
-                    values = {"train/loss": loss, "train/learning_rate": rate}
-                    self._report.log(values, progress.step)
                 self._report.progress(progress.step, progress.epoch)
             if progress.batch < self.steps_per_epoch:
                 # The checkpoint at the end of an epoch comes after its validation.
                 self._checkpoint_if_due()
                 if self._leaving:
                     self._leave()
+        self._finish_reading()
 
-    def _step(self, rows: Tensor) -> tuple[float, float]:
-        """One optimizer step; returns the batch's mean loss and the learning rate."""
+    def _step(self, rows: Tensor) -> None:
+        """One optimizer step on the batch `rows`."""
         config, progress = self.config, self.progress
         rate = learning_rate(config, progress.step, self.total_steps, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(rows)
-        if not math.isfinite(loss):
-            # Before the optimizer changes the weights: the last checkpoint stays a good state.
-            raise Diverged(
-                f"the loss is {loss} at step {progress.step + 1}",
-                hint="lower learningRate, set gradientClip, or look for extreme values in the data",
-            )
+        # The loss of the step before, which the GPU has computed by now.
+        self._finish_reading()
+        self._reading = LossReading(loss, progress.step + 1, rate)
+        if not self.reads_loss_late:
+            self._finish_reading()
         if config.gradient_clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
@@ -181,9 +185,23 @@ class Trainer:
         self._writer.wait_until_staged()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return loss, rate
 
-    def _backward(self, rows: Tensor) -> float:
+    def _finish_reading(self) -> None:
+        """Read the last step's loss and report it when it is due. Raises Diverged."""
+        if self._reading is None:
+            return
+        reading, self._reading = self._reading, None
+        loss = reading.wait()
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"the loss is {loss} at step {reading.step}",
+                hint="lower learningRate, set gradientClip, or look for extreme values in the data",
+            )
+        if reading.step % self.config.log_every_steps == 0 and self.group.is_rank_zero:
+            values = {"train/loss": loss, "train/learning_rate": reading.learning_rate}
+            self._report.log(values, reading.step)
+
+    def _backward(self, rows: Tensor) -> Tensor:
         """Gradients of the mean loss over `rows`, summed over the processes; returns that loss."""
         config, group = self.config, self.group
         if group.world_size > 1:
@@ -196,10 +214,13 @@ class Trainer:
         summed = losses.loss_sum(config.task, self._forward(inputs).float(), targets)
         share = summed / (len(rows) * per_row)
         self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        terminated = float(self._terminated)
-        loss, terminated = group.all_reduce_gradients(self.model, share, terminated)
-        self._leaving = terminated > 0 or (group.world_size == 1 and self._terminated)
-        return loss
+        if group.world_size == 1:
+            self._leaving = self._terminated
+            return share.detach()
+        scalars = (share, float(self._terminated))
+        loss, terminated = group.all_reduce_gradients(self.model, *scalars)
+        self._leaving = terminated > 0
+        return torch.tensor(loss)
 
     def _forward(self, inputs: Tensor) -> Tensor:
         try:
@@ -285,10 +306,12 @@ class Trainer:
             or (every.seconds is not None and time.monotonic() - self._last_saved >= every.seconds)
         )
         if due and self.group.is_rank_zero:
+            self._finish_reading()
             self._last_saved = time.monotonic()
             self._writer.write(f"step-{progress.step}", progress.step, self.state_dict())
 
     def _leave(self) -> None:
+        self._finish_reading()
         if self.group.is_rank_zero:
             step = self.progress.step
             self._writer.write(f"step-{step}", step, self.state_dict())
