@@ -60,7 +60,7 @@ class ExitCode(IntEnum):
     DATASET_MISSING = 66
     CHECKPOINT_MISSING = 67
     OUT_OF_MEMORY = 69
-    """A GPU, or the memory of the pod, has no room for the model and a batch."""
+    """The memory of a GPU or of the pod does not hold the model and a batch."""
     DIVERGED = 70
     WORKER_LOST = 71
     VOLUME_FULL = 74

@@ -1,9 +1,10 @@
-"""Names that every room shares, and child names that are safe by construction.
+"""Names that all packages share, and valid names of child objects.
 
 Guarantees:
 
-- `job_name` is a function of (session name, UID, attempt): the same attempt has the same name in every life of the
-  operator, two attempts or two sessions never share one, and it is a DNS label of at most 63 characters.
+- `job_name` depends on (session name, UID, attempt) only. An attempt has the same name after every
+  restart of the operator. Two attempts or two sessions never share a name. The name is a DNS label
+  of at most 63 characters.
 - `is_session_name` accepts exactly the names for which every child name and label value is valid.
 """
 
@@ -44,23 +45,23 @@ GATEWAY_FIELD_MANAGER: Final = "trainyard-gateway"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 
 SESSION_NAME_MAX: Final = 48
-"""Leaves room for the UID's hash and the attempt in a child's name of 63 characters."""
+"""With the UID's hash and the attempt, a child's name has at most 63 characters."""
 
 _SESSION_NAME = re.compile(rf"[a-z0-9](?:[-a-z0-9]{{0,{SESSION_NAME_MAX - 2}}}[a-z0-9])?")
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[-._A-Za-z0-9]{0,126}[A-Za-z0-9])?")
 
 SESSION_NAME_PATTERN: Final = f"^{_SESSION_NAME.pattern}$"
 ARTIFACT_NAME_PATTERN: Final = f"^{_RESOURCE_NAME.pattern}$"
-"""Datasets and models: letters, digits, '-', '_' and '.', at most 128, a letter or digit at both ends."""
+"""Datasets and models: 1 to 128 letters, digits, '-', '_', '.'; a letter or digit at both ends."""
 
 
 def is_session_name(name: str) -> bool:
-    """Whether a session may be called `name`: a DNS label of at most `SESSION_NAME_MAX` characters."""
+    """Whether `name` is a DNS label of at most `SESSION_NAME_MAX` characters."""
     return _SESSION_NAME.fullmatch(name) is not None
 
 
 def is_artifact_name(name: str) -> bool:
-    """Whether a dataset or a model may be called `name`."""
+    """Whether `name` is valid for a dataset or a model."""
     return _RESOURCE_NAME.fullmatch(name) is not None and ".." not in name
 
 
@@ -70,7 +71,7 @@ def job_name(session: str, uid: str, attempt: int) -> str:
 
 
 def rendezvous_name(session: str, uid: str) -> str:
-    """The name of the headless Service by which the workers of a session find each other."""
+    """The name of the headless Service for the rendezvous of a session's workers."""
     return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}"
 
 

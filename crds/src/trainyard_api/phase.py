@@ -1,7 +1,7 @@
 """Phases, condition types and reasons of a TrainingSession: closed lists with a sentence each.
 
 `Reason`, `FailureClass` and `EventReason` carry the sentence as `.sentence`. Operator and gateway
-show it to people, and the reference of failures is made of it.
+show it to users; the page of failure reasons lists it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Final, Self
 
 
 class Phase(StrEnum):
-    """Where a session is in its life."""
+    """The state of a session in its life cycle."""
 
     PENDING = "Pending"
-    """Accepted, but something it needs is not there yet (for example its dataset)."""
+    """Not ready: something that it needs is missing, for example its dataset."""
     QUEUED = "Queued"
-    """Ready to run; waits for its turn and for GPUs."""
+    """Ready; waits for its turn and for GPUs."""
     STARTING = "Starting"
     """Admitted: its Job exists, its pods are being scheduled and their images pulled."""
     RUNNING = "Running"
@@ -30,7 +30,7 @@ class Phase(StrEnum):
     SUCCEEDED = "Succeeded"
     """Trained to the end; its model is registered."""
     FAILED = "Failed"
-    """Ended with an error that a retry cannot mend, or out of retries; see status.failure."""
+    """Ended with an error that a retry cannot fix, or out of retries; see status.failure."""
     STOPPED = "Stopped"
     """Stopped by its owner after it had run; its checkpoints are kept."""
     CANCELLED = "Cancelled"
@@ -49,7 +49,7 @@ HOLDING_GPUS: Final = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDING
 
 
 class DesiredState(StrEnum):
-    """What the owner wants of a session."""
+    """The state that the owner wants."""
 
     RUNNING = "Running"
     SUSPENDED = "Suspended"
@@ -74,7 +74,7 @@ class ConditionType(StrEnum):
 
 
 class SentencedEnum(StrEnum):
-    """Names that Kubernetes and people see, each with a sentence that explains it."""
+    """Names that Kubernetes and users see, each with a sentence that explains it."""
 
     sentence: str
 
@@ -236,7 +236,7 @@ RETRYABLE: Final = frozenset(
         FailureClass.UNKNOWN,
     }
 )
-"""Failures that another attempt from the last checkpoint can get past; the rest fail at once."""
+"""Failures that another attempt can survive; all others end the session at once."""
 
 
 class EventReason(SentencedEnum):

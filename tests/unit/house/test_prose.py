@@ -24,7 +24,7 @@ GENERATED = {
     "docs/metrics.md",
 }
 """Pages whose words are those of the packages."""
-PACKAGES = ("cluster", "demo", "images", "kube", "operator", "scheduler", "telegram_bot")
+PACKAGES = ("cluster", "crds", "demo", "images", "kube", "operator", "scheduler", "telegram_bot")
 PRIVATE = {
     r"who(so)?ever": "every user who, a user who",
     r"somebody|someone|nobody": "a user, another program, no user",
