@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainyard.models import Dataset, DatasetDetails, Model, Series, Session
+from trainyard.models import Dataset, DatasetDetails, Model, QueueEntry, Series, Session
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
 
 CREATED = "2026-07-01T12:00:00Z"
@@ -34,6 +34,12 @@ def changed(one: Session, **status: Any) -> Session:
     """The session with other fields of its status."""
     fields = {**one.status.model_dump(exclude_unset=True), **status}
     return one.model_copy(update={"status": TrainingSessionStatus.model_validate(fields)})
+
+
+def entry(name: str, **fields: Any) -> QueueEntry:
+    """An entry of the queue, of a session without GPUs."""
+    values = {"uid": "u", "queue": "default", "priority": 0, "gpus": 0, "phase": "Queued", **fields}
+    return QueueEntry(name=name, **values)
 
 
 def model(name: str, version: int = 1, **fields: Any) -> Model:

@@ -30,13 +30,16 @@ def main(argv: list[str] | None = None, edit_clock: Callable[[], float] = time.m
         values = settings.load(given.config, overrides)
         token = settings.read_secret(values.token, values.token_file, "token")
         key = settings.read_secret(values.api_key, values.api_key_file, "apiKey")
+        if values.alive_file:
+            values.alive_file.touch()
     except InvalidSettingsError as error:
         sys.stderr.write(f"trainyard_bot: {error}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"trainyard_bot: aliveFile: {error}\n")
+        return 2
     redactor = Redactor((token, key))
     logs.configure(values.log_level, redactor)
-    if values.alive_file:
-        values.alive_file.touch()
     gateway = connect(values.gateway_url, key, values.gateway_timeout_seconds)
     application = app.build(values, token, gateway, redactor, edit_clock)
     try:

@@ -151,14 +151,19 @@ class _Bot:
             self.gateway, sessions.chart, sender, self.store, self.settings, self.local_time
         )
         self.poller = asyncio.create_task(poller.run(self.pause), name="poller")
+        self.poller.add_done_callback(lambda task: _end_with(app, task))
         await _show_commands(app.bot)
         chats = len(self.settings.chats)
         _log.info("listening", extra={"bot": app.bot.username, "chats": chats})
 
     async def pause(self, seconds: float) -> None:
         """Between two polls: tell the probe that the bot is alive, and wait."""
-        if self.settings.alive_file:
-            self.settings.alive_file.touch()
+        try:
+            if self.settings.alive_file:
+                self.settings.alive_file.touch()
+        except OSError as error:
+            # The probe then restarts the bot; until that it works.
+            _log.warning("aliveFile cannot be touched: %s", error)
         await asyncio.sleep(seconds)
 
     async def stop(self, _: App) -> None:
@@ -191,6 +196,13 @@ def build(
         .post_stop(bot.stop)
         .build()
     )
+
+
+def _end_with(app: App, poller: asyncio.Task[None]) -> None:
+    """End the bot if its poller ended by an error: a restart is better than no notices."""
+    if not poller.cancelled() and (error := poller.exception()) is not None:
+        _log.critical("the poller ended; the bot stops", exc_info=error)
+        app.stop_running()
 
 
 async def _show_commands(bot: ExtBot[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
@@ -22,6 +23,15 @@ TOAST_LIMIT: Final = 200
 """Characters of a toast (Bot API, answerCallbackQuery)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a message shows, and since when in the sender's seconds."""
+
+    text: str
+    keyboard: Keyboard
+    since: float
+
+
 class Sender:
     """Sends and edits; the bot's rate limiter waits out 429. All methods raise `TelegramError`."""
 
@@ -33,8 +43,12 @@ class Sender:
         self._store = store
         self._redact = redactor
         self._monotonic = monotonic
-        self._edited: dict[tuple[int, int], float] = {}
-        self._shown: dict[tuple[int, int], tuple[str, Keyboard]] = {}
+        self._shown: dict[tuple[int, int], _Shown] = {}
+
+    @property
+    def remembered(self) -> int:
+        """Number of messages whose text is kept to compare with: the live ones since the start."""
+        return len(self._shown)
 
     async def reply(self, reply: Reply, chat: int, tapped: int | None = None) -> None:
         """Deliver one reply to `chat`; `tapped` is the message whose button was tapped."""
@@ -46,7 +60,7 @@ class Sender:
         if reply.live is not None:
             live = LiveMessage(chat=chat, message=message, uid=reply.live)
             await self._store.change(lambda state: with_live(state, live))
-            self._note(chat, message, reply.text, reply.keyboard)
+            self._remember(live, reply.text, reply.keyboard)
 
     async def send(self, reply: Reply, chat: int) -> int:
         """Send a message and return its number; refused HTML is sent as plain text."""
@@ -97,20 +111,22 @@ class Sender:
 
         After the `last` edit, or if the message was deleted, it is no longer a live message.
         """
-        key = (live.chat, live.message)
-        if self._shown.get(key) != (text, keyboard):
-            if self._monotonic() - self._edited.get(key, -pause) < pause:
+        shown = self._shown.get((live.chat, live.message))
+        if shown is None or (shown.text, shown.keyboard) != (text, keyboard):
+            if shown is not None and self._monotonic() - shown.since < pause:
                 return
             there = await self._edit(live.chat, live.message, text, keyboard)
+            self._remember(live, text, keyboard)
             last = last or not there
         if last:
             await self._store.change(lambda state: without_live(state, live))
-            self._edited.pop(key, None)
-            self._shown.pop(key, None)
+            self._shown.pop((live.chat, live.message), None)
 
-    def _note(self, chat: int, message: int, text: str, keyboard: Keyboard) -> None:
-        self._edited[chat, message] = self._monotonic()
-        self._shown[chat, message] = (text, keyboard)
+    def _remember(self, live: LiveMessage, text: str, keyboard: Keyboard) -> None:
+        """Keep what a live message shows, and forget messages that are no longer live."""
+        self._shown[live.chat, live.message] = _Shown(text, keyboard, self._monotonic())
+        still_live = {(one.chat, one.message) for one in self._store.state.live}
+        self._shown = {key: shown for key, shown in self._shown.items() if key in still_live}
 
     async def _edit(self, chat: int, message: int, text: str, keyboard: Keyboard) -> bool:
         """Whether the message shows `text` now; False if it is deleted or too old to edit."""
@@ -127,7 +143,6 @@ class Sender:
             if "not modified" not in str(error):
                 _log.info("message %d in chat %d is not edited: %s", message, chat, error.message)
                 return False
-        self._note(chat, message, text, keyboard)
         return True
 
 

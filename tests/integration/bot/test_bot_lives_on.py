@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,22 @@ def test_telegram_and_gateway_may_be_away(
     assert notices(api) == {"🎉 <b>iris</b> is done.": 1}
 
 
+def test_a_file_for_the_probe_that_cannot_be_written_stops_no_notice(
+    tmp_path: Path, api: BotApi, gateway: ScriptedGateway
+) -> None:
+    gateway.sessions = [running("iris", 1)]
+    probe = tmp_path / "probe"
+    probe.mkdir()
+    with BotProcess(tmp_path, api, gateway.url, KEY, aliveFile=str(probe / "alive")):
+        looked(gateway)
+        shutil.rmtree(probe)
+        looked(gateway)
+        gateway.sessions = [succeeded("iris")]
+        api.wait_for("<b>iris</b> is done")
+
+    assert notices(api) == {"🎉 <b>iris</b> is done.": 1}
+
+
 def test_a_chat_that_asked_for_a_pause_gets_its_notice_after_it(
     tmp_path: Path, api: BotApi, gateway: ScriptedGateway
 ) -> None:
@@ -228,6 +245,51 @@ def test_a_command_is_not_run_again_by_the_next_life(
         api.wait_for("/models")
 
     assert len(gateway.of("GET", "/training/iris/status")) == 1
+
+
+def test_hostile_answers_of_the_gateway_stop_no_notice_about_another_session(
+    tmp_path: Path, api: BotApi, gateway: ScriptedGateway
+) -> None:
+    """Numbers, times and names at the ends of their types, in a list, a chart and a live message."""
+    huge = {
+        "step": 10**40,
+        "totalSteps": 10**40,
+        "percent": 1e308,
+        "etaSeconds": 10**40,
+        "lastStepTime": "0001-01-01T00:00:00",
+    }
+    name, odd = "x\n/stop\u202e" + "y" * 500, "no uid / at all"
+    wild = session(name, "Running", uid=odd, status={"attempt": 2**63, "progress": huge})
+    gone = session(
+        "wild",
+        "Failed",
+        status={
+            "completionTime": "9999-12-31T23:59:59Z",
+            "failure": {"class": "\n", "attempt": 10**40},
+        },
+    )
+    point = {"step": 10**40, "time": "", "value": 1e308}
+    gateway.script(
+        "GET",
+        "/training/uid-of-wild/history",
+        Answer({"session": "", "series": [{"name": name, "total": 1, "points": [point]}]}),
+    )
+    gateway.sessions = [wild, running("iris", 1), session("wild", "Running")]
+    with BotProcess(tmp_path, api, gateway.url, KEY) as bot:
+        looked(gateway)
+        api.say("/sessions")
+        api.wait_for("<code>iris</code> Running")
+        api.say("/status wild")
+        api.wait_for("<b>wild</b>")
+        gateway.sessions = [wild, gone, succeeded("iris")]
+        api.wait_for("<b>iris</b> is done")
+        api.wait_for("<b>wild</b> failed")
+        looked(gateway)
+        assert bot.process is not None
+        assert bot.process.poll() is None
+
+    sent = [call.text for call in api.sent()]
+    assert not any(line.startswith("/stop") for text in sent for line in text.splitlines())
 
 
 def test_starts_soon_and_stalled(tmp_path: Path, api: BotApi, gateway: ScriptedGateway) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -207,15 +209,15 @@ def test_with_rest_leaves_out_what_does_not_fit() -> None:
 
 
 def test_pages() -> None:
-    assert pages([]) == []
-    assert pages([], "<b>x</b>") == ["<b>x</b>"]
-    assert pages(["a<b", "c"]) == ["<pre>a&lt;b\nc</pre>"]
-    assert pages(["a"], "<b>x</b>") == ["<b>x</b>\n<pre>a</pre>"]
+    assert list(pages([])) == []
+    assert list(pages([], "<b>x</b>")) == ["<b>x</b>"]
+    assert list(pages(["a<b", "c"])) == ["<pre>a&lt;b\nc</pre>"]
+    assert list(pages(["a"], "<b>x</b>")) == ["<b>x</b>\n<pre>a</pre>"]
 
 
 def test_pages_are_filled_to_the_limit_and_not_beyond() -> None:
     line = "x" * 99
-    result = pages([line] * 100, "head")
+    result = list(pages([line] * 100, "head"))
 
     assert [len(page) for page in result] == [
         4 + 1 + 11 + 40 * 100 - 1,
@@ -241,23 +243,38 @@ def test_pages_are_filled_to_the_limit_and_not_beyond() -> None:
 def test_the_last_character_that_fits_decides_on_another_page(
     first: str, widths: list[int], expected: int
 ) -> None:
-    result = pages(["x" * width for width in widths], first)
+    result = list(pages(["x" * width for width in widths], first))
 
     assert len(result) == expected
     assert all(len(page) <= MESSAGE_LIMIT for page in result)
 
 
 def test_a_line_of_any_length_is_cut_at_half_a_message() -> None:
-    result = pages(["y" * 5000])
+    result = list(pages(["y" * 5000]))
 
     assert [len(p) for p in re.findall("y+", "".join(result))] == [2048, 2048 - 0, 904]
+
+
+def test_pages_read_no_more_lines_than_they_need() -> None:
+    read = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal read
+        while True:
+            read += 1
+            yield "x" * 1000
+
+    first = list(islice(pages(lines()), 3))
+
+    assert len(first) == 3
+    assert read <= 3 * 4 + 2
 
 
 @given(
     st.lists(st.text(max_size=3000), max_size=12), st.sampled_from(["", "<b>a</b>, last 5 lines"])
 )
 def test_pages_lose_nothing_and_fit(lines: list[str], first: str) -> None:
-    result = pages(lines, first)
+    result = list(pages(lines, first))
 
     assert all(formats.length(page) <= MESSAGE_LIMIT for page in result)
     body = "".join(re.findall(r"<pre>(.*?)</pre>", "\n".join(result), re.DOTALL))

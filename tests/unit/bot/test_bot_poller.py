@@ -15,7 +15,7 @@ import pytest
 from bot_objects import session
 from hypothesis import given
 from hypothesis import strategies as st
-from telegram.error import BadRequest, Forbidden, TelegramError, TimedOut
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError, TimedOut
 
 from trainyard import AsyncClient
 from trainyard.models import Session, SessionPage
@@ -24,7 +24,7 @@ from trainyard_bot.gateway.deadline import TracingTransport
 from trainyard_bot.gateway.errors import GatewayError, Problem, ProblemKind
 from trainyard_bot.notifications.poller import Poller, pause_seconds
 from trainyard_bot.settings import Chat, Settings
-from trainyard_bot.state import Outgoing, State, StateFile, StateStore
+from trainyard_bot.state import LiveMessage, Outgoing, State, StateFile, StateStore
 from trainyard_bot.text.formats import LocalTime
 from trainyard_bot.text.replies import Attachment, Reply
 
@@ -42,6 +42,8 @@ class Chats:
     arrived: list[tuple[int, str]] = field(default_factory=list)
     crashes: list[bool] = field(default_factory=list)
     errors: list[TelegramError] = field(default_factory=list)
+    refreshed: list[str] = field(default_factory=list)
+    refresh_errors: list[Exception] = field(default_factory=list)
 
     def crash_perhaps(self) -> None:
         if self.crashes and self.crashes.pop(0):
@@ -55,8 +57,11 @@ class Chats:
         self.crash_perhaps()
         return 1
 
-    async def refresh(self, *_: object, **__: object) -> None:
+    async def refresh(self, live: LiveMessage, *_: object, **__: object) -> None:
         self.crash_perhaps()
+        if self.refresh_errors:
+            raise self.refresh_errors.pop(0)
+        self.refreshed.append(live.uid)
 
 
 @dataclass
@@ -147,8 +152,8 @@ async def test_a_chat_that_cannot_be_reached_keeps_its_notices_in_order(tmp_path
 
 @pytest.mark.parametrize(
     "error",
-    [Forbidden("blocked"), BadRequest("chat not found")],
-    ids=["the bot is blocked", "the chat is gone"],
+    [Forbidden("blocked"), BadRequest("chat not found"), ChatMigrated(-99)],
+    ids=["the bot is blocked", "the chat is gone", "the chat has another number"],
 )
 async def test_a_chat_that_refuses_for_good_is_not_asked_again(
     tmp_path: Path, error: TelegramError
@@ -187,3 +192,26 @@ async def test_notices_for_a_chat_that_is_no_longer_listed_are_dropped(tmp_path:
 
     assert chats.arrived == []
     assert StateFile(tmp_path / "state.json").load().outbox == ()
+
+
+async def test_a_chart_that_cannot_be_drawn_is_dropped_and_holds_nothing_up(tmp_path: Path) -> None:
+    chats = Chats()
+    await poller(tmp_path, Yard(), chats).poll()
+    yard = Yard(ENDED, no_chart=[OverflowError("int too large to convert to float")])
+    one = poller(tmp_path, yard, chats)
+    await one.poll()
+    await one.poll()
+
+    arrived = Counter(chats.arrived)
+    assert {text for chat, text in arrived if chat == 7} == {*DONE, "curve"}
+    assert (arrived[7, "curve"], arrived[8, "curve"]) == (2, 3)
+    assert StateFile(tmp_path / "state.json").load().outbox == ()
+
+
+async def test_a_live_message_that_fails_leaves_the_others_up_to_date(tmp_path: Path) -> None:
+    live = tuple(LiveMessage(chat=7, message=n, uid=f"u{n}") for n in range(3))
+    StateFile(tmp_path / "state.json").save(State(primed=True, live=live))
+    chats = Chats(refresh_errors=[ValueError("no button can carry it")])
+    await poller(tmp_path, Yard(RUNNING), chats).poll()
+
+    assert chats.refreshed == ["u1", "u2"]

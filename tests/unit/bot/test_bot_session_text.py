@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from bot_objects import changed, session
+from bot_objects import changed, entry, session
 
-from trainyard.models import QueueEntry, Session
+from trainyard.models import Session
 from trainyard_api.phase import Phase
 from trainyard_bot.text import notices, sessions
 from trainyard_bot.text.formats import MESSAGE_LIMIT, LocalTime, length, plain
@@ -293,11 +293,6 @@ def test_no_sessions() -> None:
     assert sessions.sessions([], 0, AT) == "No session to show. /train starts one."
 
 
-def entry(name: str, **fields: Any) -> QueueEntry:
-    values = {"uid": "u", "queue": "default", "priority": 0, "gpus": 0, "phase": "Queued", **fields}
-    return QueueEntry(name=name, **values)
-
-
 @pytest.mark.parametrize(("number", "lines"), [(30, 31), (31, 32), (32, 32)])
 def test_long_lists_are_cut_and_counted(number: int, lines: int) -> None:
     for text in (
@@ -339,11 +334,15 @@ def test_metrics() -> None:
     assert len(sessions.metrics(RUNNING, [("m", "1")] * 10).splitlines()) == 11
 
 
+def logs(*lines: str) -> list[str]:
+    return list(sessions.logs(RUNNING, lines))
+
+
 def test_logs() -> None:
-    assert sessions.logs(RUNNING, ["a<b"]) == ["<b>iris-2</b>, last 1 line\n<pre>a&lt;b</pre>"]
-    assert sessions.logs(RUNNING, []) == ["<b>iris-2</b> has written no log lines yet."]
+    assert logs("a<b") == ["<b>iris-2</b>, last 1 line\n<pre>a&lt;b</pre>"]
+    assert logs() == ["<b>iris-2</b> has written no log lines yet."]
     assert sessions.log_caption(RUNNING, 1200) == "<b>iris-2</b>, last 1,200 lines"
-    pages = sessions.logs(RUNNING, ["x" * 99] * 50)
+    pages = logs(*["x" * 99] * 50)
     assert len(pages) == 2
     assert pages[0].startswith("<b>iris-2</b>, last 50 lines\n<pre>xxx")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from trainyard.models import Session
@@ -126,7 +127,7 @@ class SessionHandlers:
     async def _logs(self, session: Session, count: int = LOG_LINES_DEFAULT) -> list[Reply]:
         found = await self._gateway.read(lambda api: api.logs(session.uid, limit=count, tail=True))
         lines = [line.message for line in found.lines]
-        pages = text.logs(session, lines)
+        pages = list(islice(text.logs(session, lines), PAGES_SENT + 1))
         if len(pages) <= PAGES_SENT:
             return [Reply(page) for page in pages]
         file = Attachment(f"{session.name}.log", "\n".join([*lines, ""]).encode())

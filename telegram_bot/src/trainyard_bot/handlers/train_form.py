@@ -12,8 +12,7 @@ from trainyard_bot.gateway.errors import GatewayError
 from trainyard_bot.handlers import form as forms
 from trainyard_bot.handlers.form import REVIEW, Form, Question
 from trainyard_bot.text import answers, problems
-from trainyard_bot.text.formats import clip
-from trainyard_bot.text.keyboards import CAPTION_LENGTH
+from trainyard_bot.text.keyboards import caption
 from trainyard_bot.text.replies import Reply
 from trainyard_bot.updates.callback_data import Action, Button, CallbackData, Keyboard
 from trainyard_bot.updates.fields import ParseError, Value
@@ -127,7 +126,7 @@ def keyboard(form: Form, question: Question) -> Keyboard:
     """The answers that the form proposes, as buttons. Pure."""
     buttons = [
         Button(
-            clip(_CAPTIONS.get(option, option), CAPTION_LENGTH),
+            caption(_CAPTIONS.get(option, option)),
             CallbackData(Action.FORM, f"{form.form_id}.{question.key}.{number}"),
         )
         for number, option in enumerate(question.options)

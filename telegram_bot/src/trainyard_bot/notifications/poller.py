@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
 from trainyard.models import Session
 from trainyard_bot.gateway.client import GatewayClient
@@ -20,7 +20,7 @@ from trainyard_bot.settings import Settings
 from trainyard_bot.state import LiveMessage, Outgoing, StateStore, without_live, without_outgoing
 from trainyard_bot.text import keyboards
 from trainyard_bot.text import sessions as text
-from trainyard_bot.text.formats import LocalTime, inline
+from trainyard_bot.text.formats import LocalTime, name_of
 from trainyard_bot.text.replies import Attachment, Reply
 
 _log = logging.getLogger(__name__)
@@ -112,15 +112,20 @@ class Poller:
                 await self._sender.send(reply, outgoing.chat)
         except GatewayError as error:
             return not error.passing
-        except (BadRequest, Forbidden) as error:
+        except (BadRequest, ChatMigrated, Forbidden) as error:
             _log.error("chat %d refuses a notice: %s", outgoing.chat, error)
+        except TelegramError:
+            raise
+        except Exception:
+            # Kept, it would stop the outbox of every chat at the next poll, also after a restart.
+            _log.exception("a notice to chat %d cannot be made and is dropped", outgoing.chat)
         return True
 
     async def _reply(self, outgoing: Outgoing) -> Reply | None:
         if outgoing.kind == "text":
             return Reply(outgoing.text)
         picture = await self._chart(outgoing.uid, outgoing.name)
-        return Reply(f"<b>{inline(outgoing.name)}</b>", picture=picture) if picture else None
+        return Reply(f"<b>{name_of(outgoing.name)}</b>", picture=picture) if picture else None
 
     async def _refresh_live_messages(self, sessions: Sequence[Session]) -> None:
         by_uid = {session.uid: session for session in sessions}
@@ -129,6 +134,8 @@ class Poller:
                 await self._refresh(live, by_uid.get(live.uid))
             except TelegramError as error:
                 _log.warning("a live message in chat %d waits: %s", live.chat, error)
+            except Exception:
+                _log.exception("a live message in chat %d cannot be edited", live.chat)
 
     async def _refresh(self, live: LiveMessage, session: Session | None) -> None:
         if session is None:

@@ -18,7 +18,7 @@ from typing import Final
 
 from trainyard.models import Session
 from trainyard_bot.text import formats
-from trainyard_bot.text.formats import count, escape, inline
+from trainyard_bot.text.formats import count, escape, inline, name_of
 from trainyard_bot.updates.commands import USAGES, usage_line
 
 EXPIRED: Final = "This button is too old. Send the command again."
@@ -60,7 +60,7 @@ def help_text() -> str:
 
 def confirm_end(session: Session, operation: str) -> str:
     """The question before `stop` or `cancel`."""
-    name = f"<b>{inline(session.name)}</b>"
+    name = f"<b>{name_of(session.name)}</b>"
     if operation == "stop":
         return f"Stop {name}? It saves a checkpoint first. A stopped session cannot be resumed."
     if session.status.start_time is None:
@@ -70,23 +70,23 @@ def confirm_end(session: Session, operation: str) -> str:
 
 def confirm_delete(name: str, versions: int) -> str:
     """The question before a model is deleted."""
-    what = f"model <b>{inline(name)}</b> with {count(versions, 'version')}"
+    what = f"model <b>{name_of(name)}</b> with {count(versions, 'version')}"
     return f"Delete {what}? This cannot be undone."
 
 
 def done(operation: str, name: str) -> str:
     """After `stop`, `suspend`, `resume`, `cancel`, `delete` or `raise` of `name`."""
-    return _DONE[operation].format(f"<b>{inline(name)}</b>")
+    return _DONE[operation].format(f"<b>{name_of(name)}</b>")
 
 
 def already_ended(session: Session) -> str:
     """The answer to stop or cancel of a session that has ended."""
-    return f"<b>{inline(session.name)}</b> has already ended ({inline(session.phase)})."
+    return f"<b>{name_of(session.name)}</b> has already ended ({inline(session.phase)})."
 
 
 def not_cancellable(session: Session) -> str:
     """The answer to cancel of a session that holds its GPUs."""
-    name, phase = inline(session.name), inline(session.phase)
+    name, phase = name_of(session.name), inline(session.phase)
     return f"<b>{name}</b> can no longer be cancelled ({phase}). /stop stops it."
 
 
@@ -97,20 +97,20 @@ def choose(command: str) -> str:
 
 def submitted(name: str) -> str:
     """After the form was sent."""
-    return f"📝 <b>{inline(name)}</b> is submitted."
+    return f"📝 <b>{name_of(name)}</b> is submitted."
 
 
 def model_file(name: str, sha256: str) -> str:
     """The caption of a model's file."""
     check = f"\nSHA-256 <code>{inline(sha256)}</code>" if sha256 else ""
-    return f"📦 <b>{inline(name)}</b>{check}"
+    return f"📦 <b>{name_of(name)}</b>{check}"
 
 
 def too_big(name: str, size_bytes: int) -> str:
     """The answer if a model's file is larger than the Bot API carries."""
     return (
-        f"<b>{inline(name)}</b> has {formats.size(size_bytes)}; I can send at most 50 MiB. "
-        f"Use the command line: <code>trainyard models get {inline(name)}</code>"
+        f"<b>{name_of(name)}</b> has {formats.size(size_bytes)}; I can send at most 50 MiB. "
+        f"Use the command line: <code>trainyard models get {name_of(name)}</code>"
     )
 
 

@@ -13,7 +13,7 @@ import html
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -26,6 +26,9 @@ CAPTION_LIMIT: Final = 1024
 
 DETAIL_LIMIT: Final = 600
 """UTF-16 code units shown of a text from outside, such as an error's detail."""
+
+NAME_LIMIT: Final = 128
+"""UTF-16 code units of the longest name that the gateway allows."""
 
 LIST_LIMIT: Final = 30
 """Entries of a list that are shown; the rest is counted."""
@@ -99,6 +102,11 @@ def one_line(text: str, limit: int = DETAIL_LIMIT) -> str:
 def inline(text: str, limit: int = DETAIL_LIMIT) -> str:
     """`one_line`, escaped for HTML."""
     return escape(one_line(text, limit))
+
+
+def name_of(text: str) -> str:
+    """The name of a session, model or dataset for HTML, at most `NAME_LIMIT` characters."""
+    return inline(text, NAME_LIMIT)
 
 
 def _is_unsafe(character: str) -> bool:
@@ -199,10 +207,10 @@ def metric_lines(metrics: Sequence[tuple[str, str]], limit: int = 6) -> list[str
 def with_rest(lines: Sequence[str], rest: int) -> str:
     """`lines` (HTML) as one message; its last line counts the `rest` and what does not fit."""
     kept: list[str] = []
-    room = MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
+    space = MESSAGE_LIMIT - len("\n… and 1,000,000,000 more")
     for line in lines:
-        room -= length(line) + 1
-        if room < 0:
+        space -= length(line) + 1
+        if space < 0:
             rest += len(lines) - len(kept)
             break
         kept.append(line)
@@ -211,25 +219,24 @@ def with_rest(lines: Sequence[str], rest: int) -> str:
     return "\n".join(kept)
 
 
-def pages(lines: list[str], first: str = "") -> list[str]:
+def pages(lines: Iterable[str], first: str = "") -> Iterator[str]:
     """Plain `lines` as `<pre>` blocks, one per message, with `first` (HTML) above the first.
 
-    A line longer than half a message is split. Without lines and `first` there is no page.
+    A line longer than half a message is split. Without lines and `first` there is no page. Lines are
+    read only as pages are taken.
     """
-    result: list[str] = []
     block: list[str] = []
-    room = MESSAGE_LIMIT - _PRE_OVERHEAD - (length(first) + 1 if first else 0)
+    space = MESSAGE_LIMIT - _PRE_OVERHEAD - (length(first) + 1 if first else 0)
     used = 0
     for line in _cut(lines):
         need = length(line) + 1
-        if block and used + need > room:
-            result.append(_page(first if not result else "", block))
-            block, used, room = [], 0, MESSAGE_LIMIT - _PRE_OVERHEAD
+        if block and used + need > space:
+            yield _page(first, block)
+            first, block, used, space = "", [], 0, MESSAGE_LIMIT - _PRE_OVERHEAD
         block.append(line)
         used += need
-    if block or (first and not result):
-        result.append(_page(first if not result else "", block))
-    return result
+    if block or first:
+        yield _page(first, block)
 
 
 def _page(first: str, block: list[str]) -> str:
@@ -237,7 +244,7 @@ def _page(first: str, block: list[str]) -> str:
     return f"{first}\n{body}" if first and body else first or body
 
 
-def _cut(lines: list[str]) -> Iterator[str]:
+def _cut(lines: Iterable[str]) -> Iterator[str]:
     half = MESSAGE_LIMIT // 2
     for line in lines:
         piece: list[str] = []

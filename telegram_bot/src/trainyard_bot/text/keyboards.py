@@ -1,4 +1,7 @@
-"""Which buttons stand below which message. Pure."""
+"""Which buttons stand below which message. Pure.
+
+Guarantee: Telegram carries every button. A session whose UID does not fit into one has none.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,15 @@ from typing import Final
 
 from trainyard.models import Dataset, Model, QueueEntry, Session
 from trainyard_api.phase import WAITING, Phase
-from trainyard_bot.text.formats import clip
-from trainyard_bot.updates.callback_data import Action, Button, CallbackData, Keyboard, short_id
+from trainyard_bot.text.formats import one_line
+from trainyard_bot.updates.callback_data import (
+    Action,
+    Button,
+    CallbackData,
+    Keyboard,
+    fits,
+    short_id,
+)
 
 CHOICES: Final = 12
 """Buttons in a list of sessions, models or datasets."""
@@ -19,6 +29,8 @@ CAPTION_LENGTH: Final = 40
 
 def for_session(session: Session) -> Keyboard:
     """What can be done with a session in its phase."""
+    if not fits(session.uid):
+        return ()
 
     def button(caption: str, action: Action) -> Button:
         return Button(caption, CallbackData(action, session.uid))
@@ -37,10 +49,8 @@ def for_session(session: Session) -> Keyboard:
 
 def choose_session(sessions: Sequence[Session | QueueEntry], action: Action) -> Keyboard:
     """One button for each session, which does `action`."""
-    return tuple(
-        (_choice(session.name, CallbackData(action, session.uid)),)
-        for session in sessions[:CHOICES]
-    )
+    shown = [session for session in sessions if fits(session.uid)][:CHOICES]
+    return tuple((_choice(one.name, CallbackData(action, one.uid)),) for one in shown)
 
 
 def choose_model(models: Sequence[Model]) -> Keyboard:
@@ -76,9 +86,15 @@ def confirm(confirmation_id: str, yes: str) -> Keyboard:
     )
 
 
+def caption(text: str) -> str:
+    """`text` as a caption: one line that is not empty."""
+    shown = one_line(text, CAPTION_LENGTH)
+    return shown if shown.strip() else "?"
+
+
 def _choices(names: Sequence[str], action: Action) -> Keyboard:
     return tuple((_choice(name, CallbackData(action, short_id(name))),) for name in names[:CHOICES])
 
 
 def _choice(name: str, data: CallbackData) -> Button:
-    return Button(clip(name, CAPTION_LENGTH), data)
+    return Button(caption(name), data)

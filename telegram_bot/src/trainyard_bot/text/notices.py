@@ -8,7 +8,7 @@ from typing import Final
 
 from trainyard.models import Session
 from trainyard_bot.text import sessions
-from trainyard_bot.text.formats import LocalTime, duration, inline
+from trainyard_bot.text.formats import LocalTime, duration, name_of
 
 
 class NoticeKind(StrEnum):
@@ -37,7 +37,7 @@ _HEADLINES: Final = MappingProxyType(
 
 def notice(kind: NoticeKind, session: Session, local: LocalTime) -> str:
     """The message of a notice; about an end it holds the session's own message as well."""
-    name = f"<b>{inline(session.name)}</b>"
+    name = f"<b>{name_of(session.name)}</b>"
     if kind is NoticeKind.SOON:
         queue = session.status.queue
         when = sessions.start_interval(queue.estimated_start, local) if queue else ""
@@ -60,4 +60,4 @@ def _stalled(session: Session, local: LocalTime) -> str:
         consequence = (
             "It has no stallTimeoutSeconds, so it is not restarted: look at /logs, or /stop it."
         )
-    return f"🐌 <b>{inline(session.name)}</b> has made no step{since}. {consequence}"
+    return f"🐌 <b>{name_of(session.name)}</b> has made no step{since}. {consequence}"

@@ -15,6 +15,7 @@ from trainyard_bot.text.formats import (
     inline,
     integer,
     metric_lines,
+    name_of,
     percent,
     with_rest,
 )
@@ -28,7 +29,7 @@ def models(listed: Sequence[Model], local: LocalTime) -> str:
         return "No models yet. A session that succeeds registers one."
     lines = [f"<b>{count(len(listed), 'model')}</b>"]
     lines += [
-        f"📦 <code>{inline(one.name, 128)}</code> {_model_facts(one, local)}"
+        f"📦 <code>{name_of(one.name)}</code> {_model_facts(one, local)}"
         for one in listed[:LIST_LIMIT]
     ]
     return with_rest(lines, len(listed) - LIST_LIMIT)
@@ -36,7 +37,7 @@ def models(listed: Sequence[Model], local: LocalTime) -> str:
 
 def model(newest: Model, versions: int, local: LocalTime) -> str:
     """One model: newest version, number of versions, hash, session and metrics."""
-    lines = [f"📦 <b>{inline(newest.name)}</b>", _model_facts(newest, local)]
+    lines = [f"📦 <b>{name_of(newest.name)}</b>", _model_facts(newest, local)]
     if versions > 1:
         lines.append(f"{integer(versions)} versions")
     session = _session_name(newest.card.get("session"))
@@ -75,7 +76,7 @@ def datasets(listed: Sequence[Dataset], local: LocalTime) -> str:
         return "No datasets yet. Upload one with the command line: trainyard datasets put FILE"
     lines = [f"<b>{count(len(listed), 'dataset')}</b>"]
     lines += [
-        f"🗂 <code>{inline(one.name, 128)}</code> {_dataset_facts(one, local)}"
+        f"🗂 <code>{name_of(one.name)}</code> {_dataset_facts(one, local)}"
         for one in listed[:LIST_LIMIT]
     ]
     return with_rest(lines, len(listed) - LIST_LIMIT)
@@ -84,7 +85,7 @@ def datasets(listed: Sequence[Dataset], local: LocalTime) -> str:
 def dataset(shown: Dataset, local: LocalTime) -> str:
     """One dataset with its dimensions and columns."""
     details = shown.details
-    lines = [f"🗂 <b>{inline(shown.name)}</b>", _dataset_facts(shown, local)]
+    lines = [f"🗂 <b>{name_of(shown.name)}</b>", _dataset_facts(shown, local)]
     if details.dimensions:
         lines.append("Dimensions " + " × ".join(map(integer, details.dimensions[:LIST_LIMIT])))
     lines += [

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -24,6 +24,7 @@ from trainyard_bot.text.formats import (
     inline,
     integer,
     metric_lines,
+    name_of,
     percent,
     with_rest,
 )
@@ -87,7 +88,7 @@ def _title(shown: Session) -> str:
         about.append(f"attempt {integer(attempt)}")
     if shown.spec.priority:
         about.append(f"priority {shown.spec.priority}")
-    return f"{_icon(shown.phase)} <b>{inline(shown.name)}</b>\n{' · '.join(about)}"
+    return f"{_icon(shown.phase)} <b>{name_of(shown.name)}</b>\n{' · '.join(about)}"
 
 
 def _queue_position(shown: Session, local: LocalTime) -> list[str]:
@@ -102,7 +103,7 @@ def _queue_position(shown: Session, local: LocalTime) -> list[str]:
         if queue.ahead and queue.ahead.gpus:
             ahead.append(count(queue.ahead.gpus, "GPU"))
         after = f" ({' with '.join(ahead)} ahead)" if ahead else ""
-        name = inline(shown.spec.queue)
+        name = name_of(shown.spec.queue)
         lines.append(f"Position {integer(queue.position)} in queue {name}{after}")
     when = start_interval(queue.estimated_start, local)
     if when:
@@ -176,7 +177,7 @@ def _outcome(shown: Session, local: LocalTime) -> list[str]:
         lines.append(f"Ended {local.clock(status.completion_time)}{took}")
     lines += metric_lines(_latest(shown))
     if status.model:
-        name, version = inline(status.model.name), integer(status.model.version)
+        name, version = name_of(status.model.name), integer(status.model.version)
         lines.append(f"Model <code>{name}</code> version {version}")
     return lines
 
@@ -197,11 +198,11 @@ def _failure(failure: Failure) -> list[str]:
 def _tail(log_lines: Sequence[str]) -> str:
     """As many of the last lines as fit in `_LOG_TAIL_LIMIT`, escaped."""
     kept: list[str] = []
-    room = _LOG_TAIL_LIMIT
+    space = _LOG_TAIL_LIMIT
     for line in reversed(log_lines):
         shown = inline(line, 160)
-        room -= formats.length(shown) + 1
-        if room < 0:
+        space -= formats.length(shown) + 1
+        if space < 0:
             break
         kept.append(shown)
     return "\n".join(reversed(kept))
@@ -227,7 +228,7 @@ def _list_line(shown: Session, local: LocalTime) -> str:
         about.append(f"position {integer(status.queue.position)}")
     if status.completion_time is not None:
         about.append(local.clock(status.completion_time))
-    return f"{_icon(shown.phase)} <code>{inline(shown.name)}</code> {' · '.join(about)}"
+    return f"{_icon(shown.phase)} <code>{name_of(shown.name)}</code> {' · '.join(about)}"
 
 
 def queue(waiting: Sequence[QueueEntry], local: LocalTime) -> str:
@@ -253,24 +254,25 @@ def _queue_line(entry: QueueEntry, local: LocalTime) -> str:
         local,
     )
     about.append(f"starts {when}" if when else "start unknown")
-    return f"{place} <code>{inline(entry.name)}</code> {' · '.join(about)}"
+    return f"{place} <code>{name_of(entry.name)}</code> {' · '.join(about)}"
 
 
 def metrics(shown: Session, values: Sequence[tuple[str, str]]) -> str:
     """The latest value of each metric, as (name, value); short enough for a caption."""
     if not values:
-        return f"<b>{inline(shown.name)}</b> has reported no metrics yet."
-    lines = [f"<b>{inline(shown.name)}</b> {inline(shown.phase)}", *metric_lines(values, limit=10)]
+        return f"<b>{name_of(shown.name)}</b> has reported no metrics yet."
+    lines = [f"<b>{name_of(shown.name)}</b> {inline(shown.phase)}", *metric_lines(values, limit=10)]
     return with_rest(lines, len(values) - 10)
 
 
-def logs(shown: Session, lines: Sequence[str]) -> list[str]:
-    """The log lines as messages, in order."""
-    if not lines:
-        return [f"<b>{inline(shown.name)}</b> has written no log lines yet."]
-    return formats.pages(list(lines), log_caption(shown, len(lines)))
+def logs(shown: Session, lines: Sequence[str]) -> Iterator[str]:
+    """The log lines as messages, in order; they are rendered only as they are taken."""
+    if lines:
+        yield from formats.pages(lines, log_caption(shown, len(lines)))
+    else:
+        yield f"<b>{name_of(shown.name)}</b> has written no log lines yet."
 
 
 def log_caption(shown: Session, number: int) -> str:
     """The line above `number` log lines, or the caption of their file."""
-    return f"<b>{inline(shown.name)}</b>, last {count(number, 'line')}"
+    return f"<b>{name_of(shown.name)}</b>, last {count(number, 'line')}"

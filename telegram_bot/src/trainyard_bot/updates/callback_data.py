@@ -81,9 +81,14 @@ Keyboard = tuple[tuple[Button, ...], ...]
 """Rows of buttons."""
 
 
+def fits(argument: str) -> bool:
+    """Whether a button can carry the argument."""
+    return _ARGUMENT.fullmatch(argument) is not None
+
+
 def encode(data: CallbackData) -> str:
     """`sp:3f1c…`. Raises ValueError for an argument that does not fit."""
-    if not _ARGUMENT.fullmatch(data.argument):
+    if not fits(data.argument):
         raise ValueError(f"no button can carry {data}")
     return f"{data.action}:{data.argument}"
 
@@ -91,7 +96,7 @@ def encode(data: CallbackData) -> str:
 def decode(text: str) -> CallbackData | None:
     """The callback data in `text`; None if `encode` did not make it."""
     code, colon, argument = text.partition(":")
-    if colon and code in _ACTIONS and _ARGUMENT.fullmatch(argument):
+    if colon and code in _ACTIONS and fits(argument):
         return CallbackData(Action(code), argument)
     return None
 
