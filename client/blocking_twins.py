@@ -75,8 +75,8 @@ def _text(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> lis
 
 def _tidy(source: str) -> str:
     """Sort imports and format as the rest of the code."""
-    check = ["check", "--quiet", "--select", "I", "--fix", "--stdin-filename", str(PACKAGE / "x.py"), "-"]  # fmt: skip
-    for command in (check, ["format", "--quiet", "--stdin-filename", str(PACKAGE / "x.py"), "-"]):
+    name = ["--quiet", "--stdin-filename", str(PACKAGE / "twin.py"), "-"]
+    for command in (["check", "--select", "I", "--fix", *name], ["format", *name]):
         done = subprocess.run(
             [*RUFF, *command], input=source, capture_output=True, text=True, check=True
         )

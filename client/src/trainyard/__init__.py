@@ -1,6 +1,6 @@
 """Trainyard for Python: a client of the gateway, and reporting from training code.
 
-Everything is loaded at first use, so that `import trainyard` in a training script costs next to nothing.
+Names are imported at first use, so that `import trainyard` in a training script is cheap.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ T = TypeVar("T", responses.Dataset, responses.Model)
 class AsyncClient:
     """Asynchronous client of one gateway.
 
-    Requests that may be repeated are retried with jitter, as `retries` says. Methods raise the errors of
-    `trainyard.errors`: Unreachable, BadAnswer, and for a refusal the ApiError of its status.
+    Requests that may be repeated are retried with jitter, as `retries` says. Methods raise the
+    errors of `trainyard.errors`: Unreachable, BadAnswer, and the ApiError of a refusal's status.
     """
 
     def __init__(  # noqa: PLR0913  all but two have defaults
@@ -41,9 +41,9 @@ class AsyncClient:
     ) -> None:
         """`url` is the gateway's, without `/api/v1`; `key` an API key.
 
-        `upload_state` is the folder that keeps the ids of unfinished uploads; default: `trainyard/uploads`
-        below $XDG_STATE_HOME. `on_response` is called with every response before its body is read.
-        Raises ValueError for a URL that is not http or https.
+        `upload_state` is the folder that keeps the ids of unfinished uploads; default:
+        `trainyard/uploads` below $XDG_STATE_HOME. `on_response` is called with every response
+        before its body is read. Raises ValueError for a URL that is not http or https.
         """
         self._upload_state = UploadState(upload_state or upload_state_folder())
         self._connection = AsyncConnection(url, key, timeout, transport, retries, on_response)
@@ -71,10 +71,10 @@ class AsyncClient:
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> responses.Session:
-        """Start a session from the fields of its spec; the gateway makes up a name if `name` is None.
+        """Start a session from the fields of its spec; the gateway chooses a name if there is none.
 
-        With `dry_run` the session is checked and not created. With `idempotency_key` (any text that is
-        unique to this start) the request is retried, and starts no second session.
+        With `dry_run` the session is checked and not created. With `idempotency_key` (any text that
+        is unique to this start) the request is retried, and starts no second session.
         Raises Invalid with the wrong fields, Conflict if the name is taken.
         """
         return await self._connection.send(calls.start(spec, name, dry_run, idempotency_key))
@@ -86,8 +86,8 @@ class AsyncClient:
     def events(self, session: str, last_id: str = "") -> AsyncIterator[responses.Event]:
         """The events of a session until it ends: metrics, log lines, phases.
 
-        A stream that breaks off is continued. `last_id` is the id of the last event that was received:
-        empty starts now, "0.0" starts with the session's first event.
+        A stream that breaks off is continued. `last_id` is the id of the last event received: empty
+        starts now, "0.0" starts with the session's first event.
         """
         return self._connection.events(calls.events(session), last_id)
 
@@ -114,7 +114,7 @@ class AsyncClient:
         return await self._connection.send(calls.action(session, "stop"))
 
     async def suspend(self, session: str) -> responses.Session:
-        """Save a checkpoint and release the GPUs. Raises Conflict unless it is running or waiting."""
+        """Save a checkpoint and release the GPUs. Raises Conflict if the session has ended."""
         return await self._connection.send(calls.action(session, "suspend"))
 
     async def resume(self, session: str) -> responses.Session:
@@ -142,7 +142,7 @@ class AsyncClient:
     ) -> responses.History:
         """Curves of the named metrics (default: all), each with at most `max_points` points.
 
-        Down-sampling keeps minima and maxima. With `by_epoch` only values of whole epochs are returned.
+        Down-sampling keeps minima and maxima. With `by_epoch` only whole epochs are returned.
         """
         return await self._connection.send(calls.history(session, names, by_epoch, max_points))
 
@@ -230,7 +230,7 @@ class AsyncClient:
         progress: Progress = transfer.no_progress,
         part_bytes: int = multipart.PART_BYTES,
     ) -> responses.Model:
-        """Upload a safetensors file; a file larger than `part_bytes` goes in parts and can be resumed.
+        """Upload a safetensors file; one larger than `part_bytes` goes in parts and can be resumed.
 
         A later call, also from another process, sends only the parts that are missing.
         Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.

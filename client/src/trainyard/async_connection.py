@@ -1,4 +1,4 @@
-"""An asynchronous connection to one gateway: sends calls, and repeats those that may be repeated."""
+"""An asynchronous connection to one gateway: sends calls, and retries what may be repeated."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class AsyncConnection:
         return wire.present(await self.deliver(call))
 
     async def deliver(self, call: Call[T], request: Request | None = None) -> T | None:
-        """The response; None for a call without one. `request` adds the body of an upload's part."""
+        """The response; None for a call without one. `request` adds the body of a part."""
         attempt = 1
         while True:
             try:
@@ -73,7 +73,7 @@ class AsyncConnection:
             attempt += 1
 
     async def follow(self, requests: Generator[Request, Any, T]) -> T:
-        """Send each request that the generator yields; it gets the response, or the error thrown in."""
+        """Send each request of the generator, and give it the response or the error."""
         try:
             request = next(requests)
             while True:

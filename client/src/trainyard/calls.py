@@ -1,4 +1,4 @@
-"""Every endpoint as a value: what to send and what comes back. Pure; both clients send the same calls."""
+"""Every endpoint as a value: the request, and the type of the response. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Spec = TrainingSessionSpec | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request. `repeatable` says whether sending it twice is the same as once."""
+    """One request. `repeatable` says whether sending it twice has the effect of sending it once."""
 
     method: str
     path: str
@@ -173,7 +173,7 @@ def keys() -> Call[models.Keys]:
 def create_key(
     name: str, scopes: tuple[str, ...], expires_in_seconds: int | None
 ) -> Call[models.CreatedKey]:
-    """POST /keys; never sent twice: a second key would be one that nobody knows of."""
+    """POST /keys; not repeatable: the second key would be unknown to the caller."""
     wanted = {"name": name, "scopes": list(scopes), "expiresInSeconds": expires_in_seconds}
     return Call("POST", "/keys", models.CreatedKey, body=_given(wanted), repeatable=False)
 
@@ -202,7 +202,7 @@ def upload_model(name: str) -> Call[models.Model]:
 def begin_upload(
     kind: str, name: str, filename: str, size: int, part_bytes: int
 ) -> Call[models.FileUpload]:
-    """POST /uploads/{kind}; repeatable, as the gateway removes an upload that nobody completes."""
+    """POST /uploads/{kind}; repeatable: the gateway expires unfinished uploads."""
     file = {"filename": filename} if kind == "datasets" else {}
     body = {"name": name, **file, "sizeBytes": size, "partBytes": part_bytes}
     return Call("POST", f"/uploads/{kind}", models.FileUpload, body=body)
@@ -219,12 +219,12 @@ def put_part(kind: str, upload: str, number: int) -> Call[models.FilePart]:
 
 
 def complete_dataset(upload: str) -> Call[models.Dataset]:
-    """POST /uploads/datasets/{id}/complete; whoever sends it twice may be told that the upload is gone."""
+    """POST /uploads/datasets/{id}/complete; sent twice, it may raise NotFound."""
     return Call("POST", f"/uploads/datasets/{_part(upload)}/complete", models.Dataset)
 
 
 def complete_model(upload: str) -> Call[models.Model]:
-    """POST /uploads/models/{id}/complete; whoever sends it twice may be told that the upload is gone."""
+    """POST /uploads/models/{id}/complete; sent twice, it may raise NotFound."""
     return Call("POST", f"/uploads/models/{_part(upload)}/complete", models.Model)
 
 

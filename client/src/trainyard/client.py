@@ -1,7 +1,8 @@
-"""The client of the gateway, blocking and asynchronous; both send the calls of `trainyard.calls`.
+"""The blocking and the asynchronous client of the gateway.
 
 with trainyard.Client("http://gateway.example", key) as gateway:
-    session = gateway.start_training({"dataset": "digits", "training": {"task": "tabular-classification"}})
+    training = {"task": "tabular-classification"}
+    session = gateway.start_training({"dataset": "digits", "training": training})
     print(gateway.status(session.name).phase)
 """
 

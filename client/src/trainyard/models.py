@@ -1,4 +1,7 @@
-"""What the gateway answers, as typed models. Unknown fields are ignored, so that an older client reads a newer gateway."""
+"""The gateway's responses as typed models. Times are RFC 3339 texts, sizes are bytes.
+
+Unknown fields are ignored, so that an older client understands a newer gateway.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Session(OpenModel):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether its phase is final."""
         return self.phase in {str(p) for p in TERMINAL}
 
     @property
@@ -59,7 +62,7 @@ class QueueEntry(OpenModel):
 
 
 class Queue(OpenModel):
-    """Everyone who waits, in order."""
+    """All waiting sessions in queue order."""
 
     waiting: list[QueueEntry]
 
@@ -181,7 +184,7 @@ class Models(OpenModel):
 
 
 class FileUpload(OpenModel):
-    """A file of which parts are with the gateway."""
+    """An unfinished upload."""
 
     id: str
     name: str
@@ -190,11 +193,11 @@ class FileUpload(OpenModel):
     """Size of every part but the last."""
     parts: int
     missing: list[int] = []
-    """Numbers of the parts that are not there yet, from 1."""
+    """Numbers of the missing parts, from 1."""
 
 
 class FilePart(OpenModel):
-    """A part that arrived."""
+    """A part that the gateway has."""
 
     number: int
     sha256: str
@@ -267,17 +270,17 @@ class Keys(OpenModel):
 
 
 class Ahead(OpenModel):
-    """Those who go first."""
+    """The sessions that start first, and their GPUs."""
 
     sessions: int = 0
     gpus: int = 0
 
 
 class Estimate(OpenModel):
-    """Where a session would stand."""
+    """When and where in its queue a session would start."""
 
     possible: bool
-    """Whether it could ever run here; if not, `message` says why."""
+    """Whether it could ever start; if not, `message` says why."""
     starts_now: bool = False
     queue: str
     gpus: int
@@ -295,4 +298,4 @@ class Event(OpenModel):
     """`metrics` (`points`), `logs` (`lines`), `phase` (parts of the status) or `end`."""
     data: dict[str, Any]
     id: str
-    """Come back with this id and nothing after it is missed."""
+    """Reconnect with this id to miss no later event."""

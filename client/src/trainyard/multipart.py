@@ -2,8 +2,8 @@
 
 `send` yields requests and receives their responses; both clients carry them out. Guarantees:
 
-- A part that the gateway has is not sent again, not even by another process: `UploadState` keeps the
-  upload's id by gateway, name, size and hash.
+- A part that the gateway has is not sent again, not even by another process: `UploadState` keeps
+  the upload's id by gateway, name, size and hash.
 - Each part is compared by its hash. A file that changes meanwhile is not registered.
 - A lost response does no harm: if the upload is gone, `send` looks whether the file is registered.
 """
@@ -165,8 +165,9 @@ def send(
 ) -> Generator[Request, Any, T]:
     """Upload a file in parts, or resume its upload; the generator's value is what was registered.
 
-    `gateway` is its URL. The caller throws a request's error into the generator. Raises HashMismatch
-    if other content arrived or the file changed, Conflict if a dataset has the name and other content.
+    `gateway` is its URL. The caller throws a request's error into the generator. Raises
+    HashMismatch if other content arrived or the file changed, Conflict if a dataset of that name
+    has other content.
     """
     known = file.state_name(gateway, kind.plural, name)
     if kind.immutable and (found := (yield from _registered(kind, name, file))) is not None:

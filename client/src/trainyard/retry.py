@@ -20,7 +20,7 @@ class Retries:
 
 RETRIES: Final = Retries()
 _PASSING = frozenset({502, 503, 504})
-# The system's numbers: a program that seeds `random` must not make all its workers come back at once.
+# Not `random`: a program that seeds it would make all its workers retry at the same moment.
 _JITTER = random.SystemRandom()
 
 
@@ -29,12 +29,13 @@ def pause_before_retry(
 ) -> float | None:
     """Seconds to wait before attempt number `attempt + 1` (1-based), None to give up.
 
-    Full jitter (Brooker, "Exponential Backoff And Jitter", 2015), never shorter than the server's Retry-After.
+    Full jitter (Brooker, "Exponential Backoff And Jitter", 2015), at least the server's
+    Retry-After.
     """
     if attempt >= retries.attempts:
         return None
     asked = error.retry_after if isinstance(error, ApiError) else None
-    # A proxy's 502 or 504 leaves open whether the gateway did it, as silence does.
+    # After a proxy's 502 or 504, or no response, the gateway may have carried out the request.
     unclear = isinstance(error, Unreachable) or (
         isinstance(error, ApiError) and error.status in _PASSING
     )

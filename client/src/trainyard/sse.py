@@ -3,8 +3,8 @@
 Guarantees: the events do not depend on how the bytes are split into pieces; an incomplete event is
 never returned; a stream cannot make an event grow beyond `MAX_EVENT_CHARACTERS`.
 
-The package httpx-sse (0.4.3) is not used: it bounds neither lines nor events, returns the incomplete
-event at the end of a broken stream, and does not take the id of an earlier connection over.
+The package httpx-sse (0.4.3) is not used: it bounds neither lines nor events, returns the
+incomplete event at the end of a broken stream, and does not start with an earlier connection's id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A blocking connection to one gateway: sends calls, and repeats those that may be repeated.
+"""A blocking connection to one gateway: sends calls, and retries what may be repeated.
 
 Generated from async_connection.py by `make manifests`; do not edit.
 """
@@ -65,7 +65,7 @@ class Connection:
         return wire.present(self.deliver(call))
 
     def deliver(self, call: Call[T], request: Request | None = None) -> T | None:
-        """The response; None for a call without one. `request` adds the body of an upload's part."""
+        """The response; None for a call without one. `request` adds the body of a part."""
         attempt = 1
         while True:
             try:
@@ -76,7 +76,7 @@ class Connection:
             attempt += 1
 
     def follow(self, requests: Generator[Request, Any, T]) -> T:
-        """Send each request that the generator yields; it gets the response, or the error thrown in."""
+        """Send each request of the generator, and give it the response or the error."""
         try:
             request = next(requests)
             while True:

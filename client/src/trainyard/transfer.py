@@ -1,11 +1,11 @@
-"""Files on their way to and from the gateway, in pieces and with their hash.
+"""Uploads and downloads of files in chunks, with their hash.
 
 Guarantees:
 
 - UploadState does not grow with the size of the file.
-- A download has its final name only when it is whole and its hash is the one that the gateway named.
-- A download that was cut off goes on where it stopped, also in another process, if the file is still the same one
-  (`If-Range`, RFC 9110 §13.1.5); else it starts over.
+- A download gets its final name only when it is complete and has the hash that the gateway named.
+- A download that broke off is continued, also by another process, if the gateway still has the same
+  file (`If-Range`, RFC 9110 §13.1.5); otherwise it starts over.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from trainyard import errors
 
 CHUNK: Final = 1 << 20
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0, read=600.0)
-"""After the last byte the gateway reads a dataset through, which takes its time."""
+"""The gateway reads the whole dataset before it responds."""
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, None while unknown."""
 
 
 def no_progress(done: int, total: int | None) -> None:
-    """Progress that nobody looks at."""
+    """Ignore the progress."""
 
 
 class Upload:
-    """A file that is sent and hashed at once."""
+    """A file that is hashed while it is sent."""
 
     def __init__(self, path: Path, progress: Progress = no_progress) -> None:
         self._path, self._progress = path, progress
@@ -45,7 +45,7 @@ class Upload:
         return {"Content-Length": str(self.size), "Content-Type": "application/octet-stream"}
 
     def chunks(self) -> Iterator[bytes]:
-        """The file in pieces."""
+        """The file in chunks of 1 MiB."""
         sent = 0
         for chunk in _chunks(self._path):
             self._digest.update(chunk)
@@ -54,12 +54,12 @@ class Upload:
             self._progress(sent, self.size)
 
     async def async_chunks(self) -> AsyncIterator[bytes]:
-        """The file in pieces, for the asynchronous client."""
+        """The file in chunks of 1 MiB, for the asynchronous client."""
         for chunk in self.chunks():
             yield chunk
 
     def verify(self, sha256: str) -> None:
-        """Raise HashMismatch if the gateway has something else than what was sent."""
+        """Raise HashMismatch unless the gateway has what was sent; `sha256` in hex."""
         sent = self._digest.hexdigest()
         if sha256 != sent:
             raise errors.HashMismatch(
@@ -68,7 +68,7 @@ class Upload:
 
 
 class Download:
-    """A file that grows under a name of its own until its hash is right."""
+    """A file that is written as `NAME.part` until it is complete and its hash is right."""
 
     def __init__(self, target: Path, progress: Progress = no_progress) -> None:
         self.target, self._progress = target, progress
@@ -86,22 +86,22 @@ class Download:
             self.reset()
 
     def headers(self) -> dict[str, str]:
-        """Ask for the rest only, if it is still the same file."""
+        """Headers that ask for the missing rest, if the gateway still has the same file."""
         if not self.size:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self._tag.read_text()}
 
     def starts_over(self, response: httpx.Response) -> bool:
-        """Whether the refusal only means that there is no rest of that file; then nothing is kept."""
+        """Whether the gateway's file has no such rest; then what was downloaded is removed."""
         if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE or not self.size:
             return False
         self.reset()
         return True
 
     def begin(self, response: httpx.Response) -> None:
-        """Take the headers of a good answer; start over where the server sends everything.
+        """Read the headers of a successful response; start over if it holds the whole file.
 
-        Raises BadAnswer for a file that comes without its hash: a web page, or something else that is no model.
+        Raises BadAnswer for a response without a hash, such as a web page.
         """
         self._expected = response.headers.get("X-Content-SHA256")
         if self._expected is None:
@@ -119,7 +119,7 @@ class Download:
         self._progress(self.size, self._total)
 
     def add(self, chunk: bytes) -> None:
-        """Append a piece."""
+        """Append a chunk."""
         with self._part.open("ab") as file:
             file.write(chunk)
         self._digest.update(chunk)
@@ -127,18 +127,18 @@ class Download:
         self._progress(self.size, self._total)
 
     def finish(self) -> Path:
-        """Give it its name. Raises HashMismatch, leaving nothing behind."""
+        """Check the hash and give the file its name. Raises HashMismatch, and removes the file."""
         found, expected = self._digest.hexdigest(), self._expected
         if found != expected:
             self.reset()
             raise errors.HashMismatch(f"{self.target.name} has the hash {found}, not {expected}")
-        self._part.touch()  # a file without a byte had no piece
+        self._part.touch()  # an empty file has no chunk
         self._part.replace(self.target)
         self._tag.unlink(missing_ok=True)
         return self.target
 
     def reset(self) -> None:
-        """Forget what was there."""
+        """Remove what was downloaded."""
         self._part.unlink(missing_ok=True)
         self._tag.unlink(missing_ok=True)
         self._digest, self.size = hashlib.sha256(), 0

@@ -71,11 +71,11 @@ def test_it_lies_where_the_gateway_looks_and_is_reported(
         pytest.param(None, "cannot be read", id="no file"),
         pytest.param(b"", "no header", id="empty"),
         pytest.param(b"PK\x03\x04" + bytes(60), "no header", id="a zip, as torch.save writes it"),
-        pytest.param(safetensors()[:-1], "cut off", id="cut off"),
-        pytest.param(safetensors() + b"x", "goes on", id="goes on"),
-        pytest.param(safetensors([1]), "no safetensors file", id="a list"),
-        pytest.param(safetensors({"w": {"dtype": "F32"}}), "no safetensors file", id="no place"),
-        pytest.param(struct.pack("<Q", 3) + b"abc", "no safetensors file", id="no JSON"),
+        pytest.param(safetensors()[:-1], "it is truncated", id="truncated"),
+        pytest.param(safetensors() + b"x", "data after its end", id="data after its end"),
+        pytest.param(safetensors([1]), "not a safetensors file", id="a list"),
+        pytest.param(safetensors({"w": {"dtype": "F32"}}), "not a safetensors file", id="no place"),
+        pytest.param(struct.pack("<Q", 3) + b"abc", "not a safetensors file", id="no JSON"),
     ],
 )
 @pytest.mark.parametrize("inside", [True, False], ids=["in a session", "outside"])

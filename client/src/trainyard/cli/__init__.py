@@ -1,1 +1,1 @@
-"""The `trainyard` command line: a client of the gateway for people; needs `pip install 'trainyard[cli]'`."""
+"""The `trainyard` command line; needs `pip install 'trainyard[cli]'`."""

@@ -1,4 +1,4 @@
-"""The command line as a whole: lists the commands, and turns errors into a sentence and an exit code."""
+"""The application: lists the commands, and ends with a sentence and an exit code on errors."""
 
 from __future__ import annotations
 

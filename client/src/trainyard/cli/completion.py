@@ -1,7 +1,7 @@
 """`kubectl_complete-trainyard`: kubectl calls it to complete `kubectl trainyard …` (KEP-2379).
 
-Its arguments are the words after `kubectl trainyard`, the last one unfinished. It prints one proposal
-a line, and at last `:4`, cobra's directive "propose no file names".
+Its arguments are the words after `kubectl trainyard`, the last one unfinished. It prints one
+proposal a line, and at last `:4`, cobra's directive "propose no file names".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where the gateway is and the key to it: from the environment, else from `login`'s file.
+"""The gateway's URL and API key: from the environment, otherwise from the file of `login`.
 
-Guarantee: the file is readable by its owner only from its first byte on, and is replaced whole or not at all.
+Guarantee: the file is always readable by its owner only, and is replaced as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Login:
 
 
 def path(env: Mapping[str, str]) -> Path:
-    """`$XDG_CONFIG_HOME/trainyard/config`, by default below `~/.config` (XDG Base Directory Specification)."""
+    """`$XDG_CONFIG_HOME/trainyard/config`; default: below `~/.config` (XDG Base Directory)."""
     given = env.get("XDG_CONFIG_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".config"
     return base / "trainyard" / "config"
 
 
 def load(env: Mapping[str, str]) -> Login:
-    """The login in force: each of the variables wins over the file. Raises NotLoggedIn."""
+    """The current login; each environment variable wins over the file. Raises NotLoggedIn."""
     stored = _read(path(env)) if not (env.get(URL) and env.get(KEY)) else {}
     url, key = env.get(URL) or stored.get("url"), env.get(KEY) or stored.get("key")
     if not url or not key:
@@ -46,7 +46,7 @@ def load(env: Mapping[str, str]) -> Login:
 
 
 def save(env: Mapping[str, str], login: Login) -> Path:
-    """Write the file with mode 0600; its path."""
+    """Write the file with mode 0600; returns its path."""
     target = path(env)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp makes the file with mode 0600.
@@ -66,7 +66,7 @@ def save(env: Mapping[str, str], login: Login) -> Path:
 
 
 def forget(env: Mapping[str, str]) -> bool:
-    """Remove the file; whether there was one."""
+    """Remove the file; returns whether there was one."""
     target = path(env)
     there = target.exists()
     target.unlink(missing_ok=True)

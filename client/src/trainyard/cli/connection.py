@@ -54,7 +54,7 @@ class ConnectionOptions:
         )
 
 
-CONNECTION_OPTIONS: Final = ContextVar("connection_options", default=ConnectionOptions())  # noqa: B039  frozen
+CONNECTION_OPTIONS: Final = ContextVar("connection_options", default=ConnectionOptions())  # noqa: B039
 """The options of the commands in this context; tests set others."""
 
 
@@ -93,8 +93,8 @@ def skew_remark(found: timedelta) -> str | None:
         return None
     word = "ahead of" if found > timedelta(0) else "behind"
     return (
-        f"this computer's clock is {formats.duration(abs(found.total_seconds()))} {word} the gateway's; times below follow "
-        "the gateway's: set the clock (`timedatectl set-ntp true`)"
+        f"this computer's clock is {formats.duration(abs(found.total_seconds()))} {word} the "
+        "gateway's; times below follow the gateway's: set the clock (`timedatectl set-ntp true`)"
     )
 
 

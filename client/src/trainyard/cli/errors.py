@@ -1,7 +1,7 @@
-"""Errors as one sentence that says what to do, and the exit code that belongs to each. Pure.
+"""Errors as one sentence that says what to do, with their exit codes. Pure.
 
 CliError
-├── UsageProblem      2  what was asked for cannot be done as it was written
+├── UsageProblem      2  the command line, a value or the manifest is wrong
 ├── NotLoggedIn       4  no URL or no key
 └── SessionNotSucceeded          1  the watched session did not succeed
 """
@@ -48,13 +48,13 @@ MEANINGS = {
 
 
 class CliError(Exception):
-    """A sentence for the person, and the exit code."""
+    """A sentence for the user, and the exit code."""
 
     code = Exit.NOT_SUCCEEDED
 
 
 class UsageProblem(CliError):
-    """What was asked for cannot be done as it was written."""
+    """The command line, a value or the manifest is wrong."""
 
     code = Exit.USAGE
 
@@ -70,9 +70,9 @@ class SessionNotSucceeded(CliError):
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:
-    """The sentence and the exit code of an error that a person can do something about.
+    """The sentence and the exit code of an error that a user can act on.
 
-    Anything else is a bug and is raised again.
+    Any other error is a bug and is raised again.
     """
     if isinstance(error, CliError):
         return str(error), error.code
@@ -98,23 +98,29 @@ def _unreachable(error: errors.Unreachable) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause)
         cause = cause.__cause__ or cause.__context__
-    return f"{error}; check the URL (`trainyard login`), the network and that the gateway runs (`trainyard doctor`)"
+    return (
+        f"{error}; check the URL (`trainyard login`), the network and that the gateway runs "
+        "(`trainyard doctor`)"
+    )
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> str:
     why = error.verify_message or str(error)
     if "not yet valid" in why or "expired" in why:
         return (
-            f"the gateway's certificate is refused ({why}); if it is valid today, this computer's clock is wrong: "
-            "set it (`timedatectl set-ntp true`)"
+            f"the gateway's certificate is refused ({why}); if it is valid today, this computer's "
+            "clock is wrong: set it (`timedatectl set-ntp true`)"
         )
-    return f"the gateway's certificate is refused ({why}); use the URL that the certificate names, or trust its issuer with SSL_CERT_FILE"
+    return (
+        f"the gateway's certificate is refused ({why}); use the URL that the certificate names, "
+        "or trust its issuer with SSL_CERT_FILE"
+    )
 
 
 def _refused(error: errors.ApiError) -> tuple[str, Exit]:
     match error:
         case errors.NotAuthenticated():
-            return "the gateway does not accept the API key; get a new one and run `trainyard login`", Exit.KEY  # fmt: skip
+            return _WRONG_KEY, Exit.KEY
         case errors.NotPermitted():
             return f"{error}; use a key with that right (`trainyard login`)", Exit.KEY
         case errors.NotFound():
@@ -127,18 +133,20 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
             wait = f" in {error.retry_after:.0f} s" if error.retry_after else " a little later"
             return f"the gateway has too many requests of this key; try again{wait}", Exit.GATEWAY
         case _ if error.status >= 500:
-            return f"the gateway failed ({error.status}: {error}); try again, then `trainyard doctor`", Exit.GATEWAY  # fmt: skip
+            failed = f"the gateway failed ({error.status}: {error})"
+            return f"{failed}; try again, then `trainyard doctor`", Exit.GATEWAY
         case _:
             return f"the gateway refused ({error.status}): {error}", Exit.USAGE
 
 
+_WRONG_KEY = "the gateway does not accept the API key; get a new one and run `trainyard login`"
 _ENDPOINT = re.compile(
     r"(GET|POST) /api/v1/(?:training/)?(sessions|models|datasets|keys)\b(?:\?\S*)?"
 )
 
 
 def _command(endpoint: re.Match[str]) -> str:
-    """The gateway names the endpoint that helps on; a person types a command."""
+    """The command for an endpoint that the gateway recommends."""
     verb, noun = endpoint.groups()
     group = "trainyard" if noun == "sessions" else f"trainyard {noun}"
     return f"`{group} ls`" if verb == "GET" else f"`{group} put FILE`"

@@ -1,8 +1,8 @@
 """Wakes a command that follows a session as soon as the gateway's event stream reports a change.
 
-The stream only tells when to poll; the poll tells the state. Events that arrive twice, late or never
-therefore change nothing but the delay. Where streams are refused or buffered by a proxy, the command
-polls at its interval, as without a stream.
+An event only triggers a poll, and the poll reads the state. Events that arrive twice, late or never
+therefore change the delay only. If streams are refused or buffered by a proxy, the command polls at
+its interval.
 """
 
 from __future__ import annotations

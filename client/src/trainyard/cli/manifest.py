@@ -1,6 +1,7 @@
-"""A file that `submit -f` takes: TrainingSession manifests, the same that `kubectl apply` takes. Pure.
+"""Reads the file of `submit -f`: TrainingSession manifests as for `kubectl apply`. Pure.
 
-Guarantee: whatever is wrong is named by line, field, and what to write instead; nothing is started before all of it is right.
+Guarantee: every mistake is named with line, field, and what to write instead, before any session
+is started.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Submission:
 
 
 def parse(text: str, source: str) -> list[tuple[str | None, dict[str, Any]]]:
-    """Names and specs of the documents of a file. Raises UsageProblem naming the first wrong line."""
+    """Name and spec of each document of a file. Raises UsageProblem with the wrong line."""
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         documents = list(yaml.safe_load_all(text))
@@ -54,13 +55,15 @@ def _document(found: Any, node: yaml.Node, source: str) -> tuple[str | None, dic
     given = (found.get("apiVersion"), found.get("kind"))
     if given != (names.API_VERSION, names.SESSION_KIND):
         raise UsageProblem(
-            f"{start}: this is {given[1] or 'nothing'} of {given[0] or 'no group'}; `submit` takes apiVersion: "
+            f"{start}: this is {given[1] or 'nothing'} of {given[0] or 'no group'}; "
+            f"`submit` takes apiVersion: "
             f"{names.API_VERSION}, kind: {names.SESSION_KIND} (the rest is for `kubectl apply`)"
         )
     for key in found:
         if key not in (*_TOP, "status"):
             raise UsageProblem(
-                f"{_place(node, (key,), source)}: unknown field {key!r}; accepted are {', '.join(_TOP)}"
+                f"{_place(node, (key,), source)}: unknown field {key!r}; "
+                f"accepted are {', '.join(_TOP)}"
             )
     metadata, spec = found.get("metadata") or {}, found.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
@@ -90,8 +93,8 @@ def submission(name: str | None, spec: Mapping[str, Any]) -> Submission:
     """Checked name and spec. Raises UsageProblem with every wrong field."""
     if name is not None and not names.is_session_name(name):
         raise UsageProblem(
-            f"the name {name!r} cannot be used: lower-case letters, digits and dashes, at most {names.SESSION_NAME_MAX}, "
-            "a letter or digit at both ends"
+            f"the name {name!r} cannot be used: lower-case letters, digits and dashes, "
+            f"at most {names.SESSION_NAME_MAX}, a letter or digit at both ends"
         )
     found, problems = check(spec)
     if found is None:
@@ -112,7 +115,10 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def assignment(text: str) -> dict[str, Any]:
-    """`training.model.parameters.layers=4` as nested fields; the value is read as YAML. Raises UsageProblem."""
+    """`training.model.parameters.layers=4` as nested fields; the value is YAML.
+
+    Raises UsageProblem.
+    """
     path, sign, value = text.partition("=")
     if not sign or not all(path.split(".")):
         raise UsageProblem(f"--set {text!r}: write it as field=value, such as training.seed=7")

@@ -24,7 +24,8 @@ def checked_priority(value: str) -> int:
         number = PRIORITY_MAX + 1
     if not PRIORITY_MIN <= number <= PRIORITY_MAX:
         raise UsageProblem(
-            f"priority is {value!r}; it must be a whole number from {PRIORITY_MIN} to {PRIORITY_MAX}; higher goes first"
+            f"priority is {value!r}; it must be a whole number from {PRIORITY_MIN} to "
+            f"{PRIORITY_MAX}; higher goes first"
         )
     return number
 

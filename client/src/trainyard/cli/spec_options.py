@@ -1,4 +1,4 @@
-"""Options that describe a session, shared by `submit` and `estimate`, and the spec's fields of them."""
+"""Options of `submit` and `estimate` that describe a session, and the spec's fields of them."""
 
 from __future__ import annotations
 

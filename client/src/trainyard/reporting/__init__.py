@@ -2,16 +2,16 @@
 
     import trainyard
 
-    session = trainyard.init()                  # a session's pod has all settings in its environment
+    session = trainyard.init()              # the pod's environment has all settings
     for step, batch in enumerate(batches):
         ...
         session.log({"train/loss": loss}, step=step)
     session.finish()
 
 It needs the standard library only; orjson is used where it is installed. It neither stops nor slows
-the training: values go into a queue, and a background thread writes them to a spool on the session's
-volume and sends them. During an outage of the gateway the spool grows. The exception is `log_model`,
-which waits until the model is registered and raises if it is not. Outside a session `init` returns a
+the training: values go into a queue, and a background thread writes them to a spool on the volume
+and sends them. During an outage of the gateway the spool grows. The exception is `log_model`, which
+waits until the model is registered and raises if it is not. Outside a session `init` returns a
 reporter that sends nothing, so that the same script works on a laptop.
 """
 

@@ -1,4 +1,4 @@
-"""What the program prints, sent as log lines besides being printed."""
+"""Reports what a program prints as log lines; it is still printed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LAST_LINES = 20
 
 
 class Tee(io.TextIOBase):
-    """A stream that prints through and hands every whole line to `line`."""
+    """A stream that prints to `stream` and passes each complete line to `line`."""
 
     def __init__(self, stream: TextIO, line: Callable[[str], None]) -> None:
         self._stream = stream
@@ -22,12 +22,12 @@ class Tee(io.TextIOBase):
         self._lock = threading.Lock()
 
     def write(self, text: str) -> int:
-        """Print `text`; whole lines are handed on."""
+        """Print `text` and pass on complete lines; returns the characters written."""
         written = self._stream.write(text)
         with self._lock:
             *lines, self._pending = (self._pending + text).split("\n")
         for one in lines:
-            # A progress bar redraws its line with carriage returns; what stands last is what a reader sees.
+            # A progress bar redraws its line with carriage returns; report its last state.
             shown = one.rstrip("\r").rpartition("\r")[2]
             if shown.strip():
                 self._line(shown)
@@ -52,7 +52,7 @@ class Tee(io.TextIOBase):
 
 
 class Capture:
-    """Tees standard output and standard error until `stop`; keeps the last lines."""
+    """Captures standard output and standard error until `stop`; keeps the last 20 lines."""
 
     def __init__(self, report: Callable[[str, str], None]) -> None:
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -62,7 +62,7 @@ class Capture:
         sys.stderr = Tee(sys.stderr, lambda line: self._line("warning", line))
 
     def stop(self) -> None:
-        """Give the streams back."""
+        """Restore the streams."""
         sys.stdout, sys.stderr = self._streams
 
     def _line(self, level: str, line: str) -> None:

@@ -35,7 +35,7 @@ class GatewayReporter:
         rank: int = 0,
         registrar: Registrar | None = None,
     ) -> None:
-        """`rank` is the worker's number; `registrar` registers the model, None on workers other than 0."""
+        """`rank` is the worker's number; `registrar` is None on workers other than 0."""
         stream = f"rank-{rank}"
         identity = {"sessionUid": session_uid, "attempt": attempt, "stream": stream}
         spool = Spool(spool_dir, attempt, stream)
@@ -56,7 +56,7 @@ class GatewayReporter:
 
     def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
         """Queue metrics measured at `step`."""
-        # A copy, since the caller may reuse its dict; tensors become numbers here, in the caller's thread and state.
+        # A copy, since the caller may reuse its dict; tensors become numbers in its thread.
         self._sender.put("metrics", (int(step), epoch, {k: float(v) for k, v in values.items()}))
 
     def progress(self, step: int, epoch: int | None = None) -> None:

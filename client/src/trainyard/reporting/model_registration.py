@@ -1,4 +1,4 @@
-"""The final model of a session: put where the gateway takes it from, and registered."""
+"""Registers the final model of a session, after copying it to where the gateway reads it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from trainyard.reporting.transport import NotDeliveredError, RejectedError, Tran
 from trainyard_api.contract import MODEL_FILE
 
 MAX_HEADER = 16 << 20
-"""Bytes; the gateway takes no longer ones."""
+"""Largest header in bytes that the gateway accepts."""
 PATIENCE_SECONDS = 300.0
-"""How long a gateway that does not answer is asked again."""
+"""How long registration is retried while the gateway does not respond."""
 
 
 class ModelError(Exception):
@@ -28,15 +28,15 @@ class ModelError(Exception):
 
 
 class BadModelError(ModelError):
-    """The file is no sound safetensors file, or the gateway refused it."""
+    """The file is not a valid safetensors file, or the gateway refused it."""
 
 
 class ModelDeniedError(ModelError):
-    """The gateway accepts the pod's token not at all, or not for this session."""
+    """The gateway does not accept the pod's token, or not for this session."""
 
 
 class ModelNotDeliveredError(ModelError):
-    """The gateway could not be reached in time; the file is kept, and registering it again is safe."""
+    """The gateway could not be reached in time. The file is kept; registering it again is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class Registrar:
     """Seconds."""
 
     def register(self, file: Path, card: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy `file` into the output folder unless it lies there, and register it; the same again gives the same version.
+        """Copy `file` into the output folder, unless it is there, and register it.
 
-        Returns name, version and sha256. Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
+        Returns name, version and sha256; the same file again returns the same version.
+        Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
         """
         check(file)
         place = self.folder / MODEL_FILE
@@ -88,7 +89,7 @@ class Registrar:
                 raise refused(f"the gateway refused the model: {error}") from error
             except NotDeliveredError as error:
                 if time.monotonic() + pause > deadline:
-                    # The kubelet renews tokens, so that a refused one gets the same time as a gateway that is away.
+                    # The kubelet renews tokens, so that a refused one is retried, too.
                     kind = ModelDeniedError if error.status == 401 else ModelNotDeliveredError
                     raise kind(
                         f"the model is saved, but the gateway could not register it: {error}"
@@ -98,14 +99,14 @@ class Registrar:
 
 
 def check(file: Path) -> None:
-    """Whether the header of a safetensors file and its length fit; tensors are not read. Raises BadModelError."""
+    """Raise BadModelError unless the file has the length that its header declares."""
     try:
         with file.open("rb") as content:
             size = os.fstat(content.fileno()).st_size
             prefix = content.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
             if length > min(MAX_HEADER, size - 8):
-                raise BadModelError(f"{file} is no safetensors file: it has no header")
+                raise BadModelError(f"{file} is not a safetensors file: it has no header")
             header = json.loads(content.read(length))
         tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
         end = max((tensor["data_offsets"][1] for tensor in tensors), default=0)
@@ -113,16 +114,17 @@ def check(file: Path) -> None:
         raise BadModelError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, AttributeError, TypeError, KeyError, IndexError) as error:
         raise BadModelError(
-            f"{file} is no safetensors file (save it by safetensors.torch.save_file): {error}"
+            f"{file} is not a safetensors file (save it by safetensors.torch.save_file): {error}"
         ) from error
     if 8 + length + end != size:
         raise BadModelError(
-            f"{file} has {size} bytes, and its header speaks of {8 + length + end}: it is cut off or goes on behind its end"
+            f"{file} has {size} bytes, but its header declares {8 + length + end}: "
+            "it is truncated, or has data after its end"
         )
 
 
 def _place(file: Path, place: Path) -> None:
-    """A durable copy, beside and renamed: a reader never sees half of it."""
+    """Copy the file beside its place and rename it: a reader never sees half of it."""
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_suffix(".copy")
     try:

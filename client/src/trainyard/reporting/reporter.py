@@ -39,9 +39,9 @@ class SessionReporter(Protocol):
     ) -> dict[str, Any] | None:
         """Register a safetensors file as the session's model, named `spec.outputModel`.
 
-        The default name is the session's. `metrics` become part of the model card, `card` adds other
-        entries. Waits for the gateway, up to five minutes. Returns name, version and sha256; None
-        outside a session and on workers other than 0, which only check the file.
+        The default name is the session's. `metrics` become part of the model card, `card` adds
+        other entries. Waits for the gateway, up to five minutes. Returns name, version and sha256;
+        None outside a session and on workers other than 0, which only check the file.
         Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
         """
 

@@ -1,4 +1,4 @@
-"""The background thread: makes batches of queued items, spools them, and sends them until acknowledged."""
+"""The background thread: batches queued items, spools them, and sends them until acknowledged."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Sender:
             self._wake.set()
 
     def flush(self) -> bool:
-        """Spool everything that is queued, in the caller's thread; False if the disk write failed."""
+        """Spool all queued items in the caller's thread; False if the disk write failed."""
         try:
             self._make_batches()
         except OSError as error:
@@ -79,7 +79,10 @@ class Sender:
         return True
 
     def stop(self, timeout: float) -> bool:
-        """Send what is left for at most `timeout` seconds; whether all was delivered. The rest stays spooled."""
+        """Send what is left for at most `timeout` seconds; whether all was delivered.
+
+        What is not delivered stays in the spool.
+        """
         self._stopping = True
         self._wake.set()
         self._thread.join(timeout)
@@ -157,7 +160,7 @@ class Sender:
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:
-    """The body of a batch (`trainyard_api.report.Batch` without identity), times as datetimes. Pure."""
+    """A batch (`trainyard_api.report.Batch` without identity), with datetimes. Pure."""
     batch: dict[str, Any] = {"metrics": [], "logs": []}
     for kind, when, content in items:
         stamp = datetime.fromtimestamp(when, UTC)
@@ -185,7 +188,7 @@ def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
     Encoding holds the interpreter's lock; `quick` is orjson's encoder, None without it.
     """
     if quick is not None:
-        # TypeError: lone surrogates, as a console that is not UTF-8 prints them, and whole numbers of
+        # TypeError: lone surrogates, as a console that is not UTF-8 prints them, and integers of
         # more than 64 bits.
         with contextlib.suppress(TypeError):
             return quick(body)

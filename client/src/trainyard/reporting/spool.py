@@ -1,7 +1,8 @@
 """Batches on disk until the gateway has acknowledged them.
 
-Guarantees: a batch that `put` has returned for survives the process; batches come back in the order in which they were put;
-the spool never holds more than `limit_bytes` (the oldest batches are given up first, and the loss is counted).
+Guarantees: a batch survives the process once `put` has returned; batches are read in the order in
+which they were put; the spool never holds more than `limit_bytes` (the oldest batches are dropped
+first and counted).
 One file per batch, `<attempt>/<stream>/<sequence>.json`, written beside and renamed.
 """
 
@@ -40,11 +41,11 @@ class Spool:
         self._limit = limit_bytes
         self._bytes = sum(e.path.stat().st_size for e in self.entries())
         self.dropped = 0
-        """Batches given up because the spool was full."""
+        """Batches that were dropped because the spool was full."""
 
     def put(self, sequence: int, body: bytes) -> Entry:
-        """Keep a batch."""
-        while self._bytes + len(body) > self._limit and self._give_up_oldest():
+        """Write a batch durably; drops the oldest ones if the spool is full. Raises OSError."""
+        while self._bytes + len(body) > self._limit and self._drop_oldest():
             self.dropped += 1
         path = self._own / f"{sequence:012d}.json"
         temporary = path.with_suffix(".tmp")
@@ -57,16 +58,17 @@ class Spool:
         return Entry(path)
 
     def remove(self, entry: Entry) -> None:
-        """Forget a batch that was acknowledged."""
+        """Remove an acknowledged batch."""
         if entry.path.parent == self._own:
-            # A program that begins again in the same attempt must not use a number twice. What waits has its number in its name.
+            # A program that restarts in the same attempt must not use a number twice. Batches that
+            # still wait have their number in their name.
             self._acknowledged = max(self._acknowledged, int(entry.path.stem))
             self._last.write_text(str(self._acknowledged))
         self._bytes -= entry.path.stat().st_size
         entry.path.unlink()
 
     def entries(self) -> Iterator[Entry]:
-        """This stream's batches, those of earlier attempts first. The other workers, which are at work beside this one, send theirs."""
+        """This stream's batches, those of earlier attempts first; other workers send their own."""
         for path in sorted(self._root.glob(f"*/{self._own.name}/*.json")):
             yield Entry(path)
 
@@ -76,11 +78,11 @@ class Spool:
         try:
             waiting.append(int(self._last.read_text()))
         except (OSError, ValueError):
-            # Nothing was delivered yet, or the machine died while it was written.
+            # Nothing was delivered yet, or the machine crashed during the write.
             waiting.append(0)
         return max(waiting)
 
-    def _give_up_oldest(self) -> bool:
+    def _drop_oldest(self) -> bool:
         oldest = next(self.entries(), None)
         if oldest is None:
             return False

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class RejectedError(Exception):
-    """The gateway will never accept this request (a 4xx other than 401, 408, 425 and 429); `status` is its answer."""
+    """The gateway will never accept this request: a 4xx other than 401, 408, 425 and 429."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -36,10 +36,10 @@ class Transport(Protocol):
     """Sends one JSON body."""
 
     def post(self, path: str, body: bytes) -> dict[str, Any]:
-        """The answer's JSON. Raises RejectedError or NotDeliveredError."""
+        """The response's JSON object. Raises RejectedError or NotDeliveredError."""
 
     def close(self) -> None:
-        """Drop what is open."""
+        """Close the connection."""
 
 
 _PASSING = frozenset({401, 408, 425, 429})
@@ -47,7 +47,10 @@ _PASSING = frozenset({401, 408, 425, 429})
 
 @dataclass(slots=True)
 class GatewayTransport:
-    """Keeps one connection open; the token file is read for every request because the kubelet renews it."""
+    """Keeps one connection open, and reads the token file for every request: the kubelet renews it.
+
+    `timeout` in seconds.
+    """
 
     url: str
     token_file: Path
@@ -62,7 +65,8 @@ class GatewayTransport:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             if reused and isinstance(error, ConnectionError):
-                # It lay idle for longer than the gateway keeps connections. What arrived all the same is known there by its number.
+                # It was idle for longer than the gateway keeps connections. If the request arrived,
+                # the gateway recognizes the repeated one by its sequence number.
                 return self.post(path, body)
             raise NotDeliveredError(
                 f"no answer from {self.url}: {str(error) or type(error).__name__}"
@@ -86,7 +90,7 @@ class GatewayTransport:
         return response.status, response.read(), response.headers.get("Retry-After")
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Close the connection; the next request opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -115,7 +119,7 @@ def _detail(content: bytes) -> str:
     answer = _object(content)
     said = str(answer.get("detail") or content[:200].decode(errors="replace"))
     listed = answer.get("errors")
-    # Whoever answers in the gateway's place may mean something else by it.
+    # Another server at this address may use the field for something else.
     errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
     return "; ".join([said, *(f"{e.get('field')}: {e.get('message')}" for e in errors[:3])])
 

@@ -52,9 +52,9 @@ def put(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Upload a dataset; an interrupted upload of a large file goes on where it stopped, and the hash is checked."""
+    """Upload a dataset; an interrupted upload is resumed, and the hash is checked."""
     if not path.is_file():
-        raise UsageProblem(f"{path} is no file; pack a folder of images into one .tar or .zip")
+        raise UsageProblem(f"{path} is not a file; pack a folder of images into one .tar or .zip")
     wanted = name or path.name.split(".")[0]
     with gateway() as (client, _), progress_bar(wanted) as progress:
         found = client.upload_dataset(wanted, path, progress=progress)

@@ -1,4 +1,4 @@
-"""`doctor`: what stands between you and a running session, one line each, with the fix."""
+"""`doctor`: checks what a session needs to run, and names the fix of each problem."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def doctor(
 ) -> None:
     """Check gateway, key, clock, disk and GPUs; with kubectl also the cluster.
 
-    In the cluster it checks CRDs, rights, volume, GPU plugin, operator, gateway and bot. It only reads,
-    by kubectl and your kubeconfig; without kubectl these checks are skipped.
+    In the cluster it checks CRDs, rights, volume, GPU plugin, operator, gateway and bot. It only
+    reads, by kubectl and your kubeconfig; without kubectl these checks are skipped.
     """
     found = [*_gateway(), *_cluster(Kubectl.find(context), namespace)]
     data = {"findings": [asdict(f) for f in found]}
@@ -83,7 +83,10 @@ def _ready(login: Login) -> CheckResult:
             response = http.get(f"{login.url}/readyz")
     except httpx.HTTPError as error:
         seen = str(error) or type(error).__name__
-        fix = "check URL and network; in the cluster: kubectl get pods -A -l app.kubernetes.io/part-of=trainyard"
+        fix = (
+            "check URL and network; in the cluster: "
+            "kubectl get pods -A -l app.kubernetes.io/part-of=trainyard"
+        )
         return CheckResult("gateway", CheckState.BROKEN, f"no answer: {seen}", fix)
     if response.is_success:
         return CheckResult("gateway", CheckState.OK, "ready")
@@ -99,7 +102,8 @@ def _with_key(login: Login) -> Iterator[CheckResult]:
             system = client.system_info()
         except errors.TrainyardError as error:
             said, _ = explain(error)
-            what = "key" if isinstance(error, (errors.NotAuthenticated, errors.NotPermitted)) else "gateway"  # fmt: skip
+            of_key = isinstance(error, (errors.NotAuthenticated, errors.NotPermitted))
+            what = "key" if of_key else "gateway"
             yield CheckResult(what, CheckState.BROKEN, said, "trainyard login")
             return
     yield CheckResult("key", CheckState.OK, "accepted")
@@ -116,7 +120,10 @@ def _cluster(kubectl: Kubectl | None, namespace: str) -> Iterator[CheckResult]:
     try:
         version = kubectl.read("version").get("serverVersion") or {}
     except KubectlFailed as error:
-        fix = "check the kubeconfig: kubectl config current-context; your API key is enough for all but this part"
+        fix = (
+            "check the kubeconfig: kubectl config current-context; "
+            "your API key is enough for all other commands"
+        )
         yield CheckResult("cluster", CheckState.SKIPPED, str(error), fix)
         return
     yield CheckResult(
@@ -127,12 +134,14 @@ def _cluster(kubectl: Kubectl | None, namespace: str) -> Iterator[CheckResult]:
     crds = ("get", "crd", *checks.CRDS, "--ignore-not-found")
     yield _seen("CRDs", lambda: checks.crds(kubectl.read(*crds)))
     yield _seen("rights", lambda: checks.rights(_rights(kubectl, namespace), namespace))
-    yield _seen("volume", lambda: checks.volume(kubectl.read("get", "pvc", space, ours), namespace))  # fmt: skip
+    claims = ("get", "pvc", space, ours)
+    yield _seen("volume", lambda: checks.volume(kubectl.read(*claims), namespace))
     yield _seen("GPU plugin", lambda: checks.plugin(kubectl.read("get", "nodes")))
     try:
         parts = kubectl.read("get", "deployments", space, ours)
     except KubectlFailed as error:
-        yield CheckResult("parts", CheckState.SKIPPED, str(error), f"ask for the right to read deployments in {namespace}")  # fmt: skip
+        fix = f"ask for the right to read deployments in {namespace}"
+        yield CheckResult("parts", CheckState.SKIPPED, str(error), fix)
         return
     yield checks.part(parts, "operator", namespace)
     yield checks.part(parts, "gateway", namespace)
@@ -144,7 +153,7 @@ def _rights(kubectl: Kubectl, namespace: str) -> dict[str, bool]:
 
 
 def _seen(what: str, look: Callable[[], CheckResult]) -> CheckResult:
-    """What was found; what this user may not see is skipped, not broken."""
+    """The result; a check that this user may not make is skipped, not broken."""
     try:
         return look()
     except KubectlFailed as error:

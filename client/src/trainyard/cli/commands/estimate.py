@@ -62,7 +62,8 @@ def facts(found: Estimate, now: datetime) -> list[tuple[str, str]]:
     if found.position is not None and not found.starts_now:
         out.append(("position", str(found.position)))
     if found.ahead is not None and found.ahead.sessions:
-        ahead = f"{formats.count(found.ahead.sessions, 'session')}, {formats.count(found.ahead.gpus, 'GPU')}"
+        sessions = formats.count(found.ahead.sessions, "session")
+        ahead = f"{sessions}, {formats.count(found.ahead.gpus, 'GPU')}"
         out.append(("ahead", ahead))
     return [*out, ("why", found.message)]
 

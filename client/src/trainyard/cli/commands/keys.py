@@ -26,9 +26,14 @@ app = typer.Typer(
 )
 
 EVERYDAY: Final = (
-    "sessions:read", "sessions:write", "datasets:read", "datasets:write", "models:read", "models:write",
+    "sessions:read",
+    "sessions:write",
+    "datasets:read",
+    "datasets:write",
+    "models:read",
+    "models:write",
     "system:read",
-)  # fmt: skip
+)
 """What a person needs who trains: everything but the keys."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -63,7 +68,10 @@ def create(
         made = client.create_key(name, *(scopes or EVERYDAY), expires_in_seconds=seconds)
     if not output.for_programs(form, made.wire()):
         output.line(made.key)
-        output.remark(f"key {made.id} of {made.name} is shown this once; revoke it with `trainyard keys revoke {made.id}`")  # fmt: skip
+        output.remark(
+            f"key {made.id} of {made.name} is shown this once; "
+            f"revoke it with `trainyard keys revoke {made.id}`"
+        )
 
 
 @app.command("revoke")

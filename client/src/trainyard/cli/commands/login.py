@@ -25,8 +25,9 @@ def login(
 ) -> None:
     """Check URL and API key, and remember both.
 
-    The key is asked for without showing it, or read from standard input: a key among the arguments would be seen by
-    everyone on this computer. TRAINYARD_URL and TRAINYARD_API_KEY win over what is remembered.
+    The key is asked for without showing it, or read from standard input: everyone on this computer
+    could see a key among the arguments. TRAINYARD_URL and TRAINYARD_API_KEY win over what is
+    remembered.
     """
     where = config.checked_url(url or _ask("URL of the gateway", hide=False))
     key = sys.stdin.readline().strip() if key_stdin else _ask("API key", hide=True)

@@ -28,7 +28,7 @@ PAUSE_SECONDS = 1.0
 def logs(
     session: SessionArgument,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the session ends.")
+        bool, typer.Option("--follow", "-f", help="Follow until the session ends.")
     ] = False,
     tail: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Only the last so many lines.")
@@ -82,7 +82,7 @@ def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iter
             if found.finished:
                 return
             waiter.wait(PAUSE_SECONDS)
-            # Asked before the lines: whatever is printed up to the end is then among them.
+            # Read the status first: the lines then include all that is printed until the end.
             found = _status(client, found)
 
 

@@ -59,7 +59,7 @@ def get(
     ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
 ) -> None:
-    """Download a model; an interrupted download goes on where it stopped, and the hash is checked."""
+    """Download a model; an interrupted download is resumed, and the hash is checked."""
     path = target or Path()
     if path.is_dir():
         path = path / f"{name}.safetensors"
@@ -78,9 +78,9 @@ def put(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Upload a safetensors file as the next version of a model; an interrupted upload goes on where it stopped."""
+    """Upload a safetensors file as the next version; an interrupted upload is resumed."""
     if not path.is_file():
-        raise UsageProblem(f"{path} is no file; models are safetensors files")
+        raise UsageProblem(f"{path} is not a file; models are safetensors files")
     wanted = name or path.stem
     with gateway() as (client, _), progress_bar(wanted) as progress:
         found = client.upload_model(wanted, path, progress=progress)
@@ -147,7 +147,7 @@ def metrics(card: dict[str, Any]) -> str:
 
 
 def part(card: dict[str, Any], name: str) -> dict[str, Any]:
-    """One part of a card. A card is whatever the file's maker wrote: what has another form counts as absent."""
+    """One part of a card, {} if it is not an object: whoever made the file wrote the card."""
     found = card.get(name)
     return found if isinstance(found, dict) else {}
 

@@ -1,4 +1,4 @@
-"""`submit`: start a session from flags, from a manifest, or from a manifest with flags laid over it."""
+"""`submit`: start a session from options, a manifest, or a manifest with options over it."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ def _show_dry_run(client: Client, wanted: list[Submission], form: Format) -> Non
         found = client.estimate(one.spec)
         place = f", place {found.position}" if found.position and not found.starts_now else ""
         output.remark(
-            f"dry run: nothing was started. {one.name} would enter the queue {found.queue}{place}. {found.message}"
+            f"dry run: nothing was started. {one.name} would enter the queue {found.queue}{place}. "
+            f"{found.message}"
         )
 
 

@@ -39,14 +39,17 @@ def watch(
 ) -> None:
     """Follow a session to its end: percent, epoch, loss with trend, time left.
 
-    Ctrl-C stops watching; the session goes on.
+    Ctrl-C stops watching; the session keeps running.
     """
     with gateway() as (client, clock):
         follow(client, clock, session, interval)
 
 
 def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0) -> None:
-    """Show a session until it ends. Raises SessionNotSucceeded when it did not succeed, typer.Exit(130) at Ctrl-C."""
+    """Show a session until it ends, polling at most every `interval` seconds.
+
+    Raises SessionNotSucceeded if it did not succeed, typer.Exit(130) at Ctrl-C.
+    """
     trend = Trend()
     found = client.status(name)
     try:
@@ -59,7 +62,8 @@ def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0
                 found = _look(client, found, screen)
     except KeyboardInterrupt:
         output.remark(
-            f"stopped watching; {found.name} goes on. Watch it again with `trainyard watch {found.name}`, "
+            f"stopped watching; {found.name} keeps running. "
+            f"Watch it again with `trainyard watch {found.name}`, "
             f"end it with `trainyard stop {found.name}`"
         )
         raise typer.Exit(Exit.INTERRUPTED) from None
@@ -75,10 +79,10 @@ def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0
 
 class _Screen(Protocol):
     def show(self, session: Session, line: str) -> None:
-        """Bring the line up to date."""
+        """Update the line."""
 
     def note(self, line: str) -> None:
-        """Say something in passing."""
+        """Show a remark in place of the line."""
 
 
 class _Live:
@@ -123,12 +127,12 @@ def _screen() -> Iterator[_Screen]:
 
 
 def _look(client: Client, before: Session, screen: _Screen) -> Session:
-    """The session as it is now. A gateway that is away for a while (a restart, a train's tunnel) does not end the watch."""
+    """The session as it is now; waits for a gateway that is unreachable for a while."""
     while True:
         try:
             return client.status(before.uid)
         except (errors.Unreachable, errors.ServerError, errors.TooManyRequests) as error:
-            screen.note(f"{before.name}: no news, trying again: {error}")
+            screen.note(f"{before.name}: no response, trying again: {error}")
             time.sleep(1)
 
 

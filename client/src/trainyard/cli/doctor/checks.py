@@ -1,4 +1,4 @@
-"""What `doctor` makes of what it saw: one line each, with the fix. Pure."""
+"""The checks of `trainyard doctor`, each with its result and the fix. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PART: Final = "app.kubernetes.io/component"
 
 
 class CheckState(StrEnum):
-    """How it stands."""
+    """Outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -34,7 +34,7 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One line: what was looked at, how it stands, what was seen, and what to do."""
+    """What was checked, the outcome, what was seen, and what to do."""
 
     what: str
     state: CheckState
@@ -53,19 +53,20 @@ def clock(skew: timedelta) -> CheckResult:
 
 
 def disk(system: System) -> CheckResult:
-    """Room on the gateway's volume."""
+    """Free space on the gateway's volume."""
     used, total = formats.size(system.disk.used_bytes), formats.size(system.disk.total_bytes)
     seen = f"{used} of {total} used"
     if system.disk.percent < FULL_PERCENT:
         return CheckResult("disk", CheckState.OK, seen)
-    fix = "delete what nobody needs (trainyard models rm, trainyard datasets rm) or enlarge the volume"
+    fix = "delete unused ones (trainyard models rm, trainyard datasets rm) or enlarge the volume"
     return CheckResult("disk", CheckState.WARNING, seen, fix)
 
 
 def capacity(system: System) -> CheckResult:
     """GPUs and nodes as the gateway sees them."""
     away = [n.name for n in system.nodes if not n.ready]
-    seen = f"{system.gpus_used} of {system.gpus_total} used on {formats.count(len(system.nodes), 'node')}"
+    nodes = formats.count(len(system.nodes), "node")
+    seen = f"{system.gpus_used} of {system.gpus_total} used on {nodes}"
     if away:
         fix = f"look why: kubectl describe node {away[0]}"
         return CheckResult("GPUs", CheckState.WARNING, f"{seen}; not ready: {', '.join(away)}", fix)
@@ -120,7 +121,10 @@ def volume(found: Json, namespace: str) -> CheckResult:
         )
     lost = [name for name, phase in claims.items() if phase != "Bound"]
     if lost:
-        fix = f"set storage.storageClassName to one that exists: kubectl get storageclass; kubectl -n {namespace} describe pvc {lost[0]}"
+        fix = (
+            "set storage.storageClassName to one that exists: kubectl get storageclass; "
+            f"kubectl -n {namespace} describe pvc {lost[0]}"
+        )
         return CheckResult("volume", CheckState.BROKEN, f"{lost[0]} is {claims[lost[0]]}", fix)
     return CheckResult("volume", CheckState.OK, f"{', '.join(claims)} bound")
 
@@ -139,7 +143,10 @@ def plugin(found: Json) -> CheckResult:
         return CheckResult(
             "GPU plugin", CheckState.OK, f"{total} GPUs on {formats.count(nodes, 'node')}"
         )
-    fix = f"install the vendor's device plugin so that nodes offer {names.GPU_RESOURCE}; or train with --gpus 0"
+    fix = (
+        f"install the vendor's device plugin so that nodes offer {names.GPU_RESOURCE}; "
+        "or train with --gpus 0"
+    )
     return CheckResult("GPU plugin", CheckState.WARNING, "no node offers a GPU", fix)
 
 

@@ -1,4 +1,4 @@
-"""`kubectl` as a program: the only door to the cluster that the command line has, and it only reads."""
+"""Reads the cluster by running `kubectl`; the command line accesses it in no other way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Ended:
 
 
 class KubectlFailed(Exception):
-    """kubectl did not do it; its words."""
+    """kubectl failed; the message is its last line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _PNG_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def panels(series: Sequence[Series]) -> list[tuple[str, list[Series]]]:
-    """Series by kind of metric (the name after its last `/`): `train/loss` and `val/loss` are drawn together."""
+    """Series by the last part of their name: `train/loss` and `val/loss` share a panel."""
     kinds: dict[str, list[Series]] = {}
     for one in series:
         if finite(one):
@@ -35,7 +35,7 @@ def finite(series: Series) -> list[tuple[int, float]]:
 
 
 def draw(series: Sequence[Series], *, width: int, height: int, colours: bool) -> str:
-    """One panel below the other in braille dots, `width` columns wide. Raises UsageProblem without a point."""
+    """Panels in braille dots, `width` columns wide. Raises UsageProblem without a point."""
     return "\n\n".join(
         _panel(kind, group, width, height, colours) for kind, group in _some(panels(series))
     )
@@ -45,7 +45,7 @@ def _panel(kind: str, group: list[Series], width: int, height: int, colours: boo
     import plotille
 
     figure = plotille.Figure()
-    # Beside the drawing plotille puts the values' labels on the left and the axis' name on the right.
+    # plotille adds the labels of values on the left and the axis' name on the right.
     figure.width, figure.height = max(20, width - 24), height
     figure.color_mode, figure.with_colors, figure.origin = "names", colours, False
     figure.x_label, figure.y_label = "step", kind
@@ -64,7 +64,7 @@ def _panel(kind: str, group: list[Series], width: int, height: int, colours: boo
 
 
 def write_png(path: Path, title: str, series: Sequence[Series]) -> None:
-    """The same as a picture of 1200 × 500 pixels for each panel. Raises UsageProblem."""
+    """Write a picture of 1200 × 500 pixels for each panel. Raises UsageProblem."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ def write_png(path: Path, title: str, series: Sequence[Series]) -> None:
     shown = _some(panels(series))
     figure = Figure(figsize=(8, 10 / 3 * len(shown)), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    # A name is no formula: $ must not start mathematics.
+    # A name is not a formula: $ must not start mathematics.
     figure.suptitle(title, fontweight="bold", parse_math=False)
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (kind, group) in zip(axes, shown, strict=True):
@@ -90,7 +90,7 @@ def write_png(path: Path, title: str, series: Sequence[Series]) -> None:
 
 
 def write_csv(path: Path, series: Sequence[Series]) -> None:
-    """All points: metric, step, epoch, time, value."""
+    """Write all points with metric, step, epoch, time and value."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("metric", "step", "epoch", "time", "value"))
@@ -114,7 +114,7 @@ def _number(value: float | str) -> float:
 
 
 def _span(values: list[float]) -> tuple[float, float]:
-    """Where an axis begins and ends; a single value gets some room."""
+    """Limits of an axis; a single value gets a margin."""
     low, high = min(values), max(values)
     if low == high:
         room = abs(low) / 10 or 1.0
@@ -122,6 +122,7 @@ def _span(values: list[float]) -> tuple[float, float]:
     return low, high
 
 
-def _label(value: float, chars: int, delta: float, left: bool = False) -> str:  # noqa: ARG001  plotille's shape
+# plotille calls it with these arguments.
+def _label(value: float, chars: int, delta: float, left: bool = False) -> str:  # noqa: ARG001
     shown = f"{value:.4g}"
     return shown.ljust(chars) if left else shown.rjust(chars)

@@ -72,5 +72,8 @@ def sentence(words: str) -> str:
 
 
 def clean(line: str) -> str:
-    """A line from outside without control characters, which could move the cursor. Tabs become spaces."""
+    """A line from outside without control characters, which could move the cursor.
+
+    Tabs become spaces.
+    """
     return line.replace("\t", "    ").translate(_CONTROL)

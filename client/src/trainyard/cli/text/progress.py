@@ -31,7 +31,7 @@ class Trend:
     values: tuple[float, ...] = ()
 
     def seen(self, metrics: Mapping[str, float]) -> Trend:
-        """With the newest values; a value that did not change is not a new one."""
+        """The trend with the newest values added; an unchanged value is not added."""
         name = loss_name(list(metrics))
         if name is None:
             return self
@@ -43,7 +43,7 @@ class Trend:
 
     @property
     def arrow(self) -> str:
-        """↓, ↑ or → of the newest value against the mean of those before; empty with fewer than two values."""
+        """↓, ↑ or →: the newest value against the mean of the earlier ones; empty without them."""
         *before, last = self.values or (math.nan,)
         finite = [v for v in before if math.isfinite(v)]
         if not finite or not math.isfinite(last):
@@ -61,7 +61,7 @@ class Trend:
 
 
 def bar(percent: float, width: int = BAR_WIDTH) -> str:
-    """`██████░░` for 75 with width 8; full only when all is done."""
+    """`██████░░` for 75 with width 8; full only at 100."""
     share = min(100.0, max(0.0, percent)) / 100
     filled = width if share == 1 else min(width - 1, round(share * width))
     return "█" * filled + "░" * (width - filled)
@@ -74,7 +74,7 @@ def progress_line(session: Session, trend: Trend) -> str:
         return session.status.message or session.phase
     parts = [f"{bar(progress.percent)} {progress.percent:3.0f} %"]
     if progress.epoch is not None and (total := epochs(session)):
-        # Completed epochs are reported; the one under way is the next.
+        # Completed epochs are reported; the current one is the next.
         parts.append(f"epoch {min(progress.epoch + 1, total)}/{total}")
     elif progress.step is not None:
         parts.append(f"step {progress.step}/{progress.total_steps or '?'}")
@@ -111,7 +111,7 @@ def fitted(line: str, room: int) -> str:
 
 
 def ending(session: Session) -> list[str]:
-    """What came out: metrics and model, or the diagnosis with what to do and the last lines."""
+    """The result: metrics and model, or the diagnosis with what to do and the last lines."""
     return [formats.clean(line) for line in _ending(session)]
 
 
@@ -120,7 +120,8 @@ def _ending(session: Session) -> list[str]:
     lines = [f"{session.name} {session.phase}{_took(session)}"]
     failure = state.failure
     if session.phase == Phase.FAILED and failure:
-        lines.append(f"{failure.failure_class}: {failure.message or failure.reason or ''}".rstrip(": "))  # fmt: skip
+        cause = failure.message or failure.reason or ""
+        lines.append(f"{failure.failure_class}: {cause}".rstrip(": "))
         lines += [f"  | {line}" for line in failure.last_log_lines or []]
         if failure.hint:
             lines.append(f"what to do: {failure.hint}")
@@ -128,7 +129,8 @@ def _ending(session: Session) -> list[str]:
     lines += [f"  {m.name} {formats.number(m.value)}" for m in state.metrics or []]
     if state.model:
         model = state.model
-        lines.append(f"model {model.name} version {model.version}: trainyard models get {model.name}")  # fmt: skip
+        what = f"model {model.name} version {model.version}"
+        lines.append(f"{what}: trainyard models get {model.name}")
     elif session.phase != Phase.SUCCEEDED and state.message:
         lines.append(state.message)
     return lines
