@@ -24,7 +24,17 @@ GENERATED = {
     "docs/metrics.md",
 }
 """Pages whose words are those of the packages."""
-PACKAGES = ("cluster", "crds", "demo", "images", "kube", "operator", "scheduler", "telegram_bot")
+PACKAGES = (
+    "cluster",
+    "crds",
+    "demo",
+    "images",
+    "kube",
+    "operator",
+    "scheduler",
+    "telegram_bot",
+    "trainer-image",
+)
 PRIVATE = {
     r"who(so)?ever": "every user who, a user who",
     r"somebody|someone|nobody": "a user, another program, no user",

@@ -1,4 +1,4 @@
-"""`python -m trainyard_trainer` trains the run of the environment; `… predict --model FILE --input FILE` uses a model."""
+"""Train the attempt in the environment; `predict` predicts with a model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trainyard_trainer.signals import exit_preempted
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code."""
+    """Run the command. Returns the exit code."""
     if not arguments:
-        # torch takes over a second to import: `--help` and a wrong option answer at once, and so does a stop.
+        # Importing torch takes over a second; `--help`, errors and SIGTERM must not wait for it.
         signal.signal(signal.SIGTERM, exit_preempted)
         from trainyard_trainer.session import train_pod
 

@@ -18,7 +18,7 @@ class Sampling:
     tokens: int = 200
     """Number of tokens to append to each prompt."""
     temperature: float = 0.0
-    """0 takes the likeliest token; else scores are divided by it and a token is drawn by softmax."""
+    """0 takes the most likely token; else a token is drawn from softmax(scores / temperature)."""
     seed: int = 0
     """Seed of the random draws."""
 
@@ -33,7 +33,7 @@ def generate(model: Transformer, schema: DataSchema, prompt: bytes, sampling: Sa
     ids = {byte: token for token, byte in enumerate(vocabulary)}
     unknown = next((place for place, byte in enumerate(prompt) if byte not in ids), None)
     if not prompt:
-        raise BadData("the prompt is empty; the model needs at least one character to go on from")
+        raise BadData("the prompt is empty; the model needs at least one character to continue")
     if unknown is not None:
         shown = prompt[unknown : unknown + 4].decode(errors="replace")[:1]
         raise BadData(

@@ -28,7 +28,7 @@ CARD_KEY = "trainyard"
 def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
     """Configuration, data, metrics, lineage and library versions, as JSON values.
 
-    Raises ValueError for a session that runs a program of its own.
+    Raises ValueError for a session with `spec.command`.
     """
     if spec.training is None:
         raise ValueError("a session with a command has no model card")
@@ -100,7 +100,7 @@ def register(
     try:
         receipt = report.log_model(model, card=card)
     except reporting.ModelDeniedError as error:
-        raise AccessDenied(str(error), hint="ask whoever runs the installation") from error
+        raise AccessDenied(str(error), hint="ask the administrator") from error
     except reporting.ModelNotDeliveredError as error:
         raise TrainingError(
             str(error), hint="the next attempt finds the training finished and only registers it"

@@ -1,4 +1,7 @@
-"""Load a trained model from its one file and predict: `python -m trainyard_trainer predict --model FILE --input FILE`."""
+"""Load a trained model from its file and predict.
+
+`python -m trainyard_trainer predict --model FILE --input FILE` runs it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Predictor:
 
     @classmethod
     def load(cls, path: Path) -> Predictor:
-        """From a model file, or the folder that holds it. Raises BadData for a file that is no Trainyard model."""
+        """Load a model file, or the one in a folder. Raises BadData for another file."""
         file = path / MODEL_FILE if path.is_dir() else path
         try:
             with safe_open(file, framework="pt") as archive:
@@ -76,7 +79,10 @@ class Predictor:
         return [v * schema.target_scale + schema.target_mean for v in scores.squeeze(-1).tolist()]
 
     def predict_file(self, path: Path, sampling: Sampling) -> tuple[list[Any], list[str] | None]:
-        """A prediction for each sample of a file, and the right answers where the file has them. Raises BadData."""
+        """A prediction for each sample, and the true values if the file has them.
+
+        Raises BadData.
+        """
         file_format = format_of(path, self.schema)
         if isinstance(self.model, Transformer):
             prompts = texts.prompts(path, file_format)

@@ -1,4 +1,4 @@
-"""A dataset as tensors: inputs and targets of the training and validation split, and the schema to repeat it."""
+"""A dataset as tensors: inputs and targets of both splits, and the schema of the data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from trainyard_trainer.models import Shape, context_length
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """inputs: samples × …, float32 (int64 token windows start where `targets` is None); targets: class ids or scaled values."""
+    """Tensors of one split.
+
+    `inputs`: samples × …, float32. `targets`: class ids or scaled values. For text, `targets` is
+    None and `inputs` is windows × (context + 1) of int64 tokens.
+    """
 
     inputs: Tensor
     targets: Tensor | None
@@ -45,7 +49,7 @@ def load(
 ) -> Dataset:
     """The dataset for this configuration. Raises DatasetMissing, BadData or BadConfiguration.
 
-    `cache` is where the parsed columns of this very content are kept for the next start; None parses every time.
+    `cache`: file of the parsed columns of this content, for the next start; None parses every time.
     """
     if not path.is_file():
         raise DatasetMissing(
@@ -118,7 +122,7 @@ def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
 
 
 def _text(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
-    """Byte-level tokens; a sample is a window of context + 1 tokens, the validation split is the end of the text."""
+    """Byte-level tokens. A sample is a window of context + 1 tokens; the end is for validation."""
     content = np.frombuffer(texts.read(path, file_format), dtype=np.uint8)
     context = context_length(config)
     if len(content) < 2 * (context + 1):

@@ -75,7 +75,7 @@ def as_target(values: NDArray[Any], name: str) -> Column:
 
 
 def as_images(values: NDArray[Any], name: str) -> NDArray[Any]:
-    """Samples × channels × height × width from what is common: N×H×W, N×H×W×C (C ≤ 4) and N×C×H×W."""
+    """Samples × channels × height × width from N×H×W, N×H×W×C (C ≤ 4) or N×C×H×W."""
     if values.dtype.kind not in "biuf":
         raise BadData(f"the array {name!r} holds {values.dtype}; pixels are numbers")
     if values.dtype.kind == "f" and not np.isfinite(values).all():

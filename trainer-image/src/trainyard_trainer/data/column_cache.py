@@ -1,4 +1,4 @@
-"""Parsed columns in a file: written by a thread while the training goes on, mapped by later starts."""
+"""Parsed columns in a file: a thread writes it during the training; later starts map it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 PIECE_BYTES = 16 * 2**20
-"""What is written and synced before it looks again whether the program still runs."""
+"""Bytes to write and sync between two checks whether the program still runs."""
 
 
 def load(cache: Path) -> Any | None:
-    """The mapped table; None where there is no copy that can be read."""
+    """The mapped table; None if there is no readable file."""
     import pyarrow as pa
 
     if not cache.is_file():
@@ -23,14 +23,14 @@ def load(cache: Path) -> Any | None:
     try:
         return pa.ipc.open_file(pa.memory_map(str(cache))).read_all()
     except (pa.ArrowInvalid, OSError):
-        # Whatever happened to the copy, the dataset itself is there.
+        # The dataset itself still exists.
         cache.unlink(missing_ok=True)
         return None
 
 
 def keep(table: Any, cache: Path, piece: int = PIECE_BYTES) -> None:
-    """Write the table in the background. A full disk, or a program that ends before it is done, costs the speed of the next start alone."""
-    # No daemon: one of these may be stopped in the middle of pyarrow, and take the program's exit code with it.
+    """Write the table in the background. A failure only makes the next start slower."""
+    # No daemon thread: stopping one inside pyarrow could change the program's exit code.
     threading.Thread(target=_keep, args=(table, cache, piece), name="trainyard-columns").start()
 
 
@@ -50,13 +50,13 @@ def _keep(table: Any, cache: Path, piece: int) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         return
-    # What killed attempts left. A worker that loses its file here has what it needs in memory.
+    # Remove files of killed attempts. A worker that loses its file here has the table in memory.
     for left in cache.parent.glob(f"{cache.stem}.*.tmp"):
         left.unlink(missing_ok=True)
 
 
 class _Output(io.FileIO):
-    """A file that is brought to disk piece by piece, and takes nothing more when the program wants to end."""
+    """A file that is synced piece by piece and refuses writes when the program ends."""
 
     def __init__(self, path: Path, piece: int) -> None:
         super().__init__(path, "wb")
@@ -64,7 +64,7 @@ class _Output(io.FileIO):
         self._unsynced = 0
 
     def write(self, content: Any) -> int:
-        """All of it. Raises OSError."""
+        """Write all of `content`. Raises OSError."""
         left = memoryview(content).cast("B")
         size = len(left)
         while len(left):

@@ -1,4 +1,4 @@
-"""Tables as columns: parsed once by all cores, kept in a file named after the dataset's hash, so that the second start is instant."""
+"""Tables as columns. All cores parse a file once; later starts map the cached columns."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class TextColumn:
         return None if code < 0 else self.values[code]
 
     def missing(self) -> NDArray[np.bool_]:
-        """Where there is no text."""
+        """True for each row without text."""
         return self.codes < 0
 
     def used(self) -> list[str]:
-        """The different texts, sorted."""
+        """The distinct texts, sorted."""
         return sorted(self.values[c] for c in np.unique(self.codes) if c >= 0)
 
     @classmethod
     def of(cls, texts: list[str]) -> TextColumn:
-        """From a list."""
+        """Build a column from a list of texts."""
         values, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
         return cls(codes.astype(np.int32), [str(v) for v in values])
 
@@ -51,8 +51,8 @@ Column = NumberColumn | TextColumn
 def read(path: Path, file_format: str, cache: Path | None = None) -> dict[str, Column]:
     """The columns of a CSV, Parquet or JSONL file.
 
-    `cache` is a file that belongs to this content alone: it is mapped where it exists, else written for the next time, by a thread.
-    Raises BadData with the place of what cannot be read.
+    `cache`: file for this content only. It is mapped if it exists; else a thread writes it.
+    Raises BadData with the position of the error.
     """
     kept = column_cache.load(cache) if cache is not None else None
     if kept is not None:
@@ -86,7 +86,7 @@ def _parse(path: Path, file_format: str) -> Any:
 
 
 def _normal(table: Any) -> Any:
-    """Two kinds of columns are left: float64 with NaN, and int32 codes into a dictionary of texts with null."""
+    """Convert to float64 with NaN, or to int32 codes of a dictionary of texts with null."""
     import pyarrow as pa
 
     columns = [_normal_column(name, table.column(name)) for name in table.column_names]

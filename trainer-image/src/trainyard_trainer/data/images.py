@@ -1,7 +1,7 @@
 """Images in a zip or tar archive, one folder per class.
 
-Read in place: nothing is ever unpacked to a disk. Links, paths that lead out of the archive, and archives that
-unpack to more than the limits are refused before their content is read.
+Archives are read in place and never unpacked to a disk. Links, paths outside the archive, and
+archives beyond the limits are refused before their content is read.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from trainyard_trainer.errors import BadData
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
 SIDE = 32
-"""Images are scaled to SIDE × SIDE unless they all have one size already."""
+"""Images are scaled to SIDE × SIDE unless all have the same size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive may hold."""
+    """The limits of an archive."""
 
     entries: int = 1_000_000
     file_bytes: int = 64 * 2**20
@@ -45,9 +45,9 @@ class _Entry:
 def read(
     path: Path, limits: Limits = Limits(), like: tuple[int, int, int] | None = None
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Samples × channels × height × width, and the class of each sample, in the order of their names.
+    """Samples × channels × height × width, and the class of each, ordered by file name.
 
-    `like` is the shape of a sample that a model was trained with; without it the images decide among themselves.
+    `like`: the sample shape of a trained model; by default the images determine the shape.
     """
     found: list[tuple[str, NDArray[np.uint8]]] = []
     try:
@@ -96,7 +96,7 @@ def _zip(path: Path) -> Iterator[_Entry]:
         for info in archive.infolist():
             if not info.is_dir():
                 link = stat.S_ISLNK(info.external_attr >> 16)
-                # zipfile stops at the stated size and checks the sum, so that a wrong statement cannot get past the limits.
+                # zipfile enforces the declared size, so a wrong one cannot exceed the limits.
                 yield _Entry(info.filename, info.file_size, link, lambda i=info: archive.read(i))  # type: ignore[misc]
 
 

@@ -91,7 +91,7 @@ def _is_number(text: str) -> bool:
 
 
 def encode(columns: Mapping[str, Column], features: list[Feature]) -> NDArray[np.float32]:
-    """Rows × inputs. Raises BadData for a column that is absent or of another kind than in training."""
+    """Rows × inputs. Raises BadData if a column is missing or differs from the training."""
     missing = [f.name for f in features if f.name not in columns]
     if missing:
         raise BadData(f"columns {missing} are missing; there are {list(columns)}")
@@ -144,7 +144,10 @@ def class_name(value: Any) -> str:
 
 
 def classes(column: Column, name: str) -> tuple[list[str], NDArray[np.int64]]:
-    """The classes of a target column in their natural order, and each row's index into them. Raises BadData for missing values."""
+    """The sorted classes of a target column, and each row's class index.
+
+    Raises BadData for missing values.
+    """
     absent = column.missing() if isinstance(column, TextColumn) else np.isnan(column)
     if absent.any():
         raise BadData(f"row {int(np.argmax(absent)) + 1}, column {name!r}: the target is missing")

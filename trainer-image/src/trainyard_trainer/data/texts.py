@@ -11,7 +11,7 @@ FIELD = "text"
 
 
 def read(path: Path, file_format: str) -> bytes:
-    """The whole text as UTF-8; the texts of JSON lines follow each other with a line end between them."""
+    """The whole text as UTF-8; the texts of JSON lines are joined by line ends."""
     if file_format == "text":
         return path.read_bytes()
     if file_format == "jsonl":
@@ -20,7 +20,7 @@ def read(path: Path, file_format: str) -> bytes:
 
 
 def prompts(path: Path, file_format: str) -> list[bytes]:
-    """The texts to go on from: a plain file is one, JSON lines are one each."""
+    """The prompts of a file: one for a plain file, one for each JSON line."""
     if file_format == "text":
         return [path.read_bytes()]
     return [_line(n, line).encode() for n, line in _lines(path)]

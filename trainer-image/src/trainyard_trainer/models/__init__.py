@@ -1,4 +1,4 @@
-"""The models by name, and what each needs to know of the data."""
+"""The models by name, and the shape of the data that each one needs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trainyard_trainer.models.transformer import Transformer
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Shape of one sample and number of outputs (classes, 1 for regression, vocabulary for text)."""
+    """Shape of one sample; number of outputs (classes, 1 for regression, vocabulary)."""
 
     sample: tuple[int, ...]
     outputs: int
 
 
 def build(config: TrainingConfig, shape: Shape) -> nn.Module:
-    """A freshly initialised model for data of `shape`; torch's global generator decides its weights."""
+    """A new model for data of `shape`; torch's global generator draws its weights."""
     sizes = (config.model.parameters if config.model else None) or ModelParameters()
     activation = sizes.activation or "relu"
     dropout = sizes.dropout or 0.0

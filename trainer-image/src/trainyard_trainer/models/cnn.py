@@ -1,4 +1,7 @@
-"""A small convolutional network: blocks of convolution, normalisation, non-linearity and pooling, then one linear layer."""
+"""A small convolutional network.
+
+Each block has convolution, normalisation, non-linearity and pooling; a linear layer follows.
+"""
 
 from __future__ import annotations
 

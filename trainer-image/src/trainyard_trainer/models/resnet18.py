@@ -1,4 +1,7 @@
-"""ResNet-18 (He et al., 2015, arXiv 1512.03385) with the stem for small images: 3x3 without pooling below 64 pixels."""
+"""ResNet-18 (He et al., 2015, arXiv 1512.03385).
+
+Images below 64 pixels use a stem of 3x3 without pooling.
+"""
 
 from __future__ import annotations
 

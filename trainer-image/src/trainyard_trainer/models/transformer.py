@@ -1,4 +1,4 @@
-"""A decoder-only transformer for next-token prediction, pre-norm as in GPT-2 (Radford et al., 2019)."""
+"""A decoder-only transformer for next tokens, pre-norm as in GPT-2 (Radford et al., 2019)."""
 
 from __future__ import annotations
 
