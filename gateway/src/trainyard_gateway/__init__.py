@@ -1,1 +1,1 @@
-"""The REST door: training sessions, metrics, logs, models, datasets and keys over HTTP."""
+"""The REST API: training sessions, metrics, logs, models, datasets and keys over HTTP."""

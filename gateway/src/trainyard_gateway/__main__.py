@@ -1,4 +1,7 @@
-"""`python -m trainyard_gateway [--config FILE] [--host] [--port] [--api-key-file | --api-key] [--data-dir] [--namespace]`."""
+"""Runs the gateway: `python -m trainyard_gateway [--config FILE] [--host HOST] [--port PORT] …`.
+
+`--help` lists every option. Options override the environment, which overrides the file.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from trainyard_gateway import settings as configuration
@@ -22,12 +26,12 @@ from trainyard_kube import KubeConfig, errors
 
 SHUTDOWN_SECONDS = 4
 GARBAGE_AFTER = 50_000
-"""Objects made before the collector looks for cycles. Reports make many and hardly a cycle: with Python's 700 a third of the time of
-large ones went into looking."""
+"""Allocations before the collector looks for cycles. Reports allocate much and hardly make cycles:
+with Python's default of 700 the collector took a third of the time of large reports."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until told to stop; the exit code."""
+    """Run until SIGTERM or SIGINT. Returns the exit code: 2 for wrong settings, 3 if no start."""
     options = _parser().parse_args(arguments)
     given = {
         "host": options.host,
@@ -69,10 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams of events before it waits for open connections."""
+    """Ends the event streams before it waits for open connections."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        services = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # it is the FastAPI made above
+        app = self.config.app
+        services = getattr(app.state, "services", None) if isinstance(app, FastAPI) else None
         if services is not None:
             services.hub.stop()
         await super().shutdown(sockets)
@@ -80,7 +85,7 @@ class _Server(uvicorn.Server):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="trainyard_gateway", description="The REST door of Trainyard."
+        prog="trainyard_gateway", description="The REST API of Trainyard."
     )
     parser.add_argument("--config", type=Path, help="YAML file")
     parser.add_argument("--host", help="address to listen on")
@@ -96,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _log_to_stderr(level: str) -> None:
-    """JSON lines; other libraries through the same door."""
+    """Log JSON lines to stderr, those of libraries as they are."""
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=number, stream=sys.stderr, format="%(message)s")
     structlog.configure(

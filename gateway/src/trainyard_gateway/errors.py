@@ -129,7 +129,7 @@ class OutOfSpace(Problem):
 
 
 def of_volume(error: BaseException) -> OutOfSpace | Unavailable | None:
-    """A full disk, an exhausted quota, or a volume that takes no writes, as the system or SQLite says it; None for anything else."""
+    """The problem for a full or read-only volume, as the system or SQLite reports it; else None."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "database or disk is full" in str(error):
         return OutOfSpace("the volume is full; delete datasets or models first")

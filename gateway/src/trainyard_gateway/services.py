@@ -1,4 +1,4 @@
-"""Everything that routes need, built once and run for the life of the program."""
+"""The services that routes use, built once and run as long as the program."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_kube import KubeClient, KubeConfig
 
 SHARED_AGE_SECONDS = 86_400.0
-"""Where several gateways share the volume, what looks left over may be under way; after a day it is not."""
+"""If several gateways share the volume, only older files count as abandoned."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The running parts of the gateway."""
+    """The services of the running gateway."""
 
     settings: Settings
     database: Store
@@ -80,52 +80,74 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         await services.keys.load()
         stack.push_async_callback(services.audit_log.flush)
         await stack.enter_async_context(services.tasks)
-        for part in (
-            services.cache, services.status_writer, services.system, services.keys, services.audit_log,
-        ):  # fmt: skip
-            services.tasks.start(type(part).__name__, part.run)
-        runs = settings.data_dir / "runs"
-        folders = RunFolders(runs)
-        await asyncio.to_thread(folders.open)
-        leftovers = SpoolRecovery(folders, SpoolFolders(runs), services.cache, database)
-        services.tasks.start(SpoolRecovery.__name__, leftovers.run)
-        if settings.run_retention_days is not None:
-            retention = Retention(folders, services.cache, database, settings.run_retention_days)
-            services.tasks.start(Retention.__name__, retention.run)
+        await _start_tasks(services)
         yield services
 
 
-async def _build(settings: Settings, kube: KubeClient, database: Store) -> Services:
-    namespace = settings.namespace
+async def _start_tasks(services: Services) -> None:
+    for service in (
+        services.cache, services.status_writer, services.system, services.keys, services.audit_log,
+    ):  # fmt: skip
+        services.tasks.start(type(service).__name__, service.run)
+    cache, database, days = services.cache, services.database, services.settings.run_retention_days
+    runs = services.settings.data_dir / "runs"
+    folders = RunFolders(runs)
+    await asyncio.to_thread(folders.open)
+    recovery = SpoolRecovery(folders, SpoolFolders(runs), cache, database)
+    services.tasks.start(SpoolRecovery.__name__, recovery.run)
+    if days is not None:
+        retention = Retention(folders, cache, database, days)
+        services.tasks.start(Retention.__name__, retention.run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Registries:
+    datasets: Datasets
+    models: Models
+    dataset_uploads: Uploads
+    model_uploads: Uploads
+
+
+async def _open_registries(settings: Settings, database: Store) -> _Registries:
+    """The registries on the volume, after their folders were made and cleaned."""
     stores = {
         name: FileStore(settings.data_dir / name, settings.reserve_bytes)
         for name in ("datasets", "models", "uploads/datasets", "uploads/models")
     }
     of_datasets = Quota("dataset", settings.datasets_max_bytes, settings.datasets_max_count)
     of_models = Quota("model", settings.models_max_bytes, settings.models_max_count)
-    datasets = Datasets(stores["datasets"], database, of_datasets)
-    models = Models(stores["models"], settings.data_dir / "runs", database, of_models)
-    dataset_uploads = Uploads(stores["uploads/datasets"], database, of_datasets)
-    model_uploads = Uploads(stores["uploads/models"], database, of_models)
-    known = (
-        await datasets.identities(),
-        await models.identities(),
-        await dataset_uploads.clean(),
-        await model_uploads.clean(),
+    made = _Registries(
+        datasets=Datasets(stores["datasets"], database, of_datasets),
+        models=Models(stores["models"], settings.data_dir / "runs", database, of_models),
+        dataset_uploads=Uploads(stores["uploads/datasets"], database, of_datasets),
+        model_uploads=Uploads(stores["uploads/models"], database, of_models),
     )
-    for (name, store), mine in zip(stores.items(), known, strict=True):
+    known = (
+        await made.datasets.identities(),
+        await made.models.identities(),
+        await made.dataset_uploads.clean(),
+        await made.model_uploads.clean(),
+    )
+    older_than = 0.0 if database.exclusive else SHARED_AGE_SECONDS
+    for (name, store), identities in zip(stores.items(), known, strict=True):
         store.open()
-        age, aside = 0.0 if database.exclusive else SHARED_AGE_SECONDS, "/" not in name
-        if gone := await asyncio.to_thread(store.clean, mine, age, aside):
-            words = "put aside what no row names" if aside else "removed uploads that are over"
-            _log.warning(words, root=str(store.root), folders=len(gone))
+        aside = not name.startswith("uploads/")
+        if folders := await asyncio.to_thread(store.clean, identities, older_than, aside):
+            message = "moved unknown folders to .lost" if aside else "removed old uploads"
+            _log.warning(message, root=str(store.root), folders=len(folders))
+    return made
+
+
+async def _build(settings: Settings, kube: KubeClient, database: Store) -> Services:
+    namespace = settings.namespace
+    registries = await _open_registries(settings, database)
+    datasets, models = registries.datasets, registries.models
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, models)
-    cache.on_change(status_writer.notify)
     hub = Hub()
-    cache.on_change(hub.notify)
-    database.on_applied(status_writer.notify)
-    database.on_applied(hub.notify)
+    for listener in (status_writer.notify, hub.notify):
+        cache.on_change(listener)
+        database.on_applied(listener)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     return Services(
         settings=settings,
@@ -140,8 +162,8 @@ async def _build(settings: Settings, kube: KubeClient, database: Store) -> Servi
         estimator=Estimator(SnapshotReader(kube, namespace, cache), settings.installation()),
         datasets=datasets,
         models=models,
-        dataset_uploads=dataset_uploads,
-        model_uploads=model_uploads,
+        dataset_uploads=registries.dataset_uploads,
+        model_uploads=registries.model_uploads,
         identity=TrainerIdentity(
             kube, namespace, settings.trainer_audience, settings.monitor_service_account
         ),

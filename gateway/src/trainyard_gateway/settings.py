@@ -1,4 +1,7 @@
-"""The gateway's settings: YAML file < environment (`TRAINYARD_GATEWAY_*`) < arguments. Frozen, built once."""
+"""The gateway's settings: YAML file < environment (`TRAINYARD_GATEWAY_*`) < arguments.
+
+Frozen, built once.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ def _words(given: Any) -> Any:
 class Settings(BaseSettings):
     """Everything that can be set. In files the names are camelCase."""
 
-    # No aliases: pydantic-settings reads an alias from the environment without the prefix, and PORT and HOST mean other things there.
+    # No aliases: pydantic-settings reads them from the environment without the prefix, and there
+    # PORT and HOST mean other things.
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
     )
@@ -78,9 +82,10 @@ class Settings(BaseSettings):
     models_max_count: int | None = Field(default=None, ge=1)
     """Number of versions of all models together; None does not bound it."""
     run_retention_days: float | None = Field(default=30, gt=0, le=36_500)
-    """The folder of a run, with its checkpoints, is removed when its session has been gone from the cluster for so long; None keeps all."""
+    """Days after which the folder of a deleted session is removed, with its checkpoints. None keeps
+    all folders."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
-    """Requests of one key per second; twice as many at once. More get 429. Reports of trainers do not count."""
+    """Requests of one key per second, twice as many in a burst; more get 429. Not for reports."""
     ageing_seconds: float = Field(default=300, gt=0)
     """The operator's setting of that name, for estimates."""
     minimum_run_seconds: float = Field(default=300, ge=0)
@@ -89,7 +94,7 @@ class Settings(BaseSettings):
     """Least level that is logged."""
 
     def admin_key(self) -> str:
-        """The administrator's key. Raises SettingsError when there is none or it is too short: no door without a lock."""
+        """The administrator's key. Raises SettingsError if there is none or it is too short."""
         if self.api_key_file is not None:
             try:
                 key = self.api_key_file.read_text().strip()

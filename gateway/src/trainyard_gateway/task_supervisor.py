@@ -18,7 +18,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 """The pause doubles with every failure up to this one."""
 STEADY_SECONDS = 120.0
-"""After so long without a failure a task counts as sound again."""
+"""After so long without a failure a task counts as healthy again."""
 FAILING_AFTER = 5
 """Failures in a row after which a task counts as failing: about half a minute."""
 

@@ -1,4 +1,7 @@
-"""Prometheus metrics of the gateway, labelled by route template so that their number stays bounded."""
+"""Prometheus metrics of the gateway.
+
+They are labelled by route template, so that their number stays bounded.
+"""
 
 from __future__ import annotations
 
@@ -56,5 +59,8 @@ def took(batch: Batch, duplicate: bool) -> None:
 
 @cache
 def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Remembered: to look a metric up by its labels takes longer than to count. There are as many as routes and statuses."""
+    """Cached: looking a metric up by its labels takes longer than counting.
+
+    There are as many as routes and statuses.
+    """
     return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

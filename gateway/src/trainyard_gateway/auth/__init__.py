@@ -1,1 +1,4 @@
-"""Who may come in: API keys with scopes, kept as hashes; every attempt written down; guessing slowed down."""
+"""Authentication: API keys with scopes, stored as hashes, and tokens of pods.
+
+Every attempt is written to the audit log. Guessing is slowed down.
+"""

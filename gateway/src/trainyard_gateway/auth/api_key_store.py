@@ -85,14 +85,17 @@ class ApiKeyStore:
                 _log.warning("keys not refreshed", error=str(error)[:200])
 
     def caller(self, key: str) -> tuple[Caller | None, str, str | None]:
-        """Who a key belongs to, or None with the reason; and the key's public part where it has one."""
+        """The owner of a key, the reason for the audit log, and the key's public part.
+
+        The owner is None if the key is not valid; the public part is None if the key has none.
+        """
         if hmac.compare_digest(keys.digest(key), self._admin):
             return ADMIN, "admin", ADMIN.key_id
         parts = keys.parse(key)
         if parts is None:
             return None, "unknown", None
         row = self._rows.get(parts.public)
-        # Compared also where there is nothing to compare with: an unknown id takes as long as a wrong secret.
+        # Compared for an unknown id, too, so that it takes as long as a wrong secret.
         stored = row.hash if row is not None else self._admin
         same = hmac.compare_digest(keys.digest(parts.secret), stored)
         if row is None or not same:
@@ -138,7 +141,7 @@ class ApiKeyStore:
         return [_info(r) for r in rows]
 
     def one(self, key_id: str) -> KeyInfo:
-        """One key. Raises NotFound, also for one that was revoked: only the list remembers those."""
+        """One key. Raises NotFound, also for a revoked one, which only the list shows."""
         if key_id not in self._rows or self._rows[key_id].revoked is not None:
             raise _absent(key_id)
         return _info(self._rows[key_id])

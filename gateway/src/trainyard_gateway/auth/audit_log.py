@@ -1,4 +1,4 @@
-"""Every attempt to come in, written down without letting the answer wait for the disk."""
+"""The audit log: every attempt to authenticate, written without delaying the response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from trainyard_gateway.store.database import Database
 
 FLUSH_SECONDS = 0.2
 MOST_WAITING = 10_000
-"""Attempts that wait to be written; further ones are only counted, so that a flood of wrong keys fills no memory."""
+"""Attempts that wait to be written. Further ones are only counted, so that a flood of wrong keys
+does not fill the memory."""
 MOST_KEPT = 1_000_000
 """Attempts in the database; the oldest go first, so that a flood fills no disk."""
 _PRUNE_EVERY = 10_000

@@ -1,4 +1,7 @@
-"""API keys: `ty_<8 public>_<43 secret><6 checksum>`, all base 62. Made here, never chosen. Pure but for the randomness."""
+"""API keys: `ty_<8 public>_<43 secret><6 checksum>`, all base 62. Pure but for randomness.
+
+Keys are generated here, never chosen by users.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Caller:
 
 
 ADMIN = Caller("admin", "admin", EVERYTHING)
-"""Whoever has the key that the gateway was started with."""
+"""The owner of the key that the gateway was started with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Patience: wrong keys make a client wait longer and longer; right keys may ask only so often."""
+"""Wrong keys make a client wait longer and longer; valid keys have a request rate."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ _REMEMBERED = 10_000
 
 
 class FailedLoginThrottle:
-    """Counts wrong keys by client. Only wrong keys are ever turned away: nobody can lock an owner out."""
+    """Counts wrong keys by client address.
+
+    Only wrong keys are refused, so that a guesser cannot lock the owner of a key out.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def failed(self, client: str) -> float:
-        """Note a wrong key; seconds that the client should wait, 0 for the first few."""
+        """Count a wrong key. Returns the seconds to wait: 0 for the first few failures."""
         now = self._clock()
         count, last = self._failures.pop(client, (0, now))
-        # Patience comes back at one failure per three seconds.
+        # One failure is forgotten every three seconds.
         count = max(0, count - int((now - last) / (_MINUTE / FREE_FAILURES))) + 1
         self._failures[client] = (count, now)
         if len(self._failures) > _REMEMBERED:
@@ -32,7 +35,7 @@ class FailedLoginThrottle:
         return 0.0 if over <= 0 else min(LONGEST_WAIT, 2.0 ** min(over, 10))
 
     def succeeded(self, client: str) -> None:
-        """A right key clears the slate."""
+        """A valid key resets the count of its client."""
         self._failures.pop(client, None)
 
 
@@ -44,7 +47,7 @@ class TokenBuckets:
         self._level: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> float:
-        """Take one request; 0 when there was one, else seconds until there will be."""
+        """Take a token for one request. Returns 0, or the seconds until there will be a token."""
         now = self._clock()
         level, since = self._level.pop(key, (self._burst, now))
         level = min(self._burst, level + (now - since) * self._rate)

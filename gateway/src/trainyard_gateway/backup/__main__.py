@@ -1,4 +1,8 @@
-"""`python -m trainyard_gateway.backup save|verify|restore [--config FILE | --data-dir DIR [--database-url URL]] [ARCHIVE]`."""
+"""Saves, verifies and restores backups: `python -m trainyard_gateway.backup ACTION [ARCHIVE]`.
+
+ACTION is save, verify or restore. `--config FILE`, or `--data-dir DIR` and `--database-url URL`,
+name the data.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ DONE = {"save": "backed up", "verify": "whole and unchanged:", "restore": "resto
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it and say what was done on standard error; the exit code."""
+    """Run the action and report it on standard error. Returns the exit code."""
     options = _parser().parse_args(arguments)
     # Files of the volume belong to the group of the pods.
     os.umask(0o007)
@@ -30,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # Python would complain again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.stderr.write("error: whoever read the backup has gone\n")
+        sys.stderr.write("error: the program that read the backup has ended\n")
         return 1
     except (BackupError, SettingsError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -62,7 +66,7 @@ def _carry_out(options: argparse.Namespace) -> Manifest:
 
 
 def _read_out(stream: BinaryIO) -> None:
-    """Take the rest of what was refused: `kubectl exec` hangs until all that it was given is taken."""
+    """Read the rest of a refused archive: `kubectl exec` hangs until all its input is read."""
     while stream.read(1 << 20):
         pass
 

@@ -1,6 +1,7 @@
-"""The archive: a tar of files whose last member, `manifest.json`, has the hash of each one before it.
+"""The archive: a tar of files. Its last member, `manifest.json`, has the hash of each other one.
 
-Without that last member an archive was cut off. It is written and read as a stream, so that it needs no room on the volume.
+An archive without that last member was cut off. It is written and read as a stream, so that it
+needs no space on the volume.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class _HashingFile:
 
 
 def read_archive(stream: BinaryIO, into: Path | None) -> Manifest:
-    """Check every file of an archive against the manifest, and write the files below `into` unless it is None.
+    """Check every file of an archive against the manifest. Write the files below `into`, if given.
 
     Raises BackupError when it is no archive of ours, was cut off or was changed.
     """

@@ -1,7 +1,10 @@
 """Bringing a backup back, into an empty place.
 
-Guarantees: nothing that is there is overwritten or removed; the database gets its rows in one transaction, after every file is checked and
-in its place; when it fails, what it has put there is taken away again.
+Guarantees:
+
+- No existing file or row is overwritten or removed.
+- The database gets its rows in one transaction, after every file is checked and in its place.
+- A restore that fails removes what it has written.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ _KINDS = ("datasets", "models")
 
 
 async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
-    """Read a backup from `stream` into the data folder and the database, which must be empty. Raises BackupError, SettingsError."""
+    """Read a backup from `stream` into the data folder and the database, which must be empty.
+
+    Raises BackupError and SettingsError.
+    """
     data = settings.data_dir
     _require_no_files(data)
     make_folder(data / "db")

@@ -1,7 +1,11 @@
 """Taking a backup while the gateway runs.
 
-Guarantees: the archive is one moment: every file that its database names is in it, and has the hash that it was registered with. Nobody
-waits for it: files are never changed once they are registered, so they are held by hard links and read at leisure.
+Guarantees:
+
+- The archive shows one moment: it holds every file that its database names, with the hash that the
+  file was registered with.
+- No request waits for a backup: registered files never change, so that hard links keep them until
+  they are read.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ class _FileGone(Exception):
 
 
 async def save(settings: Settings, stream: BinaryIO) -> Manifest:
-    """Write a backup to `stream`. Raises BackupError; what was written until then is no valid archive."""
+    """Write a backup to `stream`. Raises BackupError; what was written by then is not valid."""
     url = settings.database()
     _require_database(url)
     _remove_stale(settings.data_dir)
@@ -67,7 +71,7 @@ async def save(settings: Settings, stream: BinaryIO) -> Manifest:
 
 
 def _hold(connection: Connection, data: Path, folder: Path) -> dict[str, str]:
-    """Link every registered file and write the tables of the same moment; the hashes of the files."""
+    """Link every registered file and write the tables of the same moment. Returns the hashes."""
     dump.begin_snapshot(connection)
     hashes = {}
     for path, sha256 in dump.registered_files(connection):

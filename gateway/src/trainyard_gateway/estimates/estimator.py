@@ -26,7 +26,7 @@ class Estimator:
         self._reader, self._config, self._now = reader, config, now
 
     async def estimate(self, body: dict[str, Any], user: str) -> Estimate:
-        """Where the session of this start request would stand. Raises Unprocessable or Unavailable."""
+        """The estimate for the session of a start request. Raises Unprocessable or Unavailable."""
         name, spec = parse(body, None)
         objects = await self._reader.objects()
         now = self._now()

@@ -1,1 +1,1 @@
-"""What happens to a session, told while it happens."""
+"""Event streams of sessions (server-sent events)."""

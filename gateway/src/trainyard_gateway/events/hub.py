@@ -1,4 +1,4 @@
-"""Wakes those who follow a session as soon as something about it changed here."""
+"""Wakes the event streams of a session as soon as it changes in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MOST_FOLLOWERS = 1000
 
 
 class Hub:
-    """One event per session that somebody follows. What changed through another gateway is found by looking every second."""
+    """One asyncio event per open stream.
+
+    Streams find changes that another gateway has written by a look every second.
+    """
 
     def __init__(self, most: int = MOST_FOLLOWERS) -> None:
         self._most = most
@@ -22,12 +25,12 @@ class Hub:
         self.stopping = asyncio.Event()
 
     def notify(self, uid: str) -> None:
-        """Something about this session changed."""
+        """Wake the streams of a session."""
         for event in self._waiting.get(uid, ()):
             event.set()
 
     def stop(self) -> None:
-        """The gateway goes down: every stream ends."""
+        """End every stream, because the gateway stops."""
         self.stopping.set()
         for events in self._waiting.values():
             for event in events:
@@ -35,7 +38,10 @@ class Hub:
 
     @contextmanager
     def following(self, uid: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the session was touched. Raises Unavailable when too many follow."""
+        """An event that `notify` sets, as long as the context is open.
+
+        Raises Unavailable if too many streams are open.
+        """
         if self.followers >= self._most or self.stopping.is_set():
             raise Unavailable("too many event streams are open; ask for status and logs instead")
         event = asyncio.Event()

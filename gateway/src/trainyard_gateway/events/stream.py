@@ -1,8 +1,12 @@
-"""The stream of one follower: server-sent events of metrics, log lines and phases.
+"""One event stream: server-sent events of metrics, log lines and phases of a session.
 
-Guarantees: a follower that comes back with the id of the last event it has seen misses no point and no line (a point may come twice; name
-and step say which it is); nothing is collected for a slow follower, it is asked what is new whenever it takes more; the stream ends with
-`end` when the session is over, and at once when the gateway stops or the key is revoked.
+Guarantees:
+
+- A client that reconnects with the id of the last event misses no point and no line. A point may
+  come twice; its name and step identify it.
+- Nothing is buffered for a slow client. The database is read again whenever the client takes more.
+- The stream ends with `end` when the session has ended, and at once when the gateway stops or the
+  key is revoked.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -31,7 +36,7 @@ _TOLD = ("attempt", "queue", "progress", "failure", "model")
 
 
 class Follower:
-    """Somebody who follows a session."""
+    """Reads the changes of a session for one client."""
 
     def __init__(
         self, database: Database, cache: SessionCache, hub: Hub, allowed: Callable[[], bool]
@@ -45,9 +50,9 @@ class Follower:
             yield b"retry: 2000\n\n"
             while self._allowed() and not self._hub.stopping.is_set():
                 touched.clear()
-                # Asked before the news: what came before the end is told before the end.
+                # Read before the changes: changes that precede the end are sent before it.
                 state = await self._state(uid)
-                found = await self._database.read(lambda c, at=cursor: changes.since(c, uid, at))  # type: ignore[misc]  # binds the cursor of this turn
+                found = await self._database.read(partial(changes.since, uid=uid, cursor=cursor))
                 cursor = found.cursor
                 frames = _frames(found)
                 if state != told:
@@ -64,7 +69,7 @@ class Follower:
                 if time.monotonic() - spoke > KEEP_ALIVE_SECONDS:
                     yield b": still here\n\n"
                     spoke = time.monotonic()
-                await _either(touched, LOOK_SECONDS)
+                await _wait(touched, LOOK_SECONDS)
 
     async def _state(self, uid: str) -> bytes:
         try:
@@ -95,12 +100,15 @@ def _frames(found: changes.Changes) -> list[bytes]:
 
 
 def _frame(event: str, data: bytes, cursor: Cursor | None) -> bytes:
-    """One event; JSON has no line breaks of its own. Of several that share a cursor only the last carries it."""
+    """One event. `data` is JSON without line breaks.
+
+    Of several events that share a cursor only the last one carries it.
+    """
     mark = f"id: {cursor}\n" if cursor is not None else ""
     return f"{mark}event: {event}\ndata: ".encode() + data + b"\n\n"
 
 
-async def _either(touched: asyncio.Event, seconds: float) -> None:
+async def _wait(touched: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await touched.wait()

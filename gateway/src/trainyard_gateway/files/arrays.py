@@ -1,4 +1,7 @@
-"""NPY and NPZ: shapes and types, by the headers alone. Nothing is unpickled, and nothing but headers is unpacked."""
+"""NPY and NPZ: shapes and types of arrays, read from their headers.
+
+Nothing is unpickled, and only headers are unpacked.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,12 @@
-"""Files that are there whole or not at all.
+"""Files on the volume, each complete or absent.
 
-Guarantees: nothing is visible under its final name before it is complete, hashed and durable (file and folder fsynced); what was cut off
-lies in `.incoming` and is removed at the next start; a folder that no row names is put aside in `.lost` then, since it may be the database
-that is the wrong one; memory does not grow with the size; the reserve of free space stays free.
+Guarantees:
+
+- No file is visible under its final name before it is complete, hashed and durable (file and folder
+  fsynced).
+- Incomplete files are in `.incoming` and are removed at the next start.
+- A start moves folders that no row names to `.lost`, since the database may be the wrong one.
+- Memory does not grow with the size of files. The reserve of free space stays free.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ class Received:
 
 
 class FileStore:
-    """A folder of folders with server-made names; all on one filesystem, so that a rename is atomic."""
+    """A folder of folders with generated names, on one filesystem so that renames are atomic."""
 
     def __init__(self, root: Path, reserve_bytes: int) -> None:
         self.root = root
@@ -54,10 +58,11 @@ class FileStore:
         make_folder(self._incoming)
 
     def clean(self, known: Collection[str], older_than: float, aside: bool = True) -> list[str]:
-        """Remove half-received files of an earlier life, and put folders that are not among the `known` aside (or remove them too).
+        """Remove incomplete files. Move folders that are not `known` to `.lost`, or remove them.
 
-        Only what has not changed for `older_than` seconds: where several gateways share the volume, another one may be at it.
-        What was put aside is removed after LOST_SECONDS. Returns the names of the folders.
+        Only those that have not changed for `older_than` seconds: if several gateways share the
+        volume, another one may be writing them. Folders in `.lost` are removed after LOST_SECONDS.
+        Returns the names of the unknown folders.
         """
         limit = time.time() - older_than
         for path in self._incoming.iterdir():
@@ -105,7 +110,7 @@ class FileStore:
         return Received(path, digest.hexdigest(), size)
 
     def keep(self, received: Received, folder: str, file: str) -> Path:
-        """Give a received file its place: `<root>/<folder>/<file>`."""
+        """Move a received file to `<root>/<folder>/<file>` and make the move durable."""
         target = self.root / folder
         make_folder(target)
         received.path.chmod(0o640)
@@ -115,11 +120,11 @@ class FileStore:
         return target / file
 
     def discard(self, received: Received) -> None:
-        """Remove a received file that nobody wants."""
+        """Remove a received file; a file that was kept or removed is ignored."""
         received.path.unlink(missing_ok=True)
 
     def remove(self, folder: str) -> None:
-        """Remove a folder with everything in it; fine when it is gone."""
+        """Remove a folder with its content; an absent folder is ignored."""
         shutil.rmtree(self.root / folder, ignore_errors=True)
 
     def _require(self, more: int) -> None:
@@ -130,7 +135,7 @@ class FileStore:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, with those above it, that the group may write and whose content belongs to the group."""
+    """Make a folder and its parents. The group may write them, and owns what is in them."""
     if path.is_dir():
         return
     make_folder(path.parent)

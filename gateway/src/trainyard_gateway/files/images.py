@@ -95,6 +95,6 @@ def _of_tar(path: Path) -> Iterator[str]:
                 )
             if member.isfile():
                 yield member.name
-        # The list ends before the archive does: only what is packed knows whether all of it is there.
+        # The list of members ends before the archive does. Reading on shows whether it is complete.
         if len(tar.fileobj.read(_MOST_PADDING + 1)) > _MOST_PADDING:
             raise BadRequest("bytes follow the end of the tar archive")

@@ -1,4 +1,7 @@
-"""What a dataset's file holds: format, dimensions, samples, columns. Read in pieces, never loaded whole, never unpickled."""
+"""The content of a dataset's file: format, dimensions, samples, columns.
+
+Files are read in pieces, never loaded whole, never unpickled.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""Reading files that a session's own program has written.
+"""Reads files that the program of a session has written.
 
-Guarantees: nothing outside of the folder is read, whatever links the program has put in place of files and folders (each part of the path
-is opened by itself, without following links); nothing but a regular file of the announced size is read; the event loop never waits for it.
+Guarantees:
+
+- No file outside of the folder is read: each part of the path is opened without following links.
+- Only a regular file of the announced size is read.
+- The event loop never waits for the volume.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 async def read_inside(root: Path, parts: Sequence[str], size: int) -> AsyncIterator[bytes]:
-    """The file at `root/parts…` in pieces. Raises BadRequest when it is missing, no regular file, or not `size` bytes long."""
+    """The file at `root/parts…` in pieces.
+
+    Raises BadRequest if it is missing, is not a regular file, or does not have `size` bytes.
+    """
     handle = await asyncio.to_thread(open_inside, root, parts)
     try:
         _check(handle, size)
@@ -48,7 +54,7 @@ def open_inside(root: Path, parts: Sequence[str]) -> int:
 
 @contextmanager
 def folder_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """A handle of the folder at `root/parts…`. Raises OSError when a part is missing, a link, or no folder."""
+    """A handle of the folder at `root/parts…`. Raises OSError if a part is not a folder."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for part in parts:

@@ -1,7 +1,8 @@
-"""`runs/<session UID>` on the volume: what sessions leave there, and since when they are gone.
+"""`runs/<session UID>` on the volume: the folders of sessions, and since when a session is gone.
 
-A mark (`.gone/<UID>`) says when a folder was first seen without its session. A folder is renamed into `.removing` before anything in it
-is deleted, so that no half of one is ever visible; what a crash leaves there is deleted by the next `remove_rest`.
+A mark (`.gone/<UID>`) says when a folder was first seen without its session. A folder is renamed
+into `.removing` before its content is deleted, so that no incomplete folder is visible. The next
+`remove_rest` deletes what a crash leaves there.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class RunFolders:
             make_folder(path)
 
     def there(self) -> set[str]:
-        """UIDs of the sessions that have a folder. Links and whatever else lies there do not count."""
+        """UIDs of the sessions that have a folder. Links and other files do not count."""
         return {
             path.name
             for path in self._root.iterdir()
@@ -39,7 +40,7 @@ class RunFolders:
         }
 
     def marks(self) -> dict[str, float]:
-        """UIDs of folders that were seen without their session, and when first, in seconds since 1970."""
+        """UIDs of folders without a session, with seconds since the epoch when first seen."""
         found = {}
         for path in self._marks.iterdir():
             try:
@@ -58,16 +59,19 @@ class RunFolders:
         (self._marks / uid).unlink(missing_ok=True)
 
     def remove(self, uid: str) -> None:
-        """Take a folder away; `remove_rest` deletes it. Fine when another gateway was faster."""
-        # A name of its own: an earlier folder of the run may still lie there, which could not be deleted.
+        """Hide a folder, for `remove_rest` to delete. An absent folder is ignored."""
+        # A unique name: an earlier folder of the session may still be there.
         target = self._removing / f"{uid}.{secrets.token_hex(4)}"
         with suppress(FileNotFoundError):
             (self._root / uid).replace(target)
         self.unmark(uid)
 
     def remove_rest(self) -> list[str]:
-        """Delete what was taken away; what cannot be deleted, such as folders that a program has closed to its own group."""
+        """Delete removed folders. Returns the names of those that cannot be deleted.
+
+        A program may have taken the group's rights from its folders.
+        """
         for path in self._removing.iterdir():
-            # Follows no links, whatever the session's program has put in place of its folders meanwhile.
+            # Follows no links that the session's program may have put there.
             shutil.rmtree(path, ignore_errors=True)
         return sorted(path.name for path in self._removing.iterdir())

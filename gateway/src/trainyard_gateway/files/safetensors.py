@@ -1,4 +1,7 @@
-"""The header of a safetensors file, checked without loading a tensor: offsets tile the file, sizes fit shapes."""
+"""The header of a safetensors file, checked without loading a tensor.
+
+The offsets of tensors cover the file without gaps, and sizes fit shapes.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def check(handle: int) -> dict[str, Any]:
         raise BadRequest(f"not a safetensors file: a header of {length} bytes")
     try:
         raw = os.pread(handle, length, 8)
-        # The strict parser refuses NaN, depth and bad UTF-8; only the other one shows names that occur twice.
+        # orjson refuses NaN, deep nesting and bad UTF-8; only json shows duplicate names.
         orjson.loads(raw)
         header = json.loads(raw, object_pairs_hook=_unique)
     except ValueError as error:

@@ -1,7 +1,10 @@
-"""`runs/<session UID>/spool/<attempt>/<stream>/<sequence>.json`: reports that a trainer wrote and could not deliver before it ended.
+"""Reports that a trainer wrote but could not deliver before it ended.
 
-Guarantees: what is read and removed lies inside of the run's folder, whatever links its program has put there; at most `AT_ONCE` names and
-one batch are held in memory. The other end is `trainyard.reporting.spool`.
+They are in `runs/<session UID>/spool/<attempt>/<stream>/<sequence>.json`, where
+`trainyard.reporting.spool` writes them.
+
+Guarantees: links that the program has put there are not followed; at most `AT_ONCE` names and one
+batch are in memory.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class SpoolFolders:
         self._root = root
 
     def of(self, uid: str) -> list[SpooledBatch]:
-        """The first `AT_ONCE` batches that are found; none where the run has no spool. Raises OSError."""
+        """The first `AT_ONCE` batches of a session; none without a spool. Raises OSError."""
         spool = (uid, contract.SPOOL)
         return sorted(
             islice(
@@ -57,7 +60,7 @@ class SpoolFolders:
         )
 
     def read(self, uid: str, left: SpooledBatch) -> bytes | None:
-        """The batch as its trainer wrote it; None for what is no file, or larger than a batch can be. Raises OSError."""
+        """The text of a batch; None if it is not a regular file or is too large. Raises OSError."""
         with folder_inside(self._root, _place(uid, left)) as folder:
             handle = os.open(left.file, FILE, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
@@ -67,7 +70,7 @@ class SpoolFolders:
             return file.read(MAX_BATCH_BYTES)
 
     def remove(self, uid: str, left: SpooledBatch) -> None:
-        """Forget a batch; fine when it is gone. Raises OSError."""
+        """Remove a batch; an absent one is ignored. Raises OSError."""
         with suppress(FileNotFoundError), folder_inside(self._root, _place(uid, left)) as folder:
             os.unlink(left.file, dir_fd=folder)
 

@@ -20,7 +20,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_csv(path: Path) -> DatasetDetails:
-    """Rows and columns of a CSV file with a header. Raises BadRequest with the line that is wrong."""
+    """Rows and columns of a CSV file with a header. Raises BadRequest with the wrong line."""
     reader = csv.reader(_text_lines(path))
     try:
         return _csv(reader)

@@ -1,4 +1,4 @@
-"""The ASGI middleware around every route: request ids, authentication, body limits, errors, metrics.
+"""The middleware around every route: request ids, authentication, body limits, errors, metrics.
 
 Guarantees:
 
@@ -35,7 +35,7 @@ PROBES = frozenset({"/livez", "/readyz"})
 
 _PROCESS_ID = secrets.token_hex(8)
 _NUMBERS = itertools.count(1)
-"""A request id is the id of this process and a number: unique, without a system call per request."""
+"""A request id is the process id and a number: unique without a system call per request."""
 
 _CLIENT_GONE = 499
 """Status in logs and metrics of a request whose client disconnected before its response."""
@@ -108,7 +108,7 @@ class RequestMiddleware:
 
 def _unexpected(scope: Scope, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
-        # Nobody reads this response. Whoever received the body has removed what came of it.
+        # No client reads this response. The route has removed what it had received.
         return Response(status_code=_CLIENT_GONE)
     _log.error("unexpected error", request=scope["state"]["id"], path=scope["path"], exc_info=error)
     return problems.of_unexpected(scope, error)

@@ -57,7 +57,10 @@ def of_problem(scope: Scope, error: errors.Problem) -> Response:
 
 
 def of_unexpected(scope: Scope, error: BaseException) -> Response:
-    """The answer to a bug: its id, nothing of its inside. A volume that takes nothing and a database that is away are no bugs."""
+    """The response to an unexpected error: the request id, without details.
+
+    A full volume and an unreachable database have their own problems.
+    """
     volume = errors.of_volume(error)
     if volume is not None:
         return of_problem(scope, volume)
@@ -68,7 +71,7 @@ def of_unexpected(scope: Scope, error: BaseException) -> Response:
 
 
 def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]) -> None:
-    """Answer every kind of error in the one shape. `methods` tells those that a path has."""
+    """Answer every error in one shape. `methods` returns the HTTP methods of a path."""
 
     @app.exception_handler(errors.Problem)
     async def problem(request: Request, error: errors.Problem) -> Response:
@@ -125,7 +128,10 @@ def answer(
 
 
 def _field(error: Any) -> FieldError:
-    """A field that FastAPI found wrong; what was given is shown where it is one value, and never of headers, where keys are."""
+    """A field that FastAPI found wrong.
+
+    The given value is shown if it is a single value. Values of headers are not: they hold keys.
+    """
     where = error["loc"][0]
     place = ".".join(str(p) for p in error["loc"][1:]) or str(where)
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -2,9 +2,9 @@
 
 Guarantees:
 
-- Request line and headers have at most `MAX_HEAD` bytes, and so have the trailers of a chunked body.
+- Request line and headers have at most `MAX_HEAD` bytes; so have the trailers of a chunked body.
 - Trailers never become headers (RFC 9110, section 6.5.1): a proxy that filters headers is not
-  bypassed by a trailer, and a trailer authenticates nobody.
+  bypassed by a trailer, and a trailer authenticates no client.
 - What is not HTTP is answered in the shape of all errors, and the connection is closed.
 - Whole files are sent by the system call sendfile, where the connection allows it.
 """
@@ -34,10 +34,11 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         self._in_head = True
         self._trailer_bytes = 0
         self._in_chunk_head = False
-        """A chunk's size was read and none of its bytes: after the last chunk, these are trailers."""
+        """A chunk's size was read, but none of its bytes. After the last chunk, trailers follow."""
         self.url = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    # As uvicorn's own.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Offer sendfile to the application if the connection allows it."""
         super().connection_made(transport)
         if offered(transport):

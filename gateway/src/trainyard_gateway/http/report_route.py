@@ -1,7 +1,7 @@
 """The fast path for batches of reports, in front of the router.
 
-Trainers send nearly all requests, so their batches skip the search through routes and the resolution
-of dependencies. The response is that of the route in `routes.report`, which documents it: both call
+Trainers send nearly all requests. Their batches skip the search through routes and the resolution
+of dependencies. The route in `routes.report` documents the response; both call
 `reports.accept_batch`.
 """
 

@@ -1,7 +1,8 @@
-"""Whole files from the page cache to the socket without passing through Python: the ASGI extension `http.response.pathsend`.
+"""The ASGI extension `http.response.pathsend`: files by sendfile, without copies in Python.
 
-uvicorn does not offer it; here it stands between its protocol and the application. The thread that a piece is sent by is not held by a
-slow reader: whether the socket takes more is waited for in the event loop, but for a moment where the reader is a quick one.
+uvicorn does not offer it. SendfileMiddleware stands between uvicorn's protocol and the application.
+A slow client does not occupy a thread: the event loop waits until the socket is writable. A thread
+waits for a moment only if the client is a fast one.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 EXTENSION = "http.response.pathsend"
 _TURN_SECONDS = 0.05
-"""After which a thread lets others have a turn."""
+"""Seconds after which a thread returns to the pool."""
 _QUICK = 1024 * 1024
-"""Who took so many bytes within a turn is likely to take more at once: the way through the event loop takes longer than that."""
+"""Bytes taken in one turn that mark a fast client. Waiting for it in the thread costs less than a
+round through the event loop."""
 _MOMENT_MS = 2
-"""How long a thread waits for such a reader."""
+"""Milliseconds that a thread waits for a fast client."""
 
 
 class SendfileMiddleware:
@@ -39,7 +41,7 @@ class SendfileMiddleware:
 
         async def answer(message: Message) -> None:
             if self._transport.is_closing():
-                # uvicorn tells only the newest request of a connection that its reader is gone.
+                # uvicorn marks only the newest request of a closed connection.
                 cycle.disconnected = True
             if message["type"] == EXTENSION:
                 await self._body(cycle, message["path"])
@@ -54,7 +56,7 @@ class SendfileMiddleware:
             await self._head_is_out(cycle)
             await _send_file(self._transport, path, cycle.expected_content_length)
         except ConnectionError:
-            # The reader is gone; uvicorn hears of it with the connection's end.
+            # The client is gone; uvicorn learns it when the connection ends.
             cycle.disconnected = True
             self._transport.abort()
             return
@@ -62,7 +64,7 @@ class SendfileMiddleware:
         await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _head_is_out(self, cycle: RequestResponseCycle) -> None:
-        """Wait until the transport holds nothing itself. Raises ConnectionError."""
+        """Wait until the transport has sent its buffer. Raises ConnectionError."""
         self._require_reader()
         self._transport.set_write_buffer_limits(high=0)
         await cycle.flow.drain()
@@ -75,9 +77,12 @@ class SendfileMiddleware:
 
 
 async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None:
-    """Raises ConnectionError when the reader leaves, OSError when the file cannot be read to `size`."""
+    """Send `size` bytes of a file.
+
+    Raises ConnectionError if the client leaves, OSError if the file cannot be read to `size`.
+    """
     loop = asyncio.get_running_loop()
-    # A descriptor of our own: the transport may close its own at any time, and the number then belongs to somebody else.
+    # A duplicate: the transport may close its descriptor at any time, and the system reuse it.
     own = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
     file = -1
     try:
@@ -90,7 +95,7 @@ async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None
             try:
                 sent += await asyncio.shield(piece)
             finally:
-                # Cancelled: the thread still uses what is closed below; it waits for a moment at most.
+                # If cancelled, the thread still uses what is closed below, for a moment at most.
                 await asyncio.wait([piece])
     finally:
         _cork(own, False)
@@ -100,7 +105,7 @@ async def _send_file(transport: asyncio.Transport, path: str, size: int) -> None
 
 
 def _cork(own: socket.socket, on: bool) -> None:
-    """Let the system fill whole packets, however the pages come; what is left goes out when it is off again."""
+    """Let the system send full packets only; switching it off sends the rest."""
     if hasattr(socket, "TCP_CORK"):
         with contextlib.suppress(OSError):
             own.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
@@ -116,7 +121,7 @@ async def _writable(loop: asyncio.AbstractEventLoop, target: int) -> None:
 
 
 def _push(target: int, file: int, offset: int, size: int) -> int:
-    """Send until the socket takes no more or the turn is over; how many bytes it took."""
+    """Send until the socket is full or the turn is over. Returns the number of bytes."""
     sent, end = 0, time.monotonic() + _TURN_SECONDS
     room = select.poll()
     room.register(target, select.POLLOUT)
@@ -134,7 +139,7 @@ def _push(target: int, file: int, offset: int, size: int) -> int:
 
 
 def offered(transport: Any) -> bool:
-    """Whether bytes may go straight to the socket: not where they must be encrypted on the way."""
+    """Whether sendfile can serve a connection: it cannot encrypt."""
     return (
         transport.get_extra_info("sslcontext") is None
         and transport.get_extra_info("socket") is not None

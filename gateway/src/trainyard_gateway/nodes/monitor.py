@@ -1,4 +1,4 @@
-"""Measures one node and tells the gateway; the program of a DaemonSet.
+"""Measures one node and reports to the gateway; the program of a DaemonSet.
 
 `python -m trainyard_gateway.nodes.monitor --gateway-url URL --token-file FILE`
 """
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and tell until told to stop; outages are waited out."""
+    """Measure and report until SIGTERM or SIGINT, also through outages. Returns the exit code."""
     options = parse(arguments)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,15 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
             options.alive_file.touch()
         if stopped.wait(options.interval):
             break
-        problem = tell(options.gateway_url, options.token_file, options.volume)
+        problem = report(options.gateway_url, options.token_file, options.volume)
         if problem != said:
-            sys.stderr.write(f"{problem or 'the gateway is heard again'}\n")
+            sys.stderr.write(f"{problem or 'the gateway answers again'}\n")
             said = problem
     return 0
 
 
-def tell(gateway_url: str, token_file: Path, volume: Path) -> str:
-    """Send one measurement; what went wrong, empty when nothing did."""
+def report(gateway_url: str, token_file: Path, volume: Path) -> str:
+    """Send one measurement. Returns what went wrong, empty on success."""
     try:
         # Read every time: the kubelet renews it.
         token = token_file.read_text().strip()

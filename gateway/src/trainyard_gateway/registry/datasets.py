@@ -77,7 +77,7 @@ class Datasets:
         """
         check_name("dataset", upload.name)
         file_format = format_of(upload.filename)
-        # What is there already takes no more room, however full it is.
+        # An upload of an existing dataset takes no space, so that no quota refuses it.
         if await self.find(upload.name) is None:
             chunks = self._quota.bounded(self._database, chunks, upload.declared)
         received = await self._store.receive(chunks, upload.declared)
@@ -111,7 +111,7 @@ class Datasets:
             await self._forget_unless_registered(identity)
             raise
         if winner.file != row.file:
-            # Someone else registered the name in the meantime.
+            # Another upload has registered the name in the meantime.
             self._store.remove(identity)
             return _same(winner, received), False
         return winner, True
@@ -126,7 +126,10 @@ class Datasets:
         return await self._database.read(datasets.ids)
 
     async def remove(self, name: str, needed_by: Sequence[str]) -> None:
-        """Delete row and file. Raises NotFound, and AlreadyThere while sessions (`needed_by`) will still read it."""
+        """Delete row and file.
+
+        Raises NotFound, and AlreadyThere while sessions (`needed_by`) will read it.
+        """
         found = await self.get(name)
         if needed_by:
             listed = ", ".join(repr(n) for n in needed_by[:5])
@@ -139,7 +142,10 @@ class Datasets:
 
 
 def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetInfo:
-    """Insert unless the name is taken; whoever has it. Raises TooLarge and OutOfSpace."""
+    """Insert unless the name is taken. Returns the dataset that has the name.
+
+    Raises TooLarge and OutOfSpace.
+    """
     known = datasets.find(connection, row.name)
     if known is None:
         quota.check(connection, row.size_bytes)

@@ -80,7 +80,10 @@ class Models:
         declared: int | None,
         identity: str | None = None,
     ) -> ModelInfo:
-        """Receive a safetensors file and register it as the next version; once only for the same `identity`."""
+        """Receive a safetensors file and register it as the next version.
+
+        The same `identity` again gives the same version.
+        """
         check_name("model", name)
         if identity is not None:
             row = await self._database.read(lambda c: models.find_by_id(c, identity))
@@ -91,7 +94,10 @@ class Models:
         return await self._register(name, received, {}, None, identity)
 
     async def adopt(self, report: ModelReport) -> ModelInfo:
-        """Take over the model that a session has left in its run folder. The same report again gives the same version."""
+        """Register the model that a session has left in its folder.
+
+        The same report again gives the same version.
+        """
         check_name("model", report.name)
         known = await self.of_session(report.session_uid)
         if known is not None and known.sha256 == report.sha256 and known.name == report.name:
@@ -102,7 +108,7 @@ class Models:
         received = await self._store.receive(bounded, report.size_bytes)
         if received.sha256 != report.sha256:
             self._store.discard(received)
-            # What the file's hash is instead would tell something about a file that may not be the run's own.
+            # The hash of the file is not shown: the file may not be the session's.
             raise BadRequest("the model's file has another hash than the one that was reported")
         return await self._register(report.name, received, report.card, report.session_uid)
 
@@ -154,7 +160,7 @@ def _absent(name: str, version: int | None = None) -> NotFound:
 
 
 def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> ModelInfo:
-    """Insert as the next version; numbers are given by the one writer. Raises TooLarge and OutOfSpace."""
+    """Insert as the next version. Raises TooLarge and OutOfSpace."""
     quota.check(connection, row.size_bytes)
     return _model(models.add_next_version(connection, row))
 
@@ -168,7 +174,7 @@ def _check_file(path: Path) -> dict[str, Any]:
 
 
 def _card(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The card inside a model that Trainyard trained and somebody uploads again."""
+    """The card inside an uploaded file that Trainyard has trained."""
     try:
         card = orjson.loads(metadata.get("trainyard", "{}"))
     except orjson.JSONDecodeError:

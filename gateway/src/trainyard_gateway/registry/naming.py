@@ -1,4 +1,4 @@
-"""Names that people give, and names of files that the server makes."""
+"""Names of datasets and models, and names of their files."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def check_name(kind: str, name: str) -> None:
 
 
 def safe_filename(filename: str) -> str:
-    """A name of our own with the ending of theirs: the trainer reads the format, nobody reads the rest."""
+    """A generated name with the ending of the given one, which says the format."""
     return "data" + re.sub(r"[^a-z0-9.]", "", "." + filename.lower().partition(".")[2])[:32]

@@ -1,7 +1,8 @@
-"""How much a registry may hold: so many files, so many bytes in all.
+"""Quotas of a registry: a number of files, and bytes of all files together.
 
-An upload is refused before its body is read where its size is known, else as soon as it would be too much; what counts in the end is the
-transaction that registers it, of which there is one at a time, so that uploads beside each other cannot pass together.
+An upload is refused before its body is read if its size is declared, otherwise as soon as it
+exceeds the quota. The transaction that registers the file decides. One such transaction runs at a
+time, so that concurrent uploads cannot exceed the quota together.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Quota:
     async def bounded(
         self, database: Database, chunks: AsyncIterator[bytes], declared: int | None
     ) -> AsyncIterator[bytes]:
-        """The chunks of an upload, as long as they are not too many. Raises TooLarge and OutOfSpace."""
+        """The chunks of an upload within the quota. Raises TooLarge and OutOfSpace."""
         used = await database.read(lambda c: usage.registered(c, self.kind))
         seen = 0
         if refusal := self.refusal(used, declared or 0):

@@ -1,7 +1,10 @@
-"""Uploads in parts, for files that are larger than the patience of a connection.
+"""Uploads in parts, for files that take longer than a connection lasts.
 
-Guarantees: a part is there whole or not at all, and stays over restarts; the same part again replaces it; `complete` gives the file to its
-registry exactly once, also when the gateway dies in between and it is asked again.
+Guarantees:
+
+- A part is complete or absent, and survives restarts. The same part again replaces it.
+- `complete` gives the file to its registry exactly once, also if the gateway dies meanwhile and the
+  request is repeated.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from trainyard_gateway.store.registry import uploads
 from trainyard_gateway.store.registry.uploads import UploadRow
 
 KEPT_DAYS = 7
-"""Uploads that nobody completes are removed at a start after so many days."""
+"""Days after which a start of the gateway removes an incomplete upload."""
 MOST_PARTS = 10_000
 
 
@@ -36,7 +39,7 @@ class NewUpload(ClosedModel):
     name: str = Field(min_length=1, max_length=128)
     """Name of the dataset or model."""
     filename: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
-    """Name of the file, without control characters; its ending says a dataset's format. Models need none."""
+    """Name of the file, without control characters. Its ending gives the format of a dataset."""
     size_bytes: StrictInt = Field(ge=1, le=2**50)
     """Size of the whole file."""
     part_bytes: StrictInt = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
@@ -105,7 +108,10 @@ class Uploads:
     async def put(
         self, upload: str, number: int, chunks: AsyncIterator[bytes], declared: int | None
     ) -> str:
-        """Take a part; its hash. Raises NotFound, TooLarge, and BadRequest for one that is too short."""
+        """Store a part. Returns its hash.
+
+        Raises NotFound, TooLarge, and BadRequest for a part that is too short.
+        """
         row, _ = await self._read(upload)
         if number > _count(row):
             raise NotFound(f"this upload has {_count(row)} parts")
@@ -127,7 +133,10 @@ class Uploads:
         return received.sha256
 
     async def whole(self, upload: str) -> tuple[UploadRow, AsyncIterator[bytes]]:
-        """The row of an upload and its bytes. Raises NotFound, and AlreadyThere while parts are missing."""
+        """The row of an upload and its bytes.
+
+        Raises NotFound, and AlreadyThere while parts are missing.
+        """
         found = await self.get(upload)
         if found.missing:
             raise AlreadyThere(
@@ -143,7 +152,7 @@ class Uploads:
         await asyncio.to_thread(self._store.remove, upload)
 
     async def clean(self) -> set[str]:
-        """Forget uploads that nobody completes; those that are left."""
+        """Remove old incomplete uploads. Returns the ids of the others."""
         limit = timestamps.datetime_to_text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
         await self._database.write(lambda c: uploads.remove_older(c, self.kind, limit))
         return await self._database.read(lambda c: uploads.ids(c, self.kind))
@@ -166,7 +175,7 @@ def _count(row: UploadRow) -> int:
 
 
 def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> None:
-    # The room of uploads that are under way is taken already.
+    # Uploads in progress count in full.
     quota.check(connection, row.size_bytes, with_uploads=True)
     uploads.add(connection, row)
 

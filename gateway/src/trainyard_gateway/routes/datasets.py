@@ -59,7 +59,7 @@ async def upload(
     name: Annotated[str, Query(min_length=1, max_length=256)],
     filename: Annotated[str, Query(max_length=256)] = "",
 ) -> DatasetInfo:
-    """Upload a dataset: the raw file as body with `filename`, or a multipart form with a field `file`."""
+    """Upload a dataset: the file as body with `filename`, or a form with a field `file`."""
     async with form_upload(request, filename) as (chunks, given):
         wanted = Upload(name, given, declared_size(request))
         found, created = await services.datasets.add(wanted, chunks or body_chunks(request))

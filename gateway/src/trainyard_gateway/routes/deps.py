@@ -89,7 +89,7 @@ def lift_body_limit(request: Request) -> None:
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
-    """The raw body in pieces, without the bound of other bodies: whoever stores them bounds them."""
+    """The raw body in pieces, without the bound of other bodies: the registry bounds it."""
     lift_body_limit(request)
     async for chunk in request.stream():
         if chunk:
@@ -104,5 +104,5 @@ def declared_size(request: Request) -> int | None:
 
 
 def fast_json(content: Any) -> Response:
-    """Large answers straight to bytes; their models stand in the route's `response_model` for the documentation."""
+    """A large response as JSON bytes. The route names its model as `response_model`."""
     return Response(orjson.dumps(content), media_type="application/json")

@@ -38,10 +38,11 @@ async def events(
     session: str,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """What happens to a session, while it happens: `metrics`, `logs`, `phase`, and `end` when it is over.
+    """The changes of a session as events: `metrics`, `logs`, `phase`, and `end` when it has ended.
 
-    Without Last-Event-ID it begins now: open the stream, then read history and logs, and nothing is missed between them. With the id of
-    the last event that was seen it goes on there; `0.0` begins with everything there is.
+    Without Last-Event-ID the stream begins now. Open the stream first, then read history and logs:
+    nothing is missed between them. With the id of the last event the stream resumes after it.
+    `0.0` begins with everything that is stored.
     """
     found = await services.cache.find(session)
     if last_event_id is not None:

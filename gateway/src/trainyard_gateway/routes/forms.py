@@ -1,4 +1,4 @@
-"""Uploads by form, for people with curl; programs send the raw file."""
+"""Uploads by multipart form, for curl. Programs send the raw file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from trainyard_gateway.routes.deps import lift_body_limit
 async def form_upload(
     request: Request, filename: str
 ) -> AsyncIterator[tuple[AsyncIterator[bytes] | None, str]]:
-    """The file of a multipart form and its name; (None, filename) for a raw body. Raises BadRequest without either name."""
+    """The file of a multipart form and its name; (None, filename) for a raw body.
+
+    Raises BadRequest without a file or a file name.
+    """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         if not filename:
             raise BadRequest(

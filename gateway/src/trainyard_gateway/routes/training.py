@@ -108,7 +108,7 @@ async def estimate(
     caller: CallerDep,
     body: Annotated[dict[str, Any], Body()],
 ) -> Estimate:
-    """Where a session would stand and when it would start, without creating it: the body of a start request."""
+    """Position and start time of a session, without creating it: the body of a start request."""
     return await services.estimator.estimate(body, caller.name)
 
 
@@ -153,13 +153,13 @@ async def stop(services: ServicesDep, session: str) -> SessionInfo:
 
 @router.post("/{session}/suspend", status_code=202, dependencies=_WRITE)
 async def suspend(services: ServicesDep, session: str) -> SessionInfo:
-    """Save a checkpoint and give the GPUs back."""
+    """Save a checkpoint and release the GPUs."""
     return await services.commands.edit(session, {"desiredState": "Suspended"})
 
 
 @router.post("/{session}/resume", status_code=202, dependencies=_WRITE)
 async def resume(services: ServicesDep, session: str) -> SessionInfo:
-    """Go on after a suspension."""
+    """Continue a suspended session."""
     return await services.commands.edit(session, {"desiredState": "Running"})
 
 
@@ -181,7 +181,7 @@ async def metrics(services: ServicesDep, session: str) -> MetricsResponse:
 async def history_of(
     services: ServicesDep, session: str, asked: Annotated[HistoryQuery, Query()]
 ) -> Response:
-    """Values over the steps, down-sampled so that no spike is lost; `byEpoch` only the summaries of epochs."""
+    """Values over the steps, down-sampled without losing spikes; `byEpoch`: epochs only."""
     found = await services.cache.find(session)
     window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
     body = await services.charts.read(found.name, found.uid, asked.metric, window)

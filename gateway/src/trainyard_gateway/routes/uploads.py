@@ -1,4 +1,7 @@
-"""`/api/v1/uploads/datasets` and `/api/v1/uploads/models`: files in parts, which may be sent again, in any order, over days."""
+"""`/api/v1/uploads/datasets` and `/api/v1/uploads/models`: files in parts.
+
+Parts may be sent in any order, again, and over days.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Sessions: the cluster's truth cached, its history kept, its status told."""
+"""Sessions: a cache of those in the cluster, the history of the others, and their status."""

@@ -73,7 +73,10 @@ class SessionCache:
                     self.stale = None
 
     async def find(self, name_or_uid: str) -> SessionInfo:
-        """A session by name (the newest of that name) or UID, also one that the cluster no longer has. Raises NotFound."""
+        """A session by name (the newest of that name) or UID, also a deleted one.
+
+        Raises NotFound.
+        """
         known = (
             body
             for body in self._objects.values()
@@ -91,7 +94,10 @@ class SessionCache:
         return session_info(orjson.loads(row.object), deleted=row.deleted)
 
     async def _unseen(self, name: str) -> Json | None:
-        """A session that somebody else has just made, before the watch brings it; None while the cluster does not answer."""
+        """A new session that the watch has not reported yet.
+
+        None without one, and while the cluster does not answer.
+        """
         if self.stale is not None or not _NAME.fullmatch(name):
             return None
         try:
@@ -102,7 +108,10 @@ class SessionCache:
     async def history(
         self, limit: int, before: tuple[str, str] | None
     ) -> tuple[list[SessionInfo], int]:
-        """Sessions that the cluster no longer has, newest first, those before a mark (creation, UID); and how many there are in all."""
+        """Deleted sessions, newest first, and the number of all of them.
+
+        `before`: creation time and UID of the last session of the previous page.
+        """
         rows, total = await self._database.read(lambda c: sessions.deleted_page(c, limit, before))
         return [session_info(orjson.loads(r.object), deleted=True) for r in rows], total
 

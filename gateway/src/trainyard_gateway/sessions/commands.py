@@ -1,4 +1,4 @@
-"""What people do to sessions; every one of them only edits the custom resource."""
+"""Commands on sessions. Each one only edits the custom resource; the operator acts on it."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class SessionCommands:
     async def start(
         self, body: dict[str, Any], user: str, key: str | None, dry_run: bool
     ) -> SessionInfo:
-        """Create a session of `user`. With an idempotency key the same body again gives the same session.
+        """Create a session of `user`. The same idempotency `key` and body give the same session.
 
-        The key's mark is written into the session itself, and a name that nobody chose is made from the key: a gateway that dies between
-        creating the session and remembering the key creates no second one.
+        The key's hash is written into the session, and a generated name is derived from it. A
+        gateway that dies between creating the session and storing the key creates no second one.
         """
         digest = _digest(body)
         mark = hashlib.sha256(f"{user}\0{key}".encode()).hexdigest() if key is not None else None
@@ -93,7 +93,10 @@ class SessionCommands:
             return known
 
     async def edit(self, name_or_uid: str, spec: dict[str, Any]) -> SessionInfo:
-        """Merge `spec` into a live session's spec. Raises NotFound, AlreadyThere for one that is over or gone."""
+        """Merge `spec` into the spec of a session.
+
+        Raises NotFound, and AlreadyThere for a session that has ended or was deleted.
+        """
         session = await self._cache.find(name_or_uid)
         if session.deleted:
             raise AlreadyThere(

@@ -11,7 +11,7 @@ from trainyard_kube import Json
 
 
 class SessionInfo(OpenModel):
-    """A session as people see it."""
+    """A session as the API shows it."""
 
     name: str
     uid: str
@@ -27,7 +27,7 @@ class SessionInfo(OpenModel):
 
 
 def session_info(body: Json, deleted: bool = False) -> SessionInfo:
-    """A session as people see it. Pure."""
+    """The session of a Kubernetes object."""
     metadata, status = body["metadata"], body.get("status") or {}
     labels = metadata.get("labels") or {}
     return SessionInfo(

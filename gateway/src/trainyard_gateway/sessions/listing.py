@@ -1,4 +1,7 @@
-"""Pages of sessions, newest first: by creation, then by UID, so that equal times have one order. Pure."""
+"""Pages of sessions, newest first. Pure.
+
+They are ordered by creation, then by UID, so that equal times have one order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue as people see it: who waits, in which place, and why. Pure."""
+"""The queue as the API shows it: the waiting sessions, their positions and reasons. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A start request: a name and the fields of a TrainingSession's spec. Pure but for names that nobody chose."""
+"""A start request: a name and the fields of a TrainingSession's spec.
+
+Pure but for generated names.
+"""
 
 from __future__ import annotations
 

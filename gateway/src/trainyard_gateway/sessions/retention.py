@@ -1,8 +1,13 @@
-"""Removes the run folders of sessions that have been gone for a while.
+"""Removes the folders of sessions that were deleted a while ago.
 
-Guarantees: nothing goes whose session is in the cluster, or is named by `resumeFrom` of one that is; nothing goes that the database does
-not know as deleted, since it may be the database that is the wrong one; time counts from when the session was first missed, not from when
-its files were written, so that to look at the wrong cluster for a day costs nothing; while the cluster does not answer, nothing goes.
+Guarantees:
+
+- A folder stays while its session is in the cluster, or a session in the cluster names it in
+  `resumeFrom`.
+- A folder stays unless the database knows its session as deleted, since it may be the wrong one.
+- Time counts from when the session was first missed, not from when its files were written. Running
+  against the wrong cluster for a day removes nothing.
+- While the cluster does not answer, nothing is removed.
 """
 
 from __future__ import annotations
@@ -45,8 +50,9 @@ def plan(
 ) -> Plan:
     """Pure.
 
-    `live`: UIDs in the cluster; `needed`: names in their `resumeFrom`; `gone`: UID and name of those that the database knows as deleted;
-    `before`: marks that are not younger are old enough.
+    `live`: UIDs in the cluster; `needed`: names in their `resumeFrom`; `gone`: UID and name of the
+    sessions that the database knows as deleted; `before`: marks up to this time, in seconds since
+    the epoch, are old enough.
     """
     removable = {
         uid for uid in folders if uid not in live and uid in gone and gone[uid] not in needed
@@ -68,7 +74,7 @@ class Retention:
         self._seconds = days * DAY
 
     async def run(self) -> None:
-        """Without end; at first as soon as the cluster's sessions are known."""
+        """Sweep again and again, first when the cluster's sessions are known."""
         await self._cache.synced.wait()
         pause = max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, self._seconds / 10))
         while True:

@@ -1,8 +1,11 @@
-"""Takes in the reports that trainers left on the volume when they ended before the gateway could be reached.
+"""Stores the reports that trainers left on the volume when they could not reach the gateway.
 
-Guarantees: a report that a trainer wrote to its spool reaches the database once the gateway and its volume work, without the trainer; a
-batch is removed only after it was applied or can never be; a batch speaks only for the session in whose folder it lies, and only for
-sessions that are over; while the cluster does not answer, nothing is taken that may still have a sender.
+Guarantees:
+
+- A report in a spool reaches the database once gateway and volume work, without the trainer.
+- A batch is removed only after it was applied, or if it can never be.
+- A batch counts only for the session in whose folder it is, and only if that session has ended.
+- While the cluster does not answer, no batch is read whose sender may still run.
 """
 
 from __future__ import annotations
@@ -31,9 +34,10 @@ _log = structlog.get_logger()
 def over(
     folders: Collection[str], live: Mapping[str, str], gone: Collection[str], done: Collection[str]
 ) -> frozenset[str]:
-    """The runs whose spools nobody sends any more and nobody has looked at. Pure.
+    """The folders whose spools have no sender any more and are not known to be empty. Pure.
 
-    `live`: phase by UID of the sessions in the cluster; `gone`: UIDs that the database knows as deleted; `done`: looked at, and empty.
+    `live`: phase by UID of the sessions in the cluster; `gone`: UIDs that the database knows as
+    deleted; `done`: UIDs whose spool is empty.
     """
     return frozenset(
         uid
@@ -43,7 +47,7 @@ def over(
 
 
 def parsed(content: bytes | None, uid: str, left: SpooledBatch) -> Batch | None:
-    """The batch that lies in a session's spool under this name; None for what its trainer cannot have sent. Pure."""
+    """The batch in a spool file; None if its trainer cannot have written it. Pure."""
     try:
         batch = Batch.model_validate_json(content or b"")
     except ValidationError:
@@ -69,10 +73,10 @@ class SpoolRecovery:
         self._cache, self._database = cache, database
         self._pause = pause
         self._done: set[str] = set()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def run(self) -> None:
-        """Without end; at first as soon as the cluster's sessions are known."""
+        """Sweep again and again, first when the cluster's sessions are known."""
         await self._cache.synced.wait()
         while True:
             try:
@@ -87,7 +91,7 @@ class SpoolRecovery:
             return
         folders = await asyncio.to_thread(self._folders.there)
         self._done &= folders
-        self._told &= folders
+        self._logged &= folders
         live = {body["metadata"]["uid"]: phase_of(body) for body in self._cache.live()}
         unknown = sorted(folders - live.keys() - self._done)
         gone = (
@@ -105,10 +109,10 @@ class SpoolRecovery:
             found = await asyncio.to_thread(self._reports.of, uid)
             for left in found:
                 await self._apply(uid, left)
-        except Exception as error:  # whatever a program has left there
-            # One run must neither keep the others waiting nor end this part, nor be told of without end.
-            if uid not in self._told:
-                self._told.add(uid)
+        except Exception as error:  # the program decides what is in there
+            # One session neither delays the others nor ends this task, and is logged once.
+            if uid not in self._logged:
+                self._logged.add(uid)
                 _log.warning(
                     "reports left by a trainer cannot be taken in", session=uid, error=str(error)
                 )

@@ -1,7 +1,8 @@
 """Keeps the gateway's part of every session's status true: dataset, progress, metrics, model.
 
-Level-triggered: for a session that was touched, what the status should say is computed from database and registries, compared with what
-it says, and patched when different. Total rate and rate per session are bounded; a session touched meanwhile waits its turn.
+Level-triggered: for a changed session, the wanted status is computed from database and registries,
+compared with the status, and patched if different. The total rate and the rate per session are
+bounded; a session that changes meanwhile waits for its turn.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _log = structlog.get_logger()
 
 
 class StatusWriter:
-    """Patches `/status` of touched sessions."""
+    """Patches `/status` of changed sessions."""
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class StatusWriter:
             if not patch:
                 return
             path = paths.status(paths.sessions(self._namespace, body["metadata"]["name"]))
-            # The version, since a UID in a patch of the status subresource is not compared by the API server.
+            # By version: the API server does not compare a UID in a patch of the status.
             version = {"resourceVersion": body["metadata"]["resourceVersion"]}
             guarded = {"metadata": version, "status": patch}
             written = await self._kube.merge_patch(path, guarded, names.GATEWAY_FIELD_MANAGER)

@@ -179,7 +179,7 @@ class PostgresStore(Store):
         return await self._insert(received)
 
     async def _open_ingest_connection(self) -> AsyncConnection:
-        """A connection that only accepts batches. Each statement is a transaction of its own."""
+        """A connection that only accepts batches. Each statement is one transaction."""
         connection = await self._engine.connect()
         return await connection.execution_options(isolation_level="AUTOCOMMIT")
 

@@ -24,7 +24,7 @@ class TooManyMetricNames(Unprocessable):
 class MetricNameLimit:
     """Counts the metric names of sessions, those of batches in the inbox included.
 
-    If several gateways ingest reports, each counts the names of its own inbox entries only.
+    If several gateways ingest reports, each counts only the names in its inbox entries.
     """
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ def find_by_session(connection: Connection, uid: str) -> ModelRow | None:
 
 
 def add_next_version(connection: Connection, row: ModelRow) -> ModelRow:
-    """Insert a row as the next version of its model, whatever `row.version` is; returns it so.
+    """Insert a row as the next version of its model and return it; `row.version` is ignored.
 
     Numbers are consecutive, since one transaction writes at a time.
     """

@@ -33,7 +33,7 @@ def postgres_engine(url: str, password_file: Path | None, connect_seconds: float
         connect_args={
             "timeout": connect_seconds,
             # A transaction that waited for the lock must see what its previous holder wrote,
-            # whatever the server's default isolation level is.
+            # for any default isolation level of the server.
             "server_settings": {"default_transaction_isolation": "read committed"},
         },
         # Logged lines must not appear in error messages.

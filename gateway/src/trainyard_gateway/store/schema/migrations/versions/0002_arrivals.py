@@ -24,10 +24,10 @@ def upgrade() -> None:
         op.execute(_KEEP)
 
 
-# Each statement of the function sees what is committed when it starts. A single statement would look
-# for an applied batch first and then wait for the transaction that is just applying it, and would
-# take the batch for a new one. The scalar subquery runs once for each row; a join might read all
-# batches.
+# Each statement of the function sees what is committed when it starts. A single statement would
+# look for an applied batch first and then wait for the transaction that is just applying it,
+# and would take the batch for a new one. The scalar subquery runs once for each row; a join
+# might read all batches.
 _KEEP = """
 CREATE FUNCTION keep_arrivals(streams bigint[], sequences bigint[], bodies text[])
 RETURNS TABLE (id bigint, stream_id bigint, sequence bigint) LANGUAGE plpgsql AS $$
