@@ -1,4 +1,4 @@
-"""The scenarios of the operator's benchmark. Each runs in a namespace of its own, on simulated nodes of its own."""
+"""The scenarios of the operator's benchmark. Each runs in a separate namespace, on separate simulated nodes."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def throughput(kubeconfig: Path, folder: Path, options: argparse.Namespace
 
 
 async def _job_of_a_session(kube: KubeClient, lab: Lab) -> Callable[[str], dict[str, Any]]:
-    """Makes Jobs such as the operator makes for a session, under other names and owned by nobody."""
+    """Makes Jobs such as the operator makes for a session, under other names and without an owner."""
     lab.create("pattern", _session("pattern", ["sleep", "5"])["spec"])
     lab.wait_phase("pattern", "Succeeded", within=120)
     (job,) = (await kube.list(paths.jobs(lab.namespace)))["items"]
@@ -222,7 +222,7 @@ async def _fill(
         missing = waiting - int(lab.scrape()["trainyard_operator_sessions_waiting"])
         if missing <= 0:
             return
-        # More start while they are told their places.
+        # More start while their positions are written.
         names = itertools.islice(numbers, missing + 5 * SLOTS)
         bodies = (_session(f"s-{i}", ["sleep", str(3 + i % 4)]) for i in names)
         await _create(kube, paths.sessions(lab.namespace), bodies)

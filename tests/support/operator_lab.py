@@ -1,4 +1,4 @@
-"""A real operator in a namespace of its own, on simulated nodes of its own, watched from outside."""
+"""A real operator in a separate namespace on separate simulated nodes, watched from outside."""
 
 from __future__ import annotations
 

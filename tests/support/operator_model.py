@@ -3,7 +3,7 @@
 Three sessions share a node with two GPUs. From every state every one of these may happen next: the operator submits any
 one of the writes that `decide` wants; a submitted write reaches the API server (or is lost in a crash); the watch delivers the
 newest state of one session, of its Jobs or of its pods (so views lag, mix ages and miss what was in between); the operator
-dies and lists anew; Kubernetes moves a Job or pod on; a pod fails; a user edits or deletes a session.
+dies and lists again; Kubernetes moves a Job or pod on; a pod fails; a user edits or deletes a session.
 
 Explored is the closure under these steps within budgets for edits and failures. Time stands still: back-off and minimum run
 time are zero.
@@ -35,7 +35,7 @@ MODEL_CONFIG = replace(
 
 
 class Sess(NamedTuple):
-    """A session in the API server: its spec's spec and the part of its status that decisions read."""
+    """A session in the API server: its spec and the part of its status that decisions read."""
 
     alive: bool = True
     desired: DesiredState = DesiredState.RUNNING
@@ -131,22 +131,22 @@ class Explorer:
         if found is None:
             writes = decide(_world(state), NOW, MODEL_CONFIG).writes
             encoded = (_encode(write, state.view) for write in writes)
-            found = tuple(w for w in encoded if w is not None) + self._starts_of_told(state)
+            found = tuple(w for w in encoded if w is not None) + self._starts_while_writing(state)
             self._wanted[key] = found
         return found
 
-    def _starts_of_told(self, state: State) -> tuple[tuple[int, tuple[Any, ...]], ...]:
-        """A session stays in line while it is being told something; its Job is made after that."""
-        told = {i for i, write in enumerate(state.sent) if write and write[0] == "patch"}
-        if not told:
+    def _starts_while_writing(self, state: State) -> tuple[tuple[int, tuple[Any, ...]], ...]:
+        """A session stays in its queue while its status is written; its Job is created after that."""
+        writing = {i for i, write in enumerate(state.sent) if write and write[0] == "patch"}
+        if not writing:
             return ()
-        writes = decide(_world(state, in_line=told), NOW, MODEL_CONFIG).writes
+        writes = decide(_world(state, in_queue=writing), NOW, MODEL_CONFIG).writes
         encoded = (_encode(w, state.view) for w in writes if isinstance(w, CreateJob))
         sent = state.sent
         return tuple(
             (i, ("patch, create", (sent[i] or ())[1], write[1]))
             for i, write in (e for e in encoded if e is not None)
-            if i in told
+            if i in writing
         )
 
     def _arrive(self, state: State, i: int, write: tuple[Any, ...]) -> State:
@@ -293,7 +293,7 @@ def _jobs_moved(one: One) -> Iterator[One]:
 
 def _pods_moved(one: One, state: State, size: int) -> Iterator[One]:
     jobs = dict(one.jobs)
-    # One session trains to its end, the others go on until they are stopped.
+    # One session trains to its end, the others run until they are stopped.
     ends = one.sess.alive and state.api[0] is one
     for attempt, phase in one.pods:
         if attempt not in jobs and phase == "R":
@@ -333,7 +333,7 @@ def _without_jobs(api: One, view: One) -> One:
 # ── between the model and the operator's own values ───────────────────────────────────────────────────────
 
 
-def _world(state: State, in_line: Collection[int] = ()) -> ClusterState:
+def _world(state: State, in_queue: Collection[int] = ()) -> ClusterState:
     items: list[Any] = []
     busy: dict[str, Assumed | None] = {}
     for i, one in enumerate(state.view):
@@ -346,7 +346,7 @@ def _world(state: State, in_line: Collection[int] = ()) -> ClusterState:
         for attempt, phase in one.pods:
             items.append(_pod(session, attempt, phase))
         write = state.sent[i]
-        if write is not None and i not in in_line:
+        if write is not None and i not in in_queue:
             created = "create" in write[0]
             shape = session.spec.shape
             busy[session.uid] = Assumed(write[-1], ("n1",), shape) if created else None

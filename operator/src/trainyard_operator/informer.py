@@ -84,17 +84,9 @@ class Informer:
         self._changed = changed
         self._clock = clock
         self._node_uids: dict[str, str] = {}
-        namespace = config.namespace
-        places = {
-            "sessions": paths.sessions(namespace),
-            "queues": paths.queues(namespace),
-            "jobs": paths.jobs(namespace),
-            "pods": paths.pods(),
-            "nodes": paths.nodes(),
-        }
         self.watches = {
-            kind: ListWatch(kube, place, by_page=True, clock=clock)
-            for kind, place in places.items()
+            kind: ListWatch(kube, path, by_page=True, clock=clock)
+            for kind, path in _paths(config.namespace).items()
         }
         self.kinds = {
             "sessions": _Kind(
@@ -271,6 +263,17 @@ class Informer:
             for u, n in self._node_uids.items()
             if n in self.state.nodes
         }
+
+
+def _paths(namespace: str) -> dict[str, str]:
+    """The collection of each kind."""
+    return {
+        "sessions": paths.sessions(namespace),
+        "queues": paths.queues(namespace),
+        "jobs": paths.jobs(namespace),
+        "pods": paths.pods(),
+        "nodes": paths.nodes(),
+    }
 
 
 def _kind(

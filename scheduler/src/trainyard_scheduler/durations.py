@@ -1,8 +1,10 @@
 """How long sessions of one kind usually run, learned from those that succeeded.
 
-The usual run time of a kind is the median over its last successful sessions: the median because a
-single run on a slow node must not shift it, the last few because code and data change. It depends
-only on the sessions that exist, so that operator and gateway know the same.
+The usual run time of a kind is the median over its last successful sessions. It is the median
+because one run on a slow node must not shift it, and the last few because code and data change.
+Predictions from recent runs in place of users' estimates follow Tsafrir, Etsion and Feitelson,
+"Backfilling Using System-Generated Predictions" (2007). The value depends only on the sessions that
+exist, so that operator and gateway know the same.
 """
 
 from __future__ import annotations

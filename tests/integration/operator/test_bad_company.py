@@ -125,7 +125,7 @@ specs = st.fixed_dictionaries(
         "ttlSecondsAfterFinished": st.just(0),
     },
 )
-nobody = "11111111-2222-3333-4444-555555555555"
+absent = "11111111-2222-3333-4444-555555555555"
 metadata = st.fixed_dictionaries(
     {},
     optional={
@@ -138,18 +138,18 @@ metadata = st.fixed_dictionaries(
         "labels": st.sampled_from(
             [
                 {"trainyard.io/user": "x" * 63, "trainyard.io/attempt": "999999999"},
-                {"trainyard.io/session-uid": nobody, "app.kubernetes.io/managed-by": "trainyard"},
+                {"trainyard.io/session-uid": absent, "app.kubernetes.io/managed-by": "trainyard"},
             ]
         ),
         "ownerReferences": st.sampled_from(
             [
-                [{"apiVersion": "v1", "kind": "Node", "name": "gone", "uid": nobody}],
+                [{"apiVersion": "v1", "kind": "Node", "name": "gone", "uid": absent}],
                 [
                     {
                         "apiVersion": "batch/v1",
                         "kind": "Job",
                         "name": "gone",
-                        "uid": nobody,
+                        "uid": absent,
                         "controller": True,
                         "blockOwnerDeletion": True,
                     }
@@ -166,7 +166,7 @@ poison = st.tuples(specs, statuses, metadata, st.booleans())
 
 @settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(poisons=st.lists(poison, min_size=4, max_size=4))
-def test_poisonous_sessions_stop_nobody(
+def test_poisonous_sessions_stop_absent(
     lab: Lab, poisons: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]]
 ) -> None:
     """A hundred of them, four at a time."""

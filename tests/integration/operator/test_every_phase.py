@@ -68,7 +68,7 @@ def in_line(lab: Lab, name: str) -> None:
 
 
 def wanting(state: str) -> Callable[[Lab, str], None]:
-    """Runs, is told to leave, and its pods take their time."""
+    """Runs, has to leave, and its pods take their time."""
 
     def make(lab: Lab, name: str) -> None:
         lab.create(name, spec())

@@ -1,4 +1,4 @@
-"""The real operator against a real API server: every phase, every wish, restarts."""
+"""The real operator against a real API server: every phase, every desired state, restarts."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def door(kubeconfig: Path) -> Iterator[TcpDoor]:
 
 @pytest.fixture
 def lab(kubeconfig: Path, tmp_path: Path, door: TcpDoor) -> Iterator[Lab]:
-    """A lab whose operator, and nobody else, goes through the door."""
+    """A lab whose operator alone reaches the API server through the proxy."""
     with laboratory(kubeconfig, tmp_path, (4,)) as found:
         found.stop()
         config = yaml.safe_load(kubeconfig.read_text())
@@ -61,7 +61,7 @@ def test_an_outage_is_waited_out(lab: Lab, door: TcpDoor) -> None:
         assert "does not answer" in health(lab, "readyz")[1]
         assert health(lab, "healthz") == (200, "ok\n")
         lab.create(comes, {"command": ["sleep", "1"], "resources": {"gpus": 4}})
-        # Longer than the Lease, so that the operator must take it anew.
+        # Longer than the Lease, so that the operator must acquire it again.
         eventually(lambda: not lab.live_pods(), within=20, what="the first one's end")
         assert lab.phase(waits) == "Queued"
         door.open()

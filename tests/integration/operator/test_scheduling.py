@@ -300,7 +300,8 @@ def test_a_job_of_that_name_that_is_not_ours_is_left_alone(lab: Lab) -> None:
     lab.wait_phase(honest, "Succeeded")
     assert lab.phase(name) in ("Queued", None)
     eventually(
-        lambda: job_name(name, uid, 1) in (lab.status(name).get("message") or ""), what="told"
+        lambda: job_name(name, uid, 1) in (lab.status(name).get("message") or ""),
+        what="status written",
     )
     lab.batch.delete_namespaced_job(job_name(name, uid, 1), lab.namespace)
 

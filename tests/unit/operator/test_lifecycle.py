@@ -223,7 +223,7 @@ def test_the_job_goes_once_the_status_says_so(session: dict[str, Any]) -> None:
 
 
 GONE = [
-    pytest.param(Phase.RUNNING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="deleted-by-somebody"),
+    pytest.param(Phase.RUNNING, {}, {}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="deleted-from-outside"),
     pytest.param(Phase.RUNNING, {"spec": {"retry_limit": 0}}, {}, Phase.FAILED, "JobDeleted", id="deleted-no-retries"),
     pytest.param(Phase.SUSPENDING, {}, {"preempting": True}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="preempted"),
     pytest.param(Phase.SUSPENDING, {"desired": SUSPENDED}, {}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended"),

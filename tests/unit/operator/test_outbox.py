@@ -84,7 +84,7 @@ def test_jobs_are_made_before_any_are_deleted_and_both_before_all_others() -> No
     ]
     for write in writes:
         outbox.put(write)
-    assert outbox.take(Lane.PHASES, 0.0) == writes[1], "nobody has gone for long"
+    assert outbox.take(Lane.PHASES, 0.0) == writes[1], "this lane has waited long enough"
     assert outbox.take(Lane.INFORMATIONAL, 0.0) == writes[0]
     outbox.put(status("p2"))
     outbox.put(status("n2", Lane.INFORMATIONAL))

@@ -1,4 +1,4 @@
-"""One scheduling round as a truth table: who starts, who is kept back, who makes room."""
+"""One scheduling cycle as a truth table: which sessions start, wait and are preempted."""
 
 # ruff: noqa: E501  # one case of a table is one line
 
@@ -136,7 +136,7 @@ PREEMPTION = [
     pytest.param([holds("dear", 2, 1000, checkpoint=NOW - 900), holds("saved", 2, 9000, checkpoint=NOW - 5)], waits("hi", 2, priority=1), {"saved"}, id="checkpoint-counts"),
     pytest.param([holds("one", 1, 400), holds("three", 3, 500)], waits("hi", 3, priority=1), {"three"}, id="none-superfluous"),
     pytest.param([holds("a", 2), holds("b", 2)], waits("hi", 4, priority=1), {"a", "b"}, id="several"),
-    pytest.param([holds("a", 2), holds("b", 2, priority=5)], waits("hi", 4, priority=1), set(), id="not-enough-so-nobody"),
+    pytest.param([holds("a", 2), holds("b", 2, priority=5)], waits("hi", 4, priority=1), set(), id="not-enough-so-none"),
     pytest.param([holds("a", 2, leaving=True), holds("b", 2)], waits("hi", 2, priority=1), set(), id="waits-for-who-leaves"),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What is free and who holds the rest does not depend on what was remembered: after any changes it is as if found anew."""
+"""Free resources and allocations do not depend on the cache: after any changes they are as without it."""
 
 from __future__ import annotations
 

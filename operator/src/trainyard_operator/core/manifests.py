@@ -32,6 +32,11 @@ def build_job(
     """
     spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
+    pod = pod_spec(session, spec, attempt, nodes, config, resume_uid=resume_uid)
+    annotations = {
+        names.ANNOTATION_NODES: ",".join(nodes),
+        names.ANNOTATION_BACKFILLED: "true" if backfilled else "false",
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -39,25 +44,23 @@ def build_job(
             "name": names.job_name(session.name, session.uid, attempt),
             "namespace": config.namespace,
             "labels": labels,
-            "annotations": {
-                names.ANNOTATION_NODES: ",".join(nodes),
-                names.ANNOTATION_BACKFILLED: "true" if backfilled else "false",
-            },
+            "annotations": annotations,
             "ownerReferences": [_owner(session)],
         },
-        "spec": {
-            "completionMode": "Indexed",
-            "completions": spec.workers,
-            "parallelism": spec.workers,
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-            "podFailurePolicy": {"rules": _failure_rules()},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": pod_spec(session, spec, attempt, nodes, config, resume_uid=resume_uid),
-            },
-        },
+        "spec": _job_spec(spec.workers, {"metadata": {"labels": labels}, "spec": pod}),
+    }
+
+
+def _job_spec(workers: int, template: Manifest) -> Manifest:
+    return {
+        "completionMode": "Indexed",
+        "completions": workers,
+        "parallelism": workers,
+        "backoffLimit": 0,
+        "podReplacementPolicy": "Failed",
+        "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
+        "podFailurePolicy": {"rules": _failure_rules()},
+        "template": template,
     }
 
 
