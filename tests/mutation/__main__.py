@@ -46,7 +46,7 @@ TESTS: Final = {
 }
 """The modules that are checked, and which tests are likeliest to notice; the bot's other unit tests come after them."""
 MODULES: Final = tuple(TESTS)
-SLOW: Final = ("_chart.py", "_client.py", "_poller.py", "_settings.py", "_state.py")
+SLOW: Final = ("_chart.py", "_client.py", "_hostile.py", "_poller.py", "_settings.py", "_state.py")
 SURVIVORS_ALLOWED: Final = 0.10
 SECONDS: Final = 60
 """A mutant that runs longer is in an endless loop: noticed."""
@@ -101,7 +101,7 @@ def _be_tested(name: str, code: CodeType | None) -> None:
             sys.meta_path.insert(0, Injected(f"{PACKAGE}.{name}", code))
         first = [f"tests/unit/bot/test_bot_{t}.py" for t in TESTS[name]]
         rest = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/unit/bot").glob("test_*.py"))
-        # Files that look at disks, networks and pictures have nothing to say about text.
+        # Files about disks, networks and pictures say nothing about text, or take long.
         rest = [p for p in rest if p not in first and not p.endswith(SLOW)]
         outcome = _pytest(first) or _pytest(rest)
     finally:

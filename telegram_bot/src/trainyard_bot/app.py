@@ -151,7 +151,7 @@ class _Bot:
             self.gateway, sessions.chart, sender, self.store, self.settings, self.local_time
         )
         self.poller = asyncio.create_task(poller.run(self.pause), name="poller")
-        self.poller.add_done_callback(lambda task: _end_with(app, task))
+        self.poller.add_done_callback(lambda task: stop_if_failed(app, task))
         await _show_commands(app.bot)
         chats = len(self.settings.chats)
         _log.info("listening", extra={"bot": app.bot.username, "chats": chats})
@@ -198,10 +198,10 @@ def build(
     )
 
 
-def _end_with(app: App, poller: asyncio.Task[None]) -> None:
-    """End the bot if its poller ended by an error: a restart is better than no notices."""
-    if not poller.cancelled() and (error := poller.exception()) is not None:
-        _log.critical("the poller ended; the bot stops", exc_info=error)
+def stop_if_failed(app: App, task: asyncio.Task[None]) -> None:
+    """Stop the bot if a background task ended by an error, so that it is started again."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("a background task failed; the bot stops", exc_info=error)
         app.stop_running()
 
 

@@ -1,8 +1,7 @@
-"""The real bot and a real gateway: every command and button makes its calls and says what came of
-them, and when a call fails, each in every way, a person reads what could not be done, why, and what
-to do (plan 16.2).
+"""The real bot and a real gateway: every command and button makes its calls and shows the result.
 
-Between the two stands a proxy that records calls and can put faults in the place of answers.
+If a call fails, in any way, a person reads what could not be done, why, and what to do. A proxy
+between the two records calls and can answer with faults.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 from bot_api import TOKEN, BotApi, Call
-from bot_deeds import DEEDS, PHASES, waves
+from bot_interactions import INTERACTIONS, PHASES, waves
 from bot_process import BotProcess
 from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
 from gateway_lab import GatewayFactory, GatewayLab
@@ -27,8 +26,8 @@ from tcp_door import TcpDoor
 
 pytestmark = pytest.mark.integration
 
-CHATS = {name: number for number, name in enumerate(DEEDS, 1)}
-"""Every deed has a chat of its own, so that many can be done at the same time."""
+CHATS = {name: number for number, name in enumerate(INTERACTIONS, 1)}
+"""Every interaction has a chat of its own, so that many can be done at the same time."""
 OTHER = 500
 
 
@@ -107,7 +106,7 @@ class Yard:
     uids: dict[str, str]
     prepared: dict[str, Call] = field(default_factory=dict)
     read: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(fault, deed) → what the person read."""
+    """(fault, interaction) → what the person read."""
 
     def fill(self, value: Any, suite: str) -> Any:
         """`{s}` and the names of sessions replaced, in texts and in bodies."""
@@ -130,32 +129,36 @@ class Yard:
         return after
 
     def ask(self, text: str, expect: str) -> Call:
-        """Write `text` in a chat that is not a deed's; the answer with `expect`."""
+        """Write `text` in a chat that is not an interaction's; the answer with `expect`."""
         after = self.step(text, None, OTHER)
         return self.api.wait_for(expect, OTHER, after)
 
     def prepare(self, names: list[str], suite: str, chats: dict[str, int]) -> None:
-        """All steps but the last, for all these deeds at the same time."""
+        """All steps but the last, for all these interactions at the same time."""
         ready: dict[str, Call] = {}
         for depth in range(2):
-            due = [n for n in names if depth < len(DEEDS[n].steps) - 1]
-            at = {n: self.step(self.fill(DEEDS[n].steps[depth], suite), ready.get(n), chats[n]) for n in due}  # fmt: skip
+            due = [n for n in names if depth < len(INTERACTIONS[n].steps) - 1]
+            at = {n: self.step(self.fill(INTERACTIONS[n].steps[depth], suite), ready.get(n), chats[n]) for n in due}  # fmt: skip
             ready |= {n: self.api.wait_for("", chats[n], after) for n, after in at.items()}
         self.prepared |= ready
 
     def do(self, name: str, suite: str, chat: int) -> int:
         """The last step."""
-        return self.step(self.fill(DEEDS[name].steps[-1], suite), self.prepared.get(name), chat)
+        return self.step(
+            self.fill(INTERACTIONS[name].steps[-1], suite), self.prepared.get(name), chat
+        )
 
-    def suffer(self, kind: str) -> None:
-        """Every deed while the call that matters gets the fault; many at the same time."""
+    def make_fail(self, kind: str) -> None:
+        """Every interaction while the call that matters gets the fault; many at the same time."""
         answer = FAULTS[kind].answer
-        for wave in waves(DEEDS) if answer is not None else [list(DEEDS)]:
-            self.prepare([n for n in wave if n not in self.prepared or DEEDS[n].once], "a", CHATS)
+        for wave in waves(INTERACTIONS) if answer is not None else [list(INTERACTIONS)]:
+            self.prepare(
+                [n for n in wave if n not in self.prepared or INTERACTIONS[n].once], "a", CHATS
+            )
             if answer is None:
                 self.door.shut()
-            for struck in {DEEDS[n].struck for n in wave} if answer is not None else ():
-                self.proxy.fail(re.escape(self.fill(struck, "a")), answer)
+            for call in {INTERACTIONS[n].main_call for n in wave} if answer is not None else ():
+                self.proxy.fail(re.escape(self.fill(call, "a")), answer)
             at = {name: self.do(name, "a", CHATS[name]) for name in wave}
             for name, after in at.items():
                 self.read[kind, name] = self.api.wait_for("", CHATS[name], after).text
@@ -175,7 +178,7 @@ def lab(gateway_factory: GatewayFactory) -> GatewayLab:
 
 @pytest.fixture(scope="module")
 def uids(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the deeds are about: sessions, a dataset and models; UIDs of the sessions by name."""
+    """What the interactions are about: sessions, a dataset and models; UIDs of the sessions by name."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "iris.csv").write_text(IRIS)
     model = safetensors(folder / "m.safetensors")
@@ -226,55 +229,61 @@ def reads_well(text: str) -> None:
     assert not re.search(r"\b(4|5)\d\d\b", text)
 
 
-@pytest.mark.parametrize("name", DEEDS)
+@pytest.mark.parametrize("name", INTERACTIONS)
 @pytest.mark.parametrize("kind", FAULTS)
-def test_every_failure_of_every_deed_is_understood(yard: Yard, kind: str, name: str) -> None:
+def test_every_failure_of_every_interaction_is_understood(yard: Yard, kind: str, name: str) -> None:
     if (kind, name) not in yard.read:
-        yard.suffer(kind)
-    deed, fault, text = DEEDS[name], FAULTS[kind], yard.read[kind, name]
+        yard.make_fail(kind)
+    interaction, fault, text = INTERACTIONS[name], FAULTS[kind], yard.read[kind, name]
 
-    says = (deed.writes and fault.of_write) or fault.says
-    if deed.failed:
-        assert text.startswith(f"⚠️ I could not {deed.failed}. {says}")
+    says = (interaction.writes and fault.of_write) or fault.says
+    if interaction.failed:
+        assert text.startswith(f"⚠️ I could not {interaction.failed}. {says}")
     else:
         assert "Start it?" in text
         assert f"⚠️ {says}" in text
     reads_well(text)
 
 
-EARLIER = [(name, at) for name, deed in DEEDS.items() for at in range(len(deed.calls[: deed.at]))]
+EARLIER = [
+    (name, at)
+    for name, interaction in INTERACTIONS.items()
+    for at in range(len(interaction.calls[: interaction.at]))
+]
 
 
 @pytest.mark.parametrize(("name", "at"), EARLIER)
-def test_a_call_on_the_way_that_fails_ends_the_deed(yard: Yard, name: str, at: int) -> None:
-    deed, chat = DEEDS[name], OTHER + at
+def test_a_call_on_the_way_that_fails_ends_the_interaction(yard: Yard, name: str, at: int) -> None:
+    interaction, chat = INTERACTIONS[name], OTHER + at
     yard.prepare([name], "a", {name: chat})
-    yard.proxy.fail(re.escape(yard.fill(deed.calls[at], "a")), FAULTS["500"].answer)  # type: ignore[arg-type]
+    yard.proxy.fail(re.escape(yard.fill(interaction.calls[at], "a")), FAULTS["500"].answer)  # type: ignore[arg-type]
     since, after = len(yard.proxy.requests), yard.do(name, "a", chat)
     text = yard.api.wait_for("", chat, after).text
     yard.proxy.heal()
 
-    assert text.startswith(f"⚠️ I could not {deed.failed}. {FAULTS['500'].says}")
-    assert yard.proxy.calls(since) == [yard.fill(c, "a") for c in deed.calls[: at + 1]]
+    assert text.startswith(f"⚠️ I could not {interaction.failed}. {FAULTS['500'].says}")
+    assert yard.proxy.calls(since) == [yard.fill(c, "a") for c in interaction.calls[: at + 1]]
 
 
-@pytest.mark.parametrize("name", DEEDS)
-def test_every_deed_makes_its_calls_and_says_what_came_of_it(yard: Yard, name: str) -> None:
-    deed, chat = DEEDS[name], OTHER + CHATS[name]
+@pytest.mark.parametrize("name", INTERACTIONS)
+def test_every_interaction_makes_its_calls_and_says_what_came_of_it(yard: Yard, name: str) -> None:
+    interaction, chat = INTERACTIONS[name], OTHER + CHATS[name]
     yard.prepare([name], "b", {name: chat})
     since, toasts = len(yard.proxy.requests), len(yard.api.of("answerCallbackQuery"))
     after = yard.do(name, "b", chat)
-    expected = yard.fill(deed.good, "b")
+    expected = yard.fill(interaction.good, "b")
     heard = eventually(
         lambda: said(yard, chat, after, toasts, expected), within=15, every=0.02, what=expected
     )
 
     reads_well(heard)
     calls = yard.proxy.calls(since)
-    made = [yard.fill(call, "b") for call in deed.calls]
+    made = [yard.fill(call, "b") for call in interaction.calls]
     assert calls[: len(made)] == made
     assert set(calls[len(made) :]) <= set(made)
-    assert yard.proxy.requests[since + deed.at % len(made)].body == yard.fill(deed.sent, "b")
+    assert yard.proxy.requests[since + interaction.at % len(made)].body == yard.fill(
+        interaction.sent, "b"
+    )
 
 
 def said(yard: Yard, chat: int, after: int, toasts: int, expected: str) -> str:

@@ -1,6 +1,8 @@
-"""The real bot between the stand-ins of the Bot API and the gateway: every command makes the right
-calls (plan 16.2), every answer and every error becomes a message that a person understands, and no
-secret gets out."""
+"""The real bot between stand-ins of the Bot API and the gateway.
+
+Every command makes the right calls, every answer and every error becomes a message that a person
+understands, and no secret gets out.
+"""
 
 from __future__ import annotations
 

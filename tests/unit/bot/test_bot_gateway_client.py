@@ -11,8 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bot_objects import session
 
 from trainyard import AsyncClient
+from trainyard.models import SessionPage
 from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.deadline import TracingTransport
 from trainyard_bot.gateway.errors import GatewayError
@@ -141,3 +143,24 @@ async def test_a_file_that_does_not_come_is_given_up_as_soon_as_an_answer(tmp_pa
         await asyncio.wait_for(gateway(refused, 0.01).download_model("m", tmp_path), 10)
 
     assert caught.value.problem.kind == "unreachable"
+
+
+async def test_sessions_that_are_not_wanted_are_dropped_page_by_page() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        cursor = request.url.params.get("cursor")
+        asked.append(cursor)
+        number = int(cursor or 0)
+        listed = [
+            session("Running", f"open-{number}", f"u-{number}"),
+            session("Succeeded", f"ended-{number}", f"e-{number}"),
+        ]
+        following = str(number + 1) if number < 2 else None
+        page = SessionPage(sessions=listed, total=6, cursor=following)
+        return httpx.Response(200, json=page.wire())
+
+    found = await gateway(answer).sessions(lambda one: not one.finished)
+
+    assert [one.name for one in found] == ["open-0", "open-1", "open-2"]
+    assert asked == [None, "1", "2"]

@@ -48,25 +48,29 @@ class GatewayClient:
         async with deadline(self._seconds, writes=True):
             return await call(self._api)
 
-    async def sessions(self) -> list[Session]:
-        """All sessions that the cluster has, newest first. The deadline holds for each page."""
+    async def sessions(self, wanted: Callable[[Session], bool]) -> list[Session]:
+        """The sessions of the cluster that are `wanted`, newest first.
+
+        Others are dropped page by page, so that memory does not grow with sessions that ended long
+        ago. The deadline holds for each page.
+        """
         found: list[Session] = []
         cursor: str | None = None
         while True:
             async with deadline(self._seconds):
                 page = await self._api.sessions(limit=PAGE_SIZE, cursor=cursor)
-            found += page.sessions
+            found += filter(wanted, page.sessions)
             cursor = page.cursor
             if cursor is None:
                 return found
 
-    async def notifiable_sessions(self) -> list[Session]:
-        """Sessions that may need a notice: those of the cluster, and the newest that left it."""
-        present = await self.sessions()
+    async def notifiable_sessions(self, wanted: Callable[[Session], bool]) -> list[Session]:
+        """The `wanted` sessions of the cluster, and of the newest that left it those that ended."""
+        present = await self.sessions(wanted)
         history = await self.read(lambda api: api.sessions(history=True, limit=HISTORY_CHECKED))
         uids = {session.uid for session in present}
-        left = (session for session in history.sessions if session.uid not in uids)
-        return present + [session for session in left if session.finished]
+        left = (one for one in history.sessions if one.uid not in uids and one.finished)
+        return [*present, *filter(wanted, left)]
 
     async def model_versions(self, name: str) -> list[Model]:
         """The versions of a model, newest first; at least one."""

@@ -8,13 +8,13 @@ from typing import Final
 
 from trainyard.models import Session
 from trainyard_api.phase import CANCELLABLE
-from trainyard_bot.gateway.client import PAGE_SIZE, GatewayClient
+from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
 from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
 from trainyard_bot.text import answers, keyboards, problems
 from trainyard_bot.text import sessions as text
 from trainyard_bot.text.chart import POINTS, ChartRenderer
-from trainyard_bot.text.formats import LocalTime
+from trainyard_bot.text.formats import LIST_LIMIT, LocalTime
 from trainyard_bot.text.replies import Attachment, Reply
 from trainyard_bot.updates.callback_data import Action
 from trainyard_bot.updates.commands import ALL_PHASES, LOG_LINES_DEFAULT, Command
@@ -25,6 +25,11 @@ PAGES_SENT: Final = 3
 """Logs that fill more messages are sent as a file."""
 
 PRIORITY_STEP: Final = 10
+
+
+def is_open(session: Session) -> bool:
+    """Whether the session has not ended."""
+    return not session.finished
 
 
 class SessionHandlers:
@@ -45,15 +50,13 @@ class SessionHandlers:
 
     async def list_sessions(self, command: Command, user: UserContext) -> list[Reply]:
         """/sessions: a list with a button for each session."""
-        if command.phase in ("", ALL_PHASES):
-            found = await self._gateway.sessions()
-            listed = [one for one in found if command.phase or not one.finished]
-            total = len(listed)
-        else:
-            page = await self._gateway.read(
-                lambda api: api.sessions(command.phase, limit=PAGE_SIZE)
-            )
+        if command.phase:
+            phase = None if command.phase == ALL_PHASES else command.phase
+            page = await self._gateway.read(lambda api: api.sessions(phase, limit=LIST_LIMIT))
             listed, total = page.sessions, page.total
+        else:
+            listed = await self._gateway.sessions(is_open)
+            total = len(listed)
         shown = text.sessions(listed, total, self._local_time(user.chat))
         return [Reply(shown, keyboards.choose_session(listed, Action.STATUS))]
 
@@ -80,13 +83,12 @@ class SessionHandlers:
 
     async def _candidates(self, command_name: str) -> Sequence[Session]:
         """The sessions that a command without a name can mean."""
-        found = await self._gateway.sessions()
-        open_sessions = [one for one in found if not one.finished]
         if command_name == "cancel":
-            return [one for one in open_sessions if one.phase in CANCELLABLE]
-        if open_sessions or command_name == "stop":
-            return open_sessions
-        return found[:1]
+            return await self._gateway.sessions(lambda one: one.phase in CANCELLABLE)
+        found = await self._gateway.sessions(is_open)
+        if found or command_name == "stop":
+            return found
+        return (await self._gateway.read(lambda api: api.sessions(limit=1))).sessions
 
     async def button(self, command_name: str, uid: str, user: UserContext) -> list[Reply]:
         """A button that does what a command does."""

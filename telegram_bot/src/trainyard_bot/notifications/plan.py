@@ -47,7 +47,7 @@ def plan(
     announced = dict(state.announced)
     outbox = list(state.outbox)
     for session in sessions:
-        if _announced_long_ago(session, state):
+        if announced_long_ago(session, state):
             continue
         before = announced.setdefault(session.uid, ())
         notices = due(session, before, now, thresholds)
@@ -73,9 +73,10 @@ def _end(session: Session) -> datetime | None:
     return aware(time) if session.finished and time is not None else None
 
 
-def _announced_long_ago(session: Session, state: State) -> bool:
+def announced_long_ago(session: Session, state: State) -> bool:
     """Whether the session's end was announced so long ago that `announced` no longer lists it.
 
+    Such sessions need not be given to `plan`: they change nothing.
     A session that was seen before its end is never skipped, even with an old end: the
     gateway may learn of an end days later.
     """

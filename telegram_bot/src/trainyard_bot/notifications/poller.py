@@ -13,7 +13,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from trainyard.models import Session
 from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.errors import GatewayError
-from trainyard_bot.notifications.plan import Subscription, plan
+from trainyard_bot.notifications.plan import Subscription, announced_long_ago, plan
 from trainyard_bot.notifications.rules import Thresholds
 from trainyard_bot.sender import Sender
 from trainyard_bot.settings import Settings
@@ -76,7 +76,10 @@ class Poller:
         """Poll once: plan (on disk before anything is sent), send, edit."""
         # What was not sent before a restart goes first, whether the gateway answers or not.
         await self._send_outbox()
-        sessions = await self._gateway.notifiable_sessions()
+        state = self._store.state
+        sessions = await self._gateway.notifiable_sessions(
+            lambda session: not announced_long_ago(session, state)
+        )
         settings = self._settings
         thresholds = Thresholds(settings.starts_soon_seconds, settings.stalled_seconds)
         subscriptions = [

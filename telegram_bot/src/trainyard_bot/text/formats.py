@@ -222,8 +222,8 @@ def with_rest(lines: Sequence[str], rest: int) -> str:
 def pages(lines: Iterable[str], first: str = "") -> Iterator[str]:
     """Plain `lines` as `<pre>` blocks, one per message, with `first` (HTML) above the first.
 
-    A line longer than half a message is split. Without lines and `first` there is no page. Lines are
-    read only as pages are taken.
+    A line longer than half a message is split. Without lines and `first` there is no page. Lines
+    are read only as pages are taken.
     """
     block: list[str] = []
     space = MESSAGE_LIMIT - _PRE_OVERHEAD - (length(first) + 1 if first else 0)

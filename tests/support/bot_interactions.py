@@ -17,12 +17,12 @@ _LOOK = ["GET /training/{look}/status", "GET /training/{look}/metrics", "GET /tr
 
 
 @dataclass(frozen=True)
-class Deed:
-    """`steps` are texts, or captions of buttons below the message before; the last one makes
-    `calls`.
+class Interaction:
+    """What a person writes and taps, and the calls of the gateway that follow.
 
-    `failed` is what the bot says that it could not do when the call number `at` fails ("" where the
-    form says it). `{s}` stands for the letter of the suite, a session's name in braces for its UID.
+    `steps` are texts, or captions of buttons below the message before; the last one makes `calls`.
+    `failed` is what the bot says that it could not do when call number `at` fails, "" if the form
+    says it. `{s}` stands for the letter of the suite, a session's name in braces for its UID.
     """
 
     steps: tuple[str, ...]
@@ -37,29 +37,31 @@ class Deed:
     """The last message cannot be used again: its question or form is over."""
 
     @property
-    def struck(self) -> str:
-        """The call that does what is asked for."""
+    def main_call(self) -> str:
+        """The call that does what was asked for."""
         return self.calls[self.at]
 
 
-def _read(text: str, calls: str | list[str], failed: str, good: str) -> Deed:
+def _read(text: str, calls: str | list[str], failed: str, good: str) -> Interaction:
     made = [calls] if isinstance(calls, str) else calls
-    return Deed((text,), tuple(made), failed, good)
+    return Interaction((text,), tuple(made), failed, good)
 
 
-def _tap(text: str, caption: str, calls: str | list[str], failed: str, good: str) -> Deed:
+def _tap(text: str, caption: str, calls: str | list[str], failed: str, good: str) -> Interaction:
     made = [calls] if isinstance(calls, str) else calls
-    return Deed((text, caption), tuple(made), failed, good)
+    return Interaction((text, caption), tuple(made), failed, good)
 
 
-def _steer(name: str, caption: str, call: str, failed: str, good: str, sent: Any = None) -> Deed:
+def _steer(
+    name: str, caption: str, call: str, failed: str, good: str, sent: Any = None
+) -> Interaction:
     look = f"GET /training/{{{name}}}/status"
-    return Deed(
+    return Interaction(
         (f"/status {name}-{{s}}", caption), (look, call, look), failed, good, 1, sent, writes=True
     )
 
 
-DEEDS: Final[dict[str, Deed]] = {
+INTERACTIONS: Final[dict[str, Interaction]] = {
     "/sessions": _read("/sessions", "GET /training/sessions", "list the sessions", "sessions</b>"),
     "/sessions phase": _read(
         "/sessions suspended", "GET /training/sessions", "list the sessions", "<code>shown-{s}</code> Suspended"
@@ -87,7 +89,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "/datasets name": _read("/datasets iris", "GET /datasets/iris", "show the datasets", "<code>sepal</code>"),
     "/system": _read("/system", "GET /system/info", "show the nodes and GPUs", "GPUs in use: "),
     "/train": _read("/train", "GET /datasets", "open the form", "Which dataset?"),
-    "/train line": Deed(
+    "/train line": Interaction(
         (f"{_LINE} name=lined-{{s}}",), ("POST /training/start",), "", "The gateway accepts this.",
         sent={"name": "lined-{s}", **_SPEC},
     ),
@@ -108,11 +110,11 @@ DEEDS: Final[dict[str, Deed]] = {
     "⏫ Raise": _steer(
         "raises", "⏫ Raise", "PATCH /training/{raises}", "raise the session's priority", "has a higher priority now", {"priority": 10}
     ),
-    "⏹ Yes, stop": Deed(
+    "⏹ Yes, stop": Interaction(
         ("/stop stopped-{s}", "⏹ Yes, stop"), ("POST /training/{stopped}/stop",), "stop the session",
         "<b>stopped-{s}</b> is stopping", writes=True, once=True,
     ),
-    "🚫 Yes, cancel": Deed(
+    "🚫 Yes, cancel": Interaction(
         ("/cancel leaves-{s}", "🚫 Yes, cancel"), ("DELETE /training/queue/{leaves}",),
         "cancel the session", "<b>leaves-{s}</b> is cancelled", writes=True, once=True,
     ),
@@ -126,7 +128,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "🗑 Delete": _tap(
         "/models plain", "🗑 Delete", ["GET /models", "GET /models/plain/versions"], "delete the model", "cannot be undone"
     ),
-    "🗑 Yes, delete": Deed(
+    "🗑 Yes, delete": Interaction(
         ("/models gone-{s}", "🗑 Delete", "🗑 Yes, delete"), ("DELETE /models/gone-{s}",), "delete the model",
         "Model <b>gone-{s}</b> is deleted", writes=True, once=True,
     ),
@@ -134,11 +136,11 @@ DEEDS: Final[dict[str, Deed]] = {
         "/datasets", "iris", ["GET /datasets", "GET /datasets/iris"], "show the datasets", "<code>sepal</code>"
     ),
     "🚀 Train with it": _tap("/datasets iris", "🚀 Train with it", "GET /datasets", "open the form", "Which task?"),
-    "the last answer": Deed(
+    "the last answer": Interaction(
         (_LINE, "name=written-{s}"), ("POST /training/start",), "", "The gateway accepts this.",
         sent={"name": "written-{s}", **_SPEC}, once=True,
     ),
-    "🚀 Start": Deed(
+    "🚀 Start": Interaction(
         (f"{_LINE} name=started-{{s}}", "🚀 Start"), ("POST /training/start",), "start the session",
         "<b>started-{s}</b> is submitted", sent={"name": "started-{s}", **_SPEC}, writes=True, once=True,
     ),
@@ -150,16 +152,18 @@ PHASES: Final = {
     "shown": "Suspended", "resumes": "Suspended",
     "waits": "Queued", "cancels": "Queued", "raises": "Queued", "leaves": "Queued",
 }  # fmt: skip
-"""The sessions that the deeds are about; each suite has its own of each."""
+"""The sessions that the interactions are about; each suite has its own of each."""
 
 
 def waves(names: Iterable[str]) -> list[list[str]]:
-    """Deeds that may be done at the same time while their calls are struck: none needs a call that
-    another has struck."""
+    """Groups of interactions that can happen while the main call of each fails.
+
+    Within a group, no interaction needs a call that fails for another one.
+    """
     found: list[list[str]] = []
     for name in names:
         for wave in found:
-            if not any(_meet(DEEDS[name], DEEDS[other]) for other in wave):
+            if not any(_meet(INTERACTIONS[name], INTERACTIONS[other]) for other in wave):
                 wave.append(name)
                 break
         else:
@@ -167,8 +171,8 @@ def waves(names: Iterable[str]) -> list[list[str]]:
     return found
 
 
-def _meet(one: Deed, two: Deed) -> bool:
-    def hit(by: Deed, deed: Deed) -> bool:
-        return by.struck in deed.calls and by.struck != deed.struck
+def _meet(one: Interaction, two: Interaction) -> bool:
+    def hit(by: Interaction, interaction: Interaction) -> bool:
+        return by.main_call in interaction.calls and by.main_call != interaction.main_call
 
     return hit(one, two) or hit(two, one)
