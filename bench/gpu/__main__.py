@@ -48,7 +48,7 @@ class Check:
         self._large = workloads("small" if options.small else "large")
         self._began = time.monotonic()
         self.results: dict[str, Any] = {
-            "command": "python bench/gpu " + " ".join(sys.argv[1:]),
+            "command": "python bench/gpu " + re.sub(r"--out \S+ ?", "", " ".join(sys.argv[1:])),
             "machine": machine(self._device),
             "seconds_by_part": {},
         }

@@ -17,6 +17,11 @@ class NvmlStandIn(ModuleType):
     """Two GPUs; the second one tells no power, as passively cooled and virtual ones do."""
 
     NVML_TEMPERATURE_GPU = 0
+    nvmlMemory_v2 = 2  # noqa: N815 - the library's name
+
+    def __init__(self, old_driver: bool = False) -> None:
+        super().__init__("pynvml")
+        self._old_driver = old_driver
 
     class NVMLError(Exception):
         """As the library's."""
@@ -30,8 +35,11 @@ class NvmlStandIn(ModuleType):
     def nvmlDeviceGetUtilizationRates(self, gpu: int) -> SimpleNamespace:  # noqa: N802 - the library's name
         return SimpleNamespace(gpu=90 + gpu, memory=5)
 
-    def nvmlDeviceGetMemoryInfo(self, gpu: int) -> SimpleNamespace:  # noqa: N802 - the library's name
-        return SimpleNamespace(used=(gpu + 1) * 2**30, total=2**40)
+    def nvmlDeviceGetMemoryInfo(self, gpu: int, version: int = 1) -> SimpleNamespace:  # noqa: N802 - the library's name
+        if version == 2 and self._old_driver:
+            raise self.NVMLError
+        reserved = 2**29 if version == 1 else 0
+        return SimpleNamespace(used=(gpu + 1) * 2**30 + reserved, total=2**40)
 
     def nvmlDeviceGetPowerUsage(self, gpu: int) -> int:  # noqa: N802 - the library's name
         if gpu == 1:
@@ -44,7 +52,7 @@ class NvmlStandIn(ModuleType):
 
 
 def test_every_gpu_with_what_it_tells() -> None:
-    assert gpu_metrics.read(NvmlStandIn("pynvml")) == {
+    assert gpu_metrics.read(NvmlStandIn()) == {
         "system/gpu0/utilization_percent": 90.0,
         "system/gpu0/memory_used_bytes": 2.0**30,
         "system/gpu0/power_watts": 250.5,
@@ -53,6 +61,12 @@ def test_every_gpu_with_what_it_tells() -> None:
         "system/gpu1/memory_used_bytes": 2.0**31,
         "system/gpu1/temperature_celsius": 61.0,
     }
+
+
+def test_an_old_driver_counts_its_reserved_memory_as_used() -> None:
+    found = gpu_metrics.read(NvmlStandIn(old_driver=True))
+
+    assert found["system/gpu0/memory_used_bytes"] == 2.0**30 + 2.0**29
 
 
 def test_a_machine_without_a_driver_has_no_reader() -> None:
