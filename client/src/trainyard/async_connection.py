@@ -90,18 +90,13 @@ class AsyncConnection:
 
     async def upload(self, call: Call[T], upload: Upload) -> T:
         """Send a whole file as one body, once: it is not repeated."""
-        try:
-            response = await self._http.request(
-                call.method,
-                call.path,
-                params=dict(call.query),
-                content=upload.async_chunks(),
-                headers=upload.headers,
-                timeout=transfer.TIMEOUT,
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self.url, error) from error
-        return wire.present(wire.parse(call, response))
+        arguments = {
+            "params": dict(call.query),
+            "content": upload.async_chunks(),
+            "headers": upload.headers,
+            "timeout": transfer.TIMEOUT,
+        }
+        return wire.present(wire.parse(call, await self._exchange(call, arguments)))
 
     async def events(self, call: Call[Event], last_id: str) -> AsyncIterator[Event]:
         """The events of a stream up to its `end`; a stream that breaks off is continued."""
@@ -148,8 +143,7 @@ class AsyncConnection:
                 call.method, call.path, headers=headers, timeout=wire.STREAM_TIMEOUT
             ) as response:
                 if not response.is_success:
-                    await response.aread()
-                wire.check(response)
+                    wire.check(await self._whole(response))
                 async for piece in response.aiter_bytes():
                     for frame in decoder.feed(piece):
                         yield frame
@@ -165,10 +159,10 @@ class AsyncConnection:
                 call.method, call.path, params=dict(call.query), headers=download.headers()
             ) as response:
                 if not response.is_success:
-                    await response.aread()
-                    if download.starts_over(response):
+                    refusal = await self._whole(response)
+                    if download.starts_over(refusal):
                         return False
-                wire.check(response)
+                    wire.check(refusal)
                 download.begin(response)
                 async for chunk in response.aiter_bytes(transfer.CHUNK):
                     download.add(chunk)
@@ -180,7 +174,19 @@ class AsyncConnection:
         arguments = wire.request_arguments(call, request)
         if request is not None and request.part is not None:
             arguments["content"] = request.part.async_chunks()
+        return await self._exchange(call, arguments)
+
+    async def _exchange(self, call: Call[Any], arguments: dict[str, Any]) -> httpx.Response:
         try:
-            return await self._http.request(call.method, call.path, **arguments)
+            async with self._http.stream(call.method, call.path, **arguments) as response:
+                return await self._whole(response)
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error
+
+    async def _whole(self, response: httpx.Response) -> httpx.Response:
+        """The response with its body. Raises BadAnswer for a body that is too large."""
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            wire.check_size(len(body))
+        return wire.with_body(response, bytes(body))

@@ -17,7 +17,13 @@ TrainyardError
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
+
+MAX_MESSAGE: Final = 2000
+"""Characters of a message of the gateway that are kept."""
+MAX_ERRORS: Final = 100
+"""Wrong fields of a refusal that are kept."""
 
 
 class TrainyardError(Exception):
@@ -42,7 +48,8 @@ class ApiError(TrainyardError):
     def __init__(
         self, status: int, problem: dict[str, Any], retry_after: float | None = None
     ) -> None:
-        super().__init__(str(problem.get("detail") or problem.get("title") or f"status {status}"))
+        message = problem.get("detail") or problem.get("title") or f"status {status}"
+        super().__init__(str(message)[:MAX_MESSAGE])
         self.status = status
         self.problem = problem
         self.retry_after = retry_after
@@ -51,7 +58,12 @@ class ApiError(TrainyardError):
     def errors(self) -> list[dict[str, str]]:
         """Fields that were wrong: `field`, `message`, `given`."""
         found = self.problem.get("errors")
-        return found if isinstance(found, list) else []
+        listed = found[:MAX_ERRORS] if isinstance(found, list) else []
+        return [
+            {str(name): str(value)[:MAX_MESSAGE] for name, value in one.items()}
+            for one in listed
+            if isinstance(one, dict)
+        ]
 
 
 class BadRequest(ApiError):
@@ -101,8 +113,13 @@ def from_answer(status: int, body: Any, retry_after: str | None) -> ApiError:
     """The error of an answer."""
     problem = body if isinstance(body, dict) else {"title": "Error", "detail": str(body)[:500]}
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    return kind(status, problem, seconds_of(retry_after))
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """The seconds of a Retry-After header; None for anything but a finite number from 0 on."""
     try:
-        wait = float(retry_after) if retry_after else None
+        wait = float(retry_after or "")
     except ValueError:
-        wait = None
-    return kind(status, problem, wait)
+        return None
+    return wait if math.isfinite(wait) and wait >= 0 else None

@@ -189,9 +189,9 @@ class FileUpload(OpenModel):
     id: str
     name: str
     size_bytes: int
-    part_bytes: int
+    part_bytes: int = Field(ge=1)
     """Size of every part but the last."""
-    parts: int
+    parts: int = Field(ge=1)
     missing: list[int] = []
     """Numbers of the missing parts, from 1."""
 

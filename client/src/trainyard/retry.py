@@ -16,6 +16,8 @@ class Retries:
     attempts: int = 5
     first_pause_seconds: float = 0.2
     longest_pause_seconds: float = 5.0
+    longest_retry_after_seconds: float = 120.0
+    """A gateway that asks for a longer pause is not asked again; the error has its Retry-After."""
 
 
 RETRIES: Final = Retries()
@@ -35,6 +37,8 @@ def pause_before_retry(
     if attempt >= retries.attempts:
         return None
     asked = error.retry_after if isinstance(error, ApiError) else None
+    if asked is not None and asked > retries.longest_retry_after_seconds:
+        return None
     # After a proxy's 502 or 504, or no response, the gateway may have carried out the request.
     unclear = isinstance(error, Unreachable) or (
         isinstance(error, ApiError) and error.status in _PASSING

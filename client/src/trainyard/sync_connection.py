@@ -93,18 +93,13 @@ class Connection:
 
     def upload(self, call: Call[T], upload: Upload) -> T:
         """Send a whole file as one body, once: it is not repeated."""
-        try:
-            response = self._http.request(
-                call.method,
-                call.path,
-                params=dict(call.query),
-                content=upload.chunks(),
-                headers=upload.headers,
-                timeout=transfer.TIMEOUT,
-            )
-        except httpx.HTTPError as error:
-            raise wire.unreachable(self.url, error) from error
-        return wire.present(wire.parse(call, response))
+        arguments = {
+            "params": dict(call.query),
+            "content": upload.chunks(),
+            "headers": upload.headers,
+            "timeout": transfer.TIMEOUT,
+        }
+        return wire.present(wire.parse(call, self._exchange(call, arguments)))
 
     def events(self, call: Call[Event], last_id: str) -> Iterator[Event]:
         """The events of a stream up to its `end`; a stream that breaks off is continued."""
@@ -151,8 +146,7 @@ class Connection:
                 call.method, call.path, headers=headers, timeout=wire.STREAM_TIMEOUT
             ) as response:
                 if not response.is_success:
-                    response.read()
-                wire.check(response)
+                    wire.check(self._whole(response))
                 for piece in response.iter_bytes():
                     for frame in decoder.feed(piece):
                         yield frame
@@ -168,10 +162,10 @@ class Connection:
                 call.method, call.path, params=dict(call.query), headers=download.headers()
             ) as response:
                 if not response.is_success:
-                    response.read()
-                    if download.starts_over(response):
+                    refusal = self._whole(response)
+                    if download.starts_over(refusal):
                         return False
-                wire.check(response)
+                    wire.check(refusal)
                 download.begin(response)
                 for chunk in response.iter_bytes(transfer.CHUNK):
                     download.add(chunk)
@@ -183,7 +177,19 @@ class Connection:
         arguments = wire.request_arguments(call, request)
         if request is not None and request.part is not None:
             arguments["content"] = request.part.chunks()
+        return self._exchange(call, arguments)
+
+    def _exchange(self, call: Call[Any], arguments: dict[str, Any]) -> httpx.Response:
         try:
-            return self._http.request(call.method, call.path, **arguments)
+            with self._http.stream(call.method, call.path, **arguments) as response:
+                return self._whole(response)
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error
+
+    def _whole(self, response: httpx.Response) -> httpx.Response:
+        """The response with its body. Raises BadAnswer for a body that is too large."""
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            wire.check_size(len(body))
+        return wire.with_body(response, bytes(body))

@@ -19,6 +19,8 @@ T = TypeVar("T", bound=OpenModel)
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
 """The gateway sends something at least every 15 seconds."""
+MAX_BODY_BYTES = 256 << 20
+"""Largest body of a response; files and event streams are read in pieces instead."""
 
 
 def base(url: str) -> str:
@@ -51,13 +53,30 @@ def request_arguments(call: Call[Any], request: Request | None = None) -> dict[s
     return out
 
 
+def check_size(size: int) -> None:
+    """Raise BadAnswer for a body of more than `MAX_BODY_BYTES` bytes, decompressed."""
+    if size > MAX_BODY_BYTES:
+        raise errors.BadAnswer(
+            f"the gateway's response is larger than {MAX_BODY_BYTES >> 20} MiB; ask for less at once"
+        )
+
+
+def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
+    """A streamed response with its decoded body."""
+    encoded = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in encoded]
+    return httpx.Response(
+        response.status_code, headers=headers, content=body, request=response.request
+    )
+
+
 def check(response: httpx.Response) -> None:
     """Raise the error of a response that is not successful; its body must have been read."""
     if response.is_success:
         return
     try:
         body: Any = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = response.text
     if response.has_redirect_location:
         elsewhere = response.headers["Location"][:200]
@@ -97,7 +116,7 @@ def event(frame: Frame) -> Event:
     """A frame of the event stream as a typed event. Raises BadAnswer."""
     try:
         data = json.loads(frame.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise errors.BadAnswer(f"an event that is no JSON: {frame.data[:200]}") from error
     if not isinstance(data, dict):
         raise errors.BadAnswer(f"an event that is no object: {frame.data[:200]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from pathlib import Path
 
@@ -127,4 +128,19 @@ def test_other_workers_register_nothing(tmp_path: Path, gateway: ReportStandIn, 
 
     assert run.log_model(file) is None
     assert not gateway.models
+    run.finish()
+
+
+def test_numbers_that_json_does_not_know_are_text_in_the_card(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(safetensors())
+    run = a_run(tmp_path, gateway.url)
+
+    run.log_model(path, {"loss": math.nan, "perplexity": math.inf}, {"deep": [{"x": -math.inf}]})
+
+    (sent,) = gateway.models
+    assert sent["card"]["metrics"] == {"loss": "NaN", "perplexity": "Infinity"}
+    assert sent["card"]["deep"] == [{"x": "-Infinity"}]
     run.finish()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
 import math
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from trainyard.reporting.console import Tee
 from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
-from trainyard.reporting.transport import GatewayTransport, RejectedError
+from trainyard.reporting.transport import GatewayTransport, NotDeliveredError, RejectedError
 
 
 def a_run(folder: Path, url: str, attempt: int = 1) -> GatewayReporter:
@@ -325,3 +329,61 @@ def test_an_unreachable_gateway_costs_a_step_next_to_nothing(tmp_path: Path) -> 
 
     run.finish(timeout=0.1)
     assert not {e for e in touched if e == "open" or e.startswith(("socket.", "os.", "time."))}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("2.5", 2.5), ("inf", 3600.0), ("1e999", 3600.0), ("nan", None), ("-1", None), ("soon", None)],
+)
+def test_a_pause_that_is_asked_for_is_bounded(
+    tmp_path: Path, header: str, seconds: float | None
+) -> None:
+    with hostile_server({"Retry-After": header}, b"{}") as url:
+        (tmp_path / "token").write_text("token")
+        transport = GatewayTransport(url, tmp_path / "token", timeout=5)
+
+        with pytest.raises(NotDeliveredError) as caught:
+            transport.post("/report/batches", b"{}")
+
+        transport.close()
+    assert caught.value.retry_after == seconds
+
+
+def test_a_long_answer_is_read_in_part(tmp_path: Path) -> None:
+    with hostile_server({}, b"x" * (8 << 20)) as url:
+        (tmp_path / "token").write_text("token")
+        transport = GatewayTransport(url, tmp_path / "token", timeout=5)
+
+        with pytest.raises(NotDeliveredError, match="answered 503"):
+            transport.post("/report/batches", b"{}")
+
+        assert transport._connection is None, "what was not read must not answer the next request"
+
+
+@contextmanager
+def hostile_server(headers: dict[str, str], body: bytes) -> Iterator[str]:
+    """Answers everything with 503, these headers and this body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(503)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

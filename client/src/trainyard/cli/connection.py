@@ -83,6 +83,8 @@ def skew(date: str | None, here: datetime) -> timedelta:
         there = parsedate_to_datetime(date or "")
     except ValueError:
         return timedelta(0)
+    if not 1970 <= there.year < 9999:
+        return timedelta(0)
     difference = here - there.replace(tzinfo=there.tzinfo or UTC)
     return difference if abs(difference) > timedelta(seconds=2) else timedelta(0)
 

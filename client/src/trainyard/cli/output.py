@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainyard.cli.text import formats
 from trainyard.cli.text.table import plain
 
 if TYPE_CHECKING:
     from trainyard.cli.text.table import Table
+
+
+# json.dumps escapes the control characters below a space; a terminal obeys those up to U+009F, too.
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 class Format(StrEnum):
@@ -38,12 +43,17 @@ def to_terminal() -> bool:
 def for_programs(form: Format, data: Any) -> bool:
     """Print `data` if a form for programs was asked for; whether it was."""
     if form is Format.JSON:
-        line(json.dumps(data, indent=2, ensure_ascii=False))
+        line(as_json(data, indent=2))
     elif form is Format.YAML:
         import yaml
 
         line(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"))
     return form in (Format.JSON, Format.YAML)
+
+
+def as_json(data: Any, indent: int | None = None) -> str:
+    """`data` as JSON: readable, but without characters that a terminal obeys."""
+    return json.dumps(data, indent=indent, ensure_ascii=False).translate(_ESCAPED)
 
 
 def show(form: Format, data: Any, table: Table) -> None:
@@ -70,11 +80,13 @@ def remark(text: str, style: str = "") -> None:
     """A sentence beside the answer, on standard error."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(text, style=style, markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        formats.clean(text), style=style, markup=False, soft_wrap=True
+    )
 
 
 def done(text: str) -> None:
     """What was done, on standard output: `sessions digits-1 stopped`."""
     from rich.console import Console
 
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(highlight=False).print(formats.clean(text), markup=False, soft_wrap=True)

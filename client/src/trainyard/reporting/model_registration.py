@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainyard.reporting.json_numbers import with_numbers
 from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
 from trainyard_api.contract import MODEL_FILE
 
@@ -71,10 +72,10 @@ class Registrar:
             "name": self.name,
             "sha256": digest,
             "sizeBytes": place.stat().st_size,
-            "card": dict(card),
+            "card": with_numbers(card),
         }
         try:
-            return self._post(json.dumps(body).encode())
+            return self._post(json.dumps(body, allow_nan=False).encode())
         finally:
             self.transport.close()
 

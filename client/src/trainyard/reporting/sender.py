@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from trainyard.reporting.json_numbers import number
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
 
@@ -168,7 +169,7 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
             step, epoch, values = content
             # A single NaN makes the sum NaN; on overflow, too, check each value.
             if not math.isfinite(sum(values.values())):
-                values = {k: _number(v) for k, v in values.items()}
+                values = {k: number(v) for k, v in values.items()}
             row = {"step": step, "time": stamp, "values": values}
             batch["metrics"].append(row if epoch is None else {**row, "epoch": epoch})
         elif kind == "logs":
@@ -193,11 +194,3 @@ def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
         with contextlib.suppress(TypeError):
             return quick(body)
     return json.dumps(body, default=datetime.isoformat).encode()
-
-
-def _number(value: Any) -> float | str:
-    """JSON has no NaN and no infinities."""
-    number = float(value)
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")

@@ -43,6 +43,9 @@ class Transport(Protocol):
 
 
 _PASSING = frozenset({401, 408, 425, 429})
+MAX_BODY_BYTES = 1 << 20
+"""Bytes of a response that are read; the gateway's have some hundred."""
+MAX_RETRY_AFTER_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
@@ -87,7 +90,11 @@ class GatewayTransport:
             {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
         )
         response = connection.getresponse()
-        return response.status, response.read(), response.headers.get("Retry-After")
+        content = response.read(MAX_BODY_BYTES)
+        if response.read(1):
+            # The rest is not read, so that the connection cannot be used again.
+            self.close()
+        return response.status, content, response.headers.get("Retry-After")
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -110,7 +117,7 @@ class GatewayTransport:
 def _object(content: bytes) -> dict[str, Any]:
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -125,7 +132,9 @@ def _detail(content: bytes) -> str:
 
 
 def _seconds(value: str | None) -> float | None:
+    """The seconds of a Retry-After header, at most an hour; None for anything but a number."""
     try:
-        return float(value) if value is not None else None
+        seconds = float(value or "")
     except ValueError:
         return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds >= 0 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +49,7 @@ def logs(
 
 def _show(line: LogLine, form: Format, timestamps: bool) -> None:
     if form is Format.JSON:
-        output.line(json.dumps(line.wire(), ensure_ascii=False))
+        output.line(output.as_json(line.wire()))
     elif form is Format.YAML:
         output.for_programs(form, [line.wire()])
     else:
@@ -59,10 +58,10 @@ def _show(line: LogLine, form: Format, timestamps: bool) -> None:
 
 def rendered(line: LogLine, *, timestamps: bool, wide: bool) -> str:
     """One line as people read it: without control characters; wide adds attempt, rank and level."""
-    said = formats.clean(line.message)
+    shown = line.message
     if wide:
-        said = f"{line.attempt}/{line.rank} {line.level:<5} {said}"
-    return f"{line.time} {said}" if timestamps or wide else said
+        shown = f"{line.attempt}/{line.rank} {line.level:<5} {shown}"
+    return formats.clean(f"{line.time} {shown}" if timestamps or wide else shown)
 
 
 def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iterator[LogLine]:
@@ -89,10 +88,11 @@ def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iter
 def _rest(client: Client, session: str, cursor: int, *, patient: bool) -> Iterator[LogLine]:
     while True:
         page = _page(client, session, cursor, patient=patient)
-        cursor = page.next
         yield from page.lines
-        if len(page.lines) < PAGE:
+        # A cursor that does not advance would give the same page for ever.
+        if len(page.lines) < PAGE or page.next <= cursor:
             return
+        cursor = page.next
 
 
 def _status(client: Client, before: Session) -> Session:

@@ -39,7 +39,7 @@ def ls(
             )
             found += page.sessions
             cursor = page.cursor
-            if cursor is None:
+            if cursor is None or not page.sessions:
                 break
     if cursor is not None:
         output.remark(f"there are more: --limit {limit * 2}", "dim")

@@ -14,6 +14,11 @@ from trainyard.cli.text import formats
 if TYPE_CHECKING:
     from trainyard.models import Series
 
+SMALLEST_SPAN: Final = 1e-300
+"""Smaller spans of an axis are drawn as a single value."""
+MAX_STEP: Final = (1 << 63) - 1
+MAX_VALUE: Final = 1e300
+"""Larger values are left out: differences between them are infinite."""
 _COLOURS: Final = ("bright_blue", "bright_red", "bright_green", "bright_magenta")
 # Okabe and Ito's colours: distinguishable with any colour vision.
 _PNG_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
@@ -31,7 +36,7 @@ def panels(series: Sequence[Series]) -> list[tuple[str, list[Series]]]:
 def finite(series: Series) -> list[tuple[int, float]]:
     """Steps and values that can be drawn."""
     pairs = [(p.step, _number(p.value)) for p in series.points]
-    return [(step, value) for step, value in pairs if math.isfinite(value)]
+    return [(s, v) for s, v in pairs if abs(s) <= MAX_STEP and abs(v) <= MAX_VALUE]
 
 
 def draw(series: Sequence[Series], *, width: int, height: int, colours: bool) -> str:
@@ -48,7 +53,7 @@ def _panel(kind: str, group: list[Series], width: int, height: int, colours: boo
     # plotille adds the labels of values on the left and the axis' name on the right.
     figure.width, figure.height = max(20, width - 24), height
     figure.color_mode, figure.with_colors, figure.origin = "names", colours, False
-    figure.x_label, figure.y_label = "step", kind
+    figure.x_label, figure.y_label = "step", formats.clean(kind)
     figure.register_label_formatter(float, _label)
     figure.register_label_formatter(int, _label)
     points = [p for one in group for p in finite(one)]
@@ -57,9 +62,9 @@ def _panel(kind: str, group: list[Series], width: int, height: int, colours: boo
     for n, one in enumerate(group):
         steps, values = zip(*finite(one), strict=True)
         colour = _COLOURS[n % len(_COLOURS)] if colours else None
-        figure.plot(steps, values, lc=colour, label=one.name)
+        figure.plot(steps, values, lc=colour, label=formats.clean(one.name))
     drawn = str(figure.show())
-    ends = [f"{one.name} {formats.number(finite(one)[-1][1])}" for one in group]
+    ends = [f"{formats.clean(one.name)} {formats.number(finite(one)[-1][1])}" for one in group]
     return "\n".join([*(line.rstrip() for line in drawn.splitlines()), "  ".join(ends)])
 
 
@@ -74,13 +79,14 @@ def write_png(path: Path, title: str, series: Sequence[Series]) -> None:
     figure = Figure(figsize=(8, 10 / 3 * len(shown)), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     # A name is not a formula: $ must not start mathematics.
-    figure.suptitle(title, fontweight="bold", parse_math=False)
+    figure.suptitle(formats.clean(title), fontweight="bold", parse_math=False)
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (kind, group) in zip(axes, shown, strict=True):
         for n, one in enumerate(group):
             steps, values = zip(*finite(one), strict=True)
-            axis.plot(steps, values, color=_PNG_COLOURS[n % len(_PNG_COLOURS)], label=one.name)
-        axis.set_title(kind, loc="left", parse_math=False)
+            colour = _PNG_COLOURS[n % len(_PNG_COLOURS)]
+            axis.plot(steps, values, color=colour, label=formats.clean(one.name))
+        axis.set_title(formats.clean(kind), loc="left", parse_math=False)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
         for label in axis.legend(frameon=False).get_texts():
@@ -109,14 +115,14 @@ def _some(found: list[tuple[str, list[Series]]]) -> list[tuple[str, list[Series]
 def _number(value: float | str) -> float:
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return math.nan
 
 
 def _span(values: list[float]) -> tuple[float, float]:
     """Limits of an axis; a single value gets a margin."""
     low, high = min(values), max(values)
-    if low == high:
+    if high - low < SMALLEST_SPAN:
         room = abs(low) / 10 or 1.0
         return low - room, high + room
     return low, high

@@ -10,12 +10,18 @@ from trainyard_api import timestamps
 
 UNKNOWN: Final = "-"
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+MAX_SECONDS: Final = 3e11
+"""Longest duration that is shown: from 1970 to 9999."""
+MAX_BYTES: Final = 1 << 80
+"""Largest size that is shown."""
+MAX_TEXT: Final = 100
+"""Characters of a text in the place of a number."""
 _CONTROL: Final = dict.fromkeys(range(32)) | dict.fromkeys(range(127, 160))
 
 
 def duration(seconds: float | None) -> str:
-    """`45s`, `4m10s`, `2h05m`, `3d04h`; `-` for None; below zero counts as 0."""
-    if seconds is None:
+    """`45s`, `4m10s`, `2h05m`, `3d04h`; `-` for None and what is not a plausible time; below zero is 0."""
+    if seconds is None or not math.isfinite(seconds) or abs(seconds) > MAX_SECONDS:
         return UNKNOWN
     whole = max(0, round(seconds))
     if whole < 60:
@@ -35,7 +41,7 @@ def since(time: str | datetime | None, now: datetime) -> str:
 
 def size(number: int | None) -> str:
     """`512 B`, `1.5 KiB`, `12 GiB`: one decimal below ten."""
-    if number is None:
+    if number is None or not 0 <= number < MAX_BYTES:
         return UNKNOWN
     value, unit = float(number), 0
     while value >= 1024 and unit < len(_SIZES) - 1:
@@ -49,16 +55,17 @@ def number(value: float | str | None) -> str:
         return UNKNOWN
     try:
         found = float(value)
-    except ValueError:
-        return clean(str(value))
+    except (ValueError, OverflowError):
+        return clean(str(value)[:MAX_TEXT])
     if math.isfinite(found):
         return f"{found:.4g}"
     return {math.inf: "∞", -math.inf: "-∞"}.get(found, "NaN")
 
 
 def percent(value: float | None) -> str:
-    """`62%`; `-` for None."""
-    return UNKNOWN if value is None else f"{value:.0f}%"
+    """`62%`; `-` for None and what is not a share."""
+    shown = value is not None and math.isfinite(value) and 0 <= value <= 1000
+    return f"{value:.0f}%" if shown else UNKNOWN
 
 
 def count(how_many: int, noun: str) -> str:
