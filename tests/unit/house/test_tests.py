@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from case_ids import is_telling
+from time_by_folder import totals
 
 ROOT = Path(__file__).resolve().parents[3]
 RAISING = {"pytest.raises", "pytest.warns", "pytest.fail"}
@@ -68,3 +69,13 @@ def test_what_names_its_case(value: object) -> None:
 )
 def test_what_needs_an_id(value: object) -> None:
     assert not is_telling(value)
+
+
+def test_times_are_summed_by_folder() -> None:
+    cases = [
+        ("tests.e2e.test_rights", 2.0),
+        ("tests.integration.gateway.test_store", 1.0),
+        ("tests.integration.gateway.test_reports.TestAll", 4.0),
+    ]
+
+    assert totals(cases) == [("tests/integration/gateway", 2, 5.0), ("tests/e2e", 1, 2.0)]
