@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 import tarfile
+import time
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +146,87 @@ def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, en
 
     with pytest.raises(BadRequest, match="line 1 is longer than 16 MiB"):
         inspect(path, ending)
+
+
+def header(kind: bytes, size: int, name: str = "x") -> bytes:
+    """The block of a member or extension that declares `size` bytes."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+MEBIBYTES = 130
+"""More than an archive may unpack to beyond its size."""
+
+
+def bomb(kind: bytes) -> bytes:
+    """A bzip2 archive of a member of many zeros, in one bzip2 stream for each mebibyte."""
+    zeros = bz2.compress(b"\0" * (1 << 20))
+    return bz2.compress(header(kind, MEBIBYTES << 20)) + zeros * MEBIBYTES
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.XHDTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.REGTYPE,
+        tarfile.CONTTYPE,
+    ],
+    ids=["pax", "solaris", "global", "long name", "long link", "file", "contiguous"],
+)
+def test_a_small_archive_that_unpacks_to_much_is_refused(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "x.tar"
+    path.write_bytes(bomb(kind))
+    started = time.monotonic()
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadRequest, match="header of|times its size"):
+            inspect(path, "images")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert path.stat().st_size < 10_000
+    assert peak < 8 << 20
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+@pytest.mark.parametrize(
+    "form",
+    [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT],
+    ids=["ustar", "gnu", "pax"],
+)
+def test_every_form_of_tar_is_read(
+    tmp_path: Path, pack: Callable[[bytes], bytes], form: int
+) -> None:
+    long = "n" * 90
+    names = [f"{long}/cat/a.png", f"{long}/dog/ä.png"]
+    if form != tarfile.USTAR_FORMAT:
+        names.append(f"{long}{long}/{long}/bird/b.png")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as target:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        target.addfile(folder)
+        for number, name in enumerate(names):
+            member = tarfile.TarInfo(name)
+            member.size = 700 * number
+            target.addfile(member, io.BytesIO(b"x" * member.size))
+    path = tmp_path / "x.tar"
+    path.write_bytes(pack(out.getvalue()))
+
+    found = inspect(path, "images")
+
+    assert found.samples == len(names)
+    assert found.classes == sorted(name.split("/")[-2] for name in names)

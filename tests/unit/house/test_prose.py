@@ -28,6 +28,7 @@ PACKAGES = (
     "cluster",
     "crds",
     "demo",
+    "gateway",
     "images",
     "kube",
     "operator",

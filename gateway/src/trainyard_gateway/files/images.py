@@ -12,13 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.files.details import MOST_CLASSES, DatasetDetails
+from trainyard_gateway.files.tar import MOST_RATIO, members
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
 MOST_MEMBERS = 2_000_000
-_MOST_PADDING = 1 << 20
-"""Bytes after the last member at most; tar itself writes 10 KiB."""
-MOST_RATIO = 200
-"""Bytes of an image for each packed byte; bombs have a thousand."""
 _BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
@@ -87,14 +84,8 @@ def _of_zip(path: Path) -> Iterator[str]:
 
 
 def _of_tar(path: Path) -> Iterator[str]:
-    with tarfile.open(path) as tar:
-        for member in tar:
-            if not (member.isfile() or member.isdir()):
-                raise BadRequest(
-                    f"the archive's member {member.name[:200]!r} is a link or a device"
-                )
-            if member.isfile():
-                yield member.name
-        # The list of members ends before the archive does. Reading on shows whether it is complete.
-        if len(tar.fileobj.read(_MOST_PADDING + 1)) > _MOST_PADDING:
-            raise BadRequest("bytes follow the end of the tar archive")
+    for member in members(path):
+        if not (member.is_file or member.is_folder):
+            raise BadRequest(f"the archive's member {member.name[:200]!r} is a link or a device")
+        if member.is_file:
+            yield member.name

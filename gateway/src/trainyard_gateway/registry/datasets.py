@@ -13,7 +13,7 @@ from trainyard_api.names import is_artifact_name
 from trainyard_gateway.errors import AlreadyThere, NotFound
 from trainyard_gateway.files.details import DatasetDetails
 from trainyard_gateway.files.file_store import FileStore, Received
-from trainyard_gateway.files.inspect import format_of, inspect
+from trainyard_gateway.files.inspect import format_of, inspect_in_pool
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
@@ -85,7 +85,7 @@ class Datasets:
             known = await self.find(upload.name)
             if known is not None:
                 return _same(known, received), False
-            details = await asyncio.to_thread(inspect, received.path, file_format)
+            details = await inspect_in_pool(received.path, file_format)
             return await self._keep(upload, received, file_format, details)
         finally:
             self._store.discard(received)
