@@ -236,7 +236,7 @@ async def _until_told(lab: Lab) -> None:
     """Until nothing is left of the burst of new sessions but the daily business, or two minutes are over."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
-        if sum(v for k, v in lab.scrape().items() if "writes_waiting" in k) < SLOTS:
+        if sum(v for k, v in lab.scrape().items() if "writes_pending" in k) < SLOTS:
             break
         await asyncio.sleep(1)
     await asyncio.sleep(SETTLE_SECONDS)

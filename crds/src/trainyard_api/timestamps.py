@@ -50,7 +50,7 @@ def to_micros_text(seconds: float) -> str:
 
     Values outside 1970 to 9999 become the nearest time inside; NaN raises ValueError.
     """
-    return micros_to_text(int(min(max(seconds, 0), LATEST_SECONDS) * 1_000_000))
+    return micros_to_text(round(min(max(seconds, 0), LATEST_SECONDS) * 1_000_000))
 
 
 def datetime_to_text(time: datetime) -> str:

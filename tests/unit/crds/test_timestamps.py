@@ -56,3 +56,13 @@ def test_what_is_no_time_reads_as_none(text: object) -> None:
 def test_times_have_the_forms_of_kubernetes() -> None:
     assert timestamps.to_seconds_text(1_700_000_000.9) == "2023-11-14T22:13:20Z"
     assert timestamps.to_micros_text(1_700_000_000.25) == "2023-11-14T22:13:20.250000Z"
+
+
+@given(st.integers(0, 999_999), st.sampled_from([1_000_000_000, 1_800_000_000, 2_200_000_000]))
+def test_microseconds_come_back_as_they_were(micros: int, second: int) -> None:
+    """The operator writes the queuedTime that it has read again and again: it must not drift."""
+    text = timestamps.micros_to_text(second * 1_000_000 + micros)
+    seconds = timestamps.parse_seconds(text)
+
+    assert seconds is not None
+    assert timestamps.to_micros_text(seconds) == text
