@@ -14,7 +14,7 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-PAGES = tracked("*.md")
+PAGES = [page for page in tracked("*.md") if "results" not in page.parts]
 GENERATED = {
     "docs/cli.md",
     "docs/configuration.md",
