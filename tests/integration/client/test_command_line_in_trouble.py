@@ -253,7 +253,9 @@ def test_ctrl_c_in_watch_without_a_terminal(cli: CommandLine, gateway: ScriptedG
 
     assert process.returncode == 130
     assert out == ""
-    assert err.startswith("stopped watching; s goes on. Watch it again with `trainyard watch s`")
+    assert err.startswith(
+        "stopped watching; s keeps running. Watch it again with `trainyard watch s`"
+    )
     assert all(not call.startswith(("POST", "PATCH", "DELETE")) for call in gateway.calls())
 
 

@@ -237,7 +237,7 @@ def test_steering_reaches_the_cluster(cli: CommandLine, lab: GatewayLab) -> None
     set_phase(lab, "steered", "Running")
 
     cli.ok("priority", "steered", "-7")
-    assert "makes room" in cli.ok("suspend", "steered").out
+    assert "saves a checkpoint" in cli.ok("suspend", "steered").out
     with lab.client() as gateway:
         suspended = gateway.status("steered").spec
     assert "session steered is Running" in cli.ok("resume", "steered").out
@@ -259,7 +259,7 @@ def test_cancel_and_queue(cli: CommandLine, lab: GatewayLab) -> None:
     row = next(line for line in cli.ok("queue").out.splitlines() if " waits " in line)
     assert row.split()[:5] == ["1", "waits", "default", "0", "2"]
     assert row.endswith("two GPUs are needed")
-    assert cli.ok("queue", "--queue", "other").out == "nobody waits\n"
+    assert cli.ok("queue", "--queue", "other").out == "no session waits\n"
     cli.ok("cancel", "waits")
 
     with lab.client() as gateway:
@@ -379,7 +379,7 @@ def test_estimate_says_whether_and_when(cli: CommandLine, lab: GatewayLab) -> No
 
     assert (now["possible"], now["queue"]) == (True, "default")
     assert (never.code, "never" in never.out) == (1, True)
-    assert (nowhere.code, "there is no queue 'absent'" in nowhere.err) == (2, True)
+    assert (nowhere.code, "no TrainingQueue 'absent'" in nowhere.err) == (2, True)
 
 
 def test_keys_from_create_to_revoke(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:
@@ -519,7 +519,7 @@ def test_watch_on_a_terminal_keeps_one_line_and_ctrl_c_leaves_the_session(
     terminal.press_ctrl_c()
 
     assert terminal.end() == 130
-    assert "stopped watching; on-screen goes on" in terminal.text
+    assert "stopped watching; on-screen keeps running" in terminal.text
     assert "Traceback" not in terminal.text
     with lab.client() as gateway:
         assert gateway.status("on-screen").spec.desired_state == "Running"
