@@ -73,3 +73,32 @@ def test_live_pages_show_each_once() -> None:
 def test_a_made_up_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(BadRequest, match="cursor"):
         mark(cursor)
+
+
+VICTIM, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def named(uid: str, name: str, version: str) -> dict[str, Any]:
+    found = body(uid, TIMES[0])
+    found["metadata"] |= {"name": name, "resourceVersion": version}
+    return found
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["live", "deleted"])
+async def test_a_name_never_hides_a_uid(database: Database, deleted: bool) -> None:
+    """A newer session is called as the UID of an older one."""
+    import orjson
+
+    victim, other = named(VICTIM, "victim", "1"), named(OTHER, VICTIM, "2")
+    cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
+    cache.stale = "the cluster is away"
+    cache.put(other)
+    if deleted:
+        row = {"uid": VICTIM, "name": "victim", "created": TIMES[0], "deleted": True}
+        row["object"] = orjson.dumps(victim).decode()
+        await database.write(lambda c: c.execute(insert(sessions), [row]).rowcount)
+    else:
+        cache.put(victim)
+
+    assert (await cache.find(VICTIM)).name == "victim"
+    assert (await cache.find(OTHER)).name == VICTIM

@@ -191,3 +191,32 @@ async def test_what_the_database_refuses_holds_nobody_up(tmp_path: Path) -> None
     assert heard == [B]
     assert reports.of(A) == [FIRST]
     assert reports.of(B) == []
+
+
+async def test_a_batch_that_cannot_be_read_delays_no_later_one(tmp_path: Path) -> None:
+    """A link, a folder and a batch that the database refuses stand before a good one."""
+    database = SqliteStore(tmp_path / "db" / "x.sqlite3")
+    await database.open()
+    runs = tmp_path / "runs"
+    stream = runs / A / "spool" / "000001" / "rank-0"
+    stream.mkdir(parents=True)
+    (stream / FIRST.file).symlink_to("/etc/hostname")
+    (stream / "000000000002.json").mkdir()
+    rows = [
+        {"step": n, "time": "2026-01-01T00:00:00Z", "values": {f"{n}-{m}": 1.0 for m in range(256)}}
+        for n in range(8)
+    ]
+    line = {"time": "2026-01-01T00:00:00Z", "message": "last words"}
+    Spool(runs / A / "spool", 1, "rank-0").put(3, body(sequence=3, metrics=rows))
+    Spool(runs / A / "spool", 1, "rank-0").put(4, body(sequence=4, logs=[line]))
+    gone = {"uid": A, "name": A, "created": "2026", "object": "{}", "deleted": True}
+    await database.write(lambda c: c.execute(insert(sessions), [gone]))
+    cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
+
+    await SpoolRecovery(RunFolders(runs), SpoolFolders(runs), cache, database).sweep()
+
+    said = await database.read(lambda c: list(c.scalars(select(logs.c.message))))
+    await database.close()
+    assert said == ["last words"]
+    assert not (stream / FIRST.file).is_symlink()
+    assert not (stream / "000000000004.json").exists()

@@ -9,6 +9,7 @@ batch are in memory.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -62,7 +63,13 @@ class SpoolFolders:
     def read(self, uid: str, left: SpooledBatch) -> bytes | None:
         """The text of a batch; None if it is not a regular file or is too large. Raises OSError."""
         with folder_inside(self._root, _place(uid, left)) as folder:
-            handle = os.open(left.file, FILE, dir_fd=folder)
+            try:
+                handle = os.open(left.file, FILE, dir_fd=folder)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                # A link, which is not followed.
+                return None
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BATCH_BYTES:

@@ -27,6 +27,7 @@ from trainyard_kube import (
 )
 
 _NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -73,16 +74,18 @@ class SessionCache:
                     self.stale = None
 
     async def find(self, name_or_uid: str) -> SessionInfo:
-        """A session by name (the newest of that name) or UID, also a deleted one.
+        """A session by UID, or else by name (the newest of that name), also a deleted one.
 
-        Raises NotFound.
+        A session whose name is the UID of another one does not hide it. Raises NotFound.
         """
-        known = (
-            body
-            for body in self._objects.values()
-            if name_or_uid in (body["metadata"]["name"], body["metadata"]["uid"])
-        )
-        if (newest := max(known, key=_version, default=None)) is not None:
+        if (live := self._objects.get(name_or_uid)) is not None:
+            return session_info(live)
+        if _UID.fullmatch(name_or_uid):
+            row = await self._database.read(lambda c: sessions.find(c, name_or_uid))
+            if row is not None and row.uid == name_or_uid:
+                return session_info(orjson.loads(row.object), deleted=row.deleted)
+        named = (b for b in self._objects.values() if b["metadata"]["name"] == name_or_uid)
+        if (newest := max(named, key=_version, default=None)) is not None:
             return session_info(newest)
         if not _NAME_OR_UID.fullmatch(name_or_uid):
             raise _absent(name_or_uid)

@@ -104,22 +104,30 @@ class SpoolRecovery:
                 self._done.add(uid)
 
     async def _take_in(self, uid: str) -> bool:
-        """The spool of one run; whether there is nothing left to do."""
+        """Apply the batches in the spool of one session. Returns whether it was empty."""
+        # The program decides what is in there: neither a batch nor a session delays the others.
         try:
             found = await asyncio.to_thread(self._reports.of, uid)
-            for left in found:
-                await self._apply(uid, left)
-        except Exception as error:  # the program decides what is in there
-            # One session neither delays the others nor ends this task, and is logged once.
-            if uid not in self._logged:
-                self._logged.add(uid)
-                _log.warning(
-                    "reports left by a trainer cannot be taken in", session=uid, error=str(error)
-                )
+        except Exception as error:
+            self._log_once(uid, error)
             return False
-        if found:
-            _log.info("took in reports that a trainer had left", session=uid, batches=len(found))
+        failed = 0
+        for left in found:
+            try:
+                await self._apply(uid, left)
+            except Exception as error:
+                failed += 1
+                self._log_once(uid, error)
+        if applied := len(found) - failed:
+            _log.info("took in reports that a trainer had left", session=uid, batches=applied)
         return not found
+
+    def _log_once(self, uid: str, error: Exception) -> None:
+        if uid not in self._logged:
+            self._logged.add(uid)
+            _log.warning(
+                "reports left by a trainer cannot be taken in", session=uid, error=str(error)
+            )
 
     async def _apply(self, uid: str, left: SpooledBatch) -> None:
         batch = parsed(await asyncio.to_thread(self._reports.read, uid, left), uid, left)

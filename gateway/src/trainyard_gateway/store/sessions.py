@@ -30,8 +30,10 @@ class SessionRow(NamedTuple):
 
 def find(connection: Connection, name_or_uid: str) -> SessionRow | None:
     """The session with this UID, or the newest one with this name."""
-    match = (sessions.c.uid == name_or_uid) | (sessions.c.name == name_or_uid)
-    query = select(sessions).where(match).order_by(sessions.c.created.desc()).limit(1)
+    by_uid = sessions.c.uid == name_or_uid
+    order = (by_uid.desc(), sessions.c.created.desc())
+    match = by_uid | (sessions.c.name == name_or_uid)
+    query = select(sessions).where(match).order_by(*order).limit(1)
     row = connection.execute(query).one_or_none()
     return SessionRow(*row) if row is not None else None
 
