@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from trainyard_cluster.parts import cache_root
-from trainyard_cluster.versions import KUBERNETES
+from trainyard_cluster.programs.parts import cache_root
+from trainyard_cluster.programs.versions import KUBERNETES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 OUT: Final = ROOT / "build" / "scan"

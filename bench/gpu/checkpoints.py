@@ -15,9 +15,9 @@ from workloads import Workload
 from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
-from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed.process_group import ProcessGroup
+from trainyard_trainer.training.train import Trainer
 
 
 def stall(workload: Workload, device: torch.device, rounds: int) -> dict[str, Any]:

@@ -23,12 +23,13 @@ from workloads import Workload
 
 from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import data, loss, models
-from trainyard_trainer.batches import epoch_order, load_batch, split_into_batches
-from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer import data, models
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
 from trainyard_trainer.data import Dataset, Split
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.distributed.process_group import ProcessGroup
+from trainyard_trainer.training import loss
+from trainyard_trainer.training.batches import epoch_order, load_batch, split_into_batches
+from trainyard_trainer.training.train import Trainer
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Epoch = Callable[[], list[float]]

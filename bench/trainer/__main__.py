@@ -33,7 +33,7 @@ SUPPORT = HERE.parents[1] / "tests" / "support"
 START_UP = """
 import trainyard_trainer.session, torch
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import optimizer
+from trainyard_trainer.training import optimizer
 model = torch.nn.Linear(2, 1)
 steps = optimizer.build(TrainingConfig.model_validate({"task": "tabular-regression"}), model)
 model(torch.ones(1, 2)).sum().backward()
@@ -106,8 +106,8 @@ def stall(pairs: int, megabytes: int) -> dict[str, list[float]]:
     step takes longer in all, since the copy shares the memory with it. A step computes on one core, a checkpoint has the others."""
     import torch
 
-    from trainyard_trainer.checkpoint import CheckpointFolder
-    from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
+    from trainyard_trainer.checkpoints.folder import CheckpointFolder
+    from trainyard_trainer.checkpoints.writer import AsyncCheckpointWriter
 
     torch.set_num_threads(1)
     model, step = _large_training(megabytes)

@@ -131,8 +131,8 @@ def _reporting(work: Work) -> GatewayReporter:
 
 def trainyard(work: Work) -> tuple[float, Tensor]:
     """The reporting API and the trainer's background checkpoints."""
-    from trainyard_trainer.checkpoint import CheckpointFolder
-    from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
+    from trainyard_trainer.checkpoints.folder import CheckpointFolder
+    from trainyard_trainer.checkpoints.writer import AsyncCheckpointWriter
 
     run = _reporting(work)
     writer = AsyncCheckpointWriter(CheckpointFolder(work.folder / "c"), run.flush, lambda _: None)

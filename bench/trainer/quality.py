@@ -26,9 +26,9 @@ from sklearn import datasets, ensemble, linear_model, pipeline, preprocessing
 from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
-from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed.process_group import ProcessGroup
+from trainyard_trainer.training.train import Trainer
 
 SONNETS = Path(__file__).with_name("sonnets.txt")
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"

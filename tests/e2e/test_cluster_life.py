@@ -15,8 +15,9 @@ from cluster_command import COMMAND, cluster, footprint, state
 from kubernetes import client
 from poll import eventually
 
-from trainyard_cluster import images, registry
-from trainyard_cluster.config import PAUSE_IMAGE
+from trainyard_cluster import registry
+from trainyard_cluster.embedded import images
+from trainyard_cluster.embedded.config import PAUSE_IMAGE
 
 pytestmark = [
     pytest.mark.e2e,

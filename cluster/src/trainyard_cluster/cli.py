@@ -13,10 +13,12 @@ import typer
 from rich.console import Console
 
 from trainyard_cluster import footprint as footprints
-from trainyard_cluster import images, kind, node, parts, registry
+from trainyard_cluster import kind, registry
 from trainyard_cluster import status as states
+from trainyard_cluster.embedded import images, node
 from trainyard_cluster.errors import ClusterError, NotPossible, StepFailed
 from trainyard_cluster.plan import Wanted
+from trainyard_cluster.programs import parts
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.shell import tail
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainyard_cluster import leftovers, registry
+from trainyard_cluster import registry
+from trainyard_cluster.embedded import leftovers
 from trainyard_cluster.shell import run
 
 

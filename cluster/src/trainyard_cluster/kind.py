@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from trainyard_cluster import parts, registry
+from trainyard_cluster import registry
 from trainyard_cluster.errors import NotPossible
 from trainyard_cluster.kubectl import Kubectl, wait
 from trainyard_cluster.plan import Wanted
+from trainyard_cluster.programs import parts
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.registry import Record
 from trainyard_cluster.shell import run, succeeds

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainyard_cluster.config import GPU
 from trainyard_cluster.errors import StepFailed
+from trainyard_cluster.plan import GPU
 from trainyard_cluster.shell import run
 
 

@@ -14,6 +14,8 @@ POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 API_PORT = 6443
+GPU = "nvidia.com/gpu"
+"""Name of the extended resource."""
 SLOTS = 200
 """Maximum number of clusters on one machine; each uses one /30 of 172.30.0.0/16."""
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from rich.table import Table
 
-from trainyard_cluster import parts, registry, supervise
-from trainyard_cluster.config import GPU
+from trainyard_cluster import registry
+from trainyard_cluster.embedded import supervise
 from trainyard_cluster.errors import StepFailed
 from trainyard_cluster.kubectl import Kubectl
-from trainyard_cluster.plan import Addresses, processes
+from trainyard_cluster.plan import GPU, Addresses, processes
+from trainyard_cluster.programs import parts
 from trainyard_cluster.progress import seconds
 
 

@@ -154,7 +154,7 @@ first=$(python -c 'from trainyard_cluster.plan import slots; print(slots("demo")
 ip addr add "172.30.$first.1/30" dev lo
 exec python -c '
 from pathlib import Path
-from trainyard_cluster.network import choose_slot
+from trainyard_cluster.embedded.network import choose_slot
 from trainyard_cluster.plan import Layout, slots
 chosen = choose_slot(Layout("demo", Path("/nowhere")), frozenset({slots("demo")[1]}))
 assert chosen == slots("demo")[2], chosen

@@ -15,8 +15,8 @@ from tiny_training import TinySession, write_blobs
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
-from trainyard_trainer.generate import Sampling
-from trainyard_trainer.predict import Predictor
+from trainyard_trainer.inference.generate import Sampling
+from trainyard_trainer.inference.predict import Predictor
 
 CONFIGS = st.fixed_dictionaries(
     {

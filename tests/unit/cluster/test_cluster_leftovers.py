@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainyard_cluster.leftovers import pids_below
+from trainyard_cluster.embedded.leftovers import pids_below
 
 
 def test_a_cgroup_that_goes_away_while_it_is_read_hides_no_other(tmp_path: Path) -> None:

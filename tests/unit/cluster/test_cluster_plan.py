@@ -9,10 +9,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from trainyard_cluster import certificates, config, registry
+from trainyard_cluster import registry
+from trainyard_cluster.embedded import certificates, config
 from trainyard_cluster.errors import ClusterError
 from trainyard_cluster.plan import SLOTS, Addresses, Layout, Wanted, processes, slots
-from trainyard_cluster.versions import NODE_PARTS
+from trainyard_cluster.programs.versions import NODE_PARTS
 
 BIN = Path("/bin-dir")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from trainyard_cluster.download import Release, UnavailableError, fetch, releases
-from trainyard_cluster.versions import NODE_PARTS
+from trainyard_cluster.programs.download import Release, UnavailableError, fetch, releases
+from trainyard_cluster.programs.versions import NODE_PARTS
 
 PROGRAM = b"\x7fELF a program"
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
-from trainyard_trainer.checkpoint import CheckpointFolder
-from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.staging import StagedState, Staging
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.checkpoints.staging import StagedState, Staging
+from trainyard_trainer.checkpoints.writer import AsyncCheckpointWriter
+from trainyard_trainer.distributed.process_group import ProcessGroup
+from trainyard_trainer.training.train import Trainer
 
 KEEP = 50
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainyard_trainer.launcher import environment, pod_exit_code, process_count
+from trainyard_trainer.distributed.launcher import environment, pod_exit_code, process_count
 
 
 @pytest.mark.parametrize(

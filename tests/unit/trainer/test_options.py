@@ -16,13 +16,13 @@ from torch import Tensor, nn, optim
 from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
-from trainyard_trainer.batches import split_into_batches
-from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.errors import Diverged
 from trainyard_trainer.models.cnn import CNN
 from trainyard_trainer.models.transformer import Transformer
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.training.batches import split_into_batches
+from trainyard_trainer.training.train import Trainer
 
 CPU = torch.device("cpu")
 

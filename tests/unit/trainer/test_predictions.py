@@ -17,10 +17,10 @@ from trainyard.reporting import NoOpReporter
 from trainyard_api.attempt import AttemptSpec
 from trainyard_trainer import data, model_export
 from trainyard_trainer.__main__ import main
-from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.exit_codes import ExitCode
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.training.train import Trainer
 
 
 def save_model(folder: Path, path: Path, file_format: str, training: dict[str, Any]) -> Path:

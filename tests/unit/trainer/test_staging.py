@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainyard_trainer.staging import Staging
+from trainyard_trainer.checkpoints.staging import Staging
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from torch import nn, optim
 
 from trainyard_api.contract import ExitCode
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import optimizer
+from trainyard_trainer.training import optimizer
 
 PROGRAM = """
 import sys
 import torch
 import trainyard_trainer.session
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import optimizer
+from trainyard_trainer.training import optimizer
 model = torch.nn.Linear(2, 1)
 for name in ("adam", "adamw", "sgd", "rmsprop"):
     steps = optimizer.build(TrainingConfig.model_validate({"task": "tabular-regression", "optimizer": name}), model)

@@ -19,12 +19,12 @@ from tiny_training import write_blobs
 from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data, models
-from trainyard_trainer.batches import load_batch
-from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.errors import BadConfiguration, BadData, Diverged
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.schedule import learning_rate
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.training.batches import load_batch
+from trainyard_trainer.training.schedule import learning_rate
+from trainyard_trainer.training.train import Trainer
 
 CPU = torch.device("cpu")
 

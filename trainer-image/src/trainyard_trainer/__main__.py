@@ -52,8 +52,8 @@ def main(arguments: list[str]) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from trainyard_trainer.errors import TrainingError
-    from trainyard_trainer.generate import Sampling
-    from trainyard_trainer.predict import Predictor
+    from trainyard_trainer.inference.generate import Sampling
+    from trainyard_trainer.inference.predict import Predictor
 
     how = Sampling(options.tokens, options.temperature, options.seed)
     try:

@@ -19,7 +19,7 @@ from trainyard_api import timestamps
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
 from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.training.train import Trainer
 
 CARD_KEY = "trainyard"
 """Key of the card in the safetensors metadata, so that one file is enough to predict."""

@@ -16,19 +16,12 @@ from trainyard import reporting
 from trainyard_api import contract
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ExitCode
-from trainyard_trainer import (
-    cpu,
-    data,
-    error_report,
-    gpu_metrics,
-    launcher,
-    model_export,
-    process_group,
-)
-from trainyard_trainer.checkpoint import CheckpointFolder
+from trainyard_trainer import cpu, data, error_report, gpu_metrics, model_export
+from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.distributed import launcher, process_group
+from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.train import Trainer
+from trainyard_trainer.training.train import Trainer
 
 DELIVERY_SECONDS = 60.0
 """How long the end of a training waits for the gateway to take the last reports."""

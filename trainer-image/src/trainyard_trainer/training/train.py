@@ -17,19 +17,20 @@ from torch import Tensor, nn
 
 from trainyard.reporting import SessionReporter
 from trainyard_api.training import Precision, TrainingConfig
-from trainyard_trainer import loss as losses
-from trainyard_trainer import models, optimizer
-from trainyard_trainer.batches import epoch_order, load_batch, split_into_batches
-from trainyard_trainer.checkpoint import BEST, CheckpointFolder, CheckpointMetadata
-from trainyard_trainer.checkpoint_writer import AsyncCheckpointWriter
+from trainyard_trainer import models
+from trainyard_trainer.checkpoints.folder import BEST, CheckpointFolder, CheckpointMetadata
+from trainyard_trainer.checkpoints.staging import Staging
+from trainyard_trainer.checkpoints.writer import AsyncCheckpointWriter
 from trainyard_trainer.data import Dataset
+from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.errors import BadConfiguration, Diverged, Preempted
-from trainyard_trainer.loss_reading import LossReading
-from trainyard_trainer.metrics import MetricAccumulator
-from trainyard_trainer.process_group import ProcessGroup
-from trainyard_trainer.progress import Progress
-from trainyard_trainer.schedule import learning_rate
-from trainyard_trainer.staging import Staging
+from trainyard_trainer.training import loss as losses
+from trainyard_trainer.training import optimizer
+from trainyard_trainer.training.batches import epoch_order, load_batch, split_into_batches
+from trainyard_trainer.training.loss_reading import LossReading
+from trainyard_trainer.training.metrics import MetricAccumulator
+from trainyard_trainer.training.progress import Progress
+from trainyard_trainer.training.schedule import learning_rate
 
 _AUTOCAST_DTYPES = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 

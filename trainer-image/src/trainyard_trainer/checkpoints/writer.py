@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from trainyard_trainer.checkpoint import CheckpointFolder, CheckpointMetadata
-from trainyard_trainer.staging import StagedState, Staging
+from trainyard_trainer.checkpoints.folder import CheckpointFolder, CheckpointMetadata
+from trainyard_trainer.checkpoints.staging import StagedState, Staging
 
 
 class AsyncCheckpointWriter:

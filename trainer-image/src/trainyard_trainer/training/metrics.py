@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainyard_api.training import Task
 from trainyard_trainer.data.schema import DataSchema
-from trainyard_trainer.loss import loss_sum, sample_count
+from trainyard_trainer.training.loss import loss_sum, sample_count
 
 
 class MetricAccumulator:

@@ -23,7 +23,7 @@ from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
 from trainyard_trainer.errors import BadData
-from trainyard_trainer.generate import Sampling, generate
+from trainyard_trainer.inference.generate import Sampling, generate
 from trainyard_trainer.model_export import CARD_KEY
 from trainyard_trainer.models.transformer import Transformer
 

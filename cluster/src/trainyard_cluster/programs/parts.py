@@ -12,14 +12,14 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from trainyard_cluster import versions
-from trainyard_cluster.download import UnavailableError, fetch, releases
 from trainyard_cluster.errors import NotPossible
+from trainyard_cluster.programs import versions
+from trainyard_cluster.programs.download import UnavailableError, fetch, releases
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.shell import run
 
 ENV_FOLDER = "TRAINYARD_PARTS"
-SOURCES = Path(__file__).resolve().parents[2]
+SOURCES = Path(__file__).resolve().parents[3]
 _LDFLAGS = "-s -w"
 _BUILD_DISK_GIB = 8
 

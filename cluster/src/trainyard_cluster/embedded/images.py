@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from trainyard_cluster.config import PAUSE_IMAGE
+from trainyard_cluster.embedded.config import PAUSE_IMAGE
 from trainyard_cluster.errors import NotPossible
 from trainyard_cluster.plan import Layout
 from trainyard_cluster.shell import run

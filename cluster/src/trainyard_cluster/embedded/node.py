@@ -9,23 +9,15 @@ from pathlib import Path
 
 import httpx
 
-from trainyard_cluster import (
-    certificates,
-    config,
-    images,
-    leftovers,
-    network,
-    packages,
-    parts,
-    registry,
-    supervise,
-)
+from trainyard_cluster import registry
+from trainyard_cluster.embedded import certificates, config, images, leftovers, network, supervise
 from trainyard_cluster.errors import NotPossible, StepFailed
 from trainyard_cluster.kubectl import Kubectl, wait
 from trainyard_cluster.plan import Addresses, Layout, Process, Wanted, processes
+from trainyard_cluster.programs import packages, parts
+from trainyard_cluster.programs.versions import NODE_PARTS
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.registry import Record
-from trainyard_cluster.versions import NODE_PARTS
 
 POD_USER = 10001
 _DISK_GIB = 6

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from trainyard_cluster.errors import NotPossible
+from trainyard_cluster.programs.versions import DEBIAN_PACKAGES
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.shell import run
-from trainyard_cluster.versions import DEBIAN_PACKAGES
 
 
 def missing(packages: dict[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from trainyard_api.contract import ENV_COMPLETION_INDEX
-from trainyard_trainer.sync_batch_norm import with_sync_batch_norm
+from trainyard_trainer.distributed.sync_batch_norm import with_sync_batch_norm
 
 TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others, at the rendezvous and in every collective operation."""

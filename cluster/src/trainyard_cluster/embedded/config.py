@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 
-from trainyard_cluster.plan import Addresses, Layout
+from trainyard_cluster.plan import GPU, Addresses, Layout
 
 PAUSE_IMAGE = "localhost/trainyard/pause:1"
-GPU = "nvidia.com/gpu"
 
 
 def containerd(layout: Layout) -> str:

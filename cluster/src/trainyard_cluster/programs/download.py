@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from trainyard_cluster import versions
+from trainyard_cluster.programs import versions
 
 CONNECT_SECONDS = 3.0
 _KUBERNETES = f"https://dl.k8s.io/{versions.KUBERNETES}/bin/linux/amd64"

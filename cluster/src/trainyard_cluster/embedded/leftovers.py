@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from trainyard_cluster import supervise
+from trainyard_cluster.embedded import supervise
 from trainyard_cluster.plan import Layout
 from trainyard_cluster.shell import run
 

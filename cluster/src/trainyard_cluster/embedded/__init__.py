@@ -1,0 +1,1 @@
+"""The node that runs without Docker: processes, network, certificates, configuration."""

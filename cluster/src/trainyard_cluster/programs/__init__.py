@@ -1,0 +1,1 @@
+"""Where the programs of a cluster come from, and their versions."""

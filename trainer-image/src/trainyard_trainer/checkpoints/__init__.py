@@ -1,0 +1,1 @@
+"""Checkpoints: files, the thread that writes them, and the memory for copies."""

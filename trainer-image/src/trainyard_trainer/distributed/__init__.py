@@ -1,0 +1,1 @@
+"""Several processes: their start, collective operations and batch normalisation."""

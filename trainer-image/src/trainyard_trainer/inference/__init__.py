@@ -1,0 +1,1 @@
+"""Predictions and text by a trained model."""
