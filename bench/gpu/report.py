@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from steps import summary
@@ -21,7 +22,17 @@ def page(results: dict[str, Any]) -> str:
     for part, write in PARTS.items():
         if part in results:
             lines += [*write(results[part]), ""]
-    return "\n".join(lines)
+    return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
+
+
+def _wrapped(line: str) -> list[str]:
+    """Prose in lines of at most 100 columns; rows of tables as they are."""
+    if line.startswith("|") or not line:
+        return [line]
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.wrap(
+        line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _steps(found: dict[str, Any]) -> list[str]:

@@ -131,44 +131,15 @@ class Process:
 
 
 def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> list[Process]:
-    """The processes in the order of their start."""
-    pki, config = layout.pki, layout.config
-    leader = "--leader-elect=false"
-    parts = [
+    """The processes of a node, in the order in which they start."""
+    config = layout.config
+    processes = [
         Process("containerd", ("containerd", f"--config={config}/containerd.toml")),
-        Process(
-            "etcd",
-            (
-                f"{bin_dir}/etcd",
-                f"--data-dir={layout.state}/etcd",
-                "--listen-client-urls=http://127.0.0.1:2379",
-                "--advertise-client-urls=http://127.0.0.1:2379",
-                "--listen-peer-urls=http://127.0.0.1:2380",
-                "--listen-metrics-urls=http://127.0.0.1:2381",
-                # A power cut may lose the last moments of this throw-away cluster.
-                "--unsafe-no-fsync",
-                "--log-level=warn",
-            ),
-        ),
+        Process("etcd", (f"{bin_dir}/etcd", *_etcd(layout))),
         Process("kube-apiserver", (f"{bin_dir}/kube-apiserver", *_api_server(layout, at))),
         Process(
             "kube-controller-manager",
-            (
-                f"{bin_dir}/kube-controller-manager",
-                f"--kubeconfig={config}/controller-manager.kubeconfig",
-                f"--service-account-private-key-file={pki}/service-account.key",
-                f"--root-ca-file={pki}/ca.crt",
-                f"--cluster-signing-cert-file={pki}/ca.crt",
-                f"--cluster-signing-key-file={pki}/ca.key",
-                "--use-service-account-credentials=true",
-                # Detect a lost node after half a minute instead of five.
-                "--node-monitor-grace-period=20s",
-                # Three Jobs a second would use up the default of 20 requests a second.
-                "--kube-api-qps=300",
-                "--kube-api-burst=400",
-                "--bind-address=127.0.0.1",
-                leader,
-            ),
+            (f"{bin_dir}/kube-controller-manager", *_controller_manager(layout)),
         ),
         Process(
             "kube-scheduler",
@@ -176,38 +147,72 @@ def processes(layout: Layout, at: Addresses, bin_dir: Path, wanted: Wanted) -> l
                 f"{bin_dir}/kube-scheduler",
                 f"--kubeconfig={config}/scheduler.kubeconfig",
                 "--bind-address=127.0.0.1",
-                leader,
+                _NO_LEADER_ELECTION,
             ),
         ),
-        Process(
-            "kubelet",
-            (
-                f"{bin_dir}/kubelet",
-                f"--config={config}/kubelet.yaml",
-                f"--kubeconfig={config}/kubelet.kubeconfig",
-                f"--root-dir={layout.state}/kubelet",
-                f"--hostname-override={layout.name}",
-                f"--node-ip={at.node}",
-            ),
-        ),
+        Process("kubelet", (f"{bin_dir}/kubelet", *_kubelet(layout, at))),
         Process("kube-proxy", (f"{bin_dir}/kube-proxy", f"--config={config}/kube-proxy.yaml")),
         Process("coredns", (f"{bin_dir}/coredns", "-conf", f"{config}/Corefile")),
     ]
     if wanted.kwok_nodes:
-        parts.append(
-            Process(
-                "kwok",
-                (
-                    f"{bin_dir}/kwok",
-                    f"--kubeconfig={config}/admin.kubeconfig",
-                    "--manage-all-nodes=false",
-                    "--manage-nodes-with-label-selector=type=kwok",
-                    "--node-ip=127.0.0.1",
-                    f"--config={config}/kwok.yaml",
-                ),
-            )
-        )
-    return parts
+        processes.append(Process("kwok", (f"{bin_dir}/kwok", *_kwok(layout))))
+    return processes
+
+
+_NO_LEADER_ELECTION = "--leader-elect=false"
+
+
+def _etcd(layout: Layout) -> tuple[str, ...]:
+    return (
+        f"--data-dir={layout.state}/etcd",
+        "--listen-client-urls=http://127.0.0.1:2379",
+        "--advertise-client-urls=http://127.0.0.1:2379",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        "--listen-metrics-urls=http://127.0.0.1:2381",
+        # After a power cut this disposable cluster may lack its last moments.
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    )
+
+
+def _controller_manager(layout: Layout) -> tuple[str, ...]:
+    pki = layout.pki
+    return (
+        f"--kubeconfig={layout.config}/controller-manager.kubeconfig",
+        f"--service-account-private-key-file={pki}/service-account.key",
+        f"--root-ca-file={pki}/ca.crt",
+        f"--cluster-signing-cert-file={pki}/ca.crt",
+        f"--cluster-signing-key-file={pki}/ca.key",
+        "--use-service-account-credentials=true",
+        # A lost node is noticed after 20 s instead of minutes.
+        "--node-monitor-grace-period=20s",
+        # The default of 20 requests a second is used up by three Jobs a second.
+        "--kube-api-qps=300",
+        "--kube-api-burst=400",
+        "--bind-address=127.0.0.1",
+        _NO_LEADER_ELECTION,
+    )
+
+
+def _kubelet(layout: Layout, at: Addresses) -> tuple[str, ...]:
+    config = layout.config
+    return (
+        f"--config={config}/kubelet.yaml",
+        f"--kubeconfig={config}/kubelet.kubeconfig",
+        f"--root-dir={layout.state}/kubelet",
+        f"--hostname-override={layout.name}",
+        f"--node-ip={at.node}",
+    )
+
+
+def _kwok(layout: Layout) -> tuple[str, ...]:
+    return (
+        f"--kubeconfig={layout.config}/admin.kubeconfig",
+        "--manage-all-nodes=false",
+        "--manage-nodes-with-label-selector=type=kwok",
+        "--node-ip=127.0.0.1",
+        f"--config={layout.config}/kwok.yaml",
+    )
 
 
 def _api_server(layout: Layout, at: Addresses) -> tuple[str, ...]:

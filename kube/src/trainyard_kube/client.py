@@ -30,7 +30,12 @@ Json = dict[str, Any]
 
 
 class KubeClient:
-    """One connection pool to one API server. Use as an async context manager."""
+    """One connection pool to one API server; use it as an async context manager.
+
+    No call is retried. Every call raises Unreachable when no response arrives within 30 s (5 s to
+    connect), and the ApiError of the response's status otherwise: see `trainyard_kube.errors`.
+    `path` comes from `trainyard_kube.paths`; `query` are URL parameters.
+    """
 
     def __init__(
         self, config: KubeConfig, user_agent: str = "trainyard", connections: int = 32
@@ -63,11 +68,14 @@ class KubeClient:
             await self._http.close()
 
     async def get(self, path: str, **query: str | int) -> Json:
-        """GET one object. Raises NotFound and the other errors of `trainyard_kube.errors`."""
+        """The object at `path`. Raises NotFound when there is none."""
         return await self._json("GET", path, query=query)
 
     async def list(self, path: str, **query: str | int) -> Json:
-        """A list with all its pages; `metadata.resourceVersion` is that of the first page."""
+        """All pages of a list in one; `metadata.resourceVersion` is that of the first page.
+
+        Raises Gone when the list expires between two pages.
+        """
         async with aclosing(self.pages(path, **query)) as pages:
             result = await anext(pages)
             async for page in pages:
@@ -75,7 +83,10 @@ class KubeClient:
         return result
 
     async def pages(self, path: str, **query: str | int) -> AsyncGenerator[Json]:
-        """The pages of a list, at least one. Raises Gone if the list expires between two pages."""
+        """The pages of a list one after another, at least one; PAGE_SIZE objects each.
+
+        Raises Gone when the list expires between two pages.
+        """
         query = {"limit": PAGE_SIZE, **query}
         while True:
             page = await self._json("GET", path, query=query)
@@ -85,17 +96,24 @@ class KubeClient:
             query["continue"] = token
 
     async def create(self, path: str, body: Json, **query: str | int) -> Json:
-        """POST. Raises AlreadyExists if an object of that name exists."""
+        """POST `body`; returns the created object. Raises AlreadyExists and Invalid."""
         return await self._json("POST", path, body=body, query=query)
 
     async def replace(self, path: str, body: Json, **query: str | int) -> Json:
-        """PUT. Raises Conflict unless `metadata.resourceVersion` is current."""
+        """PUT `body`; returns the new object.
+
+        Raises Conflict unless `metadata.resourceVersion` is current, NotFound and Invalid.
+        """
         return await self._json("PUT", path, body=body, query=query)
 
     async def merge_patch(
         self, path: str, body: Json, field_manager: str | None = None, **query: str | int
     ) -> Json:
-        """JSON merge patch (RFC 7386): None removes a field; a list replaces the old one."""
+        """JSON merge patch (RFC 7386); returns the new object.
+
+        None removes a field, and lists are replaced as a whole. Raises NotFound and Invalid, and
+        Conflict where the body holds a resourceVersion that is not current.
+        """
         if field_manager:
             query["fieldManager"] = field_manager
         return await self._json("PATCH", path, body=body, query=query, content_type=_MERGE_PATCH)
@@ -103,14 +121,20 @@ class KubeClient:
     async def json_patch(
         self, path: str, operations: builtins.list[Json], field_manager: str | None = None
     ) -> Json:
-        """JSON patch (RFC 6902). Raises Invalid if a `test` operation fails."""
+        """JSON patch (RFC 6902); returns the new object.
+
+        Raises NotFound, and Invalid when a `test` operation fails.
+        """
         query: dict[str, str | int] = {"fieldManager": field_manager} if field_manager else {}
         return await self._json(
             "PATCH", path, body=operations, query=query, content_type=_JSON_PATCH
         )
 
     async def apply(self, path: str, body: Json, field_manager: str, force: bool = True) -> Json:
-        """Server-side apply. Raises Conflict without `force` if another manager owns a field."""
+        """Server-side apply; creates or changes the object and returns it.
+
+        Raises Invalid, and without `force` Conflict for a field of another manager.
+        """
         query: dict[str, str | int] = {
             "fieldManager": field_manager,
             "force": "true" if force else "false",
@@ -124,7 +148,11 @@ class KubeClient:
         propagation: str = "Background",
         grace_seconds: int | None = None,
     ) -> Json:
-        """DELETE. With `uid`, raises Conflict if the object has another UID."""
+        """Delete the object at `path`; returns it or a Status.
+
+        With `uid` only the object with that UID is deleted, else Conflict is raised. Raises
+        NotFound when there is none. `grace_seconds` defaults to the object's own grace period.
+        """
         options: Json = {"propagationPolicy": propagation}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
@@ -136,7 +164,11 @@ class KubeClient:
     async def watch(
         self, path: str, inactivity_seconds: float, **query: str | int
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of a watch. Raises Unreachable after `inactivity_seconds` without data."""
+        """The lines of a watch, each one JSON event, until the API server closes it.
+
+        Raises Unreachable when no byte arrives for `inactivity_seconds`. An expired
+        resourceVersion comes as Gone or as an event of type ERROR.
+        """
         limits = aiohttp.ClientTimeout(total=None, connect=5, sock_read=inactivity_seconds)
         async with (
             self._request("GET", path, query={"watch": "true", **query}, limits=limits) as response,
