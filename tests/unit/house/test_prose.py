@@ -25,6 +25,7 @@ GENERATED = {
 }
 """Pages whose words are those of the packages."""
 PACKAGES = (
+    "client",
     "cluster",
     "crds",
     "demo",

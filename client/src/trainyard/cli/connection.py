@@ -1,7 +1,7 @@
 """The client that a command uses, and the gateway's clock.
 
 Ages and remaining times are measured by the gateway's clock (its `Date` header), so that they are
-right on a computer whose clock is wrong. The user is told once.
+right on a computer whose clock is wrong. A remark says so once.
 """
 
 from __future__ import annotations

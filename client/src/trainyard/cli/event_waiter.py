@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trainyard.models import Event, Session
 
 MAX_SILENCE_SECONDS: Final = 10.0
-"""Longest time between two polls, whatever the stream reports."""
+"""Longest time between two polls, independent of the stream."""
 RECONNECT_SECONDS: Final = 30.0
 """Pause before a stream that was refused is opened again."""
 

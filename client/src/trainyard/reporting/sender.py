@@ -118,7 +118,7 @@ class Sender:
                 try:
                     self._make_batch(items)
                 except OSError:
-                    # Keep the items for the next try, unless newer ones need the room.
+                    # Keep the items for the next try, unless newer ones need the space.
                     if len(self._items) + count <= MEMORY_ITEMS:
                         self._items.extendleft(reversed(items))
                     raise

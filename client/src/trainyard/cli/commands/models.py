@@ -147,7 +147,7 @@ def metrics(card: dict[str, Any]) -> str:
 
 
 def part(card: dict[str, Any], name: str) -> dict[str, Any]:
-    """One part of a card, {} if it is not an object: whoever made the file wrote the card."""
+    """One part of a card; {} if it is not an object. The card comes from the file."""
     found = card.get(name)
     return found if isinstance(found, dict) else {}
 

@@ -60,7 +60,7 @@ class Kubectl:
         return asyncio.run(self._started([*context, "--request-timeout=5s", *arguments]))
 
     async def _started(self, arguments: list[str]) -> _Ended:
-        """asyncio's call has no way to a shell, whatever the arguments hold."""
+        """Run kubectl without a shell, so that no argument is interpreted."""
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(

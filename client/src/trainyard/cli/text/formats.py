@@ -20,7 +20,7 @@ _CONTROL: Final = dict.fromkeys(range(32)) | dict.fromkeys(range(127, 160))
 
 
 def duration(seconds: float | None) -> str:
-    """`45s`, `4m10s`, `2h05m`, `3d04h`; `-` for None and what is not a plausible time; below zero is 0."""
+    """`45s`, `4m10s`, `2h05m`, `3d04h`; `-` for None and implausible times; negative becomes 0."""
     if seconds is None or not math.isfinite(seconds) or abs(seconds) > MAX_SECONDS:
         return UNKNOWN
     whole = max(0, round(seconds))

@@ -18,14 +18,14 @@ READABLE: Final = 16
 """Columns are not wrapped to fewer characters than this."""
 
 
-def coloured(table: Table, room: int) -> RichTable | Text:
-    """The table for a terminal of `room` columns: long texts are wrapped, nothing is truncated.
+def coloured(table: Table, width: int) -> RichTable | Text:
+    """The table for a terminal of `width` columns: long texts are wrapped, nothing is truncated.
 
     If a column would become unreadable, each row becomes a paragraph.
     """
     if not table.rows:
         return Text(table.empty, style="dim")
-    found = widths(table, room)
+    found = widths(table, width)
     if found is None:
         return _paragraphs(table)
     out = RichTable(
@@ -43,11 +43,11 @@ def coloured(table: Table, room: int) -> RichTable | Text:
     return out
 
 
-def widths(table: Table, room: int) -> tuple[int, ...] | None:
-    """Widths with which all columns fit into `room`; None if a column would become unreadable."""
+def widths(table: Table, width: int) -> tuple[int, ...] | None:
+    """Column widths that fit into `width`; None if a column would become unreadable."""
     lines = [table.heads, *table.rows]
     found = [max(cell_len(line[n]) for line in lines) for n in range(len(table.heads))]
-    over = sum(found) + GAP * (len(found) - 1) - room
+    over = sum(found) + GAP * (len(found) - 1) - width
     while over > 0:
         widest = max(range(len(found)), key=found.__getitem__)
         if found[widest] <= READABLE:
