@@ -163,7 +163,7 @@ class Trainer:
             core, batch = client.CoreV1Api(api), client.BatchV1Api(api)
             core.delete_namespaced_pod(self.pod, self.lab.namespace, grace_period_seconds=0)
             batch.delete_namespaced_job(
-                self.pod, self.lab.namespace, propagation_policy="TaskSupervisor"
+                self.pod, self.lab.namespace, propagation_policy="Background"
             )
 
     def report(self, body: dict[str, Any], http: httpx.Client | None = None) -> httpx.Response:
