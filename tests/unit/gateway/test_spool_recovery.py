@@ -134,8 +134,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     reports = SpoolFolders(runs)
 
     assert reports.of(B) == []
-    with pytest.raises(OSError, match="symbolic links"):
-        reports.read(A, FIRST)
+    assert reports.read(A, FIRST) is None
     reports.remove(A, FIRST)
     assert (outside / A / "spool" / "000001" / "rank-0" / FIRST.file).exists()
 
