@@ -206,12 +206,12 @@ def test_from_a_dataset_to_a_model_in_a_chat(telegram: BotApi, gateway: Client, 
     dataset, name = unique("bot"), unique("bot")
     gateway.upload_dataset(dataset, file)
 
-    step = say(telegram, f"/train {dataset}", "What shall be learned?")
+    step = say(telegram, f"/train {dataset}", "Which task?")
     step = tap(telegram, step, "tabular-classification", "How many epochs?")
     step = say(telegram, "8", "How many GPUs?")
-    step = tap(telegram, step, "1", "What shall the run be called?")
+    step = tap(telegram, step, "1", "What is the session's name?")
     step = say(telegram, name, "The gateway accepts this.")
-    tap(telegram, step, "🚀 Start", f"<b>{name}</b> is handed in")
+    tap(telegram, step, "🚀 Start", f"<b>{name}</b> is submitted")
 
     def ended() -> bool:
         return any(f"<b>{name}</b> is done" in call.text for call in telegram.sent(CHAT))
@@ -224,7 +224,7 @@ def test_from_a_dataset_to_a_model_in_a_chat(telegram: BotApi, gateway: Client, 
         content.startswith(b"\x89PNG") for picture in pictures for content in picture.files.values()
     )
     model = gateway.model(name)
-    # Not just the name: the run's message is still being edited and names it too.
+    # Not just the name: the session's message is still being edited and names it too.
     shown = say(telegram, f"/models {name}", f"📦 <b>{name}</b>")
     telegram.tap(shown.buttons["⬇️ File"], shown.number, CHAT)
     [sent] = eventually(lambda: telegram.of("sendDocument", chat=CHAT), what="the model's file")
