@@ -53,8 +53,8 @@ def stall(workload: Workload, device: torch.device, rounds: int) -> dict[str, An
         for turn in range(rounds):
             for kind in kinds if turn % 2 == 0 else reversed(kinds):
                 times[kind].append(timed(kind))
-        size = (folder / "plain.pt").stat().st_size
         report.finish(10)
+        size = (folder / "plain.pt").stat().st_size
     bare = statistics.median(times["none"])
     return {
         "milliseconds": times,

@@ -76,46 +76,30 @@ SIZES = {
 
 def workloads(size: str) -> list[Workload]:
     """All of them. A step of the table's is so short that the loop's own cost shows."""
-    common = {"epochs": 100_000, "optimizer": "adamw", "validationSplit": 0.0}
     s = SIZES[size]
-    parameters = {
-        "layers": s.layers,
-        "heads": s.heads,
-        "embeddingSize": s.width,
-        "contextLength": s.context,
-    }
     return [
-        Workload(
-            "resnet18",
-            {
-                **common,
-                "task": "image-classification",
-                "model": {"architecture": "resnet18"},
-                "batchSize": s.images,
-            },
-            s.images * s.steps,
-            "npz",
-        ),
-        Workload(
+        _workload("resnet18", "image-classification", s.images, s.steps),
+        _workload(
             "transformer",
-            {
-                **common,
-                "task": "language-modeling",
-                "model": {"architecture": "transformer", "parameters": parameters},
-                "batchSize": s.texts,
-            },
-            s.texts * s.steps,
-            "txt",
+            "language-modeling",
+            s.texts,
+            s.steps,
+            layers=s.layers,
+            heads=s.heads,
+            embeddingSize=s.width,
+            contextLength=s.context,
         ),
-        Workload(
-            "mlp",
-            {
-                **common,
-                "task": "tabular-classification",
-                "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [256, 256]}},
-                "batchSize": s.rows,
-            },
-            s.rows * s.table_steps,
-            "npz",
-        ),
+        _workload("mlp", "tabular-classification", s.rows, s.table_steps, hiddenSizes=[256, 256]),
     ]
+
+
+def _workload(name: str, task: str, batch: int, steps: int, **parameters: Any) -> Workload:
+    training = {
+        "epochs": 100_000,
+        "optimizer": "adamw",
+        "validationSplit": 0.0,
+        "task": task,
+        "model": {"architecture": name} | ({"parameters": parameters} if parameters else {}),
+        "batchSize": batch,
+    }
+    return Workload(name, training, batch * steps, "txt" if name == "transformer" else "npz")

@@ -73,11 +73,9 @@ class Trainer:
         """This process received SIGTERM."""
         self._leaving = False
         """All processes know that one of them received SIGTERM."""
+        # Read when the next step is queued: a loss that is not finite then ends the training one
+        # update later, which no checkpoint holds.
         self.reads_loss_late = device.type == "cuda" and group.world_size == 1
-        """Whether the loss of a step is read when the next step is queued, not before its update.
-
-        A non-finite loss then ends the training one update later; no checkpoint holds that update.
-        """
         self._reading: LossReading | None = None
 
     def fit(self) -> None:
