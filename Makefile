@@ -1,4 +1,4 @@
-# Every command of the house. `make` alone prints help.
+# All commands. `make` alone prints help.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -90,7 +90,7 @@ types: setup ## mypy, strict on all src
 imports: setup ## Layer contracts
 	@$(VENV)/bin/lint-imports
 
-manifests: setup ## Render everything that is generated from code
+manifests: setup ## Write every generated file
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs
 	@$(RUN) trainyard_gateway.http.openapi --out docs/openapi.json
 	@$(VENV)/bin/python charts/values_table.py
@@ -135,7 +135,7 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
 
-life: setup ## Install, upgrade, roll back and remove with five trainings and twenty sessions on a node of its own; tells the times (10 min)
+life: setup ## Install, upgrade, roll back and remove with five training and twenty more sessions on a separate node, with times (10 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name life --gpus 8
 	@TRAINYARD_LIVE=5 TRAINYARD_CROWD=15 TRAINYARD_TEST_KUBECONFIG="$$($(RUN) trainyard_cluster kubeconfig --name life)" \
@@ -154,7 +154,7 @@ flows: setup ## Try every network flow from the pods of an installation, beside 
 	@$(VENV)/bin/python bench/network --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
-bench-idle: setup ## Measure what an installation costs while nobody trains (5 min)
+bench-idle: setup ## Measure memory and CPU of an idle installation (5 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name bench
 	@$(VENV)/bin/python bench/idle --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
@@ -169,7 +169,7 @@ bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflo
 	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
 
-bench-operator: setup ## Measure the operator on a control plane of its own with simulated nodes (15 min)
+bench-operator: setup ## Measure the operator on a separate control plane with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
