@@ -48,6 +48,12 @@ def insert_as_killed_process(*given: Batch | str, uid: str) -> Any:
     return write
 
 
+def take_sequence_2(connection: Connection) -> None:
+    """Make the second inbox entry fail: insert a row of `batches` with its stream and sequence."""
+    second = select(inbox.c.stream_id, inbox.c.sequence).where(inbox.c.sequence == 2)
+    connection.execute(insert(batches).from_select(["stream_id", "sequence"], second))
+
+
 async def test_reads_see_every_acknowledged_batch(database: Store) -> None:
     uid = new_uid()
     for sequence in range(1, 60):
@@ -145,18 +151,23 @@ async def test_closing_applies_the_inbox(database: Store, database_url: Url) -> 
     [
         pytest.param("{}", id="not a batch"),
         pytest.param("no json", id="not JSON"),
-        pytest.param(None, id="an attempt that the column cannot hold"),
+        pytest.param(None, id="a batch that the tables refuse"),
     ],
 )
 async def test_a_bad_entry_is_quarantined_and_delays_no_other(
     database: Store, database_url: Url, bad: str | None
 ) -> None:
     uid = new_uid()
-    if bad is None:
-        # The HTTP route refuses such a batch.
-        bad = batch(uid, 2, {2: 2.0}, attempt=2**80).model_dump_json(by_alias=True)
-    given = [batch(uid, 1, {1: 1.0}), bad, batch(uid, 3, {3: 3.0})]
-    await database.write(insert_as_killed_process(*given, uid=uid))
+    second = batch(uid, 2, {2: 2.0}) if bad is None else bad
+    given = [batch(uid, 1, {1: 1.0}), second, batch(uid, 3, {3: 3.0})]
+    insert_given = insert_as_killed_process(*given, uid=uid)
+
+    def prepare(connection: Connection) -> None:
+        insert_given(connection)
+        if bad is None:
+            take_sequence_2(connection)
+
+    await database.write(prepare)
     if database.exclusive:
         await database.close()
     async with opened(*database_url) as another:
@@ -245,3 +256,32 @@ async def test_a_broken_connection_loses_no_batch(postgres: Postgres) -> None:
         await database.close()
 
     assert found == {1: 1.0, 2: 2.0, 3: 3.0}
+
+
+async def test_a_connection_lost_while_the_inbox_is_applied_quarantines_nothing(
+    postgres: Postgres,
+) -> None:
+    where = (postgres.database(), postgres.password_file)
+    password = postgres.password_file.read_text().strip()
+    locker = await asyncpg.connect(where[0], password=password)
+    watcher = await asyncpg.connect(where[0], password=password)
+    blocked = (
+        "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'relation'"
+        " AND datname = current_database()"
+    )
+
+    async def applying() -> bool:
+        return await watcher.fetchval(f"SELECT count(*) {blocked}") == 1
+
+    async with opened(*where) as database:
+        uid = new_uid()
+        async with locker.transaction():
+            await locker.execute("LOCK TABLE metrics IN ACCESS EXCLUSIVE MODE")
+            await database.ingest(batch(uid, 1, {1: 1.0}))
+            await eventually_async(applying, within=10, every=0.01)
+            await watcher.execute(f"SELECT pg_terminate_backend(pid) {blocked}")
+        found = values(await chart(database, uid))
+    await locker.close()
+    await watcher.close()
+
+    assert found == {1: 1.0}

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
 
 class TransactionRolledBack(Exception):
-    """The database rolled back the whole transaction, as SQLite does when the disk is full."""
+    """The database gave up the whole transaction.
+
+    SQLite does so when the disk is full, PostgreSQL when the connection is lost.
+    """
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -27,21 +31,29 @@ def in_savepoint(connection: Connection, action: Callable[[Connection], T]) -> T
     Raises TransactionRolledBack if the database gave up the whole transaction, otherwise what
     `action` raises.
     """
-    savepoint = connection.begin_nested()
+    try:
+        savepoint = connection.begin_nested()
+    except DBAPIError as error:
+        raise TransactionRolledBack(error) from error
     try:
         result = action(connection)
     except Exception as error:
-        # No savepoint is left to roll back to. Trying it would hide the reason, and later
-        # statements would run outside of a transaction.
+        # If no savepoint is left, rolling back to it would hide the reason, and later statements
+        # would run outside of a transaction.
         if _is_rolled_back(connection):
             raise TransactionRolledBack(error) from error
-        savepoint.rollback()
+        try:
+            savepoint.rollback()
+        except DBAPIError:
+            raise TransactionRolledBack(error) from error
         raise
     savepoint.commit()
     return result
 
 
 def _is_rolled_back(connection: Connection) -> bool:
+    if connection.invalidated:
+        return True
     if connection.dialect.name != "sqlite":
         return False
     raw: Any = connection.connection.dbapi_connection
