@@ -99,7 +99,7 @@ async def test_non_finite_values_are_read_as_text(database: Store) -> None:
 async def test_text_with_nul_and_emoji_is_stored(database: Store) -> None:
     uid = new_uid()
     row = {"step": 1, "time": START, "values": {"a\x00b": 1.0, "ü/🦉": 2.0}}
-    lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m", "rank": 10**30}]
+    lines = [{"time": START, "message": "nul \x00, owl 🦉, \x1b[0m", "rank": 2**31 - 1}]
     await database.ingest(batch(uid, 1, {}, metrics=[row], logs=lines))
 
     latest = await database.read(lambda c: latest_values(c, uid))

@@ -13,9 +13,6 @@ from trainyard_api.timestamps import micros_to_text, to_micros
 from trainyard_gateway.store.schema.tables import logs
 from trainyard_gateway.store.sql.text import escape_nul
 
-_MAX_RANK = 2**31 - 1
-"""Highest value of the column; no session has as many workers."""
-
 
 class LogEntry(OpenModel):
     """One printed line."""
@@ -74,7 +71,7 @@ def _rows(batch: Batch) -> list[dict[str, Any]]:
         {
             "session_uid": batch.session_uid,
             "attempt": batch.attempt,
-            "rank": min(line.rank, _MAX_RANK),
+            "rank": line.rank,
             "time": to_micros(line.time),
             "level": line.level,
             "message": escape_nul(line.message),
