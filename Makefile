@@ -12,14 +12,14 @@ export NAME GPUS KWOK_NODES PROVIDER
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
-ROOMS := crds kube scheduler client operator gateway trainer-image telegram_bot cluster images demo
-SRC := $(foreach room,$(ROOMS),$(room)/src)
+PROJECTS := crds kube scheduler client operator gateway trainer-image telegram_bot cluster images demo
+SRC := $(foreach project,$(PROJECTS),$(project)/src)
 PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-demo trainyard-gateway trainyard-images \
 	trainyard-kube trainyard-operator trainyard-scheduler trainyard-trainer
 # Demo, cluster and images need neither torch nor the tests' tools: their environment is twenty times smaller.
 DEMO_VENV := .venv-demo
 DEMO := $(DEMO_VENV)/bin/python -m
-DEMO_ROOMS := crds client cluster images demo
+DEMO_PROJECTS := crds client cluster images demo
 
 ##@ First steps
 .PHONY: help demo demo-down test
@@ -57,11 +57,11 @@ setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
 demo-setup: $(DEMO_VENV)/.ready ## Make the small environment of demo, cluster and images
 
-$(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach room,$(ROOMS),$(room)/pyproject.toml)
-	@$(call environment,$(VENV),dev,$(ROOMS))
+$(VENV)/.ready: requirements/dev.lock requirements/bootstrap.lock $(foreach project,$(PROJECTS),$(project)/pyproject.toml)
+	@$(call environment,$(VENV),dev,$(PROJECTS))
 
-$(DEMO_VENV)/.ready: requirements/demo.lock requirements/bootstrap.lock $(foreach room,$(DEMO_ROOMS),$(room)/pyproject.toml)
-	@$(call environment,$(DEMO_VENV),demo,$(DEMO_ROOMS))
+$(DEMO_VENV)/.ready: requirements/demo.lock requirements/bootstrap.lock $(foreach project,$(DEMO_PROJECTS),$(project)/pyproject.toml)
+	@$(call environment,$(DEMO_VENV),demo,$(DEMO_PROJECTS))
 
 # $(call environment,FOLDER,LOCK,PACKAGES): a virtual environment with the pins of a lock and our own packages, editable.
 define environment
@@ -70,7 +70,7 @@ $(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + 
 test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { echo "cannot make a virtual environment: on Debian and Ubuntu run 'apt-get install python3-venv'" >&2; exit 1; }; \
 $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock; \
 $(1)/bin/uv pip sync --quiet --require-hashes --python $(1)/bin/python requirements/$(2).lock; \
-$(1)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python $(foreach room,$(3),-e ./$(room)); \
+$(1)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python $(foreach project,$(3),-e ./$(project)); \
 touch $(1)/.ready
 endef
 
@@ -198,8 +198,8 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	    requirements/bench.in -o requirements/bench.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
-	  for room in operator gateway telegram_bot trainer-image; do \
-	    $(LOCK) -c requirements/dev.lock $$room/pyproject.toml -o requirements/$$room.lock; \
+	  for project in operator gateway telegram_bot trainer-image; do \
+	    $(LOCK) -c requirements/dev.lock $$project/pyproject.toml -o requirements/$$project.lock; \
 	  done
 
 clean: ## Remove what builds and tests left in this folder

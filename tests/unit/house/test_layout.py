@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOMS = sorted(p.parent for p in ROOT.glob("*/pyproject.toml"))
+PROJECTS = sorted(p.parent for p in ROOT.glob("*/pyproject.toml"))
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -32,13 +32,13 @@ def test_no_package_under_tests() -> None:
     assert tracked("tests/**/__init__.py", "tests/__init__.py") == []
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
-def test_every_room_has_one_typed_package_in_the_workspace(room: Path) -> None:
-    packages = [p.parent for p in room.glob("src/*/py.typed")]
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda p: p.name)
+def test_every_project_has_one_typed_package_in_the_workspace(project: Path) -> None:
+    packages = [p.parent for p in project.glob("src/*/py.typed")]
     workspace = (ROOT / "pyproject.toml").read_text()
 
     assert len(packages) == 1
-    assert f'"{room.name}"' in workspace
+    assert f'"{project.name}"' in workspace
 
 
 def test_no_catch_all_modules() -> None:
