@@ -43,6 +43,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> None:
         pytest.fail(f"give the cases of {argname!r} ids: {val!r} is no name", pytrace=False)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse cases of a set: each lane would collect them in another order."""
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        if len(mark.args) > 1 and isinstance(mark.args[1], set | frozenset):
+            pytest.fail(f"sort the cases of {mark.args[0]!r}: a set has no order", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
     """Kubeconfig of a real cluster with this tree's CRDs in it."""

@@ -45,7 +45,9 @@ def test_every_button_but_yes_and_no_has_a_handler_and_an_operation() -> None:
     assert {route.operation for route in buttons.values()} <= set(problems.OPERATIONS)
 
 
-@pytest.mark.parametrize("action", set(Action) - {Action.CONFIRM, Action.DISMISS, Action.FORM})
+@pytest.mark.parametrize(
+    "action", sorted(set(Action) - {Action.CONFIRM, Action.DISMISS, Action.FORM})
+)
 async def test_a_button_says_what_could_not_be_done(action: Action) -> None:
     one = router()
     (reply,) = await one.tap(f"{action}:u-1", ADA)
@@ -54,7 +56,7 @@ async def test_a_button_says_what_could_not_be_done(action: Action) -> None:
     assert reply.text.startswith(f"⚠️ I could not {operation}. The gateway is not ready")
 
 
-@pytest.mark.parametrize("command", set(USAGES) - {"start", "help"})
+@pytest.mark.parametrize("command", sorted(set(USAGES) - {"start", "help"}))
 async def test_a_command_says_what_could_not_be_done(command: str) -> None:
     (reply,) = await router().text(f"/{command}", ADA, "yard")
 
