@@ -43,7 +43,7 @@ class HashMismatch(TrainyardError):
 
 
 class ApiError(TrainyardError):
-    """The gateway refused."""
+    """The gateway refused: `status` is the HTTP status, `problem` the RFC 9457 body."""
 
     def __init__(
         self, status: int, problem: dict[str, Any], retry_after: float | None = None
@@ -91,11 +91,11 @@ class Invalid(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """429: wait."""
+    """429: too many requests; `retry_after` says for how many seconds to wait."""
 
 
 class ServerError(ApiError):
-    """500 and above."""
+    """500 and above: the gateway failed; the same request may succeed later."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -15,7 +15,7 @@ from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
 
 
 class Session(OpenModel):
-    """A training session."""
+    """A training session: its metadata, spec and status, as the custom resource has them."""
 
     name: str
     uid: str
@@ -39,7 +39,7 @@ class Session(OpenModel):
 
 
 class SessionPage(OpenModel):
-    """Some sessions."""
+    """One page of sessions, newest first; `cursor` asks for the next page."""
 
     sessions: list[Session]
     total: int
@@ -47,7 +47,7 @@ class SessionPage(OpenModel):
 
 
 class QueueEntry(OpenModel):
-    """A waiting session."""
+    """A waiting session with its position, the reason why it waits, and its estimated start."""
 
     name: str
     uid: str
@@ -78,7 +78,7 @@ class Value(OpenModel):
 
 
 class Metrics(OpenModel):
-    """Newest values."""
+    """The newest value of every metric of a session."""
 
     session: str
     metrics: list[Value]
@@ -114,7 +114,7 @@ class History(OpenModel):
 
 
 class LogLine(OpenModel):
-    """One printed line."""
+    """One line that a worker printed, with its time, level and rank."""
 
     cursor: int
     time: str
@@ -149,7 +149,7 @@ class DatasetDetails(OpenModel):
 
 
 class Dataset(OpenModel):
-    """A registered dataset."""
+    """A dataset of the registry: its file, hash and what an inspection found."""
 
     name: str
     format: str
@@ -160,7 +160,7 @@ class Dataset(OpenModel):
 
 
 class Datasets(OpenModel):
-    """Every dataset."""
+    """All datasets of the registry."""
 
     datasets: list[Dataset]
 
@@ -178,13 +178,13 @@ class Model(OpenModel):
 
 
 class Models(OpenModel):
-    """Models."""
+    """The newest version of every model, or all versions of one."""
 
     models: list[Model]
 
 
 class FileUpload(OpenModel):
-    """An unfinished upload."""
+    """An upload in parts that is not finished; it can be resumed."""
 
     id: str
     name: str
@@ -204,7 +204,7 @@ class FilePart(OpenModel):
 
 
 class Usage(OpenModel):
-    """UploadState or disk."""
+    """Used and total bytes of memory or of a disk."""
 
     total_bytes: int
     used_bytes: int
@@ -231,7 +231,7 @@ class Node(OpenModel):
 
 
 class System(OpenModel):
-    """Machine and cluster."""
+    """The gateway's own machine, the nodes with their load, and the GPUs of the cluster."""
 
     time: str
     cpu_percent: float
@@ -264,7 +264,7 @@ class CreatedKey(Key):
 
 
 class Keys(OpenModel):
-    """Every key."""
+    """All API keys, without their secrets."""
 
     keys: list[Key]
 

@@ -41,7 +41,7 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Size and type."""
+        """Content-Length and Content-Type of the file."""
         return {"Content-Length": str(self.size), "Content-Type": "application/octet-stream"}
 
     def chunks(self) -> Iterator[bytes]:
@@ -119,7 +119,7 @@ class Download:
         self._progress(self.size, self._total)
 
     def add(self, chunk: bytes) -> None:
-        """Append a chunk."""
+        """Append a chunk to the file and the hash."""
         with self._part.open("ab") as file:
             file.write(chunk)
         self._digest.update(chunk)

@@ -24,12 +24,12 @@ class Kubectl:
         return run([*self._prefix, *arguments], input_text=input_text)
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """Objects as JSON."""
+        """The parsed JSON of `kubectl get`. Raises StepFailed with what kubectl said."""
         result: dict[str, Any] = json.loads(self("get", *arguments, "-o", "json"))
         return result
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
-        """Server-side apply."""
+        """Apply a manifest on the server side. Raises StepFailed with what kubectl said."""
         body = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         self("apply", "--server-side", "--force-conflicts", "-f", "-", input_text=body)
 

@@ -38,7 +38,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def count(scope: Any, status: int, seconds: float) -> None:
-    """One answered request."""
+    """Count one answered request by route, method and status."""
     route = getattr(scope.get("route"), "path", "unknown")
     method = scope["method"] if scope["method"] in _METHODS else "other"
     requests, durations = _children(method, route, status)

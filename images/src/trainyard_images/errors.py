@@ -19,7 +19,7 @@ class NotPossible(BuildError):
 
 
 class StepFailed(BuildError):
-    """A command failed."""
+    """A command of the build failed; `log` is the file with its output."""
 
     def __init__(self, message: str, log: Path) -> None:
         super().__init__(message)

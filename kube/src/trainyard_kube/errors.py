@@ -97,7 +97,7 @@ class TooManyRequests(ApiError):
 
 
 class ServerError(ApiError):
-    """500 and above."""
+    """500 and above: the API server failed; the same request may succeed later."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -43,7 +43,7 @@ class HealthServer:
         await self._serve(app, port)
 
     async def stop(self) -> None:
-        """Close both."""
+        """Close both servers, health and metrics."""
         for runner in self._runners:
             await runner.cleanup()
 

@@ -86,7 +86,7 @@ def resource_vector(
 
 
 def plus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
-    """a + b."""
+    """The sum in each resource. Raises ValueError for vectors of different lengths."""
     return tuple([x + y for x, y in zip(a, b, strict=True)])
 
 
@@ -96,7 +96,7 @@ def minus(a: ResourceVector, b: ResourceVector) -> ResourceVector:
 
 
 def scaled(a: ResourceVector, factor: int) -> ResourceVector:
-    """a × factor."""
+    """Each resource times `factor`, such as the number of workers."""
     return tuple([x * factor for x in a])
 
 

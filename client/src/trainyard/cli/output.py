@@ -20,7 +20,7 @@ _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 class Format(StrEnum):
-    """Forms of output."""
+    """Forms of output of `-o`: a table for people, JSON or YAML for programs."""
 
     TABLE = "table"
     WIDE = "wide"

@@ -71,7 +71,7 @@ class ApiKeyStore:
         self._rows: dict[str, ApiKeyRow] = {}
 
     async def load(self) -> None:
-        """Read all keys."""
+        """Read all keys from the database into memory, in place of those read before."""
         rows = await self._database.read(api_keys.read_all)
         self._rows = {r.id: r for r in rows}
 

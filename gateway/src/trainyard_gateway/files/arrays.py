@@ -36,7 +36,7 @@ Array = tuple[tuple[int, ...], str, int]
 
 
 def read_npy(path: Path) -> DatasetDetails:
-    """One array."""
+    """Shape and type of the array in an NPY file; only the head is read."""
     with path.open("rb") as file:
         shape, dtype, size = _array(file)
         there = path.stat().st_size - file.tell()

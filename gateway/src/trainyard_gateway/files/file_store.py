@@ -53,7 +53,7 @@ class FileStore:
         self._reserve = reserve_bytes
 
     def open(self) -> None:
-        """Make the folders."""
+        """Make the folders of this store. Raises OSError."""
         make_folder(self.root)
         make_folder(self._incoming)
 

@@ -27,7 +27,7 @@ class RunFolders:
         self._marks, self._removing = root / ".gone", root / ".removing"
 
     def open(self) -> None:
-        """Make the folders."""
+        """Make the folder of all run folders. Raises OSError."""
         for path in (self._root, self._marks, self._removing):
             make_folder(path)
 

@@ -20,7 +20,7 @@ _WRITE = [allowed(Scope.DATASETS_WRITE)]
 
 
 class DatasetsResponse(OpenModel):
-    """Every dataset."""
+    """All datasets of the registry."""
 
     datasets: list[DatasetInfo]
 

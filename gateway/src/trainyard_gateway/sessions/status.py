@@ -17,7 +17,7 @@ LONGEST_ETA_SECONDS = 100 * 365 * 86_400
 
 
 def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
-    """`status.dataset`."""
+    """The value of `status.dataset`: whether the dataset is registered, and its file."""
     if found is None:
         return {"state": "NotFound", "name": name}
     return {
@@ -32,7 +32,7 @@ def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
 
 
 def model(found: ModelInfo) -> dict[str, Any]:
-    """`status.model`."""
+    """The value of `status.model`: name, version and hash of the registered model."""
     return {"name": found.name, "version": found.version, "sha256": found.sha256}
 
 
@@ -55,13 +55,13 @@ def progress(
     checkpoint: CheckpointReport | None,
     last_step_time: str | None,
 ) -> dict[str, Any]:
-    """`status.progress`."""
+    """The value of `status.progress`. Fields that are unknown are absent."""
     out: dict[str, Any] = {"attempt": attempt}
     if heartbeat is not None:
         out |= _position(heartbeat)
         out["lastHeartbeat"] = _seconds(heartbeat.time)
-        if last_step_time is not None:
-            out["lastStepTime"] = _seconds(datetime.fromisoformat(last_step_time))
+        if (step_time := timestamps.parse(last_step_time)) is not None:
+            out["lastStepTime"] = _seconds(step_time)
     if checkpoint is not None:
         out["lastCheckpoint"] = {"step": checkpoint.step, "time": _seconds(checkpoint.time)}
     return out

@@ -33,13 +33,13 @@ def session(
 
 
 def queue(raw: Json) -> Queue:
-    """A TrainingQueue."""
+    """A TrainingQueue from its JSON. Raises UnparsableObject."""
     with parsing("TrainingQueue", raw):
         return parse_queue(raw)
 
 
 def node(raw: Json, config: InstallationConfig) -> Node:
-    """A node."""
+    """A node from its JSON. Raises UnparsableObject."""
     with parsing("node", raw):
         return parse_node(raw, config.gpu_resources)
 

@@ -99,7 +99,7 @@ class ClusterState:
             self.revision += 1
 
     def drop_node(self, name: str) -> None:
-        """Forget a node."""
+        """Remove a node; an unknown name changes nothing."""
         if self.nodes.pop(name, None) is not None:
             self.revision += 1
 
@@ -111,7 +111,7 @@ class ClusterState:
             self.revision += 1
 
     def drop_queue(self, uid: str) -> None:
-        """Forget a queue."""
+        """Remove a queue; an unknown UID changes nothing."""
         old = self.queues.pop(uid, None)
         if old is not None:
             self.rules = {q.name: q.rules for q in self.queues.values()}
@@ -132,7 +132,7 @@ class ClusterState:
             self.invalid_sessions[item.uid] = item
 
     def drop_session(self, uid: str) -> None:
-        """Forget a session."""
+        """Remove a session, also its learned run time; an unknown UID changes nothing."""
         old = self.sessions.pop(uid, None) or self.invalid_sessions.pop(uid, None)
         self.durations.drop(uid)
         if old is not None and self.names.get(old.name) == uid:
@@ -147,7 +147,7 @@ class ClusterState:
         self._touch(item.session_uid)
 
     def drop_job(self, uid: str) -> None:
-        """Forget a Job."""
+        """Remove a Job; an unknown UID changes nothing."""
         job = self.jobs.pop(uid, None)
         if job is None:
             return
@@ -170,7 +170,7 @@ class ClusterState:
             self._touch(item.session_uid)
 
     def drop_pod(self, uid: str) -> None:
-        """Forget a pod."""
+        """Remove a pod and release what it requested; an unknown UID changes nothing."""
         pod = self.pods.pop(uid, None)
         self.unbound.pop(uid, None)
         self._release(pod)

@@ -11,7 +11,7 @@ MAX_CATEGORIES = 64
 
 
 class Feature(OpenModel):
-    """One input column."""
+    """One input column: its name and how its values become numbers."""
 
     name: str
     """Column name."""

@@ -58,7 +58,7 @@ class ReceivedBatch(NamedTuple):
 
 
 class InboxEntry(NamedTuple):
-    """An accepted batch."""
+    """A durable batch that is not applied yet."""
 
     id: int
     stream_id: int
