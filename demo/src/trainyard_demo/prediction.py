@@ -58,7 +58,25 @@ def manifest(
 ) -> dict[str, Any]:
     """A List of the ConfigMap and the pod, both called `name`, for Pod Security `restricted`."""
     encoded = {file: base64.b64encode(data).decode() for file, data in contents.items()}
-    container = {
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "activeDeadlineSeconds": int(PATIENCE_SECONDS),
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(image, model, samples)],
+        "volumes": [{"name": "input", "configMap": {"name": name}}],
+    }
+    config_map = {"kind": "ConfigMap", "binaryData": encoded}
+    items = [config_map, {"kind": "Pod", "spec": pod}]
+    return {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [{"apiVersion": "v1", "metadata": {"name": name}, **item} for item in items],
+    }
+
+
+def _container(image: str, model: str, samples: str) -> dict[str, Any]:
+    return {
         "name": "predict",
         "image": image,
         "args": [
@@ -74,27 +92,6 @@ def manifest(
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [{"name": "input", "mountPath": _FOLDER, "readOnly": True}],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "activeDeadlineSeconds": int(PATIENCE_SECONDS),
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": "input", "configMap": {"name": name}}],
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "List",
-        "items": [
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": name},
-                "binaryData": encoded,
-            },
-            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": pod},
-        ],
     }
 
 

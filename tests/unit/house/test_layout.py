@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,27 @@ def test_no_catch_all_modules() -> None:
     names = {"utils.py", "helpers.py", "common.py", "misc.py"}
 
     assert [p for p in tracked("*.py") if p.name in names] == []
+
+
+def test_functions_fit_on_a_screen() -> None:
+    """At most 40 lines; a migration is one statement after the other."""
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in tracked("*/src/**/*.py")
+        if "migrations" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 40
+    ]
+
+    assert long == []
+
+
+def test_no_folder_holds_more_modules_than_a_reader_scans() -> None:
+    """About 15 and the package's own `__init__`."""
+    folders = Counter(path.parent.relative_to(ROOT) for path in tracked("*/src/**/*.py"))
+
+    assert [str(folder) for folder, modules in folders.items() if modules > 16] == []
 
 
 def test_no_registry_and_no_machine_path_in_any_file() -> None:
