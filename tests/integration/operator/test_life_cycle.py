@@ -100,7 +100,7 @@ def test_suspended_while_queued_is_suspended_at_once(lab: Lab) -> None:
     lab.patch(name, desiredState="Suspended")
     status = lab.wait_phase(name, "Suspended", within=5)
     assert status.get("attempt", 0) == 0
-    assert lab.phase(blocker) == "Running"
+    assert lab.wait_phase(blocker, "Running")["attempt"] == 1
 
 
 def test_a_retryable_failure_is_retried_until_the_limit(lab: Lab) -> None:
