@@ -46,7 +46,7 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS gateway
 COPY --from=gateway-dependencies /opt/trainyard /opt/trainyard
-COPY crds/src kube/src scheduler/src gateway/src /opt/app/
+COPY crds/src data/src kube/src scheduler/src gateway/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
 HEALTHCHECK --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=5)"]
@@ -91,7 +91,7 @@ RUN if [ "${TORCH_FROM}" = distribution ]; then \
    && python3 -m compileall -q /usr/lib/python3/dist-packages/torch; \
     fi
 COPY --from=trainer-dependencies /opt/trainyard /opt/trainyard
-COPY crds/src client/src trainer-image/src /opt/app/
+COPY crds/src data/src client/src trainer-image/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 # Workers meet through libuv by default, which the distribution's torch is built without.
 ENV USE_LIBUV=0

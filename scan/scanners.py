@@ -22,6 +22,7 @@ from targets import CHART, write_schemas, write_targets
 SHIPPED: Final = (
     "crds",
     "kube",
+    "data",
     "scheduler",
     "client",
     "operator",

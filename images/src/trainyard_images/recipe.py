@@ -40,7 +40,7 @@ class Recipe:
 
 RECIPES = (
     Recipe("operator", "operator", ("crds", "kube", "scheduler", "operator")),
-    Recipe("gateway", "gateway", ("crds", "kube", "scheduler", "gateway")),
+    Recipe("gateway", "gateway", ("crds", "data", "kube", "scheduler", "gateway")),
     Recipe("bot", "telegram_bot", ("crds", "client", "telegram_bot")),
-    Recipe("trainer", "trainer-image", ("crds", "client", "trainer-image")),
+    Recipe("trainer", "trainer-image", ("crds", "data", "client", "trainer-image")),
 )

@@ -1,0 +1,93 @@
+"""The schema of a dataset: what is in its file and how it is read.
+
+`trainyard_data` finds it once, when the dataset is uploaded. The gateway stores and shows it,
+training and prediction obey it. A user corrects it by `SchemaChoices`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from trainyard_api.datasets.choices import SchemaChoices
+from trainyard_api.model import OpenModel
+
+
+class ColumnRole(StrEnum):
+    """What a column is used for where the session's configuration does not say otherwise."""
+
+    FEATURE = "feature"
+    TARGET = "target"
+    IGNORED = "ignored"
+
+
+class ColumnSchema(OpenModel):
+    """One column of a table, or one array of an archive."""
+
+    name: str
+    type: str
+    """A `ColumnType`; of an array its dtype and shape."""
+    role: str | None = None
+    """A `ColumnRole`."""
+    missing: int | None = None
+    """Rows without a value."""
+    missing_values: list[str] = []
+    """The texts that stood for a missing value."""
+    distinct: int | None = None
+    """Number of different values; None where they were not counted, or are more than 1,000."""
+    reason: str | None = None
+    """Why it has its type or role, where that is a guess."""
+
+
+class TableDialect(OpenModel):
+    """How a CSV file is written."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: str = "."
+    header: bool = True
+    skip_lines: int = 0
+    """Lines before the header that hold no data, such as `sep=;`."""
+    encoding: str = "utf-8"
+
+
+class ImageSchema(OpenModel):
+    """How images of an archive become arrays."""
+
+    channels: int
+    height: int
+    width: int
+    scaled: int = 0
+    """Images whose own size differs."""
+    class_folder: str = "last-folder"
+    """Which folder of a path names the class: first-folder (below a common root) or last-folder."""
+    splits: dict[str, int] | None = None
+    """Images of `train` and `validation` (and `test`), if the archive has folders for them."""
+
+
+class DatasetSchema(OpenModel):
+    """What is in a dataset and how it is read."""
+
+    samples: int
+    """Rows, images, or bytes of a text."""
+    dimensions: list[int]
+    """Samples, then the extent of one sample."""
+    columns: list[ColumnSchema] = []
+    """Columns of a table, arrays of an archive."""
+    target: str | None = None
+    """The column or array that is predicted where a session names none."""
+    target_reason: str | None = None
+    """Why this one."""
+    classes: list[str] | None = None
+    """The values of the target as they are written, if they are at most 1,000."""
+    inputs: str | None = None
+    """npz: the array of the samples."""
+    dialect: TableDialect | None = None
+    """csv."""
+    images: ImageSchema | None = None
+    """images, and arrays that can be images."""
+    notes: list[str] = []
+    """What was guessed, left out or changed, each a sentence."""
+    choices: SchemaChoices = SchemaChoices()
+    """What a user decided."""
+    revision: int = 1
+    """Counts the user's corrections."""
