@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from trainyard_api import crd, reference
+from trainyard_api.render import crd, reference
 
 
 def paths(schema: dict[str, Any], prefix: str = "") -> list[str]:

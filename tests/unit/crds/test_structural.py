@@ -1,4 +1,4 @@
-"""The generated schema keeps the promises of trainyard_api.structural."""
+"""The generated schema keeps the promises of trainyard_api.render.structural."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trainyard_api import crd
+from trainyard_api.render import crd
 from trainyard_api.session import IMMUTABLE_FIELDS, TrainingSessionSpec
 
 CRDS = {"session": crd.session_crd(), "queue": crd.queue_crd()}

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from trainyard_api import crd, reference
+from trainyard_api.render import crd, reference
 
 HEADER = "# Generated from trainyard_api by `make manifests`; do not edit.\n"
 _ANNOTATIONS_MARK = "metadata:\n  name:"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trainyard_api import crd
+from trainyard_api.render import crd
 
 _HEAD: Final = """\
 # The custom resources

@@ -7,8 +7,8 @@ from typing import Any
 
 from trainyard_api import names
 from trainyard_api.queue import TrainingQueueSpec, TrainingQueueStatus
+from trainyard_api.render.structural import structural_schema
 from trainyard_api.session import IMMUTABLE_FIELDS, TrainingSessionSpec, TrainingSessionStatus
-from trainyard_api.structural import structural_schema
 
 Manifest = dict[str, Any]
 

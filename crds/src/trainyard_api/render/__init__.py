@@ -1,0 +1,1 @@
+"""The CRDs, their schema and their reference page, rendered from the models."""
