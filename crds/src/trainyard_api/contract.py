@@ -81,3 +81,6 @@ EXIT_CLASSES: Final[dict[int, FailureClass]] = {
     ExitCode.ACCESS_DENIED: FailureClass.ACCESS_DENIED,
 }
 """Exit codes that name their cause; any other non-zero code is a ProgramError."""
+
+MAX_METRIC_NAME: Final = 128
+"""Characters of the name of a metric."""

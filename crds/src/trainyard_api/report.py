@@ -11,14 +11,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
+from trainyard_api.contract import MAX_METRIC_NAME
 from trainyard_api.model import OpenModel
+from trainyard_api.visible_text import checked_name
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Larger bodies get 413; senders keep their batches well below."""
 
-MetricName = Annotated[str, Field(min_length=1, max_length=128)]
+MetricName = Annotated[
+    str, Field(min_length=1, max_length=MAX_METRIC_NAME), AfterValidator(checked_name)
+]
+"""Any text without line breaks, control characters and invisible characters."""
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """JSON has no NaN and no infinities, so they are sent as text."""
 
@@ -87,7 +92,7 @@ class CheckpointReport(OpenModel):
     """When it became durable."""
     step: Step
     """Optimizer steps done when it was taken."""
-    name: str = Field(max_length=64)
+    name: Annotated[str, Field(max_length=64), AfterValidator(checked_name)]
     """Its name, such as step-1200."""
     size_bytes: Bytes | None = None
     """Size on the volume."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from trainyard_api.visible_text import visible_json
 from trainyard_bot.redaction import RedactingFormatter, Redactor
 
 QUIET = ("httpx", "httpcore", "telegram", "apscheduler", "matplotlib", "asyncio")
@@ -28,7 +30,7 @@ def configure(level: str, redactor: Redactor) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_as_json),
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -40,6 +42,10 @@ def configure(level: str, redactor: Redactor) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
+
+
+def _as_json(event: Any, **options: Any) -> str:
+    return visible_json(json.dumps(event, ensure_ascii=False, **options))
 
 
 def _log_uncaught(

@@ -13,7 +13,7 @@ from telegram.error import BadRequest
 
 from trainyard_bot.redaction import Redactor
 from trainyard_bot.state import LiveMessage, StateStore, with_live, without_live
-from trainyard_bot.text.formats import CAPTION_LIMIT, length, plain
+from trainyard_bot.text.formats import CAPTION_LIMIT, length, plain, untappable
 from trainyard_bot.text.replies import Reply
 from trainyard_bot.updates.callback_data import Keyboard, encode
 
@@ -71,7 +71,7 @@ class Sender:
             if "parse entities" not in str(error):
                 raise
             _log.exception("the Bot API refused the HTML of a message; it is sent as plain text")
-            return await self._put(reply, chat, plain(text), None)
+            return await self._put(reply, chat, untappable(plain(text)), None)
 
     async def _put(self, reply: Reply, chat: int, text: str, mode: ParseMode | None) -> int:
         markup = _markup(reply.keyboard)

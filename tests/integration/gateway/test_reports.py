@@ -323,3 +323,23 @@ def test_reports_that_a_trainer_could_not_deliver_arrive_without_it(
             "last words",
         }
     eventually(lambda: not list(folder.glob("*/*/*.json")), what="an empty spool")
+
+
+HIDDEN = {
+    "line break": "loss\n/stop",
+    "direction": "\u202eloss",
+    "separator": "loss\u2028",
+    "terminal": "\x1b[2J",
+    "invisible": "lo\u200bss",
+    "blank": "  ",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN.values(), ids=HIDDEN)
+def test_names_that_would_deceive_are_refused(trainer: Trainer, name: str) -> None:
+    row = {"step": 1, "time": "2026-01-01T00:00:00Z", "values": {name: 1.0}}
+    refused = trainer.report({"sequence": 1, "metrics": [row]})
+
+    assert refused.status_code == 422
+    assert "a name" in refused.json()["errors"][0]["message"]
+    assert refused.text.isprintable()

@@ -118,13 +118,29 @@ def test_integer(number: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("val/loss", "val/loss"), ("a\n/stop", "a�/stop"), ("a\r\u2028b\u2029\x00", "a��b��"),
-     ("safe\u202eevil\u2066", "safe�evil�"), ("tab\tstays", "tab\tstays"), ("👩\u200d🔬", "👩\u200d🔬"),
+    [("val/loss", "val/loss"), ("a\n/stop", "a\\n/stop"), ("\u2028\x00", "\\u2028\\x00"),
+     ("a\u202eb", "a\\u202eb"), ("tab\tset", "tab    set"), ("👩\u200d🔬", "👩\u200d🔬"),
      ("a" * 11, "a" * 9 + "…"), ("😀" * 6, "😀" * 4 + "…")],
     ids=["plain", "line break", "other breaks", "direction", "tab", "joined emoji", "too long", "too long in UTF-16"],
 )  # fmt: skip
 def test_text_from_outside_is_one_line(text: str, line: str) -> None:
     assert formats.one_line(text, 10) == line
+
+
+TAPPABLE = {
+    "command": ("/stop", "∕stop"),
+    "command in a sentence": ("see /data/x.csv", "see ∕data/x.csv"),
+    "command in brackets": ("(/stop@bot)", "(∕stop@bot)"),
+    "mention": ("ask @ada", "ask ＠ada"),
+    "link": ("see https://a.b/c", "see https:∕∕a.b/c"),
+    "metric": ("train/loss", "train/loss"),
+    "division": ("3 / 4", "3 / 4"),
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), TAPPABLE.values(), ids=TAPPABLE)
+def test_text_from_outside_cannot_be_tapped(text: str, shown: str) -> None:
+    assert formats.inline(text) == shown
 
 
 def test_inline_escapes_after_it_cuts() -> None:
@@ -279,4 +295,4 @@ def test_pages_lose_nothing_and_fit(lines: list[str], first: str) -> None:
     assert all(formats.length(page) <= MESSAGE_LIMIT for page in result)
     body = "".join(re.findall(r"<pre>(.*?)</pre>", "\n".join(result), re.DOTALL))
     said = html.unescape(body).replace("\n", "")
-    assert said == "".join(lines).replace("\n", "")
+    assert said == "".join(map(formats.shown_whole, lines))

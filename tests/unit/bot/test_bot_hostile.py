@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,20 +14,25 @@ from hypothesis import strategies as st
 
 from trainyard.models import Session
 from trainyard_api.phase import Phase
+from trainyard_api.visible_text import visible
+from trainyard_bot.gateway.errors import Problem, ProblemKind
 from trainyard_bot.notifications.plan import Subscription, plan
 from trainyard_bot.notifications.rules import Thresholds
 from trainyard_bot.state import State
-from trainyard_bot.text import keyboards, notices, registry, sessions
+from trainyard_bot.text import answers, keyboards, notices, problems, registry, sessions
 from trainyard_bot.text.formats import MESSAGE_LIMIT, LocalTime, length, plain
 from trainyard_bot.text.notices import NoticeKind
 from trainyard_bot.updates.callback_data import DATA_LIMIT, Action, Keyboard, encode
+from trainyard_bot.updates.fields import ParseError
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 AT = LocalTime(NOW, ZoneInfo("Asia/Tokyo"))
 
+HIDDEN = st.text("\n\r\t\x1b\x85 \u200b\u200d\u2028\u202e\u2066\ufeff\u3164.-(<>ab", max_size=4)
 TEXT = st.one_of(
     st.text(max_size=40),
-    st.sampled_from(["", "\n/stop", "a\r\n/cancel b", "\u202e", "<b>", "&lt;", "$x^2$", "x" * 5000, "\u2028/stop"]),
+    st.sampled_from(["", "\n/evil", "a\r\n/evil b", "\u202e", "<b>", "&lt;", "$x^2$", "x" * 5000, "\u2028/evil", "/evil"]),
+    st.builds("{}{}{}".format, HIDDEN, st.sampled_from(["/evil", "@evil", "x://evil.example", "(/evil)", "/evil@bot"]), HIDDEN),
 )  # fmt: skip
 NUMBER = st.one_of(
     st.integers(), st.sampled_from([-(10**400), -(2**63), -1, 0, 2**31, 2**63, 10**18, 10**400])
@@ -106,10 +112,21 @@ def hostile_sessions(draw: st.DrawFn) -> Session:
     return session(str(phase), draw(TEXT), draw(TEXT), **draw(STATUS))
 
 
+TAPPABLE = re.compile(r"(?<![\w/])/evil|(?<!\w)@evil|://evil")
+"""What Telegram would make of a text from outside."""
+
+
+def is_honest(text: str) -> bool:
+    """Whether nothing from outside is hidden, begins a line or can be tapped."""
+    outside = re.sub(r"<(code|pre)>.*?</\1>", "", text, flags=re.DOTALL)
+    hidden = [line for line in text.split("\n") if visible(line) != line]
+    return not hidden and not TAPPABLE.search(outside)
+
+
 def is_sendable(text: str) -> bool:
-    """Whether the Bot API would take it."""
+    """Whether the Bot API would take it, and nothing in it deceives."""
     balanced = all(text.count(f"<{tag}>") == text.count(f"</{tag}>") for tag in ("b", "i", "code"))
-    return 0 < length(plain(text)) <= MESSAGE_LIMIT and balanced
+    return 0 < length(plain(text)) <= MESSAGE_LIMIT and balanced and is_honest(text)
 
 
 def is_carried(keyboard: Keyboard) -> bool:
@@ -137,6 +154,26 @@ def test_every_session_can_be_shown(hostile: Session) -> None:
     assert is_carried(choice)
     assert choice[-1][0].caption == "honest"
     assert is_sendable(sessions.log_caption(hostile, 7))
+
+
+@settings(max_examples=300)
+@given(hostile_sessions(), st.lists(TEXT, max_size=5), st.sampled_from(ProblemKind))
+def test_what_others_wrote_is_shown_as_text(
+    hostile: Session, texts: list[str], kind: ProblemKind
+) -> None:
+    problem = Problem(kind, "".join(texts), tuple(zip(texts, texts, strict=True)))
+    shown = [problems.problem(problem), answers.form([("name", t) for t in texts], "What?")]
+    shown += [problems.parse_error(ParseError("".join(texts)))]
+    shown += [answers.already_ended(hostile), answers.not_cancellable(hostile)]
+    shown += [answers.done("stop", hostile.name), answers.submitted(hostile.name)]
+    shown += [
+        answers.confirm_end(hostile, "stop"),
+        answers.model_file(hostile.name, "".join(texts)),
+    ]
+    shown += [sessions.metrics(hostile, list(zip(texts, texts, strict=True)))]
+
+    assert all(map(is_honest, shown))
+    assert all(map(is_honest, sessions.logs(hostile, texts)))
 
 
 def test_the_longest_texts_of_all_fit_into_one_message() -> None:

@@ -216,15 +216,15 @@ def test_what_watch_shows_moves_no_cursor() -> None:
     }
     waits, failed = (screens.session("x", phase, status=evil) for phase in ("Queued", "Failed"))
 
-    assert progress.current_line(waits, Trend(), None, NOW).endswith("a[2Jb")
-    assert progress.ending(failed)[1] == "X: c[2Jd"
+    assert progress.current_line(waits, Trend(), None, NOW).endswith(r"a\x1b[2Jb")
+    assert progress.ending(failed)[1] == r"X: c\x1b[2Jd"
 
 
 def test_text_from_outside_moves_no_cursor_and_is_no_markup() -> None:
     evil = screens.session("x", "Queued", status={"message": "a\x1b[2Jb\x07 [bold]c[/bold]\nd"})
     found = sessions.listing([evil], NOW, wide=True)
 
-    assert found.rows[0][-1] == "a[2Jb [bold]c[/bold]d"
+    assert found.rows[0][-1] == r"a\x1b[2Jb\x07 [bold]c[/bold]\nd"
     console = Console(width=300, record=True, file=io.StringIO())
     console.print(rich_table.coloured(found, 300))
     assert "[bold]c[/bold]" in console.export_text()

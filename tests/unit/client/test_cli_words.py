@@ -49,7 +49,7 @@ def test_size(number: int | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "-"), (0.23417, "0.2342"), ("0.5", "0.5"), ("NaN", "NaN"), ("Infinity", "∞"), ("-inf", "-∞"),
-     (12345678.0, "1.235e+07"), ("n/a\x1b", "n/a")],
+     (12345678.0, "1.235e+07"), ("n/a\x1b", r"n/a\x1b")],
 )  # fmt: skip
 def test_number(value: float | str | None, shown: str) -> None:
     assert formats.number(value) == shown

@@ -175,7 +175,7 @@ def test_a_log_line_moves_no_cursor() -> None:
     shown = logs.rendered(line, timestamps=True, wide=True)
     as_json = output.as_json(line.wire())
 
-    assert shown == "2026[2J 1/0 info a]0;b"
+    assert shown == r"2026\x1b[2J 1/0 in\x9bfo a\x1b]0;b\x07"
     assert not [c for c in as_json if not c.isprintable()]
     assert json.loads(as_json) == line.wire()
 

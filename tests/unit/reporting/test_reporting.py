@@ -25,6 +25,7 @@ from trainyard.reporting.gateway_reporter import GatewayReporter, from_environme
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport, NotDeliveredError, RejectedError
+from trainyard_api.report import Batch
 
 
 def a_run(folder: Path, url: str, attempt: int = 1) -> GatewayReporter:
@@ -45,6 +46,36 @@ def test_everything_said_arrives_once_and_in_order(tmp_path: Path, gateway: Repo
     assert gateway.rows() == [(s, "loss", float(s)) for s in range(5000)]
     assert gateway.lines() == ["hello"]
     assert not list((tmp_path / "spool").rglob("*.json"))
+
+
+NAMES = {
+    "plain": ("train/loss", "train/loss"),
+    "line break": ("f1\n/stop", "f1\\n/stop"),
+    "direction": ("\u202eloss", "\\u202eloss"),
+    "lone surrogate": ("\udce4", "\\udce4"),
+    "empty": ("", "unnamed"),
+    "blank": (" \u3000", "unnamed"),
+    "long": ("x" * 5000, "x" * 128),
+}
+
+
+@pytest.mark.parametrize(("given", "taken"), NAMES.values(), ids=NAMES)
+def test_no_name_of_a_metric_costs_the_other_values(
+    given: str,
+    taken: str,
+    tmp_path: Path,
+    gateway: ReportStandIn,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run = a_run(tmp_path, gateway.url)
+    run.log({given: 1.0, "other": 2.0}, 1)
+    run.log({given: 1.5}, 2)
+
+    assert run.finish(timeout=20)
+    assert gateway.rows() == sorted([(1, taken, 1.0), (1, "other", 2.0), (2, taken, 1.5)])
+    for batch in gateway.batches.values():
+        Batch.model_validate(batch)
+    assert capfd.readouterr().err.count(f"is reported as '{taken}'") == (given != taken)
 
 
 def test_what_could_not_be_sent_waits_on_disk_for_the_next_attempt(

@@ -10,13 +10,10 @@ import typer
 
 from trainyard.cli.text import formats
 from trainyard.cli.text.table import plain
+from trainyard_api.visible_text import visible, visible_json
 
 if TYPE_CHECKING:
     from trainyard.cli.text.table import Table
-
-
-# json.dumps escapes the control characters below a space; a terminal obeys those up to U+009F, too.
-_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 class Format(StrEnum):
@@ -47,13 +44,16 @@ def for_programs(form: Format, data: Any) -> bool:
     elif form is Format.YAML:
         import yaml
 
-        line(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"))
+        shown = yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n")
+        if not all(visible(one) == one for one in shown.split("\n")):
+            shown = yaml.safe_dump(data, sort_keys=False).rstrip("\n")
+        line(shown)
     return form in (Format.JSON, Format.YAML)
 
 
 def as_json(data: Any, indent: int | None = None) -> str:
     """`data` as JSON: readable, but without characters that a terminal obeys."""
-    return json.dumps(data, indent=indent, ensure_ascii=False).translate(_ESCAPED)
+    return visible_json(json.dumps(data, indent=indent, ensure_ascii=False))
 
 
 def show(form: Format, data: Any, table: Table) -> None:

@@ -18,8 +18,12 @@ from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport, Transport
 from trainyard_api import contract
+from trainyard_api.contract import MAX_METRIC_NAME
+from trainyard_api.visible_text import is_visible, visible
 
 HEARTBEAT_SECONDS = 2.0
+MAX_NAMES = 10_000
+"""Names of metrics that are remembered."""
 RATE_WINDOW_SECONDS = 60.0
 
 
@@ -48,6 +52,7 @@ class GatewayReporter:
         self._next_heartbeat = 0.0
         self._capture: Capture | None = None
         self._last: tuple[int, int | None] | None = None
+        self._names: dict[str, str] = {}
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
         """Set how much there is to do; the next heartbeat carries it."""
@@ -57,7 +62,8 @@ class GatewayReporter:
     def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
         """Queue metrics measured at `step`."""
         # A copy, since the caller may reuse its dict; tensors become numbers in its thread.
-        self._sender.put("metrics", (int(step), epoch, {k: float(v) for k, v in values.items()}))
+        taken = {self._name(name): float(value) for name, value in values.items()}
+        self._sender.put("metrics", (int(step), epoch, taken))
 
     def progress(self, step: int, epoch: int | None = None) -> None:
         """Remember the progress; send it every two seconds at most."""
@@ -115,6 +121,17 @@ class GatewayReporter:
             self._capture.stop()
         return self._sender.stop(timeout)
 
+    def _name(self, name: str) -> str:
+        """The name of a metric as the gateway takes it; the first time that it differs, say so."""
+        known = self._names.get(name)
+        if known is None:
+            known = metric_name(name)
+            if len(self._names) < MAX_NAMES:
+                self._names[name] = known
+            if known != name:
+                _warn(f"the metric '{visible(name)[:MAX_METRIC_NAME]}' is reported as '{known}'")
+        return known
+
     def _heartbeat(self, now: float, step: int, epoch: int | None) -> None:
         if self._rate and step < self._rate[-1][1]:
             # The program has started to count again; a rate across that would be negative.
@@ -129,6 +146,17 @@ class GatewayReporter:
         if elapsed > 0:
             content["stepsPerSecond"] = (step - first_step) / (now - first_time)
         self._sender.put("heartbeat", content)
+
+
+def metric_name(name: str) -> str:
+    """`name` without what the gateway refuses in the name of a metric; other names unchanged. Pure.
+
+    Such a name would cost every other value of its batch.
+    """
+    shown = visible(str(name))
+    if not is_visible(shown):
+        return "unnamed"
+    return shown[:MAX_METRIC_NAME]
 
 
 def from_environment(run_dir: Path) -> SessionReporter:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from trainyard_api import timestamps
+from trainyard_api.visible_text import visible
 from trainyard_gateway.store import audit_log
 from trainyard_gateway.store.audit_log import AuditRow
 from trainyard_gateway.store.database import Database
@@ -53,7 +54,7 @@ class AuditLog:
                 time=timestamps.now_text(),
                 client=(client[0] if client else "unknown")[:64],
                 method=str(scope["method"])[:8],
-                path=_storable(scope["path"])[:256],
+                path=visible(scope["path"])[:256],
                 accepted=accepted,
                 reason=reason,
                 key_id=key_id,
@@ -91,8 +92,3 @@ class AuditLog:
             self._rows = (rows + self._rows)[: self._most_waiting]
             await asyncio.sleep(1)
             self._more.set()
-
-
-def _storable(path: str) -> str:
-    """Without what a database or a terminal trips over."""
-    return path.encode("unicode_escape").decode() if not path.isprintable() else path

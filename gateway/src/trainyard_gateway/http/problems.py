@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from trainyard_api.model import FieldError, OpenModel
+from trainyard_api.visible_text import visible
 from trainyard_gateway import errors
 from trainyard_gateway.store.errors import is_unavailable
 
@@ -111,16 +112,16 @@ def answer(
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": _printable(detail),
-        "instance": _printable(scope["path"][:1024]),
+        "detail": visible(detail),
+        "instance": visible(scope["path"][:1024]),
         "requestId": scope["state"]["id"],
     }
     if fields:
         content["errors"] = [
             {
-                "field": _printable(f.field),
-                "message": _printable(f.message),
-                **({"given": _printable(f.given)} if f.given else {}),
+                "field": visible(f.field),
+                "message": visible(f.message),
+                **({"given": visible(f.given)} if f.given else {}),
             }
             for f in fields
         ]
@@ -140,8 +141,3 @@ def _field(error: Any) -> FieldError:
     given = error.get("input")
     shown = given is not None and not isinstance(given, (dict, list)) and where != "header"
     return FieldError(place, message, repr(given)[:80] if shown else None)
-
-
-def _printable(text: str) -> str:
-    """Without lone surrogates, which no UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode()

@@ -14,11 +14,13 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt
 
 from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
+from trainyard_api.visible_text import checked_name
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
 from trainyard_gateway.files.file_store import CHUNK, FileStore
 from trainyard_gateway.files.inspect import format_of
@@ -33,13 +35,18 @@ KEPT_DAYS = 7
 MOST_PARTS = 10_000
 
 
+def _checked_filename(name: str) -> str:
+    return checked_name(name) if name else name
+
+
 class NewUpload(ClosedModel):
     """What is to come."""
 
     name: str = Field(min_length=1, max_length=128)
     """Name of the dataset or model."""
-    filename: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
-    """Name of the file, without control characters. Its ending gives the format of a dataset."""
+    filename: Annotated[str, Field(max_length=256), AfterValidator(_checked_filename)] = ""
+    """Name of the file, without control and invisible characters. Its ending gives the format of
+    a dataset."""
     size_bytes: StrictInt = Field(ge=1, le=2**50)
     """Size of the whole file."""
     part_bytes: StrictInt = Field(default=64 << 20, ge=1 << 10, le=5 << 30)

@@ -14,7 +14,7 @@ from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
 from trainyard_bot.text import answers, keyboards, problems
 from trainyard_bot.text import sessions as text
 from trainyard_bot.text.chart import POINTS, ChartRenderer
-from trainyard_bot.text.formats import LIST_LIMIT, LocalTime
+from trainyard_bot.text.formats import LIST_LIMIT, LocalTime, shown_whole
 from trainyard_bot.text.replies import Attachment, Reply
 from trainyard_bot.updates.callback_data import Action
 from trainyard_bot.updates.commands import ALL_PHASES, LOG_LINES_DEFAULT, Command
@@ -132,7 +132,8 @@ class SessionHandlers:
         pages = list(islice(text.logs(session, lines), PAGES_SENT + 1))
         if len(pages) <= PAGES_SENT:
             return [Reply(page) for page in pages]
-        file = Attachment(f"{session.name}.log", "\n".join([*lines, ""]).encode())
+        whole = "\n".join([*map(shown_whole, lines), ""])
+        file = Attachment(f"{session.name}.log", whole.encode())
         return [Reply(text.log_caption(session, len(lines)), file=file)]
 
     def _ask_to_end(self, session: Session, wanted: str, user: UserContext) -> Reply:

@@ -4,7 +4,9 @@ Guarantees:
 
 - `pages` never cuts inside an escape sequence, and no page is longer than `MESSAGE_LIMIT`.
 - Nothing here raises, for no number (NaN, infinities), no time and no text.
-- `inline` gives one line: nothing in a name can begin a line or turn the direction of writing.
+- Text from outside becomes one line without hidden characters: it can begin no further line and
+  turns no direction of writing.
+- Text from outside never becomes a command, a mention or a link that can be tapped.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 import html
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
+
+from trainyard_api.visible_text import visible
 
 MESSAGE_LIMIT: Final = 4096
 """Largest text of one message, in UTF-16 code units (Bot API, sendMessage)."""
@@ -39,13 +42,10 @@ _PRE_OVERHEAD: Final = len("<pre></pre>")
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-_LINE_BREAKS_AND_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories that `one_line` replaces: controls, lone surrogates, line separators."""
-
-_DIRECTION_CONTROLS: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-"""Characters that change the direction of the text around them (Unicode Standard Annex 9)."""
+_TAPPABLE: Final = re.compile(r"/(?=\w)|@(?=\w)|(?<=:)//", re.ASCII)
+"""What begins a command, a mention or a link in text outside of `<code>` and `<pre>`."""
+_ALIKE: Final = {"/": "\u2215", "@": "\uff20", "//": "\u2215\u2215"}
+"""Characters that look like them and begin nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,34 @@ def escape(text: str) -> str:
 def one_line(text: str, limit: int = DETAIL_LIMIT) -> str:
     """`text` from outside as one line of at most `limit` UTF-16 code units.
 
-    Line breaks, control characters and direction controls become `�`.
+    Tabs become spaces; other control characters and invisible ones become escapes.
     """
-    return clip("".join("�" if _is_unsafe(c) else c for c in text[:limit]) + text[limit:], limit)
+    return clip(shown_whole(text[: limit + 1]), limit)
+
+
+def shown_whole(text: str) -> str:
+    """`one_line` of any length."""
+    return visible(text.replace("\t", "    "))
 
 
 def inline(text: str, limit: int = DETAIL_LIMIT) -> str:
-    """`one_line`, escaped for HTML."""
-    return escape(one_line(text, limit))
+    """`one_line`, escaped for HTML; nothing in it can be tapped."""
+    return escape(untappable(one_line(text, limit)))
+
+
+def untappable(text: str) -> str:
+    """`text` whose commands, mentions and links have characters that only look like them.
+
+    Telegram finds them anywhere in a text, not only at its start. A slash or @ inside of a word is
+    none.
+    """
+    return _TAPPABLE.sub(_alike, text)
+
+
+def _alike(match: re.Match[str]) -> str:
+    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
+    inside = bool(re.match(r"\w", before)) and match[0] != "//"
+    return match[0] if inside else _ALIKE[match[0]]
 
 
 def name_of(text: str) -> str:
@@ -109,15 +129,8 @@ def name_of(text: str) -> str:
     return inline(text, NAME_LIMIT)
 
 
-def _is_unsafe(character: str) -> bool:
-    if character == "\t":
-        return False
-    category = unicodedata.category(character)
-    return category in _LINE_BREAKS_AND_CONTROLS or character in _DIRECTION_CONTROLS
-
-
 def plain(text: str) -> str:
-    """A message without its tags, for places that show no HTML."""
+    """A message without its tags, for places that show no HTML and make nothing tappable."""
     return html.unescape(re.sub(r"</?(?:b|i|code|pre)>", "", text))
 
 
@@ -136,7 +149,8 @@ def clip(text: str, limit: int) -> str:
         if used > limit:
             break
         kept.append(character)
-    return "".join(kept) + "…"
+    # A joiner joins nothing to an ellipsis.
+    return "".join(kept).rstrip("\u200c\u200d") + "…"
 
 
 def duration(seconds: float) -> str:
@@ -249,7 +263,7 @@ def _cut(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         piece: list[str] = []
         used = 0
-        for character in line:
+        for character in shown_whole(line):
             shown = escape(character)
             if used + length(shown) > half:
                 yield "".join(piece)

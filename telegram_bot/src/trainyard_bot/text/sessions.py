@@ -200,7 +200,7 @@ def _tail(log_lines: Sequence[str]) -> str:
     kept: list[str] = []
     space = _LOG_TAIL_LIMIT
     for line in reversed(log_lines):
-        shown = inline(line, 160)
+        shown = formats.escape(formats.one_line(line, 160))
         space -= formats.length(shown) + 1
         if space < 0:
             break

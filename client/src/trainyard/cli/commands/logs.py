@@ -57,7 +57,7 @@ def _show(line: LogLine, form: Format, timestamps: bool) -> None:
 
 
 def rendered(line: LogLine, *, timestamps: bool, wide: bool) -> str:
-    """One line as people read it: without control characters; wide adds attempt, rank and level."""
+    """One line as people read it: control characters as escapes; wide adds attempt, rank, level."""
     shown = line.message
     if wide:
         shown = f"{line.attempt}/{line.rank} {line.level:<5} {shown}"

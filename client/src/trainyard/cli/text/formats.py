@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from trainyard_api import timestamps
+from trainyard_api.visible_text import visible
 
 UNKNOWN: Final = "-"
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -16,7 +17,6 @@ MAX_BYTES: Final = 1 << 80
 """Largest size that is shown."""
 MAX_TEXT: Final = 100
 """Characters of a text in the place of a number."""
-_CONTROL: Final = dict.fromkeys(range(32)) | dict.fromkeys(range(127, 160))
 
 
 def duration(seconds: float | None) -> str:
@@ -79,8 +79,8 @@ def sentence(words: str) -> str:
 
 
 def clean(line: str) -> str:
-    """A line from outside without control characters, which could move the cursor.
+    """A line from outside; control characters, which could move the cursor, are shown as escapes.
 
     Tabs become spaces.
     """
-    return line.replace("\t", "    ").translate(_CONTROL)
+    return visible(line.replace("\t", "    "))
