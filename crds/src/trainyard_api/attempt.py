@@ -19,6 +19,11 @@ class AttemptDataset(OpenModel):
     """csv, parquet, npz, npy, jsonl, text or images."""
     sha256: str
     """Hash of the file, in hexadecimal; it also names the parsed copies."""
+    schema_file: str | None = Field(default=None, alias="schema", max_length=512)
+    """Path of its schema (`DatasetSchema` as JSON) below `contract.DATASETS_DIR`.
+
+    None for a dataset of an earlier version: the trainer then inspects the file itself.
+    """
 
 
 class ResumeSource(OpenModel):

@@ -274,6 +274,12 @@ class DatasetReference(OpenModel):
     """Size of the file."""
     samples: int | None = None
     """Number of samples."""
+    schema_file: str | None = Field(default=None, alias="schema", max_length=512)
+    """Path of the file with its schema, below the datasets folder."""
+    schema_revision: int | None = None
+    """Revision of the schema: it counts the corrections."""
+    problem: str | None = Field(default=None, max_length=1024)
+    """Why the session's training does not fit the dataset."""
 
 
 class ModelReference(OpenModel):

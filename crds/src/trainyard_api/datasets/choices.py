@@ -12,6 +12,9 @@ from trainyard_api.model import ClosedModel
 MAX_COLUMNS = 10_000
 MAX_CLASSES = 1000
 
+MAX_SIDE = 4096
+
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 ColumnName = Annotated[str, Field(max_length=1024)]
 
 
@@ -45,7 +48,7 @@ class SchemaChoices(ClosedModel):
     """csv: the decimal mark of numbers."""
     header: bool | None = None
     """csv: whether the first line names the columns."""
-    image_size: tuple[int, int] | None = None
-    """images: height and width that all images are scaled to, each 1 to 4096."""
+    image_size: tuple[Side, Side] | None = None
+    """images: height and width that all images are scaled to, each 1 to 4096 pixels."""
     image_class: Literal["first-folder", "last-folder"] | None = None
     """images: which folder of a path names the class."""
