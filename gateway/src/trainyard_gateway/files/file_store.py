@@ -92,14 +92,14 @@ class FileStore:
 
     async def receive(self, chunks: AsyncIterator[bytes], declared: int | None = None) -> Received:
         """Write a stream to a temporary file. Raises OutOfSpace before the reserve is touched."""
-        self._require(declared or 0)
+        self.require(declared or 0)
         path = self._incoming / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
         try:
             with path.open("xb") as file:
                 async for chunk in chunks:
                     size += len(chunk)
-                    self._require(len(chunk))
+                    self.require(len(chunk))
                     await asyncio.to_thread(_append, file, digest, chunk)
                 await asyncio.to_thread(_sync_file, file)
         except BaseException as error:
@@ -127,7 +127,8 @@ class FileStore:
         """Remove a folder with its content; an absent folder is ignored."""
         shutil.rmtree(self.root / folder, ignore_errors=True)
 
-    def _require(self, more: int) -> None:
+    def require(self, more: int) -> None:
+        """Whether `more` bytes leave the reserve free. Raises OutOfSpace."""
         if shutil.disk_usage(self.root).free - more < self._reserve:
             raise OutOfSpace(
                 f"the volume has less than {self._reserve >> 20} MiB left over; delete datasets or models first"

@@ -70,6 +70,16 @@ class Datasets:
         row = await self._database.read(lambda c: datasets.find(c, name))
         return _dataset(row) if row is not None else None
 
+    async def admit(self, name: str, declared: int | None) -> None:
+        """Whether an upload of that size may come, before its body is read.
+
+        Raises BadRequest, TooLarge and OutOfSpace.
+        """
+        check_name("dataset", name)
+        if await self.find(name) is None:
+            await self._quota.admit(self._database, declared or 0)
+        self._store.require(declared or 0)
+
     async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
         """Receive and register; False beside an equal one that was there.
 

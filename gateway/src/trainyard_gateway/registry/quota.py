@@ -54,14 +54,19 @@ class Quota:
         if refusal := self.refusal(used, more):
             raise refusal
 
+    async def admit(self, database: Database, declared: int) -> Usage:
+        """What is used, if `declared` more bytes are taken. Raises TooLarge and OutOfSpace."""
+        used = await database.read(lambda c: usage.registered(c, self.kind))
+        if refusal := self.refusal(used, declared):
+            raise refusal
+        return used
+
     async def bounded(
         self, database: Database, chunks: AsyncIterator[bytes], declared: int | None
     ) -> AsyncIterator[bytes]:
         """The chunks of an upload within the quota. Raises TooLarge and OutOfSpace."""
-        used = await database.read(lambda c: usage.registered(c, self.kind))
+        used = await self.admit(database, declared or 0)
         seen = 0
-        if refusal := self.refusal(used, declared or 0):
-            raise refusal
         async for chunk in chunks:
             seen += len(chunk)
             if refusal := self.refusal(used, seen):

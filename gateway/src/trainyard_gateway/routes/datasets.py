@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.datasets import DatasetInfo, Upload
-from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
-from trainyard_gateway.routes.forms import form_upload
+from trainyard_gateway.routes.deps import ServicesDep, allowed
+from trainyard_gateway.routes.forms import file_body, least_size
 from trainyard_gateway.sessions import queue
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -60,9 +60,10 @@ async def upload(
     filename: Annotated[str, Query(max_length=256)] = "",
 ) -> DatasetInfo:
     """Upload a dataset: the file as body with `filename`, or a form with a field `file`."""
-    async with form_upload(request, filename) as (chunks, given):
-        wanted = Upload(name, given, declared_size(request))
-        found, created = await services.datasets.add(wanted, chunks or body_chunks(request))
+    declared = least_size(request)
+    await services.datasets.admit(name, declared)
+    body = await file_body(request, filename)
+    found, created = await services.datasets.add(Upload(name, body.filename, declared), body.chunks)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/api/v1/datasets/{name}"
     services.status_writer.notify_waiting_for(name)
