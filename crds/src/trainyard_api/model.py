@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -80,9 +81,11 @@ class FieldError:
     given: str | None = None
 
 
-def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
-    """Every error of `error`; an unknown field gets the nearest valid name."""
-    return list(_field_errors(error, model))
+def field_errors(
+    error: ValidationError, model: type[BaseModel], most: int | None = None
+) -> list[FieldError]:
+    """The errors of `error`, at most `most`; an unknown field gets the nearest valid name."""
+    return list(islice(_field_errors(error, model), most))
 
 
 def _field_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[FieldError]:

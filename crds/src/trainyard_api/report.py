@@ -4,6 +4,8 @@ A batch is identified by (session UID, attempt, stream, sequence). A sender numb
 one stream 1, 2, 3, … within an attempt and sends them in order. It repeats a batch until it is
 acknowledged. The gateway acknowledges a duplicate and ignores it. Two streams of one attempt (two
 workers, or logs beside metrics) are independent.
+
+Reading a batch ends at its first wrong row, line and value: a batch can hold a million of them.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class MetricRow(OpenModel):
     """Epoch that ended with this row; present in rows that summarise an epoch."""
     time: Time
     """When it was measured, with time zone."""
-    values: dict[MetricName, Number] = Field(min_length=1, max_length=256)
+    values: dict[MetricName, Number] = Field(min_length=1, max_length=256, fail_fast=True)
     """Value by metric name, such as train/loss."""
 
 
@@ -109,9 +111,9 @@ class Batch(OpenModel):
     """Sender within the attempt, such as rank-0."""
     sequence: int = Field(ge=1, le=2**53)
     """1, 2, 3, … within the stream."""
-    metrics: list[MetricRow] = Field(default=[], max_length=10_000)
+    metrics: list[MetricRow] = Field(default=[], max_length=10_000, fail_fast=True)
     """Measured values, in order."""
-    logs: list[LogLine] = Field(default=[], max_length=10_000)
+    logs: list[LogLine] = Field(default=[], max_length=10_000, fail_fast=True)
     """Printed lines, in order."""
     heartbeat: Heartbeat | None = None
     """Progress of the training."""

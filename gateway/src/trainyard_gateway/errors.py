@@ -7,6 +7,7 @@ Problem                   an answer with a status; `detail` says what to do
 ├── NotPermitted          403
 ├── NotFound              404
 ├── AlreadyThere          409
+├── RequestTimeout        408
 ├── TooLarge              413
 ├── UnsupportedMedia      415
 ├── RangeImpossible       416
@@ -24,6 +25,9 @@ from typing import ClassVar
 
 from trainyard_api.model import FieldError
 
+MOST_ERRORS = 20
+"""Wrong fields that an answer lists."""
+
 
 class SettingsError(Exception):
     """The gateway cannot start."""
@@ -40,10 +44,13 @@ class Problem(Exception):
         detail: str,
         errors: list[FieldError] | None = None,
         headers: dict[str, str] | None = None,
+        omitted: int = 0,
     ) -> None:
+        """`omitted`: wrong fields that `errors` does not list."""
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
+        self.omitted = omitted
         self.headers = headers or {}
 
 
@@ -78,6 +85,12 @@ class AlreadyThere(Problem):
     """The state of things does not allow it."""
 
     status, title = 409, "Conflict"
+
+
+class RequestTimeout(Problem):
+    """The client sends too slowly."""
+
+    status, title = 408, "Request timeout"
 
 
 class TooLarge(Problem):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -44,7 +43,7 @@ def open_files(lab: GatewayLab) -> list[str]:
     found = []
     for handle in Path(f"/proc/{lab.process.pid}/fd").iterdir():
         with suppress(OSError):
-            found.append(os.readlink(handle))
+            found.append(str(handle.readlink()))
     return [path for path in found if path.startswith("/") and not path.startswith("/dev/")]
 
 

@@ -10,11 +10,11 @@ from fastapi import Body, FastAPI, Request
 
 from trainyard_gateway.http import problems
 from trainyard_gateway.http.middleware import RequestMiddleware
-from trainyard_gateway.http.policy import DEFAULT, MAX_BODY, RouterPolicies, RouterPolicy
+from trainyard_gateway.http.policy import DEFAULT, MAX_BODY, BodyBound, RouterPolicies, RouterPolicy
 from trainyard_gateway.routes.deps import body_chunks
 
-OWN_TOKEN = RouterPolicy(api_key=False, max_body_bytes=None)
-SMALL = RouterPolicy(api_key=False, max_body_bytes=10)
+OWN_TOKEN = RouterPolicy(api_key=False, body=None)
+SMALL = RouterPolicy(api_key=False, body=BodyBound(10))
 POLICIES = {"/small": SMALL, "/open": RouterPolicy(api_key=False), "/report": OWN_TOKEN}
 
 

@@ -5,7 +5,8 @@ Guarantees:
 - Without a valid API key nothing is reachable but `/livez`, `/readyz` and the routers whose policy
   says that they verify a pod's token themselves.
 - Nothing of a body is read before authentication.
-- Bodies are bounded by the policy of their router, unless the route lifts the bound to stream them.
+- Bodies are bounded by the policy of their router in bytes, JSON values and seconds, unless the
+  route lifts the bound to stream them.
 - Every response carries a request id, and every error has the same shape (RFC 9457).
 """
 
@@ -26,9 +27,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard_gateway import telemetry
 from trainyard_gateway.auth.authenticator import Authenticator
-from trainyard_gateway.errors import Problem, UnsupportedMedia
+from trainyard_gateway.errors import Problem, TooLarge, UnsupportedMedia
 from trainyard_gateway.http import problems
-from trainyard_gateway.http.policy import RouterPolicies, RouterPolicy
+from trainyard_gateway.http.body import read_body
+from trainyard_gateway.http.policy import BodyBound, RouterPolicies, RouterPolicy
 
 PROBES = frozenset({"/livez", "/readyz"})
 """Paths that need no credential."""
@@ -82,7 +84,7 @@ class RequestMiddleware:
         try:
             policy = self._policies.of(scope["path"])
             self._check(scope, state, policy)
-            state["max_body_bytes"] = policy.max_body_bytes
+            state["body_bound"] = policy.body
             await self._app(scope, _bounded(scope, receive), respond)
         except Problem as error:
             await problems.of_problem(scope, error)(scope, receive, respond)
@@ -115,26 +117,33 @@ def _unexpected(scope: Scope, error: Exception) -> Response:
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """`receive` that ends bodies at `state["max_body_bytes"]`, which a route that streams lifts."""
-    state, seen = scope["state"], 0
+    """`receive` that reads the body whole within `state["body_bound"]`.
+
+    A route that streams lifts the bound, and gets the body in pieces.
+    """
+    state, is_read = scope["state"], False
     declared = Headers(scope=scope).get("content-length", "0")
 
     async def bounded() -> Message:
-        nonlocal seen
-        limit: int | None = state["max_body_bytes"]
-        if limit is None:
+        nonlocal is_read
+        bound: BodyBound | None = state["body_bound"]
+        if bound is None or is_read:
             return await receive()
-        if declared.isdigit() and int(declared[:20]) > limit:
-            raise _too_large(f"the body has {declared} bytes; at most {limit} are accepted here")
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise _too_large(f"at most {limit} bytes are accepted here")
-        return message
+        is_read = True
+        try:
+            _require_declared(declared, bound)
+            body = await read_body(receive, bound)
+        except ClientDisconnect:
+            return {"type": "http.disconnect"}
+        except Problem as error:
+            # FastAPI reads the body, and passes only this type of exception on unchanged.
+            raise HTTPException(error.status, error.detail) from error
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return bounded
 
 
-def _too_large(detail: str) -> HTTPException:
-    # FastAPI reads the body, and passes only this type of exception on unchanged.
-    return HTTPException(413, detail)
+def _require_declared(declared: str, bound: BodyBound) -> None:
+    most = bound.most_bytes
+    if most is not None and declared.isdigit() and int(declared[:20]) > most:
+        raise TooLarge(f"the body has {declared[:20]} bytes; at most {most} are accepted here")

@@ -5,8 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trainyard_api.report import MAX_BATCH_BYTES
+
 MAX_BODY = 1 << 20
-"""Bytes of a request's body, unless its router has another bound."""
+"""Bytes of a request's body, unless its route has another bound."""
+MAX_VALUES = 10_000
+"""Values in the JSON of a body, unless its route has another bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyBound:
+    """The bounds of a body that is read whole; None bounds nothing."""
+
+    most_bytes: int | None = MAX_BODY
+    most_values: int | None = MAX_VALUES
+    """Counted by the commas outside of strings."""
+
+
+BATCH_BODY = BodyBound(MAX_BATCH_BYTES, 500_000)
+MODEL_REPORT_BODY = BodyBound(MAX_BODY, 100_000)
+NODE_BODY = BodyBound(64 << 10, 1_000)
+FILE_BODY = BodyBound(None, None)
+"""A file: streamed to the volume, bounded by quota, reserve and the size of its part."""
+OTHER_BODY = BodyBound()
+
+BODIES: Mapping[str, BodyBound] = {
+    "POST /datasets": FILE_BODY,
+    "POST /models": FILE_BODY,
+    "PUT /uploads/datasets/{upload}/parts/{number}": FILE_BODY,
+    "PUT /uploads/models/{upload}/parts/{number}": FILE_BODY,
+    "POST /report/batches": BATCH_BODY,
+    "POST /report/model": MODEL_REPORT_BODY,
+    "POST /report/node": NODE_BODY,
+}
+"""Routes whose bodies have another bound than `OTHER_BODY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +47,7 @@ class RouterPolicy:
 
     api_key: bool = True
     """Whether an API key is needed. Without, the routes verify a pod's token themselves."""
-    max_body_bytes: int | None = MAX_BODY
+    body: BodyBound | None = OTHER_BODY
     """Bound of a body. None: the routes bound it themselves. A route that streams may lift it."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,13 +13,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from trainyard_api.model import FieldError, OpenModel
+from trainyard_api.model import FieldError, OpenModel, clip
 from trainyard_api.visible_text import visible
 from trainyard_gateway import errors
 from trainyard_gateway.store.errors import is_unavailable
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {413: errors.TooLarge.title}
+MOST_DETAIL = 2048
+MOST_FIELD = 256
+MOST_MESSAGE = 512
+"""Characters of a sentence, of a field's place, and of what is wrong with it."""
+_TITLES = {413: errors.TooLarge.title, 408: errors.RequestTimeout.title}
 """Titles of statuses whose phrase differs between versions of Python."""
 
 
@@ -49,12 +54,23 @@ class ProblemBody(OpenModel):
     request_id: str
     """Id of the request, as in the log and in X-Request-Id."""
     errors: list[FieldProblem] = []
-    """Wrong fields, when there are any."""
+    """Wrong fields, when there are any; at most 20."""
+    errors_omitted: int | None = None
+    """Number of further wrong fields, when there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongFields:
+    """Wrong fields of a request, and the number of those that are not listed."""
+
+    errors: list[FieldError]
+    omitted: int = 0
 
 
 def of_problem(scope: Scope, error: errors.Problem) -> Response:
     """A Problem's answer."""
-    return answer(scope, error.status, error.title, error.detail, error.errors, error.headers)
+    fields = WrongFields(error.errors, error.omitted) if error.errors else None
+    return answer(scope, error.status, error.title, error.detail, fields, error.headers)
 
 
 def of_unexpected(scope: Scope, error: BaseException) -> Response:
@@ -80,9 +96,11 @@ def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        fields = [_field(e) for e in error.errors()]
+        found = error.errors()
+        fields = [_field(e) for e in found[: errors.MOST_ERRORS]]
         detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:5])
-        return answer(request.scope, 422, "Invalid values", detail, fields)
+        wrong = errors.Unprocessable(detail, fields, omitted=len(found) - len(fields))
+        return of_problem(request.scope, wrong)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -104,27 +122,30 @@ def answer(
     status: int,
     title: str,
     detail: str,
-    fields: list[FieldError] | None = None,
+    fields: WrongFields | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem as a response."""
+    """A problem as a response, of at most a few kilobytes whatever was sent."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": visible(detail),
+        "detail": visible(clip(detail, MOST_DETAIL)),
         "instance": visible(scope["path"][:1024]),
         "requestId": scope["state"]["id"],
     }
     if fields:
+        listed = fields.errors[: errors.MOST_ERRORS]
         content["errors"] = [
             {
-                "field": visible(f.field),
-                "message": visible(f.message),
-                **({"given": visible(f.given)} if f.given else {}),
+                "field": visible(clip(f.field, MOST_FIELD)),
+                "message": visible(clip(f.message, MOST_MESSAGE)),
+                **({"given": visible(clip(f.given))} if f.given else {}),
             }
-            for f in fields
+            for f in listed
         ]
+        if omitted := fields.omitted + len(fields.errors) - len(listed):
+            content["errorsOmitted"] = omitted
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 

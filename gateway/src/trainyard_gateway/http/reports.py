@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from trainyard_api.model import field_errors
-from trainyard_api.report import MAX_BATCH_BYTES, Batch, BatchReceipt
+from trainyard_api.report import Batch, BatchReceipt
 from trainyard_gateway import telemetry
 from trainyard_gateway.auth.trainer_identity import Trainer
-from trainyard_gateway.errors import NotPermitted, TooLarge, Unprocessable
+from trainyard_gateway.errors import MOST_ERRORS, NotPermitted, Unprocessable
+from trainyard_gateway.http.body import read_body
+from trainyard_gateway.http.policy import BATCH_BODY
 from trainyard_gateway.services import Services
 
 T = TypeVar("T", bound=BaseModel)
@@ -23,7 +24,7 @@ async def accept_batch(receive: Receive, services: Services, trainer: Trainer) -
 
     Raises Problem, and ClientDisconnect if the client disconnects within the body.
     """
-    body = await read_body(receive)
+    body = await read_body(receive, BATCH_BODY)
     batch = parse(body, Batch)
     require_own_session(trainer, batch.session_uid, batch.attempt)
     duplicate = await services.database.ingest(batch, body)
@@ -42,25 +43,11 @@ def require_own_session(trainer: Trainer, session_uid: str, attempt: int) -> Non
         raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body, at most `MAX_BATCH_BYTES`. Raises TooLarge and ClientDisconnect."""
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece, more = message.get("body", b""), message.get("more_body", False)
-        if len(body) + len(piece) > MAX_BATCH_BYTES:
-            raise TooLarge(f"a report has at most {MAX_BATCH_BYTES} bytes; send smaller ones")
-        if not more and not body:
-            return bytes(piece)
-        body += piece
-    return bytes(body)
-
-
 def parse(body: bytes, kind: type[T]) -> T:
     """A model of `kind`, parsed from JSON. Raises Unprocessable with the wrong fields."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise Unprocessable("the report is not valid", field_errors(error, kind)) from error
+        listed = field_errors(error, kind, MOST_ERRORS)
+        omitted = error.error_count() - len(listed)
+        raise Unprocessable("the report is not valid", listed, omitted=omitted) from error

@@ -85,7 +85,7 @@ MonitoredNodeDep = Annotated[str, Depends(monitored_node)]
 
 def lift_body_limit(request: Request) -> None:
     """Accept a body of any size: the route streams it and bounds what it stores."""
-    request.state.max_body_bytes = None
+    request.state.body_bound = None
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from trainyard_api.report import Batch, BatchReceipt, ModelReceipt, ModelReport
-from trainyard_gateway.http.policy import RouterPolicy
-from trainyard_gateway.http.reports import accept_batch, parse, read_body, require_own_session
+from trainyard_gateway.http.body import read_body
+from trainyard_gateway.http.policy import MODEL_REPORT_BODY, NODE_BODY, RouterPolicy
+from trainyard_gateway.http.reports import accept_batch, parse, require_own_session
 from trainyard_gateway.nodes.machine import Machine
 from trainyard_gateway.routes.deps import MonitoredNodeDep, ServicesDep, TrainerDep
 
 router = APIRouter(prefix="/report", tags=["report"])
-POLICY = RouterPolicy(api_key=False, max_body_bytes=None)
+POLICY = RouterPolicy(api_key=False, body=None)
 
 
 def _body_of(kind: type[BaseModel]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ async def batches(request: Request, services: ServicesDep, trainer: TrainerDep) 
 @router.post("/model", status_code=201, openapi_extra=_body_of(ModelReport))
 async def model(request: Request, services: ServicesDep, trainer: TrainerDep) -> ModelReceipt:
     """Check and register the final model, which lies in the output folder of the session."""
-    report = parse(await read_body(request.receive), ModelReport)
+    report = parse(await read_body(request.receive, MODEL_REPORT_BODY), ModelReport)
     require_own_session(trainer, report.session_uid, report.attempt)
     found = await services.models.adopt(report)
     services.status_writer.notify(report.session_uid)
@@ -42,5 +43,5 @@ async def model(request: Request, services: ServicesDep, trainer: TrainerDep) ->
 @router.post("/node", status_code=204, openapi_extra=_body_of(Machine))
 async def node(request: Request, services: ServicesDep, name: MonitoredNodeDep) -> None:
     """A node monitor's measurement of the node that its pod runs on."""
-    measured = parse(await read_body(request.receive), Machine)
+    measured = parse(await read_body(request.receive, NODE_BODY), Machine)
     services.system.record_measurement(name, measured)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from trainyard_api import names
 from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session import TrainingSessionSpec
-from trainyard_gateway.errors import Unprocessable
+from trainyard_gateway.errors import MOST_ERRORS, Unprocessable
 
 
 def parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:
@@ -23,14 +23,16 @@ def parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionS
     if name is None:
         name = f"run-{mark[:12] if mark is not None else secrets.token_hex(4)}"
     wrong: list[FieldError] = []
+    omitted = 0
     if not isinstance(name, str) or not names.is_session_name(name):
         rule = f"lower-case letters, digits and dashes, at most {names.SESSION_NAME_MAX}, a letter or digit at both ends"
         wrong.append(FieldError("name", rule, repr(name)[:80]))
     try:
         spec = TrainingSessionSpec.model_validate(fields)
     except ValidationError as error:
-        wrong += field_errors(error, TrainingSessionSpec)
+        wrong += field_errors(error, TrainingSessionSpec, MOST_ERRORS)
+        omitted = error.error_count() - len(wrong)
     if wrong:
         listed = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in wrong[:5])
-        raise Unprocessable(f"the request is not valid: {listed}", wrong)
+        raise Unprocessable(f"the request is not valid: {listed}", wrong, omitted=max(0, omitted))
     return name, spec
