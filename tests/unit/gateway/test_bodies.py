@@ -24,7 +24,7 @@ from trainyard_gateway.http.reports import parse
 from trainyard_gateway.sessions import request
 
 MOST_ANSWER = 32 << 10
-"""Bytes of the answer to any wrong request."""
+"""Bytes of an answer to a wrong request."""
 ROW = '{"step":1,"time":"2026-01-01T00:00:00Z","values":{%s}}'
 BATCH = '{"sessionUid":"u","attempt":1,"stream":"r","sequence":1,"%s":[%s]}'
 
@@ -47,7 +47,7 @@ def commas(value: Any) -> int:
 
 
 @given(value=json_values, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
-def test_values_are_counted_whatever_the_strings_hold(
+def test_values_are_counted_by_the_commas_outside_of_strings(
     value: Any, ascii_only: bool, indent: int | None
 ) -> None:
     body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
@@ -104,6 +104,7 @@ WRONG = {
     "values of one row": BATCH % ("metrics", ROW % wrong_values(400_000)),
     "lines": BATCH % ("logs", ",".join(["{}"] * 10_000)),
     "a long name": BATCH % ("metrics", ROW % f'"{"n" * 3_000_000}":1'),
+    "hidden characters": BATCH % ("logs", f'{{"time":"{"\U000e0001" * 500_000}"}}'),
     "a long value": BATCH % ("logs", f'{{"time":"{"9" * 3_000_000}"}}'),
 }
 

@@ -22,7 +22,8 @@ MEDIA_TYPE = "application/problem+json"
 MOST_DETAIL = 2048
 MOST_FIELD = 256
 MOST_MESSAGE = 512
-"""Characters of a sentence, of a field's place, and of what is wrong with it."""
+MOST_PATH = 1024
+"""Characters of a sentence, of a field's place, of what is wrong with it, and of a path."""
 _TITLES = {413: errors.TooLarge.title, 408: errors.RequestTimeout.title}
 """Titles of statuses whose phrase differs between versions of Python."""
 
@@ -125,22 +126,22 @@ def answer(
     fields: WrongFields | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem as a response, of at most a few kilobytes whatever was sent."""
+    """A problem as a response of at most a few kilobytes."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": visible(clip(detail, MOST_DETAIL)),
-        "instance": visible(scope["path"][:1024]),
+        "detail": _shown(detail, MOST_DETAIL),
+        "instance": _shown(scope["path"], MOST_PATH),
         "requestId": scope["state"]["id"],
     }
     if fields:
         listed = fields.errors[: errors.MOST_ERRORS]
         content["errors"] = [
             {
-                "field": visible(clip(f.field, MOST_FIELD)),
-                "message": visible(clip(f.message, MOST_MESSAGE)),
-                **({"given": visible(clip(f.given))} if f.given else {}),
+                "field": _shown(f.field, MOST_FIELD),
+                "message": _shown(f.message, MOST_MESSAGE),
+                **({"given": _shown(f.given)} if f.given else {}),
             }
             for f in listed
         ]
@@ -162,3 +163,8 @@ def _field(error: Any) -> FieldError:
     given = error.get("input")
     shown = given is not None and not isinstance(given, (dict, list)) and where != "header"
     return FieldError(place, message, repr(given)[:80] if shown else None)
+
+
+def _shown(text: str, most: int = 80) -> str:
+    """`text` on one line, of at most `most` characters."""
+    return clip(visible(text[: most + 1]), most)
