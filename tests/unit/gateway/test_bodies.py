@@ -104,7 +104,7 @@ WRONG = {
     "values of one row": BATCH % ("metrics", ROW % wrong_values(400_000)),
     "lines": BATCH % ("logs", ",".join(["{}"] * 10_000)),
     "a long name": BATCH % ("metrics", ROW % f'"{"n" * 3_000_000}":1'),
-    "hidden characters": BATCH % ("logs", f'{{"time":"{"\U000e0001" * 500_000}"}}'),
+    "hidden characters": BATCH % ("logs", '{"time":"%s"}' % ("\U000e0001" * 500_000)),
     "a long value": BATCH % ("logs", f'{{"time":"{"9" * 3_000_000}"}}'),
 }
 
