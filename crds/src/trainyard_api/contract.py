@@ -41,6 +41,12 @@ TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_BYTES: Final = 4096
 """The kubelet's limit of a container's termination message."""
 
+END_KEY: Final = "end"
+"""Key of the termination message below which a program says how far it came.
+
+Its value holds step, totalSteps, epoch, epochs and stride, as far as they are known.
+"""
+
 GRACE_SECONDS: Final = 60
 """Seconds from SIGTERM to SIGKILL; the trainer saves a checkpoint within them."""
 

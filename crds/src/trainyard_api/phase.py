@@ -117,7 +117,10 @@ class Reason(SentencedEnum):
         "WaitingForUserLimit",
         "Its user runs as many sessions of this queue as are allowed at once.",
     )
-    WAITING_FOR_RETRY = "WaitingForRetry", "The last attempt failed; the next one starts later."
+    WAITING_FOR_RETRY = (
+        "WaitingForRetry",
+        "The last attempt failed or was disrupted; the next one starts later.",
+    )
     WAITING_FOR_PREVIOUS_PODS = (
         "WaitingForPreviousPods",
         "The pods of its last attempt are not gone yet.",
@@ -130,6 +133,7 @@ class Reason(SentencedEnum):
     SUSPENDED_BY_OWNER = "SuspendedByOwner", "Its owner suspended it."
     STOPPED_BY_OWNER = "StoppedByOwner", "Its owner stopped it."
     PREEMPTED = "Preempted", "Another session preempts it."
+    DISRUPTED = "Disrupted", "The cluster took a worker off its node; all workers end."
     ADMITTED = "Admitted", "The queue gave it its GPUs."
     PODS_STARTING = "PodsStarting", "Its pods are being placed and their images pulled."
     PODS_RUNNING = "PodsRunning", "All workers run."
@@ -206,6 +210,10 @@ class FailureClass(SentencedEnum):
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         "All attempts together have run `maxRuntimeSeconds`.",
+    )
+    ENDED_EARLY = (
+        "EndedEarly",
+        "The program exits with 0 before its goal, and nothing from outside ended it.",
     )
     JOB_DELETED = (
         "JobDeleted",

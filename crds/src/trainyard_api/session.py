@@ -83,7 +83,7 @@ class TrainingSessionSpec(RuledModel):
     command: list[Annotated[str, Field(max_length=4096)]] | None = Field(
         default=None, min_length=1, max_length=64
     )
-    """Your own program and its arguments, run in the runtime's image without a shell; report with `import trainyard`. Immutable."""
+    """Your own program and its arguments, run without a shell in the runtime's image (`$` means `$`). Immutable."""
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
@@ -314,6 +314,21 @@ class Failure(OpenModel):
     """The last lines that the program printed."""
     time: datetime | None = None
     """When the failure was detected."""
+    alike: int | None = None
+    """Attempts in a row that ended in this way before any step or checkpoint; a program's error is not retried after the second."""
+
+
+class Disruption(OpenModel):
+    """How the cluster took a worker of an attempt off its node."""
+
+    attempt: int
+    """The attempt that was disrupted."""
+    reason: str = Field(max_length=128)
+    """Reason as Kubernetes gave it, such as EvictionByEvictionAPI."""
+    message: str | None = Field(default=None, max_length=1024)
+    """Which worker, and what to do."""
+    time: datetime | None = None
+    """When it was seen."""
 
 
 class TrainingSessionStatus(OpenModel):
@@ -335,7 +350,9 @@ class TrainingSessionStatus(OpenModel):
     failures: int | None = None
     """Attempts that failed and count against retry.limit."""
     preemptions: int | None = None
-    """Number of preemptions."""
+    """Attempts that another session preempted or the cluster disrupted; they use no retry."""
+    disruption: Disruption | None = None
+    """The last time that the cluster took a worker off its node."""
     job_name: str | None = Field(default=None, max_length=63)
     """Job of the current or last attempt."""
     start_time: datetime | None = None

@@ -10,7 +10,7 @@ from typing import Final
 
 from trainyard_api.contract import EXIT_CLASSES
 from trainyard_api.phase import RETRYABLE, FailureClass
-from trainyard_operator.core.diagnosis import HINTS
+from trainyard_operator.core.attempts.diagnosis import HINTS
 
 _HEAD: Final = """\
 # Why a session failed
@@ -34,7 +34,13 @@ trainyard status NAME
 A class that is *retried* gets another attempt from the last checkpoint, up to `spec.retry.limit`
 times. The pause before a retry is `spec.retry.backoffSeconds`; it doubles with every further
 failure and is at most one hour. Other classes end the session at once, because another attempt
-would fail in the same way. Preemption and suspension are not failures and use no retry.
+would fail in the same way. So does a `ProgramError` or `OutOfMemory` that happens twice in the same
+way before any step or checkpoint.
+
+Preemption and suspension are not failures and use no retry. Neither is an attempt that the cluster
+ended: a drain, another eviction by the API, a pod of higher priority, a lost node. `Evicted` counts
+as a failure only where the kubelet evicted the pod. [operator.md](operator.md#how-an-attempt-ended)
+says how the operator judges an end.
 
 | Class | Retried | Trainer's exit code | Seen when | What to do |
 | --- | --- | --- | --- | --- |

@@ -80,7 +80,7 @@ def readiness(
         return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
     if retry is not None and retry > now:
         at = timestamps.to_seconds_text(retry)
-        message = f"The last attempt failed; the next one may start at {at}."
+        message = f"Pauses after its last attempt; the next one may start at {at}."
         return Readiness(Reason.WAITING_FOR_RETRY, message)
     if live_pods:
         message = "Waits until the pods of its last attempt are gone."

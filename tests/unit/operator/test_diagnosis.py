@@ -11,7 +11,7 @@ import pytest
 from operator_state import NOW, make_job, make_pod, make_session
 
 from trainyard_api.phase import FailureClass
-from trainyard_operator.core.diagnosis import HINTS, failure_of, stuck
+from trainyard_operator.core.attempts.diagnosis import HINTS, failure_of, stuck
 
 C = FailureClass
 SESSION = make_session(workers=2)

@@ -379,3 +379,51 @@ def test_how_long_a_finished_session_is_kept(
 
     assert found.delete_session is (kept == 0)
     assert found.wake == (None if not kept else NOW + kept)
+
+
+CRASH = {"exit_code": 1, "termination_message": "start at 0x7f01\nKeyError: 'cost'"}
+BEFORE = {
+    "failed_attempt": 1,
+    "failure_class": "ProgramError",
+    "failure_exit_code": 1,
+    "failure_message": "Worker 0 ended with exit code 1.",
+    "failure_line": "KeyError: 'cost'",
+    "failure_alike": 1,
+}
+AGAIN = [
+    pytest.param({}, {}, Phase.FAILED, id="alike"),
+    pytest.param({"failure_line": "KeyError: 'x'"}, {}, Phase.QUEUED, id="another error"),
+    pytest.param({"failure_exit_code": 2}, {}, Phase.QUEUED, id="another code"),
+    pytest.param({"failure_class": "OutOfMemory"}, {}, Phase.QUEUED, id="another class"),
+    pytest.param({"failure_message": "x"}, {}, Phase.QUEUED, id="another message"),
+    pytest.param({"progress_attempt": 1, "steps_done": 1}, {}, Phase.QUEUED, id="a step before"),
+    pytest.param({"progress_attempt": 2, "steps_done": 1}, {}, Phase.QUEUED, id="a step now"),
+    pytest.param({"progress_attempt": 2, "epochs_done": 1}, {}, Phase.QUEUED, id="an epoch"),
+    pytest.param({"progress_attempt": 1, "checkpoint": NOW}, {}, Phase.QUEUED, id="a checkpoint"),
+    pytest.param({"progress_attempt": 2}, {}, Phase.FAILED, id="a sign of life only"),
+    pytest.param({"failed_attempt": 0, "failure_alike": 0}, {}, Phase.QUEUED, id="the first failure"),
+    pytest.param({"failure_class": "Killed"}, {"exit_code": 137}, Phase.QUEUED, id="killed from outside"),
+    pytest.param({"failure_line": "start at 0x7f02"}, {"termination_message": "start at 0x7fff"}, Phase.FAILED, id="other numbers"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "pod", "phase"), AGAIN)
+def test_a_program_that_fails_twice_alike_before_its_first_step(
+    status: dict[str, Any], pod: dict[str, Any], phase: Phase
+) -> None:
+    known = {**RAN, "attempt": 2, "failures": 1, **BEFORE, **status}
+    subject = make_session(phase=Phase.RUNNING, status=known)
+    job = make_job(subject, attempt=2, finished="Failed")
+    found = state_of(subject, job, make_pod(job, subject, "Failed", **{**CRASH, **pod}))
+
+    assert found.phase == phase
+    assert found.changes["failure"]["alike"] == (2 if phase == Phase.FAILED else 1)
+    assert ("not tried again" in found.message) == (phase == Phase.FAILED)
+
+
+def test_a_failure_that_was_recorded_before_its_pods_were_gone_counts_once() -> None:
+    recorded = {**BEFORE, "failed_attempt": 2, "failure_alike": 2}
+    subject = make_session(phase=Phase.RUNNING, status={**RAN, "attempt": 2, **recorded})
+    found = state_of(subject)
+    assert found.phase == Phase.FAILED
+    assert "not tried again" in found.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainyard_api.phase import FailureClass
-from trainyard_operator.core.diagnosis import HINTS
+from trainyard_operator.core.attempts.diagnosis import HINTS
 from trainyard_operator.reference import page
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -32,6 +32,10 @@ class Listening(NoOpReporter):
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self.goals: list[tuple[int | None, int | None]] = []
+
+    def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
+        self.goals.append((total_steps, epochs))
 
     def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:  # noqa: ARG002 - the protocol's argument
         self.rows.append((step, dict(values)))
@@ -291,11 +295,14 @@ def test_the_seed_decides_weights_order_and_split(bench: Bench) -> None:
         pytest.param({"patience": 3, "minDelta": 0}, 12, id="still improving"),
     ],
 )
-def test_early_stopping(bench: Bench, stopping: dict[str, float] | None, epochs: int) -> None:
+def test_early_stopping(
+    bench: Bench, heard: Listening, stopping: dict[str, float] | None, epochs: int
+) -> None:
     trainer = bench.trainer(epochs=12, earlyStopping=stopping)
     trainer.fit()
 
     assert trainer.progress.epoch == epochs
+    assert heard.goals[-1] == (trainer.progress.step, epochs), "what it did was the goal"
 
 
 def test_keep_checkpoints(bench: Bench, tmp_path: Path) -> None:

@@ -59,8 +59,9 @@ def init(
 ) -> SessionReporter:
     """The reporter of this process, created by the first call.
 
-    `total_steps` and `epochs` are the goal of the training; `capture_console` also reports what the
-    program prints; `run_dir` is the session's folder, where undelivered reports are kept.
+    `total_steps` and `epochs` are the goal of the training. A program that ends with exit code 0
+    before it counts as failed; `SessionReporter.goal` lowers it. `capture_console` also reports
+    what the program prints; `run_dir` is the session's folder, where undelivered reports are kept.
     """
     global _current
     if _current is None:

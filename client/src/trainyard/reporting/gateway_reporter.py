@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.reporting.console import Capture
+from trainyard.reporting.last_word import LastWord, crashed
 from trainyard.reporting.model_registration import Registrar, check
 from trainyard.reporting.reporter import NoOpReporter, SessionReporter
 from trainyard.reporting.sender import Sender
@@ -30,7 +32,7 @@ RATE_WINDOW_SECONDS = 60.0
 class GatewayReporter:
     """Reports one attempt of a session, as one stream for each worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the stream's identity and its seams
         self,
         transport: Transport,
         spool_dir: Path,
@@ -38,8 +40,12 @@ class GatewayReporter:
         attempt: int,
         rank: int = 0,
         registrar: Registrar | None = None,
+        last_word: LastWord | None = None,
     ) -> None:
-        """`rank` is the worker's number; `registrar` is None on workers other than 0."""
+        """`rank` is the worker's number.
+
+        `registrar` and `last_word` are None on workers other than 0.
+        """
         stream = f"rank-{rank}"
         identity = {"sessionUid": session_uid, "attempt": attempt, "stream": stream}
         spool = Spool(spool_dir, attempt, stream)
@@ -53,6 +59,9 @@ class GatewayReporter:
         self._capture: Capture | None = None
         self._last: tuple[int, int | None] | None = None
         self._names: dict[str, str] = {}
+        self._strides: tuple[int, int] = (0, 0)
+        """Smallest number of steps between two reports, and how many pairs it comes from."""
+        self._last_word = last_word
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
         """Set how much there is to do; the next heartbeat carries it."""
@@ -67,6 +76,10 @@ class GatewayReporter:
 
     def progress(self, step: int, epoch: int | None = None) -> None:
         """Remember the progress; send it every two seconds at most."""
+        if self._last is not None and step > self._last[0]:
+            smallest, pairs = self._strides
+            stride = step - self._last[0]
+            self._strides = (min(smallest or stride, stride), pairs + 1)
         self._last = (step, epoch)
         now = time.monotonic()
         if now >= self._next_heartbeat:
@@ -117,6 +130,7 @@ class GatewayReporter:
         """Deliver what is left; whether everything was delivered."""
         if self._last is not None:
             self._heartbeat(time.monotonic(), *self._last)
+        self._leave_last_word()
         if self._capture is not None:
             self._capture.stop()
         return self._sender.stop(timeout)
@@ -131,6 +145,23 @@ class GatewayReporter:
             if known != name:
                 _warn(f"the metric '{visible(name)[:MAX_METRIC_NAME]}' is reported as '{known}'")
         return known
+
+    def at_exit(self) -> None:
+        """Leave the last word of a program that did not call `finish`."""
+        if self._last_word is not None and crashed():
+            self._last_word.withdraw()
+        else:
+            self._leave_last_word()
+
+    def _leave_last_word(self) -> None:
+        if self._last_word is None or self._last is None:
+            return
+        step, epoch = self._last
+        smallest, pairs = self._strides
+        end = {"step": step, **self._goal, "stride": smallest if pairs > 1 else 1}
+        if epoch is not None:
+            end["epoch"] = epoch
+        self._last_word.leave(end, self.last_lines())
 
     def _heartbeat(self, now: float, step: int, epoch: int | None) -> None:
         if self._rate and step < self._rate[-1][1]:
@@ -171,21 +202,25 @@ def from_environment(run_dir: Path) -> SessionReporter:
     token_file = Path(os.environ.get(contract.ENV_TOKEN_FILE, contract.TOKEN_FILE))
     # RANK first: of several processes in one pod (torchrun) each needs its own stream.
     rank = int(os.environ.get("RANK") or os.environ.get(contract.ENV_COMPLETION_INDEX) or 0)
-    registrar = None
+    registrar = last_word = None
     if rank == 0:
         # Another connection: the background thread owns the one of the reports. The gateway takes a
         # while for large files.
         slow = GatewayTransport(url, token_file, timeout=120.0)
         output = run_dir / contract.OUTPUT
         registrar = Registrar(slow, output, spec["uid"], spec["attempt"], spec["outputModel"])
-    return GatewayReporter(
+        last_word = LastWord()
+    reporter = GatewayReporter(
         GatewayTransport(url, token_file),
         run_dir / contract.SPOOL,
         spec["uid"],
         spec["attempt"],
         rank,
         registrar,
+        last_word,
     )
+    atexit.register(reporter.at_exit)
+    return reporter
 
 
 def _warn(message: str) -> None:

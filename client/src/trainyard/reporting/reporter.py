@@ -16,7 +16,11 @@ class SessionReporter(Protocol):
     """
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
-        """Set how much there is to do; None keeps the earlier value."""
+        """Set how much there is to do; None keeps the earlier value.
+
+        A program that ends with exit code 0 before its goal counts as failed. One that stops early
+        on purpose says so by lowering the goal to what it has done.
+        """
 
     def log(self, values: Mapping[str, float], step: int, epoch: int | None = None) -> None:
         """Report metrics measured at optimizer step `step`.

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import TERMINAL, Phase, Reason
-from trainyard_operator.core.attempt import Attempt
-from trainyard_operator.core.attempt_state import evaluate_attempt
+from trainyard_operator.core.attempts.attempt import Attempt
+from trainyard_operator.core.attempts.attempt_state import evaluate_attempt
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility

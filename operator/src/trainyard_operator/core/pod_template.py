@@ -14,6 +14,7 @@ import orjson
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
+from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_scheduler.objects.model import Session
 
@@ -30,6 +31,7 @@ DISK_REQUEST, DISK_LIMIT = "64Mi", "1280Mi"
 A worker that writes more is evicted before it fills the node.
 """
 SHARED_MEMORY_DIR = str(PurePosixPath("/", "dev", "shm"))
+_INDEX_FIELD = "metadata.labels['batch.kubernetes.io/job-completion-index']"
 
 
 def pod_spec(
@@ -123,7 +125,7 @@ def _container(
         "volumeMounts": _mounts(session, spec, resume_uid),
     }
     if spec.command:
-        container["command"] = list(spec.command)
+        container["command"] = [expansion.escape(word) for word in spec.command]
     return container
 
 
@@ -152,28 +154,27 @@ def _environment(
         # Libraries write caches to the home folder; the root is read-only.
         "HOME": TEMPORARY_DIR,
     }
-    environment: list[Manifest] = [{"name": k, "value": v} for k, v in values.items()]
-    return environment + (_rendezvous(session, spec, attempt) if spec.workers > 1 else [])
+    if spec.workers > 1:
+        values |= _rendezvous(session, spec, attempt)
+    environment: list[Manifest] = [
+        {"name": k, "value": expansion.escape(v)} for k, v in values.items()
+    ]
+    if spec.workers > 1:
+        environment.append({"name": "RANK", "valueFrom": {"fieldRef": {"fieldPath": _INDEX_FIELD}}})
+    return environment
 
 
-def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> list[Manifest]:
-    """torch.distributed's environment.
+def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> dict[str, str]:
+    """torch.distributed's environment, without the rank.
 
     The first worker's host name is `<job>-0` (Indexed Jobs set it).
     """
     job = names.job_name(session.name, session.uid, attempt)
-    index = {
-        "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}
+    return {
+        "WORLD_SIZE": str(spec.workers),
+        "MASTER_ADDR": f"{job}-0.{names.rendezvous_name(session.name, session.uid)}",
+        "MASTER_PORT": str(contract.RENDEZVOUS_PORT),
     }
-    return [
-        {"name": "RANK", "valueFrom": index},
-        {"name": "WORLD_SIZE", "value": str(spec.workers)},
-        {
-            "name": "MASTER_ADDR",
-            "value": f"{job}-0.{names.rendezvous_name(session.name, session.uid)}",
-        },
-        {"name": "MASTER_PORT", "value": str(contract.RENDEZVOUS_PORT)},
-    ]
 
 
 def _attempt_spec(

@@ -38,7 +38,8 @@ def render(
     wanted["phase"] = found.phase.value
     wanted["message"] = found.message
     wanted["observedGeneration"] = session.generation
-    _keep_failure_time(current, wanted, now)
+    for name in ("failure", "disruption"):
+        _keep_time(name, current, wanted, now)
     if found.phase != Phase.QUEUED:
         wanted.pop("queue", None)
     elif queue is not None:
@@ -83,13 +84,14 @@ def merge_patch(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> Status
     return patch
 
 
-def _keep_failure_time(current: Status, wanted: Status, now: float) -> None:
-    new, old = wanted.get("failure"), current.get("failure")
+def _keep_time(name: str, current: Status, wanted: Status, now: float) -> None:
+    """Keep when a part of the status that is about one attempt was first written."""
+    new, old = wanted.get(name), current.get(name)
     if not isinstance(new, dict):
         return
     same = isinstance(old, dict) and old.get("attempt") == new.get("attempt")
     time = old.get("time") if same and isinstance(old, dict) else None
-    wanted["failure"] = {**new, "time": time or timestamps.to_seconds_text(now)}
+    wanted[name] = {**new, "time": time or timestamps.to_seconds_text(now)}
 
 
 Condition = tuple[ConditionType, str, str, str]

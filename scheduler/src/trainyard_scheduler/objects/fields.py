@@ -11,6 +11,8 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+MAX_EXIT_CODE = 255
+
 
 class UnparsableObject(ValueError):
     """An object that cannot be read. It is skipped and affects no other object."""
@@ -56,3 +58,10 @@ def count(value: object) -> int:
 def duration(value: object) -> float | None:
     """A non-negative number of seconds, None for anything else."""
     return float(value) if isinstance(value, (int, float)) and value >= 0 else None
+
+
+def exit_code(value: object) -> int | None:
+    """A program's exit code from 0 to 255, None for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_EXIT_CODE else None

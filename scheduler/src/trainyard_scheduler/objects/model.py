@@ -64,6 +64,16 @@ class SessionStatus:
     failed_attempt: int = 0
     """The attempt that `failure` is about."""
     failure_class: str = ""
+    failure_exit_code: int | None = None
+    failure_message: str = ""
+    failure_line: str = ""
+    """The last line that the program printed."""
+    failure_alike: int = 0
+    """Attempts in a row that ended like this before any sign of progress."""
+    disrupted_attempt: int = 0
+    """The attempt that `disruption` is about."""
+    disruption_reason: str = ""
+    disruption_message: str = ""
     preempting: bool = False
     """Suspending because the operator asked for it, not the owner."""
     dataset_state: str = ""
@@ -79,6 +89,12 @@ class SessionStatus:
     stepped: float | None = None
     """When the step count last rose."""
     steps_done: int = 0
+    steps_total: int = 0
+    """The goal in steps, 0 if unknown."""
+    epochs_done: int = 0
+    epochs_total: int = 0
+    """The goal in epochs, 0 if unknown."""
+    steps_per_second: float = 0.0
     has_model: bool = False
     own: bytes = b"{}"
     """The operator's part of the status, as the API server has it, in JSON."""
@@ -191,6 +207,10 @@ class Pod:
     message: str = ""
     disruption: str = ""
     """Reason of the DisruptionTarget condition."""
+    disrupted: float | None = None
+    """When that condition was set."""
+    deletion: float | None = None
+    """When its deletion was asked for."""
     worker: int = 0
     """Index of the worker, from 0."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from trainyard_api import names
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, mapping, number, text
+from trainyard_scheduler.objects.fields import Json, duration, mapping, number, text
 from trainyard_scheduler.objects.model import Pod
 from trainyard_scheduler.resources import ResourceVector, maximum, plus, resource_vector
 
@@ -40,6 +40,7 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
         session_uid=text(labels.get(names.LABEL_SESSION_UID)),
         job_uid=text(owner.get("uid")),
         deleting="deletionTimestamp" in meta,
+        deletion=_deletion(meta),
         assigned=text(spec.get("nodeName")),
         preferred_nodes=_preferred_nodes(spec),
         reason=text(status.get("reason")),
@@ -91,6 +92,13 @@ def _requests(container: Json, gpu_resources: Sequence[str]) -> ResourceVector:
     return resource_vector(merged, gpu_resources)
 
 
+def _deletion(meta: Json) -> float | None:
+    """When its deletion was asked for: its deletionTimestamp is the end of the grace period."""
+    end = parse_seconds(meta.get("deletionTimestamp"))
+    grace = duration(meta.get("deletionGracePeriodSeconds")) or 0.0
+    return None if end is None else end - grace
+
+
 def _preferred_nodes(spec: Json) -> tuple[str, ...]:
     """The nodes that the operator's pod template puts into the preferred node affinity."""
     affinity = mapping(mapping(spec.get("affinity")).get("nodeAffinity"))
@@ -108,6 +116,7 @@ def _conditions(status: Json) -> dict[str, Any]:
             found["unschedulable_since"] = parse_seconds(condition.get("lastTransitionTime"))
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
             found["disruption"] = text(condition.get("reason")) or "?"
+            found["disrupted"] = parse_seconds(condition.get("lastTransitionTime"))
     return found
 
 

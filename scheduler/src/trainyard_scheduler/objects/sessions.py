@@ -16,7 +16,7 @@ from trainyard_api.session import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Shape
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, count, duration, mapping, text
+from trainyard_scheduler.objects.fields import Json, count, duration, exit_code, mapping, text
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
 from trainyard_scheduler.resources import millicores, whole
@@ -108,9 +108,7 @@ def _kind(spec: TrainingSessionSpec) -> int:
 
 
 def _status(status: Json) -> SessionStatus:
-    progress = mapping(status.get("progress"))
-    dataset = mapping(status.get("dataset"))
-    failure = mapping(status.get("failure"))
+    dataset, disruption = mapping(status.get("dataset")), mapping(status.get("disruption"))
     phase = status.get("phase")
     return SessionStatus(
         phase=Phase(phase) if phase in _PHASES else None,
@@ -124,20 +122,44 @@ def _status(status: Json) -> SessionStatus:
         completed=parse_seconds(status.get("completionTime")),
         run_seconds=count(status.get("runSeconds")),
         gpu_seconds=count(status.get("gpuSeconds")),
-        failed_attempt=count(failure.get("attempt")),
-        failure_class=str(failure.get("class", "")),
+        disrupted_attempt=count(disruption.get("attempt")),
+        disruption_reason=text(disruption.get("reason")),
+        disruption_message=text(disruption.get("message")),
         preempting=_preempting(status),
         dataset_state=_dataset_state(dataset),
         dataset=orjson.dumps(dataset) if dataset else b"",
-        progress_attempt=count(progress.get("attempt")),
-        eta_seconds=duration(progress.get("etaSeconds")),
-        eta_at=parse_seconds(progress.get("lastHeartbeat")),
-        checkpoint=parse_seconds(mapping(progress.get("lastCheckpoint")).get("time")),
-        stepped=parse_seconds(progress.get("lastStepTime")),
-        steps_done=count(progress.get("step")),
         has_model=isinstance(status.get("model"), dict),
         own=_own(status),
+        **_failure(mapping(status.get("failure"))),
+        **_progress(mapping(status.get("progress"))),
     )
+
+
+def _failure(failure: Json) -> dict[str, Any]:
+    lines = failure.get("lastLogLines")
+    return {
+        "failed_attempt": count(failure.get("attempt")),
+        "failure_class": text(failure.get("class")),
+        "failure_exit_code": exit_code(failure.get("exitCode")),
+        "failure_message": text(failure.get("message")),
+        "failure_line": text(lines[-1]) if isinstance(lines, list) and lines else "",
+        "failure_alike": count(failure.get("alike")),
+    }
+
+
+def _progress(progress: Json) -> dict[str, Any]:
+    return {
+        "progress_attempt": count(progress.get("attempt")),
+        "eta_seconds": duration(progress.get("etaSeconds")),
+        "eta_at": parse_seconds(progress.get("lastHeartbeat")),
+        "checkpoint": parse_seconds(mapping(progress.get("lastCheckpoint")).get("time")),
+        "stepped": parse_seconds(progress.get("lastStepTime")),
+        "steps_done": count(progress.get("step")),
+        "steps_total": count(progress.get("totalSteps")),
+        "epochs_done": count(progress.get("epoch")),
+        "epochs_total": count(progress.get("epochs")),
+        "steps_per_second": duration(progress.get("stepsPerSecond")) or 0.0,
+    }
 
 
 def _dataset_state(dataset: Json) -> str:

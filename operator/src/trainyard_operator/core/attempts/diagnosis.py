@@ -15,6 +15,7 @@ import orjson
 
 from trainyard_api.contract import EXIT_CLASSES, ExitCode
 from trainyard_api.phase import FailureClass
+from trainyard_operator.core.attempts import disruption
 from trainyard_scheduler.objects.model import Job, Pod
 
 C = FailureClass
@@ -39,6 +40,8 @@ HINTS: dict[FailureClass, str] = {
     C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
     C.STALLED: "Look at the last lines, or raise stallTimeoutSeconds if steps may be that slow.",
     C.DEADLINE_EXCEEDED: "Raise maxRuntimeSeconds, or continue from the last checkpoint with a new session and resumeFrom.",
+    C.ENDED_EARLY: "If it stops early on purpose, let it lower its goal: trainyard.init().goal(total_steps=steps_done). "
+    "Otherwise let it exit with another code than 0, and continue with a new session and resumeFrom.",
     C.JOB_DELETED: "Suspend or stop the session instead of deleting its Job.",
     C.KILLED: "The program was killed by a signal from outside; look at the node if it happens again.",
     C.UNKNOWN: "The pods went away before they could report; look at the events of the Job and of the node.",
@@ -50,8 +53,8 @@ _IMAGE = frozenset(
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _NO_START = ("StartError", "ContainerCannotRun")
-_EVICTIONS = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler", "TerminationByKubelet"})
-_NODE_LOSSES = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
+DISRUPTED = frozenset({C.EVICTED, C.NODE_LOST, C.WORKER_LOST, C.KILLED, C.UNKNOWN})
+"""Classes that a disruption of one worker can have as its consequence in any worker."""
 _BY_CODE = {**EXIT_CLASSES, ExitCode.PREEMPTED: C.EVICTED}
 _JOB_EXIT = re.compile(r"Container \S+ for pod \S+ failed with exit code (\d+)")
 
@@ -105,6 +108,12 @@ def operator_failure(kind: FailureClass, message: str) -> Cause:
     return _cause(kind, kind.value, message)
 
 
+def ended_early(position: str) -> Cause:
+    """The cause of an attempt that ended with 0 before its goal; `position` is where it was."""
+    message = f"The program ended with exit code 0 at {position}, before its goal."
+    return operator_failure(C.ENDED_EARLY, message)
+
+
 def _pod_cause(pod: Pod) -> Cause:
     report = _termination(pod.termination_message)
     lines = _lines(report, pod.termination_message)
@@ -130,10 +139,8 @@ def _kind(pod: Pod) -> FailureClass:
         return C.OUT_OF_MEMORY
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
-    if pod.disruption in _NODE_LOSSES or pod.reason in ("NodeLost", "NodeShutdown", "Terminated"):
-        return C.NODE_LOST
-    if pod.disruption in _EVICTIONS or pod.reason in ("Evicted", "Preempting"):
-        return C.EVICTED
+    if (disrupted := disruption.class_of(pod)) is not None:
+        return disrupted
     return C.UNKNOWN if code is None else _by_signal(pod, code)
 
 

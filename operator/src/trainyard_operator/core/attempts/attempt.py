@@ -5,13 +5,15 @@ Times are seconds since the epoch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from trainyard_api import names, timestamps
-from trainyard_api.phase import FailureClass
+from trainyard_api.phase import DesiredState, FailureClass, Phase
+from trainyard_operator.core.attempts.diagnosis import HINTS, Cause, operator_failure
+from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
 from trainyard_operator.core.config import OperatorConfig
-from trainyard_operator.core.diagnosis import HINTS, Cause, operator_failure
 from trainyard_scheduler.objects.model import (
     Job,
     Pod,
@@ -20,7 +22,21 @@ from trainyard_scheduler.objects.model import (
     queued_now,
     remaining_seconds,
 )
-from trainyard_scheduler.readiness import has_open_attempt
+from trainyard_scheduler.readiness import desired_state, has_open_attempt
+
+FAILED_BY_OPERATOR: Final = frozenset(
+    {
+        FailureClass.IMAGE_UNAVAILABLE,
+        FailureClass.CONTAINER_CONFIG,
+        FailureClass.UNSCHEDULABLE,
+        FailureClass.STALLED,
+        FailureClass.DEADLINE_EXCEEDED,
+    }
+)
+"""Failures that the operator finds while the Job still runs, and ends it for."""
+
+
+_NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 
 
 class Attempt:
@@ -69,6 +85,68 @@ class Attempt:
     def all_succeeded(self) -> bool:
         """Whether every worker has succeeded. The Job may not say so yet."""
         return sum(p.phase == "Succeeded" for p in self.own) >= self.spec.shape.workers
+
+    def ended_pods(self) -> int:
+        """How many of its pods show that they ended."""
+        return sum(not p.live for p in self.own)
+
+    # ── who ended it ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the status is about this attempt."""
+        return self.status.attempt == self.number
+
+    @property
+    def failed_by_operator(self) -> bool:
+        """Whether the status says that the operator ends it because of a failure."""
+        recorded = self.status.failed_attempt == self.number
+        return recorded and self.status.failure_class in FAILED_BY_OPERATOR
+
+    @property
+    def suspending(self) -> bool:
+        """Whether the status says that it leaves and goes back to the queue."""
+        return self.status.phase == Phase.SUSPENDING and self.is_current
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its owner, the queue or the operator wants it to end."""
+        stays = desired_state(self.session) == DesiredState.RUNNING
+        return not stays or self.suspending or self.failed_by_operator
+
+    def was_ended(self, job: Job) -> bool:
+        """Whether the operator deleted its Job before it was complete."""
+        return self.leaving and (job.deleting or any(p.deleting for p in self.own))
+
+    def disruption(self) -> Disruption | None:
+        """How the cluster took a worker off its node, None if it did not.
+
+        Once the pods are gone, the status remembers it.
+        """
+        found = self._disruption_of_pods()
+        if found is not None or self.status.disrupted_attempt != self.number:
+            return found
+        if len(self.own) >= self.spec.shape.workers:
+            # The pods are all there and unmarked: Kubernetes took the mark back.
+            return None
+        return Disruption(self.status.disruption_reason, self.status.disruption_message)
+
+    def _disruption_of_pods(self) -> Disruption | None:
+        job = self.job
+        others = job is None or job.deleting or job.finished == "Failed" or self.leaving
+        failed = any(p.phase == "Failed" for p in self.own)
+        return disruption_of(self.own, job, deletion_counts=not others and not failed)
+
+    def disruption_changes(self) -> dict[str, Any]:
+        """The status field that remembers a disruption until the attempt has ended."""
+        found = self._disruption_of_pods()
+        if found is not None:
+            told = {"reason": found.reason, "message": found.message}
+            return {"disruption": {"attempt": self.number, **told}}
+        remembered = self.status.disrupted_attempt == self.number
+        return {"disruption": None} if remembered and self.disruption() is None else {}
+
+    # ── how long it may take ──────────────────────────────────────────────────────────────
 
     def podless(self, job: Job) -> Cause | None:
         """The failure if its Job has had no pods for the start timeout."""
@@ -152,9 +230,33 @@ class Attempt:
             "reason": cause.reason,
             "message": cause.message,
             "hint": cause.hint or HINTS[cause.kind],
+            "alike": self._alike(cause),
         }
         if cause.exit_code is not None:
             failure["exitCode"] = cause.exit_code
         if cause.lines:
             failure["lastLogLines"] = list(cause.lines)
         return {"failure": failure}
+
+    def _alike(self, cause: Cause) -> int:
+        """How many attempts in a row ended like this one before any sign of progress."""
+        status = self.status
+        if status.failed_attempt == self.number:
+            return max(1, status.failure_alike)
+        progressed = status.progress_attempt >= status.failed_attempt and (
+            status.steps_done > 0 or status.epochs_done > 0 or status.checkpoint is not None
+        )
+        if status.failed_attempt == 0 or progressed:
+            return 1
+        before = (status.failure_class, status.failure_exit_code)
+        texts = (status.failure_message, status.failure_line)
+        now = (cause.message, cause.lines[-1] if cause.lines else "")
+        same = before == (cause.kind, cause.exit_code) and [*map(_shape, texts)] == [
+            *map(_shape, now)
+        ]
+        return max(1, status.failure_alike) + 1 if same else 1
+
+
+def _shape(text: str) -> str:
+    """A message without its numbers, which are other addresses, times and process ids each time."""
+    return _NUMBERS.sub("0", text)

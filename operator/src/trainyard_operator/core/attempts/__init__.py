@@ -1,0 +1,1 @@
+"""Attempts of a session: what they are now, how they ended and why."""
