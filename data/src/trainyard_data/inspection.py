@@ -6,8 +6,11 @@ from pathlib import Path
 
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
+from trainyard_data import tables
+from trainyard_data.errors import BadData
 
 NO_CHOICES = SchemaChoices()
+TABLES = ("csv", "jsonl", "parquet")
 
 
 def inspect(path: Path, file_format: str, choices: SchemaChoices = NO_CHOICES) -> DatasetSchema:
@@ -16,4 +19,8 @@ def inspect(path: Path, file_format: str, choices: SchemaChoices = NO_CHOICES) -
     A function of the file and the choices: the same file gives the same schema everywhere. Memory
     does not grow with the size of the file. Raises BadData or BadChoice.
     """
+    if path.stat().st_size == 0:
+        raise BadData("the file is empty")
+    if file_format in TABLES:
+        return tables.inspect(path, file_format, choices)
     raise NotImplementedError

@@ -20,6 +20,17 @@ class ColumnRole(StrEnum):
     IGNORED = "ignored"
 
 
+class NumberFormat(OpenModel):
+    """How the numbers of a text column are written."""
+
+    decimal: str = "."
+    """The decimal mark."""
+    grouping: str | None = None
+    """What separates groups of three digits; a space stands for all spaces and apostrophes."""
+    sign: str | None = None
+    """What stands at each number and has no meaning, such as % or $."""
+
+
 class ColumnSchema(OpenModel):
     """One column of a table, or one array of an archive."""
 
@@ -28,6 +39,8 @@ class ColumnSchema(OpenModel):
     """A `ColumnType`; of an array its dtype and shape."""
     role: str | None = None
     """A `ColumnRole`."""
+    numbers: NumberFormat | None = None
+    """How its numbers are written; None: with a decimal point and nothing else."""
     missing: int | None = None
     """Rows without a value."""
     missing_values: list[str] = []

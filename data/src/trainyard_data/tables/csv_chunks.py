@@ -1,0 +1,152 @@
+"""A CSV file in pieces that end where a row ends, with a bound on the length of a row."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from trainyard_data.errors import BadData
+
+LONGEST_ROW = 16 << 20
+"""Bytes."""
+PIECE_BYTES = 1 << 20
+_BOM = codecs.BOM_UTF8
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole rows, and the number of their first line."""
+
+    content: bytes
+    line: int
+
+
+def encoding_of(start: bytes) -> str:
+    """`utf-8`, or what a byte order mark says."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-8"
+
+
+class Utf8Blocks:
+    """A file as blocks of UTF-8 without a byte order mark. UTF-8 itself is not decoded."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = (
+            None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
+        )
+        self._first = True
+
+    def read(self, size: int) -> bytes:
+        """The next block; empty at the end. Raises BadData."""
+        while True:
+            block = self._file.read(size)
+            content = self._utf8(block)
+            if content or not block:
+                return content
+
+    def _utf8(self, block: bytes) -> bytes:
+        if self._decoder is None:
+            content = block
+        else:
+            try:
+                content = self._decoder.decode(block, final=not block).encode()
+            except UnicodeError as error:
+                raise BadData(f"the file is no sound UTF-16: {error}") from error
+        if self._first and content:
+            self._first = False
+            return content.removeprefix(_BOM)
+        return content
+
+
+def chunks(
+    path: Path, encoding: str, delimiter: str, quote: str, skip_lines: int, size: int = PIECE_BYTES
+) -> Iterator[Chunk]:
+    """The rows of a file after `skip_lines` lines."""
+    with path.open("rb") as file:
+        blocks = Utf8Blocks(file, encoding)
+        rest, line = _skipped(blocks, skip_lines), skip_lines + 1
+        while True:
+            block = blocks.read(size)
+            content = rest + block
+            cut = row_end(content, delimiter, quote) if block else len(content)
+            if block and not cut:
+                if len(content) > LONGEST_ROW:
+                    raise BadData(
+                        f"line {line}: the row is longer than {LONGEST_ROW >> 20} MiB",
+                        hint="is a quote opened there and never closed?",
+                    )
+                rest = content
+                continue
+            if cut:
+                yield Chunk(content[:cut], line)
+                line += content.count(b"\n", 0, cut)
+            rest = content[cut:]
+            if not block:
+                return
+
+
+def _skipped(blocks: Utf8Blocks, lines: int) -> bytes:
+    rest = b""
+    while lines:
+        block = blocks.read(PIECE_BYTES)
+        rest += block
+        while lines and b"\n" in rest:
+            rest = rest.split(b"\n", 1)[1]
+            lines -= 1
+        if not block:
+            break
+    return rest
+
+
+def row_end(content: bytes, delimiter: str, quote: str) -> int:
+    """Where the last whole row ends. `content` begins with a row; 0 if no row ends in it."""
+    mark = quote.encode()
+    if mark not in content:
+        return content.rfind(b"\n") + 1
+    values = np.frombuffer(content, np.uint8)
+    quotes = np.flatnonzero(values == mark[0])
+    if _stray(values, quotes, delimiter):
+        return _end_by_fields(content, delimiter, quote)
+    newlines = np.flatnonzero(values == 10)
+    outside = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
+    return int(outside[-1]) + 1 if len(outside) else 0
+
+
+def _stray(values: np.ndarray, quotes: np.ndarray, delimiter: str) -> bool:
+    """Whether a quote stands within a field, so that counting quotes says nothing."""
+    borders = np.zeros(256, bool)
+    borders[[10, 13, ord(delimiter), int(values[quotes[0]])]] = True
+    before = borders[values[np.maximum(quotes - 1, 0)]] | (quotes == 0)
+    last = len(values) - 1
+    after = borders[values[np.minimum(quotes + 1, last)]] | (quotes == last)
+    return bool((~before & ~after).any())
+
+
+@lru_cache(8)
+def _quoted(delimiter: str, quote: str) -> re.Pattern[bytes]:
+    d, q = re.escape(delimiter.encode()), quote.encode()
+    return re.compile(rb"(?<![^%s\r\n])%s[^%s]*+(?:%s%s[^%s]*+)*+(%s)?" % (d, q, q, q, q, q, q))
+
+
+def _end_by_fields(content: bytes, delimiter: str, quote: str) -> int:
+    """As `row_end`: quotes count only where a field begins, as for a reader."""
+    end = at = 0
+    for field in _quoted(delimiter, quote).finditer(content):
+        newline = content.rfind(b"\n", at, field.start())
+        if newline >= 0:
+            end = newline + 1
+        if field.group(1) is None:
+            return end
+        at = field.end()
+    return max(end, content.rfind(b"\n", at) + 1)

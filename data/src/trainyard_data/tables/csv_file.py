@@ -1,0 +1,179 @@
+"""CSV files as parts of rows. All values are texts here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trainyard_api.datasets.choices import MAX_COLUMNS
+from trainyard_api.datasets.schema import TableDialect
+from trainyard_data.errors import BadData
+from trainyard_data.tables import csv_chunks, csv_dialect
+from trainyard_data.tables.source import Batch, Part
+
+csv.field_size_limit(csv_chunks.LONGEST_ROW)
+SAMPLE_BYTES = 256 << 10
+WIDE = 200
+"""Columns from which parts are larger."""
+
+
+class CsvTable:
+    """A CSV file of a known dialect. `names`: the columns; `fields`: also those without a name."""
+
+    def __init__(self, path: Path, dialect: TableDialect, fields: list[str]) -> None:
+        self._path, self.dialect, self.names = path, dialect, fields
+
+    def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
+        """All rows in order."""
+        chosen = [n for n in self.names if wanted is None or n in wanted]
+        for chunk in self._chunks():
+            yield partial(self._parsed, chunk, chosen)
+
+    def _chunks(self) -> Iterator[csv_chunks.Chunk]:
+        d = self.dialect
+        size = csv_chunks.PIECE_BYTES * (1 if len(self.names) < WIDE else 8)
+        found = csv_chunks.chunks(self._path, d.encoding, d.delimiter, d.quote, d.skip_lines, size)
+        first = d.header
+        for chunk in found:
+            if first:
+                first = False
+                head, lines = _first_row(chunk.content, d)
+                chunk = csv_chunks.Chunk(chunk.content[head:], chunk.line + lines)
+            if chunk.content.strip():
+                yield chunk
+
+    def _parsed(self, chunk: csv_chunks.Chunk, chosen: list[str]) -> Batch:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        if b"\0" in chunk.content:
+            line = chunk.line + chunk.content[: chunk.content.index(b"\0")].count(b"\n")
+            raise BadData(f"line {line}: a NUL byte; is this a text file?")
+        convert = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(chosen, pa.string()),
+            include_columns=chosen,
+            strings_can_be_null=True,
+            null_values=[""],
+        )
+        try:
+            table = arrow_csv.read_csv(
+                pa.BufferReader(chunk.content),
+                read_options=arrow_csv.ReadOptions(
+                    column_names=self.names, block_size=len(chunk.content) + 1, use_threads=False
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=self.dialect.delimiter,
+                    quote_char=self.dialect.quote,
+                    newlines_in_values=True,
+                ),
+                convert_options=convert,
+            )
+        except pa.ArrowInvalid as error:
+            self._explain(chunk, error)
+        return Batch(table.num_rows, {n: _whole(table.column(n)) for n in chosen})
+
+    def _explain(self, chunk: csv_chunks.Chunk, error: Exception) -> None:
+        text = chunk.content.decode("utf-8", "replace")
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=self.dialect.delimiter,
+            quotechar=self.dialect.quote,
+        )
+        for row in reader:
+            if row and len(row) != len(self.names):
+                raise BadData(
+                    f"line {chunk.line + reader.line_num - 1}: {len(row)} values,"
+                    f" but the header has {len(self.names)} columns"
+                ) from error
+        for number, line in enumerate(chunk.content.split(b"\n"), chunk.line):
+            try:
+                line.decode()
+            except UnicodeDecodeError as wrong:
+                raise BadData(
+                    f"line {number}: byte {wrong.start + 1} is not UTF-8",
+                    hint="save the file as UTF-8",
+                ) from error
+        raise BadData(f"line {chunk.line} and following cannot be read: {error}") from error
+
+    def place(self, row: int) -> str:
+        """The row (from 0) for a person: `row 3 (line 4)`."""
+        text = f"row {row + 1}"
+        for chunk in self._chunks():
+            reader = csv.reader(
+                io.StringIO(chunk.content.decode("utf-8", "replace"), newline=""),
+                delimiter=self.dialect.delimiter,
+                quotechar=self.dialect.quote,
+            )
+            for values in reader:
+                if values and row == 0:
+                    return f"{text} (line {chunk.line + reader.line_num - 1})"
+                row -= bool(values)
+        return text
+
+
+def _whole(values: Any) -> Any:
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+
+
+def _first_row(content: bytes, dialect: TableDialect) -> tuple[int, int]:
+    """Bytes and lines of the first row that is not empty."""
+    text = content.decode("utf-8", "replace")
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=dialect.delimiter, quotechar=dialect.quote)
+    for row in reader:
+        if row:
+            break
+    end = stream.tell()
+    return len(text[:end].encode()), reader.line_num
+
+
+def open_csv(
+    path: Path,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    expected: frozenset[str] = frozenset(),
+) -> CsvTable:
+    """A CSV file whose dialect is found out. Raises BadData."""
+    with path.open("rb") as file:
+        start = file.read(SAMPLE_BYTES)
+    encoding = csv_chunks.encoding_of(start)
+    text = _text(start, encoding)
+    layout = csv_dialect.layout(text, delimiter, expected)
+    if not layout.rows:
+        raise BadData("the file has no rows")
+    named = csv_dialect.has_header(layout.rows) if header is None else header
+    if named is None:
+        raise BadData(
+            "line 1: some column names are numbers; is the header missing?",
+            hint="add a first line that names the columns",
+        )
+    fields = _names(layout.rows, named)
+    dialect = TableDialect(
+        delimiter=layout.delimiter, quote=layout.quote, header=named,
+        skip_lines=layout.skip_lines, encoding=encoding,
+    )  # fmt: skip
+    return CsvTable(path, dialect, fields)
+
+
+def _text(start: bytes, encoding: str) -> str:
+    text = start.decode(encoding, "replace").removeprefix("\ufeff")
+    return text.rpartition("\n")[0] + "\n" if len(start) == SAMPLE_BYTES and "\n" in text else text
+
+
+def _names(sample: list[list[str]], named: bool) -> list[str]:
+    if not named:
+        return [f"column {i}" for i in range(1, len(sample[0]) + 1)]
+    names = [cell.strip() for cell in sample[0]]
+    if len(names) > MAX_COLUMNS:
+        raise BadData(f"{len(names)} columns; at most {MAX_COLUMNS} are accepted")
+    if len(sample) > 1 and all(len(row) == len(names) + 1 for row in sample[1:]):
+        names.insert(0, "")
+    names = [name or f"column {i}" for i, name in enumerate(names, 1)]
+    repeated = sorted({n for n in names if names.count(n) > 1})
+    if repeated:
+        raise BadData(f"the column name {', '.join(map(repr, repeated))} occurs twice")
+    return names

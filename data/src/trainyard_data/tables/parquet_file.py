@@ -1,0 +1,63 @@
+"""Parquet files as parts of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trainyard_data.errors import BadData
+from trainyard_data.tables.source import Batch, Part
+
+ROWS = 65_536
+"""Rows of a part."""
+
+
+class ParquetTable:
+    """A Parquet file. Only the wanted columns are read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _explained(), self._open() as file:
+            self.names: list[str] = list(file.schema_arrow.names)
+            self.rows: int = file.metadata.num_rows
+            self.index_columns = _pandas_index(file.schema_arrow, self.names)
+
+    def _open(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.ParquetFile(
+            self._path, thrift_string_size_limit=64 << 20, thrift_container_size_limit=1 << 20
+        )
+
+    def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
+        """All rows in order."""
+        chosen = [n for n in self.names if wanted is None or n in wanted]
+        with _explained(), self._open() as file:
+            for batch in file.iter_batches(ROWS, columns=chosen):
+                columns = {n: batch.column(n) for n in chosen}
+                yield partial(Batch, batch.num_rows, columns)
+
+    def place(self, row: int) -> str:
+        """The row (from 0) for a person."""
+        return f"row {row + 1}"
+
+
+def _pandas_index(schema: Any, names: list[str]) -> list[str]:
+    """The columns that hold the index of a pandas DataFrame."""
+    stored = schema.pandas_metadata or {}
+    listed = [c for c in stored.get("index_columns", []) if isinstance(c, str)]
+    return [n for n in names if n in listed or n.startswith("__index_level_")]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raises BadData for what pyarrow raises."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, ValueError) as error:
+        raise BadData(f"not a Parquet file: {str(error)[:200]}") from error

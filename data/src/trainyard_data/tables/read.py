@@ -1,0 +1,179 @@
+"""The values of a table's columns, as its schema says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from trainyard_api.datasets.choices import ColumnType
+from trainyard_api.datasets.schema import DatasetSchema, NumberFormat
+from trainyard_data.errors import BadChoice, BadData
+from trainyard_data.tables import column_cache
+from trainyard_data.tables.columns import Column, from_table
+from trainyard_data.tables.convert import Reading, to_numbers, to_texts
+from trainyard_data.tables.csv_file import CsvTable, open_csv
+from trainyard_data.tables.json_lines import JsonLines
+from trainyard_data.tables.parquet_file import ParquetTable
+from trainyard_data.tables.source import BadCell, Batch, Source, in_order
+
+NUMBER_TYPES = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN})
+
+
+def read(
+    path: Path,
+    file_format: str,
+    schema: DatasetSchema,
+    wanted: Collection[str] | None = None,
+    *,
+    as_texts: Collection[str] = (),
+    cache: Path | None = None,
+) -> dict[str, Column]:
+    """The columns of the file that `schema` describes, in the order of the schema.
+
+    `wanted`: names of columns; None: all that are not ignored. No other column is parsed.
+    Integers, numbers and booleans are a NumberColumn (true is 1), all others a TextColumn.
+    `as_texts`: columns to read as a TextColumn of what is written, such as the target of a
+    classification. `cache`: file for this content only. It is mapped if it holds the same reading;
+    else a thread writes it. Raises BadData with row and column, BadChoice for an unknown column.
+    """
+    chosen = _chosen(schema, wanted)
+    readings = _readings(schema, chosen, as_texts)
+    key = _key(schema, chosen, as_texts)
+    kept = column_cache.load(cache, key) if cache is not None else None
+    if kept is None:
+        source = open_source(path, file_format, schema)
+        kept = _table(source, chosen, readings)
+        if cache is not None:
+            column_cache.keep(kept, cache, key)
+    return from_table(kept)
+
+
+def read_for_model(
+    path: Path,
+    file_format: str,
+    schema: DatasetSchema,
+    wanted: Collection[str],
+    *,
+    as_texts: Collection[str] = (),
+) -> dict[str, Column]:
+    """The columns of another file than the one that `schema` describes, read in its way.
+
+    The file may have another separator and order of columns; types, missing texts and the way of
+    writing numbers are those of the schema. A value means the same beside all others.
+    Columns that the file does not have are not in the result. Raises BadData as `read`.
+    """
+    source = open_for_model(path, file_format, schema, frozenset(wanted))
+    names = getattr(source, "names", None)
+    chosen = [n for n in wanted if names is None or n in names]
+    return from_table(_table(source, chosen, _readings(schema, chosen, as_texts)))
+
+
+def _chosen(schema: DatasetSchema, wanted: Collection[str] | None) -> list[str]:
+    names = [c.name for c in schema.columns]
+    unknown = [n for n in wanted or () if n not in names]
+    if unknown:
+        raise BadChoice(f"there is no column {unknown[0]!r}; the columns are {names}")
+    if wanted is None:
+        return [c.name for c in schema.columns if c.role != "ignored"]
+    return [n for n in names if n in wanted]
+
+
+def _readings(
+    schema: DatasetSchema, chosen: Collection[str], as_texts: Collection[str]
+) -> dict[str, Reading | None]:
+    """How each column is read; None: as texts."""
+    found: dict[str, Reading | None] = dict.fromkeys(chosen)
+    for column in schema.columns:
+        if column.name in found and column.name not in as_texts and column.type in NUMBER_TYPES:
+            found[column.name] = Reading(
+                ColumnType(column.type), column.numbers or NumberFormat(), schema.choices.missing
+            )
+    return found
+
+
+def _key(schema: DatasetSchema, chosen: list[str], as_texts: Collection[str]) -> str:
+    """Names a reading: the same file read in the same way gives the same columns."""
+    types = {c.name: c.model_dump(include={"type", "numbers"}) for c in schema.columns}
+    dialect = schema.dialect.model_dump() if schema.dialect else None
+    parts = [chosen, sorted(as_texts), {n: types[n] for n in chosen}, schema.choices.missing]
+    return json.dumps([*parts, dialect])
+
+
+def open_source(path: Path, file_format: str, schema: DatasetSchema) -> Source:
+    """The file that the schema describes."""
+    match file_format:
+        case "csv" if schema.dialect is not None:
+            return CsvTable(path, schema.dialect, [c.name for c in schema.columns])
+        case "csv":
+            return open_csv(path)
+        case "parquet":
+            return ParquetTable(path)
+        case _:
+            return JsonLines(path)
+
+
+def open_for_model(
+    path: Path, file_format: str, schema: DatasetSchema, expected: frozenset[str]
+) -> Source:
+    """Another file with the same columns."""
+    if file_format != "csv":
+        return open_source(path, file_format, schema)
+    header = False if schema.dialect is not None and not schema.dialect.header else None
+    return open_csv(path, None, header, expected)
+
+
+def _table(source: Source, chosen: list[str], readings: dict[str, Reading | None]) -> Any:
+    import pyarrow as pa
+
+    parts: dict[str, list[Any]] = {name: [] for name in chosen}
+    rows = 0
+    for count, columns in _converted(source, chosen, readings):
+        rows += count
+        for name in chosen:
+            parts[name].append(columns[name])
+    if rows == 0:
+        raise BadData("the file has no rows")
+    joined = {name: _joined(arrays) for name, arrays in parts.items()}
+    return pa.table(joined).combine_chunks()
+
+
+def _joined(arrays: list[Any]) -> Any:
+    import pyarrow as pa
+
+    whole = pa.chunked_array(arrays)
+    return whole.unify_dictionaries() if pa.types.is_dictionary(whole.type) else whole
+
+
+def _converted(
+    source: Source, chosen: list[str], readings: dict[str, Reading | None]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    def convert(batch: Batch) -> tuple[int, dict[str, Any], BadCell | None]:
+        columns = {}
+        for name in chosen:
+            try:
+                columns[name] = _column(batch, name, readings[name])
+            except BadCell as error:
+                error.column = name
+                return batch.rows, {}, error
+        return batch.rows, columns, None
+
+    before = 0
+    for count, columns, error in in_order(source.parts(chosen), convert):
+        if error is not None:
+            raise BadData(
+                f"{source.place(before + error.row)}, column {error.column!r}: {error.cause}",
+                error.hint,
+            )
+        before += count
+        yield count, columns
+
+
+def _column(batch: Batch, name: str, reading: Reading | None) -> Any:
+    import pyarrow as pa
+
+    values = batch.columns.get(name)
+    if values is None:
+        values = pa.nulls(batch.rows, pa.string())
+    return to_texts(values) if reading is None else to_numbers(values, reading)
