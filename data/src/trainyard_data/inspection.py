@@ -6,11 +6,10 @@ from pathlib import Path
 
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
-from trainyard_data import tables
+from trainyard_data import arrays, images, tables, texts
 from trainyard_data.errors import BadData
 
 NO_CHOICES = SchemaChoices()
-TABLES = ("csv", "jsonl", "parquet")
 
 
 def inspect(path: Path, file_format: str, choices: SchemaChoices = NO_CHOICES) -> DatasetSchema:
@@ -21,6 +20,11 @@ def inspect(path: Path, file_format: str, choices: SchemaChoices = NO_CHOICES) -
     """
     if path.stat().st_size == 0:
         raise BadData("the file is empty")
-    if file_format in TABLES:
-        return tables.inspect(path, file_format, choices)
-    raise NotImplementedError
+    match file_format:
+        case "images":
+            return images.inspect(path, choices)
+        case "npz" | "npy":
+            return arrays.inspect(path, file_format, choices)
+        case "text":
+            return texts.inspect(path, choices)
+    return tables.inspect(path, file_format, choices)

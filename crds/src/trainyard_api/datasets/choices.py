@@ -52,3 +52,5 @@ class SchemaChoices(ClosedModel):
     """images: height and width that all images are scaled to, each 1 to 4096 pixels."""
     image_class: Literal["first-folder", "last-folder"] | None = None
     """images: which folder of a path names the class."""
+    channel_axis: Literal["first", "last"] | None = None
+    """npz, npy: which axis of N×A×B×C holds the channels of images."""

@@ -75,6 +75,14 @@ class ImageSchema(OpenModel):
     """Which folder of a path names the class: first-folder (below a common root) or last-folder."""
     splits: dict[str, int] | None = None
     """Images of `train` and `validation` (and `test`), if the archive has folders for them."""
+    root: str = ""
+    """Folders above those of the classes, separated by `/`."""
+    split_folder: str | None = None
+    """Where the folders of the splits stand: above or below the class's folder."""
+    value_range: tuple[float, float] | None = None
+    """Values of images of more than 8 bits that become 0 and 255."""
+    channel_axis: str | None = None
+    """npz, npy: first (N×C×H×W) or last (N×H×W×C); None where the arrays have no such axis."""
 
 
 class DatasetSchema(OpenModel):

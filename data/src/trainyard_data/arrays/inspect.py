@@ -1,0 +1,138 @@
+"""The schema of an NPZ or NPY file: headers, the target, and the first values of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from trainyard_api.datasets.choices import SchemaChoices
+from trainyard_api.datasets.schema import ColumnRole, ColumnSchema, DatasetSchema
+from trainyard_data.archives import LIMITS, Limits, shown
+from trainyard_data.arrays.choose import Chosen, choose, split_of
+from trainyard_data.arrays.file import ArrayFile, open_arrays
+from trainyard_data.arrays.header import Header
+from trainyard_data.arrays.images import images_of
+from trainyard_data.arrays.target import classes_of, refuse_type
+from trainyard_data.arrays.values import NUMBERS
+from trainyard_data.errors import BadData
+
+SCANNED_BYTES = 256 << 20
+"""Bytes of the samples that are looked at for infinite values."""
+
+
+def inspect(
+    path: Path, file_format: str, choices: SchemaChoices, limits: Limits = LIMITS
+) -> DatasetSchema:
+    """The schema of a file. Raises BadData or BadChoice."""
+    file = open_arrays(path, file_format, limits)
+    chosen = choose(file.headers, choices.target, choices.ignore)
+    refuse_unusable(file.headers, chosen)
+    first = chosen.inputs or chosen.target or _largest(file.headers)
+    shape = list(file.headers[first].shape) or [1]
+    images, how = None, ""
+    if chosen.inputs:
+        images, how = images_of(file.headers[chosen.inputs].shape, choices.channel_axis)
+        _scan(file, chosen.inputs)
+    classes, note = classes_of(file, chosen.target) if chosen.target else (None, "")
+    notes = [*_notes(file, chosen), *([note] if note else [])]
+    if chosen.inputs and len(shape) > 2:
+        notes.append(f"As images the samples are: {how}.")
+    return DatasetSchema(
+        samples=shape[0],
+        dimensions=shape,
+        columns=[_column(name, header, chosen) for name, header in file.headers.items()],
+        target=chosen.target,
+        target_reason=chosen.target_reason,
+        classes=classes,
+        inputs=chosen.inputs,
+        images=images,
+        notes=notes,
+        choices=choices,
+    )
+
+
+def refuse_unusable(headers: dict[str, Header], chosen: Chosen) -> None:
+    """Raise BadData for samples or a target that no training can use."""
+    if chosen.inputs is not None:
+        _refuse_inputs(chosen.inputs, headers[chosen.inputs])
+    if chosen.target is not None:
+        refuse_type(chosen.target, headers[chosen.target])
+    if chosen.inputs is None or chosen.target is None:
+        return
+    samples, targets = headers[chosen.inputs].shape[0], headers[chosen.target].shape[0]
+    if samples != targets:
+        raise BadData(
+            f"the array {chosen.inputs!r} has {samples} samples and {chosen.target!r} has {targets}"
+        )
+
+
+def _refuse_inputs(name: str, header: Header) -> None:
+    if header.dtype.hasobject:
+        raise BadData(
+            f"the array {name!r} holds Python objects, which are not read",
+            hint="save numbers: .astype(float)",
+        )
+    if header.dtype.kind not in NUMBERS:
+        raise BadData(
+            f"the array {name!r} holds {header.dtype}; samples are numbers",
+            hint="complex numbers as two, dates as days, categories as numbers",
+        )
+    if not all(header.shape):
+        raise BadData(f"the array {name!r} has the shape {list(header.shape)}: nothing is in it")
+
+
+def _scan(file: ArrayFile, name: str) -> None:
+    """Raise BadData for an infinite value, with its row."""
+    header = file.headers[name]
+    seen = 0
+    for piece in file.pieces(name):
+        if header.dtype.kind == "f" and (infinite := np.isinf(piece)).any():
+            at = seen // header.dtype.itemsize + int(np.argmax(infinite))
+            place = np.unravel_index(at, header.shape, "F" if header.fortran else "C")
+            raise BadData(
+                f"row {int(place[0]) + 1}, array {name!r}, place"
+                f" {[int(i) for i in place[1:]]}: an infinite value"
+            )
+        seen += piece.nbytes
+        if seen >= SCANNED_BYTES:
+            return
+
+
+def _column(name: str, header: Header, chosen: Chosen) -> ColumnSchema:
+    role, reason = ColumnRole.IGNORED, None
+    if name == chosen.inputs:
+        role, reason = ColumnRole.FEATURE, chosen.input_reason
+    elif name == chosen.target:
+        role, reason = ColumnRole.TARGET, chosen.target_reason
+    return ColumnSchema(name=name, type=str(header), role=role, reason=reason)
+
+
+def _notes(file: ArrayFile, chosen: Chosen) -> Iterator[str]:
+    if chosen.target is None:
+        yield f"{_sentence(chosen.target_reason)}."
+    if chosen.inputs is None:
+        yield f"{_sentence(chosen.input_reason)}."
+    splits = [n for n in chosen.left_out if split_of(n)[1]]
+    rest = [n for n in chosen.left_out if n not in splits]
+    if splits and chosen.inputs:
+        yield f"Arrays of another split are not used: {_names(splits)}."
+    if rest and chosen.inputs:
+        yield f"Arrays that are not used: {_names(rest)}."
+    if file.others:
+        yield f"Members that are no arrays are left out: {', '.join(map(shown, file.others[:5]))}."
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
+
+
+def _names(names: list[str]) -> str:
+    listed = ", ".join(repr(n[:80]) for n in names[:10])
+    return f"{listed}, …" if len(names) > 10 else listed
+
+
+def _largest(headers: dict[str, Header]) -> str:
+    """The array with most axes: it counts the samples where nothing is chosen."""
+    return max(headers, key=lambda name: len(headers[name].shape))

@@ -1,0 +1,84 @@
+"""Which folder of a path names the class of an image, and which its split."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Folders = tuple[str, ...]
+"""The folders of a path, the outermost first."""
+
+FIRST, LAST = "first-folder", "last-folder"
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = {
+    "train": TRAIN, "training": TRAIN,
+    "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
+    "test": TEST, "testing": TEST,
+}  # fmt: skip
+"""Names of folders for splits, in lower case."""
+ABOVE, BELOW = "above", "below"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the folders of an archive name classes.
+
+    `root`: folders that all images share, above the classes. `split`: whether the folders `train`
+    and so on stand above the class's folder or below it; None if there are none.
+    """
+
+    root: Folders = ()
+    class_folder: str = FIRST
+    split: str | None = None
+
+
+class Place(NamedTuple):
+    """Class and split of an image."""
+
+    label: str
+    split: str = TRAIN
+
+
+def find(folders: Collection[Folders], class_folder: str | None) -> Layout:
+    """The layout of the folders that hold images. `class_folder`: as the user chose."""
+    root = _root(folders)
+    below = [f[len(root) :] for f in folders if len(f) > len(root)]
+    kind = class_folder or FIRST
+    if _are_splits({f[0] for f in below}) and all(len(f) > 1 for f in below):
+        return Layout(root, kind, ABOVE)
+    if kind == FIRST and all(len(f) > 1 for f in below) and _are_splits({f[1] for f in below}):
+        return Layout(root, kind, BELOW)
+    return Layout(root, kind)
+
+
+def place(folders: Folders, layout: Layout) -> Place | None:
+    """Where an image in these folders belongs; None if it lies in no class's folder."""
+    if folders[: len(layout.root)] != layout.root:
+        return None
+    below, split = folders[len(layout.root) :], TRAIN
+    if layout.split == ABOVE and below:
+        split, below = SPLITS.get(below[0].lower(), TRAIN), below[1:]
+    if not below:
+        return None
+    if layout.split == BELOW and len(below) > 1:
+        split = SPLITS.get(below[1].lower(), TRAIN)
+    return Place(below[0] if layout.class_folder == FIRST else below[-1], split)
+
+
+def _root(folders: Collection[Folders]) -> Folders:
+    """The folders that all share. One at least is left for the class."""
+    if not folders:
+        return ()
+    first, last = min(folders), max(folders)
+    shared = 0
+    while shared < min(len(first), len(last)) and first[shared] == last[shared]:
+        shared += 1
+    longest = max(len(f) for f in folders)
+    return first[: min(shared, longest - 1)] if longest else ()
+
+
+def _are_splits(names: set[str]) -> bool:
+    """Whether they name splits: one for training, and another."""
+    found = {SPLITS.get(name.lower()) for name in names}
+    return None not in found and TRAIN in found and len(found) > 1

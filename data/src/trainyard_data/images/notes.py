@@ -1,0 +1,139 @@
+"""What is said of an archive of images, beside its numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from trainyard_data.errors import BadData
+from trainyard_data.images.layout import BELOW, FIRST, Layout, place
+from trainyard_data.images.listing import Listing
+from trainyard_data.images.names import ARCHIVES, ENDINGS, UNREADABLE
+
+_MOST_NAMES = 5
+
+
+def nothing_found(listing: Listing) -> BadData:
+    """Why an archive has no images of classes."""
+    if listing.images:
+        return BadData(
+            f"all {_images(listing.images.total())} lie outside of folders, so that they have no"
+            " classes",
+            hint="put the images of each class into a folder named after it, and pack the folders",
+        )
+    endings = sum(listing.others.values(), Counter[str]())
+    if any(ending in ARCHIVES for ending in endings):
+        return BadData(
+            f"the archive holds other archives ({_endings(endings)}) and no images",
+            hint="unpack them, and pack their folders of images as one archive",
+        )
+    held = f"; it holds {_endings(endings)}" if endings else ""
+    return BadData(
+        f"no images ({', '.join(sorted(ENDINGS))}) in folders named after their class{held}",
+        hint="put the images of each class into a folder named after it, and pack the folders",
+    )
+
+
+def refuse_unreadable(listing: Listing, layout: Layout, classes: Iterable[str]) -> None:
+    """Raise BadData for a class all of whose files are samples of a kind that is not read."""
+    for label, endings in _others(listing, layout, classes).items():
+        wrong = {e: n for e, n in endings.items() if e in UNREADABLE}
+        if wrong:
+            raise BadData(
+                f"the folder {label!r} holds no image that is read here, but {_endings(wrong)}",
+                hint="convert them to PNG or JPEG, or leave the folder out",
+            )
+
+
+def notes_of(listing: Listing, layout: Layout, classes: Iterable[str]) -> list[str]:
+    """What was guessed or left out by name, each a sentence."""
+    return [
+        *_of_layout(listing, layout),
+        *_of_others(listing, layout, set(classes)),
+        *_of_names(listing),
+    ]
+
+
+def _of_layout(listing: Listing, layout: Layout) -> Iterable[str]:
+    deeper = [f for f in listing.images if len(f) > len(layout.root) + 1 + bool(layout.split)]
+    if deeper and layout.class_folder == FIRST:
+        yield (
+            f"Classes are the first folders below {_root(layout)}, folders within them do not"
+            f" count, such as {'/'.join(min(deeper))!r}."
+            " The choice image_class=last-folder takes the last ones."
+        )
+    elif deeper:
+        yield "Classes are the last folders, as it was chosen."
+    if layout.split:
+        where = "within the classes" if layout.split == BELOW else "above the classes"
+        yield f"Folders {where} name the splits: they are used as they are."
+    lost = sum(n for f, n in listing.images.items() if place(f, layout) is None)
+    if lost:
+        yield f"{_images(lost)} in no folder of a class: left out."
+
+
+def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[str]:
+    for label, endings in list(_others(listing, layout, classes).items())[:_MOST_NAMES]:
+        yield f"The folder {label!r} holds no images ({_endings(endings)}) and is no class."
+    empty = {
+        p.label
+        for f in listing.empty
+        if len(f) == len(layout.root) + 1 + (layout.split == "above")
+        and (p := place(f, layout)) is not None
+        and p.label not in classes
+    } - _others(listing, layout, classes).keys()
+    if empty:
+        yield f"Folders without files are no classes: {_some(empty)}."
+    left = Counter[str]()
+    for folders, endings in listing.others.items():
+        found = place(folders, layout)
+        if found is not None and found.label in classes:
+            left.update(endings)
+    if left:
+        yield f"Beside the images there are {_endings(left)}: left out."
+
+
+def _of_names(listing: Listing) -> Iterable[str]:
+    if listing.extras:
+        yield (
+            f"Files that are hidden or that a system adds do not count: {listing.extras},"
+            f" such as {listing.extra[:100]!r}."
+        )
+    if listing.old_names:
+        yield (
+            f"The names of {_images(listing.old_names)} are not UTF-8 and are read as code page 437;"
+            " where classes look wrong, pack the archive with UTF-8 names."
+        )
+    if listing.backslashes:
+        yield "Backslashes in names are read as separators of folders."
+
+
+def _others(listing: Listing, layout: Layout, classes: Iterable[str]) -> dict[str, Counter[str]]:
+    """Folders in the place of classes that hold other files only, and the endings of these."""
+    known, found = set(classes), dict[str, Counter[str]]()
+    for folders, endings in sorted(listing.others.items()):
+        there = place(folders, layout)
+        if there is not None and there.label not in known:
+            found.setdefault(there.label, Counter()).update(endings)
+    return found
+
+
+def _root(layout: Layout) -> str:
+    return repr("/".join(layout.root)) if layout.root else "the archive's root"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _endings(endings: Counter[str] | dict[str, int]) -> str:
+    """`3 × .txt, 1 × without ending`, the most frequent first."""
+    ranked = sorted(endings.items(), key=lambda e: (-e[1], e[0]))
+    named = [f"{n} × {e or 'without ending'}" for e, n in ranked[:_MOST_NAMES]]
+    return ", ".join([*named, "…"] if len(ranked) > _MOST_NAMES else named)
+
+
+def _some(names: Iterable[str]) -> str:
+    ranked = sorted(names)
+    named = [repr(n) for n in ranked[:_MOST_NAMES]]
+    return ", ".join([*named, "…"] if len(ranked) > _MOST_NAMES else named)

@@ -1,0 +1,212 @@
+"""One image as pixels, as people see it.
+
+Orientation is applied, transparent parts are shown over white, of several frames the first counts.
+Values of more than 8 bits stay as they are here; `scaled_to_bytes` scales them.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainyard_data.errors import BadData
+from trainyard_data.signatures import LONGEST, kind_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""Pillow's names of the formats that are read, by content, not by the ending."""
+MOST_PIXELS = 64_000_000
+"""Of one image."""
+_GRAY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_WIDE = _GRAY[2:]
+"""Modes of one channel with more than 8 bits."""
+_TRANSPOSED = (5, 6, 7, 8)
+"""Orientations that swap height and width."""
+_BROKEN = (
+    OSError, ValueError, SyntaxError, TypeError, IndexError, KeyError, AttributeError, EOFError,
+    OverflowError, struct.error, zlib.error, MemoryError, ZeroDivisionError, RuntimeError,
+)  # fmt: skip
+"""What Pillow raises for damaged images, beside its own errors."""
+
+
+class Wide(NamedTuple):
+    """Lowest and highest value of gray images of more than 8 bits, and whether all are whole."""
+
+    low: float
+    high: float
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an image is, before it is scaled."""
+
+    channels: int
+    height: int
+    width: int
+    wide: Wide | None
+    transparent: bool
+    animated: bool
+
+
+def look(content: bytes, decode: bool) -> Look:
+    """What the image is. With `decode`, all its pixels are read, so that damage is found.
+
+    Those of more than 8 bits are always read, for their range.
+    Raises BadData, whose sentence the image's name begins.
+    """
+    with _Reading(content):
+        image = _opened(content)
+        animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        width, height = image.size
+        if decode or image.mode in _WIDE:
+            image = _upright(image)
+            width, height = image.size
+        elif _orientation(image) in _TRANSPOSED:
+            width, height = height, width
+        channels = 1 if image.mode in (*_GRAY, "LA", "La") else 3
+        wide = _range(image) if image.mode in _WIDE else None
+        transparent = image.has_transparency_data
+        return Look(channels, height, width, wide, transparent, animated)
+
+
+def decoded(content: bytes) -> Image.Image:
+    """The image, upright, in the mode L, RGB or one of more than 8 bits.
+
+    Raises BadData, whose sentence the image's name begins.
+    """
+    with _Reading(content):
+        return _flat(_upright(_opened(content)))
+
+
+def as_bytes(
+    image: Image.Image, channels: int, size: tuple[int, int], wide: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Channels × height × width of a decoded image, scaled to `size` (height, width).
+
+    `wide`: the values of images of more than 8 bits that become 0 and 255.
+    """
+    from PIL import Image
+
+    if image.mode in _WIDE:
+        image = Image.fromarray(scaled_to_bytes(np.asarray(image), wide))
+    mode = "RGB" if channels == 3 else "L"
+    if image.mode != mode:
+        image = image.convert(mode)
+    if image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+    pixels = np.asarray(image)
+    return np.moveaxis(pixels, -1, 0) if channels == 3 else pixels[None]
+
+
+def scaled_to_bytes(values: NDArray[Any], wide: tuple[float, float]) -> NDArray[np.uint8]:
+    """Gray values from `wide` to 0…255; values beyond it become 0 and 255."""
+    low, high = wide
+    finite = _finite(values).astype(np.float64)
+    extent = high - low + 1.0 if values.dtype.kind in "iu" else high - low
+    steps = (finite - low) * (256.0 / (extent or 1.0))
+    return np.clip(np.floor(steps), 0, 255).astype(np.uint8)
+
+
+def range_of(wide: Wide) -> tuple[float, float]:
+    """The values that become 0 and 255, for a dataset whose images of more than 8 bits hold `wide`.
+
+    Whole numbers from 0 take the fewest bits, from 8 on, that hold them all; so 16 bits are shifted
+    by 8. Other values are taken from the lowest to the highest.
+    """
+    if wide.whole and wide.low >= 0 and wide.high < 2**16:
+        return 0.0, float(2 ** max(8, int(wide.high).bit_length()) - 1)
+    return wide.low, wide.high
+
+
+def _range(image: Image.Image) -> Wide:
+    values = _finite(np.asarray(image))
+    return Wide(float(values.min()), float(values.max()), values.dtype.kind in "iu")
+
+
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise BadData("holds a pixel that is not finite")
+    return values
+
+
+def _opened(content: bytes) -> Image.Image:
+    from PIL import Image
+
+    if not content:
+        raise BadData("is an empty file")
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    if image.width * image.height > MOST_PIXELS:
+        raise BadData(
+            f"has {image.width} × {image.height} pixels; at most {MOST_PIXELS} are read",
+            hint="scale the image down",
+        )
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, as far as the head tells."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(0x0112, 1))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps
+
+    image.load()
+    if _orientation(image) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Without transparency and palette."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        gray = image.mode in ("1", "L", "LA", "La")
+        over = Image.new("RGBA", image.size, "white")
+        over.alpha_composite(image.convert("RGBA"))
+        return over.convert("L" if gray else "RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in (*_GRAY, "RGB") else image.convert("RGB")
+
+
+class _Reading:
+    """Turns what Pillow raises for damaged images into BadData."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from PIL import Image
+
+        if error is None or isinstance(error, BadData):
+            return
+        if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            raise BadData(
+                f"has too many pixels; at most {MOST_PIXELS} are read", hint="scale the image down"
+            ) from error
+        if isinstance(error, _BROKEN):
+            raise BadData(self._sentence(error)) from error
+
+    def _sentence(self, error: BaseException) -> str:
+        from PIL import UnidentifiedImageError
+
+        if isinstance(error, UnidentifiedImageError):
+            kind = kind_of(self._content[:LONGEST])
+            return f"is no image that is read here{f': it is {kind}' if kind else ''}"
+        return f"is damaged or cut off: {str(error)[:200] or type(error).__name__}"
