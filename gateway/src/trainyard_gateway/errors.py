@@ -8,6 +8,7 @@ Problem                   an answer with a status; `detail` says what to do
 ├── NotFound              404
 ├── AlreadyThere          409
 ├── RequestTimeout        408
+├── PreconditionFailed    412
 ├── TooLarge              413
 ├── UnsupportedMedia      415
 ├── RangeImpossible       416
@@ -93,6 +94,12 @@ class RequestTimeout(Problem):
     status, title = 408, "Request timeout"
 
 
+class PreconditionFailed(Problem):
+    """The resource is no longer the one that the request is about."""
+
+    status, title = 412, "Precondition failed"
+
+
 class TooLarge(Problem):
     """More bytes than accepted."""
 
@@ -131,8 +138,8 @@ class Unavailable(Problem):
 
     status, title = 503, "Not available"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, headers={"Retry-After": "2"})
+    def __init__(self, detail: str, wait: float = 2) -> None:
+        super().__init__(detail, headers={"Retry-After": str(math.ceil(wait))})
 
 
 class OutOfSpace(Problem):

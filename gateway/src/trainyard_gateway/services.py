@@ -17,6 +17,7 @@ from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.files.file_store import FileStore, make_folder
+from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
 from trainyard_gateway.nodes.system import SystemMonitor
@@ -76,7 +77,9 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         database = connect(settings.database(), settings.database_password_file)
         await database.open()
         stack.push_async_callback(database.close)
-        services = await _build(settings, kube, database)
+        inspector = Inspector()
+        stack.push_async_callback(inspector.close)
+        services = await _build(settings, kube, database, inspector)
         await services.keys.load()
         stack.push_async_callback(services.audit_log.flush)
         await stack.enter_async_context(services.tasks)
@@ -89,6 +92,7 @@ async def _start_tasks(services: Services) -> None:
         services.cache, services.status_writer, services.system, services.keys, services.audit_log,
     ):  # fmt: skip
         services.tasks.start(type(service).__name__, service.run)
+    services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
     runs = services.settings.data_dir / "runs"
     folders = RunFolders(runs)
@@ -108,7 +112,9 @@ class _Registries:
     model_uploads: Uploads
 
 
-async def _open_registries(settings: Settings, database: Store) -> _Registries:
+async def _open_registries(
+    settings: Settings, database: Store, inspector: Inspector
+) -> _Registries:
     """The registries on the volume, after their folders were made and cleaned."""
     stores = {
         name: FileStore(settings.data_dir / name, settings.reserve_bytes)
@@ -117,7 +123,7 @@ async def _open_registries(settings: Settings, database: Store) -> _Registries:
     of_datasets = Quota("dataset", settings.datasets_max_bytes, settings.datasets_max_count)
     of_models = Quota("model", settings.models_max_bytes, settings.models_max_count)
     made = _Registries(
-        datasets=Datasets(stores["datasets"], database, of_datasets),
+        datasets=Datasets(stores["datasets"], database, of_datasets, inspector),
         models=Models(stores["models"], settings.data_dir / "runs", database, of_models),
         dataset_uploads=Uploads(stores["uploads/datasets"], database, of_datasets),
         model_uploads=Uploads(stores["uploads/models"], database, of_models),
@@ -138,12 +144,15 @@ async def _open_registries(settings: Settings, database: Store) -> _Registries:
     return made
 
 
-async def _build(settings: Settings, kube: KubeClient, database: Store) -> Services:
+async def _build(
+    settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
+) -> Services:
     namespace = settings.namespace
-    registries = await _open_registries(settings, database)
+    registries = await _open_registries(settings, database, inspector)
     datasets, models = registries.datasets, registries.models
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, models)
+    datasets.on_schema(status_writer.notify_waiting_for)
     hub = Hub()
     for listener in (status_writer.notify, hub.notify):
         cache.on_change(listener)
@@ -159,7 +168,9 @@ async def _build(settings: Settings, kube: KubeClient, database: Store) -> Servi
         authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets),
-        estimator=Estimator(SnapshotReader(kube, namespace, cache), settings.installation()),
+        estimator=Estimator(
+            SnapshotReader(kube, namespace, cache), settings.installation(), datasets
+        ),
         datasets=datasets,
         models=models,
         dataset_uploads=registries.dataset_uploads,

@@ -85,7 +85,7 @@ def test_a_dataset_that_a_waiting_session_names_cannot_be_deleted(
     lab: GatewayLab, http: httpx.Client
 ) -> None:
     query = {"name": "needed", "filename": "a.csv"}
-    http.post("/datasets", params=query, content=b"a,y\n1,2\n").raise_for_status()
+    http.post("/datasets", params=query, content=b"a,y\n1,2\n3,4\n").raise_for_status()
     training = {"task": "tabular-classification"}
     body = {"name": "waits", "dataset": "needed", "training": training}
     http.post("/training/start", json=body).raise_for_status()
@@ -130,7 +130,7 @@ def test_what_a_kill_left_on_the_volume_is_out_of_the_way_after_the_next_start(
     lab: GatewayLab, http: httpx.Client
 ) -> None:
     query = {"name": "kept", "filename": "a.csv"}
-    http.post("/datasets", params=query, content=b"a,y\n1,2\n").raise_for_status()
+    http.post("/datasets", params=query, content=b"a,y\n1,2\n3,4\n").raise_for_status()
     kept = files(lab)
     lab.stop(signal.SIGKILL)
     for root in ("datasets", "models"):
@@ -188,7 +188,7 @@ def test_pages_of_deleted_sessions_end(lab: GatewayLab, http: httpx.Client) -> N
 
 def test_the_volume_belongs_to_the_group(lab: GatewayLab, http: httpx.Client) -> None:
     query = {"name": "d", "filename": "a.csv"}
-    found = http.post("/datasets", params=query, content=b"a,y\n1,2\n").json()
+    found = http.post("/datasets", params=query, content=b"a,y\n1,2\n3,4\n").json()
     file = lab.data / "datasets" / found["file"]
 
     folders = [lab.data / "runs", lab.data / "datasets", lab.data / "models", file.parent]

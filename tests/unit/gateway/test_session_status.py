@@ -20,6 +20,7 @@ from trainyard_api import timestamps
 from trainyard_api.report import Batch, CheckpointReport, Heartbeat
 from trainyard_api.session import Progress
 from trainyard_gateway.files.file_store import FileStore
+from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
@@ -155,7 +156,7 @@ async def test_a_session_whose_status_cannot_be_computed_stops_no_other(
     kube = KubeClient(KubeConfig(server="http://127.0.0.1:1"))
     cache = SessionCache(kube, "a", database)
     store = FileStore(tmp_path, 0)
-    datasets = Datasets(store, database, Quota("dataset", tables.datasets))
+    datasets = Datasets(store, database, Quota("dataset", tables.datasets), Inspector())
     models = Models(store, tmp_path, database, Quota("model", tables.models))
     writer = StatusWriter(kube, "a", cache, database, datasets, models)
     for body in (session("bad", "x", {"not": "a name"}), session("good", "y", "digits")):

@@ -9,7 +9,8 @@ from typing import Any
 
 from trainyard_gateway.estimates.estimate import Estimate, estimate
 from trainyard_gateway.estimates.snapshot import SnapshotReader
-from trainyard_gateway.sessions.request import parse
+from trainyard_gateway.registry.datasets import Datasets
+from trainyard_gateway.sessions.request import parse, require_fit
 from trainyard_scheduler.objects.installation import InstallationConfig
 
 
@@ -20,14 +21,20 @@ class Estimator:
         self,
         reader: SnapshotReader,
         config: InstallationConfig,
+        datasets: Datasets,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`now` gives seconds since the epoch."""
         self._reader, self._config, self._now = reader, config, now
+        self._datasets = datasets
 
     async def estimate(self, body: dict[str, Any], user: str) -> Estimate:
         """The estimate for the session of a start request. Raises Unprocessable or Unavailable."""
         name, spec = parse(body, None)
+        if spec.dataset is not None:
+            found = await self._datasets.find(spec.dataset)
+            if found is not None:
+                require_fit(spec, found)
         objects = await self._reader.objects()
         now = self._now()
         return await asyncio.to_thread(estimate, objects, name, spec, user, self._config, now)

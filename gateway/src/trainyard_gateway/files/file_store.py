@@ -19,7 +19,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -126,6 +126,12 @@ class FileStore:
     def remove(self, folder: str) -> None:
         """Remove a folder with its content; an absent folder is ignored."""
         shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    def remove_files(self, folder: str, unwanted: Callable[[str], bool]) -> None:
+        """Remove the files of a folder whose names are unwanted."""
+        for path in (self.root / folder).glob("*"):
+            if unwanted(path.name):
+                path.unlink(missing_ok=True)
 
     def require(self, more: int) -> None:
         """Whether `more` bytes leave the reserve free. Raises OutOfSpace."""

@@ -1,28 +1,50 @@
-"""The dataset registry."""
+"""The dataset registry.
+
+Guarantees:
+
+- A dataset is registered only with the schema that an inspection found.
+- Its schema is in its row and in a file beside its own, with the same bytes. That file never
+  changes: a correction makes the next one, and sessions keep the one that they began with.
+- Two corrections at once never overwrite each other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trainyard_api import timestamps
+from trainyard_api.datasets.choices import SchemaChoices
+from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
-from trainyard_gateway.errors import AlreadyThere, NotFound
-from trainyard_gateway.files.details import DatasetDetails
+from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, PreconditionFailed
 from trainyard_gateway.files.file_store import FileStore, Received
-from trainyard_gateway.files.inspect import format_of, inspect_in_pool
+from trainyard_gateway.files.inspect import Inspector, format_of
+from trainyard_gateway.registry.dataset_schema import (
+    FIRST_REVISION,
+    SchemaSummary,
+    merged,
+    schema_of,
+    stored,
+    summary_of,
+)
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import datasets
-from trainyard_gateway.store.registry.datasets import DatasetRow
+from trainyard_gateway.store.registry.datasets import DatasetRow, SchemaFile, schema_file
+
+KEPT_REVISIONS = 10
+"""Schema files of a dataset that stay on the volume, for sessions that begin at this moment."""
+_OUTDATED = "An earlier version found this. The file is being inspected again; look again."
 
 
-class DatasetInfo(OpenModel):
-    """A registered dataset."""
+class DatasetFile(OpenModel):
+    """A registered file."""
 
     name: str
     format: str
@@ -32,7 +54,22 @@ class DatasetInfo(OpenModel):
     created: str
     file: str
     """Path below the datasets folder."""
-    details: DatasetDetails
+
+
+class DatasetInfo(DatasetFile):
+    """A registered dataset."""
+
+    details: DatasetSchema
+    """What is in the file and how it is read."""
+    schema_file: str | None = None
+    """Path of `details` below the datasets folder; absent while revision is 0."""
+
+
+class DatasetEntry(DatasetFile):
+    """A registered dataset as a list shows it."""
+
+    details: SchemaSummary
+    """A part of what is in the file; GET /datasets/{name} returns all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,48 +79,57 @@ class Upload:
     name: str
     filename: str
     declared: int | None
+    choices: SchemaChoices = SchemaChoices()
 
 
 class Datasets:
     """The dataset registry."""
 
-    def __init__(self, store: FileStore, database: Database, quota: Quota) -> None:
+    def __init__(
+        self, store: FileStore, database: Database, quota: Quota, inspector: Inspector
+    ) -> None:
         self._store, self._database, self._quota = store, database, quota
+        self._inspector = inspector
+        self._outdated: dict[str, None] = {}
+        self._refused: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._listeners: list[Callable[[str], None]] = []
 
-    async def all(self) -> list[DatasetInfo]:
+    def on_schema(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the name of a dataset whose schema has changed."""
+        self._listeners.append(listener)
+
+    async def all(self) -> list[DatasetEntry]:
         """Every dataset by name."""
-        return [_dataset(row) for row in await self._database.read(datasets.read_all)]
+        return [_entry(row) for row in await self._database.read(datasets.read_all)]
 
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""
-        found = await self.find(name)
-        if found is None:
-            raise NotFound(
-                f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"
-            )
-        return found
+        return self._info(await self._row(name))
 
     async def find(self, name: str) -> DatasetInfo | None:
         """One dataset or None."""
         if not is_artifact_name(name):
             return None
         row = await self._database.read(lambda c: datasets.find(c, name))
-        return _dataset(row) if row is not None else None
+        return self._info(row) if row is not None else None
 
     async def admit(self, name: str, declared: int | None) -> None:
         """Whether an upload of that size may come, before its body is read.
 
-        Raises BadRequest, TooLarge and OutOfSpace.
+        Raises BadRequest, TooLarge, OutOfSpace and Unavailable.
         """
         check_name("dataset", name)
         if await self.find(name) is None:
             await self._quota.admit(self._database, declared or 0)
+            self._inspector.require_room()
         self._store.require(declared or 0)
 
     async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
-        """Receive and register; False beside an equal one that was there.
+        """Receive, inspect and register; False beside an equal one that was there.
 
-        Raises AlreadyThere for other content of that name, TooLarge and OutOfSpace.
+        Raises AlreadyThere for other content or other choices of that name, BadRequest for a file
+        that cannot be used, TooLarge, OutOfSpace and Unavailable.
         """
         check_name("dataset", upload.name)
         file_format = format_of(upload.filename)
@@ -94,42 +140,45 @@ class Datasets:
         try:
             known = await self.find(upload.name)
             if known is not None:
-                return _same(known, received), False
-            details = await inspect_in_pool(received.path, file_format)
-            return await self._keep(upload, received, file_format, details)
+                return _same(known, received, upload.choices), False
+            found = await self._inspector.inspect(received.path, file_format, upload.choices)
+            chosen = {"choices": upload.choices, "revision": FIRST_REVISION}
+            schema = found.model_copy(update=chosen)
+            return await self._keep(upload, received, file_format, schema)
         finally:
             self._store.discard(received)
 
-    async def _keep(
-        self, upload: Upload, received: Received, file_format: str, details: DatasetDetails
-    ) -> tuple[DatasetInfo, bool]:
-        identity, file = uuid.uuid4().hex, safe_filename(upload.filename)
-        row = DatasetRow(
-            id=identity,
-            name=upload.name,
-            file=f"{identity}/{file}",
-            format=file_format,
-            sha256=received.sha256,
-            size_bytes=received.size_bytes,
-            created=timestamps.now_text(),
-            details=details.model_dump_json(by_alias=True, exclude_none=True),
-        )
-        try:
-            await asyncio.to_thread(self._store.keep, received, identity, file)
-            winner = await self._database.write(lambda c: _add_if_absent(c, row, self._quota))
-        except BaseException:
-            await self._forget_unless_registered(identity)
-            raise
-        if winner.file != row.file:
-            # Another upload has registered the name in the meantime.
-            self._store.remove(identity)
-            return _same(winner, received), False
-        return winner, True
+    async def correct(
+        self, name: str, patch: dict[str, Any], if_match: str | None = None
+    ) -> DatasetInfo:
+        """Merge `patch` into the choices of a dataset and inspect its file again.
 
-    async def _forget_unless_registered(self, identity: str) -> None:
-        """After an error; where not even that can be asked, the next start cleans up."""
-        if identity not in await self.identities():
-            self._store.remove(identity)
+        `if_match` is an entity tag; one of another revision raises PreconditionFailed. Raises
+        NotFound, Unprocessable, BadRequest if the file cannot be read so, AlreadyThere if another
+        correction came first.
+        """
+        row = await self._row(name)
+        known = schema_of(row.details)
+        if if_match is not None and if_match not in ("*", entity_tag(known)):
+            raise PreconditionFailed(
+                f"the schema of {name!r} has the revision {known.revision}; look at it again"
+            )
+        choices = merged(known.choices, patch)
+        if choices == known.choices and known.revision >= FIRST_REVISION:
+            return self._info(row)
+        return self._info(await self._inspect_again(row, choices))
+
+    async def keep_schemas_current(self) -> None:
+        """Inspect datasets whose schema an earlier version found, once they are asked for."""
+        while True:
+            await self._wake.wait()
+            while self._outdated:
+                name = next(iter(self._outdated))
+                try:
+                    await self._bring_up_to_date(name)
+                finally:
+                    self._outdated.pop(name, None)
+            self._wake.clear()
 
     async def identities(self) -> set[str]:
         """The folders that belong to a dataset."""
@@ -140,7 +189,7 @@ class Datasets:
 
         Raises NotFound, and AlreadyThere while sessions (`needed_by`) will read it.
         """
-        found = await self.get(name)
+        found = await self._row(name)
         if needed_by:
             listed = ", ".join(repr(n) for n in needed_by[:5])
             raise AlreadyThere(
@@ -148,10 +197,122 @@ class Datasets:
                 f"{f' and {len(needed_by) - 5} more' if len(needed_by) > 5 else ''}; stop or cancel them first"
             )
         await self._database.write(lambda c: datasets.remove(c, name))
-        await asyncio.to_thread(self._store.remove, found.file.partition("/")[0])
+        self._refused.pop(found.id, None)
+        await asyncio.to_thread(self._store.remove, found.id)
+
+    async def _row(self, name: str) -> DatasetRow:
+        row = None
+        if is_artifact_name(name):
+            row = await self._database.read(lambda c: datasets.find(c, name))
+        if row is None:
+            raise NotFound(
+                f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"
+            )
+        return row
+
+    def _info(self, row: DatasetRow) -> DatasetInfo:
+        """A dataset as the API shows it. A schema of an earlier version will be found again."""
+        schema = schema_of(row.details)
+        file = schema_file(row.file, row.details, schema.revision)
+        if file is None:
+            schema = schema.model_copy(update={"notes": [self._ask_for(row)]})
+        return DatasetInfo(
+            name=row.name,
+            format=row.format,
+            sha256=row.sha256,
+            size_bytes=row.size_bytes,
+            created=row.created,
+            file=row.file,
+            details=schema,
+            schema_file=file.path if file is not None else None,
+        )
+
+    def _ask_for(self, row: DatasetRow) -> str:
+        if (refusal := self._refused.get(row.id)) is not None:
+            return f"An earlier version found this. This version cannot read the file: {refusal}"
+        self._outdated[row.name] = None
+        self._wake.set()
+        return _OUTDATED
+
+    async def _bring_up_to_date(self, name: str) -> None:
+        try:
+            row = await self._row(name)
+            if schema_of(row.details).revision < FIRST_REVISION:
+                await self._inspect_again(row, SchemaChoices())
+        except (NotFound, AlreadyThere):
+            return  # deleted or corrected meanwhile
+        except BadRequest as error:
+            self._refused[row.id] = error.detail[:500]
+
+    async def _inspect_again(self, row: DatasetRow, choices: SchemaChoices) -> DatasetRow:
+        path = self._store.root / row.file
+        found = await self._inspector.inspect(path, row.format, choices)
+        revision = schema_of(row.details).revision + 1
+        schema = found.model_copy(update={"choices": choices, "revision": revision})
+        details, summary = stored(schema), stored(summary_of(schema))
+        await self._write_schema(row.file, details, revision)
+        changed = await self._database.write(
+            lambda c: datasets.replace_details(c, row, details, summary)
+        )
+        if not changed:
+            raise AlreadyThere(
+                f"the schema of {row.name!r} has changed meanwhile; look at it again"
+            )
+        self._refused.pop(row.id, None)
+        oldest = revision - KEPT_REVISIONS
+        await asyncio.to_thread(self._store.remove_files, row.id, _is_older(oldest))
+        for listener in self._listeners:
+            listener(row.name)
+        return row._replace(details=details, summary=summary)
+
+    async def _write_schema(self, file: str, details: str, revision: int) -> SchemaFile | None:
+        target = schema_file(file, details, revision)
+        if target is not None:
+            received = await self._store.receive(_whole(details.encode()))
+            folder, _, name = target.path.partition("/")
+            await asyncio.to_thread(self._store.keep, received, folder, name)
+        return target
+
+    async def _keep(
+        self, upload: Upload, received: Received, file_format: str, schema: DatasetSchema
+    ) -> tuple[DatasetInfo, bool]:
+        identity, file = uuid.uuid4().hex, safe_filename(upload.filename)
+        row = DatasetRow(
+            id=identity,
+            name=upload.name,
+            file=f"{identity}/{file}",
+            format=file_format,
+            sha256=received.sha256,
+            size_bytes=received.size_bytes,
+            created=timestamps.now_text(),
+            details=stored(schema),
+            summary=stored(summary_of(schema)),
+        )
+        try:
+            await asyncio.to_thread(self._store.keep, received, identity, file)
+            await self._write_schema(row.file, row.details, schema.revision)
+            winner = await self._database.write(lambda c: _add_if_absent(c, row, self._quota))
+        except BaseException:
+            await self._forget_unless_registered(identity)
+            raise
+        if winner.file != row.file:
+            # Another upload has registered the name in the meantime.
+            self._store.remove(identity)
+            return _same(self._info(winner), received, upload.choices), False
+        return self._info(winner), True
+
+    async def _forget_unless_registered(self, identity: str) -> None:
+        """After an error; where not even that can be asked, the next start cleans up."""
+        if identity not in await self.identities():
+            self._store.remove(identity)
 
 
-def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetInfo:
+def entity_tag(schema: DatasetSchema) -> str:
+    """The entity tag of a schema, for `If-Match`."""
+    return f'"{schema.revision}"'
+
+
+def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetRow:
     """Insert unless the name is taken. Returns the dataset that has the name.
 
     Raises TooLarge and OutOfSpace.
@@ -160,24 +321,43 @@ def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> Dat
     if known is None:
         quota.check(connection, row.size_bytes)
         datasets.add(connection, row)
-    return _dataset(known or row)
+    return known or row
 
 
-def _same(known: DatasetInfo, received: Received) -> DatasetInfo:
+def _same(known: DatasetInfo, received: Received, choices: SchemaChoices) -> DatasetInfo:
     if known.sha256 != received.sha256:
         raise AlreadyThere(
             f"a dataset {known.name!r} with other content is there; delete it first or use another name"
         )
+    if choices not in (SchemaChoices(), known.details.choices):
+        raise AlreadyThere(
+            f"the dataset {known.name!r} is there with other choices; change them with"
+            f" PATCH /api/v1/datasets/{known.name}/schema"
+        )
     return known
 
 
-def _dataset(row: DatasetRow) -> DatasetInfo:
-    return DatasetInfo(
+def _entry(row: DatasetRow) -> DatasetEntry:
+    return DatasetEntry(
         name=row.name,
         format=row.format,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
         created=row.created,
         file=row.file,
-        details=DatasetDetails.model_validate_json(row.details),
+        details=SchemaSummary.model_validate_json(row.summary),
     )
+
+
+def _is_older(oldest: int) -> Callable[[str], bool]:
+    """Whether a file's name is that of a schema of revision `oldest` or before."""
+
+    def older(name: str) -> bool:
+        revision = name.removeprefix("schema-").partition("-")[0]
+        return name.startswith("schema-") and revision.isdigit() and int(revision) <= oldest
+
+    return older
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content

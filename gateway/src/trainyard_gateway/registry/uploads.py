@@ -19,11 +19,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StrictInt
 
 from trainyard_api import timestamps
+from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.visible_text import checked_name
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
 from trainyard_gateway.files.file_store import CHUNK, FileStore
 from trainyard_gateway.files.inspect import format_of
+from trainyard_gateway.registry.dataset_schema import stored
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
@@ -51,6 +53,8 @@ class NewUpload(ClosedModel):
     """Size of the whole file."""
     part_bytes: StrictInt = Field(default=64 << 20, ge=1 << 10, le=5 << 30)
     """Size of every part but the last."""
+    choices: SchemaChoices = SchemaChoices()
+    """How a dataset is read, where the reader shall not guess."""
 
 
 class UploadInfo(OpenModel):
@@ -84,6 +88,8 @@ class Uploads:
         check_name(self.kind, new.name)
         if self.kind == "dataset":
             format_of(new.filename)
+        elif new.choices != SchemaChoices():
+            raise BadRequest("choices are for datasets; a model has none")
         if -(-new.size_bytes // new.part_bytes) > MOST_PARTS:
             raise BadRequest(f"more than {MOST_PARTS} parts; make partBytes larger")
         row = UploadRow(
@@ -94,6 +100,7 @@ class Uploads:
             size_bytes=new.size_bytes,
             part_bytes=new.part_bytes,
             created=timestamps.now_text(),
+            choices=stored(new.choices),
         )
         await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
         return await self.get(row.id)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.registry.dataset_schema import checked_json
 from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads
@@ -94,7 +95,7 @@ _add("models", Scope.MODELS_WRITE, _models)
 async def complete_dataset(services: ServicesDep, upload: str) -> DatasetInfo:
     """Register the dataset whose parts are all there."""
     row, chunks = await services.dataset_uploads.whole(upload)
-    wanted = Upload(row.name, row.filename, row.size_bytes)
+    wanted = Upload(row.name, row.filename, row.size_bytes, checked_json(row.choices))
     found, _ = await services.datasets.add(wanted, chunks)
     await services.dataset_uploads.remove(upload)
     services.status_writer.notify_waiting_for(found.name)

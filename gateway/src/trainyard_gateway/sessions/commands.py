@@ -15,7 +15,7 @@ from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavail
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo, session_info
-from trainyard_gateway.sessions.request import parse
+from trainyard_gateway.sessions.request import parse, require_fit
 from trainyard_gateway.store import idempotency
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.idempotency import IdempotencyRow
@@ -54,10 +54,13 @@ class SessionCommands:
         if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
         name, spec = parse(body, mark)
-        if spec.dataset is not None and await self._datasets.find(spec.dataset) is None:
-            raise NotFound(
-                f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
-            )
+        if spec.dataset is not None:
+            found = await self._datasets.find(spec.dataset)
+            if found is None:
+                raise NotFound(
+                    f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
+                )
+            require_fit(spec, found)
         manifest = TrainingSession.new(name, self._namespace, spec).manifest()
         manifest["metadata"]["labels"] = {names.LABEL_USER: user}
         if mark is not None:

@@ -11,9 +11,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainyard_api import names
+from trainyard_api.datasets.fit import misfit
 from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_gateway.errors import MOST_ERRORS, Unprocessable
+from trainyard_gateway.registry.datasets import DatasetInfo
+
+
+def require_fit(spec: TrainingSessionSpec, dataset: DatasetInfo) -> None:
+    """Raises Unprocessable if the training of `spec` cannot use `dataset`, as its schema says."""
+    if spec.training is None:
+        return
+    wrong = misfit(dataset.details, dataset.format, spec.training)
+    if wrong is not None:
+        field = f"training.{wrong.field}"
+        message = f"{field} does not fit the dataset {dataset.name!r}: {wrong.message}"
+        raise Unprocessable(message, [FieldError(field, wrong.message)])
 
 
 def parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:

@@ -5,22 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from trainyard_api import timestamps
+from trainyard_api.datasets.fit import misfit
+from trainyard_api.model import clip
 from trainyard_api.report import CheckpointReport, Heartbeat
+from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.visible_text import visible
 from trainyard_gateway.registry.datasets import DatasetInfo
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.store.metrics.latest import LatestValue
+from trainyard_kube import Json
 
 METRICS_SHOWN = 32
+LONGEST_PROBLEM = 1000
 LONGEST_ETA_SECONDS = 100 * 365 * 86_400
 """A longer remaining time is unknown."""
 
 
-def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
-    """The value of `status.dataset`: whether the dataset is registered, and its file."""
+def dataset(name: str, found: DatasetInfo | None, spec: Json) -> dict[str, Any]:
+    """The value of `status.dataset`: whether the dataset is registered, its file and its schema.
+
+    With `problem` if the session's training does not fit the schema.
+    """
     if found is None:
         return {"state": "NotFound", "name": name}
-    return {
+    out = {
         "state": "Found",
         "name": name,
         "file": found.file,
@@ -29,6 +40,20 @@ def dataset(name: str, found: DatasetInfo | None) -> dict[str, Any]:
         "sizeBytes": found.size_bytes,
         "samples": found.details.samples,
     }
+    if found.schema_file is not None:
+        out |= {"schema": found.schema_file, "schemaRevision": found.details.revision}
+    if (problem := _problem(found, spec)) is not None:
+        out["problem"] = clip(visible(problem), LONGEST_PROBLEM)
+    return out
+
+
+def _problem(found: DatasetInfo, spec: Json) -> str | None:
+    try:
+        training = TrainingSessionSpec.model_validate(spec).training
+    except ValidationError:  # the operator says what is wrong with it
+        return None
+    wrong = misfit(found.details, found.format, training) if training is not None else None
+    return None if wrong is None else f"training.{wrong.field}: {wrong.message}"
 
 
 def model(found: ModelInfo) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class StatusWriter:
         wanted: dict[str, Any] = {}
         name = body["spec"].get("dataset")
         if name and phase_of(body) in CANCELLABLE:
-            wanted["dataset"] = status.dataset(name, await self._datasets.find(name))
+            wanted["dataset"] = status.dataset(name, await self._datasets.find(name), body["spec"])
         # Reads do not wait for the inbox: `on_applied` announces newer reports to this writer.
         progress = await self._database.read(lambda c: heartbeats.of_session(c, uid), applied=False)
         if progress is not None:

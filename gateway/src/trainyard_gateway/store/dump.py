@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, func, insert, literal, select, text
 
 from trainyard_gateway.store.errors import DumpError
+from trainyard_gateway.store.registry import datasets as dataset_rows
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.tables import (
     datasets,
@@ -57,12 +58,14 @@ def begin_snapshot(connection: Connection) -> None:
 
 
 def registered_files(connection: Connection) -> list[RegisteredFile]:
-    """The files of all datasets and models."""
-    return [
+    """The files of all datasets and models, and those of the datasets' schemas."""
+    files = [
         RegisteredFile(f"{table.name}/{file}", sha256)
         for table in (datasets, models)
         for file, sha256 in connection.execute(select(table.c.file, table.c.sha256))
     ]
+    schemas = dataset_rows.schema_files(connection)
+    return files + [RegisteredFile(f"datasets/{s.path}", s.sha256) for s in schemas]
 
 
 def dump(connection: Connection, folder: Path) -> None:

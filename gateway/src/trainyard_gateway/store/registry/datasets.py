@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from trainyard_gateway.store.schema.tables import datasets
 
@@ -23,14 +25,46 @@ class DatasetRow(NamedTuple):
     created: str
     """RFC 3339."""
     details: str
-    """`DatasetDetails` as JSON."""
+    """`DatasetSchema` as JSON, at most 4 MiB. Without `revision` an earlier version found it."""
+    summary: str
+    """What a list shows of it, as JSON: samples, dimensions, target and revision."""
+
+
+class SchemaFile(NamedTuple):
+    """The copy of a schema on the volume, which trainers read. Its content is `details`."""
+
+    path: str
+    """Below the datasets folder."""
+    sha256: str
+
+
+_SUMMARY = [datasets.c[name] for name in DatasetRow._fields if name != "details"]
+
+
+def schema_file(file: str, details: str, revision: int) -> SchemaFile | None:
+    """Where the schema of the dataset with this file is; None if an earlier version found it.
+
+    The hash in the name gives each content a name of its own: a file never changes.
+    """
+    if revision < 1:
+        return None
+    sha256 = hashlib.sha256(details.encode()).hexdigest()
+    folder = file.partition("/")[0]
+    return SchemaFile(f"{folder}/schema-{revision}-{sha256[:12]}.json", sha256)
+
+
+def schema_files(connection: Connection) -> list[SchemaFile]:
+    """The schema files of all datasets. No more than one schema is in memory."""
+    query = select(datasets.c.file, datasets.c.details, datasets.c.summary)
+    rows = connection.execution_options(yield_per=1).execute(query)
+    found = (schema_file(file, details, _revision(summary)) for file, details, summary in rows)
+    return [file for file in found if file is not None]
 
 
 def read_all(connection: Connection) -> list[DatasetRow]:
-    """All datasets, by name."""
-    return [
-        DatasetRow(*row) for row in connection.execute(select(datasets).order_by(datasets.c.name))
-    ]
+    """All datasets by name, with empty `details`."""
+    rows = connection.execute(select(*_SUMMARY).order_by(datasets.c.name)).mappings()
+    return [DatasetRow(**{**row, "details": ""}) for row in rows]
 
 
 def find(connection: Connection, name: str) -> DatasetRow | None:
@@ -44,6 +78,13 @@ def add(connection: Connection, row: DatasetRow) -> None:
     connection.execute(insert(datasets).values(row._asdict()))
 
 
+def replace_details(connection: Connection, old: DatasetRow, details: str, summary: str) -> bool:
+    """Give a dataset another schema; False if it has no longer the one of `old`."""
+    unchanged = (datasets.c.id == old.id) & (datasets.c.details == old.details)
+    changed = update(datasets).where(unchanged).values(details=details, summary=summary)
+    return connection.execute(changed).rowcount == 1
+
+
 def remove(connection: Connection, name: str) -> None:
     """Delete the dataset of that name, if it exists."""
     connection.execute(delete(datasets).where(datasets.c.name == name))
@@ -52,3 +93,7 @@ def remove(connection: Connection, name: str) -> None:
 def ids(connection: Connection) -> set[str]:
     """The ids of all datasets."""
     return set(connection.execute(select(datasets.c.id)).scalars())
+
+
+def _revision(summary: str) -> int:
+    return int(json.loads(summary).get("revision", 0))

@@ -25,6 +25,8 @@ class UploadRow(NamedTuple):
     """Size of each part but the last."""
     created: str
     """RFC 3339."""
+    choices: str = "{}"
+    """`SchemaChoices` of a dataset as JSON."""
 
 
 def add(connection: Connection, row: UploadRow) -> None:

@@ -191,6 +191,7 @@ datasets = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
     Column("details", Text, nullable=False),
+    Column("summary", Text, nullable=False, server_default="{}"),
 )
 
 models = Table(
@@ -219,6 +220,7 @@ uploads = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("part_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
+    Column("choices", Text, nullable=False, server_default="{}"),
 )
 """Multipart uploads that are not complete yet."""
 
