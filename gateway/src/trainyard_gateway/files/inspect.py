@@ -1,4 +1,4 @@
-"""Inspection of datasets' files, each in a process of its own that may die.
+"""Inspection of datasets' files, each in another process, which may die.
 
 Guarantees:
 

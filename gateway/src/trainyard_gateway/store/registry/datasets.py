@@ -44,7 +44,7 @@ _SUMMARY = [datasets.c[name] for name in DatasetRow._fields if name != "details"
 def schema_file(file: str, details: str, revision: int) -> SchemaFile | None:
     """Where the schema of the dataset with this file is; None if an earlier version found it.
 
-    The hash in the name gives each content a name of its own: a file never changes.
+    The name holds the hash of the content: a file never changes.
     """
     if revision < 1:
         return None

@@ -17,7 +17,7 @@ def upgrade() -> None:
 
 
 def _summarise(connection: sa.Connection) -> None:
-    """What earlier versions found, without `revision`: a schema is found again when it is needed."""
+    """What earlier versions found; without `revision`, so that a need makes a schema."""
     table = sa.table("datasets", sa.column("id"), sa.column("details"), sa.column("summary"))
     for identity in connection.execute(sa.select(table.c.id)).scalars().all():
         row = table.c.id == identity
