@@ -1,0 +1,37 @@
+"""Plain texts for language models."""
+
+from __future__ import annotations
+
+from data_cases.case import Case, Outcome, RefusedInTraining, Trains, content, refused
+from data_cases.json_lines import SMALL
+
+FOX = "The quick brown fox jumps over the lazy dog.\n"
+
+
+def plain(name: str, what: str, data: bytes, expected: Outcome) -> Case:
+    """A case of a text."""
+    return Case(name, what, "d.txt", content(data), expected, training=SMALL)
+
+
+def trains(data: bytes) -> Trains:
+    """Each byte is a sample."""
+    return Trains(len(data), task="language-modeling")
+
+
+def sound(name: str, what: str, text: str, encoding: str = "utf-8") -> Case:
+    """A text that trains."""
+    data = text.encode(encoding)
+    return plain(name, what, data, trains(data))
+
+
+CASES: tuple[Case, ...] = (
+    sound("txt-basic", "English", FOX * 40),
+    sound("txt-bom-crlf", "a byte order mark, and lines ended as Windows does", FOX.replace("\n", "\r\n") * 40,
+          "utf-8-sig"),
+    sound("txt-latin1", "Latin-1: a language model learns bytes", "Müller aß Käse.\n" * 60, "latin-1"),
+    sound("txt-emoji", "emoji", "🙂 und 🙁\n" * 60),
+    sound("txt-one-line", "one line of a million letters", "abcdefgh" * 2**17),
+    sound("txt-nul", "NUL bytes inside", "abc\0def\n" * 60),
+    plain("txt-empty", "no bytes at all", b"", refused("empty")),
+    plain("txt-short", "ten bytes", b"0123456789", RefusedInTraining(("10 bytes", "34"))),
+)
