@@ -38,6 +38,8 @@ class TinySession:
     training: dict[str, Any]
     dataset: str = "d/data.npz"
     file_format: str = "npz"
+    schema: str | None = None
+    """File of the dataset's schema, in `folder`."""
 
     def environment(self, attempt: int) -> dict[str, str]:
         """What the operator would give the pod."""
@@ -55,6 +57,7 @@ class TinySession:
                 "file": self.dataset,
                 "format": self.file_format,
                 "sha256": "0",
+                "schema": self.schema,
             },
         }
         return {

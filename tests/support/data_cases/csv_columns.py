@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from data_cases.case import Case, refused
-from data_cases.rows import KINDS, column, csv, kind, lines, trains
+from csv_rows import KINDS, column, csv, kind, lines, trains
+from data_case import Case, refused
 
 START = datetime.datetime(2024, 1, 1, 6, 30, tzinfo=datetime.UTC)
 
@@ -23,7 +23,12 @@ def dated(name: str, what: str, written: str, **more: str) -> Case:
 
 def coded(name: str, what: str, values: Callable[[int], str], kind_of_column: str = "text") -> Case:
     """A column of few different values."""
-    return csv(name, what, column("a", values, 60), trains(f"a {kind_of_column} | b integer | *kind text", samples=60))
+    return csv(
+        name,
+        what,
+        column("a", values, 60),
+        trains(f"a {kind_of_column} | b integer | *kind text", samples=60),
+    )
 
 
 def choice(*values: str) -> Callable[[int], str]:
@@ -39,7 +44,9 @@ def people(row: Callable[[int], str]) -> str:
 def passenger(i: int) -> str:
     """One of them."""
     cabin, age = (f"C{i}" if i % 4 == 0 else ""), ("" if i % 11 == 0 else i % 80)
-    return f'{i},"Person {i}, Mr. X",T{i * 7},{cabin},{("male", "female")[i % 3 // 2]},{age},{i % 2}'
+    return (
+        f'{i},"Person {i}, Mr. X",T{i * 7},{cabin},{("male", "female")[i % 3 // 2]},{age},{i % 2}'
+    )
 
 
 DAY_IGNORED = "-day date | b integer | *kind text"
@@ -53,7 +60,12 @@ CASES: tuple[Case, ...] = (
     dated("csv-date-words", "dates as Jan 31, 2024, in quotes", '"%b %d, %Y"'),
     dated("csv-date-compact", "dates as 20240131T063000Z", "%Y%m%dT%H%M%SZ"),
     dated("csv-timestamp", "times as 2024-01-31 06:30:00", "%Y-%m-%d %H:%M:%S", word="time"),
-    dated("csv-timestamp-zone", "times as 2024-01-31T06:30:00+00:00", "%Y-%m-%dT%H:%M:%S+00:00", word="time"),
+    dated(
+        "csv-timestamp-zone",
+        "times as 2024-01-31T06:30:00+00:00",
+        "%Y-%m-%dT%H:%M:%S+00:00",
+        word="time",
+    ),
     csv(
         "csv-date-ignored",
         "a column of dates that the user ignores",
@@ -75,19 +87,45 @@ CASES: tuple[Case, ...] = (
         trains("year integer | b integer | *kind text"),
     ),
     coded("csv-weekday", "days of the week", choice("Mon", "Tue", "Wed")),
-    coded("csv-clock", "times of day in few different texts", choice("06:00", "14:00", "22:00"), "text/other"),
+    coded(
+        "csv-clock",
+        "times of day in few different texts",
+        choice("06:00", "14:00", "22:00"),
+        "text/other",
+    ),
     coded("csv-bool-words", "true and false", choice("true", "false"), "boolean"),
-    coded("csv-bool-upper", "TRUE and FALSE, as Excel and R write", choice("TRUE", "FALSE"), "boolean"),
+    coded(
+        "csv-bool-upper", "TRUE and FALSE, as Excel and R write", choice("TRUE", "FALSE"), "boolean"
+    ),
     coded("csv-bool-yes-no", "yes and no", choice("yes", "no"), "boolean/text"),
     coded("csv-bool-t-f", "T and F", choice("T", "F"), "boolean/text"),
-    coded("csv-feature-bool-mixed", "yes, no, true and false in one column", choice("yes", "no", "true", "false")),
-    coded("csv-bool-and-digits", "1, 0 and true, false in one column", choice("1", "0", "true", "false")),
-    coded("csv-code-leading-zero", "codes with leading zeros", choice("01", "02", "10"), "text/integer"),
-    coded("csv-phone", "telephone numbers of few offices", choice("+49 731 1234", "0731/1235", "(0731) 1236")),
+    coded(
+        "csv-feature-bool-mixed",
+        "yes, no, true and false in one column",
+        choice("yes", "no", "true", "false"),
+    ),
+    coded(
+        "csv-bool-and-digits",
+        "1, 0 and true, false in one column",
+        choice("1", "0", "true", "false"),
+    ),
+    coded(
+        "csv-code-leading-zero",
+        "codes with leading zeros",
+        choice("01", "02", "10"),
+        "text/integer",
+    ),
+    coded(
+        "csv-phone",
+        "telephone numbers of few offices",
+        choice("+49 731 1234", "0731/1235", "(0731) 1236"),
+    ),
     coded("csv-json-texts", "JSON inside of few texts", choice('"{""k"": 1}"', '"{""k"": 2}"')),
     coded("csv-emoji", "emoji as texts", choice("🙂", "🙁")),
     coded("csv-wkt", "points of a map in few texts", choice("POINT (1 2)", "POINT (3 4)")),
-    coded("csv-formula", "texts that a spreadsheet would compute", choice("=1+1", "@SUM(A1)", "+A2")),
+    coded(
+        "csv-formula", "texts that a spreadsheet would compute", choice("=1+1", "@SUM(A1)", "+A2")
+    ),
     csv(
         "csv-titanic-like",
         "passengers: names, tickets and cabins name each row",

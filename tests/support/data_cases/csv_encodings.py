@@ -7,8 +7,8 @@ import io
 import zipfile
 from pathlib import Path
 
-from data_cases.case import Case, content, refused
-from data_cases.rows import KINDS, csv, kind, lines, plain, trains
+from csv_rows import KINDS, csv, kind, lines, plain, trains
+from data_case import Case, content, refused
 
 PLAIN = "a integer | b integer | *kind text"
 TABLE = lines("a,b,kind", plain)
@@ -150,11 +150,23 @@ CASES = (
     ),
     Case("csv-xlsx", "an Excel workbook", "d.xlsx", content(workbook()), refused(".xlsx", ".csv")),
     Case("csv-zip", "a CSV in a zip", "d.zip", zipped, refused("d.csv", "no image")),
-    Case("stata-ending", "a file of Stata", "d.dta", content(b"<stata_dta>"), refused(".dta", ".csv")),
     Case(
-        "pickle-ending", "a pickle of pandas", "d.pkl", content(b"\x80\x04."), refused(".pkl", ".csv")
+        "stata-ending", "a file of Stata", "d.dta", content(b"<stata_dta>"), refused(".dta", ".csv")
     ),
-    Case("feather-ending", "an Arrow file", "d.feather", content(b"ARROW1"), refused(".csv", ".parquet")),
+    Case(
+        "pickle-ending",
+        "a pickle of pandas",
+        "d.pkl",
+        content(b"\x80\x04."),
+        refused(".pkl", ".csv"),
+    ),
+    Case(
+        "feather-ending",
+        "an Arrow file",
+        "d.feather",
+        content(b"ARROW1"),
+        refused(".csv", ".parquet"),
+    ),
     csv(
         "csv-emoji-classes",
         "classes of emoji",

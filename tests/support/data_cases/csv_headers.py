@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, refused
-from data_cases.rows import csv, kind, lines, plain, trains
+from csv_rows import csv, kind, lines, plain, trains
+from data_case import Case, refused
 
 PLAIN = "a integer | b integer | *kind text"
 FLOWERS = ("setosa", "virgin")
@@ -17,7 +17,9 @@ def flower(i: int) -> str:
 def wide(count: int) -> str:
     """A table of `count` features."""
     header = ",".join(f"f{j}" for j in range(count)) + ",kind"
-    return lines(header, lambda i: ",".join(str((i * j) % 7) for j in range(count)) + f",{kind(i)}", 24)
+    return lines(
+        header, lambda i: ",".join(str((i * j) % 7) for j in range(count)) + f",{kind(i)}", 24
+    )
 
 
 CASES: tuple[Case, ...] = (
@@ -31,9 +33,7 @@ CASES: tuple[Case, ...] = (
         "csv-no-header-said",
         "no header, and the user says so",
         lines(None, flower, 60),
-        trains(
-            "column_1 number | column_2 number | *column_3 text", FLOWERS, 60
-        ),
+        trains("column_1 number | column_2 number | *column_3 text", FLOWERS, 60),
         choices={"header": False},
     ),
     csv(
@@ -144,8 +144,12 @@ CASES: tuple[Case, ...] = (
         lines("n" * 300 + ",b,kind", plain),
         trains("n" * 300 + " integer | b integer | *kind text"),
     ),
-    csv("csv-hash-header", "a header that begins with #, as NumPy writes", lines("# a,b,kind", plain),
-        trains("# a integer | b integer | *kind text")),
+    csv(
+        "csv-hash-header",
+        "a header that begins with #, as NumPy writes",
+        lines("# a,b,kind", plain),
+        trains("# a integer | b integer | *kind text"),
+    ),
     csv("csv-wide", "5,000 columns", wide(5000), trains("", samples=24)),
     csv("csv-too-wide", "12,000 columns", wide(12_000), refused("10000", "columns")),
     csv(

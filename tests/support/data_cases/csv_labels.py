@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, RefusedInTraining, refused
-from data_cases.rows import REGRESSION, csv, labelled, lines, trains
+from csv_rows import REGRESSION, csv, labelled, lines, trains
+from data_case import Case, RefusedInTraining, refused
 
 
-def classes(
-    name: str, what: str, target: str, values: tuple[str, ...], kind: str = "text"
-) -> Case:
+def classes(name: str, what: str, target: str, values: tuple[str, ...], kind: str = "text") -> Case:
     """A case whose classes stay as they are written."""
     return csv(
         name,
@@ -16,7 +14,6 @@ def classes(
         labelled(target, values),
         trains(f"a integer | b integer | *{target} {kind}", tuple(sorted(values)), 60),
     )
-
 
 
 LONG = "a class with a very long name " * 20
@@ -27,23 +24,47 @@ CASES: tuple[Case, ...] = (
     classes("csv-label-null", "the class null beside other words", "state", ("null", "set")),
     classes("csv-label-bool", "True and False", "churn", ("False", "True"), "boolean/text"),
     classes("csv-label-bool-lower", "true and false", "churn", ("false", "true"), "boolean/text"),
-    classes("csv-label-bool-upper", "TRUE and FALSE, as R writes", "churn", ("FALSE", "TRUE"), "boolean/text"),
+    classes(
+        "csv-label-bool-upper",
+        "TRUE and FALSE, as R writes",
+        "churn",
+        ("FALSE", "TRUE"),
+        "boolean/text",
+    ),
     classes("csv-label-yes-no", "Yes and No", "churn", ("No", "Yes"), "boolean/text"),
     classes("csv-label-y-n", "Y and N", "churn", ("N", "Y"), "boolean/text"),
-    classes("csv-label-t-f", "T and F, as PostgreSQL and R write", "churn", ("F", "T"), "boolean/text"),
+    classes(
+        "csv-label-t-f", "T and F, as PostgreSQL and R write", "churn", ("F", "T"), "boolean/text"
+    ),
     classes("csv-label-on-off", "on and off", "lamp", ("off", "on"), "boolean/text"),
     classes("csv-label-digits", "0 and 1", "churn", ("0", "1"), "integer"),
     classes("csv-label-ja-nein", "ja and nein", "churn", ("ja", "nein")),
-    classes("csv-label-leading-zero", "postal codes with leading zeros", "plz", ("01067", "04109"), "text/integer"),
     classes(
-        "csv-label-mixed-zero", "codes of which few have leading zeros", "code", ("007", "12", "345"), "text/integer"
+        "csv-label-leading-zero",
+        "postal codes with leading zeros",
+        "plz",
+        ("01067", "04109"),
+        "text/integer",
+    ),
+    classes(
+        "csv-label-mixed-zero",
+        "codes of which few have leading zeros",
+        "code",
+        ("007", "12", "345"),
+        "text/integer",
     ),
     classes("csv-label-numbers-and-text", "numbers and a text", "grade", ("1", "2", "fail")),
-    classes("csv-label-float", "classes 1.0, 2.0 and 3.0", "quality", ("1.0", "2.0", "3.0"), "number"),
+    classes(
+        "csv-label-float", "classes 1.0, 2.0 and 3.0", "quality", ("1.0", "2.0", "3.0"), "number"
+    ),
     classes("csv-label-decimals", "classes 1.50 and 2.00", "size", ("1.50", "2.00"), "number"),
     classes("csv-label-minus-one", "classes -1 and 1", "side", ("-1", "1"), "integer"),
     classes(
-        "csv-label-bigint", "two ids beyond 2^53", "account", ("9007199254740992", "9007199254740993"), "integer"
+        "csv-label-bigint",
+        "two ids beyond 2^53",
+        "account",
+        ("9007199254740992", "9007199254740993"),
+        "integer",
     ),
     classes(
         "csv-label-bigint-3",
@@ -59,11 +80,19 @@ CASES: tuple[Case, ...] = (
         ("1" * 39 + "1", "1" * 39 + "2"),
         "integer/text/number",
     ),
-    classes("csv-label-date", "dates as classes", "batch", ("2024-01-01", "2024-02-01"), "date/text"),
+    classes(
+        "csv-label-date", "dates as classes", "batch", ("2024-01-01", "2024-02-01"), "date/text"
+    ),
     classes("csv-label-time", "times of day as classes", "shift", ("06:00", "14:00", "22:00")),
     classes("csv-label-version", "version numbers as classes", "release", ("1.10.0", "1.9.0")),
     classes("csv-label-hex", "hexadecimal classes", "colour", ("#00ff00", "#ff0000")),
-    classes("csv-label-exponent", "codes that read like powers of ten", "gene", ("1E5", "2E5"), "number/text"),
+    classes(
+        "csv-label-exponent",
+        "codes that read like powers of ten",
+        "gene",
+        ("1E5", "2E5"),
+        "number/text",
+    ),
     classes("csv-label-spaces", "classes of several words", "animal", ("big cat", "small dog")),
     classes("csv-label-slashes", "classes with slashes", "path", ("a/b", "a/c", "../d")),
     classes("csv-label-long", "classes of 600 letters", "topic", (LONG + "a", LONG + "b")),
@@ -112,7 +141,9 @@ CASES: tuple[Case, ...] = (
         "csv-label-many",
         "150 classes in 3,000 rows",
         lines("a,b,kind", lambda i: f"{i},{i % 5},class {i % 150:03}", 3000),
-        trains("a integer | b integer | *kind text", tuple(f"class {i:03}" for i in range(150)), 3000),
+        trains(
+            "a integer | b integer | *kind text", tuple(f"class {i:03}" for i in range(150)), 3000
+        ),
     ),
     csv(
         "csv-label-too-many",
@@ -133,9 +164,13 @@ CASES: tuple[Case, ...] = (
         trains("a integer | b integer | *kind text", ("p", "q"), 60),
     ),
     csv("csv-single-row", "a single row", "a,b,kind\n1,2,p\n", refused("1 row")),
-    csv("csv-two-rows", "two rows of two classes", "a,b,kind\n1,2,p\n3,4,q\n",
+    csv(
+        "csv-two-rows",
+        "two rows of two classes",
+        "a,b,kind\n1,2,p\n3,4,q\n",
         trains("a integer | b integer | *kind text", ("p", "q"), 2),
-        training={"validationSplit": 0}),
+        training={"validationSplit": 0},
+    ),
     csv(
         "train-outlier-in-validation",
         "a target of regression with one value of 1e30",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, refused
-from data_cases.rows import REGRESSION, column, csv, kind, lines, plain, trains
+from csv_rows import REGRESSION, column, csv, kind, lines, plain, trains
+from data_case import Case, refused
 
 SEEN = "a number | b integer | *kind text"
 SPELLINGS = ("", "NA", "N/A", "NaN", "null", "None", "n/a", "#N/A", "(null)", "-", "?", ".")
@@ -42,7 +42,9 @@ CASES: tuple[Case, ...] = (
     csv(
         "csv-question-mark",
         "numbers 1 to 10 and ?, as in the data of UCI",
-        lines("a,nuclei,kind", lambda i: f"{i},{'?' if i % 20 == 3 else i % 10 + 1},{kind(i)}", 100),
+        lines(
+            "a,nuclei,kind", lambda i: f"{i},{'?' if i % 20 == 3 else i % 10 + 1},{kind(i)}", 100
+        ),
         trains(
             "a integer | nuclei integer | *kind text",
             samples=100,
@@ -91,10 +93,10 @@ CASES: tuple[Case, ...] = (
     csv(
         "csv-blank-number",
         "a column of charges with blanks, as in the table of a telephone company",
-        lines("tenure,charges,kind", lambda i: f"{i},{' ' if i % 60 == 7 else i * 1.5},{kind(i)}", 300),
-        trains(
-            "tenure integer | charges number | *kind text", samples=300, missing={"charges": 5}
+        lines(
+            "tenure,charges,kind", lambda i: f"{i},{' ' if i % 60 == 7 else i * 1.5},{kind(i)}", 300
         ),
+        trains("tenure integer | charges number | *kind text", samples=300, missing={"charges": 5}),
     ),
     csv(
         "csv-all-missing",
@@ -139,7 +141,12 @@ CASES: tuple[Case, ...] = (
         lines("a,b,kind", lambda i: f"{i},{i % 5},{'' if i % 20 == 3 else kind(i)}", 60),
         refused("kind", "line 5"),
     ),
-    csv("csv-ragged", "a row with too few values", "a,b,kind\n1,2,p\n1,2\n3,4,q\n", refused("line 3", "2", "3")),
+    csv(
+        "csv-ragged",
+        "a row with too few values",
+        "a,b,kind\n1,2,p\n1,2\n3,4,q\n",
+        refused("line 3", "2", "3"),
+    ),
     csv(
         "csv-ragged-long",
         "a row with a comma too many, at line 20,000",

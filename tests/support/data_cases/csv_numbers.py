@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, RefusedInTraining, refused
-from data_cases.rows import REGRESSION, column, csv, kind, lines, trains
+from csv_rows import REGRESSION, column, csv, kind, lines, trains
+from data_case import Case, RefusedInTraining, refused
 
 
 def german(i: int) -> str:
@@ -122,7 +122,12 @@ CASES: tuple[Case, ...] = (
         column("a", lambda i: f"{'-' if i % 2 else ''}.{i}"),
         trains(SEEN),
     ),
-    csv("csv-point-last", "numbers that end in a point: 5.", column("a", lambda i: f"{i}."), trains(SEEN)),
+    csv(
+        "csv-point-last",
+        "numbers that end in a point: 5.",
+        column("a", lambda i: f"{i}."),
+        trains(SEEN),
+    ),
     csv(
         "csv-hexadecimal",
         "hexadecimal numbers: 0x1f",
@@ -166,8 +171,12 @@ CASES: tuple[Case, ...] = (
         column("a", lambda i: f"{i}.1234567890123456789012345"),
         trains(SEEN),
     ),
-    csv("csv-inf", "an infinite value", column("a", lambda i: "inf" if i == 30 else f"{i}.5", 60),
-        refused("a", "inf", "32")),
+    csv(
+        "csv-inf",
+        "an infinite value",
+        column("a", lambda i: "inf" if i == 30 else f"{i}.5", 60),
+        refused("a", "inf", "32"),
+    ),
     csv(
         "csv-infinity-spelled",
         "an infinite value, spelled -Infinity",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, content, refused
-from data_cases.rows import REGRESSION, csv, kind, lines, plain, trains
+from csv_rows import REGRESSION, csv, kind, lines, plain, trains
+from data_case import Case, content, refused
 
 PLAIN = "a integer | b integer | *kind text"
 
@@ -83,14 +83,21 @@ CASES = (
         lines("a,note,kind", lambda i: f"{i},x;y;{i % 3},{kind(i)}"),
         trains("a integer | note text | *kind text"),
     ),
-    csv("csv-crlf", "lines ended as Windows does", separated(",").replace("\n", "\r\n"), trains(PLAIN)),
+    csv(
+        "csv-crlf",
+        "lines ended as Windows does",
+        separated(",").replace("\n", "\r\n"),
+        trains(PLAIN),
+    ),
     csv(
         "csv-old-mac",
         "lines ended by a lone carriage return, as an old Mac does",
         separated(",").replace("\n", "\r"),
         refused("line end", "carriage return"),
     ),
-    csv("csv-no-last-line-end", "no line end after the last row", separated(",")[:-1], trains(PLAIN)),
+    csv(
+        "csv-no-last-line-end", "no line end after the last row", separated(",")[:-1], trains(PLAIN)
+    ),
     csv(
         "csv-blank-lines",
         "blank lines between and after the rows",
@@ -141,7 +148,7 @@ CASES = (
     csv(
         "csv-quote-not-closed",
         "a quote that is opened and never closed",
-        lines("a,note,kind", lambda i: f'{i},{chr(34) if i == 9 else ""}x{i % 3},{kind(i)}'),
+        lines("a,note,kind", lambda i: f"{i},{chr(34) if i == 9 else ''}x{i % 3},{kind(i)}"),
         refused("line", "quot"),
     ),
     csv(

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from data_case import Case, Trains, refused
+from image_archives import PETS, SIDE, Files, packed, pets, picture
 from PIL import Image
-
-from data_cases.case import Case, Trains, refused
-from data_cases.image_archives import PETS, SIDE, Files, packed, pets, picture
 
 GREY = (1, SIDE, SIDE)
 COLOUR = (3, SIDE, SIDE)
@@ -32,7 +31,9 @@ def shown(
     **more: Any,
 ) -> Case:
     """A case of 16 pictures in two classes; `draw(class, number)` gives the bytes."""
-    files = {f"{pet}/{i}.{ending}": draw(c, i) for c, pet in enumerate(("cat", "dog")) for i in range(8)}
+    files = {
+        f"{pet}/{i}.{ending}": draw(c, i) for c, pet in enumerate(("cat", "dog")) for i in range(8)
+    }
     return packed(name, what, files, trains(image=image, **more))
 
 
@@ -103,8 +104,16 @@ def broken(name: str, data: bytes) -> Files:
 
 JPEG = picture(99, "RGB", "JPEG", (64, 64))
 BIRDS = {f"bird/{i}.tif": picture(120 + i, kind="TIFF") for i in range(8)}
-SIZES = {f"{pet}/{i}.png": picture(99 * c, size=(16 + i, 12)) for c, pet in enumerate(("cat", "dog")) for i in range(8)}
-ODD_ONE = {f"{pet}/{i}.png": picture(99 * c + i, size=(24, 24)) for c, pet in enumerate(("cat", "dog")) for i in range(10)}
+SIZES = {
+    f"{pet}/{i}.png": picture(99 * c, size=(16 + i, 12))
+    for c, pet in enumerate(("cat", "dog"))
+    for i in range(8)
+}
+ODD_ONE = {
+    f"{pet}/{i}.png": picture(99 * c + i, size=(24, 24))
+    for c, pet in enumerate(("cat", "dog"))
+    for i in range(10)
+}
 
 
 def bad(name: str, what: str, files: Files, *words: str) -> Case:
@@ -122,41 +131,114 @@ CASES: tuple[Case, ...] = (
     mode("zip-webp", "WebP", "webp", "RGB", COLOUR),
     shown("zip-rgba", "PNG with transparency, as logos have", "png", clear, COLOUR),
     shown("zip-one-bit", "scans of black and white", "png", one_bit, GREY),
-    shown("zip-16bit-gray", "grey PNG of 16 bit, as depth cameras and X-rays write", "png", deep, GREY),
+    shown(
+        "zip-16bit-gray", "grey PNG of 16 bit, as depth cameras and X-rays write", "png", deep, GREY
+    ),
     shown("zip-animated-gif", "animated GIF: the first picture counts", "gif", animated, COLOUR),
     shown("zip-exif", "photos that EXIF turns upside down in one class", "jpg", turned, GREY),
     shown("zip-exif-portrait", "photos that EXIF turns by a quarter", "jpg", portrait, (1, 12, 8)),
-    packed("zip-mixed-modes", "grey and colour pictures in one archive",
-           PETS | pets("{pet}/c{i}.png", mode="RGB"), trains(32, image=COLOUR)),
-    packed("zip-sizes", "pictures of sixteen sizes", SIZES, Trains(
-        16, classes=("cat", "dog"), task="image-classification", says=("size",))),
-    packed("zip-one-odd-size", "twenty pictures of 24 × 24 and one of 25 × 24",
-           ODD_ONE | {"cat/odd.png": picture(9, size=(25, 24))}, trains(21, image=(1, 24, 24), says=("1 ", "size"))),
-    packed("zip-size-said", "pictures of sixteen sizes, and a size that the user chose", SIZES,
-           trains(image=(1, 10, 20)), choices={"image_size": (10, 20)}),
-    packed("zip-tif-class", "a class of TIFF beside classes of PNG", PETS | BIRDS,
-           trains(24, ("bird", "cat", "dog"))),
+    packed(
+        "zip-mixed-modes",
+        "grey and colour pictures in one archive",
+        PETS | pets("{pet}/c{i}.png", mode="RGB"),
+        trains(32, image=COLOUR),
+    ),
+    packed(
+        "zip-sizes",
+        "pictures of sixteen sizes",
+        SIZES,
+        Trains(16, classes=("cat", "dog"), task="image-classification", says=("size",)),
+    ),
+    packed(
+        "zip-one-odd-size",
+        "twenty pictures of 24 × 24 and one of 25 × 24",
+        ODD_ONE | {"cat/odd.png": picture(9, size=(25, 24))},
+        trains(21, image=(1, 24, 24), says=("1 ", "size")),
+    ),
+    packed(
+        "zip-size-said",
+        "pictures of sixteen sizes, and a size that the user chose",
+        SIZES,
+        trains(image=(1, 10, 20)),
+        choices={"image_size": (10, 20)},
+    ),
+    packed(
+        "zip-tif-class",
+        "a class of TIFF beside classes of PNG",
+        PETS | BIRDS,
+        trains(24, ("bird", "cat", "dog")),
+    ),
     packed("zip-tif-only", "TIFF, as scanners write", pets("{pet}/{i}.tif", kind="TIFF"), trains()),
-    packed("zip-heic-class", "a class of HEIC, as iPhones write, beside classes of PNG",
-           PETS | {f"bird/{i}.heic": b"\0\0\0\x18ftypheic" + bytes(99) for i in range(8)},
-           refused("bird", ".heic")),
-    packed("zip-heic-few", "some photos of HEIC among others of their class",
-           PETS | {"cat/9.heic": b"\0\0\0\x18ftypheic" + bytes(99)}, refused("cat/9.heic")),
-    packed("zip-dicom-class", "a class of DICOM, as hospitals write",
-           PETS | {f"ct/{i}.dcm": bytes(128) + b"DICM" + bytes(99) for i in range(8)}, refused("ct", ".dcm")),
-    packed("zip-svg-class", "a class of drawings in SVG",
-           PETS | {f"logo/{i}.svg": b"<svg/>" for i in range(8)}, refused("logo", ".svg")),
-    packed("zip-wrong-ending", "JPEG called .png, as browsers save", pets("{pet}/{i}.png", kind="JPEG"), trains()),
+    packed(
+        "zip-heic-class",
+        "a class of HEIC, as iPhones write, beside classes of PNG",
+        PETS | {f"bird/{i}.heic": b"\0\0\0\x18ftypheic" + bytes(99) for i in range(8)},
+        refused("bird", ".heic"),
+    ),
+    packed(
+        "zip-heic-few",
+        "some photos of HEIC among others of their class",
+        PETS | {"cat/9.heic": b"\0\0\0\x18ftypheic" + bytes(99)},
+        refused("cat/9.heic"),
+    ),
+    packed(
+        "zip-dicom-class",
+        "a class of DICOM, as hospitals write",
+        PETS | {f"ct/{i}.dcm": bytes(128) + b"DICM" + bytes(99) for i in range(8)},
+        refused("ct", ".dcm"),
+    ),
+    packed(
+        "zip-svg-class",
+        "a class of drawings in SVG",
+        PETS | {f"logo/{i}.svg": b"<svg/>" for i in range(8)},
+        refused("logo", ".svg"),
+    ),
+    packed(
+        "zip-wrong-ending",
+        "JPEG called .png, as browsers save",
+        pets("{pet}/{i}.png", kind="JPEG"),
+        trains(),
+    ),
     packed("zip-no-ending", "pictures without an ending", pets("{pet}/{i}"), refused("no image")),
-    packed("zip-blank-bmp", "plain BMP of 200 × 200, which compress a thousandfold",
-           {f"{pet}/{i}.bmp": blank(level) for pet, level in (("cat", 255), ("dog", 9)) for i in range(4)},
-           trains(8, image=(3, 200, 200))),
-    bad("zip-truncated-jpeg", "a JPEG that is cut off", broken("cat/broken.jpg", JPEG[:300]), "cat/broken.jpg"),
-    bad("zip-empty-image", "a picture of no bytes", broken("cat/empty.png", b""), "cat/empty.png", "empty"),
-    bad("zip-html-as-jpg", "the page of an error in place of a picture",
-        broken("cat/404.jpg", b"<!DOCTYPE html><h1>404</h1>"), "cat/404.jpg"),
-    bad("zip-lfs-picture", "a pointer of Git LFS in place of a picture",
-        broken("cat/9.png", b"version https://git-lfs.github.com/spec/v1\n"), "cat/9.png"),
-    bad("zip-broken-png", "a PNG whose data are damaged",
-        broken("cat/9.png", picture(9)[:60] + b"xxxxxx" + picture(9)[66:]), "cat/9.png"),
+    packed(
+        "zip-blank-bmp",
+        "plain BMP of 200 × 200, which compress a thousandfold",
+        {
+            f"{pet}/{i}.bmp": blank(level)
+            for pet, level in (("cat", 255), ("dog", 9))
+            for i in range(4)
+        },
+        trains(8, image=(3, 200, 200)),
+    ),
+    bad(
+        "zip-truncated-jpeg",
+        "a JPEG that is cut off",
+        broken("cat/broken.jpg", JPEG[:300]),
+        "cat/broken.jpg",
+    ),
+    bad(
+        "zip-empty-image",
+        "a picture of no bytes",
+        broken("cat/empty.png", b""),
+        "cat/empty.png",
+        "empty",
+    ),
+    bad(
+        "zip-html-as-jpg",
+        "the page of an error in place of a picture",
+        broken("cat/404.jpg", b"<!DOCTYPE html><h1>404</h1>"),
+        "cat/404.jpg",
+    ),
+    bad(
+        "zip-lfs-picture",
+        "a pointer of Git LFS in place of a picture",
+        broken("cat/9.png", b"version https://git-lfs.github.com/spec/v1\n"),
+        "cat/9.png",
+    ),
+    bad(
+        "zip-broken-png",
+        "a PNG whose data are damaged",
+        broken("cat/9.png", picture(9)[:60] + b"xxxxxx" + picture(9)[66:]),
+        "cat/9.png",
+    ),
 )

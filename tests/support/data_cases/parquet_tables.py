@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from csv_rows import KINDS, trains
+from data_case import Case, Make, Outcome, content, refused
 from pyarrow import parquet
-
-from data_cases.case import Case, Make, Outcome, content, refused
-from data_cases.rows import KINDS, trains
 
 COUNT = 60
 NUMBERS = np.arange(COUNT)
@@ -41,9 +40,7 @@ def typed(
     choices: Mapping[str, Any] | None = None,
 ) -> Case:
     """A case of a Parquet file with these columns."""
-    return Case(
-        name, what, "d.parquet", write(pa.table(dict(columns))), expected, choices or {}
-    )
+    return Case(name, what, "d.parquet", write(pa.table(dict(columns))), expected, choices or {})
 
 
 def ignored(name: str, what: str, values: Any, kind: str) -> Case:
@@ -118,12 +115,17 @@ CASES: tuple[Case, ...] = (
     typed(
         "parquet-dictionary",
         "texts of few values, as pandas' category",
-        base(kind=pa.array(TEXTS).dictionary_encode()) | {"kind": pa.array(TEXTS).dictionary_encode()},
+        base(kind=pa.array(TEXTS).dictionary_encode())
+        | {"kind": pa.array(TEXTS).dictionary_encode()},
         trains(PLAIN, samples=COUNT),
         choices={"target": "kind"},
     ),
-    typed("parquet-codes", "codes with leading zeros", base(code=CODES),
-          trains("code text | " + PLAIN, samples=COUNT)),
+    typed(
+        "parquet-codes",
+        "codes with leading zeros",
+        base(code=CODES),
+        trains("code text | " + PLAIN, samples=COUNT),
+    ),
     typed(
         "parquet-dictionary-numbers",
         "numbers of few values, as pandas' category",
@@ -136,40 +138,123 @@ CASES: tuple[Case, ...] = (
         base(b=pa.array([decimal.Decimal(i) / 4 for i in range(COUNT)], pa.decimal128(12, 2))),
         trains("b number | a integer | *kind text", samples=COUNT),
     ),
-    typed("parquet-float16", "floats of 16 bit", base(b=pa.array(np.float16(NUMBERS / 2))),
-          trains("b number | a integer | *kind text", samples=COUNT)),
-    typed("parquet-int8", "whole numbers of 8 bit", base(a=pa.array(NUMBERS, pa.int8())),
-          trains(PLAIN, samples=COUNT)),
-    typed("parquet-null-column", "a column without any value", base(b=pa.nulls(COUNT)),
-          trains("-b other/text/number | a integer | *kind text", samples=COUNT)),
-    typed("parquet-int64-nullable", "whole numbers with gaps", base(a=GAPS),
-          trains("a integer | b number | *kind text", samples=COUNT, missing={"a": 3})),
-    typed("parquet-nan", "NaN among floats", base(b=np.where(NUMBERS % 20 == 3, np.nan, NUMBERS / 2)),
-          trains("b number | a integer | *kind text", samples=COUNT, missing={"b": 3})),
-    typed("parquet-inf", "an infinite float", base(b=np.where(NUMBERS == 30, np.inf, NUMBERS / 2)),
-          refused("b", "inf", "31")),
-    typed("parquet-bool-feature", "a feature of booleans", base(flag=NUMBERS % 3 == 0),
-          trains("flag boolean | " + PLAIN, samples=COUNT)),
-    labels("parquet-large-string", "texts of 64-bit offsets, as Polars writes",
-           pa.array(TEXTS, pa.large_string()), "text", KINDS),
-    labels("parquet-string-view", "texts as string_view, as Polars writes",
-           pa.array(TEXTS, pa.string_view()), "text", KINDS),
-    labels("parquet-binary-text", "texts stored as bytes, as old writers do",
-           pa.array([t.encode() for t in TEXTS], pa.binary()), "text", KINDS),
-    labels("parquet-bool-target", "a target of booleans", NUMBERS % 2 == 0, "boolean", ("false", "true")),
-    labels("parquet-uint64-label", "two ids above 2^63", BIG, "integer",
-           (str(2**63), str(2**63 + 1))),
-    labels("parquet-date-label", "a target of two dates", pa.array([DAYS[i % 2] for i in range(COUNT)]),
-           "date", ("2024-01-01", "2024-01-02")),
-    labels("parquet-float-label", "a target of two floats", NUMBERS % 2 + 0.5, "number", ("0.5", "1.5")),
-    labels("parquet-int-label", "a target of whole numbers with gaps is refused elsewhere; here without",
-           NUMBERS % 3, "integer", ("0", "1", "2")),
-    typed("parquet-label-null", "a class that is missing in some rows",
-          base() | {"kind": pa.array([None if i % 20 == 3 else t for i, t in enumerate(TEXTS)])},
-          refused("kind", "row 4")),
+    typed(
+        "parquet-float16",
+        "floats of 16 bit",
+        base(b=pa.array(np.float16(NUMBERS / 2))),
+        trains("b number | a integer | *kind text", samples=COUNT),
+    ),
+    typed(
+        "parquet-int8",
+        "whole numbers of 8 bit",
+        base(a=pa.array(NUMBERS, pa.int8())),
+        trains(PLAIN, samples=COUNT),
+    ),
+    typed(
+        "parquet-null-column",
+        "a column without any value",
+        base(b=pa.nulls(COUNT)),
+        trains("-b other/text/number | a integer | *kind text", samples=COUNT),
+    ),
+    typed(
+        "parquet-int64-nullable",
+        "whole numbers with gaps",
+        base(a=GAPS),
+        trains("a integer | b number | *kind text", samples=COUNT, missing={"a": 3}),
+    ),
+    typed(
+        "parquet-nan",
+        "NaN among floats",
+        base(b=np.where(NUMBERS % 20 == 3, np.nan, NUMBERS / 2)),
+        trains("b number | a integer | *kind text", samples=COUNT, missing={"b": 3}),
+    ),
+    typed(
+        "parquet-inf",
+        "an infinite float",
+        base(b=np.where(NUMBERS == 30, np.inf, NUMBERS / 2)),
+        refused("b", "inf", "31"),
+    ),
+    typed(
+        "parquet-bool-feature",
+        "a feature of booleans",
+        base(flag=NUMBERS % 3 == 0),
+        trains("flag boolean | " + PLAIN, samples=COUNT),
+    ),
+    labels(
+        "parquet-large-string",
+        "texts of 64-bit offsets, as Polars writes",
+        pa.array(TEXTS, pa.large_string()),
+        "text",
+        KINDS,
+    ),
+    labels(
+        "parquet-polars-categorical",
+        "texts of few values, as Polars' Categorical",
+        pa.array(TEXTS).dictionary_encode().cast(pa.dictionary(pa.uint32(), pa.large_string())),
+        "text",
+        KINDS,
+    ),
+    labels(
+        "parquet-polars-enum",
+        "ordered texts of few values, as Polars' Enum",
+        pa.DictionaryArray.from_arrays(
+            pa.array(NUMBERS % 2, pa.uint8()), pa.array(KINDS), ordered=True
+        ),
+        "text",
+        KINDS,
+    ),
+    labels(
+        "parquet-string-view",
+        "texts as string_view, as Polars writes",
+        pa.array(TEXTS, pa.string_view()),
+        "text",
+        KINDS,
+    ),
+    labels(
+        "parquet-binary-text",
+        "texts stored as bytes, as old writers do",
+        pa.array([t.encode() for t in TEXTS], pa.binary()),
+        "text",
+        KINDS,
+    ),
+    labels(
+        "parquet-bool-target",
+        "a target of booleans",
+        NUMBERS % 2 == 0,
+        "boolean",
+        ("false", "true"),
+    ),
+    labels(
+        "parquet-uint64-label", "two ids above 2^63", BIG, "integer", (str(2**63), str(2**63 + 1))
+    ),
+    labels(
+        "parquet-date-label",
+        "a target of two dates",
+        pa.array([DAYS[i % 2] for i in range(COUNT)]),
+        "date",
+        ("2024-01-01", "2024-01-02"),
+    ),
+    labels(
+        "parquet-float-label", "a target of two floats", NUMBERS % 2 + 0.5, "number", ("0.5", "1.5")
+    ),
+    labels(
+        "parquet-int-label",
+        "a target of whole numbers with gaps is refused elsewhere; here without",
+        NUMBERS % 3,
+        "integer",
+        ("0", "1", "2"),
+    ),
+    typed(
+        "parquet-label-null",
+        "a class that is missing in some rows",
+        base() | {"kind": pa.array([None if i % 20 == 3 else t for i, t in enumerate(TEXTS)])},
+        refused("kind", "row 4"),
+    ),
     ignored("date32", "dates", pa.array(DAYS), "date"),
     ignored("timestamp", "times", pa.array([t.replace(tzinfo=None) for t in TIMES]), "timestamp"),
-    ignored("timestamp-tz", "times with a zone", pa.array(TIMES, pa.timestamp("ms", "UTC")), "timestamp"),
+    ignored(
+        "timestamp-tz", "times with a zone", pa.array(TIMES, pa.timestamp("ms", "UTC")), "timestamp"
+    ),
     ignored("time", "times of day", CLOCK, "other/timestamp"),
     ignored("duration", "durations", SPANS, "other"),
     ignored("struct", "records", pa.array(STRUCTS), "other"),
@@ -177,32 +262,82 @@ CASES: tuple[Case, ...] = (
     ignored("map", "maps", MAPS, "other"),
     ignored("binary", "bytes that are no text", pa.array([b"\xff\x00"] * COUNT), "other"),
     unusable("timestamp", "times", pa.array([t.replace(tzinfo=None) for t in TIMES])),
-    unusable("timestamp-ns", "times of nanoseconds, as pandas writes",
-             pa.array([t.replace(tzinfo=None) for t in TIMES], pa.timestamp("ns"))),
+    unusable(
+        "timestamp-ns",
+        "times of nanoseconds, as pandas writes",
+        pa.array([t.replace(tzinfo=None) for t in TIMES], pa.timestamp("ns")),
+    ),
     unusable("date32", "dates", pa.array(DAYS)),
     unusable("list", "lists of numbers, such as embeddings", pa.array(VECTORS)),
     unusable("struct", "records", pa.array(STRUCTS)),
     unusable("duration", "durations", SPANS),
     unusable("binary", "bytes that are no text", pa.array([b"\xff\x00"] * COUNT)),
-    typed("parquet-number-texts", "numbers written as texts",
-          base(a=[f"{i}.5" for i in range(COUNT)]),
-          trains("a number | b number | *kind text", samples=COUNT)),
-    typed("parquet-no-rows", "columns without rows", {"a": pa.array([], pa.int64()), "kind": pa.array([], pa.string())},
-          refused("no rows")),
-    Case("parquet-zstd", "compressed by zstd", "d.parquet", write(pa.table(base()), compression="zstd"),
-         trains(PLAIN, samples=COUNT)),
-    Case("parquet-row-groups", "60 groups of one row", "d.parquet",
-         write(pa.table(base()), row_group_size=1), trains(PLAIN, samples=COUNT)),
-    Case("parquet-version-1", "pages of the first version, as Spark writes", "d.parquet",
-         write(pa.table(base()), version="1.0", data_page_version="1.0", compression="snappy"),
-         trains(PLAIN, samples=COUNT)),
-    Case("parquet-duplicate-names", "two columns of one name", "d.parquet",
-         write(pa.Table.from_arrays([pa.array(NUMBERS), pa.array(NUMBERS), pa.array(TEXTS)], ["a", "a", "kind"])),
-         refused("'a'")),
-    Case("parquet-truncated", "a file that ends in the middle", "d.parquet", cut, refused("Parquet")),
-    Case("parquet-pq-ending", "the ending .pq", "d.pq", write(pa.table(base())), refused(".pq", ".parquet")),
-    Case("parquet-csv-renamed", "a CSV renamed to .parquet", "d.parquet", content(b"a,b,kind\n1,2,p\n" * 30),
-         refused("Parquet")),
-    Case("parquet-arrow-renamed", "an Arrow file renamed to .parquet", "d.parquet",
-         content(b"ARROW1\x00\x00" + bytes(200)), refused("Parquet")),
+    typed(
+        "parquet-number-texts",
+        "numbers written as texts",
+        base(a=[f"{i}.5" for i in range(COUNT)]),
+        trains("a number | b number | *kind text", samples=COUNT),
+    ),
+    typed(
+        "parquet-no-rows",
+        "columns without rows",
+        {"a": pa.array([], pa.int64()), "kind": pa.array([], pa.string())},
+        refused("no rows"),
+    ),
+    Case(
+        "parquet-zstd",
+        "compressed by zstd",
+        "d.parquet",
+        write(pa.table(base()), compression="zstd"),
+        trains(PLAIN, samples=COUNT),
+    ),
+    Case(
+        "parquet-row-groups",
+        "60 groups of one row",
+        "d.parquet",
+        write(pa.table(base()), row_group_size=1),
+        trains(PLAIN, samples=COUNT),
+    ),
+    Case(
+        "parquet-version-1",
+        "pages of the first version, as Spark writes",
+        "d.parquet",
+        write(pa.table(base()), version="1.0", data_page_version="1.0", compression="snappy"),
+        trains(PLAIN, samples=COUNT),
+    ),
+    Case(
+        "parquet-duplicate-names",
+        "two columns of one name",
+        "d.parquet",
+        write(
+            pa.Table.from_arrays(
+                [pa.array(NUMBERS), pa.array(NUMBERS), pa.array(TEXTS)], ["a", "a", "kind"]
+            )
+        ),
+        refused("'a'"),
+    ),
+    Case(
+        "parquet-truncated", "a file that ends in the middle", "d.parquet", cut, refused("Parquet")
+    ),
+    Case(
+        "parquet-pq-ending",
+        "the ending .pq",
+        "d.pq",
+        write(pa.table(base())),
+        refused(".pq", ".parquet"),
+    ),
+    Case(
+        "parquet-csv-renamed",
+        "a CSV renamed to .parquet",
+        "d.parquet",
+        content(b"a,b,kind\n1,2,p\n" * 30),
+        refused("Parquet"),
+    ),
+    Case(
+        "parquet-arrow-renamed",
+        "an Arrow file renamed to .parquet",
+        "d.parquet",
+        content(b"ARROW1\x00\x00" + bytes(200)),
+        refused("Parquet"),
+    ),
 )

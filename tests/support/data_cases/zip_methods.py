@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from data_cases.case import Case, Make, content, refused
-from data_cases.image_archives import PETS, made, zipped
+from data_case import Case, Make, content, refused
+from image_archives import PETS, made, zipped
 
 DEFLATE64, ZSTANDARD, PPMD = 9, 93, 98
 
@@ -39,12 +39,30 @@ def halved(path: Path) -> None:
 
 
 CASES: tuple[Case, ...] = (
-    made("zip-deflate64", "compressed by Deflate64, as Windows does above 2 GB", "d.zip", method(DEFLATE64),
-         refused("Deflate64")),
-    made("zip-zstandard", "compressed by Zstandard, as WinZip can", "d.zip", method(ZSTANDARD),
-         refused("compress")),
-    made("zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("compress")),
-    made("zip-encrypted", "with a password", "d.zip", method(zipfile.ZIP_DEFLATED, flags=1), refused("password")),
+    made(
+        "zip-deflate64",
+        "compressed by Deflate64, as Windows does above 2 GB",
+        "d.zip",
+        method(DEFLATE64),
+        refused("Deflate64"),
+    ),
+    made(
+        "zip-zstandard",
+        "compressed by Zstandard, as WinZip can",
+        "d.zip",
+        method(ZSTANDARD),
+        refused("compress"),
+    ),
+    made(
+        "zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("compress")
+    ),
+    made(
+        "zip-encrypted",
+        "with a password",
+        "d.zip",
+        method(zipfile.ZIP_DEFLATED, flags=1),
+        refused("password"),
+    ),
     made("zip-truncated", "an archive that ends in the middle", "d.zip", halved, refused("zip")),
     made("tar-truncated", "no tar at all", "d.tar", content(b"x" * 700), refused("tar")),
 )

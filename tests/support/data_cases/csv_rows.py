@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from data_cases.case import Ask, Case, Outcome, Trains, content
+from data_case import Ask, Case, Outcome, Trains, content
 
 KINDS = ("p", "q")
 """The classes of most cases."""
 ROWS = 40
 
 
-def lines(
-    header: str | None, row: Callable[[int], str], count: int = ROWS, end: str = "\n"
-) -> str:
+def lines(header: str | None, row: Callable[[int], str], count: int = ROWS, end: str = "\n") -> str:
     """A header and `count` rows."""
     given = [] if header is None else [header]
     return "".join(line + end for line in given + [row(i) for i in range(count)])

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from data_cases import (
-    csv_columns,
-    csv_encodings,
-    csv_headers,
-    csv_labels,
-    csv_missing,
-    csv_numbers,
-    csv_separators,
-    image_archives,
-    image_modes,
-    json_lines,
-    number_arrays,
-    parquet_tables,
-    predictions,
-    texts,
-    zip_methods,
-)
-from data_cases.case import Case
+import csv_columns
+import csv_encodings
+import csv_headers
+import csv_labels
+import csv_missing
+import csv_numbers
+import csv_predictions
+import csv_separators
+import image_archives
+import image_modes
+import json_lines
+import number_arrays
+import parquet_tables
+import text_files
+import zip_methods
+from data_case import Case
 
 GROUPS: dict[str, tuple[Case, ...]] = {
     "CSV: separators, quotes and lines": csv_separators.CASES,
@@ -29,13 +27,13 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "CSV: missing values": csv_missing.CASES,
     "CSV: columns": csv_columns.CASES,
     "CSV: classes": csv_labels.CASES,
-    "CSV: predictions": predictions.CASES,
+    "CSV: predictions": csv_predictions.CASES,
     "Parquet": parquet_tables.CASES,
     "JSON Lines": json_lines.CASES,
     "NumPy": number_arrays.CASES,
     "Pictures: archives": image_archives.CASES + zip_methods.CASES,
     "Pictures: formats": image_modes.CASES,
-    "Texts": texts.CASES,
+    "Texts": text_files.CASES,
 }
 """Cases by the heading that they stand under."""
 CASES = {case.name: case for group in GROUPS.values() for case in group}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_cases.case import Case, Outcome, RefusedInTraining, Trains, content, refused
-from data_cases.json_lines import SMALL
+from data_case import Case, Outcome, RefusedInTraining, Trains, content, refused
+from json_lines import SMALL
 
 FOX = "The quick brown fox jumps over the lazy dog.\n"
 
@@ -26,9 +26,15 @@ def sound(name: str, what: str, text: str, encoding: str = "utf-8") -> Case:
 
 CASES: tuple[Case, ...] = (
     sound("txt-basic", "English", FOX * 40),
-    sound("txt-bom-crlf", "a byte order mark, and lines ended as Windows does", FOX.replace("\n", "\r\n") * 40,
-          "utf-8-sig"),
-    sound("txt-latin1", "Latin-1: a language model learns bytes", "Müller aß Käse.\n" * 60, "latin-1"),
+    sound(
+        "txt-bom-crlf",
+        "a byte order mark, and lines ended as Windows does",
+        FOX.replace("\n", "\r\n") * 40,
+        "utf-8-sig",
+    ),
+    sound(
+        "txt-latin1", "Latin-1: a language model learns bytes", "Müller aß Käse.\n" * 60, "latin-1"
+    ),
     sound("txt-emoji", "emoji", "🙂 und 🙁\n" * 60),
     sound("txt-one-line", "one line of a million letters", "abcdefgh" * 2**17),
     sound("txt-nul", "NUL bytes inside", "abc\0def\n" * 60),
