@@ -196,6 +196,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) -c requirements/dev.lock --group demo -o requirements/demo.lock && \
 	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/dev.lock) \
 	    requirements/bench.in -o requirements/bench.lock && \
+	  $(LOCK) --no-deps --only-binary :all: requirements/corpus.in -o requirements/corpus.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  for project in operator gateway telegram_bot trainer-image; do \

@@ -7,6 +7,7 @@ from data_case import Case, refused
 
 PLAIN = "a integer | b integer | *kind text"
 FLOWERS = ("setosa", "virgin")
+NUMBERED = "column 1 number | column 2 number | *column 3 text"
 
 
 def flower(i: int) -> str:
@@ -27,20 +28,25 @@ CASES: tuple[Case, ...] = (
         "csv-no-header",
         "no header: the first row is a sample",
         lines(None, flower, 60),
-        refused("header", "0.5"),
+        trains(NUMBERED, FLOWERS, 60, says=("header",)),
     ),
     csv(
         "csv-no-header-said",
         "no header, and the user says so",
         lines(None, flower, 60),
-        trains("column_1 number | column_2 number | *column_3 text", FLOWERS, 60),
+        trains(NUMBERED, FLOWERS, 60),
         choices={"header": False},
     ),
     csv(
         "csv-no-header-numbers",
         "no header, numbers only",
         lines(None, lambda i: f"{i}.5,{i % 5}.1,{i % 2}", 60),
-        refused("header", "0.5"),
+        trains(
+            "column 1 number | column 2 number | *column 3 integer",
+            ("0", "1"),
+            60,
+            says=("header",),
+        ),
     ),
     csv(
         "csv-no-header-texts",
@@ -52,19 +58,26 @@ CASES: tuple[Case, ...] = (
         "csv-no-header-negative",
         "no header, negative numbers and a text",
         lines(None, lambda i: f"-{i}.5,-{i % 5}e-3,{kind(i)}"),
-        refused("header"),
+        trains(NUMBERED, says=("header",)),
     ),
     csv(
         "csv-counts-as-header",
         "a header of counts and class names, as scikit-learn ships its iris",
         lines("60,2,setosa,virgin", lambda i: f"{i}.5,{i % 5}.1,{i % 3}.3,{i % 2}", 60),
-        refused("header", "60"),
+        refused("header"),
     ),
     csv(
         "csv-year-headers",
         "years as the names of columns",
         lines("country,2001,2002,kind", lambda i: f"c{i % 4},{i},{i % 5},{kind(i)}"),
+        refused("header"),
+    ),
+    csv(
+        "csv-year-headers-said",
+        "years as the names of columns, and the user says that it is the header",
+        lines("country,2001,2002,kind", lambda i: f"c{i % 4},{i},{i % 5},{kind(i)}"),
         trains("country text | 2001 integer | 2002 integer | *kind text"),
+        choices={"header": True},
     ),
     csv(
         "csv-pixel-headers",
@@ -76,7 +89,7 @@ CASES: tuple[Case, ...] = (
         "csv-duplicate-header",
         "two columns of one name",
         lines("a,a,kind", plain),
-        refused("line 1", "'a'"),
+        refused("'a'"),
     ),
     csv(
         "csv-case-twins-header",
@@ -88,31 +101,31 @@ CASES: tuple[Case, ...] = (
         "csv-pandas-index",
         "the index that pandas writes as a first column without a name",
         lines(",a,b,kind", lambda i: f"{i},{plain(i)}"),
-        trains("- integer | " + PLAIN, says=("index",)),
+        trains("-column 1 integer | " + PLAIN, says=("column 1",)),
     ),
     csv(
         "csv-pandas-index-twice",
         "an index written twice",
         lines(",Unnamed: 0,a,b,kind", lambda i: f"{i},{i},{plain(i)}"),
-        trains("- integer | -Unnamed: 0 integer | " + PLAIN),
+        trains("-column 1 integer | -Unnamed: 0 integer | " + PLAIN),
     ),
     csv(
         "csv-pandas-index-filtered",
         "the index of a filtered table: growing, with gaps",
         lines(",a,b,kind", lambda i: f"{i * 3 + i % 2},{plain(i)}"),
-        trains("- integer | " + PLAIN),
+        trains("-column 1 integer | " + PLAIN),
     ),
     csv(
         "csv-unnamed-in-the-middle",
         "a column without a name between others",
         lines("a,,kind", plain),
-        refused("line 1", "column 2", "no name"),
+        trains("a integer | column 2 integer | *kind text", says=("column 2",)),
     ),
     csv(
         "csv-r-rownames",
         "row names of R: the header has one name less than the rows have values",
         lines('"a","b","kind"', lambda i: f'"{i + 1}",{i},{i % 5},"{kind(i)}"'),
-        refused("line 2", "4", "3", "row names"),
+        trains("-column 1 integer | " + PLAIN, says=("column 1",)),
     ),
     csv(
         "csv-rownames-column",

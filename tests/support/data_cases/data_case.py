@@ -19,7 +19,7 @@ class Trains:
     columns: str = ""
     """Of a table, `name type` apart by ` | `: `*` marks the target, `-` an ignored column.
 
-    `number/integer` allows both types.
+    `number/integer` allows both types. `… number` at the end stands for all other columns.
     """
     classes: tuple[str, ...] | None = None
     task: str = "tabular-classification"

@@ -26,6 +26,8 @@ from trainyard_data.formats import format_of
 from trainyard_data.inspection import inspect
 from trainyard_trainer.__main__ import main
 
+OTHERS = "…"
+"""Stands for all other columns of a table, which must be features."""
 ALONE = 12
 """Rows that are predicted alone where not all are."""
 DEFAULTS: dict[str, Any] = {
@@ -44,6 +46,9 @@ class Trial:
     folder: Path
     gateway_url: str
     alone: int = ALONE
+    """Most rows that are predicted alone."""
+    trained_bytes: int | None = None
+    """Larger files are inspected only."""
     found: list[str] = field(default_factory=list)
     schema: DatasetSchema | None = None
     sentence: str = ""
@@ -55,7 +60,8 @@ class Trial:
         path = self.case.write(self.folder)
         self.read(path)
         self.found += differences(self.case.expected, self.schema, self.sentence)
-        if self.schema is not None and not self.found:
+        small = self.trained_bytes is None or path.stat().st_size <= self.trained_bytes
+        if self.schema is not None and small and not self.found:
             self._train(path)
         return self.found
 
@@ -195,7 +201,9 @@ def remarks(schema: DatasetSchema) -> list[str]:
 def _columns(wanted: str, schema: DatasetSchema) -> Iterator[str]:
     columns = {column.name: column for column in schema.columns}
     names = []
-    for entry in wanted.split(" | "):
+    entries = wanted.split(" | ")
+    rest = entries.pop().removeprefix(f"{OTHERS} ") if entries[-1].startswith(OTHERS) else None
+    for entry in entries:
         name, _, types = entry.rpartition(" ")
         role = {"*": ColumnRole.TARGET, "-": ColumnRole.IGNORED}.get(entry[0])
         name = name[1:] if role else name
@@ -209,9 +217,13 @@ def _columns(wanted: str, schema: DatasetSchema) -> Iterator[str]:
         found = ColumnRole.TARGET if name == schema.target else column.role
         if (found or ColumnRole.FEATURE) != (role or ColumnRole.FEATURE):
             yield f"{name!r} is a {found}, not a {role or ColumnRole.FEATURE}"
-    for name in columns:
-        if name not in names:
+    for name, column in columns.items():
+        if name in names:
+            continue
+        if rest is None:
             yield f"there is a column {name!r}"
+        elif column.type not in rest.split("/") or column.role == ColumnRole.IGNORED:
+            yield f"{name!r} is {column.type}, {column.role}, not a feature of {rest}"
 
 
 def _refusal(expected: Outcome, told: str) -> list[str]:

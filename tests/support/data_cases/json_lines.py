@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from csv_rows import REGRESSION, kind, trains
-from data_case import Case, Outcome, Trains, content, refused
+from data_case import Case, Outcome, RefusedInTraining, Trains, content, refused
 
 COUNT = 60
 PLAIN = "a integer | b integer | *kind text"
@@ -92,7 +92,7 @@ CASES: tuple[Case, ...] = (
         "jsonl-nested",
         "an object in a field",
         lambda i: {"meta": {"src": "x", "n": i}} | plain(i),
-        refused("meta", "ignore"),
+        table("-meta other | " + PLAIN, says=("meta",)),
     ),
     rows(
         "jsonl-nested-ignored",
@@ -105,7 +105,7 @@ CASES: tuple[Case, ...] = (
         "jsonl-list",
         "a list in a field",
         lambda i: {"tags": ["x"]} | plain(i),
-        refused("tags", "ignore"),
+        table("-tags other | " + PLAIN, says=("tags",)),
     ),
     rows(
         "jsonl-list-ignored",
@@ -168,7 +168,7 @@ CASES: tuple[Case, ...] = (
         "jsonl-dates",
         "dates as texts",
         lambda i: plain(i) | {"a": f"2024-{i % 12 + 1:02}-{i % 28 + 1:02}"},
-        refused("a", "date"),
+        table("-a date | b integer | *kind text", says=("a",)),
     ),
     rows(
         "jsonl-unicode",
@@ -232,7 +232,7 @@ CASES: tuple[Case, ...] = (
         "jsonl-long-line",
         "a line of 1 MiB in an ignored field",
         lambda i: plain(i) | ({"note": "x" * 2**20} if i == 3 else {"note": ""}),
-        table("a integer | b integer | *kind text | -note text"),
+        table("a integer | b integer | *kind text | -note text/other"),
         choices={"target": "kind", "ignore": ["note"]},
     ),
     Case(
@@ -289,24 +289,28 @@ CASES: tuple[Case, ...] = (
         "jsonl-text-null",
         "texts of which some are null",
         lambda i: {"text": None if i == 3 else f"hello {i}"},
-        refused("line 4", "text", "null"),
+        RefusedInTraining(("line 4", "text", "null")),
         training=SMALL,
     ),
     rows(
         "jsonl-text-other-name",
         "texts under another name",
         prompts("content"),
-        refused("text", "content"),
+        RefusedInTraining(("text", "content")),
         training=SMALL,
     ),
     rows(
-        "jsonl-chat", "conversations of a chat", chat, refused("text", "messages"), training=SMALL
+        "jsonl-chat",
+        "conversations of a chat",
+        chat,
+        RefusedInTraining(("text", "messages")),
+        training=SMALL,
     ),
     rows(
         "jsonl-instructions",
         "questions and answers, as Alpaca has them",
         lambda i: {"instruction": f"what is {i}?", "input": "", "output": f"{i}"},
-        refused("text", "instruction"),
+        RefusedInTraining(("text", "instruction")),
         training=SMALL,
     ),
 )

@@ -49,14 +49,19 @@ def ignored(name: str, what: str, values: Any, kind: str) -> Case:
         f"parquet-{name}-ignored",
         f"{what}, ignored",
         base(odd=values),
-        trains(f"-odd {kind} | {PLAIN}", samples=COUNT),
+        trains(f"-odd {kind}/other | {PLAIN}", samples=COUNT),
         choices={"ignore": ["odd"]},
     )
 
 
-def unusable(name: str, what: str, values: Any) -> Case:
+def unusable(name: str, what: str, values: Any, kinds: str = "other/date/timestamp") -> Case:
     """A column of no use as a feature, not ignored."""
-    return typed(f"parquet-{name}", what, base(odd=values), refused("odd", "ignore"))
+    return typed(
+        f"parquet-{name}",
+        what,
+        base(odd=values),
+        trains(f"-odd {kinds} | {PLAIN}", samples=COUNT, says=("odd",)),
+    )
 
 
 def labels(name: str, what: str, values: Any, kind: str, classes: tuple[str, ...]) -> Case:
@@ -248,7 +253,7 @@ CASES: tuple[Case, ...] = (
         "parquet-label-null",
         "a class that is missing in some rows",
         base() | {"kind": pa.array([None if i % 20 == 3 else t for i, t in enumerate(TEXTS)])},
-        refused("kind", "row 4"),
+        trains("a integer | b number | *kind text", samples=COUNT, missing={"kind": 3}),
     ),
     ignored("date32", "dates", pa.array(DAYS), "date"),
     ignored("timestamp", "times", pa.array([t.replace(tzinfo=None) for t in TIMES]), "timestamp"),
