@@ -19,7 +19,7 @@ from tiny_training import TinySession
 from trainyard_api.contract import ExitCode
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.fit import misfit
-from trainyard_api.datasets.schema import ColumnRole, DatasetSchema
+from trainyard_api.datasets.schema import ColumnRole, ColumnSchema, DatasetSchema
 from trainyard_api.training import TrainingConfig
 from trainyard_data.errors import DataError
 from trainyard_data.formats import format_of
@@ -200,30 +200,31 @@ def remarks(schema: DatasetSchema) -> list[str]:
 
 def _columns(wanted: str, schema: DatasetSchema) -> Iterator[str]:
     columns = {column.name: column for column in schema.columns}
-    names = []
     entries = wanted.split(" | ")
     rest = entries.pop().removeprefix(f"{OTHERS} ") if entries[-1].startswith(OTHERS) else None
     for entry in entries:
-        name, _, types = entry.rpartition(" ")
-        role = {"*": ColumnRole.TARGET, "-": ColumnRole.IGNORED}.get(entry[0])
-        name = name[1:] if role else name
-        names.append(name)
-        column = columns.get(name)
+        role = {"*": ColumnRole.TARGET, "-": ColumnRole.IGNORED}.get(entry[0], ColumnRole.FEATURE)
+        name, _, types = entry.lstrip("*-").rpartition(" ")
+        column = columns.pop(name, None)
         if column is None:
             yield f"no column {name!r} among {_few(columns)}"
-            continue
-        if column.type not in types.split("/"):
-            yield f"{name!r} is {column.type}, not {types}"
-        found = ColumnRole.TARGET if name == schema.target else column.role
-        if (found or ColumnRole.FEATURE) != (role or ColumnRole.FEATURE):
-            yield f"{name!r} is a {found}, not a {role or ColumnRole.FEATURE}"
+        else:
+            yield from _column(column, role, types, schema.target)
     for name, column in columns.items():
-        if name in names:
-            continue
         if rest is None:
             yield f"there is a column {name!r}"
-        elif column.type not in rest.split("/") or column.role == ColumnRole.IGNORED:
-            yield f"{name!r} is {column.type}, {column.role}, not a feature of {rest}"
+        else:
+            yield from _column(column, ColumnRole.FEATURE, rest, schema.target)
+
+
+def _column(
+    column: ColumnSchema, role: ColumnRole, types: str, target: str | None
+) -> Iterator[str]:
+    if column.type not in types.split("/"):
+        yield f"{column.name!r} is {column.type}, not {types}"
+    found = ColumnRole.TARGET if column.name == target else column.role or ColumnRole.FEATURE
+    if found != role:
+        yield f"{column.name!r} is a {found}, not a {role}"
 
 
 def _refusal(expected: Outcome, told: str) -> list[str]:
