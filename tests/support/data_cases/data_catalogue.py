@@ -10,11 +10,11 @@ import csv_missing
 import csv_numbers
 import csv_predictions
 import csv_separators
-import image_archives
-import image_modes
 import json_lines
 import number_arrays
 import parquet_tables
+import picture_archives
+import picture_modes
 import text_files
 import zip_methods
 from data_case import Case
@@ -31,8 +31,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Parquet": parquet_tables.CASES,
     "JSON Lines": json_lines.CASES,
     "NumPy": number_arrays.CASES,
-    "Pictures: archives": image_archives.CASES + zip_methods.CASES,
-    "Pictures: formats": image_modes.CASES,
+    "Pictures: archives": picture_archives.CASES + zip_methods.CASES,
+    "Pictures: formats": picture_modes.CASES,
     "Texts": text_files.CASES,
 }
 """Cases by the heading that they stand under."""

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from data_case import Case, Make, content, refused
-from image_archives import PETS, made, zipped
+from picture_archives import PETS, made, zipped
 
 DEFLATE64, ZSTANDARD, PPMD = 9, 93, 98
 
