@@ -102,7 +102,8 @@ class GatewayLab:
         return self.trainer(session.uid, session.name, attempt)
 
     def _environment(self) -> dict[str, str]:
-        settings = {"reserve_bytes": "0", "requests_per_second": "100000", **self.settings}
+        free = {"requests_per_second": "100000", "report_bytes_per_second": "1e9"}
+        settings = {"reserve_bytes": "0", **free, **self.settings}
         return {f"TRAINYARD_GATEWAY_{name.upper()}": value for name, value in settings.items()}
 
     def _ready(self) -> bool:

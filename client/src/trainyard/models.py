@@ -130,6 +130,8 @@ class Logs(OpenModel):
     session: str
     lines: list[LogLine]
     next: int
+    more: bool | None = None
+    """Whether more lines come after these, with `tail` before them; None of an older gateway."""
 
 
 class ColumnInfo(OpenModel):

@@ -27,6 +27,8 @@ from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.commands import SessionCommands
+from trainyard_gateway.sessions.history_retention import HistoryRetention
+from trainyard_gateway.sessions.report_rates import ReportRates
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
@@ -62,6 +64,7 @@ class Services:
     dataset_uploads: Uploads
     model_uploads: Uploads
     identity: TrainerIdentity
+    report_rates: ReportRates
     status_writer: StatusWriter
     system: SystemMonitor
     tasks: TaskSupervisor
@@ -74,7 +77,9 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
         for name in ("runs", "db"):
             make_folder(settings.data_dir / name)
-        database = connect(settings.database(), settings.database_password_file)
+        database = connect(
+            settings.database(), settings.database_password_file, settings.log_max_bytes
+        )
         await database.open()
         stack.push_async_callback(database.close)
         inspector = Inspector()
@@ -102,6 +107,9 @@ async def _start_tasks(services: Services) -> None:
     if days is not None:
         retention = Retention(folders, cache, database, days)
         services.tasks.start(Retention.__name__, retention.run)
+    if services.settings.history_retention_days is not None:
+        history = HistoryRetention(cache, database, services.settings.history_retention_days)
+        services.tasks.start(HistoryRetention.__name__, history.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,7 @@ async def _build(
         identity=TrainerIdentity(
             kube, namespace, settings.trainer_audience, settings.monitor_service_account
         ),
+        report_rates=ReportRates(settings.report_bytes_per_second),
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
         tasks=TaskSupervisor(),

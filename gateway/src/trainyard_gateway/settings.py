@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from trainyard_api import contract, names, settings_file
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
 
@@ -84,6 +85,13 @@ class Settings(BaseSettings):
     run_retention_days: float | None = Field(default=30, gt=0, le=36_500)
     """Days after which the folder of a deleted session is removed, with its checkpoints. None keeps
     all folders."""
+    history_retention_days: float | None = Field(default=90, gt=0, le=36_500)
+    """Days after which log lines and metrics of a deleted session are removed from the database.
+    None keeps all."""
+    log_max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1 << 20)
+    """Bytes of the log lines that a session keeps: its first and its newest ones."""
+    report_bytes_per_second: float = Field(default=4 << 20, ge=1 << 16)
+    """Bytes of one session's reports per second, ten times as many in a burst; more get 429."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
     """Requests of one key per second, twice as many in a burst; more get 429. Not for reports."""
     ageing_seconds: float = Field(default=300, gt=0)

@@ -15,7 +15,7 @@ from store_lab import START, batch, chart, new_uid, opened, values
 
 from trainyard_api.report import Batch
 from trainyard_gateway.store.connect import connect
-from trainyard_gateway.store.logs import read_lines
+from trainyard_gateway.store.logs.lines import read_lines
 from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.postgres import WRITER_LOCK
 from trainyard_gateway.store.reports import heartbeats
@@ -67,7 +67,7 @@ async def test_reads_see_every_acknowledged_batch(database: Store) -> None:
         assert not await database.ingest(sent)
 
         assert values(await chart(database, uid))[sequence] == sequence
-        lines = await database.read(lambda c: read_lines(c, uid, 0, 100, False))
+        lines = await database.read(lambda c: read_lines(c, uid, 0, 100, False).lines)
         assert [line["message"] for line in lines] == [str(n) for n in range(1, sequence + 1)]
         beat = await database.read(lambda c: heartbeats.of_session(c, uid))
         assert beat is not None

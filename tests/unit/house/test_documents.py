@@ -27,6 +27,7 @@ from trainyard_gateway.events import hub
 from trainyard_gateway.files import details, images
 from trainyard_gateway.http import policy
 from trainyard_gateway.registry import uploads
+from trainyard_gateway.store.logs import lines as log_lines
 from trainyard_gateway.store.metrics import cardinality
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -289,6 +290,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "Parts of an upload": uploads.MOST_PARTS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
         "Different metrics of a session": cardinality.MAX_METRIC_NAMES,
+        "Log lines that one request reads, bytes": log_lines.MAX_PAGE_BYTES,
         "Columns of a table": details.MOST_COLUMNS,
         "Members of an archive of images": images.MOST_MEMBERS,
         "Attempts to authenticate that are kept": audit_log.MOST_KEPT,

@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from trainyard.reporting.console import Capture
 from trainyard.reporting.last_word import LastWord, crashed
+from trainyard.reporting.line_budget import LineBudget
 from trainyard.reporting.model_registration import Registrar, check
 from trainyard.reporting.reporter import NoOpReporter, SessionReporter
 from trainyard.reporting.sender import Sender
@@ -62,6 +64,7 @@ class GatewayReporter:
         self._strides: tuple[int, int] = (0, 0)
         """Smallest number of steps between two reports, and how many pairs it comes from."""
         self._last_word = last_word
+        self._budget, self._budgeting = LineBudget(since=time.monotonic()), threading.Lock()
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
         """Set how much there is to do; the next heartbeat carries it."""
@@ -110,8 +113,14 @@ class GatewayReporter:
         return self._registrar.register(Path(file), whole)
 
     def line(self, level: str, message: str) -> None:
-        """Queue a log line."""
-        self._sender.put("logs", (level, message, self._rank))
+        """Queue a log line, unless the program prints too much; then say so in a line."""
+        with self._budgeting:
+            taken = self._budget.take(message, time.monotonic())
+            note = self._budget.note() if taken else None
+        if note is not None:
+            self._sender.put("logs", ("warning", note, self._rank))
+        if taken:
+            self._sender.put("logs", (level, message, self._rank))
 
     def capture_console(self) -> None:
         """Also report what the program prints."""
@@ -133,6 +142,8 @@ class GatewayReporter:
         self._leave_last_word()
         if self._capture is not None:
             self._capture.stop()
+        if (note := self._budget.note()) is not None:
+            self._sender.put("logs", ("warning", note, self._rank))
         return self._sender.stop(timeout)
 
     def _name(self, name: str) -> str:

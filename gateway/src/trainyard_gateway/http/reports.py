@@ -24,7 +24,9 @@ async def accept_batch(receive: Receive, services: Services, trainer: Trainer) -
 
     Raises Problem, and ClientDisconnect if the client disconnects within the body.
     """
+    services.report_rates.check(trainer.session_uid)
     body = await read_body(receive, BATCH_BODY)
+    services.report_rates.charge(trainer.session_uid, len(body))
     batch = parse(body, Batch)
     require_own_session(trainer, batch.session_uid, batch.attempt)
     duplicate = await services.database.ingest(batch, body)

@@ -15,7 +15,7 @@ from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
-from trainyard_gateway.store.logs import LogEntry, read_lines
+from trainyard_gateway.store.logs.lines import LogEntry, read_lines
 from trainyard_gateway.store.metrics import charts, latest
 
 router = APIRouter(prefix="/training", tags=["training"])
@@ -85,6 +85,8 @@ class LogsResponse(OpenModel):
     session: str
     lines: list[LogEntry]
     next: int
+    more: bool
+    """Whether there are more lines after these, with `tail` before them."""
 
 
 @router.post("/start", status_code=201, dependencies=_WRITE, openapi_extra=_START)
@@ -196,8 +198,14 @@ async def logs(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
 ) -> Response:
-    """Printed lines after a cursor, or the last ones with `tail`."""
+    """Printed lines after a cursor, or the last ones with `tail`; at most 4 MiB of them.
+
+    A session keeps its first and its newest lines; a line of level `warning` says how many are not
+    kept between them.
+    """
     found = await services.cache.find(session)
-    lines = await services.database.read(lambda c: read_lines(c, found.uid, after, limit, tail))
+    lines, more = await services.database.read(
+        lambda c: read_lines(c, found.uid, after, limit, tail)
+    )
     last = lines[-1]["cursor"] if lines else after
-    return fast_json({"session": found.name, "lines": lines, "next": last})
+    return fast_json({"session": found.name, "lines": lines, "next": last, "more": more})

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.store.logs import read_lines
+from trainyard_gateway.store.logs.lines import read_lines
 from trainyard_gateway.store.metrics.charts import json_number
 from trainyard_gateway.store.schema.tables import batches, logs, metrics, series, streams
 
@@ -79,7 +79,7 @@ def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
     )
     new = connection.execute(query).all()
     points = _points_of(connection, uid, new)
-    lines = read_lines(connection, uid, cursor.line, MAX_LINES, tail=False)
+    lines, more = read_lines(connection, uid, cursor.line, MAX_LINES, tail=False)
     return Changes(
         points=points[:MAX_POINTS],
         truncated=len(points) > MAX_POINTS,
@@ -87,7 +87,7 @@ def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
         cursor=Cursor(
             new[-1].id if new else cursor.batch, lines[-1]["cursor"] if lines else cursor.line
         ),
-        more=len(new) == MAX_BATCHES or len(lines) == MAX_LINES,
+        more=len(new) == MAX_BATCHES or more,
     )
 
 

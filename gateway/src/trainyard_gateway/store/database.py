@@ -44,6 +44,13 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def reclaim(self) -> bool:
+        """Give some of the space of deleted rows back to the file system, in a short transaction.
+
+        Returns whether there is more. New rows use such space again in any case.
+        """
+
+    @abstractmethod
     async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
         """Run `action` on a connection for reading and return its result.
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
+from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
 from trainyard_gateway.store.reports.backlog import MAX_POINTS, Backlog, count_points
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
@@ -53,13 +54,17 @@ class PostgresStore(Store):
     exclusive = False
 
     def __init__(
-        self, url: str, password_file: Path | None, connect_seconds: float = _CONNECT_SECONDS
+        self,
+        url: str,
+        password_file: Path | None,
+        connect_seconds: float = _CONNECT_SECONDS,
+        log_max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> None:
         super().__init__()
         self._engine = postgres_engine(url, password_file, connect_seconds)
         self._waiting: list[_Waiting] = []
         self._has_waiting = asyncio.Event()
-        self._processor = InboxProcessor(exclusive=False, bulk_insert=insert_by_copy)
+        self._processor = InboxProcessor(False, insert_by_copy, log_max_bytes)
         self._backlog = Backlog()
         self._has_backlog = asyncio.Event()
         self._applying = asyncio.Lock()
@@ -115,6 +120,14 @@ class PostgresStore(Store):
             await self._apply_pending()
         async with self._engine.connect() as connection:
             return await connection.run_sync(action)
+
+    async def clear_caches(self) -> None:
+        """See `ReportIngest.clear_caches`."""
+        self._processor.clear_caches()
+
+    async def reclaim(self) -> bool:
+        """See `Database.reclaim`; PostgreSQL's autovacuum does it."""
+        return False
 
     async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
         """Accept a batch, in one commit with other waiting ones; see `ReportIngest.ingest`."""

@@ -29,6 +29,10 @@ class ReportIngest(ABC):
         and the errors of the database.
         """
 
+    @abstractmethod
+    async def clear_caches(self) -> None:
+        """Forget what is cached of tables; to be called after rows of reports were deleted."""
+
     def on_durable(self, listener: Listener) -> None:
         """Call `listener` when batches of a session became durable, before `ingest` returns."""
         self._durable_listeners.append(listener)

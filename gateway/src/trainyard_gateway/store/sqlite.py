@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
+from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
 from trainyard_gateway.store.reports.backlog import Backlog, count_points
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
@@ -54,6 +55,9 @@ _CHECKPOINT_PAGES = 4_000
 A checkpoint writes each page once, however often it changed.
 """
 
+_RELEASED_PAGES = 1_000
+"""Free pages, of 4 KiB each, that one transaction gives back to the file system."""
+
 _log = structlog.get_logger()
 
 
@@ -62,12 +66,12 @@ class SqliteStore(Store):
 
     exclusive = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log_max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         super().__init__()
         self._path = path
         self._engine = sqlite_engine(path)
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._processor = InboxProcessor(exclusive=True, bulk_insert=insert_in_blocks)
+        self._processor = InboxProcessor(True, insert_in_blocks, log_max_bytes)
         self._backlog = Backlog()
         self._thread = threading.Thread(
             target=self._run_writer, name="database-writer", daemon=True
@@ -113,6 +117,14 @@ class SqliteStore(Store):
             # The writer applies the inbox before it runs an action.
             await self.write(_do_nothing)
         return await asyncio.to_thread(self._read, action)
+
+    async def clear_caches(self) -> None:
+        """See `ReportIngest.clear_caches`; the caches belong to the writer thread."""
+        await self.write(lambda _: self._processor.clear_caches())
+
+    async def reclaim(self) -> bool:
+        """See `Database.reclaim`."""
+        return await self.write(_release_pages)
 
     async def _request(self, request: _Action | ReceivedBatch) -> Any:
         future = self._loop.create_future()
@@ -269,6 +281,16 @@ class SqliteStore(Store):
                 resolve(future, outcome)
 
         self._loop.call_soon_threadsafe(publish)
+
+
+def _release_pages(connection: Connection) -> bool:
+    """Shorten the file by some of its free pages. A file made by an earlier version keeps them."""
+    before = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    # The driver takes one step of this statement, which releases one page.
+    for _ in range(min(before, _RELEASED_PAGES)):
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+    after = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    return bool(0 < after < before)
 
 
 def _do_nothing(_: Connection) -> None:

@@ -89,8 +89,9 @@ def _rest(client: Client, session: str, cursor: int, *, patient: bool) -> Iterat
     while True:
         page = _page(client, session, cursor, patient=patient)
         yield from page.lines
+        more = page.more if page.more is not None else len(page.lines) == PAGE
         # A cursor that does not advance would give the same page for ever.
-        if len(page.lines) < PAGE or page.next <= cursor:
+        if not more or page.next <= cursor:
             return
         cursor = page.next
 

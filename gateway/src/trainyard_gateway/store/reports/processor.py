@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store import logs
+from trainyard_gateway.store.logs.lines import insert_lines
 from trainyard_gateway.store.metrics.cardinality import MetricNameLimit
 from trainyard_gateway.store.metrics.writer import MetricWriter
 from trainyard_gateway.store.reports import heartbeats
@@ -30,14 +30,16 @@ from trainyard_gateway.store.sql.savepoint import TransactionRolledBack, in_save
 class InboxProcessor:
     """The transactions of the inbox.
 
-    `exclusive`: whether only this process writes, so that it can cache more.
+    `exclusive`: whether only this process writes, so that it can cache more; `log_max_bytes`: what
+    the log lines of a session may take.
     """
 
-    def __init__(self, exclusive: bool, bulk_insert: BulkInsert) -> None:
+    def __init__(self, exclusive: bool, bulk_insert: BulkInsert, log_max_bytes: int) -> None:
         self.inbox = Inbox(insert_exclusive if exclusive else insert_shared)
         self._name_limit = MetricNameLimit()
         self._metrics = MetricWriter(exclusive, bulk_insert)
         self._bulk_insert = bulk_insert
+        self._log_max_bytes = log_max_bytes
 
     def clear_caches(self) -> None:
         """To be called after a transaction failed: the caches may hold what it did not write."""
@@ -90,7 +92,7 @@ class InboxProcessor:
         self._bulk_insert(connection, batches_table, _BATCH_COLUMNS, rows)
         batches = [entry.batch for entry in entries]
         self._metrics.write(connection, batches)
-        logs.insert_lines(connection, batches)
+        insert_lines(connection, batches, self._log_max_bytes)
         for batch in batches:
             if batch.heartbeat or batch.checkpoint:
                 heartbeats.update(connection, batch)

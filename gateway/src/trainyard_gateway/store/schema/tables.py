@@ -25,7 +25,8 @@ from sqlalchemy import (
 
 metadata = MetaData()
 # Tables of reports have no foreign keys, whose checks cost PostgreSQL a third of its time. Streams
-# and series are never deleted, and their ids are read in the transaction that uses them.
+# are never deleted, series only long after their session; their ids are read in the transaction
+# that uses them.
 
 # SQLite generates ids only for the type INTEGER, which has 64 bits there.
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -179,6 +180,36 @@ logs = Table(
     sqlite_autoincrement=True,
 )
 """Lines that trainers printed."""
+
+log_usage = Table(
+    "log_usage",
+    metadata,
+    Column("session_uid", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("head", BigInteger),
+    Column("note", BigInteger),
+    Column("removed_lines", BigInteger, nullable=False),
+    Column("removed_bytes", BigInteger, nullable=False),
+)
+"""Bytes of the log lines of a session, and what was removed since they were too many.
+
+`head`: id of the last line that is never removed; `note`: id of the line that says what was
+removed.
+"""
+
+history_marks = Table(
+    "history_marks",
+    metadata,
+    Column("session_uid", String(64), primary_key=True),
+    Column("missed", BigInteger, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Index("history_marks_by_time", "removed", "missed"),
+)
+"""Sessions that left the cluster.
+
+`missed`: when the cluster was first seen without it, in microseconds since the epoch; `removed`:
+whether its log lines and metrics were removed.
+"""
 
 datasets = Table(
     "datasets",

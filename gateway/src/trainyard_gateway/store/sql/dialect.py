@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -13,3 +13,10 @@ def upsert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def byte_length(connection: Connection, column: ColumnElement[str]) -> ColumnElement[int]:
+    """The number of bytes of a text in UTF-8."""
+    if connection.dialect.name == "sqlite":
+        return func.length(cast(column, LargeBinary))
+    return func.octet_length(column)

@@ -29,6 +29,8 @@ def sqlite_engine(path: Path) -> Engine:
     def configure(connection: Any, _: object) -> None:
         # SQLAlchemy begins transactions itself. The driver's BEGIN comes too late for savepoints.
         connection.isolation_level = None
+        # Only a file that has no table yet takes this.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

@@ -1,0 +1,1 @@
+"""Log lines of sessions, and the limit of their bytes."""
