@@ -58,8 +58,12 @@ def test_model() -> None:
         ({"session": {"name": 7}}, []),
         ({"session": 7, "metrics": [1]}, []),
         ({"metrics": {"a": None, "b": "NaN"}}, ["<code>a</code> None", "<code>b</code> NaN"]),
+        (
+            {"metrics": {"a": "Infinity", "b": "-Infinity"}},
+            ["<code>a</code> ∞", "<code>b</code> −∞"],
+        ),
     ],
-    ids=["a name", "an object", "no name", "something else", "metrics"],
+    ids=["a name", "an object", "no name", "something else", "metrics", "infinite"],
 )
 def test_a_card_shows_what_can_be_read_in_it(card: dict[str, Any], lines: list[str]) -> None:
     shown = registry.model(model("m", card=card), 1, AT).splitlines()

@@ -432,6 +432,11 @@ CARDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "none": ({}, "-", "-"),
     "somebody else's": ({"session": "s", "metrics": [1], "dataset": 3}, "-", "-"),
     "half": ({"session": {}, "metrics": {"a": None}}, "-", "a -"),
+    "not finite": (
+        {"metrics": {"val/loss": "Infinity", "val/r2": "-Infinity", "val/rmse": "NaN"}},
+        "-",
+        "val/loss ∞, val/r2 -∞, val/rmse NaN",
+    ),
 }
 
 
@@ -443,3 +448,16 @@ def test_model_cards(card: dict[str, Any], session: str, metrics: str) -> None:
 
     assert (row[2], row[3]) == (metrics, session)
     assert cli_models.details(one, NOW).rows[0] == ("name", "m")
+
+
+def test_a_model_tells_its_epoch_and_notes() -> None:
+    card = {"epochs": 2, "trained": {"epochs": 60}, "notes": ["no validation sample of class 'a'"]}
+    one = models.Model(name="m", version=1, sha256="ab", size_bytes=1, created=NOW.isoformat(), card=card)  # fmt: skip
+    rows = cli_models.details(one, NOW).rows
+
+    assert ("epochs", "2 of 60") in rows
+    assert ("note", "no validation sample of class 'a'") in rows
+    spoilt = {"epochs": "2", "trained": [], "notes": "none"}
+    assert {r[0] for r in cli_models.details(one.model_copy(update={"card": spoilt}), NOW).rows} == {
+        "name", "version", "size", "age", "sha256",
+    }  # fmt: skip

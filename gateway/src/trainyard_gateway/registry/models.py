@@ -19,6 +19,7 @@ from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.files import safetensors
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.outputs import read_inside
+from trainyard_gateway.registry.model_card import card_in
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
@@ -138,7 +139,7 @@ class Models:
                 size_bytes=received.size_bytes,
                 created=timestamps.now_text(),
                 session_uid=session_uid,
-                card=orjson.dumps(card or _card(metadata)).decode(),
+                card=orjson.dumps(card or card_in(metadata)).decode(),
             )
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
             return await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
@@ -171,15 +172,6 @@ def _check_file(path: Path) -> dict[str, Any]:
         return safetensors.check(handle)
     finally:
         os.close(handle)
-
-
-def _card(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The card inside an uploaded file that Trainyard has trained."""
-    try:
-        card = orjson.loads(metadata.get("trainyard", "{}"))
-    except orjson.JSONDecodeError:
-        return {}
-    return card if isinstance(card, dict) else {}
 
 
 def _model(row: ModelRow) -> ModelInfo:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List, download, upload and delete models.", no_args_is_help=True, rich_markup_mode="rich"
 )
+NOTES_SHOWN = 20
 NameArgument = Annotated[str, typer.Argument(metavar="MODEL")]
 
 
@@ -130,7 +131,9 @@ def details(found: Model, now: datetime) -> Table:
         ("size", formats.size(found.size_bytes)),
         ("age", formats.since(found.created, now)),
         ("sha256", found.sha256),
+        ("epochs", _epochs(found.card)),
         *((name, formats.number(named[name])) for name in sorted(named)),
+        *(("note", str(note)) for note in _notes(found.card)),
     ]
     columns: list[Column[tuple[str, str]]] = [
         Column("FIELD", lambda p: p[0]),
@@ -144,6 +147,19 @@ def metrics(card: dict[str, Any]) -> str:
     named = part(card, "metrics")
     order = sorted(named, key=lambda n: (not n.startswith("val/"), n))
     return ", ".join(f"{n} {formats.number(named[n])}" for n in order[:3]) or formats.UNKNOWN
+
+
+def _epochs(card: dict[str, Any]) -> str:
+    """`2 of 60`: after which of the trained epochs the weights were taken."""
+    own, trained = card.get("epochs"), part(card, "trained").get("epochs")
+    if not isinstance(own, int) or not isinstance(trained, int):
+        return formats.UNKNOWN
+    return f"{own:,} of {trained:,}"
+
+
+def _notes(card: dict[str, Any]) -> list[Any]:
+    found = card.get("notes")
+    return found[:NOTES_SHOWN] if isinstance(found, list) else []
 
 
 def part(card: dict[str, Any], name: str) -> dict[str, Any]:
