@@ -27,6 +27,7 @@ from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.data import split
 from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.training.train import Trainer
 
@@ -153,8 +154,7 @@ def measure(case: Case, folder: Path) -> Result:
     with contextlib.redirect_stdout(io.StringIO()):
         trainer.fit()
     seconds = time.perf_counter() - began
-    # After fit the model has its best weights; the metrics of the last epoch would be those of others.
-    value = trainer._evaluate()[case.metric]
+    value = trainer.trained_weights().metrics[case.metric]
     return Result(case, value, others(case, config), seconds)
 
 
@@ -163,18 +163,21 @@ def others(case: Case, config: TrainingConfig) -> dict[str, float]:
     if case.bunch is None:
         return n_grams(SONNETS.read_bytes(), config)
     bunch = case.bunch()
-    train, validation = data.split_rows(len(bunch.data), config)
     if "regression" in config.task:
+        rows = split.shuffled(len(bunch.data), config)
         linear: Any = linear_model.Ridge(alpha=1.0)
         trees: Any = ensemble.HistGradientBoostingRegressor(random_state=0)
     else:
+        rows = split.stratified(bunch.target, config)
         linear = linear_model.LogisticRegression(max_iter=5000)
         trees = ensemble.HistGradientBoostingClassifier(random_state=0)
     found = {}
     for name, model in (("linear", linear), ("gradient boosting", trees)):
         scaled = pipeline.make_pipeline(preprocessing.StandardScaler(), model)
-        scaled.fit(bunch.data[train], bunch.target[train])
-        found[name] = float(scaled.score(bunch.data[validation], bunch.target[validation]))
+        scaled.fit(bunch.data[rows.train], bunch.target[rows.train])
+        found[name] = float(
+            scaled.score(bunch.data[rows.validation], bunch.target[rows.validation])
+        )
     return found
 
 

@@ -65,7 +65,7 @@ def test_every_table_format_gives_the_same_tensors(tmp_path: Path, kind: str, ca
     csv.write_csv(TABLE, tmp_path / "reference")
     cache = tmp_path / "cache" / "hash.arrow" if cached else None
     for _ in range(2 if cached else 1):
-        found = data.load(tmp_path / "t", kind, config(), cache)
+        found = data.load(tmp_path / "t", kind, config(), data.Terms(cache))
     wanted = data.load(tmp_path / "reference", "csv", config())
 
     assert found.schema == wanted.schema
@@ -112,11 +112,11 @@ class TestTheMappedCopy:
     def test_the_second_start_does_not_read_the_dataset(self, tmp_path: Path) -> None:
         cache = tmp_path / "cache" / "hash.arrow"
         csv.write_csv(TABLE, tmp_path / "t.csv")
-        first = data.load(tmp_path / "t.csv", "csv", config(), cache)
+        first = data.load(tmp_path / "t.csv", "csv", config(), data.Terms(cache))
         eventually(cache.is_file)
         (tmp_path / "t.csv").write_text("not even a table")
 
-        second = data.load(tmp_path / "t.csv", "csv", config(), cache)
+        second = data.load(tmp_path / "t.csv", "csv", config(), data.Terms(cache))
         assert torch.equal(first.train.inputs, second.train.inputs)
 
     def test_numbers_are_views_of_the_file(self, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from trainyard.reporting import NoOpReporter
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import data
 from trainyard_trainer.checkpoints.folder import CheckpointFolder
+from trainyard_trainer.data.split import SplitRule
 from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.training.train import Trainer
 
@@ -31,7 +32,8 @@ CONFIG = TrainingConfig.model_validate(
 
 
 def trainer(folder: Path) -> Trainer:
-    dataset = data.load(write_blobs(folder / "data.npz"), "npz", CONFIG)
+    old = data.Terms(classes_by=SplitRule.SHUFFLED)
+    dataset = data.load(write_blobs(folder / "data.npz"), "npz", CONFIG, old)
     checkpoints = CheckpointFolder(folder / "c", 100)
     cpu = torch.device("cpu")
     return Trainer(CONFIG, dataset, checkpoints, NoOpReporter(), ProcessGroup(), cpu)

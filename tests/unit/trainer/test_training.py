@@ -347,7 +347,7 @@ def test_a_fork_needs_the_same_model(tmp_path: Path) -> None:
     )
 
     with pytest.raises(BadConfiguration, match="another model"):
-        second.load_state_dict(first.state_dict(), fork=True)
+        second.start_from(first.state_dict())
 
 
 def test_a_checkpoint_holds_plain_values_only(tmp_path: Path) -> None:

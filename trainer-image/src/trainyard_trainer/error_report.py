@@ -30,7 +30,9 @@ _HINTS = {
 
 def exit_code_of(error: Exception) -> ExitCode:
     """The exit code of an error that is no TrainingError."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return ExitCode.OUT_OF_MEMORY
+    if isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error):
         return ExitCode.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in _ERRNO_CODES:
         return _ERRNO_CODES[error.errno]
@@ -61,6 +63,7 @@ def report_error(
     `file` is the pod's termination message. It holds `reason`, `message`, `hint` and as many of
     the last log lines as fit into the limit of 4096 bytes.
     """
+    message, hint = " ".join(message.split()), " ".join(hint.split())
     sys.stdout.write(f"error: {message}" + (f" ({hint})" if hint else "") + "\n")
     sys.stdout.flush()
     lines = [line[:300] for line in report.last_lines()]

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from trainyard import reporting
+from trainyard.reporting.json_numbers import with_numbers
 from trainyard_api import timestamps
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
@@ -26,36 +27,42 @@ CARD_KEY = "trainyard"
 
 
 def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
-    """Configuration, data, metrics, lineage and library versions, as JSON values.
+    """Configuration, data, metrics, lineage and library versions.
 
+    `metrics`, `steps` and `epochs` are those of the weights in the file, `trained` is how far the
+    training came. Numbers that are not finite become text, as in reports.
     Raises ValueError for a session with `spec.command`.
     """
     if spec.training is None:
         raise ValueError("a session with a command has no model card")
-    parameters = sum(p.numel() for p in trainer.model.parameters())
-    return {
+    dataset, weights = trainer.dataset, trainer.trained_weights()
+    card = {
         "name": spec.output_model,
         "session": {"name": spec.session, "uid": spec.uid, "attempt": spec.attempt},
         "created": timestamps.to_micros_text(time.time()),
         "training": spec.training.wire(),
         "architecture": str(spec.training.architecture()),
-        "parameters": parameters,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "dataset": spec.dataset.wire() if spec.dataset else None,
-        "schema": trainer.dataset.schema.wire(),
-        "shape": {
-            "sample": list(trainer.dataset.shape.sample),
-            "outputs": trainer.dataset.shape.outputs,
+        "schema": dataset.schema.wire(),
+        "shape": {"sample": list(dataset.shape.sample), "outputs": dataset.shape.outputs},
+        "split": str(dataset.split),
+        "samples": {"train": len(dataset.train), "validation": len(dataset.validation)},
+        "metrics": weights.metrics,
+        "steps": weights.step,
+        "epochs": weights.epoch,
+        "trained": {
+            "epochs": trainer.progress.epoch,
+            "steps": trainer.progress.step,
+            "metrics": trainer.progress.metrics,
         },
-        "samples": {
-            "train": len(trainer.dataset.train),
-            "validation": len(trainer.dataset.validation),
-        },
-        "metrics": trainer.progress.metrics,
-        "steps": trainer.progress.step,
-        "epochs": trainer.progress.epoch,
+        "notes": [*dataset.notes, *trainer.progress.notes],
         "resumedFrom": spec.resume_from.wire() if spec.resume_from else None,
+        "device": trainer.device.type,
         "versions": _versions(),
     }
+    found: dict[str, Any] = with_numbers(card)
+    return found
 
 
 def _versions() -> dict[str, str]:
@@ -78,11 +85,11 @@ def save(folder: Path, trainer: Trainer, card: dict[str, Any]) -> Path:
     tensors = {k: v.detach().cpu().contiguous() for k, v in trainer.model.state_dict().items()}
     model = folder / MODEL_FILE
     temporary = folder / f"{MODEL_FILE}.tmp"
-    save_file(tensors, temporary, metadata={CARD_KEY: json.dumps(card)})
+    save_file(tensors, temporary, metadata={CARD_KEY: json.dumps(card, allow_nan=False)})
     _sync(temporary)
     temporary.replace(model)
     card_file = folder / f"{MODEL_CARD_FILE}.tmp"
-    card_file.write_text(json.dumps(card, indent=2))
+    card_file.write_text(json.dumps(card, indent=2, allow_nan=False))
     _sync(card_file)
     card_file.replace(folder / MODEL_CARD_FILE)
     _sync(folder)

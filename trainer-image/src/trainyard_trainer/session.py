@@ -14,13 +14,15 @@ from torch.utils import deterministic
 
 from trainyard import reporting
 from trainyard_api import contract
-from trainyard_api.attempt import AttemptSpec
+from trainyard_api.attempt import AttemptDataset, AttemptSpec
 from trainyard_api.contract import ExitCode
-from trainyard_trainer import cpu, data, error_report, gpu_metrics, model_export
+from trainyard_api.training import TrainingConfig
+from trainyard_trainer import cpu, data, error_report, gpu_metrics, model_export, resume
 from trainyard_trainer.checkpoints.folder import CheckpointFolder
 from trainyard_trainer.distributed import launcher, process_group
 from trainyard_trainer.distributed.process_group import ProcessGroup
-from trainyard_trainer.errors import BadConfiguration, CheckpointMissing, Preempted, TrainingError
+from trainyard_trainer.errors import BadConfiguration, Preempted, TrainingError
+from trainyard_trainer.resume import Start
 from trainyard_trainer.training.train import Trainer
 
 DELIVERY_SECONDS = 60.0
@@ -98,11 +100,14 @@ def _train(spec: AttemptSpec, paths: Paths, report: reporting.SessionReporter) -
     device = _device(spec)
     group = process_group.join(spec.workers * _local("LOCAL_WORLD_SIZE", 1), device)
     _log_start(spec, device, group)
-    parsed = paths.run / contract.CACHE / f"{spec.dataset.sha256}.arrow"
-    dataset = data.load(paths.datasets / spec.dataset.file, spec.dataset.format, config, parsed)
     folder = CheckpointFolder(paths.run / contract.CHECKPOINTS, config.keep_checkpoints)
+    start = resume.find(folder, spec.resume_from, paths.resume)
+    dataset = _load(spec.dataset, config, paths, start)
+    if group.is_rank_zero:
+        for note in dataset.notes:
+            _log(f"note: {note}")
     trainer = Trainer(config, dataset, folder, report, group, device)
-    _resume(trainer, folder, spec, paths)
+    _start(trainer, start)
     read = gpu_metrics.nvml_reader() if device.type == "cuda" and group.is_rank_zero else None
     with gpu_metrics.reported_every(report, lambda: trainer.progress.step, read):
         trainer.fit()
@@ -114,6 +119,16 @@ def _train(spec: AttemptSpec, paths: Paths, report: reporting.SessionReporter) -
     group.destroy()
 
 
+def _load(
+    named: AttemptDataset, config: TrainingConfig, paths: Paths, start: Start | None
+) -> data.Dataset:
+    parsed = paths.run / contract.CACHE / f"{named.sha256}.arrow"
+    terms = data.Terms(parsed)
+    if start is not None:
+        terms = data.Terms(parsed, start.learned(), start.split_rule())
+    return data.load(paths.datasets / named.file, named.format, config, terms)
+
+
 def _log_start(spec: AttemptSpec, device: torch.device, group: ProcessGroup) -> None:
     _log(
         f"attempt {spec.attempt} of {spec.session} on {device},"
@@ -123,24 +138,16 @@ def _log_start(spec: AttemptSpec, device: torch.device, group: ProcessGroup) -> 
         _log(f"{spec.gpus} GPU(s) were asked for and PyTorch sees none: training on the CPU")
 
 
-def _resume(trainer: Trainer, folder: CheckpointFolder, spec: AttemptSpec, paths: Paths) -> None:
-    """Load this session's latest checkpoint, else the one that a fork starts from, else nothing."""
-    own = folder.load_latest()
-    if own is not None:
-        metadata, state = own
-        trainer.load_state_dict(state)
-        _log(f"resumed at step {metadata.step}")
-    elif spec.resume_from is not None:
-        name = spec.resume_from.checkpoint
-        found = CheckpointFolder(paths.resume / contract.CHECKPOINTS).load(name)
-        if found is None:
-            raise CheckpointMissing(
-                f"session {spec.resume_from.session!r} has no checkpoint {name!r}",
-                hint="name latest, best or step-<n> of a session that has saved one",
-            )
-        metadata, state = found
-        trainer.load_state_dict(state, fork=True)
-        _log(f"forked from {spec.resume_from.session} at step {metadata.step}")
+def _start(trainer: Trainer, start: Start | None) -> None:
+    if start is None:
+        return
+    if start.session is None:
+        resume.check_same_data(start.learned(), trainer.dataset.schema)
+        trainer.load_state_dict(start.state)
+        _log(f"resumed at step {start.step}")
+    else:
+        trainer.start_from(start.state)
+        _log(f"forked from {start.session} at step {start.step}")
 
 
 def _read_spec() -> AttemptSpec:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainyard_api.training import Task, TrainingConfig
-from trainyard_trainer.data import arrays, images, tables, texts
+from trainyard_trainer.data import arrays, features, images, split, targets, texts
 from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
+from trainyard_trainer.data.split import SplitRows, SplitRule
 from trainyard_trainer.errors import BadConfiguration, BadData, DatasetMissing
 from trainyard_trainer.models import Shape, context_length
+
+TARGET_NAMES = ("target", "label", "y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +41,30 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Both splits, the schema, and the shape that a model must have."""
+    """Both splits, the schema, the shape that a model must have, and what is to be said."""
 
     train: Split
     validation: Split
     schema: DataSchema
     shape: Shape
+    split: SplitRule = SplitRule.SHUFFLED
+    notes: list[str] = field(default_factory=list)
 
 
-def load(
-    path: Path, file_format: str, config: TrainingConfig, cache: Path | None = None
-) -> Dataset:
-    """The dataset for this configuration. Raises DatasetMissing, BadData or BadConfiguration.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a dataset is loaded by besides the session's configuration."""
 
-    `cache`: file of the parsed columns of this content, for the next start; None parses every time.
-    """
+    cache: Path | None = None
+    """File of the parsed columns of this content, for the next start; None parses every time."""
+    learned: DataSchema | None = None
+    """Of the checkpoint that the training starts from: its statistics are kept."""
+    classes_by: SplitRule = SplitRule.STRATIFIED
+    """How samples of classes are held out."""
+
+
+def load(path: Path, file_format: str, config: TrainingConfig, terms: Terms = Terms()) -> Dataset:
+    """The dataset for this configuration. Raises DatasetMissing, BadData or BadConfiguration."""
     if not path.is_file():
         raise DatasetMissing(
             f"the dataset's file {path.name} is not on the volume", hint="upload the dataset again"
@@ -58,22 +72,11 @@ def load(
     if config.task is Task.LANGUAGE_MODELING:
         return _text(path, file_format, config)
     if config.task is Task.IMAGE_CLASSIFICATION:
-        return _images(path, file_format, config)
-    return _table(path, file_format, config, cache)
+        return _images(path, file_format, config, terms)
+    return _table(path, file_format, config, terms)
 
 
-def split_rows(count: int, config: TrainingConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row numbers of the training and the validation split; the same seed gives the same split."""
-    order = np.random.default_rng(config.seed).permutation(count)
-    held_out = int(count * config.validation_split)
-    if count - held_out < 1:
-        raise BadData(
-            f"{count} samples leave none to train on with validationSplit {config.validation_split}"
-        )
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
-
-
-def _table(path: Path, file_format: str, config: TrainingConfig, cache: Path | None) -> Dataset:
+def _table(path: Path, file_format: str, config: TrainingConfig, terms: Terms) -> Dataset:
     ignored = list(config.ignore_columns or ())
     if file_format in ("npz", "npy"):
         loaded = arrays.read(path, file_format)
@@ -81,23 +84,45 @@ def _table(path: Path, file_format: str, config: TrainingConfig, cache: Path | N
         columns = arrays.as_columns(loaded[inputs])
         columns[target] = arrays.as_target(loaded[target], target)
     elif file_format in ("csv", "parquet", "jsonl"):
-        columns = read_columns(path, file_format, cache)
-        target = tables.choose_target(columns, config.target, ignored)
+        columns = read_columns(path, file_format, terms.cache)
+        target = choose_target(columns, config.target, ignored)
     else:
         raise BadConfiguration(f"{config.task} needs a table; the dataset is {file_format}")
     names = [n for n in columns if n != target and n not in ignored]
-    rows = split_rows(len(columns[target]), config)
-    features = tables.fit_features(columns, names, rows[0])
-    encoded = torch.from_numpy(tables.encode(columns, features))
-    schema = DataSchema(
-        kind="table", features=features, sample_shape=[encoded.shape[1]], target=target
+    return _supervised(
+        config,
+        terms,
+        DataSchema(kind="table", target=target),
+        columns[target],
+        lambda rows: _encoded(columns, names, rows, terms),
     )
-    if config.task is Task.TABULAR_CLASSIFICATION:
-        return _classes(encoded, columns[target], rows, schema)
-    return _values(encoded, columns[target], rows, schema)
 
 
-def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
+def choose_target(columns: Mapping[str, Column], wanted: str | None, ignored: list[str]) -> str:
+    """The column to predict. Raises BadConfiguration naming the columns there are."""
+    names = [name for name in columns if name not in ignored]
+    unknown = [name for name in ignored if name not in columns]
+    if unknown:
+        raise BadConfiguration(
+            f"ignoreColumns names {unknown}, but the columns are {list(columns)}"
+        )
+    if wanted is not None and wanted not in names:
+        raise BadConfiguration(f"target {wanted!r} is not among the columns {names}")
+    if len(names) < 2:
+        raise BadData(f"a table needs a target and at least one feature; the columns are {names}")
+    return wanted or next((name for name in TARGET_NAMES if name in names), names[-1])
+
+
+def _encoded(
+    columns: Mapping[str, Column], names: list[str], rows: SplitRows, terms: Terms
+) -> _Inputs:
+    learned = terms.learned.features if terms.learned else []
+    fitted, notes = features.fit_features(columns, names, rows.train, learned)
+    tensor = torch.from_numpy(features.encode(columns, fitted))
+    return _Inputs(tensor, {"features": fitted}, notes)
+
+
+def _images(path: Path, file_format: str, config: TrainingConfig, terms: Terms) -> Dataset:
     if file_format in ("npz", "npy"):
         loaded = arrays.read(path, file_format)
         inputs, target = arrays.choose(loaded, config.target)
@@ -111,14 +136,74 @@ def _images(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
         raise BadConfiguration(
             f"image-classification needs images or NPZ arrays; the dataset is {file_format}"
         )
-    largest = float(np.max(np.abs(pixels))) or 1.0
-    # Bytes are scaled by their range, other values by what is there.
-    scale = 255.0 if pixels.dtype == np.uint8 else largest
-    scaled = torch.from_numpy(np.asarray(pixels, dtype=np.float32) / np.float32(scale))
-    schema = DataSchema(
-        kind="array", sample_shape=list(scaled.shape[1:]), input_scale=scale, target=target
+    schema = DataSchema(kind="array", target=target)
+    return _supervised(config, terms, schema, labels, lambda _: _scaled_pixels(pixels, terms))
+
+
+def _scaled_pixels(pixels: NDArray[Any], terms: Terms) -> _Inputs:
+    """Bytes are scaled by their range, other values by what is there."""
+    scale, notes = 255.0, []
+    if pixels.dtype != np.uint8:
+        scale = float(np.max(np.abs(pixels))) or 1.0
+    learned = terms.learned
+    if learned is not None and learned.kind == "array" and learned.input_scale != scale:
+        notes.append(
+            f"pixels are divided by {learned.input_scale:.6g} as the checkpoint learned them; the"
+            f" largest here is {scale:.6g}"
+        )
+        scale = learned.input_scale
+    # Values beyond single precision are divided before they are rounded.
+    exact = np.dtype(np.float64 if scale > np.finfo(np.float32).max else np.float32)
+    divided = np.asarray(pixels, dtype=exact) / exact.type(scale)
+    scaled = divided.astype(np.float32, copy=False)
+    return _Inputs(torch.from_numpy(scaled), {"input_scale": scale}, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """Inputs of all samples, what the schema says of them, and what is to be said."""
+
+    tensor: Tensor
+    described: dict[str, Any]
+    notes: list[str]
+
+
+def _supervised(
+    config: TrainingConfig,
+    terms: Terms,
+    schema: DataSchema,
+    column: Column,
+    encode: Callable[[SplitRows], _Inputs],
+) -> Dataset:
+    """Both splits of samples with a target; `encode` gives the inputs, knowing the split."""
+    name = schema.target or "target"
+    if config.task is Task.TABULAR_REGRESSION:
+        rows = split.shuffled(len(column), config)
+        learned = terms.learned
+        stats = (learned.target_mean, learned.target_scale) if learned is not None else None
+        values = targets.scaled(column, name, rows, stats)
+        tensor, outputs, notes = torch.from_numpy(values.values), 1, values.notes
+        described: dict[str, Any] = {"target_mean": values.mean, "target_scale": values.scale}
+    else:
+        found = targets.classes(column, name)
+        stratify = terms.classes_by is SplitRule.STRATIFIED
+        rows = (
+            split.stratified(found.ids, config) if stratify else split.shuffled(len(column), config)
+        )
+        tensor, outputs = torch.from_numpy(found.ids), len(found.names)
+        notes, described = targets.class_notes(found, rows), {"classes": found.names}
+    inputs = encode(rows)
+    shape = tuple(inputs.tensor.shape[1:])
+    described |= {**inputs.described, "sample_shape": list(shape)}
+    train, validation = (torch.from_numpy(r) for r in (rows.train, rows.validation))
+    return Dataset(
+        Split(inputs.tensor[train], tensor[train]),
+        Split(inputs.tensor[validation], tensor[validation]),
+        schema.model_copy(update=described),
+        Shape(shape, outputs),
+        rows.rule,
+        notes + inputs.notes,
     )
-    return _classes(scaled, labels, split_rows(len(scaled), config), schema)
 
 
 def _text(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
@@ -142,56 +227,5 @@ def _text(path: Path, file_format: str, config: TrainingConfig) -> Dataset:
         Split(windows[cut:], None),
         schema,
         Shape((context,), len(vocabulary)),
-    )
-
-
-def _classes(
-    inputs: Tensor, labels: Column, rows: tuple[NDArray[np.int64], ...], schema: DataSchema
-) -> Dataset:
-    names, ids = tables.classes(labels, schema.target or "target")
-    if len(names) < 2:
-        raise BadData(
-            f"the target {schema.target!r} has the one value {names[0]!r}; classes need two or more"
-        )
-    if len(names) > max(100, len(labels) // 2):
-        raise BadData(
-            f"the target {schema.target!r} has {len(names)} different values in {len(labels)} rows",
-            hint="use tabular-regression for numbers",
-        )
-    targets = torch.from_numpy(ids)
-    schema = schema.model_copy(update={"classes": names})
-    return _split(inputs, targets, rows, schema, len(names))
-
-
-def _values(
-    inputs: Tensor, values: Column, rows: tuple[NDArray[np.int64], ...], schema: DataSchema
-) -> Dataset:
-    if isinstance(values, TextColumn):
-        row = tables.first_text(values) or 0
-        raise BadData(f"row {row + 1}, column {schema.target!r}: {values[row]!r} is not a number")
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values)))
-        raise BadData(
-            f"row {row + 1}, column {schema.target!r}: the target {values[row]} is not a number"
-        )
-    known = values[rows[0]]
-    scale = float(known.std()) or 1.0
-    schema = schema.model_copy(update={"target_mean": float(known.mean()), "target_scale": scale})
-    scaled = ((values - schema.target_mean) / scale).astype(np.float32)
-    return _split(inputs, torch.from_numpy(scaled), rows, schema, 1)
-
-
-def _split(
-    inputs: Tensor,
-    targets: Tensor,
-    rows: tuple[NDArray[np.int64], ...],
-    schema: DataSchema,
-    outputs: int,
-) -> Dataset:
-    train, validation = (torch.from_numpy(r) for r in rows)
-    return Dataset(
-        Split(inputs[train], targets[train]),
-        Split(inputs[validation], targets[validation]),
-        schema,
-        Shape(tuple(inputs.shape[1:]), outputs),
+        SplitRule.END,
     )

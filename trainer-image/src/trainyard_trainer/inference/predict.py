@@ -18,7 +18,7 @@ from torch import Tensor
 from trainyard_api.contract import MODEL_FILE
 from trainyard_api.training import TrainingConfig
 from trainyard_trainer import models
-from trainyard_trainer.data import arrays, images, tables, texts
+from trainyard_trainer.data import arrays, features, images, texts
 from trainyard_trainer.data.columns import Column, TextColumn
 from trainyard_trainer.data.columns import read as read_columns
 from trainyard_trainer.data.schema import DataSchema
@@ -113,7 +113,7 @@ def read_inputs(
     if file_format in ("npz", "npy"):
         return _from_arrays(arrays.read(path, file_format), schema)
     columns = read_columns(path, file_format)
-    inputs = torch.from_numpy(tables.encode(columns, schema.features))
+    inputs = torch.from_numpy(features.encode(columns, schema.features))
     return inputs, _truth(columns.get(schema.target or ""))
 
 
@@ -126,7 +126,7 @@ def _from_arrays(loaded: dict[str, Any], schema: DataSchema) -> tuple[Tensor, li
     truth = None if target is None else _truth(arrays.as_target(target, schema.target or ""))
     if schema.kind == "table":
         columns = arrays.as_columns(loaded[chosen])
-        return torch.from_numpy(tables.encode(columns, schema.features)), truth
+        return torch.from_numpy(features.encode(columns, schema.features)), truth
     pixels = arrays.as_images(loaded[chosen], chosen).astype(np.float32) / np.float32(
         schema.input_scale
     )
@@ -138,4 +138,4 @@ def _truth(values: Column | None) -> list[str] | None:
         return None
     if isinstance(values, TextColumn):
         return [values[row] or "" for row in range(len(values))]
-    return ["" if v != v else tables.class_name(v) for v in values.tolist()]
+    return ["" if v != v else features.class_name(v) for v in values.tolist()]

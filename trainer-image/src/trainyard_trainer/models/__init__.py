@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
@@ -47,6 +48,41 @@ def build(config: TrainingConfig, shape: Shape) -> nn.Module:
                 heads=sizes.heads or 4,
                 dropout=dropout,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAxis:
+    """An axis of a parameter whose places stand for inputs or outputs that have names."""
+
+    parameter: str
+    axis: int
+    of: Literal["inputs", "outputs"]
+
+
+def named_axes(model: nn.Module) -> list[NamedAxis]:
+    """The axes that follow the data: columns, classes or tokens. All others are the model's own."""
+    match model:
+        case MLP():
+            last = len(model.layers) - 1
+            return [
+                NamedAxis("layers.1.weight", 1, "inputs"),
+                NamedAxis(f"layers.{last}.weight", 0, "outputs"),
+                NamedAxis(f"layers.{last}.bias", 0, "outputs"),
+            ]
+        case CNN():
+            return [
+                NamedAxis("head.3.weight", 0, "outputs"),
+                NamedAxis("head.3.bias", 0, "outputs"),
+            ]
+        case ResNet18():
+            return [NamedAxis("head.weight", 0, "outputs"), NamedAxis("head.bias", 0, "outputs")]
+        case Transformer():
+            return [
+                NamedAxis("tokens.weight", 0, "inputs"),
+                NamedAxis("head.weight", 0, "outputs"),
+            ]
+        case _:
+            raise TypeError(f"{type(model).__name__} is no model of the trainer")
 
 
 def context_length(config: TrainingConfig) -> int:

@@ -31,6 +31,20 @@ def build(config: TrainingConfig, model: nn.Module) -> optim.Optimizer:
     return _without_compiler(kind)(model.parameters(), **given)
 
 
+def take_moments(own: optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take the moments of another optimizer of the same kind; the options stay those of `own`."""
+    options = [{k: v for k, v in group.items() if k != "params"} for group in own.param_groups]
+    own.load_state_dict(state)
+    for group, kept in zip(own.param_groups, options, strict=True):
+        group.update(kept)
+        if isinstance(own, optim.RMSprop) and group["momentum"] > 0:
+            # RMSprop makes the buffer with its other moments only.
+            for parameter in group["params"]:
+                moments = own.state[parameter]
+                if moments and "momentum_buffer" not in moments:
+                    moments["momentum_buffer"] = torch.zeros_like(parameter)
+
+
 def _without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
     """The same optimizer without the wrappers that import torch's compiler.
 

@@ -17,8 +17,24 @@ class Progress:
     batch: int = 0
     """Batches done in the current epoch."""
     best_loss: float = math.inf
-    """Lowest validation loss."""
+    """Validation loss of the best epoch."""
     stale_epochs: int = 0
-    """Epochs since the lowest validation loss."""
+    """Epochs since the best one."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Metrics of the last completed epoch."""
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    """Metrics of the best epoch; empty without one, and in checkpoints of version 0.1."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the model card must know about the training, each a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedWeights:
+    """What is true of the weights that become the model."""
+
+    epoch: int
+    """Epochs after which the training had these weights."""
+    step: int
+    """Optimizer steps after which it had them."""
+    metrics: dict[str, float]
+    """Metrics of both splits with these weights."""

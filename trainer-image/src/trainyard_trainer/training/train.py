@@ -25,14 +25,12 @@ from trainyard_trainer.data import Dataset
 from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.errors import BadConfiguration, Diverged, Preempted
 from trainyard_trainer.training import loss as losses
-from trainyard_trainer.training import optimizer
+from trainyard_trainer.training import optimizer, warm_start
 from trainyard_trainer.training.batches import epoch_order, load_batch, split_into_batches
+from trainyard_trainer.training.evaluation import autocast, evaluate, shown
 from trainyard_trainer.training.loss_reading import LossReading
-from trainyard_trainer.training.metrics import MetricAccumulator
-from trainyard_trainer.training.progress import Progress
+from trainyard_trainer.training.progress import Progress, TrainedWeights
 from trainyard_trainer.training.schedule import learning_rate
-
-_AUTOCAST_DTYPES = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 
 
 class Trainer:
@@ -81,7 +79,9 @@ class Trainer:
     def fit(self) -> None:
         """Train to the end. Raises Preempted after SIGTERM, Diverged when the loss is not finite.
 
-        Afterwards the model has the weights of the epoch with the lowest validation loss.
+        Afterwards the model has the weights of the best epoch: the last one whose validation loss
+        was lower than all before it, by `minDelta` with early stopping. Without a validation split,
+        or where the validation loss was never finite, it has those of the last epoch.
         """
         signal.signal(signal.SIGTERM, self._on_sigterm)
         self._report.goal(total_steps=self.total_steps, epochs=self.config.epochs)
@@ -94,8 +94,15 @@ class Trainer:
             self._report.goal(total_steps=self.progress.step, epochs=self.progress.epoch)
         if self.group.is_rank_zero:
             self._report.progress(self.progress.step, self.progress.epoch)
-        if self.best is not None:
-            self.model.load_state_dict(self.best)
+        self._take_best_weights()
+
+    def trained_weights(self) -> TrainedWeights:
+        """What is true of the model after `fit`: metrics, epoch and step of its weights."""
+        progress = self.progress
+        if self.best is None:
+            return TrainedWeights(progress.epoch, progress.step, progress.metrics)
+        epoch = progress.epoch - progress.stale_epochs
+        return TrainedWeights(epoch, epoch * self.steps_per_epoch, progress.best_metrics)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume; the content of a checkpoint.
@@ -113,6 +120,8 @@ class Trainer:
             "position": {name: getattr(self.progress, name) for name in Progress.__slots__},
             "best": self.best,
             "config": self.config.model_dump_json(),
+            "schema": self.dataset.schema.model_dump_json(),
+            "split": str(self.dataset.split),
         }
 
     def _with_copied_buffers(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -124,19 +133,14 @@ class Trainer:
                 weights[name] = tensor.clone()
         return weights
 
-    def load_state_dict(self, state: dict[str, Any], fork: bool = False) -> None:
-        """Continue from a checkpoint; a fork takes only weights and optimizer state.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint of this session.
 
         Raises BadConfiguration when the weights belong to another model.
         """
-        try:
-            self.model.load_state_dict(state["model"])
-        except RuntimeError as error:
-            raise BadConfiguration(f"the checkpoint belongs to another model: {error}") from error
-        if state["optimizer"]["param_groups"] and self._has_optimizer_of(state):
-            self.optimizer.load_state_dict(state["optimizer"])
-        if fork:
-            return
+        warm_start.check_shapes(state["model"], self.model.state_dict())
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["position"])
         self.best = state["best"]
@@ -144,10 +148,21 @@ class Trainer:
         if "cuda" in state["random"] and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
 
-    def _has_optimizer_of(self, state: dict[str, Any]) -> bool:
-        return (
-            TrainingConfig.model_validate_json(state["config"]).optimizer == self.config.optimizer
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Begin with the weights and the optimizer's moments of another session's checkpoint.
+
+        Options, seed, schedule and data stay this session's. Classes, columns and tokens are
+        mapped by name; the notes say what has no counterpart. Raises BadConfiguration when the
+        weights belong to another model, or where nothing can be mapped.
+        """
+        mapped = warm_start.map_state(
+            state, warm_start.Target(self.model, self.dataset.schema, self.config)
         )
+        self.model.load_state_dict(mapped.weights)
+        if mapped.optimizer is not None:
+            optimizer.take_moments(self.optimizer, mapped.optimizer)
+        for sentence in mapped.notes:
+            self.note(sentence)
 
     def _train_epoch(self) -> None:
         progress = self.progress
@@ -226,7 +241,7 @@ class Trainer:
 
     def _forward(self, inputs: Tensor) -> Tensor:
         try:
-            with self._autocast():
+            with autocast(self.config, self.device):
                 scores: Tensor = self.model(inputs)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
@@ -244,11 +259,12 @@ class Trainer:
         progress.epoch += 1
         progress.batch = 0
         progress.metrics = metrics
+        if math.isinf(metrics.get("val/loss", 0.0)):
+            self.note(f"the validation loss was infinite after epoch {progress.epoch}")
         improved = self._keep_if_best(metrics.get("val/loss", math.inf))
         if self.group.is_rank_zero:
             self._report.log(metrics, progress.step, progress.epoch)
-            shown = ", ".join(f"{k} {v:.4f}" for k, v in metrics.items())
-            print(f"epoch {progress.epoch}/{config.epochs}: {shown}", flush=True)  # noqa: T201 - the session's log
+            self._say(f"epoch {progress.epoch}/{config.epochs}: {shown(metrics)}")
             if improved:
                 self._writer.write(BEST, progress.step, self.state_dict())
         last = progress.epoch == config.epochs or self._stopped_early()
@@ -257,7 +273,7 @@ class Trainer:
             self._leave()
 
     def _keep_if_best(self, loss: float) -> bool:
-        """Whether this validation loss is the lowest so far. Raises Diverged for NaN."""
+        """Whether this epoch is the best so far. Raises Diverged for NaN."""
         progress, stopping = self.progress, self.config.early_stopping
         if math.isnan(loss):
             raise Diverged(f"the validation loss is {loss} after epoch {progress.epoch}")
@@ -265,32 +281,40 @@ class Trainer:
         improved = loss < progress.best_loss - min_delta
         progress.stale_epochs = 0 if improved else progress.stale_epochs + 1
         if improved:
-            progress.best_loss = loss
+            progress.best_loss, progress.best_metrics = loss, progress.metrics
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         return improved
 
-    @torch.no_grad()
+    def _take_best_weights(self) -> None:
+        progress, config = self.progress, self.config
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+            if not progress.best_metrics:
+                # A checkpoint of version 0.1 holds the best weights without their metrics.
+                progress.best_metrics = self._evaluate()
+            best = self.trained_weights()
+            self._say(
+                f"the model has the weights of epoch {best.epoch}/{config.epochs}:"
+                f" {shown(best.metrics)}"
+            )
+        elif math.isinf(progress.metrics.get("val/loss", 0.0)):
+            self.note(
+                "the validation loss was infinite after every epoch: the model has the weights of"
+                " the last one"
+            )
+
+    def note(self, sentence: str) -> None:
+        """Say something in the log and in the model card, once."""
+        if sentence not in self.progress.notes:
+            self.progress.notes.append(sentence)
+            self._say(f"note: {sentence}")
+
+    def _say(self, line: str) -> None:
+        if self.group.is_rank_zero:
+            print(line, flush=True)  # noqa: T201 - the session's log
+
     def _evaluate(self) -> dict[str, float]:
-        """Metrics of both splits in evaluation mode, as `train/…` and `val/…`."""
-        self.model.eval()
-        out: dict[str, float] = {}
-        for prefix, split in (("train", self.dataset.train), ("val", self.dataset.validation)):
-            accumulator = MetricAccumulator(self.config.task, self.dataset.schema)
-            rows = self.group.shard(torch.arange(len(split)))
-            for part in torch.split(rows, self.config.batch_size):
-                inputs, targets = load_batch(split, part, self.device)
-                with self._autocast():
-                    scores = self.model(inputs)
-                accumulator.add(scores, targets)
-            accumulator.sums = self.group.all_reduce(accumulator.sums)
-            metrics = accumulator.metrics(prefix)
-            if prefix == "train":
-                # `train/loss` is the loss of one batch; that of the whole split has another name.
-                metrics = {
-                    k.replace("train/loss", "train/epoch_loss"): v for k, v in metrics.items()
-                }
-            out |= metrics
-        return out
+        return evaluate(self.model, self.dataset, self.config, self.device, self.group)
 
     def _order(self, epoch: int) -> Tensor:
         return epoch_order(len(self.dataset.train), self.config.seed, epoch)
@@ -323,10 +347,6 @@ class Trainer:
     def _saved(self, metadata: CheckpointMetadata) -> None:
         if metadata.name != BEST:
             self._report.checkpoint(metadata.name, metadata.step, metadata.size_bytes)
-
-    def _autocast(self) -> torch.autocast:
-        dtype = _AUTOCAST_DTYPES.get(self.config.precision)
-        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
 
     def _on_sigterm(self, *_: object) -> None:
         self._terminated = True
