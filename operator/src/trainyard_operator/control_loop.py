@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import structlog
+
 from trainyard_operator.core.actions import Decisions
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.config import OperatorConfig
@@ -13,6 +15,8 @@ from trainyard_operator.core.decide import decide
 from trainyard_operator.informer import Informer
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.writer import Writer
+
+_log = structlog.stdlib.get_logger(__name__)
 
 BATCH_SECONDS = 0.01
 """Changes that come this close together are decided upon at once."""
@@ -95,6 +99,8 @@ class ControlLoop:
             least = STATUS_SECONDS if decisions.unpublished else QUIET_STATUS_SECONDS
             self._publish_pause = max(least, took * STATUS_SHARE)
         self._metrics.decided(decisions, took, with_positions=updates > 0)
+        for name, error in decisions.undecided:
+            _log.error("cannot decide about a session", session=name, error=error)
         return decisions
 
     def _pause(self, decisions: Decisions) -> float:

@@ -30,6 +30,10 @@ RESERVED_FOR_WARNINGS = 10
 """This part of the burst is reserved for failures, retries and preemptions."""
 
 
+NOTE_BYTES = 1000
+"""The API server takes up to 1024."""
+
+
 class EventSink:
     """Writes Events about sessions."""
 
@@ -104,7 +108,7 @@ class EventSink:
             "action": event.reason.value,
             "reason": event.reason.value,
             "type": "Warning" if event.warning else "Normal",
-            "note": event.message[:1000],
+            "note": _note(event.message),
             "regarding": {
                 "apiVersion": names.API_VERSION,
                 "kind": names.SESSION_KIND,
@@ -113,3 +117,8 @@ class EventSink:
                 "uid": uid,
             },
         }
+
+
+def _note(message: str) -> str:
+    """A message within the API server's limit, which counts bytes."""
+    return message.encode()[:NOTE_BYTES].decode(errors="ignore")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import Allocation, Policy, Request
 from trainyard_scheduler.fair_share import QueueHeads
 from trainyard_scheduler.placement import give, place
@@ -25,7 +26,8 @@ def lost(allocation: Allocation, now: float) -> float:
 
     A session without GPUs counts as one GPU.
     """
-    since = max(allocation.started or now, allocation.checkpoint or 0.0)
+    checkpoint = past(allocation.checkpoint, now) or 0.0
+    since = max(allocation.started or now, checkpoint)
     return max(1, allocation.shape.gpus) * max(0.0, now - since)
 
 
@@ -34,7 +36,7 @@ def has_run_enough(allocation: Allocation, now: float, policy: Policy) -> bool:
     return (
         not allocation.leaving
         and allocation.started is not None
-        and now - allocation.started >= policy.minimum_run_seconds
+        and now - (past(allocation.started, now) or 0.0) >= policy.minimum_run_seconds
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.objects.model import Job, Session, current_attempt
 from trainyard_scheduler.objects.store import ClusterState
+
+LONGEST_PAUSE_SECONDS: Final = 3600
+"""Longest pause after a failure. A later time for the next attempt is wrong and does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def readiness(
             "It starts when there is one."
         )
         return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
-    if retry is not None and retry > now:
+    if retry is not None and now < retry <= now + LONGEST_PAUSE_SECONDS:
         at = timestamps.to_seconds_text(retry)
         message = f"Pauses after its last attempt; the next one may start at {at}."
         return Readiness(Reason.WAITING_FOR_RETRY, message)

@@ -7,8 +7,9 @@ and compares hundreds of thousands.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,6 +20,13 @@ CPU: Final = 1
 MEMORY: Final = 2
 FIRST_GPU: Final = 3
 
+LARGEST_AMOUNT: Final = 2**63 - 1
+"""Kubernetes itself holds no larger quantity."""
+_QUANTITY: Final = re.compile(
+    r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
+    r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE])|[eE](?P<power>[+-]?[0-9]{1,3}))?"
+)
+_LONGEST_QUANTITY: Final = 64
 _FACTORS: Final = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -41,32 +49,36 @@ _FACTORS: Final = {
 
 @lru_cache(maxsize=4096)
 def quantity(text: str) -> Decimal:
-    """The value of a Kubernetes quantity such as `500m`, `1.5Gi` or `1e3`. Raises ValueError."""
-    number = text.rstrip("numkKMGTPEi")
-    try:
-        return Decimal(number) * _FACTORS[text[len(number) :]]
-    except (InvalidOperation, KeyError):
-        pass
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a quantity such as 500m, 2 or 4Gi") from None
+    """The value of a Kubernetes quantity such as `500m`, `1.5Gi` or `1e3`.
+
+    Raises ValueError for anything else.
+    """
+    found = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST_QUANTITY else None
+    if found is None:
+        shown = text[:_LONGEST_QUANTITY]
+        raise ValueError(f"{shown!r} is not a quantity such as 500m, 2 or 4Gi")
+    number = Decimal(found["number"])
+    if found["power"]:
+        return number * Decimal(f"1e{found['power']}")
+    return number * _FACTORS[found["suffix"] or ""]
 
 
 @lru_cache(maxsize=4096)
 def millicores(text: str) -> int:
-    """A CPU quantity in millicores, rounded up. Raises ValueError."""
-    return _ceil(quantity(text) * 1000)
+    """A CPU quantity in millicores, rounded up, from 0 to 2^63 − 1. Raises ValueError."""
+    return _amount(quantity(text) * 1000)
 
 
 @lru_cache(maxsize=4096)
 def whole(text: str) -> int:
-    """A quantity of bytes or devices as an integer, rounded up. Raises ValueError."""
-    return _ceil(quantity(text))
+    """A quantity of bytes or devices, rounded up, from 0 to 2^63 − 1. Raises ValueError."""
+    return _amount(quantity(text))
 
 
-def _ceil(value: Decimal) -> int:
-    return int(value.to_integral_value(rounding=ROUND_CEILING))
+def _amount(value: Decimal) -> int:
+    """What is below 0 or above the bound counts as the bound, as in Kubernetes."""
+    bounded = min(max(value, Decimal(0)), Decimal(LARGEST_AMOUNT))
+    return int(bounded.to_integral_value(rounding=ROUND_CEILING))
 
 
 def resource_vector(

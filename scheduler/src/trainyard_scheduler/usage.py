@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Phase
+from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import (
@@ -53,7 +54,7 @@ class AllocationCache:
             allocation = _allocation(session, jobs, pods, attempt, assumed)
             known = _Known(session, jobs, pods, assumed, allocation, _end(session, attempt))
         self._known[uid] = known
-        if known.end is None:
+        if known.end is None or past(session.status.eta_at, now) is None:
             return known.allocation
         return replace(known.allocation, eta_seconds=max(0.0, known.end - now))
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import math
+import os
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_state import CONFIG, INSTALLATION, NOW
+from operator_state import CONFIG, INSTALLATION, NOW, make_session, make_state
 
+from trainyard_api.visible_text import visible
 from trainyard_kube import KubeClient, KubeConfig
-from trainyard_operator.core.actions import CreateJob
+from trainyard_operator.core.actions import CreateJob, Decisions, PatchStatus
+from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.decide import decide
 from trainyard_operator.core.manifests import build_job
 from trainyard_operator.informer import Informer
@@ -47,12 +52,17 @@ def ill_session() -> Json:
         "startTime": "2027-01-15T06:00:00Z",
         "attemptStartTime": "2027-01-15T06:00:00Z",
         "jobName": "ill-x",
+        "disruption": {"attempt": 1, "reason": "x", "message": "y"},
         "runSeconds": 60,
         "gpuSeconds": 60,
         "queue": {"position": 1, "ahead": {"sessions": 0, "gpus": 0}, "reason": "WaitingForGPUs"},
         "progress": {
             "attempt": 1,
             "step": 7,
+            "totalSteps": 100,
+            "epoch": 1,
+            "epochs": 3,
+            "stepsPerSecond": 0.5,
             "etaSeconds": 60.5,
             "lastCheckpoint": checkpoint,
             "lastHeartbeat": "2027-01-15T07:59:00Z",
@@ -61,7 +71,14 @@ def ill_session() -> Json:
         "metrics": [{"name": "loss", "value": "0.5"}],
         "dataset": {"name": "d", "state": "Found", "file": "d.csv", "format": "csv"},
         "model": {"name": "m", "version": 1},
-        "failure": {"class": "ProgramError", "attempt": 1, "lastLogLines": ["x"]},
+        "failure": {
+            "class": "ProgramError",
+            "attempt": 1,
+            "lastLogLines": ["x"],
+            "alike": 1,
+            "exitCode": 1,
+            "message": "x",
+        },
         "conditions": [{"type": "Running", "status": "True", "reason": "PodsRunning"}],
     }
     owners = [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x", "controller": True}]
@@ -125,15 +142,37 @@ ILL = [
 KEPT = ("uid", "name", "resourceVersion", "namespace")
 """What the API server itself vouches for."""
 
+TEXTS = [
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00Z",
+    "2027-01-15T08:00:00+14:00",
+    "2027-01-15 08:00",
+    "1e400",
+    "1e-400",
+    "1e999999999",
+    "9" * 400,
+    "1" + "0" * 60 + "Ei",
+    "NaN",
+    "Infinity",
+    "-1",
+    "-9223372036854775809",
+    "1_000",
+    "٣",
+    "x" * 70_000,
+    "1Ei",
+    "\x1b[2J\r\n\u202efdp",
+    '{"end": {"step": 1e400, "totalSteps": -1}, "message": "\\u202e", "lastLogLines": [[], 7]}',
+]
+NUMBERS = [2**31, 2**53, 2**53 + 1, 2**63, 2**64, 10**400, -(10**400), 1e18, 1e308, 5e-324]
 scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
     st.text(max_size=8),
-    st.sampled_from(
-        ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1e400", "-1", "٣", "x" * 70_000, "1Ei"]
-    ),
+    st.sampled_from(TEXTS),
+    st.sampled_from(NUMBERS),
 )
 anything = st.recursive(
     scalars,
@@ -143,6 +182,9 @@ anything = st.recursive(
     ),
     max_leaves=5,
 )
+poison = st.sampled_from(TEXTS) | st.sampled_from(NUMBERS) | anything
+EXAMPLES = int(os.environ.get("TRAINYARD_HOSTILE_OBJECTS", "500")) // 5
+"""For each kind of object."""
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -158,6 +200,18 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [p for p in found if p != ("metadata",)]
 
 
+def has(value: Any, path: tuple[Any, ...]) -> bool:
+    """Whether there is such a place, after others were spoilt."""
+    try:
+        for key in path[:-1]:
+            value = value[key]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return (isinstance(value, dict) and isinstance(path[-1], str)) or (
+        isinstance(value, list) and isinstance(path[-1], int) and path[-1] < len(value)
+    )
+
+
 def spoilt(value: Json, path: tuple[Any, ...], by: Any) -> Json:
     """A copy with `by` in one place."""
     result = copy.deepcopy(value)
@@ -168,12 +222,58 @@ def spoilt(value: Json, path: tuple[Any, ...], by: Any) -> Json:
     return result
 
 
+def decided(informer: Informer) -> Decisions:
+    """What is decided at once and after everything in the objects has had its time."""
+    first = decide(informer.state, NOW, CONFIG)
+    for seconds in (100.0, 1e5, 1e9):
+        decide(informer.state, NOW + seconds, CONFIG)
+    return first
+
+
+def out_of_bounds(patch: PatchStatus) -> list[str]:
+    """The texts that the API server would refuse, or that forge what a reader sees."""
+    status = orjson.loads(orjson.dumps(patch.patch["status"]))
+    failure = status.get("failure") or {}
+    texts = [(status.get("message"), 1024), (failure.get("message"), 2048)]
+    texts += [(c["message"], 1024) for c in status.get("conditions") or ()]
+    texts += [(failure.get("hint"), 1024), (failure.get("reason"), 128)]
+    texts += [(line, 512) for line in failure.get("lastLogLines") or ()]
+    return [
+        f"{text[:40]!r} of {len(text)} characters"
+        for text, most in texts
+        if text and (len(text) > most or visible(text) != text)
+    ]
+
+
 @pytest.mark.parametrize(("kind", "sound"), ILL)
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_one_spoilt_object_stops_nobody(kind: str, sound: Json, data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(places(sound)), "place")
-    ill = spoilt(sound, path, data.draw(anything, "poison"))
+    ill = sound
+    for path in data.draw(st.lists(st.sampled_from(places(sound)), min_size=1, max_size=3), "at"):
+        if has(ill, path):
+            ill = spoilt(ill, path, data.draw(poison, "poison"))
+    assert wrong_with(kind, ill) == []
+
+
+VALUES = [*TEXTS, *NUMBERS, None, True, [], {}, [[]], [None], {"x": 1}, math.nan, math.inf, -1, 0]
+EVERY = [
+    (param.values[0], path, value)
+    for param in ILL
+    for path in places(dict(param.values[1]))
+    for value in VALUES
+]
+
+
+def test_every_value_in_every_place_stops_nobody() -> None:
+    """All 17 thousand with TRAINYARD_HOSTILE_OBJECTS=20000; otherwise some, evenly spread."""
+    sound = {param.values[0]: param.values[1] for param in ILL}
+    for kind, path, value in EVERY[:: max(1, len(EVERY) // (EXAMPLES * 5))]:
+        assert wrong_with(str(kind), spoilt(sound[kind], path, value)) == []
+
+
+def wrong_with(kind: str, ill: Json) -> list[str]:
+    """What goes wrong with `ill` in the cluster: the honest session starts, writes have bounds."""
     informer = Informer(KubeClient(KubeConfig("http://nowhere")), CONFIG, lambda: None)
     informer.absorb("nodes", node("n1"))
     informer.absorb("queues", queue("default"))
@@ -183,7 +283,33 @@ def test_one_spoilt_object_stops_nobody(kind: str, sound: Json, data: st.DataObj
     informer.absorb(kind, ill)
     informer.absorb("sessions", session("honest"))
 
-    decisions = decide(informer.state, NOW, CONFIG)
+    decisions = decided(informer)
 
     created = {w.uid for w in decisions.writes if isinstance(w, CreateJob)}
-    assert "uid-honest" in created
+    patches = [w for w in decisions.writes if isinstance(w, PatchStatus)]
+    return [
+        *(["the honest session does not start"] if "uid-honest" not in created else []),
+        *(f"{name}: {error}" for name, error in decisions.undecided),
+        *(found for patch in patches for found in out_of_bounds(patch)),
+    ]
+
+
+BROKEN = [
+    pytest.param({"status": {"own": b"no JSON"}, "spec": {"dataset": "d"}}, id="status"),
+    pytest.param({"spec": {"json": b"no JSON"}}, id="spec"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_error_with_one_session_concerns_no_other(broken: Json) -> None:
+    """Whatever slips through the parsing."""
+    state = make_state(make_session("ill", **broken), make_session("honest"))
+    cache = DecisionCache.create(INSTALLATION)
+
+    decisions = decide(state, NOW, CONFIG, cache)
+
+    assert [w.uid for w in decisions.writes if isinstance(w, CreateJob)] == ["uid-honest"]
+    assert [name for name, _ in decisions.undecided] == ["ill"]
+    assert decisions.wake is not None
+    assert decide(state, NOW + 1, CONFIG, cache).undecided == ()
+    assert decide(state, NOW + 61, CONFIG, cache).undecided != ()

@@ -122,3 +122,5 @@ class Decisions:
     gpus_capacity: int = 0
     preempted: int = 0
     """Sessions that this decision preempts."""
+    undecided: tuple[tuple[str, str], ...] = ()
+    """Names of sessions for which nothing could be decided, each with the error."""

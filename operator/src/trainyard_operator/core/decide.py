@@ -6,7 +6,8 @@ A pure function; the cache only saves work.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ TICK_SECONDS: Final = 5.0
 
 The end of another session's minimum run time is no event.
 """
+UNDECIDED_SECONDS: Final = 60.0
+"""A session for which nothing could be decided is evaluated again after this."""
 QUEUE_STATUS_SECONDS: Final = 5.0
 """Shortest time between two writes of one TrainingQueue's status."""
 
@@ -73,14 +76,17 @@ class _Decision:
     ) -> None:
         self.state, self.now, self.config, self.cache = state, now, config, cache
         self.writes: list[Write] = []
+        self.undecided: list[tuple[str, str]] = []
 
     def run(self, status_updates: int) -> Decisions:
         cache, installation = self.cache, self.config.installation
         self._refresh()
+        self._refuse_invalid()
         snapshot = snapshot_of(self.state, cache.waiting, installation, self.now, cache.allocations)
         result = run_cycle(snapshot, self.now)
         for admit in result.admitted:
-            self._admit(admit)
+            with self._deciding(admit.request.uid, admit.request.name):
+                self._admit(admit)
         for preempt in result.preempted:
             self._preempt(preempt)
         snapshot = after_cycle(snapshot, result, cache.waiting, self.now)
@@ -97,6 +103,7 @@ class _Decision:
             gpus_used=sum(a.gpus for a in snapshot.allocations),
             gpus_capacity=snapshot.gpu_capacity(),
             preempted=len(result.preempted),
+            undecided=tuple(self.undecided),
         )
 
     # ── each session by itself ────────────────────────────────────────────────────────────
@@ -116,12 +123,28 @@ class _Decision:
             session = state.sessions.get(uid)
             if session is None:
                 cache.drop(uid)
-            elif uid not in state.busy and not self._evaluate(session):
-                again.add(uid)
+            elif uid not in state.busy:
+                with self._deciding(uid, session.name):
+                    if not self._evaluate(session):
+                        again.add(uid)
         cache.dirty = again
-        for item in state.invalid_sessions.values():
-            if item.uid not in state.busy:
-                self._patch(item, *render_invalid(item, self.now), Lane.PHASES)
+
+    def _refuse_invalid(self) -> None:
+        for item in self.state.invalid_sessions.values():
+            if item.uid not in self.state.busy:
+                with self._deciding(item.uid, item.name):
+                    self._patch(item, *render_invalid(item, self.now), Lane.PHASES)
+
+    @contextmanager
+    def _deciding(self, uid: str, name: str) -> Iterator[None]:
+        """Decide for one session. After an error it stays as it is; other sessions never notice."""
+        try:
+            yield
+        except Exception as error:
+            self.undecided.append((name, f"{type(error).__name__}: {error}"[:1024]))
+            self.cache.dequeue(uid)
+            self.cache.wake_at(self.now + UNDECIDED_SECONDS, uid)
+            self.writes = [w for w in self.writes if w.uid != uid]
 
     def _recheck_admissibility(self) -> None:
         cache, state = self.cache, self.state

@@ -15,6 +15,9 @@ from trainyard_scheduler.objects.model import InvalidSession, Session
 
 Status = dict[str, Any]
 
+MESSAGE_LENGTH = 1024
+"""The custom resource takes no longer message."""
+
 
 def render(
     session: Session,
@@ -36,7 +39,7 @@ def render(
         if value is None:
             wanted.pop(name, None)
     wanted["phase"] = found.phase.value
-    wanted["message"] = found.message
+    wanted["message"] = found.message[:MESSAGE_LENGTH]
     wanted["observedGeneration"] = session.generation
     for name in ("failure", "disruption"):
         _keep_time(name, current, wanted, now)
@@ -57,7 +60,7 @@ def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
     current: Status = orjson.loads(item.own)
     if current.get("phase") in TERMINAL:
         return current, current
-    message = f"The spec cannot be used: {item.why}"[:1024]
+    message = f"The spec cannot be used: {item.why}"[:MESSAGE_LENGTH]
     conditions: list[Condition] = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
     wanted = {
         **current,
@@ -170,7 +173,7 @@ def _merged(
                 "type": kind.value,
                 "status": truth,
                 "reason": str(reason),
-                "message": message[:1024],
+                "message": message[:MESSAGE_LENGTH],
                 "lastTransitionTime": old["lastTransitionTime"]
                 if old and same
                 else timestamps.to_seconds_text(now),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from trainyard_api import names
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, text
+from trainyard_scheduler.objects.fields import Json, block, count, items, mapping, number, text
 from trainyard_scheduler.objects.model import Job
 from trainyard_scheduler.objects.pods import pod_requests
 
@@ -18,27 +18,27 @@ def parse_job(raw: Json, gpu_resources: Sequence[str]) -> Job | None:
     Raises ValueError, TypeError, LookupError or AttributeError if it makes no sense.
     """
     meta = raw["metadata"]
-    labels = meta.get("labels") or {}
-    owners = meta.get("ownerReferences") or ()
+    labels = mapping(meta.get("labels"))
+    owners = items(meta.get("ownerReferences"))
     owner = next((o for o in owners if o.get("kind") == names.SESSION_KIND), None)
-    attempt = labels.get(names.LABEL_ATTEMPT, "")
-    if owner is None or not attempt.isdecimal():
+    attempt = number(labels.get(names.LABEL_ATTEMPT))
+    if owner is None or attempt == 0:
         return None
-    expected = names.job_name(labels.get(names.LABEL_SESSION, ""), owner["uid"], int(attempt))
+    expected = names.job_name(text(labels.get(names.LABEL_SESSION)), owner["uid"], attempt)
     if meta["name"] != expected:
         return None
-    annotations = meta.get("annotations") or {}
-    end = _end(raw.get("status") or {})
+    annotations = mapping(meta.get("annotations"))
+    end = _end(mapping(raw.get("status")))
     return Job(
         uid=meta["uid"],
         name=meta["name"],
         session_uid=owner["uid"],
-        attempt=int(attempt),
+        attempt=attempt,
         version=fields.version(meta),
         created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
-        workers=int(raw["spec"].get("completions") or 1),
+        workers=count(raw["spec"].get("completions")) or 1,
         worker=pod_requests(raw["spec"]["template"], gpu_resources),
-        nodes=tuple(n for n in annotations.get(names.ANNOTATION_NODES, "").split(",") if n),
+        nodes=tuple(n for n in block(annotations.get(names.ANNOTATION_NODES)).split(",") if n),
         backfilled=annotations.get(names.ANNOTATION_BACKFILLED) == "true",
         finished=text(end.get("type")),
         reason=text(end.get("reason")),
@@ -50,7 +50,7 @@ def parse_job(raw: Json, gpu_resources: Sequence[str]) -> Job | None:
 
 def _end(status: Json) -> Json:
     """The condition by which the Job has ended, {} while it runs."""
-    for condition in status.get("conditions") or ():
+    for condition in items(status.get("conditions")):
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
             return dict(condition)
     return {}

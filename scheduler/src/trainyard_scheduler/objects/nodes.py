@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trainyard_scheduler.facts import Node, Taint, Toleration
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json
+from trainyard_scheduler.objects.fields import Json, items, mapping, text
 from trainyard_scheduler.resources import resource_vector, whole
 
 DEFAULT_MAX_PODS = 110
@@ -15,21 +15,21 @@ DEFAULT_MAX_PODS = 110
 
 def parse_node(raw: Json, gpu_resources: Sequence[str]) -> Node:
     """A node. Raises ValueError, TypeError, KeyError or AttributeError if it makes no sense."""
-    spec, status = raw.get("spec") or {}, raw.get("status") or {}
-    allocatable = status.get("allocatable") or {}
+    spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
+    allocatable = mapping(status.get("allocatable"))
     ready = any(
         c.get("type") == "Ready" and c.get("status") == "True"
-        for c in status.get("conditions") or ()
+        for c in items(status.get("conditions"))
     )
     pods = whole(str(allocatable.get("pods", DEFAULT_MAX_PODS)))
     return Node(
         name=raw["metadata"]["name"],
         allocatable=resource_vector(allocatable, gpu_resources, pods=pods),
         usable=ready and not spec.get("unschedulable", False),
-        labels=frozenset((raw["metadata"].get("labels") or {}).items()),
+        labels=frozenset(mapping(raw["metadata"].get("labels")).items()),
         taints=tuple(
-            Taint(str(t["key"]), str(t.get("value") or ""), str(t["effect"]))
-            for t in spec.get("taints") or ()
+            Taint(text(t.get("key")), text(t.get("value")), text(t.get("effect")))
+            for t in items(spec.get("taints"))
         ),
         version=fields.version(raw["metadata"]),
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from trainyard_api import names
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, duration, mapping, number, text
+from trainyard_scheduler.objects.fields import (
+    Json,
+    block,
+    count,
+    duration,
+    exit_code,
+    items,
+    mapping,
+    number,
+    text,
+)
 from trainyard_scheduler.objects.model import Pod
 from trainyard_scheduler.resources import ResourceVector, maximum, plus, resource_vector
 
@@ -20,9 +30,8 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
 
     Raises ValueError, TypeError, LookupError or AttributeError if it makes no sense.
     """
-    meta, status, spec = raw["metadata"], raw.get("status") or {}, raw.get("spec") or {}
-    labels = meta.get("labels") or {}
-    owners: Iterable[Json] = meta.get("ownerReferences") or ()
+    meta, status, spec = raw["metadata"], mapping(raw.get("status")), mapping(raw.get("spec"))
+    labels, owners = mapping(meta.get("labels")), items(meta.get("ownerReferences"))
     owner: Json = next((o for o in owners if o.get("controller")), {})
     ours = owner.get("kind") == "Job" and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
     base = {
@@ -58,12 +67,12 @@ def pod_requests(raw: Json, gpu_resources: Sequence[str]) -> ResourceVector:
     That is containers and sidecars together, or the largest step of the init containers if that is
     more, plus overhead.
     """
-    spec = raw.get("spec") or {}
+    spec = mapping(raw.get("spec"))
     running = resource_vector({}, gpu_resources)
-    for container in spec.get("containers") or ():
+    for container in items(spec.get("containers")):
         running = plus(running, _requests(container, gpu_resources))
     sidecars = largest = resource_vector({}, gpu_resources)
-    for container in spec.get("initContainers") or ():
+    for container in items(spec.get("initContainers")):
         asked = _requests(container, gpu_resources)
         if container.get("restartPolicy") == "Always":
             sidecars = plus(sidecars, asked)
@@ -71,24 +80,23 @@ def pod_requests(raw: Json, gpu_resources: Sequence[str]) -> ResourceVector:
         else:
             largest = maximum(largest, plus(sidecars, asked))
     total = maximum(plus(running, sidecars), largest)
-    if pod_level := spec.get("resources"):
+    if pod_level := mapping(spec.get("resources")):
         total = maximum(total, _requests({"resources": pod_level}, gpu_resources))
-    total = plus(total, resource_vector(spec.get("overhead") or {}, gpu_resources))
+    total = plus(total, resource_vector(mapping(spec.get("overhead")), gpu_resources))
     return (1, *total[1:])
 
 
 def used_node(raw: Json) -> str | None:
     """The node whose resources a pod uses; None before it is bound and after it has ended."""
-    if (raw.get("status") or {}).get("phase") in _ENDED:
+    if mapping(raw.get("status")).get("phase") in _ENDED:
         return None
-    name = (raw.get("spec") or {}).get("nodeName")
-    return str(name) if name else None
+    return text(mapping(raw.get("spec")).get("nodeName")) or None
 
 
 def _requests(container: Json, gpu_resources: Sequence[str]) -> ResourceVector:
-    resources = container.get("resources") or {}
+    resources = mapping(container.get("resources"))
     # Kubernetes takes a limit without a request as the request.
-    merged = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    merged = {**mapping(resources.get("limits")), **mapping(resources.get("requests"))}
     return resource_vector(merged, gpu_resources)
 
 
@@ -102,14 +110,16 @@ def _deletion(meta: Json) -> float | None:
 def _preferred_nodes(spec: Json) -> tuple[str, ...]:
     """The nodes that the operator's pod template puts into the preferred node affinity."""
     affinity = mapping(mapping(spec.get("affinity")).get("nodeAffinity"))
-    terms = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-    found = (f for t in terms for f in mapping(t.get("preference")).get("matchFields") or ())
-    return tuple(f["values"][0] for f in found if f.get("key") == "metadata.name")
+    terms = items(affinity.get("preferredDuringSchedulingIgnoredDuringExecution"))
+    found = (f for t in terms for f in items(mapping(t.get("preference")).get("matchFields")))
+    return tuple(
+        text(f["values"][0]) for f in found if f.get("key") == "metadata.name" and f.get("values")
+    )
 
 
 def _conditions(status: Json) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for condition in status.get("conditions") or ():
+    for condition in items(status.get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             message, reason = text(condition.get("message")), text(condition.get("reason"))
             found["unschedulable"] = message or reason or "?"
@@ -121,24 +131,23 @@ def _conditions(status: Json) -> dict[str, Any]:
 
 
 def _container(status: Json) -> dict[str, Any]:
-    containers = status.get("containerStatuses") or ()
+    containers = items(status.get("containerStatuses"))
     if not containers:
         return {}
-    state = containers[0].get("state") or {}
-    if waiting := state.get("waiting"):
+    state = mapping(containers[0].get("state"))
+    if waiting := mapping(state.get("waiting")):
         return {
             "waiting_reason": text(waiting.get("reason")),
             "waiting_message": text(waiting.get("message")),
         }
-    if running := state.get("running"):
+    if running := mapping(state.get("running")):
         return {"started": parse_seconds(running.get("startedAt"))}
-    ended = state.get("terminated") or {}
-    code = ended.get("exitCode")
+    ended = mapping(state.get("terminated"))
     return {
         "started": parse_seconds(ended.get("startedAt")),
         "ended": parse_seconds(ended.get("finishedAt")),
-        "exit_code": int(code) if code is not None else None,
-        "signal": int(ended.get("signal") or 0),
+        "exit_code": exit_code(ended.get("exitCode")),
+        "signal": count(ended.get("signal")),
         "terminated_reason": text(ended.get("reason")),
-        "termination_message": text(ended.get("message")),
+        "termination_message": block(ended.get("message")),
     }

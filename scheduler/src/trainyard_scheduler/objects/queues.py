@@ -7,7 +7,7 @@ import orjson
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_scheduler.facts import QueueRules
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, mapping
+from trainyard_scheduler.objects.fields import Json, count, mapping
 from trainyard_scheduler.objects.model import Queue
 
 
@@ -31,7 +31,7 @@ def parse_queue(raw: Json) -> Queue:
         uid=meta["uid"],
         name=meta["name"],
         version=fields.version(meta),
-        generation=int(meta.get("generation") or 0),
+        generation=count(meta.get("generation")),
         rules=rules,
         own=orjson.dumps(mapping(raw.get("status"))),
     )

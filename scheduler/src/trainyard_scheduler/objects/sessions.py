@@ -16,7 +16,17 @@ from trainyard_api.session import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Shape
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, count, duration, exit_code, mapping, text
+from trainyard_scheduler.objects.fields import (
+    Json,
+    count,
+    duration,
+    exit_code,
+    items,
+    mapping,
+    ordinal,
+    rate,
+    text,
+)
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
 from trainyard_scheduler.resources import millicores, whole
@@ -38,7 +48,7 @@ def parse_session(
     """
     meta = raw["metadata"]
     status = mapping(raw.get("status"))
-    generation = int(meta.get("generation") or 0)
+    generation = count(meta.get("generation"))
     if isinstance(before, Session) and before.generation == generation:
         spec: SessionSpec | str = before.spec
     else:
@@ -49,7 +59,7 @@ def parse_session(
     return Session(
         uid=uid,
         name=name,
-        user=str((meta.get("labels") or {}).get(names.LABEL_USER, "")),
+        user=text(mapping(meta.get("labels")).get(names.LABEL_USER)),
         created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
         generation=generation,
         version=version,
@@ -65,7 +75,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         spec = TrainingSessionSpec.model_validate(raw)
     except ValidationError as error:
         wrong = field_errors(error, TrainingSessionSpec)[:ERRORS_SHOWN]
-        return "; ".join(f"spec.{e.field}: {e.message}" for e in wrong)
+        return text("; ".join(f"spec.{e.field}: {e.message}" for e in wrong))
     return SessionSpec(
         desired=spec.desired_state,
         priority=spec.priority,
@@ -111,8 +121,8 @@ def _status(status: Json) -> SessionStatus:
     dataset, disruption = mapping(status.get("dataset")), mapping(status.get("disruption"))
     phase = status.get("phase")
     return SessionStatus(
-        phase=Phase(phase) if phase in _PHASES else None,
-        attempt=count(status.get("attempt")),
+        phase=Phase(phase) if isinstance(phase, str) and phase in _PHASES else None,
+        attempt=ordinal(status.get("attempt")),
         failures=count(status.get("failures")),
         preemptions=count(status.get("preemptions")),
         queued=parse_seconds(status.get("queuedTime")),
@@ -122,7 +132,7 @@ def _status(status: Json) -> SessionStatus:
         completed=parse_seconds(status.get("completionTime")),
         run_seconds=count(status.get("runSeconds")),
         gpu_seconds=count(status.get("gpuSeconds")),
-        disrupted_attempt=count(disruption.get("attempt")),
+        disrupted_attempt=ordinal(disruption.get("attempt")),
         disruption_reason=text(disruption.get("reason")),
         disruption_message=text(disruption.get("message")),
         preempting=_preempting(status),
@@ -138,7 +148,7 @@ def _status(status: Json) -> SessionStatus:
 def _failure(failure: Json) -> dict[str, Any]:
     lines = failure.get("lastLogLines")
     return {
-        "failed_attempt": count(failure.get("attempt")),
+        "failed_attempt": ordinal(failure.get("attempt")),
         "failure_class": text(failure.get("class")),
         "failure_exit_code": exit_code(failure.get("exitCode")),
         "failure_message": text(failure.get("message")),
@@ -149,7 +159,7 @@ def _failure(failure: Json) -> dict[str, Any]:
 
 def _progress(progress: Json) -> dict[str, Any]:
     return {
-        "progress_attempt": count(progress.get("attempt")),
+        "progress_attempt": ordinal(progress.get("attempt")),
         "eta_seconds": duration(progress.get("etaSeconds")),
         "eta_at": parse_seconds(progress.get("lastHeartbeat")),
         "checkpoint": parse_seconds(mapping(progress.get("lastCheckpoint")).get("time")),
@@ -158,7 +168,7 @@ def _progress(progress: Json) -> dict[str, Any]:
         "steps_total": count(progress.get("totalSteps")),
         "epochs_done": count(progress.get("epoch")),
         "epochs_total": count(progress.get("epochs")),
-        "steps_per_second": duration(progress.get("stepsPerSecond")) or 0.0,
+        "steps_per_second": rate(progress.get("stepsPerSecond")),
     }
 
 
@@ -178,10 +188,8 @@ def _dataset_state(dataset: Json) -> str:
 
 def _preempting(status: Json) -> bool:
     return status.get("phase") == Phase.SUSPENDING and any(
-        isinstance(c, dict)
-        and c.get("type") == ConditionType.ADMITTED
-        and c.get("reason") == Reason.PREEMPTED
-        for c in status.get("conditions") or ()
+        c.get("type") == ConditionType.ADMITTED and c.get("reason") == Reason.PREEMPTED
+        for c in items(status.get("conditions"))
     )
 
 

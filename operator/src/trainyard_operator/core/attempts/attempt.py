@@ -14,6 +14,8 @@ from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_operator.core.attempts.diagnosis import HINTS, Cause, operator_failure
 from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_scheduler.clocks import past
+from trainyard_scheduler.objects.fields import MAX_COUNT
 from trainyard_scheduler.objects.model import (
     Job,
     Pod,
@@ -80,7 +82,8 @@ class Attempt:
         done = [p for p in self.own if p.phase == "Succeeded" and p.started is not None]
         if not running or len(running) + len(done) < workers:
             return None
-        return max(p.started for p in running + done if p.started is not None)
+        started = max(p.started for p in running + done if p.started is not None)
+        return min(started, self.now)
 
     def all_succeeded(self) -> bool:
         """Whether every worker has succeeded. The Job may not say so yet."""
@@ -181,7 +184,8 @@ class Attempt:
         if self.spec.stall_timeout is None or started is None:
             return None
         stepped = self.status.stepped if self.status.progress_attempt == self.number else None
-        return max(started, stepped or 0.0) + self.spec.stall_timeout
+        # A program's clock may be wrong: a step that lies ahead must not keep it alive.
+        return max(started, past(stepped, self.now) or 0.0) + self.spec.stall_timeout
 
     def next_check(self, started: float) -> float | None:
         """When it will be overdue or stalled if nothing happens; None without such a limit."""
@@ -209,17 +213,18 @@ class Attempt:
             return changes
         ends = [p.ended for p in self.own if p.ended is not None]
         finish = self.job.finish_time if self.job else None
-        end = max(ends) if ends else finish or self.now
+        end = min(max(ends) if ends else finish or self.now, self.now)
         ran = max(0, round(end - started))
         changes["attemptStartTime"] = timestamps.to_seconds_text(started)
         changes["startTime"] = timestamps.to_seconds_text(self.status.started or started)
-        changes["runSeconds"] = self.status.run_seconds + ran
-        changes["gpuSeconds"] = self.status.gpu_seconds + ran * self.spec.shape.gpus
+        changes["runSeconds"] = min(MAX_COUNT, self.status.run_seconds + ran)
+        gpu_seconds = self.status.gpu_seconds + ran * self.spec.shape.gpus
+        changes["gpuSeconds"] = min(MAX_COUNT, gpu_seconds)
         return changes
 
     def end(self) -> dict[str, Any]:
         """The status fields of a session that ends with it."""
-        finish = self.job.finish_time if self.job else None
+        finish = past(self.job.finish_time, self.now) if self.job else None
         return {"completionTime": timestamps.to_seconds_text(finish or self.now), "retryTime": None}
 
     def failure(self, cause: Cause) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from trainyard_operator.core.attempts.diagnosis import (
 from trainyard_operator.core.attempts.disruption import Disruption
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.objects.model import Job, queued_now
-from trainyard_scheduler.readiness import desired_state
+from trainyard_scheduler.readiness import LONGEST_PAUSE_SECONDS, desired_state
 
 STARTING_DELAY_SECONDS: Final = 3.0
 """Starting is written only after this. Most sessions are Running sooner, which saves a write."""
@@ -34,7 +34,6 @@ ENDING_DELAY_SECONDS: Final = 10.0
 
 Mostly the Job is complete a second later, which saves a write.
 """
-MAX_BACKOFF_SECONDS: Final = 3600
 MOST_ALIKE: Final = 2
 """A program that failed so often in the same way before any sign of progress is not retried."""
 PROGRAM_FAULTS: Final = frozenset({FailureClass.PROGRAM_ERROR, FailureClass.OUT_OF_MEMORY})
@@ -306,7 +305,7 @@ class _Evaluation:
         repeated = kind in PROGRAM_FAULTS and alike >= MOST_ALIKE
         if kind in RETRYABLE and failures <= limit and not repeated:
             pause = self.spec.backoff_seconds * 2 ** (failures - 1)
-            retry = self.now + min(pause, MAX_BACKOFF_SECONDS)
+            retry = self.now + min(pause, LONGEST_PAUSE_SECONDS)
             changes["retryTime"] = timestamps.to_seconds_text(retry)
             message = (
                 f"Attempt {attempt} failed ({kind}); retry {failures} of {limit} follows. {sentence}"

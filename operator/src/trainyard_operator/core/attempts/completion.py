@@ -18,8 +18,9 @@ from enum import Enum, auto
 from typing import Final
 
 from trainyard_operator.core.attempts.attempt import Attempt
-from trainyard_operator.core.attempts.disruption import CLOCK_SKEW_SECONDS, Disruption
+from trainyard_operator.core.attempts.disruption import Disruption
 from trainyard_operator.core.attempts.position import Position
+from trainyard_scheduler.clocks import past
 from trainyard_scheduler.objects.model import Job
 
 SETTLE_SECONDS: Final = 15.0
@@ -79,8 +80,7 @@ def completion_of(attempt: Attempt, job: Job) -> Completion:
 
 def _settled(attempt: Attempt, job: Job, *, known: bool, gone: bool) -> float:
     """When pods and progress have certainly shown, in seconds since the epoch."""
-    latest = attempt.now + CLOCK_SKEW_SECONDS
-    finish = job.finish_time if job.finish_time and job.finish_time <= latest else 0.0
+    finish = past(job.finish_time, attempt.now) or 0.0
     if not known:
         return finish + SETTLE_SECONDS if gone else attempt.now
     ended = max((p.ended for p in attempt.own if p.ended is not None), default=finish)

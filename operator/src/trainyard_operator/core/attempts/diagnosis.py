@@ -15,6 +15,7 @@ import orjson
 
 from trainyard_api.contract import EXIT_CLASSES, ExitCode
 from trainyard_api.phase import FailureClass
+from trainyard_api.visible_text import visible
 from trainyard_operator.core.attempts import disruption
 from trainyard_scheduler.objects.model import Job, Pod
 
@@ -124,11 +125,11 @@ def _pod_cause(pod: Pod) -> Cause:
     preempted = code == ExitCode.PREEMPTED and kind == C.EVICTED
     return Cause(
         kind=kind,
-        reason=str(reason)[:128],
-        message=str(message)[:2048],
+        reason=visible(str(reason)[:128])[:128],
+        message=visible(str(message)[:2048])[:2048],
         exit_code=code,
         lines=lines,
-        hint=str(report.get("hint") or HINTS[kind])[:1024],
+        hint=visible(str(report.get("hint") or HINTS[kind])[:1024])[:1024],
         preempted=preempted,
     )
 
@@ -195,4 +196,4 @@ def _lines(report: dict[str, Any], text: str) -> tuple[str, ...]:
     lines = [str(line) for line in given] if isinstance(given, list) else []
     if not report:
         lines = text.splitlines()
-    return tuple(line[:LINE_LENGTH] for line in lines[-LOG_LINES:])
+    return tuple(visible(line[:LINE_LENGTH])[:LINE_LENGTH] for line in lines[-LOG_LINES:])

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from trainyard_api.phase import FailureClass
+from trainyard_scheduler.clocks import CLOCK_SKEW_SECONDS
 from trainyard_scheduler.objects.model import Job, Pod
 
 POD_DELETED: Final = "PodDeleted"
 """Reason where a pod is being deleted, and nothing says why."""
-CLOCK_SKEW_SECONDS: Final = 30.0
-"""Most by which the clock of a node may differ from that of the control plane."""
 
 EVICTIONS: Final = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler"})
 NODE_LOSSES: Final = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
