@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from trainyard_api.datasets.schema import DatasetSchema, NumberFormat
 from trainyard_data.errors import BadChoice, BadData
 from trainyard_data.tables import column_cache
 from trainyard_data.tables.columns import Column, from_table
-from trainyard_data.tables.convert import Reading, to_numbers, to_texts
-from trainyard_data.tables.csv_file import CsvTable, open_csv
-from trainyard_data.tables.json_lines import JsonLines
-from trainyard_data.tables.parquet_file import ParquetTable
-from trainyard_data.tables.source import BadCell, Batch, Source, in_order
-
-NUMBER_TYPES = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN})
+from trainyard_data.tables.files.csv_file import CsvTable, open_csv
+from trainyard_data.tables.files.json_lines import JsonLines
+from trainyard_data.tables.files.parquet_file import ParquetTable
+from trainyard_data.tables.files.source import Batch, Source, in_order
+from trainyard_data.tables.meaning.roles import NUMBER_TYPES
+from trainyard_data.tables.values.bad_cell import BadCell
+from trainyard_data.tables.values.convert import Reading, to_numbers, to_texts
 
 
 def read(
@@ -39,12 +40,12 @@ def read(
     else a thread writes it. Raises BadData with row and column, BadChoice for an unknown column.
     """
     chosen = _chosen(schema, wanted)
-    readings = _readings(schema, chosen, as_texts)
+    uses = _uses(schema, chosen, as_texts)
     key = _key(schema, chosen, as_texts)
     kept = column_cache.load(cache, key) if cache is not None else None
     if kept is None:
         source = open_source(path, file_format, schema)
-        kept = _table(source, chosen, readings)
+        kept = _table(source, chosen, uses)
         if cache is not None:
             column_cache.keep(kept, cache, key)
     return from_table(kept)
@@ -67,7 +68,7 @@ def read_for_model(
     source = open_for_model(path, file_format, schema, frozenset(wanted))
     names = getattr(source, "names", None)
     chosen = [n for n in wanted if names is None or n in names]
-    return from_table(_table(source, chosen, _readings(schema, chosen, as_texts)))
+    return from_table(_table(source, chosen, _uses(schema, chosen, as_texts)))
 
 
 def _chosen(schema: DatasetSchema, wanted: Collection[str] | None) -> list[str]:
@@ -80,16 +81,37 @@ def _chosen(schema: DatasetSchema, wanted: Collection[str] | None) -> list[str]:
     return [n for n in names if n in wanted]
 
 
-def _readings(
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """How a column is read."""
+
+    reading: Reading | None
+    """None: a column of texts, in which only an empty text is missing."""
+    as_texts: bool
+    """Whether the texts are wanted as they are written."""
+
+    def convert(self, values: Any) -> Any:
+        """An Arrow array of numbers, or a dictionary of texts. Raises BadCell."""
+        if self.reading is None or self.as_texts:
+            return to_texts(values, self.reading)
+        return to_numbers(values, self.reading)
+
+
+def _uses(
     schema: DatasetSchema, chosen: Collection[str], as_texts: Collection[str]
-) -> dict[str, Reading | None]:
-    """How each column is read; None: as texts."""
-    found: dict[str, Reading | None] = dict.fromkeys(chosen)
+) -> dict[str, _Use]:
+    missing = schema.choices.missing
+    found = dict.fromkeys(chosen, _Use(None, True))
     for column in schema.columns:
-        if column.name in found and column.name not in as_texts and column.type in NUMBER_TYPES:
-            found[column.name] = Reading(
-                ColumnType(column.type), column.numbers or NumberFormat(), schema.choices.missing
-            )
+        if column.name not in found:
+            continue
+        if column.type in NUMBER_TYPES:
+            kind, written = ColumnType(column.type), column.numbers or NumberFormat()
+            reading = Reading(kind, written, missing)
+            found[column.name] = _Use(reading, column.name in as_texts)
+        elif missing is not None:
+            texts = Reading(ColumnType.TEXT, missing=missing)
+            found[column.name] = _Use(texts, True)
     return found
 
 
@@ -124,12 +146,12 @@ def open_for_model(
     return open_csv(path, None, header, expected)
 
 
-def _table(source: Source, chosen: list[str], readings: dict[str, Reading | None]) -> Any:
+def _table(source: Source, chosen: list[str], uses: dict[str, _Use]) -> Any:
     import pyarrow as pa
 
     parts: dict[str, list[Any]] = {name: [] for name in chosen}
     rows = 0
-    for count, columns in _converted(source, chosen, readings):
+    for count, columns in _converted(source, chosen, uses):
         rows += count
         for name in chosen:
             parts[name].append(columns[name])
@@ -147,13 +169,13 @@ def _joined(arrays: list[Any]) -> Any:
 
 
 def _converted(
-    source: Source, chosen: list[str], readings: dict[str, Reading | None]
+    source: Source, chosen: list[str], uses: dict[str, _Use]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     def convert(batch: Batch) -> tuple[int, dict[str, Any], BadCell | None]:
         columns = {}
         for name in chosen:
             try:
-                columns[name] = _column(batch, name, readings[name])
+                columns[name] = _column(batch, name, uses[name])
             except BadCell as error:
                 error.column = name
                 return batch.rows, {}, error
@@ -170,10 +192,10 @@ def _converted(
         yield count, columns
 
 
-def _column(batch: Batch, name: str, reading: Reading | None) -> Any:
+def _column(batch: Batch, name: str, use: _Use) -> Any:
     import pyarrow as pa
 
     values = batch.columns.get(name)
     if values is None:
         values = pa.nulls(batch.rows, pa.string())
-    return to_texts(values) if reading is None else to_numbers(values, reading)
+    return use.convert(values)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trainyard_data.errors import BadData
-from trainyard_data.tables.source import Batch, Part
+from trainyard_data.tables.files.source import Batch, Part
 
 ROWS = 65_536
 """Rows of a part."""
@@ -20,10 +20,17 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.remarks: Sequence[str] = ()
         with _explained(), self._open() as file:
             self.names: list[str] = list(file.schema_arrow.names)
             self.rows: int = file.metadata.num_rows
-            self.index_columns = _pandas_index(file.schema_arrow, self.names)
+            self.unused: Mapping[str, str] = dict.fromkeys(
+                _pandas_index(file.schema_arrow, self.names), "it is the index of a DataFrame"
+            )
+            self.categories = _dictionaries(file.schema_arrow)
+        repeated = sorted({n for n in self.names if self.names.count(n) > 1})
+        if repeated:
+            raise BadData(f"the column name {', '.join(map(repr, repeated))} occurs twice")
 
     def _open(self) -> Any:
         from pyarrow import parquet
@@ -34,15 +41,26 @@ class ParquetTable:
 
     def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
         """All rows in order."""
-        chosen = [n for n in self.names if wanted is None or n in wanted]
+        only = set(self.names if wanted is None else wanted)
+        chosen = [n for n in self.names if n in only]
         with _explained(), self._open() as file:
             for batch in file.iter_batches(ROWS, columns=chosen):
                 columns = {n: batch.column(n) for n in chosen}
                 yield partial(Batch, batch.num_rows, columns)
 
+    def order(self, names: Collection[str]) -> list[str]:
+        """The columns in the order of the file."""
+        return [n for n in self.names if n in names]
+
     def place(self, row: int) -> str:
         """The row (from 0) for a person."""
         return f"row {row + 1}"
+
+
+def _dictionaries(schema: Any) -> frozenset[str]:
+    import pyarrow as pa
+
+    return frozenset(field.name for field in schema if pa.types.is_dictionary(field.type))
 
 
 def _pandas_index(schema: Any, names: list[str]) -> list[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import orjson
 
 from trainyard_api.datasets.choices import MAX_COLUMNS
 from trainyard_data.errors import BadData
-from trainyard_data.tables.source import Batch, Part
+from trainyard_data.tables.files.source import Batch, Part
 
 PIECE_BYTES = 1 << 20
 LONGEST_LINE = 16 << 20
@@ -25,6 +27,11 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.remarks: Sequence[str] = ()
+        self.categories: frozenset[str] = frozenset()
+        self.unused: Mapping[str, str] = {}
+        self._places: dict[str, int] = {}
+        self._lock = Lock()
 
     def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
         """All rows in order."""
@@ -41,11 +48,40 @@ class JsonLines:
                     continue
                 part = rest + block[:cut]
                 if part.strip():
-                    yield partial(_parsed, part, number, wanted)
+                    yield partial(self._parsed, part, number, wanted)
                 number += part.count(b"\n")
                 rest = block[cut:]
                 if not block:
                     return
+
+    def _parsed(self, content: bytes, number: int, wanted: Collection[str] | None) -> Batch:
+        rows = [
+            _object(line, number + offset)
+            for offset, line in enumerate(content.split(b"\n"))
+            if line.strip()
+        ]
+        places: dict[str, int] = {}
+        for shape in set(map(tuple, rows)):
+            for place, name in enumerate(shape):
+                places[name] = max(place, places.get(name, 0))
+        self._learn(places, number)
+        columns = {
+            name: as_array([row.get(name) for row in rows])
+            for name in places
+            if wanted is None or name in wanted
+        }
+        return Batch(len(rows), columns)
+
+    def _learn(self, places: dict[str, int], number: int) -> None:
+        with self._lock:
+            for name, place in places.items():
+                self._places[name] = max(place, self._places.get(name, 0))
+            if len(self._places) > MAX_COLUMNS:
+                raise BadData(f"line {number}: more than {MAX_COLUMNS} different names of values")
+
+    def order(self, names: Collection[str]) -> list[str]:
+        """The names by their last place in any row: it does not depend on the order of the rows."""
+        return sorted(names, key=lambda name: (self._places.get(name, 0), name))
 
     def place(self, row: int) -> str:
         """The row (from 0) for a person, with its line where blank lines stand before it."""
@@ -54,27 +90,16 @@ class JsonLines:
             for number, line in enumerate(file, 1):
                 found += bool(line.strip())
                 if found == row:
-                    return f"row {row + 1}" + (f" (line {number})" if number != row + 1 else "")
+                    return f"row {row + 1} (line {number})"
         return f"row {row + 1}"
 
 
-def _parsed(content: bytes, number: int, wanted: Collection[str] | None) -> Batch:
-    rows = []
-    for offset, line in enumerate(content.split(b"\n")):
-        if line.strip():
-            rows.append(_object(line, number + offset))
-    names = dict.fromkeys(name for row in rows for name in row)
-    if len(names) > MAX_COLUMNS:
-        raise BadData(f"line {number}: more than {MAX_COLUMNS} different names of values")
-    columns = {
-        name: as_array([row.get(name) for row in rows])
-        for name in names
-        if wanted is None or name in wanted
-    }
-    return Batch(len(rows), columns)
-
-
 def _object(line: bytes, number: int) -> dict[str, Any]:
+    if line.lstrip()[:1] == b"[":
+        raise BadData(
+            f"line {number}: a JSON array; an object in each line is needed",
+            hint='write one object a line, such as {"a": 1, "kind": "x"}',
+        )
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -84,7 +109,24 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
             f"line {number}: an object is needed, this is a {type(value).__name__}",
             hint='write one object a line, such as {"a": 1, "kind": "x"}',
         )
+    if line.count(b'":') != len(value):
+        _refuse_repeated(line, number)
     return value
+
+
+def _refuse_repeated(line: bytes, number: int) -> None:
+    """Raises BadData for an object with the same name twice, of which one would be lost."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(found)
+        if len(value) != len(found):
+            names = [name for name, _ in found]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BadData(f"line {number}: the object has the name {twice[:80]!r} twice")
+        return value
+
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(line, object_pairs_hook=pairs)
 
 
 def _with_nan(line: bytes, number: int, error: Exception) -> Any:
@@ -113,11 +155,14 @@ def as_array(values: list[Any]) -> Any:
     if kinds == {float}:
         return pa.array(values, pa.float64())
     if dict in kinds or list in kinds:
-        return pa.array([None if v is None else b"" for v in values], pa.binary())
+        return pa.array([None if v is None else [] for v in values], pa.list_(pa.null()))
     return pa.array([_text(v) for v in values], pa.string())
 
 
 def _text(value: Any) -> str | None:
+    """A value as it is written in JSON."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and abs(value) == float("inf"):
+        return "Infinity" if value > 0 else "-Infinity"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
-from trainyard_data.tables.forms import NUMBERS, Kind, form_of
+from trainyard_data.tables.values.forms import Kind, form_of
 
 DELIMITERS = (",", "\t", ";", "|")
 SAMPLE_ROWS = 200
@@ -40,16 +40,25 @@ def layout(text: str, delimiter: str | None = None, names: frozenset[str] = froz
 def _before(text: str) -> tuple[int, str | None]:
     """Lines before the header, and the separator that a line `sep=;` names."""
     given, skip = None, 0
-    for line in text.split("\n")[:MOST_SKIPPED]:
+    lines = text.split("\n")[: MOST_SKIPPED + 1]
+    for line in lines[:MOST_SKIPPED]:
         bare = line.strip().strip('"')
         if skip == 0 and bare.lower().startswith("sep=") and len(bare) == 5:
             given = bare[4]
-        elif bare.lower() == "sep=":
+        elif skip == 0 and bare.lower() == "sep=":
             given = "\t"
         elif bare and not bare.startswith("#"):
             break
         skip += 1
+    if skip and lines[skip - 1].startswith("#") and _is_header(lines[skip - 1], lines[skip]):
+        skip -= 1
     return skip, given
+
+
+def _is_header(comment: str, row: str) -> bool:
+    """Whether a line that begins with # names the columns, as NumPy writes them."""
+    widths = {d: (comment.count(d), row.count(d)) for d in DELIMITERS}
+    return any(mine == other > 0 for mine, other in widths.values())
 
 
 def _after(text: str, skip: int) -> str:
@@ -89,42 +98,9 @@ def _score(item: Layout, names: frozenset[str]) -> tuple[float, ...]:
     if width < 2:
         return (len(names & header), 0.0)
     even = count / len(item.rows)
-    cells = [cell.strip() for row in item.rows[1:50] for cell in row]
+    cells = [cell.strip() for row in item.rows[1:50] for cell in row[:50]]
     plain = sum(not cell or form_of(cell).kind is not Kind.TEXT for cell in cells)
     # A header that has as many names as rows have values is the best sign of all.
     fits = len(item.rows[0]) in (width, width - 1)
     share = plain / len(cells) if cells else 0.0
     return (len(names & header), even * (1.0 if fits else 0.3) * (0.5 + share / 2), width)
-
-
-def has_header(sample: list[list[str]]) -> bool | None:
-    """Whether the first row names the columns. None where the sample does not show it."""
-    first = [cell.strip() for cell in sample[0]]
-    numbers = [cell for cell in first if cell and form_of(cell).kind in NUMBERS]
-    if not numbers:
-        return True
-    if first == [str(i) for i in range(len(first))]:
-        return True
-    if len(sample) < 2 or any(len(row) != len(first) for row in sample[1:]):
-        return None
-    named = any(not _like(cell, column) for cell, column in _columns(first, sample[1:]))
-    certain = len(set(numbers)) < len(numbers) or any(
-        form_of(cell).kind is not Kind.INTEGER for cell in numbers
-    )
-    if not named and certain:
-        return False
-    return None
-
-
-def _columns(first: list[str], body: list[list[str]]) -> list[tuple[str, list[str]]]:
-    return [(cell, [row[i].strip() for row in body]) for i, cell in enumerate(first)]
-
-
-def _like(cell: str, column: list[str]) -> bool:
-    """Whether a cell of the first row could be a value of the column below it."""
-    kinds = {form_of(value).kind for value in column if value} - {Kind.MISSING}
-    if not cell or form_of(cell).kind is Kind.MISSING:
-        return True
-    if kinds and kinds <= NUMBERS:
-        return form_of(cell).kind in NUMBERS
-    return cell in column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -22,19 +22,22 @@ class Batch:
 
 
 Part = Callable[[], Batch]
-"""Parses some rows. Raises BadCell."""
-
-
-class BadCell(Exception):
-    """A row of a batch that cannot be read. `row` counts from 0 within the batch."""
-
-    def __init__(self, row: int, cause: str, hint: str = "", column: str | None = None) -> None:
-        super().__init__(cause)
-        self.row, self.cause, self.hint, self.column = row, cause, hint, column
+"""Parses some rows. Raises BadData."""
 
 
 class Source(Protocol):
     """A table's file."""
+
+    categories: frozenset[str]
+    """Columns whose writer declared a list of texts."""
+    unused: Mapping[str, str]
+    """Columns that are set apart, such as an index, each with the reason."""
+    remarks: Sequence[str]
+    """What was guessed about the file, each a sentence."""
+
+    def order(self, names: Collection[str]) -> list[str]:
+        """The columns that were read, in the order of the table."""
+        ...
 
     def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
         """All rows in order. `wanted`: the columns to parse; None parses all."""

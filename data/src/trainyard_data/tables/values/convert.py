@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 
 from trainyard_api.datasets.choices import ColumnType
 from trainyard_api.datasets.schema import NumberFormat
-from trainyard_data.tables.forms import KNOWN_MISSING, Kind, form_of, plain_number
-from trainyard_data.tables.source import BadCell
+from trainyard_data.tables.values.bad_cell import BadCell
+from trainyard_data.tables.values.column_types import plain_number
+from trainyard_data.tables.values.forms import KNOWN_MISSING, Kind, form_of
 
 LARGEST = float(np.finfo(np.float32).max)
 """Largest number that a model can take."""
@@ -52,9 +54,14 @@ def plain(values: Any) -> Any:
 
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    if is_text(values.type) and values.type != pa.string():
-        values = values.cast(pa.string())
-    return values
+    kind, types = values.type, pa.types
+    if kind == pa.string():
+        return values
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
+        with contextlib.suppress(pa.ArrowInvalid):
+            return values.cast(pa.binary()).cast(pa.string())
+        return values
+    return values.cast(pa.string()) if is_text(kind) else values
 
 
 def written(values: Any) -> list[str | None]:
@@ -66,15 +73,18 @@ def written(values: Any) -> list[str | None]:
         return [None if v is None else "true" if v else "false" for v in values.to_pylist()]
     if pa.types.is_floating(kind):
         floats = values.to_numpy(zero_copy_only=False)
-        return [None if v != v else str(v) for v in floats]
+        return [None if v != v else str(v).replace("inf", "Infinity") for v in floats]
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return [None if v is None else str(v) for v in values.to_pylist()]
     texts: list[str | None] = values.cast(pa.string()).to_pylist()
     return texts
 
 
-def to_texts(values: Any) -> Any:
-    """A dictionary of texts as they are written, without spaces around them; null for none."""
+def to_texts(values: Any, missing: Reading | None = None) -> Any:
+    """A dictionary of texts as they are written, without spaces around them; null for none.
+
+    `missing`: the reading whose missing texts count as none, too.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -83,6 +93,11 @@ def to_texts(values: Any) -> Any:
         encoded = values.dictionary_encode()
         texts = pc.utf8_trim_whitespace(encoded.dictionary)
         texts = pc.if_else(pc.equal(texts, ""), None, texts)
+        if missing is not None:
+            given = texts.to_pylist()
+            texts = pa.array(
+                [None if t is None or missing.is_missing(t) else t for t in given], pa.string()
+            )
     else:
         encoded = values.dictionary_encode()
         texts = pa.array(written(encoded.dictionary), pa.string())
@@ -103,8 +118,7 @@ def to_numbers(values: Any, reading: Reading) -> Any:
     fast = reading.numbers == NumberFormat() and reading.type is not ColumnType.BOOLEAN
     if fast and reading.missing is None:
         try:
-            numbers = pc.cast(pc.if_else(pc.equal(values, ""), None, values), pa.float64())
-            return pc.fill_null(numbers, float("nan"))
+            return pc.fill_null(pc.cast(values, pa.float64()), float("nan"))
         except pa.ArrowInvalid:
             pass
     return _parsed_numbers(values, reading)

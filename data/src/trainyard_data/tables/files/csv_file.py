@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trainyard_api.datasets.choices import MAX_COLUMNS
 from trainyard_api.datasets.schema import TableDialect
 from trainyard_data.errors import BadData
-from trainyard_data.tables import csv_chunks, csv_dialect
-from trainyard_data.tables.source import Batch, Part
+from trainyard_data.tables.files import csv_chunks, csv_dialect, csv_header
+from trainyard_data.tables.files.source import Batch, Part
 
 csv.field_size_limit(csv_chunks.LONGEST_ROW)
 SAMPLE_BYTES = 256 << 10
@@ -22,16 +21,31 @@ WIDE = 200
 
 
 class CsvTable:
-    """A CSV file of a known dialect. `names`: the columns; `fields`: also those without a name."""
+    """A CSV file of a known dialect. `names`: the columns; `unused`: why some are set apart."""
 
-    def __init__(self, path: Path, dialect: TableDialect, fields: list[str]) -> None:
-        self._path, self.dialect, self.names = path, dialect, fields
+    def __init__(
+        self,
+        path: Path,
+        dialect: TableDialect,
+        names: list[str],
+        unused: Mapping[str, str] | None = None,
+        remarks: Sequence[str] = (),
+    ) -> None:
+        self._path, self.dialect, self.names = path, dialect, names
+        self.categories: frozenset[str] = frozenset()
+        self.unused: Mapping[str, str] = unused or {}
+        self.remarks = remarks
 
     def parts(self, wanted: Collection[str] | None) -> Iterator[Part]:
         """All rows in order."""
-        chosen = [n for n in self.names if wanted is None or n in wanted]
+        only = set(self.names if wanted is None else wanted)
+        chosen = [n for n in self.names if n in only]
         for chunk in self._chunks():
             yield partial(self._parsed, chunk, chosen)
+
+    def order(self, names: Collection[str]) -> list[str]:
+        """The columns in the order of the file."""
+        return [n for n in self.names if n in names]
 
     def _chunks(self) -> Iterator[csv_chunks.Chunk]:
         d = self.dialect
@@ -134,46 +148,35 @@ def _first_row(content: bytes, dialect: TableDialect) -> tuple[int, int]:
 def open_csv(
     path: Path,
     delimiter: str | None = None,
-    header: bool | None = None,
+    named: bool | None = None,
     expected: frozenset[str] = frozenset(),
 ) -> CsvTable:
-    """A CSV file whose dialect is found out. Raises BadData."""
+    """A CSV file whose dialect is found out. `named`: whether it has a header, if that is known.
+
+    `expected`: columns that should be there. Raises BadData.
+    """
     with path.open("rb") as file:
         start = file.read(SAMPLE_BYTES)
+    csv_chunks.refuse_foreign(start)
     encoding = csv_chunks.encoding_of(start)
     text = _text(start, encoding)
     layout = csv_dialect.layout(text, delimiter, expected)
     if not layout.rows:
         raise BadData("the file has no rows")
-    named = csv_dialect.has_header(layout.rows) if header is None else header
-    if named is None:
-        raise BadData(
-            "line 1: some column names are numbers; is the header missing?",
-            hint="add a first line that names the columns",
-        )
-    fields = _names(layout.rows, named)
+    if expected and expected & {cell.strip() for cell in layout.rows[0]}:
+        named = True
+    found = csv_header.header(layout.rows, layout.skip_lines + 1, named)
     dialect = TableDialect(
-        delimiter=layout.delimiter, quote=layout.quote, header=named,
-        skip_lines=layout.skip_lines, encoding=encoding,
-    )  # fmt: skip
-    return CsvTable(path, dialect, fields)
+        delimiter=layout.delimiter,
+        quote=layout.quote,
+        header=found.named,
+        skip_lines=layout.skip_lines,
+        encoding=encoding,
+    )
+    return CsvTable(path, dialect, found.names, found.unused, found.remarks)
 
 
 def _text(start: bytes, encoding: str) -> str:
     text = start.decode(encoding, "replace").removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.rpartition("\n")[0] + "\n" if len(start) == SAMPLE_BYTES and "\n" in text else text
-
-
-def _names(sample: list[list[str]], named: bool) -> list[str]:
-    if not named:
-        return [f"column {i}" for i in range(1, len(sample[0]) + 1)]
-    names = [cell.strip() for cell in sample[0]]
-    if len(names) > MAX_COLUMNS:
-        raise BadData(f"{len(names)} columns; at most {MAX_COLUMNS} are accepted")
-    if len(sample) > 1 and all(len(row) == len(names) + 1 for row in sample[1:]):
-        names.insert(0, "")
-    names = [name or f"column {i}" for i, name in enumerate(names, 1)]
-    repeated = sorted({n for n in names if names.count(n) > 1})
-    if repeated:
-        raise BadData(f"the column name {', '.join(map(repr, repeated))} occurs twice")
-    return names

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from trainyard_api.datasets.choices import MAX_CLASSES
-from trainyard_data.tables.forms import Form, Kind
+from trainyard_data.tables.values.forms import Form, Kind
 
 MISSING_TEXTS = 32
 """Most different texts of missing values that are kept."""
@@ -19,11 +19,14 @@ class Counted:
     count: int
     row: int
     text: str
+    example: str = ""
+    """The shortest text; it does not depend on the order of the rows."""
 
     def plus(self, other: Counted) -> Counted:
         """Both."""
         first = min(self, other, key=lambda seen: seen.row)
-        return Counted(self.count + other.count, first.row, first.text)
+        example = min(self.example, other.example, key=lambda text: (len(text), text))
+        return Counted(self.count + other.count, first.row, first.text, example)
 
     def moved(self, rows: int) -> Counted:
         """The same, `rows` further down."""
@@ -100,7 +103,7 @@ def absorbed(forms: dict[Form, Counted]) -> dict[Form, Counted]:
     rest = {form: seen for form, seen in forms.items() if form not in _ABSORBED}
     for form in _ABSORBED & forms.keys():
         seen = forms[form]
-        rest[point] = Counted(rest[point].count + seen.count, rest[point].row, rest[point].text)
+        rest[point] = replace(rest[point], count=rest[point].count + seen.count)
     return rest
 
 

@@ -1,0 +1,1 @@
+"""Files of tables: their dialects, and their rows as Arrow arrays."""

@@ -1,0 +1,68 @@
+"""What is said about a table: guesses, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trainyard_api.datasets.schema import ColumnRole, TableDialect
+from trainyard_data.tables.meaning.roles import NUMBER_TYPES, Found
+from trainyard_data.tables.values.forms import Kind
+
+SHOWN = 20
+"""Columns that a sentence names."""
+
+
+def of_table(columns: Sequence[Found], dialect: TableDialect | None) -> list[str]:
+    """A sentence for each kind of guess."""
+    return [*_of_dialect(dialect, len(columns)), *_of_columns(columns)]
+
+
+def _of_dialect(dialect: TableDialect | None, columns: int) -> Iterator[str]:
+    if dialect is None:
+        return
+    if dialect.delimiter != ",":
+        yield f"The values are separated by {_NAMES.get(dialect.delimiter, dialect.delimiter)}."
+    if not dialect.header:
+        yield (
+            f"The file has no header: its first line is a row, and its columns are called column 1"
+            f" to column {columns}."
+        )
+    if dialect.skip_lines:
+        yield f"Lines before the header are left out: {dialect.skip_lines}."
+    if dialect.encoding != "utf-8":
+        yield f"The file is {dialect.encoding.upper()}."
+
+
+_NAMES = {"\t": "tabs", ";": "semicolons (;)", "|": "bars (|)", " ": "spaces"}
+
+
+def _of_columns(columns: Sequence[Found]) -> Iterator[str]:
+    unused = [c for c in columns if c.ignored and c.name not in ()]
+    if unused:
+        yield f"Not used: {_listed([f'{c.name!r} ({c.schema.reason})' for c in unused])}."
+    for column in columns:
+        if not column.ignored:
+            yield from _of_column(column)
+
+
+def _of_column(column: Found) -> Iterator[str]:
+    schema, profile = column.schema, column.profile
+    if schema.reason:
+        yield f"Column {column.name!r} is read as {schema.type}: {schema.reason}."
+    if schema.missing_values:
+        texts = _listed([repr(text) for text in schema.missing_values])
+        rows = profile.count({Kind.MISSING})
+        yield f"Column {column.name!r}: {texts} stands for a missing value, in {rows} rows."
+    if schema.type not in NUMBER_TYPES and profile.missing:
+        texts = _listed([repr(text) for text in sorted(profile.missing)])
+        yield (
+            f"Column {column.name!r} is a column of texts: {texts} is a value there, not a missing"
+            f" one."
+        )
+    if schema.role == ColumnRole.TARGET and schema.distinct == 1:
+        yield f"The target {column.name!r} has the same value in all rows."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
