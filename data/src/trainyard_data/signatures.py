@@ -23,6 +23,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"MSCF", "a cabinet file"),
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
+    (b"{\\rtf", "an RTF document"),
     (b"%PDF-", "a PDF document"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Microsoft Office"),
     (b"SQLite format 3\x00", "an SQLite database"),
@@ -37,6 +38,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\xfe\xff", "a UTF-16 text"),
 )
 _PATTERNS = (
+    (re.compile(rb"\x08[\x01-\x20]\x12[\x01-\x40][\x20-\x7e]"), "an ONNX model"),
     (re.compile(rb"\x80[\x02-\x05]"), "a Python pickle, as older torch.save wrote"),
     (
         re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE),
@@ -52,11 +54,11 @@ _ISO_BRANDS = {b"heic": "a HEIC image", b"heix": "a HEIC image", b"mif1": "a HEI
 
 def kind_of(start: bytes) -> str | None:
     """What the file is, with its article; None if the first bytes tell nothing."""
+    if start[257:262] == b"ustar":
+        return "a tar archive"
     for mark, kind in _MARKS:
         if start.startswith(mark):
             return kind
-    if start[257:262] == b"ustar":
-        return "a tar archive"
     if start[4:8] == b"ftyp":
         return _ISO_BRANDS.get(start[8:12], "a video or an image of the MP4 family")
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":

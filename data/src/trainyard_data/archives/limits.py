@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -27,7 +28,9 @@ class Limits:
 
 
 LIMITS = Limits()
-"""Those of every upload and training."""
+"""Those of an upload."""
+READING = Limits(seconds=math.inf)
+"""Those of a training and a prediction, whose own work between two members takes time."""
 
 
 class Budget:

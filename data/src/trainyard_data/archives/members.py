@@ -9,12 +9,12 @@ from trainyard_data.archives import tar, zip_directory, zip_members
 from trainyard_data.archives.broken import sound
 from trainyard_data.archives.limits import LIMITS, Budget, Limits
 from trainyard_data.archives.member import Member
+from trainyard_data.archives.tar import NotTar
 from trainyard_data.errors import BadData
 from trainyard_data.signatures import LONGEST, kind_of
 
 PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00")
 """How gzip, bzip2, xz and lzma files begin."""
-_OTHERS = ("RAR", "7z", "zstd", "HTML", "Git LFS", "HDF5", "PDF", "image", "cabinet", "Parquet")
 
 
 def is_zip(path: Path) -> bool:
@@ -43,11 +43,16 @@ def members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
         with sound("not a sound zip archive"):
             yield from zip_members.members(path, budget)
         return
-    kind = kind_of(_start(path))
-    if kind is not None and any(word in kind for word in _OTHERS):
-        raise BadData(f"the file is {kind}", hint="pack the images as .zip, .tar or .tar.gz")
-    with sound("neither a sound zip nor a sound tar archive"):
-        yield from tar.members(path, budget)
+    try:
+        with sound("neither a sound zip nor a sound tar archive"):
+            yield from tar.members(path, budget)
+    except NotTar as error:
+        kind = kind_of(_start(path))
+        if kind is None:
+            raise
+        raise BadData(
+            f"the file is no archive: it is {kind}", hint="pack the images as .zip or .tar.gz"
+        ) from error
 
 
 def _start(path: Path) -> bytes:

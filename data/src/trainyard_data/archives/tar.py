@@ -9,8 +9,12 @@ from pathlib import Path
 from trainyard_data.archives.broken import sound
 from trainyard_data.archives.limits import Budget
 from trainyard_data.archives.member import Kind, Member, decoded
-from trainyard_data.archives.packed import Unpacked
+from trainyard_data.archives.packed import BLOCK, Unpacked
 from trainyard_data.errors import BadData
+
+
+class NotTar(BadData):
+    """The first block is no header of a tar archive."""
 
 
 def members(path: Path, budget: Budget) -> Iterator[Member]:
@@ -28,7 +32,7 @@ def _walk(stream: Unpacked, budget: Budget) -> Iterator[Member]:
         if not any(block):
             stream.expect_end()
             return
-        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        header = _header(block, first=stream.unpacked == BLOCK)
         budget.member()
         if extended.read(header, stream):
             continue
@@ -42,6 +46,15 @@ def _walk(stream: Unpacked, budget: Budget) -> Iterator[Member]:
         extended = _Extensions()
     if stream.unpacked == 0:
         raise tarfile.ReadError("empty file")
+
+
+def _header(block: bytes, first: bool) -> tarfile.TarInfo:
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        if first:
+            raise NotTar(f"neither a zip nor a tar archive: {error}") from error
+        raise
 
 
 def _kind(header: tarfile.TarInfo) -> Kind:

@@ -51,11 +51,13 @@ def read(file: BinaryIO, entry: Entry, budget: Budget) -> bytes:
     most = budget.limits.member_bytes
     if entry.size > most:
         raise BadData(f"has {entry.size} bytes; at most {most} are read")
-    content = bytearray()
+    pieces = []
+    left = entry.size + 1
     stream = Content(file, entry, budget)
-    while piece := stream.read(entry.size + 1 - len(content)):
-        content += piece
-    return bytes(content)
+    while piece := stream.read(left):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 class Content:

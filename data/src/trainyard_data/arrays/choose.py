@@ -28,26 +28,34 @@ class Chosen:
 
 
 def choose(
-    headers: Mapping[str, Header], wanted: str | None, ignored: Collection[str] = ()
+    headers: Mapping[str, Header],
+    wanted: str | None,
+    ignored: Collection[str] = (),
+    splits: Collection[str | None] = (None, TRAIN),
 ) -> Chosen:
-    """The arrays of a file. `wanted`: the target that was chosen. Raises BadChoice."""
+    """The arrays of a file. `wanted`: the target that was chosen. Raises BadChoice.
+
+    `splits`: which may be in a name, the first one best.
+    """
     for name in ([wanted] if wanted else []) + list(ignored):
         if name not in headers:
             raise BadChoice(f"there is no array {name!r}; the file has {_some(headers)}")
     names = [n for n in headers if n not in ignored and headers[n].shape]
-    target, target_reason = _target(names, wanted)
+    target, target_reason = _target(names, wanted, splits)
     rest = [n for n in names if n != target]
-    inputs, input_reason = _inputs(rest, headers, target)
+    inputs, input_reason = _inputs(rest, headers, target, splits)
     used = {inputs, target}
     return Chosen(
         inputs, target, input_reason, target_reason, [n for n in headers if n not in used]
     )
 
 
-def _target(names: list[str], wanted: str | None) -> tuple[str | None, str]:
+def _target(
+    names: list[str], wanted: str | None, splits: Collection[str | None]
+) -> tuple[str | None, str]:
     if wanted is not None:
         return wanted, "as it was chosen"
-    found = _best(names, TARGET_NAMES)
+    found = _best(names, TARGET_NAMES, splits)
     if found is None:
         return None, (
             f"no array is called {', '.join(TARGET_NAMES[:-1])} or {TARGET_NAMES[-1]};"
@@ -57,9 +65,12 @@ def _target(names: list[str], wanted: str | None) -> tuple[str | None, str]:
 
 
 def _inputs(
-    rest: list[str], headers: Mapping[str, Header], target: str | None
+    rest: list[str],
+    headers: Mapping[str, Header],
+    target: str | None,
+    splits: Collection[str | None],
 ) -> tuple[str | None, str]:
-    found = _best(rest, INPUT_NAMES)
+    found = _best(rest, INPUT_NAMES, splits)
     if found is not None:
         return found, "the array of this name"
     fitting = [n for n in rest if target is None or headers[n].shape[0] == headers[target].shape[0]]
@@ -72,13 +83,13 @@ def _inputs(
     )
 
 
-def _best(names: list[str], known: tuple[str, ...]) -> str | None:
-    """The name that stands first in `known`; one without a split before one for training."""
-    ranked = []
+def _best(names: list[str], known: tuple[str, ...], splits: Collection[str | None]) -> str | None:
+    """The name whose split stands first in `splits`, then itself in `known`."""
+    order, ranked = list(splits), []
     for place, name in enumerate(names):
         base, split = split_of(name)
-        if base in known and split in (None, TRAIN):
-            ranked.append((split is not None, known.index(base), base != name, place, name))
+        if base in known and split in order:
+            ranked.append((order.index(split), known.index(base), base != name, place, name))
     return min(ranked)[-1] if ranked else None
 
 

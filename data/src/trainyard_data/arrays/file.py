@@ -128,7 +128,7 @@ def _member(file: Any, entry: Entry, budget: Budget) -> Header | None:
         header = read_header(_Prefixed(start, stream).read)
     except BadData as error:
         raise BadData(f"member {shown(entry.name)}: {error}", error.hint) from error
-    if entry.size - header.length != header.nbytes:
+    if entry.size - header.length != header.nbytes and not header.dtype.hasobject:
         raise BadData(
             f"member {shown(entry.name)}: its size does not fit its shape {list(header.shape)[:10]}"
         )

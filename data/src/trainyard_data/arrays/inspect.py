@@ -84,16 +84,17 @@ def _refuse_inputs(name: str, header: Header) -> None:
 
 
 def _scan(file: ArrayFile, name: str) -> None:
-    """Raise BadData for an infinite value, with its row."""
+    """Raise BadData for an infinite value, and in images for one that is no number."""
     header = file.headers[name]
+    is_bad = np.isinf if len(header.shape) < 3 else lambda values: ~np.isfinite(values)
     seen = 0
     for piece in file.pieces(name):
-        if header.dtype.kind == "f" and (infinite := np.isinf(piece)).any():
-            at = seen // header.dtype.itemsize + int(np.argmax(infinite))
+        if header.dtype.kind == "f" and (bad := is_bad(piece)).any():
+            at = seen // header.dtype.itemsize + int(np.argmax(bad))
             place = np.unravel_index(at, header.shape, "F" if header.fortran else "C")
             raise BadData(
-                f"row {int(place[0]) + 1}, array {name!r}, place"
-                f" {[int(i) for i in place[1:]]}: an infinite value"
+                f"row {int(place[0]) + 1}, array {name!r}, place {[int(i) for i in place[1:]]}:"
+                f" the value {piece[int(np.argmax(bad))]} is not finite"
             )
         seen += piece.nbytes
         if seen >= SCANNED_BYTES:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainyard_api.datasets.schema import DatasetSchema, ImageSchema
-from trainyard_data.archives import LIMITS, Limits
+from trainyard_data.archives import READING, Limits
 from trainyard_data.arrays.choose import Chosen, choose
 from trainyard_data.arrays.file import ArrayFile, open_arrays
 from trainyard_data.arrays.images import refuse_not_finite
@@ -18,6 +18,7 @@ from trainyard_data.arrays.inspect import refuse_unusable
 from trainyard_data.arrays.target import one_of_each
 from trainyard_data.arrays.values import as_matrix
 from trainyard_data.errors import BadChoice, BadData
+from trainyard_data.images.layout import TEST, TRAIN, VALIDATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def read(
     file_format: str,
     schema: DatasetSchema,
     target: str | None = None,
-    limits: Limits = LIMITS,
+    limits: Limits = READING,
 ) -> Arrays:
     """Samples and target of a dataset. Raises BadData or BadChoice.
 
@@ -93,7 +94,7 @@ def matrix_for_model(path: Path, file_format: str, columns: int, target: str | N
 def _for_model(path: Path, file_format: str, target: str | None) -> Arrays:
     file = open_arrays(path, file_format)
     known = target if target in file.headers else None
-    chosen = choose(file.headers, known)
+    chosen = choose(file.headers, known, splits=(None, TEST, VALIDATION, TRAIN))
     if chosen.inputs is None:
         raise BadData(chosen.input_reason)
     truth = chosen.target if _fits(file, chosen) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from trainyard_data.arrays.file import ArrayFile
 from trainyard_data.arrays.header import Header
 from trainyard_data.arrays.values import NUMBERS, TEXTS, labels
 from trainyard_data.errors import BadData
+
+LONGEST_NAME = 1024
+"""Characters of a class name."""
 
 
 def refuse_type(name: str, header: Header) -> None:
@@ -61,7 +65,21 @@ def classes_of(file: ArrayFile, name: str) -> tuple[list[str] | None, str]:
             found = found if len(found) <= MAX_CLASSES else None
     if found is None:
         return None, ""
-    return labels(np.array(sorted(found), header.dtype)), ""
+    names = labels(np.array(sorted(found), header.dtype))
+    _refuse_names(name, names)
+    return names, ""
+
+
+def _refuse_names(target: str, names: list[str]) -> None:
+    """Raise BadData for texts that cannot be stored or shown as class names."""
+    for name in names:
+        if len(name) > LONGEST_NAME:
+            raise BadData(
+                f"the target {target!r} holds a text of {len(name)} characters; class names have at"
+                f" most {LONGEST_NAME}"
+            )
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+            raise BadData(f"the target {target!r} holds {name!r}: a control character")
 
 
 def _classes_of_rows(file: ArrayFile, name: str) -> tuple[list[str], str]:

@@ -7,8 +7,9 @@ Values of more than 8 bits stay as they are here; `scaled_to_bytes` scales them.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,13 +29,10 @@ MOST_PIXELS = 64_000_000
 _GRAY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _WIDE = _GRAY[2:]
 """Modes of one channel with more than 8 bits."""
-_TRANSPOSED = (5, 6, 7, 8)
-"""Orientations that swap height and width."""
-_BROKEN = (
-    OSError, ValueError, SyntaxError, TypeError, IndexError, KeyError, AttributeError, EOFError,
-    OverflowError, struct.error, zlib.error, MemoryError, ZeroDivisionError, RuntimeError,
-)  # fmt: skip
-"""What Pillow raises for damaged images, beside its own errors."""
+_ORIENTATION = 0x0112
+_PNG_EXIF = {"exif", "Raw profile type exif"}
+_SWAPPED = (5, 6, 7, 8)
+"""Orientations of EXIF that swap height and width."""
 
 
 class Wide(NamedTuple):
@@ -63,14 +61,14 @@ def look(content: bytes, decode: bool) -> Look:
     Those of more than 8 bits are always read, for their range.
     Raises BadData, whose sentence the image's name begins.
     """
-    with _Reading(content):
+    with _reading(content):
         image = _opened(content)
         animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         width, height = image.size
         if decode or image.mode in _WIDE:
             image = _upright(image)
             width, height = image.size
-        elif _orientation(image) in _TRANSPOSED:
+        elif _orientation(image) in _SWAPPED:
             width, height = height, width
         channels = 1 if image.mode in (*_GRAY, "LA", "La") else 3
         wide = _range(image) if image.mode in _WIDE else None
@@ -83,7 +81,7 @@ def decoded(content: bytes) -> Image.Image:
 
     Raises BadData, whose sentence the image's name begins.
     """
-    with _Reading(content):
+    with _reading(content):
         return _flat(_upright(_opened(content)))
 
 
@@ -142,7 +140,7 @@ def _opened(content: bytes) -> Image.Image:
     from PIL import Image
 
     if not content:
-        raise BadData("is an empty file")
+        raise BadData("is an empty file", hint="leave it out")
     image = Image.open(io.BytesIO(content), formats=FORMATS)
     if image.width * image.height > MOST_PIXELS:
         raise BadData(
@@ -153,19 +151,33 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, as far as the head tells."""
-    if image.format == "PNG" and "exif" not in image.info:
+    """The EXIF orientation of an image that is not loaded; 1 if none can be read."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns it itself, in size and pixels.
+    if image.format == "PNG" and not image.info.keys() & _PNG_EXIF:
+        return 1  # Else Pillow would decode the pixels to find it.
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # Damaged EXIF beside sound pixels: viewers show them as they are.
         return 1
-    return int(image.getexif().get(0x0112, 1))
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps
+    """The image as viewers show it."""
+    from PIL.Image import Transpose
 
+    orientation = _orientation(image)
     image.load()
-    if _orientation(image) == 1:
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }  # fmt: skip
+    if orientation not in turns:
         return image
-    return ImageOps.exif_transpose(image)
+    turned = image.transpose(turns[orientation])
+    turned.info = image.info
+    return turned
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -182,31 +194,32 @@ def _flat(image: Image.Image) -> Image.Image:
     return image if image.mode in (*_GRAY, "RGB") else image.convert("RGB")
 
 
-class _Reading:
-    """Turns what Pillow raises for damaged images into BadData."""
+@contextmanager
+def _reading(content: bytes) -> Iterator[None]:
+    """Raise BadData for all that Pillow raises for damaged images. Its warnings are dropped."""
+    from PIL import Image
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except BadData:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadData(
+            f"has too many pixels; at most {MOST_PIXELS} are read", hint="scale the image down"
+        ) from error
+    except MemoryError as error:
+        raise BadData("needs more memory than there is", hint="scale the image down") from error
+    except Exception as error:  # Its readers raise of everything: SyntaxError, KeyError, …
+        raise BadData(*_sentence(content, error)) from error
 
-    def __enter__(self) -> None:
-        pass
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from PIL import Image
+def _sentence(content: bytes, error: Exception) -> tuple[str, str]:
+    from PIL import UnidentifiedImageError
 
-        if error is None or isinstance(error, BadData):
-            return
-        if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-            raise BadData(
-                f"has too many pixels; at most {MOST_PIXELS} are read", hint="scale the image down"
-            ) from error
-        if isinstance(error, _BROKEN):
-            raise BadData(self._sentence(error)) from error
-
-    def _sentence(self, error: BaseException) -> str:
-        from PIL import UnidentifiedImageError
-
-        if isinstance(error, UnidentifiedImageError):
-            kind = kind_of(self._content[:LONGEST])
-            return f"is no image that is read here{f': it is {kind}' if kind else ''}"
-        return f"is damaged or cut off: {str(error)[:200] or type(error).__name__}"
+    hint = "save the image again as PNG or JPEG, or leave it out"
+    if isinstance(error, UnidentifiedImageError):
+        kind = kind_of(content[:LONGEST])
+        return f"is no image that is read here{f': it is {kind}' if kind else ''}", hint
+    return f"is damaged or cut off: {str(error)[:200] or type(error).__name__}", hint

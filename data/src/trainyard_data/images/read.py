@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainyard_api.datasets.schema import DatasetSchema, ImageSchema
 from trainyard_data.archives import (
-    LIMITS,
+    READING,
     Kind,
     Limits,
     is_archive,
@@ -45,7 +45,7 @@ class Images:
     splits: list[str] | None
 
 
-def read(path: Path, schema: DatasetSchema, limits: Limits = LIMITS) -> Images:
+def read(path: Path, schema: DatasetSchema, limits: Limits = READING) -> Images:
     """All images of a dataset. Raises BadData.
 
     Memory: samples × channels × height × width bytes, and one image.
@@ -70,7 +70,7 @@ def read_for_model(
     shape: tuple[int, int, int],
     classes: Sequence[str],
     images: ImageSchema | None = None,
-    limits: Limits = LIMITS,
+    limits: Limits = READING,
 ) -> Images:
     """Images to predict: an archive, with or without folders of classes, or one image file.
 
@@ -78,7 +78,7 @@ def read_for_model(
     label is a folder that is one of the model's classes; other images have none. Raises BadData.
     """
     wide = images.value_range if images else None
-    if not is_archive(path):
+    if path.suffix.lower() in ENDINGS or not is_archive(path):
         rows = _Rows(1, shape, wide)
         rows.add(path.name, path.read_bytes(), None, layouts.TRAIN)
         return rows.sorted(with_splits=False)
@@ -108,7 +108,7 @@ class _Rows:
     def __init__(
         self, count: int, shape: tuple[int, int, int], wide: Sequence[float] | None
     ) -> None:
-        self._pixels = np.empty((count, *shape), np.uint8)
+        self._pixels = _empty((count, *shape))
         self._shape = shape
         self._wide = (wide[0], wide[1]) if wide else None
         self._rows: list[tuple[str, str | None, str]] = []
@@ -145,6 +145,16 @@ class _Rows:
             [label for _, label, _ in rows],
             [split for _, _, split in rows] if with_splits else None,
         )
+
+
+def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    try:
+        return np.empty(shape, np.uint8)
+    except (MemoryError, ValueError) as error:
+        raise BadData(
+            f"{' × '.join(map(str, shape))} bytes of pixels are more than the memory holds",
+            hint="choose a smaller image_size for the dataset",
+        ) from error
 
 
 def _permute(values: NDArray[Any], order: list[int]) -> None:

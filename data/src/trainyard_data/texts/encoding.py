@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trainyard_data.errors import BadData
+from trainyard_data.signatures import LONGEST, kind_of
 
+BOM = codecs.BOM_UTF8
 _PIECE = 1 << 20
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -23,7 +25,9 @@ def check(pieces: Iterable[bytes]) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     place, line, start = 0, 1, b""
     for piece in pieces:
-        start = start or piece[:64]
+        if not start:
+            start = piece[:LONGEST]
+            _refuse_binary(start)
         try:
             decoder.decode(piece)
         except UnicodeDecodeError as error:
@@ -40,13 +44,23 @@ def check(pieces: Iterable[bytes]) -> None:
         )
 
 
-def _not_utf8(place: int, line: int, start: bytes, wrong: bytes) -> BadData:
+def _refuse_binary(start: bytes) -> None:
+    """Raise BadData for a file whose first bytes are those of another kind, or hold zeros."""
     if start.startswith(_UTF16):
-        return BadData(
+        raise BadData(
             "the text is UTF-16, not UTF-8", hint="save it as UTF-8: iconv -f UTF-16 -t UTF-8"
         )
     if b"\0" in start:
-        return BadData("the file is no text: its first bytes hold zeros", hint="upload plain text")
+        kind = kind_of(start)
+        raise BadData(
+            f"the file is no text: {f'it is {kind}' if kind else 'its first bytes hold zeros'}",
+            hint="upload plain text, in UTF-8",
+        )
+
+
+def _not_utf8(place: int, line: int, start: bytes, wrong: bytes) -> BadData:
+    if kind := kind_of(start):
+        return BadData(f"the file is no text: it is {kind}", hint="upload plain text, in UTF-8")
     return BadData(
         f"line {line}: byte {place + 1} of the file (0x{wrong.hex()}) is not UTF-8",
         hint="if it is Latin-1 or Windows-1252: iconv -f WINDOWS-1252 -t UTF-8",

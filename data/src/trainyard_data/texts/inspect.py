@@ -6,20 +6,19 @@ from pathlib import Path
 
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
-from trainyard_data.errors import BadData
 from trainyard_data.signatures import LONGEST, kind_of
-from trainyard_data.texts.encoding import check_file
+from trainyard_data.texts.encoding import BOM, check_file
+
+_MARKED = ("a web page", "an XML", "an RTF")
 
 
 def inspect(path: Path, choices: SchemaChoices) -> DatasetSchema:
     """The schema of a text: its bytes are its samples. Raises BadData."""
     with path.open("rb") as file:
-        kind = kind_of(file.read(LONGEST))
-    if kind is not None and not kind.startswith(("a web page", "an XML", "a UTF-16")):
-        raise BadData(f"the file is no text: it is {kind}")
+        start = file.read(LONGEST)
     check_file(path)
-    size = path.stat().st_size
-    notes = []
-    if kind is not None and kind.startswith(("a web page", "an XML")):
-        notes.append(f"The text is {kind}: its marks are learned too.")
+    size = path.stat().st_size - len(start) + len(start.removeprefix(BOM))
+    kind = kind_of(start) or ""
+    marked = kind.startswith(_MARKED)
+    notes = [f"The text is {kind}: its marks are learned too."] if marked else []
     return DatasetSchema(samples=size, dimensions=[size], notes=notes, choices=choices)

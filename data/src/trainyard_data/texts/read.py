@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from trainyard_data.errors import BadData
-from trainyard_data.texts.encoding import check, check_file
+from trainyard_data.texts.encoding import BOM, check, check_file
 
 FIELD = "text"
-_BOM = b"\xef\xbb\xbf"
 _MOST_NAMES = 10
 
 
@@ -30,7 +29,7 @@ def prompts(path: Path, file_format: str) -> list[bytes]:
 
 
 def _text(path: Path) -> bytes:
-    content = path.read_bytes().removeprefix(_BOM)
+    content = path.read_bytes().removeprefix(BOM)
     check([content])
     return content
 
@@ -40,7 +39,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
     check_file(path)
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
-            line = raw.removeprefix(_BOM) if number == 1 else raw
+            line = raw.removeprefix(BOM) if number == 1 else raw
             if line.strip():
                 yield number, _line(number, line)
 
@@ -52,13 +51,13 @@ def _line(number: int, line: bytes) -> str:
         raise BadData(f"line {number} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadData(
-            f"line {number} is no object: {str(value)[:80]!r}; it needs a field {FIELD!r}"
+            f"line {number} is no object: {json.dumps(value)[:80]}; it needs a field {FIELD!r}"
         )
     text = value.get(FIELD)
     if isinstance(text, str):
         return _encodable(number, text)
     if FIELD in value:
-        raise BadData(f"line {number}, field {FIELD!r}: {str(text)[:80]!r} is not a text")
+        raise BadData(f"line {number}, field {FIELD!r}: {json.dumps(text)[:80]} is not a text")
     raise _no_field(number, value)
 
 
