@@ -64,6 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             http=BoundedHeadProtocol,
+            # Without trusted proxies nobody is believed, not even the gateway's own machine.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
         )
     )
     gc.freeze()

@@ -12,7 +12,8 @@ import structlog
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
-from trainyard_gateway.auth.trainer_identity import TrainerIdentity
+from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
+from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
@@ -63,7 +64,7 @@ class Services:
     models: Models
     dataset_uploads: Uploads
     model_uploads: Uploads
-    identity: TrainerIdentity
+    tokens: TokenAuthenticator
     report_rates: ReportRates
     status_writer: StatusWriter
     system: SystemMonitor
@@ -86,7 +87,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         stack.push_async_callback(inspector.close)
         services = await _build(settings, kube, database, inspector)
         await services.keys.load()
-        stack.push_async_callback(services.audit_log.flush)
+        stack.push_async_callback(services.audit_log.close)
         await stack.enter_async_context(services.tasks)
         await _start_tasks(services)
         yield services
@@ -166,6 +167,7 @@ async def _build(
         cache.on_change(listener)
         database.on_applied(listener)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
+    accounts = Accounts(namespace, settings.trainer_audience, settings.monitor_service_account)
     return Services(
         settings=settings,
         database=database,
@@ -183,9 +185,7 @@ async def _build(
         models=models,
         dataset_uploads=registries.dataset_uploads,
         model_uploads=registries.model_uploads,
-        identity=TrainerIdentity(
-            kube, namespace, settings.trainer_audience, settings.monitor_service_account
-        ),
+        tokens=TokenAuthenticator(TrainerIdentity(kube, accounts, cache.live), audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),

@@ -5,6 +5,7 @@ Frozen, built once.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -64,6 +66,9 @@ class Settings(BaseSettings):
     """The administrator's key itself; a file is safer."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Origins of browsers that may call the API; in the environment separated by commas."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Networks of proxies whose X-Forwarded-For tells the client's address, such as 10.0.0.0/24.
+    Default: none; the client is who has opened the connection."""
     gpu_resource_name: str = names.GPU_RESOURCE
     """Extended resource of GPUs, for the cluster's figures."""
     runtimes: dict[str, RuntimePlacement] = {}
@@ -100,6 +105,18 @@ class Settings(BaseSettings):
     """The operator's setting of that name, for estimates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for text in networks:
+            try:
+                network = ipaddress.ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{text!r} is no network: {error}") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{text!r} holds every address; list the proxies only")
+        return networks
 
     def admin_key(self) -> str:
         """The administrator's key. Raises SettingsError if there is none or it is too short."""

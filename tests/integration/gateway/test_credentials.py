@@ -133,9 +133,12 @@ def test_every_method_of_every_route_is_closed(
                 continue
             answer = send(bare, method, route, **sent)
             wanted = {400} if kind == "two at once" else {401}
+            if kind in ("another's secret", "revoked", "expired"):
+                # Failures with the id of a key have a counter of their own.
+                wanted.add(429)
             if trainers:
                 # Trainers' routes know no keys; a method that is not theirs is refused before any token is asked for.
-                wanted = {401, 404, 405}
+                wanted = {401, 404, 405, 429}
             assert answer.status_code in wanted, (method, route.path, kind, answer.text)
             assert answer.headers["x-request-id"]
 

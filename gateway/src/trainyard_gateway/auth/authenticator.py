@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
+from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Caller
 from trainyard_gateway.auth.rate_limits import FailedLoginThrottle, TokenBuckets
 from trainyard_gateway.errors import BadRequest, NotAuthenticated, Problem, TooManyRequests
@@ -18,15 +19,18 @@ class Authenticator:
     """Keys, audit_log and limits together: who comes in."""
 
     def __init__(
-        self, api_keys: ApiKeyStore, audit_log: AuditLog, requests_per_second: float
+        self,
+        api_keys: ApiKeyStore,
+        audit_log: AuditLog,
+        requests_per_second: float,
     ) -> None:
         self._api_keys, self._audit_log = api_keys, audit_log
-        self._guesses = FailedLoginThrottle(time.monotonic)
+        self._failures = FailedLoginThrottle(time.monotonic)
         self._buckets = TokenBuckets(requests_per_second, time.monotonic)
 
     def authenticate(self, scope: Scope) -> Caller:
         """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
-        client = scope["client"][0] if scope.get("client") else "unknown"
+        client = counted_address(scope)
         try:
             key = key_of(Headers(scope=scope))
         except Problem:
@@ -40,11 +44,11 @@ class Authenticator:
         caller, reason, key_id = self._api_keys.caller(key)
         self._audit_log.record(scope, caller is not None, reason, key_id)
         if caller is None:
-            wait = self._guesses.failed(client)
+            wait = self._failures.failed(client, key_id)
             if wait:
                 raise TooManyRequests("too many wrong keys; wait before the next try", wait)
             raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
-        self._guesses.succeeded(client)
+        self._failures.succeeded(client, caller.key_id)
         if wait := self._buckets.take(caller.key_id):
             raise TooManyRequests("this key sends too many requests; slow down", wait)
         return caller

@@ -10,40 +10,44 @@ FREE_FAILURES = 20
 LONGEST_WAIT = 60.0
 _MINUTE = 60.0
 _REMEMBERED = 10_000
+_MOST_COUNTED = 2 * FREE_FAILURES
+"""Further failures are not counted, so that a client's slate is clean two minutes later."""
 
 
 class FailedLoginThrottle:
-    """Counts wrong keys by client address.
+    """Counts failures by client address, those with a known key's id by address and id.
 
-    Only wrong keys are refused, so that a guesser cannot lock the owner of a key out.
+    So clients behind one address share a counter only for made-up keys. Only wrong keys are
+    refused, so that a guesser cannot lock the owner of a key out.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._failures: OrderedDict[tuple[str, str | None], tuple[int, float]] = OrderedDict()
 
-    def failed(self, client: str) -> float:
+    def failed(self, client: str, key_id: str | None = None) -> float:
         """Count a wrong key. Returns the seconds to wait: 0 for the first few failures."""
-        now = self._clock()
-        count, last = self._failures.pop(client, (0, now))
+        now, counter = self._clock(), (client, key_id)
+        count, last = self._failures.pop(counter, (0, now))
         # One failure is forgotten every three seconds.
         count = max(0, count - int((now - last) / (_MINUTE / FREE_FAILURES))) + 1
-        self._failures[client] = (count, now)
+        self._failures[counter] = (min(count, _MOST_COUNTED), now)
         if len(self._failures) > _REMEMBERED:
             self._failures.popitem(last=False)
         over = count - FREE_FAILURES
         return 0.0 if over <= 0 else min(LONGEST_WAIT, 2.0 ** min(over, 10))
 
-    def succeeded(self, client: str) -> None:
-        """A valid key resets the count of its client."""
-        self._failures.pop(client, None)
+    def succeeded(self, client: str, key_id: str | None = None) -> None:
+        """A valid key resets the counts of its client."""
+        self._failures.pop((client, None), None)
+        self._failures.pop((client, key_id), None)
 
 
 class TokenBuckets:
-    """A token bucket per key."""
+    """A token bucket per key. At a new key it holds `burst` tokens, by default those of 2 s."""
 
-    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
-        self._rate, self._burst, self._clock = rate, 2 * rate, clock
+    def __init__(self, rate: float, clock: Callable[[], float], burst: float | None = None) -> None:
+        self._rate, self._burst, self._clock = rate, burst or 2 * rate, clock
         self._level: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> float:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from trainyard_gateway.auth.authenticator import bearer
 from trainyard_gateway.http.reports import accept_batch
 from trainyard_gateway.services import Services
 
@@ -36,7 +34,7 @@ class ReportFastPath:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = self._services()
-        trainer = await services.identity.verify(bearer(Headers(scope=scope)))
+        trainer = await services.tokens.trainer(scope)
         receipt = await accept_batch(receive, services, trainer)
         body = receipt.model_dump_json(by_alias=True).encode()
         length = (b"content-length", str(len(body)).encode())

@@ -10,7 +10,6 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from trainyard_gateway import telemetry
-from trainyard_gateway.auth.authenticator import bearer
 from trainyard_gateway.auth.keys import Caller, Scope
 from trainyard_gateway.auth.trainer_identity import Trainer
 from trainyard_gateway.errors import NotPermitted
@@ -69,7 +68,7 @@ CallerDep = Annotated[Caller, Depends(caller)]
 
 async def trainer(request: Request, services: ServicesDep) -> Trainer:
     """The trainer whose token came with the request."""
-    return await services.identity.verify(bearer(request.headers))
+    return await services.tokens.trainer(request.scope)
 
 
 TrainerDep = Annotated[Trainer, Depends(trainer)]
@@ -77,7 +76,7 @@ TrainerDep = Annotated[Trainer, Depends(trainer)]
 
 async def monitored_node(request: Request, services: ServicesDep) -> str:
     """The node of the monitor whose token came with the request."""
-    return await services.identity.node(bearer(request.headers))
+    return await services.tokens.node(request.scope)
 
 
 MonitoredNodeDep = Annotated[str, Depends(monitored_node)]
@@ -100,7 +99,7 @@ async def body_chunks(request: Request) -> AsyncIterator[bytes]:
 def declared_size(request: Request) -> int | None:
     """Content-Length, None without one."""
     length = request.headers.get("content-length", "")
-    return int(length) if length.isdigit() and len(length) < 19 else None
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 25 else None
 
 
 def fast_json(content: Any) -> Response:
