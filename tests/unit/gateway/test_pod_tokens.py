@@ -155,6 +155,19 @@ async def test_an_attempt_is_verified_behind_an_address_that_floods(
     assert await identity.verify(token(f"{JOB}-0-abcde"), "10.0.0.1") == Trainer("u-1", 1)
 
 
+async def test_a_token_is_verified_again_behind_a_flood_with_its_own_claims(
+    server: ApiServer,
+) -> None:
+    identity = TrainerIdentity(
+        cast(KubeClient, server), ACCOUNTS, lambda: [SESSION], cache_seconds=0.0
+    )
+    await identity.verify(token(), "10.0.0.1")
+    for number in range(2000):
+        await refused(identity, token(signature=f"forged{number}"))
+
+    assert await identity.verify(token(), "10.0.0.1") == Trainer("u-1", 1)
+
+
 async def test_another_address_is_not_slowed(identity: TrainerIdentity) -> None:
     for number in range(2000):
         await refused(identity, token(f"pod-{number}", signature="forged"))

@@ -69,6 +69,10 @@ class _Results:
         self._found.move_to_end(key)
         return found
 
+    def was_known(self, key: str) -> bool:
+        """Whether something was remembered of a token once, and is not forgotten yet."""
+        return key in self._found
+
     def put(self, key: str, found: Trainer | str, seconds: float) -> None:
         """Remember what a token is."""
         self._found[key] = (time.monotonic() + seconds, found)
@@ -81,9 +85,14 @@ class TrainerIdentity:
     """Verifies tokens with the API server."""
 
     def __init__(
-        self, kube: KubeClient, accounts: Accounts, sessions: Callable[[], list[Json]]
+        self,
+        kube: KubeClient,
+        accounts: Accounts,
+        sessions: Callable[[], list[Json]],
+        cache_seconds: float = CACHE_SECONDS,
     ) -> None:
         """`sessions`: those of the cluster."""
+        self._cache_seconds = cache_seconds
         self._kube, self._accounts, self._sessions = kube, accounts, sessions
         self._valid, self._refused = _Results(), _Results()
         self._attempts = TokenBuckets(ATTEMPT_REVIEWS, time.monotonic, burst=128)
@@ -123,13 +132,15 @@ class TrainerIdentity:
         namespace, audience = self._accounts.namespace, self._accounts.audience
         if fault := pod_tokens.fault(claims, namespace, audience, time.time()):
             raise NotAuthenticated(fault)
-        self._take_review(claims, address)
+        # A flood with the claims of a pod cannot keep its token from being verified again.
+        if not self._valid.was_known(key):
+            self._take_review(claims, address)
         try:
             found = await self._asked(token, ask)
         except (NotAuthenticated, NotPermitted) as error:
             self._refused.put(at_this_door, error.detail, REFUSED_SECONDS)
             raise
-        self._valid.put(key, found, CACHE_SECONDS)
+        self._valid.put(key, found, self._cache_seconds)
         return found
 
     def _take_review(self, claims: Claims, address: str) -> None:
