@@ -22,6 +22,7 @@ from trainyard_gateway import settings as configuration
 from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.http.protocol import BoundedHeadProtocol
+from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig, errors
 
 SHUTDOWN_SECONDS = 4
@@ -54,25 +55,27 @@ def main(arguments: list[str] | None = None) -> int:
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.host)
     app = create_app(settings, config)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            http=BoundedHeadProtocol,
-            # Without trusted proxies nobody is believed, not even the gateway's own machine.
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-        )
-    )
+    server = _Server(_server_config(app, settings))
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER, 50, 100)
     server.run()
     return 0 if server.started else 3
+
+
+def _server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        http=BoundedHeadProtocol,
+        # Without trusted proxies no header is believed, not even from the gateway's own machine.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from trainyard_gateway.auth.audit_log import AuditLog
-from trainyard_gateway.auth.repeated_failures import MOST_TOLD
+from trainyard_gateway.auth.repeated_failures import MOST_WRITTEN
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import auth_logs
 
@@ -41,8 +41,8 @@ async def test_failures_that_repeat_become_one_row_more(database: Database) -> N
 
     assert sorted(rows, key=str) == sorted(
         [
-            *((f"/{n}", "unknown", None) for n in range(MOST_TOLD)),
-            ("/999", f"unknown, {1000 - MOST_TOLD} more", None),
+            *((f"/{n}", "unknown", None) for n in range(MOST_WRITTEN)),
+            ("/999", f"unknown, {1000 - MOST_WRITTEN} more", None),
             ("/1", "revoked", "staleKey"),
         ],
         key=str,

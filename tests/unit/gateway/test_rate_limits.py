@@ -7,7 +7,7 @@ import pytest
 from trainyard_gateway.auth.client_address import client_address, counted_address
 from trainyard_gateway.auth.rate_limits import FREE_FAILURES, FailedLoginThrottle
 from trainyard_gateway.auth.repeated_failures import (
-    MOST_TOLD,
+    MOST_WRITTEN,
     WINDOW_SECONDS,
     RepeatedFailures,
 )
@@ -78,19 +78,19 @@ def test_addresses_are_addresses(client: str | None, shown: str, counted: str) -
 
 def test_the_first_failures_of_a_kind_are_told_and_the_others_counted(clock: Clock) -> None:
     repeated = RepeatedFailures[int](clock)
-    told = [n for n in range(1000) if repeated.is_told("a", n)]
+    told = [n for n in range(1000) if repeated.is_written("a", n)]
 
-    assert told == list(range(MOST_TOLD))
-    assert repeated.is_told("b", 5)
+    assert told == list(range(MOST_WRITTEN))
+    assert repeated.is_written("b", 5)
     assert repeated.ended() == []
     clock.now = WINDOW_SECONDS
-    assert repeated.ended() == [(999, 1000 - MOST_TOLD)]
-    assert repeated.is_told("a", 1)
+    assert repeated.ended() == [(999, 1000 - MOST_WRITTEN)]
+    assert repeated.is_written("a", 1)
 
 
 def test_kinds_are_bounded_too(clock: Clock) -> None:
     repeated = RepeatedFailures[int](clock, most_kinds=10)
-    told = sum(repeated.is_told(n, n) for n in range(100_000))
+    told = sum(repeated.is_written(n, n) for n in range(100_000))
 
-    assert told == 10 + MOST_TOLD
-    assert repeated.ended(all_of_them=True) == [(99_999, 100_000 - 10 - MOST_TOLD)]
+    assert told == 10 + MOST_WRITTEN
+    assert repeated.ended(all_of_them=True) == [(99_999, 100_000 - 10 - MOST_WRITTEN)]

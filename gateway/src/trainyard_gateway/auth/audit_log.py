@@ -67,7 +67,7 @@ class AuditLog:
             key_id=key_id,
             request_id=scope.get("state", {}).get("id"),
         )
-        if accepted or self._repeated.is_told((row.client, reason, key_id), row):
+        if accepted or self._repeated.is_written((row.client, reason, key_id), row):
             self._add(row)
 
     def _add(self, row: AuditRow) -> None:

@@ -1,4 +1,4 @@
-"""What a pod's token says about itself, before anybody has verified it. Pure.
+"""What a pod's token says about itself, before it is verified. Pure.
 
 A service account's token is a JSON Web Token. Its claims are readable without its signature, and
 prove nothing. A token whose claims cannot be right needs no TokenReview to be refused.

@@ -11,7 +11,7 @@ LONGEST_WAIT = 60.0
 _MINUTE = 60.0
 _REMEMBERED = 10_000
 _MOST_COUNTED = 2 * FREE_FAILURES
-"""Further failures are not counted, so that a client's slate is clean two minutes later."""
+"""Further failures are not counted, so that they are forgotten within two minutes."""
 
 
 class FailedLoginThrottle:

@@ -1,4 +1,4 @@
-"""Which pod sends a request to `/report`: its token, with failures counted and journaled as keys'."""
+"""Which pod sends a request to `/report`. Failures are counted and logged as those of keys."""
 
 from __future__ import annotations
 

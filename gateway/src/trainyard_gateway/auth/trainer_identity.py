@@ -6,7 +6,7 @@ Guarantees:
 - A flood of tokens that are not valid becomes no flood of TokenReviews: tokens whose own claims are
   wrong are refused without one, refusals are remembered, and reviews have a rate.
 - A flood from one address does not keep the attempts of sessions from being verified: each attempt
-  that there is has a rate of its own.
+  has a separate rate.
 """
 
 from __future__ import annotations
