@@ -1,16 +1,18 @@
 # One file for all images: targets operator, gateway, bot, trainer.
 #
 # Build arguments
-#   BASE_IMAGE   Debian or Ubuntu with Python 3.14 as `python3` and its venv module. The default comes from a registry;
-#   BASE_TAG     its tag, or tag@digest; without a registry, `python -m trainyard_images build` makes a base from the distribution's packages.
-#   TORCH_FROM   distribution: the package python3-torch (small, CPU). index: from TORCH_INDEX by pip (GPUs).
-#   TORCH_INDEX  pip index with the build of torch for your driver; empty is pip's own default.
+#   BASE_IMAGE   Debian or Ubuntu with Python 3.14 as `python3` and its venv module.
+#   BASE_TAG     its tag with the digest, such as 3.14-slim@sha256:…; required, because the content behind a tag changes.
+#                `python -m trainyard_images build` looks it up, or makes a base from the distribution's packages.
+#   TORCH_FROM   distribution: the package python3-torch (small, CPU). index: the pins of TORCH_LOCK by pip (GPUs).
+#   TORCH_LOCK   pins of torch with hashes. Another build of torch than pip's default one needs a lock from its index.
+#   TORCH_INDEX  pip index with the files of TORCH_LOCK; empty is pip's own default.
 # Secret (optional)
 #   ca           CA bundle, for machines behind a proxy that inspects TLS; stays out of every layer.
 #
 # Layers from rare to frequent change: base, dependencies by their hashed pins, our code. A code change rebuilds the last.
 ARG BASE_IMAGE=docker.io/library/python
-ARG BASE_TAG=3.14-slim
+ARG BASE_TAG=3.14-slim-needs-its-digest
 
 FROM ${BASE_IMAGE}:${BASE_TAG} AS base
 ENV PATH=/opt/trainyard/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -71,12 +73,14 @@ ENTRYPOINT ["python3", "-m", "trainyard_bot"]
 FROM base AS trainer-dependencies
 ARG TORCH_FROM=index
 ARG TORCH_INDEX=
+ARG TORCH_LOCK=requirements/trainer-torch.lock
 COPY requirements/trainer-image.lock /tmp/requirements.lock
+COPY ${TORCH_LOCK} /tmp/torch.lock
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required=false \
     python3 -m venv --system-site-packages /opt/trainyard \
  && pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
  && if [ "${TORCH_FROM}" = index ]; then \
-      pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} 'torch>=2.10'; \
+      pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} --require-hashes --no-deps -r /tmp/torch.lock; \
     fi \
  && pip uninstall --yes --quiet pip
 

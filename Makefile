@@ -201,7 +201,9 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  for project in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$project/pyproject.toml -o requirements/$$project.lock; \
-	  done
+	  done && \
+	  $(LOCK) -c requirements/dev.lock $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/trainer-image.lock) \
+	    requirements/trainer-torch.in -o requirements/trainer-torch.lock
 
 clean: ## Remove what builds and tests left in this folder
 	@rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -35,7 +35,16 @@ WORKSHOP: Final = ("cluster", "images", "demo", "bench", "scan", "charts", "docs
 """What builds, shows and measures. It starts programs for a living, which bandit mentions at its level `low`."""
 HISTORY_FROM: Final = "a9b8aaa"
 """A commit can only be taken back by rewriting all that follow; what lies before this one is told in docs/security.md."""
-LOCKS: Final = ("dev", "operator", "gateway", "telegram_bot", "trainer-image", "bench", "scan")
+LOCKS: Final = (
+    "dev",
+    "operator",
+    "gateway",
+    "telegram_bot",
+    "trainer-image",
+    "trainer-torch",
+    "bench",
+    "scan",
+)
 
 
 class NoDataError(Exception):

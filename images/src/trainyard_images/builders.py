@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import ssl
@@ -16,6 +17,8 @@ from trainyard_images.errors import NotPossible
 from trainyard_images.recipe import Recipe
 
 BASE_REFERENCE = f"localhost/trainyard/base:{base.version()}"
+REGISTRY_BASE = "docker.io/library/python:3.14-slim"
+"""The base of an engine that names none. Its digest is looked up when an image is built."""
 
 
 class Builder(Protocol):
@@ -48,13 +51,32 @@ def ca_bundle() -> Path | None:
 def name_and_tag(reference: str) -> tuple[str, str]:
     """Split `python:3.14-slim@sha256:…` into `python` and the rest.
 
-    Raises NotPossible without a tag, because the content would be unknown.
+    Raises NotPossible without a tag and, unless the image is local, without a digest: the content
+    would be unknown.
     """
     name, _, digest = reference.partition("@")
     bare, _, tag = name.rpartition(":")
     if not bare or "/" in tag:
         raise NotPossible(f"the base image {reference} needs a tag, such as python:3.14-slim")
-    return bare, f"{tag}@{digest}" if digest else tag
+    if digest:
+        return bare, f"{tag}@{digest}"
+    if not bare.startswith("localhost/"):
+        raise NotPossible(
+            f"the base image {reference} needs its digest, such as {reference}@sha256:…, because the "
+            f"content behind a tag changes; `docker buildx imagetools inspect {reference}` shows it"
+        )
+    return bare, tag
+
+
+def pinned(reference: str, repository_digest: str) -> str:
+    """`reference` with the digest in the engine's `name@sha256:…`.
+
+    Raises NotPossible if the engine gives none.
+    """
+    digest = repository_digest.strip().partition("@")[2]
+    if not digest.startswith("sha256:"):
+        raise NotPossible(f"the engine names no digest of {reference}; name one by --base-image")
+    return f"{reference}@{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +88,27 @@ class Options:
     base_image: str | None = None
     torch_from: str | None = None
     torch_index: str | None = None
+    torch_lock: str | None = None
+
+    def check(self) -> None:
+        """Raise NotPossible for a base without a digest, or an index without its own lock."""
+        if self.base_image:
+            name_and_tag(self.base_image)
+        if self.torch_index and not self.torch_lock:
+            raise NotPossible(
+                "--torch-index needs --torch-lock, pins with the hashes of that index: "
+                "`uv pip compile --universal --generate-hashes --default-index INDEX "
+                "requirements/trainer-torch.in -o requirements/my-torch.lock` makes them"
+            )
+        if self.torch_lock and not (self.root / self.torch_lock).is_file():
+            raise NotPossible(f"there is no lock {self.torch_lock} below {self.root}")
+
+    def torch_key(self, torch_from: str) -> str:
+        """What torch the trainer gets, for the images' content hash."""
+        if torch_from != "index" or self.torch_lock is None:
+            return torch_from
+        pins = hashlib.sha256((self.root / self.torch_lock).read_bytes()).hexdigest()
+        return f"{torch_from} {self.torch_index or ''} {pins}"
 
     def arguments(self, base_image: str | None, torch_from: str) -> list[str]:
         """Build arguments for either builder."""
@@ -75,6 +118,7 @@ class Options:
             "BASE_TAG": tag,
             "TORCH_FROM": torch_from,
             "TORCH_INDEX": self.torch_index,
+            "TORCH_LOCK": self.torch_lock,
         }
         return [f"--build-arg={name}={value}" for name, value in values.items() if value]
 
@@ -84,16 +128,22 @@ class Docker:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._base = options.base_image
 
     def base_key(self) -> str:
-        return f"{self._options.base_image or 'registry'} {self._options.torch_from or 'index'}"
+        torch = self._options.torch_key(self._options.torch_from or "index")
+        return f"{self._options.base_image or 'registry'} {torch}"
 
     def prepare(self, log: Path) -> None:
-        """Install nothing; the engine pulls what it needs."""
+        """Look up the digest of the base, unless one is named; the log names it."""
+        if self._base is None:
+            run(["docker", "pull", "--quiet", REGISTRY_BASE], log)
+            found = ["docker", "image", "inspect", "--format={{index .RepoDigests 0}}"]
+            self._base = pinned(REGISTRY_BASE, run([*found, REGISTRY_BASE], log))
 
     def build(self, recipe: Recipe, reference: str, archive: Path, log: Path) -> None:
         options = self._options
-        arguments = options.arguments(options.base_image, options.torch_from or "index")
+        arguments = options.arguments(self._base, options.torch_from or "index")
         bundle = ca_bundle()
         secret = [f"--secret=id=ca,src={bundle}"] if bundle else []
         run(
@@ -123,7 +173,8 @@ class Buildah:
         self._storage = options.cache / "storage"
 
     def base_key(self) -> str:
-        return f"{self._options.base_image or base.version()} {self._torch_from()}"
+        torch = self._options.torch_key(self._torch_from())
+        return f"{self._options.base_image or base.version()} {torch}"
 
     def prepare(self, log: Path) -> None:
         """Install the tools, and the base image unless one is named."""

@@ -32,42 +32,58 @@ def images() -> None:
     """Build the container images."""
 
 
+BaseImage = Annotated[
+    str | None, typer.Option(help="Base image instead of the default: name:tag@sha256:…")
+]
+TorchFrom = Annotated[str | None, typer.Option(help="distribution or index.")]
+TorchIndex = Annotated[
+    str | None, typer.Option(help="pip index with torch for your GPUs; needs --torch-lock.")
+]
+TorchLock = Annotated[
+    str | None,
+    typer.Option(
+        help="Pins of torch with hashes, a path in the repository. "
+        "Default: requirements/trainer-torch.lock."
+    ),
+]
+
+
 @app.command()
-def build(
+def build(  # noqa: PLR0913 - the options of the command
     target: Annotated[list[str] | None, typer.Option(help="Only these images.")] = None,
     builder: Annotated[
         BuilderName | None, typer.Option(help="Default: docker where an engine answers.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the archives.")] = ROOT / "build" / "images",
-    base_image: Annotated[
-        str | None, typer.Option(help="Base image instead of the default.")
-    ] = None,
-    torch_from: Annotated[str | None, typer.Option(help="distribution or index.")] = None,
-    torch_index: Annotated[
-        str | None, typer.Option(help="pip index with torch for your GPUs.")
-    ] = None,
+    base_image: BaseImage = None,
+    torch_from: TorchFrom = None,
+    torch_index: TorchIndex = None,
+    torch_lock: TorchLock = None,
 ) -> None:
     """Build what changed; one archive per image."""
-    console = Console()
-    known = [r.target for r in RECIPES]
     cache = user_cache_path("trainyard") / "images"
-    options = Options(ROOT, cache, base_image, torch_from, torch_index)
+    options = Options(ROOT, cache, base_image, torch_from, torch_index, torch_lock)
     try:
-        unknown = sorted(set(target or ()) - set(known))
-        if unknown:
-            raise NotPossible(
-                f"no image is called {', '.join(unknown)}; there are {', '.join(known)}"
-            )
-        console.print("[bold]images[/bold]", highlight=False)
-        for built in build_images(_choose(builder, options), target or known, ROOT, out, console):
-            size = built.size_bytes / 2**20
-            console.print(f"    {built.repository}:{built.tag}  {size:.0f} MiB", highlight=False)
+        _build(builder, options, target or [r.target for r in RECIPES], out)
     except BuildError as error:
         _explain(error)
         raise typer.Exit(2 if isinstance(error, NotPossible) else 1) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; what was built is kept", highlight=False)
         raise typer.Exit(130) from None
+
+
+def _build(builder: BuilderName | None, options: Options, targets: list[str], out: Path) -> None:
+    console = Console()
+    known = [r.target for r in RECIPES]
+    unknown = sorted(set(targets) - set(known))
+    if unknown:
+        raise NotPossible(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
+    options.check()
+    console.print("[bold]images[/bold]", highlight=False)
+    for built in build_images(_choose(builder, options), targets, ROOT, out, console):
+        size = built.size_bytes / 2**20
+        console.print(f"    {built.repository}:{built.tag}  {size:.0f} MiB", highlight=False)
 
 
 def _choose(name: BuilderName | None, options: Options) -> Builder:

@@ -15,7 +15,7 @@ class Recipe:
     """An image: its target in the Dockerfile, and the files that determine its content."""
 
     target: str
-    lock: str
+    locks: tuple[str, ...]
     sources: tuple[str, ...]
 
     def tag(self, root: Path, base: str) -> str:
@@ -32,15 +32,18 @@ class Recipe:
 
     def _inputs(self, root: Path) -> Iterator[Path]:
         yield root / "Dockerfile"
-        yield root / "requirements" / f"{self.lock}.lock"
+        for lock in self.locks:
+            yield root / "requirements" / f"{lock}.lock"
         for source in self.sources:
             files = (root / source / "src").rglob("*")
             yield from sorted(p for p in files if p.is_file() and "__pycache__" not in p.parts)
 
 
 RECIPES = (
-    Recipe("operator", "operator", ("crds", "kube", "scheduler", "operator")),
-    Recipe("gateway", "gateway", ("crds", "data", "kube", "scheduler", "gateway")),
-    Recipe("bot", "telegram_bot", ("crds", "client", "telegram_bot")),
-    Recipe("trainer", "trainer-image", ("crds", "data", "client", "trainer-image")),
+    Recipe("operator", ("operator",), ("crds", "kube", "scheduler", "operator")),
+    Recipe("gateway", ("gateway",), ("crds", "data", "kube", "scheduler", "gateway")),
+    Recipe("bot", ("telegram_bot",), ("crds", "client", "telegram_bot")),
+    Recipe(
+        "trainer", ("trainer-image", "trainer-torch"), ("crds", "data", "client", "trainer-image")
+    ),
 )

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from trainyard_images import base
 from trainyard_images.build import build, read
-from trainyard_images.builders import name_and_tag
+from trainyard_images.builders import Options, name_and_tag, pinned
 from trainyard_images.errors import NotPossible
 from trainyard_images.recipe import RECIPES, Recipe
 
@@ -35,7 +35,7 @@ def tree(folder: Path) -> Path:
     return folder
 
 
-TOOL = Recipe("tool", "tool", ("tool",))
+TOOL = Recipe("tool", ("tool",), ("tool",))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_every_recipe_has_its_target_lock_and_sources(recipe: Recipe) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
 
     assert f" AS {recipe.target}\n" in dockerfile
-    assert (ROOT / "requirements" / f"{recipe.lock}.lock").is_file()
+    assert all((ROOT / "requirements" / f"{lock}.lock").is_file() for lock in recipe.locks)
     copied = re.findall(r"^COPY ((?:\S+/src )+)/opt/app/$", dockerfile, re.MULTILINE)
     assert {f"{source}/src" for source in recipe.sources} in [set(line.split()) for line in copied]
     for source in recipe.sources:
@@ -233,11 +233,11 @@ def test_the_record_names_the_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "parts"),
     [
-        ("python:3.14-slim", ("python", "3.14-slim")),
-        ("localhost:5000/a/base:1", ("localhost:5000/a/base", "1")),
+        ("localhost/a/base:1", ("localhost/a/base", "1")),
+        ("localhost:5000/a/base:1@sha256:ab", ("localhost:5000/a/base", "1@sha256:ab")),
         ("python:3.14@sha256:ab", ("python", "3.14@sha256:ab")),
     ],
-    ids=["tag", "registry with a port", "digest"],
+    ids=["local", "registry with a port", "digest"],
 )
 def test_a_base_image_has_a_name_and_a_tag(reference: str, parts: tuple[str, str]) -> None:
     assert name_and_tag(reference) == parts
@@ -247,3 +247,67 @@ def test_a_base_image_has_a_name_and_a_tag(reference: str, parts: tuple[str, str
 def test_a_base_image_without_a_tag_is_refused(reference: str) -> None:
     with pytest.raises(NotPossible, match="needs a tag"):
         name_and_tag(reference)
+
+
+@pytest.mark.parametrize("reference", ["python:3.14-slim", "localhost:5000/a/base:1"])
+def test_a_base_image_of_a_registry_without_its_digest_is_refused(
+    tmp_path: Path, reference: str
+) -> None:
+    with pytest.raises(NotPossible, match="needs its digest, such as"):
+        Options(tmp_path, tmp_path, base_image=reference).check()
+
+
+def test_the_engines_word_pins_the_default_base() -> None:
+    assert pinned("x/python:3.14-slim", "python@sha256:ab\n") == "x/python:3.14-slim@sha256:ab"
+    with pytest.raises(NotPossible, match="name one by --base-image"):
+        pinned("x/python:3.14-slim", "\n")
+
+
+def test_another_index_needs_its_own_hashes(tmp_path: Path) -> None:
+    index = "https://wheels.example/cu126"
+    with pytest.raises(NotPossible, match="--torch-index needs --torch-lock"):
+        Options(tmp_path, tmp_path, torch_index=index).check()
+    with pytest.raises(NotPossible, match="there is no lock requirements/mine.lock"):
+        Options(tmp_path, tmp_path, torch_lock="requirements/mine.lock").check()
+    lock = tmp_path / "mine.lock"
+    keys = []
+    for pins in ("torch==1", "torch==2"):
+        lock.write_text(pins)
+        options = Options(tmp_path, tmp_path, torch_index=index, torch_lock="mine.lock")
+        options.check()
+        keys.append(options.torch_key("index"))
+    assert len({*keys, Options(tmp_path, tmp_path).torch_key("index")}) == 3
+    assert "--build-arg=TORCH_LOCK=mine.lock" in options.arguments(None, "index")
+
+
+def test_every_package_of_an_image_is_pinned_by_hash() -> None:
+    """Every `pip install` of the Dockerfile, and every lock that it names."""
+    text = (ROOT / "Dockerfile").read_text()
+    installs = re.findall(r"pip install [^\n]*", text)
+    assert installs
+    assert [line for line in installs if "--require-hashes --no-deps -r" not in line] == []
+    for recipe in RECIPES:
+        for name in recipe.locks:
+            lock = (ROOT / "requirements" / f"{name}.lock").read_text()
+            pins = re.split(r"\n(?=\S)", lock.strip())
+            assert [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
+
+
+def test_the_pins_of_torch_complete_those_of_the_trainer() -> None:
+    """One package is in one lock only, and torch has the version that is tested."""
+    locks = {
+        name: re.findall(
+            r"^([a-z0-9._-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.M
+        )
+        for name in ("trainer-image.lock", "trainer-torch.lock", "dev.lock")
+    }
+    names = [{package for package, _ in pins} for pins in locks.values()]
+    assert names[0] & names[1] == set()
+    assert set(locks["trainer-torch.lock"]) <= set(locks["dev.lock"])
+    assert "torch" in names[1]
+
+
+def test_a_dockerfile_without_arguments_pulls_no_changing_tag() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    [tag] = re.findall(r"^ARG BASE_TAG=(\S*)", text, re.M)
+    assert tag.endswith("needs-its-digest")
