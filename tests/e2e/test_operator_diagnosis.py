@@ -247,3 +247,97 @@ def test_history_outlives_the_object(release: Installation, people: Client) -> N
     kept = people.status(name)
     assert kept.phase == "Succeeded"
     assert kept.finished
+
+
+# ── an end is judged by what happened ─────────────────────────────────────────────────────────
+
+REPORTS = [
+    "import trainyard",
+    "run = trainyard.init(total_steps=1000)",
+    "for step in range(1, 17): run.progress(step)",
+]
+SAVES_AND_ENDS_WITH_0 = [
+    "import signal, sys, time",
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))",
+    "print('holding', flush=True)",
+    "while True: time.sleep(0.1)",
+]
+
+
+@pytest.mark.parametrize("before", [[], REPORTS], ids=["no goal is known", "at step 16 of 1000"])
+def test_an_evicted_program_that_ends_with_0_is_retried(
+    release: Installation, people: Client, before: list[str]
+) -> None:
+    program = python(*before, *SAVES_AND_ENDS_WITH_0)
+    name = create(release, "evicted", command=program, retry={"limit": 0, "backoffSeconds": 1})
+    reached(release, name, "Running")
+
+    def holds() -> bool:
+        return any("holding" in line.message for line in people.logs(name).lines)
+
+    if before:
+        eventually(holds, within=60, what="the program's line")
+        assert status(release, name)["attempt"] == 1
+    else:
+        eventually(lambda: "holding" in release.kubectl("logs", pod_name(release, name)), within=60)
+    evict(release, pod_name(release, name))
+
+    def second() -> dict[str, Any] | None:
+        found = status(release, name)
+        assert found["phase"] not in ("Succeeded", "Failed"), found
+        return found if found["attempt"] == 2 and found["phase"] == "Running" else None
+
+    found = eventually(second, within=120, every=0.2, what="the second attempt")
+    assert (found["preemptions"], found.get("failures", 0)) == (1, 0)
+    assert (found["disruption"]["attempt"], found["disruption"]["reason"]) == (
+        1,
+        "EvictionByEvictionAPI",
+    )
+    people.stop(name)
+    assert reached(release, name, "Stopped", within=120)["attempt"] == 2
+
+
+def pod_name(release: Installation, name: str) -> str:
+    return str(pod_of(release, name)["metadata"]["name"])
+
+
+def evict(release: Installation, pod: str) -> None:
+    """As `kubectl drain` does."""
+    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}/eviction"
+    manifest = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": release.namespace},
+    }
+    release.kubectl("create", "--raw", path, "-f", "-", manifest=manifest)
+
+
+def test_a_program_that_ends_before_its_goal(release: Installation) -> None:
+    failure = failed(release, create(release, "early", command=python(*REPORTS)))
+    assert failure["class"] == "EndedEarly"
+    assert "step 16 of 1000" in failure["message"]
+
+
+def test_a_program_that_lowers_its_goal_has_trained_to_the_end(release: Installation) -> None:
+    program = python(*REPORTS, "run.goal(total_steps=16)", "trainyard.finish()")
+    name = create(release, "enough", command=program)
+    reached(release, name, "Succeeded")
+
+
+def test_a_program_that_fails_twice_alike_is_not_tried_a_third_time(release: Installation) -> None:
+    program = python("raise ValueError('the column is missing')")
+    retry = {"limit": 3, "backoffSeconds": 1}
+    name = create(release, "alike", command=program, retry=retry)
+    failure = failed(release, name)
+    found = status(release, name)
+    assert (found["attempt"], failure["alike"]) == (2, 2)
+    assert "not tried again" in found["message"]
+
+
+def test_a_dollar_means_a_dollar(release: Installation) -> None:
+    text = "$5 $(HOME) $(NOPE) $$(HOME) $$"
+    show = "import os, sys; print(*sys.argv[1:], os.environ['HOME'])"
+    name = create(release, "dollar", command=["python", "-c", show, text, "$(TRAINYARD_RUN)"])
+    reached(release, name, "Succeeded")
+    printed = release.kubectl("logs", pod_name(release, name))
+    assert printed.strip() == f"{text} $(TRAINYARD_RUN) /tmp"

@@ -159,6 +159,8 @@ def test_back_off_doubles(lab: Lab) -> None:
         pause = eventually(waits, within=20, every=0.05, what=f"back-off after attempt {attempt}")
         assert pause is not None
         pauses.append(pause)
+        # Without any progress the second failure would be the last.
+        lab.patch_status(name, {"progress": {"attempt": attempt, "step": attempt}})
     status = lab.wait_phase(name, "Failed")
     assert (status["attempt"], status["failures"]) == (3, 3)
     assert 0 < pauses[0] <= 2.1

@@ -237,16 +237,20 @@ def test_a_stall_is_noticed_and_retried(lab: Lab) -> None:
     assert lab.status(name)["failure"]["class"] == "Stalled"
 
 
-def test_a_lost_node_is_told_from_a_crash(lab: Lab) -> None:
+def test_a_lost_node_is_told_from_a_crash_and_costs_no_retry(lab: Lab) -> None:
     name = unique("lost")
-    lab.create(name, spec(retry={"limit": 0}))
+    lab.create(name, spec(retry={"limit": 0, "backoffSeconds": 0}))
     lab.wait_phase(name, "Running")
     [pod] = lab.live_pods()
     condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC"}
     lab.core.patch_namespaced_pod_status(
         pod.metadata.name, lab.namespace, {"status": {"phase": "Failed", "conditions": [condition]}}
     )
-    assert lab.wait_phase(name, "Failed")["failure"]["class"] == "NodeLost"
+    eventually(lambda: lab.status(name).get("attempt") == 2, what="second attempt")
+    status = lab.wait_phase(name, "Running")
+    assert (status["failure"]["class"], status["preemptions"]) == ("NodeLost", 1)
+    assert status["disruption"]["reason"] == "DeletionByPodGC"
+    assert status.get("failures", 0) == 0
 
 
 # ── bad company ───────────────────────────────────────────────────────────────────────────────────────────

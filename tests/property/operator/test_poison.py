@@ -22,6 +22,7 @@ from trainyard_operator.core.manifests import build_job
 from trainyard_operator.informer import Informer
 from trainyard_scheduler.objects.model import Session
 from trainyard_scheduler.objects.parse import session as parse_session
+from trainyard_scheduler.readiness import IN_QUEUE
 
 Json = dict[str, Any]
 
@@ -87,6 +88,16 @@ def ill_session() -> Json:
     return found
 
 
+def waiting_session() -> Json:
+    """It asks for more GPUs than are free, and its position was published."""
+    found = ill_session()
+    start = {"earliest": "2027-01-15T09:00:00Z", "latest": "2027-01-15T10:00:00Z"}
+    queue = found["status"]["queue"] | {"estimatedStart": start, "message": "x"}
+    found["status"] |= {"phase": "Queued", "message": IN_QUEUE.message, "queue": queue}
+    found["spec"]["resources"] |= {"gpus": 4}
+    return found
+
+
 def job() -> Json:
     owner = parse_session(ill_session(), INSTALLATION)
     assert isinstance(owner, Session)
@@ -119,6 +130,13 @@ def pod() -> Json:
     }
 
 
+def foreign_pod() -> Json:
+    """It holds a GPU of n1, so that the waiting session does not fit."""
+    used = {"requests": {"nvidia.com/gpu": "1"}}
+    spec = {"nodeName": "n1", "containers": [{"resources": used}]}
+    return {"metadata": meta("foreign"), "spec": spec, "status": {"phase": "Running"}}
+
+
 def node(name: str) -> Json:
     gives = {"cpu": "64", "memory": "256Gi", "pods": "110", "nvidia.com/gpu": "4"}
     ready = [{"type": "Ready", "status": "True"}]
@@ -134,6 +152,7 @@ def queue(name: str) -> Json:
 
 ILL = [
     pytest.param("sessions", ill_session(), id="session"),
+    pytest.param("waiting", waiting_session(), id="waiting session"),
     pytest.param("jobs", job(), id="job"),
     pytest.param("pods", pod(), id="pod"),
     pytest.param("nodes", node("n2"), id="node"),
@@ -183,7 +202,7 @@ anything = st.recursive(
     max_leaves=5,
 )
 poison = st.sampled_from(TEXTS) | st.sampled_from(NUMBERS) | anything
-EXAMPLES = int(os.environ.get("TRAINYARD_HOSTILE_OBJECTS", "500")) // 5
+EXAMPLES = int(os.environ.get("TRAINYARD_HOSTILE_OBJECTS", "500")) // 6
 """For each kind of object."""
 
 
@@ -266,9 +285,9 @@ EVERY = [
 
 
 def test_every_value_in_every_place_stops_nobody() -> None:
-    """All 17 thousand with TRAINYARD_HOSTILE_OBJECTS=20000; otherwise some, evenly spread."""
+    """All 23 thousand with TRAINYARD_HOSTILE_OBJECTS=24000; otherwise some, evenly spread."""
     sound = {param.values[0]: param.values[1] for param in ILL}
-    for kind, path, value in EVERY[:: max(1, len(EVERY) // (EXAMPLES * 5))]:
+    for kind, path, value in EVERY[:: max(1, len(EVERY) // (EXAMPLES * 6))]:
         assert wrong_with(str(kind), spoilt(sound[kind], path, value)) == []
 
 
@@ -277,10 +296,13 @@ def wrong_with(kind: str, ill: Json) -> list[str]:
     informer = Informer(KubeClient(KubeConfig("http://nowhere")), CONFIG, lambda: None)
     informer.absorb("nodes", node("n1"))
     informer.absorb("queues", queue("default"))
-    for whole, other in (("sessions", ill_session()), ("jobs", job()), ("pods", pod())):
+    others = {"sessions": ill_session(), "jobs": job(), "pods": pod()}
+    if kind == "waiting":
+        others = {"pods": foreign_pod()}
+    for whole, other in others.items():
         if whole != kind:
             informer.absorb(whole, other)
-    informer.absorb(kind, ill)
+    informer.absorb("sessions" if kind == "waiting" else kind, ill)
     informer.absorb("sessions", session("honest"))
 
     decisions = decided(informer)

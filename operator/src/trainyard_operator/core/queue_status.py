@@ -15,6 +15,7 @@ from trainyard_api.phase import Reason
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_scheduler.facts import Request
 from trainyard_scheduler.forecast import QueueForecast, QueuePosition
+from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.model import Queue, Session
 from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.snapshot import Snapshot
@@ -73,8 +74,9 @@ class QueueStatus:
         """
         if not isinstance(published, dict):
             return math.inf
-        position, reason = published.get("position"), published.get("reason")
-        if not isinstance(position, int):
+        position = fields.count(published.get("position"))
+        reason = fields.text(published.get("reason"))
+        if position == 0:
             return math.inf
         if reason != self.found.reason:
             return 1.0 if {reason, self.found.reason} <= TRANSIENT_REASONS else math.inf

@@ -11,6 +11,7 @@ from trainyard_api import timestamps
 from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility
+from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.model import InvalidSession, Session
 
 Status = dict[str, Any]
@@ -58,7 +59,7 @@ def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
     `now` is in seconds since the epoch.
     """
     current: Status = orjson.loads(item.own)
-    if current.get("phase") in TERMINAL:
+    if fields.text(current.get("phase")) in TERMINAL:
         return current, current
     message = f"The spec cannot be used: {item.why}"[:MESSAGE_LENGTH]
     conditions: list[Condition] = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
