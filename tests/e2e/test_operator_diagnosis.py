@@ -321,7 +321,7 @@ def test_a_program_that_ends_before_its_goal(release: Installation) -> None:
 def test_a_program_that_lowers_its_goal_has_trained_to_the_end(release: Installation) -> None:
     program = python(*REPORTS, "run.goal(total_steps=16)", "trainyard.finish()")
     name = create(release, "enough", command=program)
-    reached(release, name, "Succeeded")
+    assert reached(release, name, "Succeeded")["attempt"] == 1
 
 
 def test_a_program_that_fails_twice_alike_is_not_tried_a_third_time(release: Installation) -> None:
