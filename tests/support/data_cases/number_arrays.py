@@ -47,6 +47,18 @@ def pictures(image: tuple[int, int, int]) -> Trains:
     return Trains(COUNT, classes=CLASSES, task="image-classification", target="y", image=image)
 
 
+def kept(samples: int, target: str) -> Trains:
+    """Grey pictures of the training part; the other parts are left out, and named."""
+    return Trains(
+        samples,
+        classes=CLASSES,
+        task="image-classification",
+        target=target,
+        image=(1, 8, 8),
+        says=("not used",),
+    )
+
+
 def npz(name: str, what: str, arrays: Mapping[str, Any], expected: Outcome, **more: Any) -> Case:
     """A case of an archive."""
     return Case(name, what, "d.npz", archive(**arrays), expected, **more)
@@ -84,7 +96,7 @@ CASES: tuple[Case, ...] = (
         "npz-keras-names",
         "x_train, y_train, x_test and y_test, as Keras' mnist.npz",
         KERAS,
-        refused("x_train", "y_train"),
+        kept(50, "y_train"),
         training=IMAGES,
     ),
     npz(
@@ -96,7 +108,7 @@ CASES: tuple[Case, ...] = (
             "val_images": BYTES[:9],
             "val_labels": LABELS[:9, None],
         },
-        refused("train_images"),
+        kept(60, "train_labels"),
         training=IMAGES,
     ),
     npz(
@@ -127,7 +139,7 @@ CASES: tuple[Case, ...] = (
         "npz-bool-labels",
         "labels of true and false",
         {"x": VALUES, "y": LABELS == 1},
-        table(classes=("false", "true")),
+        table(classes=("False", "True")),
     ),
     npz(
         "npz-big-labels",
@@ -139,7 +151,7 @@ CASES: tuple[Case, ...] = (
         "npz-float-labels",
         "labels 0.0, 1.0 and 2.0",
         {"x": VALUES, "y": LABELS / 1.0},
-        table(classes=("0.0", "1.0", "2.0")),
+        table(),
     ),
     npz(
         "npz-column-labels",
@@ -151,7 +163,7 @@ CASES: tuple[Case, ...] = (
         "npz-one-hot",
         "labels one-hot",
         {"x": VALUES, "y": np.eye(3)[LABELS]},
-        refused("y", "one-hot"),
+        table(says=("one-hot",)),
     ),
     npz("npz-gaps", "missing numbers as NaN", {"x": GAPS, "y": LABELS}, table()),
     npz("npz-inf", "an infinite number", {"x": ENDLESS, "y": LABELS}, refused("x", "inf", "31")),
@@ -222,7 +234,7 @@ CASES: tuple[Case, ...] = (
         "an array in a folder",
         "d.npz",
         archive(**{"train/x": VALUES, "y": LABELS}),
-        refused("train/x"),
+        table(),
     ),
     Case(
         "npz-folder-of-text",
@@ -232,7 +244,7 @@ CASES: tuple[Case, ...] = (
         refused("no array"),
     ),
     Case(
-        "npz-no-archive", "a CSV renamed to .npz", "d.npz", content(b"a,b\n1,2\n"), refused("npz")
+        "npz-no-archive", "a CSV renamed to .npz", "d.npz", content(b"a,b\n1,2\n"), refused("zip")
     ),
     Case(
         "npy-table",
@@ -253,7 +265,7 @@ CASES: tuple[Case, ...] = (
         "an array of records with named fields",
         "d.npy",
         lone(np.array([(1.0, 2), (2.0, 3)], dtype=[("a", "f8"), ("kind", "i8")])),
-        refused("field"),
+        refused("kind"),
     ),
     shown("npz-uint8-images", "grey pictures of bytes", BYTES, (1, 8, 8)),
     shown(
@@ -302,7 +314,7 @@ CASES: tuple[Case, ...] = (
         "npz-multispectral-nhwc",
         "13 bands, last: 16 × 16 × 13",
         {"x": bright((16, 16, 13)).astype(np.uint16), "y": LABELS},
-        refused("16", "13", "channels"),
+        pictures((13, 16, 16)),
         training=IMAGES,
     ),
     npz(
@@ -322,6 +334,6 @@ CASES: tuple[Case, ...] = (
         "npz-one-label",
         "labels of one class",
         {"x": VALUES, "y": LABELS * 0},
-        RefusedInTraining(("one value", "'0'")),
+        RefusedInTraining(("one class", "'0'")),
     ),
 )

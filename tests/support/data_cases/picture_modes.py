@@ -179,7 +179,7 @@ CASES: tuple[Case, ...] = (
         "zip-heic-few",
         "some photos of HEIC among others of their class",
         PETS | {"cat/9.heic": b"\0\0\0\x18ftypheic" + bytes(99)},
-        refused("cat/9.heic"),
+        trains(says=(".heic",)),
     ),
     packed(
         "zip-dicom-class",

@@ -51,10 +51,10 @@ CASES: tuple[Case, ...] = (
         "compressed by Zstandard, as WinZip can",
         "d.zip",
         method(ZSTANDARD),
-        refused("compress"),
+        refused("zstd"),
     ),
     made(
-        "zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("compress")
+        "zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("PPMd")
     ),
     made(
         "zip-encrypted",
