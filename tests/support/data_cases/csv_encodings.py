@@ -149,7 +149,7 @@ CASES = (
         refused(".gz", ".csv"),
     ),
     Case("csv-xlsx", "an Excel workbook", "d.xlsx", content(workbook()), refused(".xlsx", ".csv")),
-    Case("csv-zip", "a CSV in a zip", "d.zip", zipped, refused("d.csv", "no image")),
+    Case("csv-zip", "a CSV in a zip", "d.zip", zipped, refused("no image", ".csv")),
     Case(
         "stata-ending", "a file of Stata", "d.dta", content(b"<stata_dta>"), refused(".dta", ".csv")
     ),

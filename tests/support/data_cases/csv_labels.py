@@ -149,7 +149,7 @@ CASES: tuple[Case, ...] = (
         "csv-label-too-many",
         "1,500 classes in 6,000 rows",
         lines("a,b,kind", lambda i: f"{i},{i % 5},class {i % 1500:04}", 6000),
-        refused("kind", "1500"),
+        refused("kind", "1000"),
     ),
     csv(
         "csv-label-fraction",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csv_rows import REGRESSION, column, csv, kind, lines, trains
-from data_case import Case, RefusedInTraining, refused
+from data_case import Case, refused
 
 
 def german(i: int) -> str:
@@ -114,7 +114,7 @@ CASES: tuple[Case, ...] = (
         "csv-fortran-exponent",
         "powers of ten with a D, as Fortran and Stata write: 1.5D+03",
         column("a", lambda i: f"{i}.5D+03", 200),
-        refused("a", "1.5D+03"),
+        refused("a", "D+03"),
     ),
     csv(
         "csv-point-first",
@@ -193,7 +193,7 @@ CASES: tuple[Case, ...] = (
         "train-1e300-feature",
         "values so far apart that they have no finite spread",
         lines("a,b,kind", lambda i: f"{i % 2}.0e{300 * (i % 2)},{i % 7},{kind(i)}", 60),
-        RefusedInTraining(("a", "1e+300")),
+        refused("a", "1.0e300"),
     ),
     csv(
         "csv-constant-target-fraction",

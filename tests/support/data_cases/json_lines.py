@@ -310,7 +310,7 @@ CASES: tuple[Case, ...] = (
         "jsonl-instructions",
         "questions and answers, as Alpaca has them",
         lambda i: {"instruction": f"what is {i}?", "input": "", "output": f"{i}"},
-        RefusedInTraining(("text", "instruction")),
+        RefusedInTraining(("text",)),
         training=SMALL,
     ),
 )

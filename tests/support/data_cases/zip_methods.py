@@ -53,9 +53,7 @@ CASES: tuple[Case, ...] = (
         method(ZSTANDARD),
         refused("zstd"),
     ),
-    made(
-        "zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("PPMd")
-    ),
+    made("zip-ppmd", "compressed by PPMd, as 7-Zip can", "d.zip", method(PPMD), refused("PPMd")),
     made(
         "zip-encrypted",
         "with a password",
