@@ -5,7 +5,7 @@ from __future__ import annotations
 from csv_rows import csv, lines, plain, trains
 from data_case import Ask, Case, Refused, content, refused
 
-LEARN = {"epochs": 40, "learningRate": 0.05, "batchSize": 32}
+LEARN = {"epochs": 12, "learningRate": 0.1, "batchSize": 32}
 """Enough to learn a rule of one column."""
 
 
@@ -107,7 +107,7 @@ CASES: tuple[Case, ...] = (
         "code",
         {"01": "p", "02": "q", "A1": "r"},
         "text",
-        ask("separated by ;", "code;a\n01;0,5\n02;0,5\n", ["p", "q"]),
+        ask("separated by ;", "code;a\n01;0,5\n02;0,5\n", refused("decimal comma")),
     ),
     rule(
         "predict-other-order",
@@ -141,7 +141,7 @@ CASES: tuple[Case, ...] = (
         ask(
             "JSON lines with numbers",
             '{"code": 1, "a": 0.5}\n',
-            refused("row 1", "code", "1"),
+            ["?"],
             "p.jsonl",
         ),
     ),
@@ -174,7 +174,7 @@ CASES: tuple[Case, ...] = (
         "predict-missing-value", "a missing number", ask("an empty field", "a,b\n1,\n", ["?"])
     ),
     everyday("predict-no-rows", "no rows", ask("a header", "a,b\n", refused("no rows"))),
-    everyday("predict-empty", "no bytes", ask("nothing", "", refused("empty"))),
+    everyday("predict-empty", "no bytes", ask("nothing", "", refused("no rows"))),
     everyday(
         "predict-target-beside",
         "the target beside the features, in part empty",

@@ -142,7 +142,7 @@ class Trial:
 
 def sentence(error: DataError) -> str:
     """What a person reads."""
-    return f"{error} {error.hint}".strip()
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def differences(expected: Outcome, schema: DatasetSchema | None, told: str) -> list[str]:
