@@ -227,4 +227,22 @@ CASES: tuple[Case, ...] = (
         refused("kind", "'p'", "integer"),
         choices={"types": {"kind": "integer"}},
     ),
+    csv(
+        "csv-ip",
+        "an address of a computer in each row",
+        column("ip", lambda i: f"10.0.0.{i}", 100),
+        trains("-ip text | b integer | *kind text", samples=100, says=("ip",)),
+    ),
+    csv(
+        "csv-epoch",
+        "seconds since 1970, which are numbers",
+        column("at", lambda i: f"{1700000000 + 3600 * i}"),
+        trains("at integer | b integer | *kind text"),
+    ),
+    csv(
+        "csv-month",
+        "months as 2024-01",
+        column("month", lambda i: f"{1950 + i // 12}-{i % 12 + 1:02}", 100),
+        trains("-month text/date | b integer | *kind text", samples=100, says=("month",)),
+    ),
 )

@@ -178,4 +178,16 @@ CASES: tuple[Case, ...] = (
         trains("a number | *price number", None, 100, task="tabular-regression"),
         training=REGRESSION,
     ),
+    classes("csv-label-stars", "stars as classes", "rating", ("*", "**", "***")),
+    classes("csv-label-not-available", "N/A beside yes and no", "answer", ("N/A", "no", "yes")),
+    classes("csv-label-integer-gaps", "classes 3, 7 and 100", "code", ("100", "3", "7"), "integer"),
+    classes(
+        "csv-label-percent", "classes 10% and 20%", "share", ("10%", "20%"), "integer/number/text"
+    ),
+    csv(
+        "csv-label-null-number",
+        "NULL beside the classes 0 and 1",
+        labelled("kind", ("NULL", "0", "1")),
+        refused("kind", "20 rows"),
+    ),
 )

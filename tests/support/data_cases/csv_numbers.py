@@ -213,4 +213,16 @@ CASES: tuple[Case, ...] = (
         column("a", lambda i: "".join(chr(0x660 + int(d)) for d in str(i)), 200),
         refused("a"),
     ),
+    csv(
+        "csv-below-detection",
+        "numbers below what a device sees: <0.006",
+        column("c", lambda i: f"{'<' if i % 20 == 0 else ''}0.{i + 1:03}", 200),
+        refused("c", "<0.001"),
+    ),
+    csv(
+        "csv-kilo",
+        "thousands as k: 1.5k",
+        column("price", lambda i: f"{i}.5k", 200),
+        refused("price", "0.5k"),
+    ),
 )

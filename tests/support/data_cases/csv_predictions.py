@@ -183,5 +183,30 @@ CASES: tuple[Case, ...] = (
     everyday(
         "predict-spaces", "names with spaces after the commas", ask("spaces", "a, b\n1, 2\n", ["?"])
     ),
+    everyday(
+        "predict-extra-broken",
+        "one more column, of texts, numbers and dates",
+        ask("a column of everything", "a,b,more\n1,2,x\n3,4,5\n5,1,2024-01-01\n", ["?", "?", "?"]),
+    ),
+    everyday(
+        "predict-thousands",
+        "numbers with commas between thousands at prediction alone",
+        ask("thousands", 'a,b\n"1,000",2\n', refused("row 1", "a", "1,000")),
+    ),
+    everyday(
+        "predict-bom",
+        "a byte order mark, and lines ended as Windows does",
+        ask("from Excel", "\ufeffa,b\r\n1,2\r\n", ["?"]),
+    ),
+    everyday(
+        "predict-index",
+        "the index that pandas writes, at prediction alone",
+        ask("an index", ",a,b\n0,1,2\n1,3,4\n", ["?", "?"]),
+    ),
+    everyday(
+        "predict-unknown-missing",
+        "NA where no value was missing in training",
+        ask("NA", "a,b\n1,NA\n", ["?"]),
+    ),
 )
 """The answer ? stands for any class: the model has not learned enough to say which."""

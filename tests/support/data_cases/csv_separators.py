@@ -226,4 +226,41 @@ CASES = (
         content(separated(",").encode()),
         trains(PLAIN),
     ),
+    csv(
+        "csv-mixed-line-ends",
+        "lines ended in two ways, where files were joined",
+        separated(",")[:100] + separated(",")[100:].replace("\n", "\r\n"),
+        trains(PLAIN),
+    ),
+    csv(
+        "csv-empty-rows",
+        "rows of separators alone under the table, as Excel leaves them",
+        separated(";") + ";;\n;;\n",
+        refused("line 42", "2 rows"),
+    ),
+    csv(
+        "csv-footnote",
+        "the source of the data under the table",
+        separated(",") + "Source: lab\n",
+        refused("line 42", "1", "3"),
+    ),
+    csv(
+        "csv-markdown",
+        "a table of Markdown",
+        "| a | b | kind |\n|---|---|---|\n"
+        + lines(None, lambda i: f"| {i} | {i % 5} | {kind(i)} |"),
+        refused("---"),
+    ),
+    csv(
+        "csv-libsvm",
+        "a file of LIBSVM",
+        lines(None, lambda i: f"{i % 2} 1:{i} 2:{i % 5}"),
+        refused("one column"),
+    ),
+    csv(
+        "csv-arff",
+        "a file of Weka",
+        "@relation x\n@attribute a numeric\n@attribute kind {p,q}\n@data\n" + lines(None, plain),
+        refused("line 3"),
+    ),
 )

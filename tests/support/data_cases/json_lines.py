@@ -313,4 +313,16 @@ CASES: tuple[Case, ...] = (
         RefusedInTraining(("text",)),
         training=SMALL,
     ),
+    rows(
+        "jsonl-nested-target",
+        "a target that is an object",
+        lambda i: {"a": i, "kind": {"name": kind(i)}},
+        refused("kind"),
+    ),
+    rows(
+        "jsonl-big-integers",
+        "numbers beyond 2^64",
+        lambda i: plain(i) | {"b": 10**25 + i},
+        table("a integer | b integer/number | *kind text"),
+    ),
 )

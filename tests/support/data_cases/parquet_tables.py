@@ -345,4 +345,24 @@ CASES: tuple[Case, ...] = (
         content(b"ARROW1\x00\x00" + bytes(200)),
         refused("Parquet"),
     ),
+    *(
+        Case(
+            f"parquet-{codec}",
+            f"compressed by {codec}",
+            "d.parquet",
+            write(pa.table(base()), compression=codec),
+            trains(PLAIN, samples=COUNT),
+        )
+        for codec in ("brotli", "gzip", "lz4", "snappy", "none")
+    ),
+    Case(
+        "parquet-int96",
+        "times of 96 bit, as old Spark and Impala write",
+        "d.parquet",
+        write(
+            pa.table(base(odd=pa.array([t.replace(tzinfo=None) for t in TIMES]))),
+            use_deprecated_int96_timestamps=True,
+        ),
+        trains(f"-odd timestamp | {PLAIN}", samples=COUNT, says=("odd",)),
+    ),
 )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from data_case import Case, Trains, refused
-from picture_archives import PETS, SIDE, Files, packed, pets, picture
+from picture_archives import PETS, packed
+from picture_files import SIDE, Files, pets, picture
 from PIL import Image
 
 GREY = (1, SIDE, SIDE)

@@ -40,4 +40,11 @@ CASES: tuple[Case, ...] = (
     sound("txt-nul", "NUL bytes inside", "abc\0def\n" * 60),
     plain("txt-empty", "no bytes at all", b"", refused("empty")),
     plain("txt-short", "ten bytes", b"0123456789", RefusedInTraining(("10 bytes", "34"))),
+    plain("txt-utf16", "UTF-16", (FOX * 40).encode("utf-16"), refused("UTF-16")),
+    plain(
+        "txt-pdf",
+        "a PDF document renamed to .txt",
+        b"%PDF-1.4\n%\xe2\xe3" + bytes(99),
+        refused("PDF"),
+    ),
 )

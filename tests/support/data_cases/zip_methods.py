@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 from data_case import Case, Make, content, refused
-from picture_archives import PETS, made, zipped
+from picture_archives import PETS, made
+from picture_files import zipped
 
 DEFLATE64, ZSTANDARD, PPMD = 9, 93, 98
 
