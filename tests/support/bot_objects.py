@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainyard.models import Dataset, DatasetDetails, Model, QueueEntry, Series, Session
+from trainyard.models import Dataset, Model, QueueEntry, Series, Session
+from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
 
 CREATED = "2026-07-01T12:00:00Z"
@@ -54,9 +55,10 @@ def dataset(name: str, columns: tuple[tuple[str, str], ...] = (), **fields: Any)
         "samples": fields.pop("samples", 0),
         "dimensions": fields.pop("dimensions", []),
         "columns": [{"name": name, "type": kind} for name, kind in columns],
+        **fields.pop("schema", {}),
     }
     values = {"format": "csv", "sha256": "ab", "size_bytes": 0, "created": CREATED, **fields}
-    return Dataset(name=name, details=DatasetDetails.model_validate(details), **values)
+    return Dataset(name=name, details=DatasetSchema.model_validate(details), **values)
 
 
 def series(name: str, *values: float | str, first_step: int = 1) -> Series:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from trainyard import calls, multipart, transfer, wire
+from trainyard import choices as choices_json
 from trainyard import models as responses
 from trainyard.async_connection import AsyncConnection, OnResponse
 from trainyard.calls import Spec
@@ -17,6 +18,7 @@ from trainyard.concurrency import async_in_thread
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
+from trainyard_api.datasets.choices import SchemaChoices
 
 T = TypeVar("T", responses.Dataset, responses.Model)
 
@@ -160,6 +162,18 @@ class AsyncClient:
         """One dataset. Raises NotFound."""
         return await self._connection.send(calls.dataset(name))
 
+    async def correct_schema(
+        self, name: str, changes: Mapping[str, Any], *, revision: int | None = None
+    ) -> responses.Dataset:
+        """Change how a dataset is read; sessions that already run keep the schema that they have.
+
+        `changes` are fields of SchemaChoices by their names in JSON; None takes a choice back, also
+        that of one column in `types`. With `revision`, the schema must still have it. Raises
+        NotFound, Invalid for wrong fields, BadRequest if the file cannot be read so, and
+        PreconditionFailed for another revision.
+        """
+        return await self._connection.send(calls.correct_schema(name, changes, revision))
+
     async def models(self) -> responses.Models:
         """The newest version of every model."""
         return await self._connection.send(calls.all_models())
@@ -207,18 +221,23 @@ class AsyncClient:
         name: str,
         path: Path,
         *,
+        choices: SchemaChoices | None = None,
         progress: Progress = transfer.no_progress,
         part_bytes: int = multipart.PART_BYTES,
     ) -> responses.Dataset:
         """Upload a file; a file larger than `part_bytes` goes in parts and can be resumed.
 
-        A later call, also from another process, sends only the parts that are missing.
+        `choices` say how it is read, where the reader shall not guess. A later call, also from
+        another process, sends only the parts that are missing.
         Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
-        if await self._is_large(path, part_bytes):
-            return await self._upload_parts(multipart.DATASETS, name, path, progress, part_bytes)
+        fields = choices_json.fields(choices)
+        if await self._is_large(path, part_bytes) or choices_json.is_long(fields):
+            file = await async_in_thread(MultipartUpload, path, progress, part_bytes, fields)
+            return await self._upload_parts(multipart.DATASETS, name, file)
         upload = await async_in_thread(Upload, path, progress)
-        found = await self._connection.upload(calls.upload_dataset(name, path.name), upload)
+        call = calls.upload_dataset(name, path.name, fields)
+        found = await self._connection.upload(call, upload)
         upload.verify(found.sha256)
         return found
 
@@ -236,7 +255,8 @@ class AsyncClient:
         Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
         if await self._is_large(path, part_bytes):
-            return await self._upload_parts(multipart.MODELS, name, path, progress, part_bytes)
+            file = await async_in_thread(MultipartUpload, path, progress, part_bytes)
+            return await self._upload_parts(multipart.MODELS, name, file)
         upload = await async_in_thread(Upload, path, progress)
         found = await self._connection.upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
@@ -261,10 +281,7 @@ class AsyncClient:
         found = await async_in_thread(path.stat)
         return found.st_size > part_bytes
 
-    async def _upload_parts(
-        self, kind: Kind[T], name: str, path: Path, progress: Progress, part_bytes: int
-    ) -> T:
-        file = await async_in_thread(MultipartUpload, path, progress, part_bytes)
+    async def _upload_parts(self, kind: Kind[T], name: str, file: MultipartUpload) -> T:
         return await self._connection.follow(
             multipart.send(kind, self._connection.url, name, file, self._upload_state)
         )

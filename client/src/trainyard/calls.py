@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from trainyard import choices as choices_json
 from trainyard import models
+from trainyard.choices import Choices
 from trainyard_api.model import OpenModel
 from trainyard_api.session import TrainingSessionSpec
 
@@ -26,6 +28,8 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
+    slow: bool = False
+    """Whether the gateway reads a whole file before it responds."""
 
 
 def start(
@@ -129,6 +133,19 @@ def dataset(name: str) -> Call[models.Dataset]:
     return Call("GET", f"/datasets/{_part(name)}", models.Dataset)
 
 
+def correct_schema(name: str, changes: Choices, revision: int | None) -> Call[models.Dataset]:
+    """PATCH /datasets/{name}/schema; repeatable unless a revision is asked for."""
+    return Call(
+        "PATCH",
+        f"/datasets/{_part(name)}/schema",
+        models.Dataset,
+        body=dict(changes),
+        headers={} if revision is None else {"If-Match": f'"{revision}"'},
+        repeatable=revision is None,
+        slow=True,
+    )
+
+
 def delete_dataset(name: str) -> Call[OpenModel]:
     """DELETE /datasets/{name}."""
     return Call("DELETE", f"/datasets/{_part(name)}", None)
@@ -188,9 +205,11 @@ def revoke_key(key: str) -> Call[OpenModel]:
     return Call("DELETE", f"/keys/{_part(key)}", None)
 
 
-def upload_dataset(name: str, filename: str) -> Call[models.Dataset]:
+def upload_dataset(name: str, filename: str, choices: Choices) -> Call[models.Dataset]:
     """POST /datasets; the body is the file."""
-    query = {"name": name, "filename": filename}
+    query = _given(
+        {"name": name, "filename": filename, "choices": choices_json.text(choices) or None}
+    )
     return Call("POST", "/datasets", models.Dataset, query=query, repeatable=False)
 
 
@@ -200,10 +219,12 @@ def upload_model(name: str) -> Call[models.Model]:
 
 
 def begin_upload(
-    kind: str, name: str, filename: str, size: int, part_bytes: int
+    kind: str, name: str, filename: str, size: int, part_bytes: int, choices: Choices
 ) -> Call[models.FileUpload]:
     """POST /uploads/{kind}; repeatable: the gateway expires unfinished uploads."""
-    file = {"filename": filename} if kind == "datasets" else {}
+    file: dict[str, Any] = {"filename": filename} if kind == "datasets" else {}
+    if choices:
+        file["choices"] = dict(choices)
     body = {"name": name, **file, "sizeBytes": size, "partBytes": part_bytes}
     return Call("POST", f"/uploads/{kind}", models.FileUpload, body=body)
 

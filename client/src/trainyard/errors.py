@@ -10,6 +10,7 @@ TrainyardError
     ├── NotPermitted      403
     ├── NotFound          404
     ├── Conflict          409
+    ├── PreconditionFailed 412
     ├── Invalid           422; `errors` lists the fields
     ├── TooManyRequests   429; `retry_after` in seconds
     └── ServerError       500 and above
@@ -86,6 +87,10 @@ class Conflict(ApiError):
     """409: the state of things does not allow it."""
 
 
+class PreconditionFailed(ApiError):
+    """412: what was to be changed has another revision."""
+
+
 class Invalid(ApiError):
     """422: the values are not acceptable."""
 
@@ -104,6 +109,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     403: NotPermitted,
     404: NotFound,
     409: Conflict,
+    412: PreconditionFailed,
     422: Invalid,
     429: TooManyRequests,
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL, Phase
 from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
@@ -134,37 +135,41 @@ class Logs(OpenModel):
     """Whether more lines come after these, with `tail` before them; None of an older gateway."""
 
 
-class ColumnInfo(OpenModel):
-    """A column or array."""
-
-    name: str
-    type: str
-
-
-class DatasetDetails(OpenModel):
-    """What is in a dataset."""
-
-    samples: int
-    dimensions: list[int]
-    columns: list[ColumnInfo] = []
-    classes: list[str] | None = None
-
-
-class Dataset(OpenModel):
-    """A dataset of the registry: its file, hash and what an inspection found."""
+class DatasetFile(OpenModel):
+    """A registered file: its name, its format, its size and its hash."""
 
     name: str
     format: str
     sha256: str
     size_bytes: int
     created: str
-    details: DatasetDetails
+
+
+class Dataset(DatasetFile):
+    """A dataset of the registry with its schema."""
+
+    details: DatasetSchema
+
+
+class SchemaSummary(OpenModel):
+    """What a list shows of a schema."""
+
+    samples: int
+    dimensions: list[int]
+    target: str | None = None
+    revision: int = 0
+
+
+class DatasetEntry(DatasetFile):
+    """A dataset of the registry as a list shows it."""
+
+    details: SchemaSummary
 
 
 class Datasets(OpenModel):
     """All datasets of the registry."""
 
-    datasets: list[Dataset]
+    datasets: list[DatasetEntry]
 
 
 class Model(OpenModel):

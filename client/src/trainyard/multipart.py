@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from trainyard import calls, errors, models
+from trainyard import choices as choices_json
 from trainyard.calls import Call
+from trainyard.choices import Choices
 from trainyard.transfer import CHUNK, Progress, hash_of
 
 T = TypeVar("T", models.Dataset, models.Model)
@@ -125,8 +127,14 @@ def upload_state_folder(env: Mapping[str, str] = os.environ) -> Path:
 class MultipartUpload:
     """A file that is sent in parts. Creating it reads the file once, for its hash."""
 
-    def __init__(self, path: Path, progress: Progress, part_bytes: int = PART_BYTES) -> None:
-        self.path, self._progress = path, progress
+    def __init__(
+        self,
+        path: Path,
+        progress: Progress,
+        part_bytes: int = PART_BYTES,
+        choices: Choices = choices_json.NONE,
+    ) -> None:
+        self.path, self._progress, self.choices = path, progress, choices
         self._stamp = _stamp(path)
         self.size = path.stat().st_size
         self.sha256 = hash_of(path)
@@ -141,6 +149,7 @@ class MultipartUpload:
     def state_name(self, gateway: str, kind: str, name: str) -> str:
         """The name under which `UploadState` keeps this upload's id."""
         identity = f"{gateway}\n{kind}\n{name}\n{self.path.name}\n{self.size}\n{self.sha256}"
+        identity += choices_json.text(self.choices)
         return hashlib.sha256(identity.encode()).hexdigest()
 
     def part(self, upload: models.FileUpload, number: int, done: int) -> Part:
@@ -179,7 +188,9 @@ def send(
             state.remove(known)
             return found
         upload = yield Request(
-            calls.begin_upload(kind.plural, name, file.path.name, file.size, file.part_bytes)
+            calls.begin_upload(
+                kind.plural, name, file.path.name, file.size, file.part_bytes, file.choices
+            )
         )
         state.write(known, upload.id)
     found = yield from _finish(kind, name, upload, file, lambda: state.remove(known))
@@ -255,11 +266,23 @@ def _registered(
     except (errors.NotFound, errors.NotPermitted):
         return None
     if found.sha256 == file.sha256:
+        _require_choices(found, file.choices)
         return found
     if kind.immutable:
         detail = f"there is a dataset {name!r} with other content; choose another name or delete it"
         raise errors.Conflict(409, {"title": "Conflict", "detail": detail})
     return None
+
+
+def _require_choices(found: models.Dataset | models.Model, wanted: Choices) -> None:
+    """Raise Conflict for a dataset with the same content that is read in another way."""
+    if (
+        wanted
+        and isinstance(found, models.Dataset)
+        and choices_json.fields(found.details.choices) != wanted
+    ):
+        detail = f"the dataset {found.name!r} is there with other choices; correct its schema"
+        raise errors.Conflict(409, {"title": "Conflict", "detail": detail})
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

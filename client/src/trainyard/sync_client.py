@@ -5,14 +5,15 @@ Generated from async_client.py by `make manifests`; do not edit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from trainyard import calls, multipart, transfer, wire
+from trainyard import choices as choices_json
 from trainyard import models as responses
 from trainyard.calls import Spec
 from trainyard.concurrency import in_thread
@@ -20,6 +21,7 @@ from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state
 from trainyard.retry import RETRIES, Retries
 from trainyard.sync_connection import Connection, OnResponse
 from trainyard.transfer import Download, Progress, Upload
+from trainyard_api.datasets.choices import SchemaChoices
 
 T = TypeVar("T", responses.Dataset, responses.Model)
 
@@ -163,6 +165,18 @@ class Client:
         """One dataset. Raises NotFound."""
         return self._connection.send(calls.dataset(name))
 
+    def correct_schema(
+        self, name: str, changes: Mapping[str, Any], *, revision: int | None = None
+    ) -> responses.Dataset:
+        """Change how a dataset is read; sessions that already run keep the schema that they have.
+
+        `changes` are fields of SchemaChoices by their names in JSON; None takes a choice back, also
+        that of one column in `types`. With `revision`, the schema must still have it. Raises
+        NotFound, Invalid for wrong fields, BadRequest if the file cannot be read so, and
+        PreconditionFailed for another revision.
+        """
+        return self._connection.send(calls.correct_schema(name, changes, revision))
+
     def models(self) -> responses.Models:
         """The newest version of every model."""
         return self._connection.send(calls.all_models())
@@ -210,18 +224,23 @@ class Client:
         name: str,
         path: Path,
         *,
+        choices: SchemaChoices | None = None,
         progress: Progress = transfer.no_progress,
         part_bytes: int = multipart.PART_BYTES,
     ) -> responses.Dataset:
         """Upload a file; a file larger than `part_bytes` goes in parts and can be resumed.
 
-        A later call, also from another process, sends only the parts that are missing.
+        `choices` say how it is read, where the reader shall not guess. A later call, also from
+        another process, sends only the parts that are missing.
         Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
-        if self._is_large(path, part_bytes):
-            return self._upload_parts(multipart.DATASETS, name, path, progress, part_bytes)
+        fields = choices_json.fields(choices)
+        if self._is_large(path, part_bytes) or choices_json.is_long(fields):
+            file = in_thread(MultipartUpload, path, progress, part_bytes, fields)
+            return self._upload_parts(multipart.DATASETS, name, file)
         upload = in_thread(Upload, path, progress)
-        found = self._connection.upload(calls.upload_dataset(name, path.name), upload)
+        call = calls.upload_dataset(name, path.name, fields)
+        found = self._connection.upload(call, upload)
         upload.verify(found.sha256)
         return found
 
@@ -239,7 +258,8 @@ class Client:
         Raises HashMismatch if the gateway has other content, or if the file changed meanwhile.
         """
         if self._is_large(path, part_bytes):
-            return self._upload_parts(multipart.MODELS, name, path, progress, part_bytes)
+            file = in_thread(MultipartUpload, path, progress, part_bytes)
+            return self._upload_parts(multipart.MODELS, name, file)
         upload = in_thread(Upload, path, progress)
         found = self._connection.upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
@@ -264,10 +284,7 @@ class Client:
         found = in_thread(path.stat)
         return found.st_size > part_bytes
 
-    def _upload_parts(
-        self, kind: Kind[T], name: str, path: Path, progress: Progress, part_bytes: int
-    ) -> T:
-        file = in_thread(MultipartUpload, path, progress, part_bytes)
+    def _upload_parts(self, kind: Kind[T], name: str, file: MultipartUpload) -> T:
         return self._connection.follow(
             multipart.send(kind, self._connection.url, name, file, self._upload_state)
         )

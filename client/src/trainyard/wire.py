@@ -46,7 +46,7 @@ def request_arguments(call: Call[Any], request: Request | None = None) -> dict[s
     out: dict[str, Any] = {"params": dict(call.query), "headers": dict(call.headers)}
     if call.body is not None:
         out["json"] = dict(call.body)
-    if request is not None and request.slow:
+    if call.slow or (request is not None and request.slow):
         out["timeout"] = transfer.TIMEOUT
     if request is not None and request.part is not None:
         out["headers"] |= {"Content-Length": str(request.part.size)}

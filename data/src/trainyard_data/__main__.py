@@ -24,8 +24,6 @@ from trainyard_data.formats import FORMATS
 from trainyard_data.inspection import inspect
 
 EXIT_REFUSED = 65
-EXIT_NO_READER = 69
-"""No reader for this format yet."""
 MAX_SCHEMA_BYTES = 4 << 20
 """Bytes of a schema at most. 10,000 columns with names of 100 characters take a third of it."""
 MORE_NICE = 10
@@ -67,8 +65,6 @@ def _answer(path: Path, file_format: str, choices: SchemaChoices) -> int:
         line = inspect(path, file_format, choices).model_dump_json(by_alias=True, exclude_none=True)
         if len(line.encode()) > MAX_SCHEMA_BYTES:
             raise _too_much(len(line.encode()))
-    except NotImplementedError:
-        return EXIT_NO_READER
     except MemoryError:
         message = "reading the file takes more memory than an inspection may use"
         return _refuse("BadData", message, "split it into several files, or write shorter rows")

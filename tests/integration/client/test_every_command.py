@@ -337,13 +337,42 @@ def test_datasets_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Pa
     file = tmp_path / "flowers.csv"
     file.write_text(IRIS)
 
-    assert "6 samples" in cli.ok("datasets", "put", str(file)).out
+    put = cli.ok("datasets", "put", str(file)).out
+    assert "6 samples" in put
+    assert "target target (it is called 'target')" in put
     assert "flowers" in cli.ok("datasets", "ls").out
     info = cli.ok("datasets", "info", "flowers").out
-    assert "column petal" in info
-    assert "number" in info
+    assert "target      target (it is called 'target')" in info
+    assert "petal   number   feature  0        6         -" in info
     cli.ok("datasets", "rm", "flowers")
     assert cli.run("datasets", "info", "flowers").code == 5
+
+
+def test_a_dataset_is_read_as_its_owner_says(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "wares.csv"
+    file.write_text("zip;price;kind\n" + "".join(f"0{n};{n},5;k{n % 2}\n" for n in range(1, 9)))
+    reading = ("--delimiter", ";", "--decimal", ",", "--set", "zip=text", "--target", "price")
+
+    put = cli.ok("datasets", "put", str(file), *reading)
+    known = cli.ok("datasets", "info", "wares", "-o", "json").json["details"]
+    corrected = cli.ok("datasets", "schema", "wares", "--target", "kind", "--set", "zip=")
+    shown = cli.ok("datasets", "schema", "wares", "-o", "json").json["details"]
+    refused = cli.run("datasets", "schema", "wares", "--target", "colour")
+
+    assert "target price" in put.out
+    assert {c["name"]: c["type"] for c in known["columns"]} == {
+        "zip": "text", "price": "number", "kind": "text",
+    }  # fmt: skip
+    assert (known["target"], known["revision"]) == ("price", 1)
+    assert "separated by ;, decimal mark ,, with a header" in corrected.out
+    assert (shown["target"], shown["classes"], shown["revision"]) == ("kind", ["k0", "k1"], 2)
+    assert shown["choices"] == {
+        "target": "kind", "delimiter": ";", "decimal": ",", "ignore": [], "types": {},
+    }  # fmt: skip
+    assert refused.code == 2
+    assert "'colour'" in refused.err
+    assert "'zip', 'price', 'kind'" in refused.err
+    cli.ok("datasets", "rm", "wares")
 
 
 def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:

@@ -102,6 +102,19 @@ def test_dataset() -> None:
     assert registry.dataset(dataset("bare"), AT) == "🗂 <b>bare</b>\ncsv · 0 samples · 0 B · 14:00"
 
 
+def test_a_dataset_with_its_target_and_what_was_guessed() -> None:
+    notes = [f"guess {n} <b>" for n in range(6)] + ["g" * 400]
+    schema = {"target": "kind<", "targetReason": "it is the last column", "notes": notes[5:]}
+    shown = registry.dataset(dataset("d", schema=schema), AT).splitlines()
+    assert shown[2:] == [
+        "Target <code>kind&lt;</code> (it is the last column)",
+        "⚠️ guess 5 &lt;b&gt;",
+        f"⚠️ {'g' * 299}…",
+    ]
+    many = registry.dataset(dataset("d", schema={"notes": notes}), AT).splitlines()
+    assert many[2:] == [*(f"⚠️ guess {n} &lt;b&gt;" for n in range(5)), "… and 2 more notes"]
+
+
 @pytest.mark.parametrize(("number", "lines"), [(30, 31), (31, 32), (33, 32)])
 def test_long_lists_are_cut_and_counted(number: int, lines: int) -> None:
     wide = dataset("d", (("c", "t"),) * number)

@@ -59,6 +59,7 @@ COMMANDS = {
     "models rm": "models rm m --yes",
     "datasets ls": "datasets ls -o json",
     "datasets info": "datasets info d",
+    "datasets schema": "datasets schema d --target t",
     "datasets put": "datasets put d.csv",
     "datasets rm": "datasets rm d",
     "keys ls": "keys ls",

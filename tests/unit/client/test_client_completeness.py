@@ -20,7 +20,7 @@ GIVEN = {
     "session": "s", "name": "n", "key": "k", "verb": "stop", "value": 1, "spec": {}, "filename": "f", "version": 1,
     "scopes": ("s",), "expires_in_seconds": 1, "dry_run": False, "idempotency_key": None, "phase": None, "limit": 1,
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
-    "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
+    "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
 }  # fmt: skip
 SEVERAL = {"verb": ("stop", "suspend", "resume"), "kind": ("datasets", "models")}
 

@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 DOCUMENT: Schema = json.loads(
     (Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8")
 )
-BY_ANNOTATION = {"bool": False, "int": 1, "Spec": {}}
+BY_ANNOTATION = {"bool": False, "int": 1, "Spec": {}, "Choices": {}}
 """Arguments that give a call; what is not listed gets a text, and what may be absent is absent."""
 
 

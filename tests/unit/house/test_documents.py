@@ -18,13 +18,14 @@ import yaml
 
 from trainyard.cli.app import build
 from trainyard_api import contract
+from trainyard_api.datasets.choices import MAX_COLUMNS
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
+from trainyard_data.archives.limits import Limits
 from trainyard_gateway.auth import audit_log
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
-from trainyard_gateway.files import details, images
 from trainyard_gateway.http import policy
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.logs import lines as log_lines
@@ -291,8 +292,8 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
         "Different metrics of a session": cardinality.MAX_METRIC_NAMES,
         "Log lines that one request reads, bytes": log_lines.MAX_PAGE_BYTES,
-        "Columns of a table": details.MOST_COLUMNS,
-        "Members of an archive of images": images.MOST_MEMBERS,
+        "Columns of a table": MAX_COLUMNS,
+        "Members of an archive of images": Limits().members,
         "Attempts to authenticate that are kept": audit_log.MOST_KEPT,
     }
     written = re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", CAPACITY.read_text(), re.MULTILINE)

@@ -125,7 +125,7 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
             return f"{error}; use a key with that right (`trainyard login`)", Exit.KEY
         case errors.NotFound():
             return _ENDPOINT.sub(_command, str(error)), Exit.NOT_FOUND
-        case errors.Conflict():
+        case errors.Conflict() | errors.PreconditionFailed():
             return str(error), Exit.CONFLICT
         case errors.BadRequest() | errors.Invalid():
             return _with_fields(error), Exit.USAGE

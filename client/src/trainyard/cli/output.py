@@ -58,8 +58,12 @@ def as_json(data: Any, indent: int | None = None) -> str:
 
 def show(form: Format, data: Any, table: Table) -> None:
     """Print an answer: `data` for programs, `table` for people."""
-    if for_programs(form, data):
-        return
+    if not for_programs(form, data):
+        print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """Print a table: coloured for people, plain for files and pipes."""
     if to_terminal():
         from rich.console import Console
 

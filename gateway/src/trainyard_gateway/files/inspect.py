@@ -29,7 +29,6 @@ from trainyard_api.visible_text import visible
 from trainyard_data import formats
 from trainyard_data.errors import BadData
 from trainyard_gateway.errors import BadRequest, Unavailable
-from trainyard_gateway.files.details import DatasetDetails
 
 MOST_AT_ONCE = 2
 MOST_WAITING = 32
@@ -43,7 +42,6 @@ SPARE_SECONDS = 300.0
 """How long a process that has loaded the readers waits for a file."""
 MAX_ANSWER_BYTES = 6 << 20
 LONGEST_REFUSAL = 2000
-NO_READER = 69
 REFUSED = 65
 """Exit code of `python -m trainyard_data` for a file that cannot be used."""
 
@@ -122,8 +120,6 @@ class Inspector:
                 raise BadRequest(
                     f"the file could not be read within {seconds:.0f} s; make it smaller or simpler"
                 ) from None
-        if code == NO_READER:
-            return await asyncio.to_thread(by_old_reader, path, file_format)
         return outcome(code, answer)
 
     async def close(self) -> None:
@@ -204,28 +200,6 @@ async def _ask(process: Process, request: bytes) -> bytes:
         if size > MAX_ANSWER_BYTES:
             raise InspectionError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
     return b"".join(pieces)
-
-
-def by_old_reader(path: Path, file_format: str) -> DatasetSchema:
-    from trainyard_gateway.files import arrays, images, tables
-
-    def text(path: Path) -> DatasetDetails:
-        try:
-            path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise BadRequest("the file is not UTF-8") from error
-        return DatasetDetails(samples=path.stat().st_size, dimensions=[path.stat().st_size])
-
-    readers = {
-        "csv": tables.read_csv,
-        "parquet": tables.read_parquet,
-        "jsonl": tables.read_jsonl,
-        "npz": arrays.read_npz,
-        "npy": arrays.read_npy,
-        "images": images.read_images,
-        "text": text,
-    }
-    return DatasetSchema.model_validate(readers[file_format](path).wire())
 
 
 def outcome(code: int, answer: bytes) -> DatasetSchema:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from trainyard.models import Dataset, Model
+from trainyard.models import DatasetEntry, Model
 from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.handlers.confirmations import Confirmation, Confirmations
 from trainyard_bot.text import answers, keyboards
@@ -90,7 +90,7 @@ class RegistryHandlers:
         await self._gateway.write(lambda api: api.delete_model(confirmation.target))
         return [Reply(answers.done("delete", confirmation.name), edit=True)]
 
-    async def _list_datasets(self) -> list[Dataset]:
+    async def _list_datasets(self) -> list[DatasetEntry]:
         return (await self._gateway.read(lambda api: api.datasets())).datasets
 
     async def _find_model(self, key: str) -> list[Model]:

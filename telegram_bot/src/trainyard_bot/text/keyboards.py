@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trainyard.models import Dataset, Model, QueueEntry, Session
+from trainyard.models import DatasetFile, Model, QueueEntry, Session
 from trainyard_api.phase import WAITING, Phase
 from trainyard_bot.text.formats import one_line
 from trainyard_bot.updates.callback_data import (
@@ -58,7 +58,7 @@ def choose_model(models: Sequence[Model]) -> Keyboard:
     return _choices([model.name for model in models], Action.SHOW_MODEL)
 
 
-def choose_dataset(datasets: Sequence[Dataset]) -> Keyboard:
+def choose_dataset(datasets: Sequence[DatasetFile]) -> Keyboard:
     """One button for each dataset, which shows it."""
     return _choices([dataset.name for dataset in datasets], Action.SHOW_DATASET)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trainyard.models import Dataset, Gpu, Model, Node, System, Usage
+from trainyard.models import Dataset, DatasetEntry, Gpu, Model, Node, System, Usage
 from trainyard_api import timestamps
 from trainyard_bot.text import formats
 from trainyard_bot.text.formats import (
@@ -21,6 +21,8 @@ from trainyard_bot.text.formats import (
 )
 
 GPUS_SHOWN: Final = 16
+NOTES_SHOWN: Final = 5
+LONGEST_NOTE: Final = 300
 
 
 def models(listed: Sequence[Model], local: LocalTime) -> str:
@@ -70,7 +72,7 @@ def _card_metrics(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in values.items()]
 
 
-def datasets(listed: Sequence[Dataset], local: LocalTime) -> str:
+def datasets(listed: Sequence[Dataset | DatasetEntry], local: LocalTime) -> str:
     """The datasets, one line each."""
     if not listed:
         return "No datasets yet. Upload one with the command line: trainyard datasets put FILE"
@@ -83,11 +85,17 @@ def datasets(listed: Sequence[Dataset], local: LocalTime) -> str:
 
 
 def dataset(shown: Dataset, local: LocalTime) -> str:
-    """One dataset with its dimensions and columns."""
+    """One dataset with its dimensions, its target, what was guessed, and its columns."""
     details = shown.details
     lines = [f"🗂 <b>{name_of(shown.name)}</b>", _dataset_facts(shown, local)]
     if details.dimensions:
         lines.append("Dimensions " + " × ".join(map(integer, details.dimensions[:LIST_LIMIT])))
+    if details.target is not None:
+        why = f" ({inline(details.target_reason, 100)})" if details.target_reason else ""
+        lines.append(f"Target <code>{inline(details.target, 60)}</code>{why}")
+    lines += [f"⚠️ {inline(note, LONGEST_NOTE)}" for note in details.notes[:NOTES_SHOWN]]
+    if len(details.notes) > NOTES_SHOWN:
+        lines.append(f"… and {count(len(details.notes) - NOTES_SHOWN, 'more note')}")
     lines += [
         f"<code>{inline(column.name, 60)}</code> {inline(column.type, 30)}"
         for column in details.columns[:LIST_LIMIT]
@@ -95,7 +103,7 @@ def dataset(shown: Dataset, local: LocalTime) -> str:
     return with_rest(lines, len(details.columns) - LIST_LIMIT)
 
 
-def _dataset_facts(one: Dataset, local: LocalTime) -> str:
+def _dataset_facts(one: Dataset | DatasetEntry, local: LocalTime) -> str:
     facts = [inline(one.format, 32), count(one.details.samples, "sample")]
     return " · ".join([*facts, formats.size(one.size_bytes), *_created(one.created, local)])
 

@@ -1,27 +1,54 @@
-"""`datasets ls|info|put|rm`."""
+"""`datasets ls|info|schema|put|rm`."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trainyard.cli import output
+from trainyard.cli import schema_options as options
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
-from trainyard.cli.text import formats
+from trainyard.cli.text import dataset_fields, formats
 from trainyard.cli.text.progress_bar import progress_bar
 from trainyard.cli.text.table import Column, Table, make_table
 
 if TYPE_CHECKING:
-    from trainyard.models import Dataset
+    from trainyard.models import Dataset, DatasetEntry
 
 app = typer.Typer(
-    help="Upload, list and describe datasets.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Upload, list, describe and correct datasets.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
 )
+
+
+class Choice(StrEnum):
+    """A choice that can be taken back."""
+
+    TARGET = "target"
+    IGNORE = "ignore"
+    TYPES = "types"
+    MISSING = "missing"
+    DELIMITER = "delimiter"
+    DECIMAL = "decimal"
+    HEADER = "header"
+    IMAGE_SIZE = "image-size"
+    IMAGE_CLASS = "image-class"
+    CHANNEL_AXIS = "channel-axis"
+
+    @property
+    def field(self) -> str:
+        """Its name in JSON."""
+        first, *rest = self.value.split("-")
+        return first + "".join(word.capitalize() for word in rest)
+
+
 NameArgument = Annotated[str, typer.Argument(metavar="DATASET")]
 
 
@@ -36,33 +63,85 @@ def ls(form: FormatOption = Format.TABLE) -> None:
 
 @app.command("info")
 def info(name: NameArgument, form: FormatOption = Format.TABLE) -> None:
-    """Show format, samples, dimensions, and columns with their types."""
+    """Show the schema: target and why, columns with their types, and what was guessed."""
     with gateway() as (client, clock):
         found = client.dataset(name)
-    output.show(form, found.wire(), details(found, clock.now()))
+    _show(form, found, clock.now())
+
+
+@app.command("schema")
+def schema(  # noqa: PLR0913  one argument for each option
+    name: NameArgument,
+    target: options.TargetOption = None,
+    ignore: options.IgnoreOption = None,
+    types: options.TypesOption = None,
+    missing: options.MissingOption = None,
+    delimiter: options.DelimiterOption = None,
+    decimal: options.DecimalOption = None,
+    header: options.HeaderOption = None,
+    image_size: options.ImageSizeOption = None,
+    image_class: options.ImageClassOption = None,
+    channel_axis: options.ChannelAxisOption = None,
+    unset: Annotated[
+        list[Choice] | None, typer.Option(help="Let the reader guess again. Repeatable.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show the schema of a dataset, or correct it: its file is read again, as chosen.
+
+    What was chosen before stays; `--set zip=` takes the choice of one column back. `--ignore` and
+    `--missing` replace the list that was chosen before. Sessions that already run keep the schema
+    that they began with.
+    """
+    changes = options.chosen(
+        target, ignore, types, missing, delimiter, decimal, header, image_size, image_class,
+        channel_axis,
+    )  # fmt: skip
+    changes |= {choice.field: None for choice in unset or []}
+    with gateway() as (client, clock):
+        found = client.correct_schema(name, changes) if changes else client.dataset(name)
+    _show(form, found, clock.now())
 
 
 @app.command("put")
-def put(
+def put(  # noqa: PLR0913  one argument for each option
     path: Annotated[
         Path, typer.Argument(help="CSV, Parquet, NPZ, NPY, JSONL, text, or images as .zip or .tar.")
     ],
     name: Annotated[
         str | None, typer.Option(help="Default: the file's name without its ending.")
     ] = None,
+    target: options.TargetOption = None,
+    ignore: options.IgnoreOption = None,
+    types: options.TypesOption = None,
+    missing: options.MissingOption = None,
+    delimiter: options.DelimiterOption = None,
+    decimal: options.DecimalOption = None,
+    header: options.HeaderOption = None,
+    image_size: options.ImageSizeOption = None,
+    image_class: options.ImageClassOption = None,
+    channel_axis: options.ChannelAxisOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Upload a dataset; an interrupted upload is resumed, and the hash is checked."""
+    """Upload a dataset; an interrupted upload is resumed, and the hash is checked.
+
+    What the reader guessed is shown. `trainyard datasets schema` corrects it.
+    """
+    from trainyard_api.datasets.choices import SchemaChoices
+
     if not path.is_file():
         raise UsageProblem(f"{path} is not a file; pack a folder of images into one .tar or .zip")
+    fields = options.chosen(
+        target, ignore, types, missing, delimiter, decimal, header, image_size, image_class,
+        channel_axis,
+    )  # fmt: skip
+    choices = SchemaChoices.model_validate(fields) if fields else None
     wanted = name or path.name.split(".")[0]
     with gateway() as (client, _), progress_bar(wanted) as progress:
-        found = client.upload_dataset(wanted, path, progress=progress)
+        found = client.upload_dataset(wanted, path, choices=choices, progress=progress)
     if not output.for_programs(form, found.wire()):
-        what = formats.count(found.details.samples, "sample")
-        output.done(
-            f"dataset {found.name}: {what}, {found.format}, {formats.size(found.size_bytes)}"
-        )
+        for line in uploaded(found):
+            output.done(line)
 
 
 @app.command("rm")
@@ -74,13 +153,13 @@ def rm(names: Annotated[list[str], typer.Argument(metavar="DATASET...")]) -> Non
             output.done(f"dataset {name} deleted")
 
 
-def listing(found: list[Dataset], now: datetime, *, wide: bool) -> Table:
+def listing(found: list[DatasetEntry], now: datetime, *, wide: bool) -> Table:
     """The table of `datasets ls`."""
-    columns: list[Column[Dataset]] = [
+    columns: list[Column[DatasetEntry]] = [
         Column("NAME", lambda d: d.name),
         Column("FORMAT", lambda d: d.format),
         Column("SAMPLES", lambda d: f"{d.details.samples:,}", right=True),
-        Column("DIMENSIONS", lambda d: dimensions(d)),
+        Column("DIMENSIONS", lambda d: dataset_fields.dimensions(d.details)),
         Column("SIZE", lambda d: formats.size(d.size_bytes), right=True),
         Column("AGE", lambda d: formats.since(d.created, now), right=True),
         Column("SHA256", lambda d: d.sha256, wide=True),
@@ -89,27 +168,22 @@ def listing(found: list[Dataset], now: datetime, *, wide: bool) -> Table:
     return make_table(columns, found, wide=wide, empty=empty)
 
 
-def details(found: Dataset, now: datetime) -> Table:
-    """The table of `datasets info`."""
-    facts = [
-        ("name", found.name),
-        ("format", found.format),
-        ("samples", f"{found.details.samples:,}"),
-        ("dimensions", dimensions(found)),
-        ("size", formats.size(found.size_bytes)),
-        ("sha256", found.sha256),
-        ("age", formats.since(found.created, now)),
-    ]
-    if found.details.classes:
-        facts.append(("classes", ", ".join(found.details.classes)))
-    facts += [(f"column {c.name}", c.type) for c in found.details.columns]
-    columns: list[Column[tuple[str, str]]] = [
-        Column("FIELD", lambda p: p[0]),
-        Column("VALUE", lambda p: p[1]),
-    ]
-    return make_table(columns, facts, wide=True, empty="")
+def uploaded(found: Dataset) -> list[str]:
+    """What `datasets put` says: what there is, and what was guessed."""
+    what = formats.count(found.details.samples, "sample")
+    size = formats.size(found.size_bytes)
+    lines = [f"dataset {found.name}: {what}, {found.format}, {size}"]
+    if chosen := dataset_fields.target(found.details):
+        lines.append(f"target {chosen}")
+    return [*lines, *(f"note: {note}" for note in found.details.notes)]
 
 
-def dimensions(found: Dataset) -> str:
-    """`1797 × 64`."""
-    return " × ".join(map(str, found.details.dimensions))
+def _show(form: Format, found: Dataset, now: datetime) -> None:
+    if output.for_programs(form, found.wire()):
+        return
+    output.print_table(dataset_fields.facts(found, now))
+    if found.details.columns:
+        output.line("")
+        output.print_table(dataset_fields.columns(found.details))
+    if more := dataset_fields.left_out(found.details):
+        output.line(more)

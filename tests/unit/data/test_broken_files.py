@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.files.inspect import by_old_reader, format_of
+from trainyard_data.errors import BadData
+from trainyard_data.formats import format_of
+from trainyard_data.inspection import inspect
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -68,10 +70,19 @@ def link() -> tarfile.TarInfo:
     return member
 
 
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (4, 4)).save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = picture()
+
+
 def looked_at(tmp_path: Path, name: str, body: bytes) -> object:
     path = tmp_path / name
     path.write_bytes(body)
-    return by_old_reader(path, format_of(name))
+    return inspect(path, format_of(name))
 
 
 GOOD = npy(np.zeros((4, 3), np.float32))
@@ -88,18 +99,18 @@ GOOD = npy(np.zeros((4, 3), np.float32))
         ("a.npy", b"\x93NUMPY\x09\x09" + GOOD[8:], "not an NPY array"),
         ("a.npy", GOOD[:-1], "should have 48 bytes of values, the file has 47"),
         ("a.npy", npy(np.array([object()])), "Python objects"),
-        ("a.npy", npy(np.zeros((0, 3))), "nothing in it"),
-        ("a.npz", b"PK\x03\x04 cut", "not a sound NPZ archive"),
-        ("a.npz", patched(npz(x=np.ones(3)), flag=1), "not a sound NPZ archive"),
-        ("a.npz", patched(npz(x=np.ones(3)), method=77), "not a sound NPZ archive"),
+        ("a.npy", npy(np.zeros((0, 3))), "nothing is in it"),
+        ("a.npz", b"PK\x03\x04 cut", "not a sound zip archive"),
+        ("a.npz", patched(npz(x=np.ones(3)), flag=1), "is encrypted"),
+        ("a.npz", patched(npz(x=np.ones(3)), method=77), "packed with the method 77"),
         ("a.npz", archive(**{"x.npy": b"nonsense"}), r"member 'x.npy': not an NPY array"),
         ("a.npz", archive(**{"x.npy": GOOD[:-4]}), "does not fit its shape"),
         ("a.npz", archive(), "holds no arrays"),
         ("a.zip", patched(archive(**{"cat/a.png": b"x"}), flag=1), "is encrypted"),
         ("a.zip", archive(**{"../a/b.png": b"x"}), "points outside"),
-        ("a.zip", archive(**{"a.png": b"x"}), "no images"),
+        ("a.zip", archive(**{"a.png": PICTURE}), "outside of folders"),
         ("a.tar.gz", tar(a=link()), "is a link"),
-        ("a.tar.gz", b"\x1f\x8b\x08\x00broken", "neither a zip nor a tar archive"),
+        ("a.tar.gz", b"\x1f\x8b\x08\x00broken", "neither a sound zip nor a sound tar archive"),
         ("a.csv", b"a,b\n1,2\n3\n", "line 3: 1 values, but the header has 2 columns"),
         ("a.csv", b"a,b\n1,2\n3,4\n\xff,6\n", "line 4: byte 1 is not UTF-8"),
         ("a.csv", b'a,b\n"1\n2",3\n4,\xe9\n', "line 4: byte 3 is not UTF-8"),
@@ -107,14 +118,14 @@ GOOD = npy(np.zeros((4, 3), np.float32))
         ("a.csv", b"1,2\n3,4\n", "is the header missing"),
         ("a.csv", b"a,b\n", "no rows"),
         ("a.jsonl", b'{"a": 1}\n[1]\n', "line 2: an object is needed"),
-        ("a.jsonl", b'{"a": 1}\n{"a"\n', "line 2: "),
+        ("a.jsonl", b'{"a": 1}\n{"a"\n', "line 2 is not JSON"),
         ("a.parquet", b"PAR1 nonsense PAR1", "not a Parquet file"),
         ("a.txt", b"ab\xff", "not UTF-8"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else None,
 )
 def test_broken_files_are_explained(tmp_path: Path, name: str, body: bytes, message: str) -> None:
-    with pytest.raises(BadRequest, match=message):
+    with pytest.raises(BadData, match=message):
         looked_at(tmp_path, name, body)
 
 
@@ -125,7 +136,12 @@ def test_broken_files_are_explained(tmp_path: Path, name: str, body: bytes, mess
         ("a.npz", npz(x=np.zeros((5, 2, 2)), y=np.zeros(5)), 5, [5, 2, 2]),
         ("a.csv", "\ufeffä,y\r\n1,2\r\n".encode(), 1, [1, 2]),
         ("a.jsonl", b'{"a": 1}\n\n{"b": "x"}\n', 2, [2, 2]),
-        ("a.zip", archive(**{"cat/a.png": b"x", "dog/b.jpg": b"y", "read.me": b""}), 2, [2]),
+        (
+            "a.zip",
+            archive(**{"cat/a.png": PICTURE, "dog/b.jpg": PICTURE, "read.me": b""}),
+            2,
+            [2, 1, 4, 4],
+        ),
     ],
     ids=["npy", "npz", "csv", "jsonl", "zip of images"],
 )
@@ -143,8 +159,8 @@ def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, en
     with path.open("wb") as file:
         file.truncate(1 << 30)
 
-    with pytest.raises(BadRequest, match="line 1 is longer than 16 MiB"):
-        by_old_reader(path, ending)
+    with pytest.raises(BadData, match="line 1.* is longer than 16 MiB"):
+        inspect(path, ending)
 
 
 def header(kind: bytes, size: int, name: str = "x") -> bytes:
@@ -189,8 +205,8 @@ def test_a_small_archive_that_unpacks_to_much_is_refused(tmp_path: Path, kind: b
     started = time.monotonic()
     tracemalloc.start()
     try:
-        with pytest.raises(BadRequest, match="header of|times its size"):
-            by_old_reader(path, "images")
+        with pytest.raises(BadData, match="header of|times its size"):
+            inspect(path, "images")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -212,7 +228,7 @@ def test_every_form_of_tar_is_read(
     long = "n" * 90
     names = [f"{long}/cat/a.png", f"{long}/dog/ä.png"]
     if form != tarfile.USTAR_FORMAT:
-        names.append(f"{long}{long}/{long}/bird/b.png")
+        names.append(f"{long}/bird/{long}{long}.png")
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=form) as target:
         folder = tarfile.TarInfo("folder")
@@ -220,12 +236,13 @@ def test_every_form_of_tar_is_read(
         target.addfile(folder)
         for number, name in enumerate(names):
             member = tarfile.TarInfo(name)
-            member.size = 700 * number
-            target.addfile(member, io.BytesIO(b"x" * member.size))
+            content = PICTURE + b"\0" * 700 * number
+            member.size = len(content)
+            target.addfile(member, io.BytesIO(content))
     path = tmp_path / "x.tar"
     path.write_bytes(pack(out.getvalue()))
 
-    found = by_old_reader(path, "images")
+    found = inspect(path, "images")
 
     assert found.samples == len(names)
     assert found.classes == sorted(name.split("/")[-2] for name in names)
