@@ -343,7 +343,7 @@ def test_datasets_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Pa
     assert "flowers" in cli.ok("datasets", "ls").out
     info = cli.ok("datasets", "info", "flowers").out
     assert "target      target (it is called 'target')" in info
-    assert "petal   number   feature  0        6         -" in info
+    assert "petal   number  feature  0        6         -" in info
     cli.ok("datasets", "rm", "flowers")
     assert cli.run("datasets", "info", "flowers").code == 5
 
@@ -364,7 +364,7 @@ def test_a_dataset_is_read_as_its_owner_says(cli: CommandLine, tmp_path: Path) -
         "zip": "text", "price": "number", "kind": "text",
     }  # fmt: skip
     assert (known["target"], known["revision"]) == ("price", 1)
-    assert "separated by ;, decimal mark ,, with a header" in corrected.out
+    assert "separated by ;, with a header" in corrected.out
     assert (shown["target"], shown["classes"], shown["revision"]) == ("kind", ["k0", "k1"], 2)
     assert shown["choices"] == {
         "target": "kind", "delimiter": ";", "decimal": ",", "ignore": [], "types": {},

@@ -47,7 +47,7 @@ sha256      ab
 age         1h00m
 target      kind (it is the last column)
 classes     a, b
-csv         separated by tab, decimal mark ,, with a header
+csv         separated by tab, with a header
 chosen      missing, decimal
 revision    2
 note        the column 'id' is left out: it counts the rows"""

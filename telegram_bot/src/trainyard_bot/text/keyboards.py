@@ -70,7 +70,7 @@ def for_model(model: Model) -> Keyboard:
     return ((send, Button("🗑 Delete", CallbackData(Action.DELETE_MODEL, key))),)
 
 
-def for_dataset(dataset: Dataset) -> Keyboard:
+def for_dataset(dataset: DatasetFile) -> Keyboard:
     """What can be done with a dataset."""
     data = CallbackData(Action.TRAIN, short_id(dataset.name))
     return ((Button("🚀 Train with it", data),),)

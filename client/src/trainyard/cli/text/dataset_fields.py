@@ -80,7 +80,7 @@ def _reading(schema: DatasetSchema) -> Iterable[tuple[str, str]]:
     if (dialect := schema.dialect) is not None:
         mark = _MARKS.get(dialect.delimiter, dialect.delimiter)
         header = "with a header" if dialect.header else "without a header"
-        yield "csv", f"separated by {mark}, decimal mark {dialect.decimal}, {header}"
+        yield "csv", f"separated by {mark}, {header}"
     if (images := schema.images) is not None:
         scaled = f", {images.scaled:,} scaled" if images.scaled else ""
         yield "images", f"{images.channels} × {images.height} × {images.width}{scaled}"
