@@ -68,8 +68,8 @@ class Uploader:
         size = int(2 ** self.luck.uniform(10, 20)) // 4
         noise = self.luck.randbytes(size * 4)
         if self.kind == "datasets":
-            return b"a\n" + b"".join(
-                b"%s\n" % noise[i : i + 32].hex().encode() for i in range(0, size * 2, 32)
+            return b"a,y\n" + b"".join(
+                b"%d,%d\n" % (int.from_bytes(noise[i : i + 7]), i % 2) for i in range(size // 4)
             )
         head = {"w": {"dtype": "U8", "shape": [len(noise)], "data_offsets": [0, len(noise)]}}
         text = json.dumps(head).encode()

@@ -80,7 +80,7 @@ def test_a_form_without_a_length_ends_at_the_quota(bounded: GatewayLab) -> None:
 
 
 def test_a_form_that_just_fits_is_taken(bounded: GatewayLab) -> None:
-    content = b"a,y\n" + b"1,2\n" * 4000
+    content = b"a,y\n" + b"1,2\n2,3\n" * 2000
     with bounded.http() as http:
         answer = http.post("/datasets?name=fits", files={"file": ("a.csv", content)})
 

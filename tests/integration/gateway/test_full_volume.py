@@ -82,7 +82,7 @@ def files(lab: GatewayLab) -> set[Path]:
 def test_uploads_to_a_full_volume_are_refused_until_there_is_space(
     lab: GatewayLab, http: httpx.Client, volume: Path
 ) -> None:
-    rows = b"a,y\n" + b"1,2\n" * 100_000
+    rows = b"a,y\n" + b"1,2\n2,3\n" * 50_000
     ballast = fill(volume)
     before = files(lab)
 
@@ -143,7 +143,7 @@ def test_a_read_only_volume_serves_what_it_has_and_recovers(
 ) -> None:
     """The database lies elsewhere: a filesystem with a file that is open for writing is not made read-only on demand."""
     lab = gateway_factory(folder, database_url=f"sqlite:///{tmp_path / 'trainyard.sqlite3'}")
-    body = b"a,y\n1,2\n"
+    body = b"a,y\n1,2\n2,3\n"
     with lab.http() as http:
         http.post("/datasets", params={"name": "kept", **CSV}, content=body).raise_for_status()
         remount(volume, "ro")

@@ -43,7 +43,7 @@ def test_reports_uploads_and_statuses_are_counted(
     }
     for body in (first, first, {"sequence": 2, "metrics": [{**ROW, "step": 2}]}):
         assert trainer.report(body).status_code == 200
-    raw, form = b"a,y\n1,2\n", b"a,y\n1,2\n3,4\n"
+    raw, form = b"a,y\n1,2\n2,3\n", b"a,y\n1,2\n3,4\n5,6\n"
     there = {"name": "raw", "filename": "a.csv"}
     assert http.post("/datasets", params=there, content=raw).status_code == 201
     files = {"file": ("b.csv", form)}

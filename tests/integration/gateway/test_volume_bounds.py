@@ -43,7 +43,8 @@ def empty(http: httpx.Client) -> None:
 
 def table(size: int) -> bytes:
     """A CSV file of so many bytes."""
-    return b"a\n" + b"1\n" * (size // 2 - 1)
+    rows, rest = divmod(size - len(b"a,y\n1,0\n2,1\n"), len(b"1,0\n"))
+    return b"a,y\n1,0\n" + b"1" * rest + b"2,1\n" + b"1,0\n" * rows
 
 
 def send(http: httpx.Client, name: str, size: int, *, told: bool = True) -> httpx.Response:

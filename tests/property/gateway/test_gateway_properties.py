@@ -250,12 +250,13 @@ COLUMN = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
-    header = draw(st.lists(COLUMN, min_size=1, max_size=5, unique=True))
+    """Header and rows; the last column has two values, so that it can be predicted."""
+    names = st.lists(COLUMN, min_size=1, max_size=5, unique=True)
+    features = draw(names.filter(lambda found: not {"target", "label", "y"} & {*found}))
     cell = st.integers(-99, 99).map(str)
-    rows = draw(
-        st.lists(st.lists(cell, min_size=len(header), max_size=len(header)), min_size=1, max_size=8)
-    )
-    return header, rows
+    width = len(features)
+    rows = draw(st.lists(st.lists(cell, min_size=width, max_size=width), min_size=2, max_size=8))
+    return [*features, "target"], [[*row, str(n % 2)] for n, row in enumerate(rows)]
 
 
 def csv(table: tuple[list[str], list[list[str]]]) -> bytes:
@@ -481,9 +482,9 @@ def test_property_31_http_status_codes_match_operation_result(
     name = f"{name}{next(_counter)}"
     statuses = [
         http.get(f"/datasets/{name}").status_code,
-        put_dataset(http, name, b"a,y\n1,2").status_code,
+        put_dataset(http, name, b"a,y\n1,2\n2,3").status_code,
         http.get(f"/datasets/{name}").status_code,
-        put_dataset(http, name, b"a,y\n1,3").status_code,
+        put_dataset(http, name, b"a,y\n1,3\n2,4").status_code,
         http.delete(f"/datasets/{name}").status_code,
         http.delete(f"/datasets/{name}").status_code,
     ]

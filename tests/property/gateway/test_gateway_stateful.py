@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 NAMES = st.sampled_from([f"set-{n}" for n in range(4)])
 BODIES = st.lists(st.integers(-9, 9), min_size=1, max_size=40).map(
-    lambda rows: b"a,y\n" + b"".join(b"%d,%d\n" % (v, v % 2) for v in rows)
+    lambda rows: b"a,y\n0,0\n1,1\n" + b"".join(b"%d,%d\n" % (v, v % 2) for v in rows)
 )
 
 
