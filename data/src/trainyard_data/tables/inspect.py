@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from trainyard_api.datasets.choices import ColumnType, SchemaChoices
@@ -53,9 +54,9 @@ def _of_texts(
     if field is None or field.profile.count({Kind.OTHER}):
         hint = f"for language-modeling, call the field with the text {TEXT_FIELD!r}"
         raise BadData(str(error), hint=f"{error.hint}; {hint}" if error.hint else hint) from error
-    row = roles.first_missing(field.profile, numeric=False)
-    if row is not None:
-        raise BadData(f"{source.place(row)}, field {TEXT_FIELD!r}: the text is null or empty")
+    empty = field.profile.empty
+    if empty is not None:
+        raise BadData(f"{source.place(empty.row)}, field {TEXT_FIELD!r}: the text is null or empty")
     rows = field.profile.rows
     return DatasetSchema(
         samples=rows,
@@ -244,6 +245,6 @@ def _classes(column: Found) -> list[str] | None:
 def sorted_classes(texts: Collection[str]) -> list[str]:
     """Classes in the order of their numbers if all are numbers, else of their texts."""
     try:
-        return sorted(texts, key=lambda text: (float(text), text))
-    except ValueError:
+        return sorted(texts, key=lambda text: (Decimal(text), text))
+    except InvalidOperation:
         return sorted(texts)

@@ -65,11 +65,12 @@ class JsonLines:
             for place, name in enumerate(shape):
                 places[name] = max(place, places.get(name, 0))
         self._learn(places, number)
-        columns = {
-            name: as_array([row.get(name) for row in rows])
-            for name in places
-            if wanted is None or name in wanted
-        }
+        chosen = [name for name in places if wanted is None or name in wanted]
+        try:
+            columns = {name: as_array([row.get(name) for row in rows]) for name in chosen}
+        except _Inexact:
+            exact = [json.loads(line) for line in content.split(b"\n") if line.strip()]
+            columns = {name: as_array([row.get(name) for row in exact], True) for name in chosen}
         return Batch(len(rows), columns)
 
     def _learn(self, places: dict[str, int], number: int) -> None:
@@ -141,8 +142,15 @@ def _refuse(number: int, error: Exception) -> Any:
     raise BadData(f"line {number} is not JSON: {error}") from error
 
 
-def as_array(values: list[Any]) -> Any:
-    """The values of a column as an Arrow array: of one type, else as texts."""
+class _Inexact(Exception):
+    """An integer became a float, because it has more digits than the fast parser keeps."""
+
+
+def as_array(values: list[Any], exact: bool = False) -> Any:
+    """The values of a column as an Arrow array: of one type, else as texts.
+
+    Raises _Inexact if a float may be an integer that lost digits, unless all are `exact`.
+    """
     import pyarrow as pa
 
     kinds = set(map(type, values)) - {type(None)}
@@ -152,6 +160,8 @@ def as_array(values: list[Any]) -> Any:
         return pa.array(values, pa.bool_())
     if kinds == {int} and all(v is None or -(2**63) <= v < 2**63 for v in values):
         return pa.array(values, pa.int64())
+    if not exact and float in kinds and _lost_digits(values):
+        raise _Inexact
     if kinds == {float}:
         return pa.array(values, pa.float64())
     if dict in kinds or list in kinds:
@@ -159,10 +169,16 @@ def as_array(values: list[Any]) -> Any:
     return pa.array([_text(v) for v in values], pa.string())
 
 
+def _lost_digits(values: list[Any]) -> bool:
+    return any(type(v) is float and abs(v) >= 2**63 and v.is_integer() for v in values)
+
+
 def _text(value: Any) -> str | None:
     """A value as it is written in JSON."""
     if value is None or isinstance(value, str):
         return value
+    if value != value:
+        return None
     if isinstance(value, float) and abs(value) == float("inf"):
         return "Infinity" if value > 0 else "-Infinity"
     return str(value).lower() if isinstance(value, bool) else str(value)

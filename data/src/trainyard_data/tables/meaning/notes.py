@@ -59,6 +59,11 @@ def _of_column(column: Found) -> Iterator[str]:
             f"Column {column.name!r} is a column of texts: {texts} is a value there, not a missing"
             f" one."
         )
+    if schema.role == ColumnRole.TARGET and schema.missing:
+        yield (
+            f"Rows without a value of the target {column.name!r} are left out of a training:"
+            f" {schema.missing}."
+        )
     if schema.role == ColumnRole.TARGET and schema.distinct == 1:
         yield f"The target {column.name!r} has the same value in all rows."
 

@@ -15,6 +15,8 @@ from trainyard_data.tables.values.profile import Counted, Profile
 
 MAX_CATEGORIES = 64
 """A text column with more different values is an identifier or free text, no category."""
+FEW_ROWS = 12
+"""Rows up to which texts that all differ say nothing."""
 MOSTLY = 0.9
 """Share of numbers in a column from which a text among them is a mistake."""
 NUMBER_TYPES = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN})
@@ -109,14 +111,6 @@ def missing_rows(profile: Profile, numeric: bool) -> int:
     return empty + (profile.count({Kind.MISSING}) if numeric else 0)
 
 
-def first_missing(profile: Profile, numeric: bool) -> int | None:
-    """The first row without a value, from 0."""
-    rows = [profile.empty.row] if profile.empty else []
-    if numeric:
-        rows += [s.row for form, s in profile.forms.items() if form.kind is Kind.MISSING]
-    return min(rows, default=None)
-
-
 def _distinct(profile: Profile, numeric: bool) -> int | None:
     if profile.distinct is None:
         return None
@@ -138,11 +132,21 @@ def _unused(name: str, kind: str, profile: Profile, chosen: bool) -> str | None:
         return None
     if kind != ColumnType.TEXT:
         return f"it holds {_HELD[ColumnType(kind)]}"
-    count = profile.distinct and len(profile.distinct)
-    if chosen or (count and count <= MAX_CATEGORIES):
+    count = len(profile.distinct) if profile.distinct is not None else None
+    if chosen or (
+        count is not None and count <= MAX_CATEGORIES and not _names_rows(count, profile)
+    ):
         return None
-    shown = str(count) if count else "more than 1,000"
+    if count is not None and count <= MAX_CATEGORIES:
+        return f"it holds {count} different texts in {profile.rows} rows, as an identifier does"
+    shown = str(count) if count is not None else "more than 1,000"
     return f"it holds {shown} different texts, more than the {MAX_CATEGORIES} of a category"
+
+
+def _names_rows(count: int, profile: Profile) -> bool:
+    """Whether texts differ from row to row, so that no training learns from them."""
+    rows = profile.rows - missing_rows(profile, numeric=False)
+    return rows >= FEW_ROWS and (count == rows or count > max(FEW_ROWS, rows / 2))
 
 
 _HELD = {

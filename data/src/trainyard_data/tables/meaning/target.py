@@ -12,7 +12,6 @@ from trainyard_data.tables.meaning.roles import (
     Found,
     Problem,
     counts_rows,
-    first_missing,
     missing_rows,
 )
 
@@ -53,11 +52,8 @@ def problem(found: Found, target: Target) -> Problem | None:
         return Problem(name, None, f"the last column {unlike}", _OTHER)
     if kind == ColumnType.OTHER:
         return Problem(name, None, "the target holds no numbers and no texts", _OTHER)
-    row = first_missing(profile, numeric)
-    if row is not None:
-        rows = missing_rows(profile, numeric)
-        more = f" (it is missing in {rows} rows)" if rows > 1 else ""
-        return Problem(name, row, f"the target is missing{more}", f"fill or remove it; {_OTHER}")
+    if missing_rows(profile, numeric) == profile.rows:
+        return Problem(name, None, "the target is missing in all rows", _OTHER)
     return _few_or_many(found)
 
 
@@ -79,7 +75,8 @@ def _few_or_many(found: Found) -> Problem | None:
         return None
     most = most_classes(profile.rows)
     few = distinct is not None and len(distinct) <= most
-    if few and (profile.rows < 3 or len(distinct or ()) < profile.rows):
+    rows = profile.rows - missing_rows(profile, numeric=False)
+    if few and (rows < 3 or len(distinct or ()) < rows):
         return None
     shown = f"{len(distinct)}" if distinct is not None else f"more than {MAX_CLASSES}"
     what = "dates or times" if kind != ColumnType.TEXT else "texts"

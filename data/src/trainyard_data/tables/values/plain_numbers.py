@@ -69,6 +69,9 @@ def _forms_with_fractions(given: Any, count: int) -> dict[Form, Counted] | None:
     """A number with a decimal point says all that integers beside it could say."""
     import pyarrow.compute as pc
 
+    for row, text in enumerate(given[:LOOK].to_pylist()):
+        if text is not None and form_of(text).kind is Kind.POINT:
+            return {Form(Kind.POINT): Counted(count, row, text, text)}
     rows = pc.indices_nonzero(pc.match_substring_regex(given, _FRACTION))
     looked = given.take(rows[:LOOK]).to_pylist()
     for row, text in zip(rows[:LOOK].to_pylist(), looked, strict=True):
