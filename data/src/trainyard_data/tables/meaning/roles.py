@@ -17,6 +17,8 @@ MAX_CATEGORIES = 64
 """A text column with more different values is an identifier or free text, no category."""
 FEW_ROWS = 12
 """Rows up to which texts that all differ say nothing."""
+FEW_WORDS = 5
+"""Different texts up to which they stand for something else among numbers."""
 MOSTLY = 0.9
 """Share of numbers in a column from which a text among them is a mistake."""
 NUMBER_TYPES = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN})
@@ -145,8 +147,7 @@ def _unused(name: str, kind: str, profile: Profile, chosen: bool) -> str | None:
 
 def _names_rows(count: int, profile: Profile) -> bool:
     """Whether texts differ from row to row, so that no training learns from them."""
-    rows = profile.rows - missing_rows(profile, numeric=False)
-    return rows >= FEW_ROWS and (count == rows or count > max(FEW_ROWS, rows / 2))
+    return profile.rows >= FEW_ROWS and count > profile.rows / 2
 
 
 _HELD = {
@@ -154,6 +155,14 @@ _HELD = {
     ColumnType.TIMESTAMP: "times",
     ColumnType.OTHER: "lists, objects, bytes or durations",
 }
+
+
+_IDENTIFIER = re.compile(r"(?i:id|.*[_ .]id)|.+I[dD]")
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column of this name holds identifiers."""
+    return bool(_IDENTIFIER.fullmatch(name))
 
 
 def counts_rows(name: str) -> bool:
@@ -217,7 +226,8 @@ def _odd_text(name: str, decided: Decision, profile: Profile) -> Problem | None:
     codes = decided.reason is not None and ("zero" in decided.reason or "digits" in decided.reason)
     if numbers == known:
         return None if codes else _mixed(name, decided, profile)
-    mostly = numbers >= MOSTLY * known or (many and numbers > known / 2)
+    few = len(profile.words) <= FEW_WORDS
+    mostly = numbers >= MOSTLY * known or (many and few and numbers > known / 2)
     if mostly:
         wrong = _first(profile, set(Kind) - NUMBERS - {Kind.MISSING})
     elif many and numbers + odd >= MOSTLY * known:

@@ -12,6 +12,7 @@ from trainyard_data.tables.meaning.roles import (
     Found,
     Problem,
     counts_rows,
+    is_identifier,
     missing_rows,
 )
 
@@ -19,6 +20,8 @@ TARGET_NAMES = ("target", "label", "class", "y")
 """Names, in any case, that a target has; the first that is there."""
 _RARE = re.compile(r"(year|yr|decade|month|date|datetime|day|time|timestamp)", re.IGNORECASE)
 """Names of columns that are rarely predicted."""
+MANY = 20
+"""Different values from which a column called id is no target."""
 FEW = 100
 """Classes that every table may have; a larger one half as many as it has rows."""
 
@@ -93,6 +96,9 @@ def _unlikely(found: Found) -> str | None:
     numeric = found.schema.type in NUMBER_TYPES
     if numeric and all_different and profile.rows >= 10 and counts_rows(name):
         return f"{name!r} has another value in each row, as an identifier has"
-    if _RARE.fullmatch(name):
+    many = profile.distinct is None or len(profile.distinct) > MANY
+    if numeric and many and is_identifier(name):
+        return f"{name!r} seems to hold identifiers, which are rarely what is predicted"
+    if found.schema.type != ColumnType.NUMBER and _RARE.fullmatch(name):
         return f"{name!r} seems to hold times, which are rarely what is predicted"
     return None

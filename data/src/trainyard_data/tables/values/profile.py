@@ -43,6 +43,8 @@ class Profile:
     forms: dict[Form, Counted] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     """Texts that may stand for a missing value."""
+    words: frozenset[str] = frozenset()
+    """Texts that are no numbers, dates or booleans; not all if they are MISSING_TEXTS."""
     distinct: frozenset[str] | None = frozenset()
     """The different texts; None if they are more than MAX_CLASSES."""
     largest: tuple[float, int, str] = (-1.0, 0, "")
@@ -60,6 +62,7 @@ class Profile:
             empty=self.empty.plus(empty) if self.empty and empty else self.empty or empty,
             forms=absorbed(_joined(self.forms, moved)),
             missing=few_texts(self.missing | other.missing),
+            words=few_texts(self.words | other.words),
             distinct=_bounded(self.distinct, other.distinct),
             largest=max(self.largest, largest, key=lambda item: (item[0], -item[1])),
             sums=_added(self.sums, other.sums),

@@ -72,6 +72,7 @@ class _Texts:
         self._empty: Counted | None = None
         self._forms: dict[Form, Counted] = {}
         self._absent: set[str] = set()
+        self._words: set[str] = set()
         self._texts: set[str] = set()
         self._largest = (-1.0, 0, "")
         self._sum = self._squares = 0
@@ -91,6 +92,8 @@ class _Texts:
         self._texts.add(text)
         if form.kind is Kind.MISSING:
             self._absent.add(text)
+        elif form.kind in (Kind.TEXT, Kind.ODD):
+            self._words.add(text)
         elif form.kind in _PLAIN and not form.sign:
             self._measure(seen, form.kind is Kind.INTEGER)
 
@@ -110,6 +113,7 @@ class _Texts:
             empty=self._empty,
             forms=absorbed(self._forms),
             missing=few_texts(frozenset(self._absent)),
+            words=few_texts(frozenset(self._words)),
             distinct=frozenset(self._texts) if len(self._texts) <= MAX_CLASSES else None,
             largest=self._largest,
             sums=(self._sum % 2**64, self._squares % 2**64) if integers else None,
