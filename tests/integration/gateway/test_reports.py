@@ -131,7 +131,7 @@ def test_a_model_is_taken_over_once_and_only_as_it_was_reported(
     report = {
         "sessionUid": trainer.session_uid,
         "attempt": 1,
-        "name": "m",
+        "name": trainer.session,
         "sha256": hashlib.sha256(body).hexdigest(),
         "sizeBytes": len(body),
         "card": {"metrics": {"val/loss": 0.1}},
@@ -141,7 +141,9 @@ def test_a_model_is_taken_over_once_and_only_as_it_was_reported(
     first, second = trainer.post("model", report), trainer.post("model", report)
 
     assert (wrong.status_code, first.status_code) == (400, 201)
-    assert first.json() == second.json() == {"name": "m", "version": 1, "sha256": report["sha256"]}
+    assert first.json() == second.json() == {
+        "name": trainer.session, "version": 1, "sha256": report["sha256"],
+    }  # fmt: skip
     assert eventually(lambda: status_in_cluster(lab, trainer.session).get("model"))["version"] == 1
 
 
@@ -176,7 +178,7 @@ def test_a_link_in_place_of_the_model_is_refused(
         {
             "sessionUid": trainer.session_uid,
             "attempt": 1,
-            "name": "m",
+            "name": trainer.session,
             "sha256": hashlib.sha256(b"secret").hexdigest(),
             "sizeBytes": 6,
         },

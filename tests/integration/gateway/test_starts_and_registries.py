@@ -31,7 +31,7 @@ def report_of(trainer: Trainer, body: bytes) -> dict[str, Any]:
     return {
         "sessionUid": trainer.session_uid,
         "attempt": 1,
-        "name": "m",
+        "name": trainer.session,
         "sha256": hashlib.sha256(body).hexdigest(),
         "sizeBytes": len(body),
     }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import Receive
 
 from trainyard_api.model import field_errors
-from trainyard_api.report import Batch, BatchReceipt
+from trainyard_api.report import Batch, BatchReceipt, ModelReport
 from trainyard_gateway import telemetry
 from trainyard_gateway.auth.trainer_identity import Trainer
-from trainyard_gateway.errors import MOST_ERRORS, NotPermitted, Unprocessable
+from trainyard_gateway.errors import MOST_ERRORS, NotFound, NotPermitted, Unprocessable
 from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import BATCH_BODY
+from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.services import Services
 
 T = TypeVar("T", bound=BaseModel)
@@ -32,6 +33,24 @@ async def accept_batch(receive: Receive, services: Services, trainer: Trainer) -
     duplicate = await services.database.ingest(batch, body)
     telemetry.took(batch, duplicate)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
+
+
+async def origin_of(services: Services, report: ModelReport) -> ModelOrigin:
+    """What the gateway knows of the session that reports a model. Raises NotFound."""
+    session = await services.cache.find(report.session_uid)
+    source, claimed = session.spec.get("resumeFrom"), report.card.get("resumedFrom")
+    uid = claimed.get("sessionUid") if isinstance(claimed, dict) else None
+    if source is None or not isinstance(uid, str) or not await _has_name(services, uid, source):
+        uid = None
+    return ModelOrigin(session, report.attempt, uid)
+
+
+async def _has_name(services: Services, uid: str, source: dict[str, Any]) -> bool:
+    try:
+        found = await services.cache.find(uid)
+    except NotFound:
+        return False
+    return (found.uid, found.name) == (uid, source.get("session"))
 
 
 def require_own_session(trainer: Trainer, session_uid: str, attempt: int) -> None:

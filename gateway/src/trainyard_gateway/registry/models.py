@@ -15,11 +15,12 @@ from trainyard_api import contract, timestamps
 from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_api.report import ModelReport
-from trainyard_gateway.errors import BadRequest, NotFound
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
 from trainyard_gateway.files import safetensors
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.model_card import card_in
+from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
@@ -94,12 +95,18 @@ class Models:
         received = await self._store.receive(bounded, declared)
         return await self._register(name, received, {}, None, identity)
 
-    async def adopt(self, report: ModelReport) -> ModelInfo:
+    async def adopt(self, report: ModelReport, origin: ModelOrigin) -> ModelInfo:
         """Register the model that a session has left in its folder.
 
-        The same report again gives the same version.
+        The same report again gives the same version. Raises NotPermitted for another name than the
+        session's.
         """
         check_name("model", report.name)
+        if report.name != origin.model_name:
+            raise NotPermitted(
+                f"session {origin.session.name!r} registers its model as {origin.model_name!r} only"
+                " (spec.outputModel, or else the session's name)"
+            )
         known = await self.of_session(report.session_uid)
         if known is not None and known.sha256 == report.sha256 and known.name == report.name:
             return known
@@ -111,7 +118,7 @@ class Models:
             self._store.discard(received)
             # The hash of the file is not shown: the file may not be the session's.
             raise BadRequest("the model's file has another hash than the one that was reported")
-        return await self._register(report.name, received, report.card, report.session_uid)
+        return await self._register(report.name, received, report.card, origin)
 
     async def remove(self, name: str) -> None:
         """Delete all versions: rows and files. Raises NotFound."""
@@ -124,12 +131,13 @@ class Models:
         name: str,
         received: Received,
         card: dict[str, Any],
-        session_uid: str | None,
+        origin: ModelOrigin | None,
         given: str | None = None,
     ) -> ModelInfo:
         identity = given or uuid.uuid4().hex
         try:
             metadata = await asyncio.to_thread(_check_file, received.path)
+            card = card or card_in(metadata)
             row = ModelRow(
                 id=identity,
                 name=name,
@@ -138,11 +146,15 @@ class Models:
                 sha256=received.sha256,
                 size_bytes=received.size_bytes,
                 created=timestamps.now_text(),
-                session_uid=session_uid,
-                card=orjson.dumps(card or card_in(metadata)).decode(),
+                session_uid=origin.session.uid if origin is not None else None,
+                card=_card_text(card if origin is None else origin.stated_in(card)),
             )
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
-            return await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
+            added = await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
+            if added.id != identity:
+                # The same report, sent twice at once, was registered meanwhile.
+                self._store.remove(identity)
+            return _model(added)
         except BaseException:
             if identity not in await self.identities():
                 self._store.remove(identity)
@@ -160,10 +172,24 @@ def _absent(name: str, version: int | None = None) -> NotFound:
     return NotFound(f"there is no model {name[:140]!r}{which}; GET /api/v1/models lists them")
 
 
-def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> ModelInfo:
-    """Insert as the next version. Raises TooLarge and OutOfSpace."""
+def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> ModelRow:
+    """Insert as the next version, unless its session's newest model is the same.
+
+    Raises TooLarge and OutOfSpace.
+    """
+    if row.session_uid is not None:
+        known = models.find_by_session(connection, row.session_uid)
+        if known is not None and (known.name, known.sha256) == (row.name, row.sha256):
+            return known
     quota.check(connection, row.size_bytes)
-    return _model(models.add_next_version(connection, row))
+    return models.add_next_version(connection, row)
+
+
+def _card_text(card: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(card).decode()
+    except TypeError as error:
+        raise BadRequest(f"the model card cannot be stored: {error}") from error
 
 
 def _check_file(path: Path) -> dict[str, Any]:
