@@ -62,7 +62,7 @@ def marked(pod: dict[str, Any]) -> bool:
     return bool(pod["disruption"] or pod["reason"]) and early
 
 
-@settings(max_examples=1000)
+@settings(max_examples=150)
 @given(
     status=statuses,
     ends=st.lists(pods, max_size=3),

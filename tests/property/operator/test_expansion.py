@@ -63,14 +63,14 @@ hard = st.text(st.sampled_from("$()AVR_B {}\"'\\é\n")) | st.text()
 variables = st.dictionaries(st.text(st.sampled_from("AVR_B"), max_size=3), st.just("!"))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=150)
 @given(text=hard, known=variables)
 @example(text="$5 $(HOME) $(NOPE) $$(HOME)", known={"HOME": "/tmp"})
 def test_an_escaped_text_expands_to_itself(text: str, known: dict[str, str]) -> None:
     assert expanded(expansion.escape(text), known) == text
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(words=st.lists(hard.filter(lambda t: max(t, default="") < "\ud800"), min_size=1, max_size=4))
 def test_command_and_description_reach_the_pod_as_written(words: list[str]) -> None:
     session = make_session(workers=2)
