@@ -204,7 +204,8 @@ def load(pairs: int, rows: int) -> dict[str, list[float]]:
     sys.path.insert(0, str(SUPPORT))
     from poll import eventually
 
-    from trainyard_trainer.data import columns
+    from trainyard_data import tables
+    from trainyard_data.inspection import inspect
 
     sides = ("pandas", "first load", "keeping", "second load")
     found: dict[str, list[float]] = {side: [] for side in sides}
@@ -212,13 +213,18 @@ def load(pairs: int, rows: int) -> dict[str, list[float]]:
         path, cache = Path(name) / "t.csv", Path(name) / "c.arrow"
         values = np.random.default_rng(0).normal(size=(rows, 20))
         pd.DataFrame(values, columns=[f"x{i}" for i in range(20)]).to_csv(path, index=False)
+        schema = inspect(path, "csv")
+
+        def read() -> dict[str, tables.Column]:
+            return tables.read(path, "csv", schema, [f"x{i}" for i in range(20)], cache=cache)
+
         for _ in range(pairs):
             found["pandas"].append(_timed(lambda: pd.read_csv(path)))
             cache.unlink(missing_ok=True)
-            found["first load"].append(_timed(lambda: columns.read(path, "csv", cache)))
+            found["first load"].append(_timed(read))
             found["keeping"].append(_timed(lambda: eventually(cache.is_file, every=0.001)))
-            found["second load"].append(_timed(lambda: columns.read(path, "csv", cache)))
-        ours = columns.read(path, "csv", cache)
+            found["second load"].append(_timed(read))
+        ours = read()
         assert np.array_equal(np.stack([np.asarray(c) for c in ours.values()], 1), values)
     return found
 

@@ -126,19 +126,18 @@ def test_a_checkpoint_without_metrics_of_the_best_epoch_is_measured(tmp_path: Pa
 def outlier(path: Path) -> tuple[Path, dict[str, Any]]:
     """Numbers of which one, in the validation split, is too large for single precision."""
     training = {"task": "tabular-regression", "epochs": 3, "seed": 0}
-    path.write_text("a,price\n" + "".join(f"{i}.5,1.0\n" for i in range(50)))
-    held = data.split.shuffled(50, TrainingConfig.model_validate(training)).validation[0]
-    lines = path.read_text().splitlines()
-    lines[held + 1] = f"{held}.5,1e200"
-    path.write_text("\n".join(lines) + "\n")
+    target = np.ones(50)
+    config = TrainingConfig.model_validate(training)
+    target[data.split.shuffled(np.arange(50), config).validation[0]] = 1e200
+    np.savez(path, x=np.arange(50.0)[:, None], y=target)
     return path, training
 
 
 def test_an_infinite_validation_loss_is_said_and_is_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, training = outlier(tmp_path / "data.csv")
-    trainer = train(tmp_path, path, "csv", training)
+    path, training = outlier(tmp_path / "data.npz")
+    trainer = train(tmp_path, path, "npz", training)
     trainer.fit()
     card = card_of(trainer)
     file = model_export.save(tmp_path / "output", trainer, card)
@@ -200,5 +199,5 @@ def test_a_class_without_a_validation_sample_is_said(tmp_path: Path) -> None:
         names = trainer.dataset.schema.classes
         assert names is not None
         assert names.index("rare") in trainer.dataset.train.targets
-        assert card_of(trainer)["notes"] == ["no validation sample of class 'rare'"]
+        assert "no validation sample of class 'rare'" in card_of(trainer)["notes"]
         assert card_of(trainer)["split"] == "stratified"

@@ -12,41 +12,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from trained_models import save_model
 
-from trainyard.reporting import NoOpReporter
-from trainyard_api.attempt import AttemptSpec
-from trainyard_trainer import data, model_export
 from trainyard_trainer.__main__ import main
-from trainyard_trainer.checkpoints.folder import CheckpointFolder
-from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.exit_codes import ExitCode
-from trainyard_trainer.training.train import Trainer
-
-
-def save_model(folder: Path, path: Path, file_format: str, training: dict[str, Any]) -> Path:
-    """Train on `path` and leave the model in `folder`."""
-    run = AttemptSpec.model_validate(
-        {
-            "session": "s",
-            "namespace": "n",
-            "uid": "u",
-            "attempt": 1,
-            "outputModel": "m",
-            "training": training,
-            "dataset": {"name": "d", "file": path.name, "format": file_format, "sha256": "0"},
-        }
-    )
-    assert run.training is not None
-    trainer = Trainer(
-        run.training,
-        data.load(path, file_format, run.training),
-        CheckpointFolder(folder / "checkpoints"),
-        NoOpReporter(),
-        ProcessGroup(),
-        torch.device("cpu"),
-    )
-    trainer.fit()
-    return model_export.save(folder / "output", trainer, model_export.model_card(run, trainer))
 
 
 def predict(model: Path, given: Path, *more: str) -> tuple[int, list[Any], str]:
@@ -150,7 +119,7 @@ def test_every_json_line_is_a_prompt_and_draws_repeat_with_their_seed(
         ("letters", "p.txt", b"", "the prompt is empty"),
         ("letters", "p.csv", b"a,b\n1,2\n", "this model takes files that end in .jsonl, .txt"),
         ("shades", "p.txt", b"abc", "this model takes files that end in .npz, .npy, .zip"),
-        ("shades", "p.zip", b"no archive", "cannot be read as zip or tar archive"),
+        ("shades", "p.zip", b"no archive", "is no image"),
     ],
     ids=["unknown byte", "empty", "table to text model", "text to image model", "broken archive"],
 )

@@ -318,8 +318,8 @@ def test_missing_values_and_categories_are_handled_and_stated(tmp_path: Path) ->
     ("content", "error", "words"),
     [
         pytest.param("a,y\n1,0\n2,0\n", BadData, "one value '0'", id="one class"),
-        pytest.param("a,y\n1,\n2,1\n", BadData, "row 1, column 'y'", id="missing target"),
-        pytest.param("y\n1\n", BadData, "at least one feature", id="no features"),
+        pytest.param("a,y\n1,\n2,\n", BadData, "'y'", id="no target at all"),
+        pytest.param("y\n1\n2\n", BadData, "at least one feature", id="no features"),
         pytest.param("a,y\n", BadData, "no rows", id="no rows"),
     ],
 )

@@ -5,6 +5,7 @@ TrainingError
 ├── BadData              65: the dataset's content cannot be used
 ├── DatasetMissing       66: the dataset's file is not on the volume
 ├── CheckpointMissing    67: the checkpoint to start from is not there
+├── OutOfMemory          69: memory does not hold the data, the model or a batch
 ├── Diverged             70: the loss is infinite or NaN
 ├── Preempted            75: SIGTERM was received and a checkpoint is saved
 └── AccessDenied         77: the gateway or the volume refuses access
@@ -49,6 +50,12 @@ class CheckpointMissing(TrainingError):
     """The checkpoint to start from is not there."""
 
     exit_code = ExitCode.CHECKPOINT_MISSING
+
+
+class OutOfMemory(TrainingError):
+    """Memory does not hold the data, the model or a batch."""
+
+    exit_code = ExitCode.OUT_OF_MEMORY
 
 
 class Diverged(TrainingError):

@@ -19,11 +19,14 @@ from trainyard.reporting.json_numbers import with_numbers
 from trainyard_api import timestamps
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.contract import ENV_GATEWAY_URL, MODEL_CARD_FILE, MODEL_FILE
+from trainyard_trainer.data import Dataset
 from trainyard_trainer.errors import AccessDenied, BadConfiguration, TrainingError
 from trainyard_trainer.training.train import Trainer
 
 CARD_KEY = "trainyard"
 """Key of the card in the safetensors metadata, so that one file is enough to predict."""
+SOURCE_KEY = "datasetSchema"
+"""Part of the card: how the dataset's file was read."""
 
 
 def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
         "architecture": str(spec.training.architecture()),
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "dataset": spec.dataset.wire() if spec.dataset else None,
+        SOURCE_KEY: _source(dataset),
         "schema": dataset.schema.wire(),
         "shape": {"sample": list(dataset.shape.sample), "outputs": dataset.shape.outputs},
         "split": str(dataset.split),
@@ -63,6 +67,12 @@ def model_card(spec: AttemptSpec, trainer: Trainer) -> dict[str, Any]:
     }
     found: dict[str, Any] = with_numbers(card)
     return found
+
+
+def _source(dataset: Dataset) -> dict[str, Any] | None:
+    if dataset.source is None:
+        return None
+    return dataset.source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def _versions() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,15 @@ from trainyard_api import contract
 from trainyard_api.attempt import AttemptDataset, AttemptSpec
 from trainyard_api.contract import ExitCode
 from trainyard_api.training import TrainingConfig
-from trainyard_trainer import cpu, data, error_report, gpu_metrics, model_export, resume
+from trainyard_trainer import (
+    cpu,
+    data,
+    dataset_schema,
+    error_report,
+    gpu_metrics,
+    model_export,
+    resume,
+)
 from trainyard_trainer.checkpoints.folder import CheckpointFolder
 from trainyard_trainer.distributed import launcher, process_group
 from trainyard_trainer.distributed.process_group import ProcessGroup
@@ -122,11 +130,17 @@ def _train(spec: AttemptSpec, paths: Paths, report: reporting.SessionReporter) -
 def _load(
     named: AttemptDataset, config: TrainingConfig, paths: Paths, start: Start | None
 ) -> data.Dataset:
-    parsed = paths.run / contract.CACHE / f"{named.sha256}.arrow"
-    terms = data.Terms(parsed)
+    file = paths.datasets / named.file
+    kept = dataset_schema.KeptSchema(paths.run / dataset_schema.FILE, _log)
+    place = paths.datasets / named.schema_file if named.schema_file else None
+    source = kept.find(place) if file.is_file() else None
+    terms = data.Terms(source, paths.run / contract.CACHE / f"{named.sha256}.arrow")
     if start is not None:
-        terms = data.Terms(parsed, start.learned(), start.split_rule())
-    return data.load(paths.datasets / named.file, named.format, config, terms)
+        terms = replace(terms, learned=start.learned(), classes_by=start.split_rule())
+    dataset = data.load(file, named.format, config, terms)
+    if dataset.source is not None:
+        kept.keep(dataset.source)
+    return dataset
 
 
 def _log_start(spec: AttemptSpec, device: torch.device, group: ProcessGroup) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainyard_trainer.data.columns import Column, NumberColumn, TextColumn
+from trainyard_data.tables import Column, NumberColumn, TextColumn
 from trainyard_trainer.data.schema import MAX_CATEGORIES, Feature
 from trainyard_trainer.errors import BadData
 
@@ -153,7 +152,7 @@ def _encode_into(out: NDArray[np.float32], column: Column, feature: Feature) -> 
         out[:, 0] = _standardised(column, feature)
         return
     if not isinstance(column, TextColumn):
-        column = as_texts(column)
+        raise TypeError(f"the category {feature.name!r} is read as texts")
     # One row per code, the last one (for code -1) all zeros.
     table = np.zeros((len(column.values) + 1, feature.width()), np.float32)
     for place, category in enumerate(feature.categories):
@@ -182,15 +181,3 @@ def _standardised(column: Column, feature: Feature) -> NDArray[np.float32]:
         )
     np.nan_to_num(scaled, copy=False, nan=0.0)
     return scaled
-
-
-def as_texts(column: NumberColumn) -> TextColumn:
-    """NumberColumn where training saw texts, as those texts would be written."""
-    values, codes = np.unique(column, return_inverse=True)
-    known = np.where(np.isnan(column), -1, codes).astype(np.int32)
-    return TextColumn(known, [class_name(v) for v in values])
-
-
-def class_name(value: Any) -> str:
-    """A class given as a number: 3.0 is called 3."""
-    return str(int(value)) if float(value).is_integer() else str(float(value))

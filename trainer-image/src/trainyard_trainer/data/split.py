@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ class SplitRule(StrEnum):
     """The first samples of a permutation. Version 0.1 split classes like this, too."""
     STRATIFIED = "stratified"
     """The same share of each class, and at least one sample of each class to train on."""
+    FOLDERS = "folders"
+    """As the folders of an archive say."""
     END = "end"
     """The end of a text."""
 
@@ -34,31 +37,42 @@ class SplitRows:
     validation: Rows
 
 
-def shuffled(count: int, config: TrainingConfig) -> SplitRows:
-    """Hold out a share of `count` samples. Raises BadData when none are left to train on."""
-    order = np.random.default_rng(config.seed).permutation(count)
-    held_out = _held_out(count, config)
-    return SplitRows(SplitRule.SHUFFLED, np.sort(order[held_out:]), np.sort(order[:held_out]))
+def shuffled(rows: Rows, config: TrainingConfig) -> SplitRows:
+    """Hold out a share of `rows`. Raises BadData when none are left to train on."""
+    order = np.random.default_rng(config.seed).permutation(len(rows))
+    held_out = _held_out(len(rows), config)
+    train, validation = rows[np.sort(order[held_out:])], rows[np.sort(order[:held_out])]
+    return SplitRows(SplitRule.SHUFFLED, train, validation)
 
 
 def stratified(classes: Rows, config: TrainingConfig) -> SplitRows:
-    """Hold out about the same share of each class; `classes` has the class id of each sample.
+    """Hold out about the same share of each class.
 
-    As many samples as `shuffled` holds out, unless a class would lose its last one. Raises BadData
-    as `shuffled` does.
+    `classes` has the class id of each sample, -1 of one that is left out. As many samples as
+    `shuffled` holds out, unless a class would lose its last one. Raises BadData as `shuffled`.
     """
-    count = len(classes)
-    sizes = np.bincount(classes)
-    quotas = seats(sizes, _held_out(count, config))
-    order = np.random.default_rng(config.seed).permutation(count)
+    rows = np.flatnonzero(classes >= 0)
+    known = classes[rows]
+    sizes = np.bincount(known)
+    quotas = seats(sizes, _held_out(len(rows), config))
+    order = np.random.default_rng(config.seed).permutation(len(rows))
     # The place of each sample among those of its class, in the order of the permutation.
-    drawn = classes[order].astype(np.uint16 if len(sizes) < 2**16 else np.int64)
+    drawn = known[order].astype(np.uint16 if len(sizes) < 2**16 else np.int64)
     by_class = np.argsort(drawn, kind="stable")
     first = np.cumsum(sizes) - sizes
-    place = np.empty(count, np.int64)
-    place[by_class] = np.arange(count) - np.repeat(first, sizes)
+    place = np.empty(len(rows), np.int64)
+    place[by_class] = np.arange(len(rows)) - np.repeat(first, sizes)
     held = place < quotas[drawn]
-    return SplitRows(SplitRule.STRATIFIED, np.sort(order[~held]), np.sort(order[held]))
+    train, validation = rows[np.sort(order[~held])], rows[np.sort(order[held])]
+    return SplitRows(SplitRule.STRATIFIED, train, validation)
+
+
+def folders(names: Sequence[str]) -> SplitRows:
+    """The splits that an archive's folders name: `train` or `validation` of each sample."""
+    held = np.array([name == "validation" for name in names])
+    if held.all():
+        raise BadData("the archive's folders leave no image to train on")
+    return SplitRows(SplitRule.FOLDERS, np.flatnonzero(~held), np.flatnonzero(held))
 
 
 def seats(sizes: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainyard_trainer.data.columns import Column, TextColumn
-from trainyard_trainer.data.features import class_name, first_text, statistics
+from trainyard_data.tables import Column, TextColumn, sorted_classes
+from trainyard_trainer.data.features import first_text, statistics
 from trainyard_trainer.data.split import SplitRows
 from trainyard_trainer.errors import BadData
 
@@ -17,10 +17,19 @@ NAMES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The names of the classes and each sample's class id."""
+    """The names of the classes, each sample's class id (-1: none), and what is to be said."""
 
     names: list[str]
     ids: NDArray[np.int64]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The rows that have a target, and what is to be said."""
+
+    rows: NDArray[np.int64]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +45,43 @@ class Scaled:
 def classes(column: Column, name: str) -> Classes:
     """The sorted classes of a target column, and each row's class id.
 
-    Names that all are numbers are sorted by their values. Raises BadData for missing values and
-    for less than two classes, or far too many.
+    Rows without a class are left out. Raises BadData for less than two classes, or far too many.
     """
-    absent = column.missing() if isinstance(column, TextColumn) else np.isnan(column)
-    if absent.any():
-        raise BadData(f"row {int(np.argmax(absent)) + 1}, column {name!r}: the target is missing")
+    if not isinstance(column, TextColumn):
+        raise TypeError("the target of a classification is read as texts")
+    known = _known(~column.missing(), name)
+    names = sorted_classes(column.used())
+    order = {v: i for i, v in enumerate(names)}
+    # The last place is that of code -1.
+    places = np.array([*(order.get(v, -1) for v in column.values), -1], dtype=np.int64)
+    _check_count(names, len(known.rows), name)
+    return Classes(names, places[column.codes], known.notes)
+
+
+def known_numbers(column: Column, name: str) -> Known:
+    """The rows of a target of numbers. Raises BadData for texts and infinite values."""
     if isinstance(column, TextColumn):
-        names = _sorted(column.used())
-        order = {v: i for i, v in enumerate(names)}
-        places = np.array([order.get(v, -1) for v in column.values], dtype=np.int64)
-        ids = places[column.codes]
-    else:
-        values, ids = np.unique(column, return_inverse=True)
-        names = [class_name(v) for v in values]
-    _check_count(names, len(ids), name)
-    return Classes(names, ids.astype(np.int64, copy=False))
+        row = first_text(column) or 0
+        raise BadData(f"row {row + 1}, column {name!r}: {column[row]!r} is not a number")
+    infinite = np.isinf(column)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise BadData(f"row {row + 1}, column {name!r}: the target {column[row]} is not a number")
+    return _known(~np.isnan(column), name)
 
 
-def _sorted(names: list[str]) -> list[str]:
-    try:
-        return sorted(names, key=lambda n: (float(n), n))
-    except ValueError:
-        return sorted(names)
+def _known(known: NDArray[np.bool_], name: str) -> Known:
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        raise BadData(f"the target {name!r} has no value in any row")
+    absent = len(known) - len(rows)
+    if not absent:
+        return Known(rows, [])
+    first = int(np.argmin(known)) + 1
+    what = "1 row without" if absent == 1 else f"{absent} rows without"
+    return Known(
+        rows, [f"{what} a value of the target {name!r} left out, the first is row {first}"]
+    )
 
 
 def _check_count(names: list[str], samples: int, target: str) -> None:
@@ -91,17 +114,13 @@ def scaled(
 ) -> Scaled:
     """The target standardised by its training split, or by `learned` mean and deviation.
 
-    Raises BadData for what is no finite number, and where the deviation cannot be computed.
+    Rows without a target are NaN. Raises BadData where the deviation cannot be computed.
     """
     if isinstance(values, TextColumn):
-        row = first_text(values) or 0
-        raise BadData(f"row {row + 1}, column {name!r}: {values[row]!r} is not a number")
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values)))
-        raise BadData(f"row {row + 1}, column {name!r}: the target {values[row]} is not a number")
+        raise TypeError("the target of a regression is read as numbers")
     mean, scale = learned or statistics(values[rows.train])
     if not np.isfinite([mean, scale]).all():
-        row = int(np.argmax(np.abs(values)))
+        row = int(np.nanargmax(np.abs(values)))
         raise BadData(
             f"row {row + 1}, column {name!r}: the target {values[row]:.6g} is too large: mean and"
             " deviation of the target cannot be computed",
