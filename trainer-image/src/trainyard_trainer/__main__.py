@@ -1,4 +1,4 @@
-"""Train the attempt in the environment; `predict` predicts with a model."""
+"""Train the attempt in the environment; `predict` and `verify` use a trained model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainyard_trainer.signals import exit_preempted
+
+if TYPE_CHECKING:
+    from trainyard_trainer.errors import TrainingError
 
 
 def main(arguments: list[str]) -> int:
@@ -21,36 +26,83 @@ def main(arguments: list[str]) -> int:
         return train_pod()
     parser = argparse.ArgumentParser(prog="trainyard_trainer", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    predict = commands.add_parser("predict", help="predict with a trained model")
-    predict.add_argument("--model", type=Path, required=True, help="model file or its folder")
-    predict.add_argument(
+    _add_predict(commands.add_parser("predict", help="predict with a trained model"))
+    _add_verify(commands.add_parser("verify", help="measure again what a model's card states"))
+    options = parser.parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_predict)
+    parser.add_argument("--model", type=Path, required=True, help="model file or its folder")
+    parser.add_argument(
         "--input",
         type=Path,
         required=True,
-        help="CSV, Parquet, JSONL, NPZ or NPY; images in class folders in a zip or tar; a prompt as text, or JSONL with the field text",
+        help="CSV, Parquet, JSONL, NPZ or NPY; an image, or images in a zip or tar; a prompt as text, or JSONL with the field text",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--output", type=Path, help="write predictions as JSON lines here instead of printing"
     )
-    predict.add_argument(
-        "--tokens", type=int, default=200, help="language models: tokens to add (default 200)"
+    parser.add_argument(
+        "--tokens",
+        type=_tokens,
+        default=200,
+        help="language models: tokens to add (default 200)",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--temperature",
-        type=float,
+        type=_temperature,
         default=0.0,
         help="language models: 0 takes the likeliest token (default), 1 draws as learned",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--seed", type=int, default=0, help="language models: of the draws (default 0)"
     )
-    options = parser.parse_args(arguments)
-    if options.tokens < 1 or not 0 <= options.temperature <= 100:
-        parser.error("--tokens must be at least 1, --temperature from 0 to 100")
-    return _predict(options)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_verify)
+    parser.add_argument("--model", type=Path, required=True, help="model file or its folder")
+    parser.add_argument(
+        "--dataset", type=Path, required=True, help="the file of the dataset that it learned"
+    )
+
+
+def _tokens(text: str) -> int:
+    if (found := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return found
+
+
+def _temperature(text: str) -> float:
+    if not 0 <= (found := float(text)) <= 100:
+        raise argparse.ArgumentTypeError("must be from 0 to 100")
+    return found
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from trainyard_trainer.errors import TrainingError
+    from trainyard_trainer.inference import verify
+
+    try:
+        checks = verify.verify(options.model, options.dataset)
+    except TrainingError as error:
+        return _refused(error)
+    sys.stdout.write(verify.table(checks))
+    return 0 if all(check.agrees for check in checks) else 1
+
+
+def _refused(error: TrainingError) -> int:
+    sys.stderr.write(
+        "\n".join(["error: " + " ".join(str(error).split()), error.hint]).rstrip() + "\n"
+    )
+    return int(error.exit_code)
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from trainyard_api.contract import ExitCode
     from trainyard_trainer.errors import TrainingError
     from trainyard_trainer.inference.generate import Sampling
     from trainyard_trainer.inference.predict import Predictor
@@ -60,16 +112,21 @@ def _predict(options: argparse.Namespace) -> int:
         predictor = Predictor.load(options.model)
         predictions, truth = predictor.predict_file(options.input, how)
     except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n{error.hint}\n")
-        return int(error.exit_code)
+        return _refused(error)
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
+        return int(ExitCode.BAD_DATA)
     lines = "".join(f"{json.dumps({'prediction': p})}\n" for p in predictions)
     if options.output:
         options.output.write_text(lines)
     else:
         sys.stdout.write(lines)
-    if truth is not None and predictor.schema.classes is not None:
-        right = sum(p == t for p, t in zip(predictions, truth, strict=True))
-        summary = {"samples": len(truth), "accuracy": right / len(truth)}
+    if truth is not None:
+        known = [(p, t) for p, t in zip(predictions, truth, strict=True) if t is not None]
+        right = sum(p == t for p, t in known)
+        summary = {"samples": len(known), "accuracy": right / len(known)}
+        if len(known) < len(truth):
+            summary["withoutClass"] = len(truth) - len(known)
         sys.stderr.write(f"{json.dumps(summary)}\n")
     return 0
 

@@ -99,7 +99,7 @@ ENTRIES: tuple[Entry, ...] = (
         "cancel",
         "Remove a waiting or suspended session from its queue.",
     ),
-    Entry("models", "Keep", "models", "app", "List, download, upload and delete models."),
+    Entry("models", "Keep", "models", "app", "List, download, upload, verify and delete models."),
     Entry("datasets", "Keep", "datasets", "app", "Upload, list, describe and correct datasets."),
     Entry("keys", "Set up", "keys", "app", "Make, list and revoke API keys (administrators)."),
 )

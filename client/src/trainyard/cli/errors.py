@@ -35,7 +35,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "done",
-    Exit.NOT_SUCCEEDED: "the watched session did not succeed, or doctor found something broken",
+    Exit.NOT_SUCCEEDED: "the watched session did not succeed, doctor found something broken, or a model is not as its card says",
     Exit.USAGE: "wrong arguments, values or manifest",
     Exit.UNREACHABLE: "no answer from the gateway",
     Exit.KEY: "no API key, a wrong one, or one without the right",

@@ -1,7 +1,11 @@
-"""`models ls|get|put|rm`."""
+"""`models ls|info|get|put|verify|rm`."""
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +14,7 @@ import typer
 
 from trainyard.cli import output
 from trainyard.cli.connection import gateway
-from trainyard.cli.errors import UsageProblem
+from trainyard.cli.errors import Exit, UsageProblem
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
 from trainyard.cli.text.progress_bar import progress_bar
@@ -20,7 +24,9 @@ if TYPE_CHECKING:
     from trainyard.models import Model
 
 app = typer.Typer(
-    help="List, download, upload and delete models.", no_args_is_help=True, rich_markup_mode="rich"
+    help="List, download, upload, verify and delete models.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
 )
 NOTES_SHOWN = 20
 NameArgument = Annotated[str, typer.Argument(metavar="MODEL")]
@@ -89,6 +95,47 @@ def put(
         output.done(
             f"model {found.name} version {found.version} ({formats.size(found.size_bytes)})"
         )
+
+
+@app.command("verify")
+def verify(
+    name: Annotated[str, typer.Argument(metavar="MODEL[@VERSION]")],
+    dataset: Annotated[Path, typer.Option(help="The file of the dataset that the model learned.")],
+) -> None:
+    """Measure again what a model's card states, from its file and the dataset's.
+
+    Prints what is stated and what is measured; ends with 1 when they differ. Runs on this computer
+    and needs the package trainyard-trainer with PyTorch in the same Python as this program.
+    """
+    wanted, version = _name_and_version(name)
+    if not dataset.is_file():
+        raise UsageProblem(
+            f"{dataset} is not a file; give the file that was uploaded as the dataset"
+        )
+    if any(importlib.util.find_spec(part) is None for part in ("trainyard_trainer", "torch")):
+        raise UsageProblem(
+            "measuring needs the package trainyard-trainer with PyTorch in this Python; or download"
+            f" the model (trainyard models get {wanted}) and run, where they are installed,"
+            " python -m trainyard_trainer verify --model FILE --dataset FILE"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        with gateway() as (client, _), progress_bar(wanted) as progress:
+            client.download_model(wanted, file, version, progress=progress)
+        command = ["trainyard_trainer", "verify", "--model", str(file), "--dataset", str(dataset)]
+        code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
+    if code != 0:
+        raise typer.Exit(Exit.NOT_SUCCEEDED)
+
+
+def _name_and_version(text: str) -> tuple[str, int | None]:
+    """`digits@3` as name and version."""
+    name, at, version = text.partition("@")
+    if not at:
+        return name, None
+    if not version.isascii() or not version.isdigit() or not 1 <= int(version[:12]) < 2**31:
+        raise UsageProblem(f"{text!r}: a version is a number from 1, as in {name}@3")
+    return name, int(version)
 
 
 @app.command("rm")
