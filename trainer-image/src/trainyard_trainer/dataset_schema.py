@@ -36,8 +36,8 @@ class KeptSchema:
             return current
         if current is not None and current.revision != kept.revision:
             self.say(
-                f"the dataset's schema has revision {current.revision} by now; this session goes"
-                f" on with revision {kept.revision}, by which it began"
+                f"the dataset's schema has revision {current.revision} by now; this session"
+                f" keeps revision {kept.revision}, with which it began"
             )
         return kept
 

@@ -1,4 +1,4 @@
-"""Whatever goes wrong while a user's file is read is said in a sentence, and not tried again."""
+"""Errors while a user's file is read become one sentence, and are not tried again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def of_file(name: str) -> Iterator[None]:
         raise BadData(f"{name}: {error}", error.hint) from error
     except MemoryError as error:
         raise _too_large(name) from error
-    except Exception as error:  # a reader met what nobody has thought of
+    except Exception as error:  # any other error of a reader
         if "DefaultCPUAllocator" in str(error):
             raise _too_large(name) from error
         raise BadData(

@@ -47,7 +47,7 @@ class Pictures:
 
 def inspect(path: Path, file_format: str, config: TrainingConfig) -> DatasetSchema:
     """The schema of a file that has none yet, as the session's configuration chooses."""
-    # The format first: what a reader says of a file that the task cannot use helps nobody.
+    # The format first: the task is wrong then, not the file.
     check_fit(DatasetSchema(samples=0, dimensions=[], revision=0), file_format, config)
     if config.task is Task.LANGUAGE_MODELING and file_format == "jsonl":
         # As a table of texts it has nothing to predict.
