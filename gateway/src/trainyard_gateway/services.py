@@ -17,6 +17,7 @@ from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
+from trainyard_gateway.events.watcher import StreamWatcher
 from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.runs import RunFolders
@@ -100,6 +101,8 @@ async def _start_tasks(services: Services) -> None:
         services.tasks.start(type(service).__name__, service.run)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
+    watcher = StreamWatcher(services.hub, database)
+    services.tasks.start(StreamWatcher.__name__, watcher.run)
     runs = services.settings.data_dir / "runs"
     folders = RunFolders(runs)
     await asyncio.to_thread(folders.open)

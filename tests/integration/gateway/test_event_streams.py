@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from cluster import api_client
 from gateway_lab import GatewayLab, Trainer
+from gateway_watch import cpu_seconds
 from kubernetes import client
 
 from trainyard_api import names
@@ -162,3 +165,44 @@ def test_a_made_up_id_is_refused(http: httpx.Client, trainer: Trainer, mark: str
     answer = http.get(path_of(trainer), headers={"Last-Event-ID": mark})
 
     assert answer.status_code == 400
+
+
+FOLLOWERS = 320
+IDLE_SECONDS = 5.0
+
+
+async def follow_idle(lab: GatewayLab, trainer: Trainer) -> tuple[float, list[bytes]]:
+    """The share of a core that idle followers cost, and what each gets of one change."""
+    assert lab.process is not None
+    pid = lab.process.pid
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with (
+        httpx.AsyncClient(
+            base_url=f"{lab.url}/api/v1", headers={"X-API-Key": lab.key}, timeout=30, limits=limits
+        ) as http,
+        AsyncExitStack() as stack,
+    ):
+        streams = []
+        for _ in range(FOLLOWERS):
+            answer = await stack.enter_async_context(http.stream("GET", path_of(trainer)))
+            assert answer.status_code == 200
+            stream = answer.aiter_raw()
+            while b"event: phase" not in await anext(stream):
+                pass
+            streams.append(stream)
+        began, started = cpu_seconds(pid), time.monotonic()
+        # Nothing happens: this is the time that is measured.
+        await asyncio.sleep(IDLE_SECONDS)
+        share = (cpu_seconds(pid) - began) / (time.monotonic() - started)
+        await asyncio.to_thread(say, trainer, 1, 1)
+        return share, [await anext(stream) for stream in streams]
+
+
+def test_idle_followers_cost_next_to_nothing_and_all_hear_of_a_change(
+    lab: GatewayLab, trainer: Trainer
+) -> None:
+    share, heard = asyncio.run(follow_idle(lab, trainer))
+
+    assert share < 0.05, f"{FOLLOWERS} idle followers cost {share:.1%} of a core"
+    assert len(heard) == FOLLOWERS
+    assert all(b"event: metrics" in piece for piece in heard)

@@ -5,6 +5,8 @@ Guarantees:
 - A client that reconnects with the id of the last event misses no point and no line. A point may
   come twice; its name and step identify it.
 - Nothing is buffered for a slow client. The database is read again whenever the client takes more.
+- An idle stream does nothing between keep-alives. A change is read and written as JSON once for all
+  streams at the same position.
 - The stream ends with `end` when the session has ended, and at once when the gateway stops or the
   key is revoked.
 """
@@ -13,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,55 +24,64 @@ import orjson
 
 from trainyard_api.phase import TERMINAL
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.events.hub import Hub
+from trainyard_gateway.events.hub import Client, Hub
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo
 from trainyard_gateway.store import changes
 from trainyard_gateway.store.changes import Cursor
 from trainyard_gateway.store.database import Database
 
-LOOK_SECONDS = 1.0
-"""What came in through another gateway is found after this time."""
 KEEP_ALIVE_SECONDS = 15.0
 """Proxies close connections on which nothing happens."""
 _TOLD = ("attempt", "queue", "progress", "failure", "model")
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a position in a session's changes leads to; the same for all its followers."""
+
+    state: bytes
+    frames: bytes
+    cursor: Cursor
+    more: bool
+
+
 class Follower:
     """Reads the changes of a session for one client."""
 
-    def __init__(
-        self, database: Database, cache: SessionCache, hub: Hub, allowed: Callable[[], bool]
-    ) -> None:
-        self._database, self._cache, self._hub, self._allowed = database, cache, hub, allowed
+    def __init__(self, database: Database, cache: SessionCache, hub: Hub, client: Client) -> None:
+        self._database, self._cache, self._hub, self._client = database, cache, hub, client
 
     async def follow(self, session: SessionInfo, cursor: Cursor) -> AsyncIterator[bytes]:
         """Events from a cursor on."""
         uid, told, spoke = session.uid, b"", time.monotonic()
-        with self._hub.following(uid) as touched:
+        with self._hub.following(uid, self._client) as touched:
             yield b"retry: 2000\n\n"
-            while self._allowed() and not self._hub.stopping.is_set():
+            while self._client.is_allowed() and not self._hub.stopping.is_set():
                 touched.clear()
-                # Read before the changes: changes that precede the end are sent before it.
-                state = await self._state(uid)
-                found = await self._database.read(partial(changes.since, uid=uid, cursor=cursor))
-                cursor = found.cursor
-                frames = _frames(found)
+                found = await self._hub.shared(uid, cursor, partial(self._news, uid, cursor))
+                state, cursor, frames = found.state, found.cursor, found.frames
                 if state != told:
                     told = state
-                    frames.append(_frame("phase", state, cursor))
+                    frames += _frame("phase", state, cursor)
                 if frames:
-                    yield b"".join(frames)
+                    yield frames
                     spoke = time.monotonic()
                 if found.more:
                     continue
                 if _is_over(state):
                     yield _frame("end", b"{}", cursor)
                     return
-                if time.monotonic() - spoke > KEEP_ALIVE_SECONDS:
+                if time.monotonic() - spoke >= KEEP_ALIVE_SECONDS:
                     yield b": still here\n\n"
                     spoke = time.monotonic()
-                await _wait(touched, LOOK_SECONDS)
+                await _wait(touched, KEEP_ALIVE_SECONDS)
+
+    async def _news(self, uid: str, cursor: Cursor) -> _News:
+        # Read before the changes: changes that precede the end are sent before it.
+        state = await self._state(uid)
+        found = await self._database.read(partial(changes.since, uid=uid, cursor=cursor))
+        return _News(state, b"".join(_frames(found)), found.cursor, found.more)
 
     async def _state(self, uid: str) -> bytes:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
+from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.events.hub import Client
 from trainyard_gateway.events.stream import Follower
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
 from trainyard_gateway.store import changes
@@ -33,6 +35,7 @@ data: {"points":[{"name":"train/loss","step":20,"time":"2026-01-01T00:00:00.0000
     },
 )
 async def events(
+    request: Request,
     services: ServicesDep,
     caller: CallerDep,
     session: str,
@@ -49,9 +52,11 @@ async def events(
         cursor = changes.parse_cursor(last_event_id)
     else:
         cursor = await services.database.read(lambda c: changes.current_cursor(c, found.uid))
-    follower = Follower(
-        services.database, services.cache, services.hub, lambda: services.keys.holds(caller)
+    client = Client(
+        caller.key_id, counted_address(request.scope), lambda: services.keys.holds(caller)
     )
+    services.hub.require_room(client)
+    follower = Follower(services.database, services.cache, services.hub, client)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
         follower.follow(found, cursor), media_type="text/event-stream", headers=headers
