@@ -101,6 +101,7 @@ class Reason(SentencedEnum):
     )
     DATASET_FOUND = "DatasetFound", "The dataset is registered."
     DATASET_NOT_FOUND = "DatasetNotFound", "The dataset is not registered."
+    DATASET_DOES_NOT_FIT = "DatasetDoesNotFit", "The training cannot use the dataset."
     DATASET_UNKNOWN_YET = "DatasetUnknownYet", "The gateway has not looked up the dataset yet."
     NO_DATASET_NEEDED = "NoDatasetNeeded", "The session names no dataset."
     WAITING_FOR_GPUS = (

@@ -26,7 +26,7 @@ from trainyard_data.inspection import inspect
 EXIT_REFUSED = 65
 MAX_SCHEMA_BYTES = 4 << 20
 """Bytes of a schema at most. 10,000 columns with names of 100 characters take a third of it."""
-MORE_NICE = 10
+MORE_NICE = 5
 """Uploads that are inspected must not slow down requests."""
 
 

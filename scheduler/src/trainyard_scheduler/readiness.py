@@ -76,6 +76,8 @@ def readiness(
         return Readiness(admissibility.reason, admissibility.message)
     if spec.dataset and session.status.dataset_state != "Found":
         return _without_dataset(session)
+    if spec.dataset and session.status.dataset_problem and not session.status.attempt:
+        return _unfit(session)
     if spec.resume_session and not resume_ready:
         message = (
             f"There is no session {spec.resume_session!r}, which resumeFrom names. "
@@ -103,6 +105,14 @@ def _stopped_by_owner(session: Session) -> Readiness | None:
         message = "Suspended by its owner; set desiredState to Running to continue."
         return Readiness(Reason.SUSPENDED_BY_OWNER, message)
     return None
+
+
+def _unfit(session: Session) -> Readiness:
+    message = (
+        f"The training does not fit the dataset {session.spec.dataset!r}:"
+        f" {session.status.dataset_problem}"
+    )
+    return Readiness(Reason.DATASET_DOES_NOT_FIT, message)
 
 
 def _without_dataset(session: Session) -> Readiness:

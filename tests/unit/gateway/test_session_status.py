@@ -176,3 +176,17 @@ async def test_a_session_whose_status_cannot_be_computed_stops_no_other(
             await asyncio.gather(task, return_exceptions=True)
 
     assert running
+
+
+def test_a_patch_takes_away_what_is_over() -> None:
+    current = {"dataset": {"name": "d", "problem": "p"}, "model": {"name": "m"}, "metrics": [1]}
+    wanted = {
+        "dataset": {"name": "d"},
+        "model": {"name": "m"},
+        "metrics": [2],
+        "progress": {"a": 1},
+    }
+    assert status.patch(current, wanted) == {
+        "dataset": {"name": "d", "problem": None}, "metrics": [2], "progress": {"a": 1},
+    }  # fmt: skip
+    assert status.patch(wanted, wanted) == {}

@@ -107,6 +107,17 @@ WAITING = [
         id="dataset-missing",
     ),
     pytest.param(
+        {
+            "spec": {"dataset": "d"},
+            "status": {"dataset_state": "Found", "dataset_problem": "no column 'y'"},
+        },
+        {},
+        Phase.PENDING,
+        Reason.DATASET_DOES_NOT_FIT,
+        False,
+        id="dataset-does-not-fit",
+    ),
+    pytest.param(
         {"spec": {"dataset": "d"}, "status": {"dataset_state": "Found"}},
         {},
         Phase.QUEUED,

@@ -24,6 +24,21 @@ LONGEST_ETA_SECONDS = 100 * 365 * 86_400
 """A longer remaining time is unknown."""
 
 
+def patch(current: Json, wanted: Json) -> Json:
+    """The merge patch of a status: the wanted fields that differ, with null for what is over."""
+    return {
+        name: {**dict.fromkeys(_keys(current.get(name)) - _keys(value)), **value}
+        if isinstance(value, dict)
+        else value
+        for name, value in wanted.items()
+        if current.get(name) != value
+    }
+
+
+def _keys(value: Any) -> set[str]:
+    return set(value) if isinstance(value, dict) else set()
+
+
 def dataset(name: str, found: DatasetInfo | None, spec: Json) -> dict[str, Any]:
     """The value of `status.dataset`: whether the dataset is registered, its file and its schema.
 

@@ -98,7 +98,7 @@ class StatusWriter:
         try:
             wanted = await self._wanted(uid, body)
             current = body.get("status") or {}
-            patch = {k: v for k, v in wanted.items() if current.get(k) != v}
+            patch = status.patch(current, wanted)
             if not patch:
                 return
             path = paths.status(paths.sessions(self._namespace, body["metadata"]["name"]))

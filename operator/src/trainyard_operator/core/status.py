@@ -143,6 +143,8 @@ def _dataset(session: Session, found: SessionState) -> Condition:
     name = session.spec.dataset
     if name is None:
         return (ConditionType.DATASET_READY, "True", Reason.NO_DATASET_NEEDED, "")
+    if found.reason == Reason.DATASET_DOES_NOT_FIT:
+        return (ConditionType.DATASET_READY, "False", str(found.reason), found.message)
     if session.status.dataset_state == "Found":
         message = f"The dataset {name!r} is registered."
         return (ConditionType.DATASET_READY, "True", Reason.DATASET_FOUND, message)

@@ -76,6 +76,8 @@ class SessionStatus:
     disruption_message: str = ""
     preempting: bool = False
     """Suspending because the operator asked for it, not the owner."""
+    dataset_problem: str = ""
+    """Why the training does not fit the dataset, as the gateway says."""
     dataset_state: str = ""
     dataset: bytes = b""
     """The dataset as the gateway registered it, in JSON."""

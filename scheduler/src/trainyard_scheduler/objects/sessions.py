@@ -137,6 +137,7 @@ def _status(status: Json) -> SessionStatus:
         disruption_message=text(disruption.get("message")),
         preempting=_preempting(status),
         dataset_state=_dataset_state(dataset),
+        dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
         has_model=isinstance(status.get("model"), dict),
         own=_own(status),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -122,7 +123,7 @@ def _refuse_repeated(line: bytes, number: int) -> None:
         value = dict(found)
         if len(value) != len(found):
             names = [name for name, _ in found]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = next(name for name, times in Counter(names).items() if times > 1)
             raise BadData(f"line {number}: the object has the name {twice[:80]!r} twice")
         return value
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from trainyard_api.datasets.choices import MAX_COLUMNS
 from trainyard_data.errors import BadData
 from trainyard_data.tables.files.source import Batch, Part
 
@@ -28,7 +30,9 @@ class ParquetTable:
                 _pandas_index(file.schema_arrow, self.names), "it is the index of a DataFrame"
             )
             self.categories = _dictionaries(file.schema_arrow)
-        repeated = sorted({n for n in self.names if self.names.count(n) > 1})
+        if len(self.names) > MAX_COLUMNS:
+            raise BadData(f"{len(self.names)} columns; at most {MAX_COLUMNS} are accepted")
+        repeated = sorted(name for name, times in Counter(self.names).items() if times > 1)
         if repeated:
             raise BadData(f"the column name {', '.join(map(repr, repeated))} occurs twice")
 
