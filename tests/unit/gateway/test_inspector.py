@@ -48,6 +48,11 @@ def file(tmp_path: Path) -> Path:
     ("script", "message"),
     [
         pytest.param("os.kill(os.getpid(), 9)", "took too much memory or time", id="killed"),
+        pytest.param(
+            "kept = b'x' * (600 << 20); import time; time.sleep(60)",
+            "took too much memory or time",
+            id="too-much-memory",
+        ),
         pytest.param("os.kill(os.getpid(), 24)", "takes too much time", id="out-of-cpu-time"),
         pytest.param("os.kill(os.getpid(), 11)", r"reader \(SIGSEGV\)", id="crash"),
         pytest.param(

@@ -33,7 +33,12 @@ from trainyard_gateway.errors import BadRequest, Unavailable
 MOST_AT_ONCE = 2
 MOST_WAITING = 32
 MEMORY_BYTES = 384 << 20
-"""Of one inspection; two of them and the gateway stay below the memory limit of its container."""
+"""Resident memory of one inspection, without what it maps from files. Two of them and the gateway
+stay below the memory limit of its container."""
+RESERVED_BYTES = 1536 << 20
+"""What it may reserve. Of wide tables Arrow reserves several times what it uses."""
+LOOK_SECONDS = 0.05
+"""How often the resident memory is looked at."""
 SECONDS = 60.0
 SECONDS_PER_BYTE = 1 / 2_000_000
 """The deadline of an inspection: `SECONDS`, and this for each byte of the file."""
@@ -107,11 +112,11 @@ class Inspector:
             "path": str(path),
             "format": file_format,
             "choices": choices.wire(),
-            "memoryBytes": MEMORY_BYTES,
+            "memoryBytes": RESERVED_BYTES,
             # Of all processors; the deadline below is for the time on the clock.
             "cpuSeconds": max(1, round(2 * seconds)),
         }
-        async with self._slot(), self._process() as process:
+        async with self._slot(), self._process() as process, _watched(process):
             try:
                 async with asyncio.timeout(seconds):
                     answer = await _ask(process, orjson.dumps(request) + b"\n")
@@ -170,6 +175,32 @@ class Inspector:
             )
         except OSError as error:
             raise InspectionError(f"{self._command[0]} cannot be started: {error}") from error
+
+
+@asynccontextmanager
+async def _watched(process: Process) -> AsyncIterator[None]:
+    """Kill the process once it has more than MEMORY_BYTES resident."""
+
+    async def watch() -> None:
+        while resident_bytes(process.pid) <= MEMORY_BYTES:
+            await asyncio.sleep(LOOK_SECONDS)
+        with suppress(ProcessLookupError):
+            process.kill()
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that belongs to no file; 0 if it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()
+    except OSError:
+        return 0
+    return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 2 else 0
 
 
 def _close_stdin(spare: Process) -> None:
