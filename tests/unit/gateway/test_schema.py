@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hot_queries import QUERIES
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.registry import datasets
+from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.tables import metadata
 
 
@@ -57,3 +62,30 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="9999, which this version"):
         await connect(f"sqlite:///{path}").open()
+
+
+async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    config = Config()
+    config.set_main_option("script_location", str(migrate.FOLDER))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        details = (
+            '{"samples": 3, "dimensions": [3, 2], "columns": [{"name": "a", "type": "int64"}]}'
+        )
+        values = f"('1', 'old', '1/data.csv', 'csv', 'ab', 9, '2026-01-01T00:00:00Z', '{details}')"
+        connection.execute(text(f"INSERT INTO datasets VALUES {values}".replace(":", r"\:")))
+    engine.dispose()
+
+    database = connect(url)
+    await database.open()
+    [listed] = await database.read(datasets.read_all)
+    found = await database.read(lambda c: datasets.find(c, "old"))
+    files = await database.read(datasets.schema_files)
+    await database.close()
+
+    assert json.loads(listed.summary) == {"samples": 3, "dimensions": [3, 2]}
+    assert found is not None
+    assert (listed.details, found.details, files) == ("", details, [])

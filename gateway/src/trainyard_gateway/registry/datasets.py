@@ -13,20 +13,25 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from trainyard_api import timestamps
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
-from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, PreconditionFailed
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.inspect import Inspector, format_of
+from trainyard_gateway.registry.dataset_info import (
+    DatasetEntry,
+    DatasetInfo,
+    Upload,
+    entity_tag,
+    entry_of,
+    info_of,
+)
 from trainyard_gateway.registry.dataset_schema import (
     FIRST_REVISION,
-    SchemaSummary,
     merged,
     schema_of,
     stored,
@@ -41,45 +46,6 @@ from trainyard_gateway.store.registry.datasets import DatasetRow, SchemaFile, sc
 KEPT_REVISIONS = 10
 """Schema files of a dataset that stay on the volume, for sessions that begin at this moment."""
 _OUTDATED = "An earlier version found this. The file is being inspected again; look again."
-
-
-class DatasetFile(OpenModel):
-    """A registered file."""
-
-    name: str
-    format: str
-    """csv, parquet, npz, npy, jsonl, text or images."""
-    sha256: str
-    size_bytes: int
-    created: str
-    file: str
-    """Path below the datasets folder."""
-
-
-class DatasetInfo(DatasetFile):
-    """A registered dataset."""
-
-    details: DatasetSchema
-    """What is in the file and how it is read."""
-    schema_file: str | None = None
-    """Path of `details` below the datasets folder; absent while revision is 0."""
-
-
-class DatasetEntry(DatasetFile):
-    """A registered dataset as a list shows it."""
-
-    details: SchemaSummary
-    """A part of what is in the file; GET /datasets/{name} returns all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """What was asked of an upload besides its bytes."""
-
-    name: str
-    filename: str
-    declared: int | None
-    choices: SchemaChoices = SchemaChoices()
 
 
 class Datasets:
@@ -101,7 +67,7 @@ class Datasets:
 
     async def all(self) -> list[DatasetEntry]:
         """Every dataset by name."""
-        return [_entry(row) for row in await self._database.read(datasets.read_all)]
+        return [entry_of(row) for row in await self._database.read(datasets.read_all)]
 
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""
@@ -212,20 +178,11 @@ class Datasets:
 
     def _info(self, row: DatasetRow) -> DatasetInfo:
         """A dataset as the API shows it. A schema of an earlier version will be found again."""
-        schema = schema_of(row.details)
-        file = schema_file(row.file, row.details, schema.revision)
-        if file is None:
-            schema = schema.model_copy(update={"notes": [self._ask_for(row)]})
-        return DatasetInfo(
-            name=row.name,
-            format=row.format,
-            sha256=row.sha256,
-            size_bytes=row.size_bytes,
-            created=row.created,
-            file=row.file,
-            details=schema,
-            schema_file=file.path if file is not None else None,
-        )
+        found = info_of(row)
+        if found.schema_file is not None:
+            return found
+        schema = found.details.model_copy(update={"notes": [self._ask_for(row)]})
+        return found.model_copy(update={"details": schema})
 
     def _ask_for(self, row: DatasetRow) -> str:
         if (refusal := self._refused.get(row.id)) is not None:
@@ -307,11 +264,6 @@ class Datasets:
             self._store.remove(identity)
 
 
-def entity_tag(schema: DatasetSchema) -> str:
-    """The entity tag of a schema, for `If-Match`."""
-    return f'"{schema.revision}"'
-
-
 def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetRow:
     """Insert unless the name is taken. Returns the dataset that has the name.
 
@@ -335,18 +287,6 @@ def _same(known: DatasetInfo, received: Received, choices: SchemaChoices) -> Dat
             f" PATCH /api/v1/datasets/{known.name}/schema"
         )
     return known
-
-
-def _entry(row: DatasetRow) -> DatasetEntry:
-    return DatasetEntry(
-        name=row.name,
-        format=row.format,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        created=row.created,
-        file=row.file,
-        details=SchemaSummary.model_validate_json(row.summary),
-    )
 
 
 def _is_older(oldest: int) -> Callable[[str], bool]:

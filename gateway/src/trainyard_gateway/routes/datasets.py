@@ -9,8 +9,8 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.registry.dataset_info import DatasetEntry, DatasetInfo, Upload, entity_tag
 from trainyard_gateway.registry.dataset_schema import checked_json
-from trainyard_gateway.registry.datasets import DatasetEntry, DatasetInfo, Upload, entity_tag
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 from trainyard_gateway.routes.forms import file_body, least_size
 from trainyard_gateway.sessions import queue

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Path, Request, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.registry.dataset_info import DatasetInfo, Upload
 from trainyard_gateway.registry.dataset_schema import checked_json
-from trainyard_gateway.registry.datasets import DatasetInfo, Upload
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size

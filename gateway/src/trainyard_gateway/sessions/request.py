@@ -15,7 +15,7 @@ from trainyard_api.datasets.fit import misfit
 from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_gateway.errors import MOST_ERRORS, Unprocessable
-from trainyard_gateway.registry.datasets import DatasetInfo
+from trainyard_gateway.registry.dataset_info import DatasetInfo
 
 
 def require_fit(spec: TrainingSessionSpec, dataset: DatasetInfo) -> None:

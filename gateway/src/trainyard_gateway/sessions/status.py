@@ -13,7 +13,7 @@ from trainyard_api.model import clip
 from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_api.visible_text import visible
-from trainyard_gateway.registry.datasets import DatasetInfo
+from trainyard_gateway.registry.dataset_info import DatasetInfo
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.store.metrics.latest import LatestValue
 from trainyard_kube import Json
