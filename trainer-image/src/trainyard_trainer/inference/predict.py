@@ -18,7 +18,7 @@ from torch import Tensor
 from trainyard_api.contract import MODEL_FILE
 from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.training import TrainingConfig
-from trainyard_data import texts
+from trainyard_data import signatures, texts
 from trainyard_trainer import models
 from trainyard_trainer.data import faults
 from trainyard_trainer.data.schema import DataSchema
@@ -55,7 +55,7 @@ class Predictor:
                 card = json.loads((archive.metadata() or {}).get(CARD_KEY, "null"))
                 tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - no mapping
         except Exception as error:  # safetensors raises its own and builtin errors alike
-            raise BadData(f"{file} is no model file: {error}") from error
+            raise BadData(f"{file} is no model file: {_what_it_is(file) or error}") from error
         if card is None:
             raise BadData(f"{file} has no model card; it was not trained by Trainyard")
         try:
@@ -111,3 +111,13 @@ class Predictor:
                 return [generate(self.model, self.schema, p, sampling) for p in prompts], None
             found = inputs.read(path, file_format, self.schema, self.source)
             return self.predict(found.tensor), found.truth
+
+
+def _what_it_is(file: Path) -> str | None:
+    """The kind of another file by its first bytes."""
+    try:
+        with file.open("rb") as opened:
+            kind = signatures.kind_of(opened.read(signatures.LONGEST))
+    except OSError:
+        return None
+    return f"it is {kind}" if kind else None
