@@ -15,7 +15,7 @@ class Limits:
 
     members: int = 1_000_000
     """Members of every kind."""
-    member_bytes: int = 256 << 20
+    member_bytes: int = 64 << 20
     """Unpacked bytes of one member that is read into memory."""
     ratio: int = 1100
     """Unpacked bytes for each packed byte. Deflate reaches 1,032, with blank images; bzip2 and xz

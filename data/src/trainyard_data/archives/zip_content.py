@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import struct
 import zlib
@@ -51,13 +52,11 @@ def read(file: BinaryIO, entry: Entry, budget: Budget) -> bytes:
     most = budget.limits.member_bytes
     if entry.size > most:
         raise BadData(f"has {entry.size} bytes; at most {most} are read")
-    pieces = []
-    left = entry.size + 1
+    content = io.BytesIO()
     stream = Content(file, entry, budget)
-    while piece := stream.read(left):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    while piece := stream.read(_CHUNK):
+        content.write(piece)
+    return content.getvalue()
 
 
 class Content:

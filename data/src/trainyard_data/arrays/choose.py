@@ -40,9 +40,12 @@ def choose(
     for name in ([wanted] if wanted else []) + list(ignored):
         if name not in headers:
             raise BadChoice(f"there is no array {name!r}; the file has {_some(headers)}")
-    names = [n for n in headers if n not in ignored and headers[n].shape]
+    names = [n for n in headers if n not in ignored]
     target, target_reason = _target(names, wanted, splits)
-    rest = [n for n in names if n != target]
+    rest = [n for n in names if n != target and headers[n].shape]
+    if target is None and (pair := _unnamed(rest, headers)):
+        target, rest = pair[1], [pair[0]]
+        target_reason = f"the only array of one axis, beside {pair[0]!r} with as many samples"
     inputs, input_reason = _inputs(rest, headers, target, splits)
     used = {inputs, target}
     return Chosen(
@@ -58,10 +61,19 @@ def _target(
     found = _best(names, TARGET_NAMES, splits)
     if found is None:
         return None, (
-            f"no array is called {', '.join(TARGET_NAMES[:-1])} or {TARGET_NAMES[-1]};"
-            f" a training needs one of {_some(names)} as its target"
+            f"no array is called {', '.join(TARGET_NAMES[:-1])} or {TARGET_NAMES[-1]}, so that"
+            f" none of {_some(names)} is the target"
         )
     return found, "the array of this name"
+
+
+def _unnamed(names: list[str], headers: Mapping[str, Header]) -> tuple[str, str] | None:
+    """Samples and target of two arrays without telling names, such as arr_0 and arr_1."""
+    if len(names) != 2:
+        return None
+    target, inputs = sorted(names, key=lambda name: len(headers[name].shape))
+    one, more = headers[target].shape, headers[inputs].shape
+    return (inputs, target) if len(one) == 1 < len(more) and one[0] == more[0] else None
 
 
 def _inputs(
@@ -73,7 +85,8 @@ def _inputs(
     found = _best(rest, INPUT_NAMES, splits)
     if found is not None:
         return found, "the array of this name"
-    fitting = [n for n in rest if target is None or headers[n].shape[0] == headers[target].shape[0]]
+    count = headers[target].shape[:1] if target else None
+    fitting = [n for n in rest if count in (None, headers[n].shape[:1])]
     if len(fitting) == 1:
         return fitting[0], "the only array that can hold the samples"
     return None, (

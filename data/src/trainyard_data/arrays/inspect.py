@@ -14,9 +14,10 @@ from trainyard_data.arrays.choose import Chosen, choose, split_of
 from trainyard_data.arrays.file import ArrayFile, open_arrays
 from trainyard_data.arrays.header import Header
 from trainyard_data.arrays.images import images_of
+from trainyard_data.arrays.matrix import inspect_matrix
 from trainyard_data.arrays.target import classes_of, refuse_type
 from trainyard_data.arrays.values import NUMBERS
-from trainyard_data.errors import BadData
+from trainyard_data.errors import BadChoice, BadData
 
 SCANNED_BYTES = 256 << 20
 """Bytes of the samples that are looked at for infinite values."""
@@ -27,30 +28,40 @@ def inspect(
 ) -> DatasetSchema:
     """The schema of a file. Raises BadData or BadChoice."""
     file = open_arrays(path, file_format, limits)
+    if file_format == "npy":
+        return inspect_matrix(file, choices)
     chosen = choose(file.headers, choices.target, choices.ignore)
     refuse_unusable(file.headers, chosen)
-    first = chosen.inputs or chosen.target or _largest(file.headers)
-    shape = list(file.headers[first].shape) or [1]
-    images, how = None, ""
-    if chosen.inputs:
-        images, how = images_of(file.headers[chosen.inputs].shape, choices.channel_axis)
-        _scan(file, chosen.inputs)
-    classes, note = classes_of(file, chosen.target) if chosen.target else (None, "")
+    inputs, target = require_both(chosen)
+    header = file.headers[inputs]
+    images, how = images_of(header.shape, choices.channel_axis)
+    _scan(file, inputs)
+    classes, note = classes_of(file, target)
     notes = [*_notes(file, chosen), *([note] if note else [])]
-    if chosen.inputs and len(shape) > 2:
+    if len(header.shape) > 2:
         notes.append(f"As images the samples are: {how}.")
     return DatasetSchema(
-        samples=shape[0],
-        dimensions=shape,
-        columns=[_column(name, header, chosen) for name, header in file.headers.items()],
-        target=chosen.target,
+        samples=header.shape[0],
+        dimensions=list(header.shape),
+        columns=[_column(name, h, chosen) for name, h in file.headers.items()],
+        target=target,
         target_reason=chosen.target_reason,
         classes=classes,
-        inputs=chosen.inputs,
+        inputs=inputs,
         images=images,
         notes=notes,
         choices=choices,
     )
+
+
+def require_both(chosen: Chosen) -> tuple[str, str]:
+    """Names of samples and target. Raises BadChoice that says what to choose."""
+    hint = "name them 'x' and 'y' when you save the file: np.savez(file, x=…, y=…)"
+    if chosen.target is None:
+        raise BadChoice(chosen.target_reason, hint)
+    if chosen.inputs is None:
+        raise BadChoice(chosen.input_reason, hint)
+    return chosen.inputs, chosen.target
 
 
 def refuse_unusable(headers: dict[str, Header], chosen: Chosen) -> None:
@@ -59,6 +70,10 @@ def refuse_unusable(headers: dict[str, Header], chosen: Chosen) -> None:
         _refuse_inputs(chosen.inputs, headers[chosen.inputs])
     if chosen.target is not None:
         refuse_type(chosen.target, headers[chosen.target])
+        if not headers[chosen.target].shape:
+            raise BadData(
+                f"the target {chosen.target!r} is a single value; give one for each sample"
+            )
     if chosen.inputs is None or chosen.target is None:
         return
     samples, targets = headers[chosen.inputs].shape[0], headers[chosen.target].shape[0]
@@ -111,29 +126,16 @@ def _column(name: str, header: Header, chosen: Chosen) -> ColumnSchema:
 
 
 def _notes(file: ArrayFile, chosen: Chosen) -> Iterator[str]:
-    if chosen.target is None:
-        yield f"{_sentence(chosen.target_reason)}."
-    if chosen.inputs is None:
-        yield f"{_sentence(chosen.input_reason)}."
     splits = [n for n in chosen.left_out if split_of(n)[1]]
     rest = [n for n in chosen.left_out if n not in splits]
-    if splits and chosen.inputs:
+    if splits:
         yield f"Arrays of another split are not used: {_names(splits)}."
-    if rest and chosen.inputs:
+    if rest:
         yield f"Arrays that are not used: {_names(rest)}."
     if file.others:
         yield f"Members that are no arrays are left out: {', '.join(map(shown, file.others[:5]))}."
 
 
-def _sentence(reason: str) -> str:
-    return reason[:1].upper() + reason[1:]
-
-
 def _names(names: list[str]) -> str:
     listed = ", ".join(repr(n[:80]) for n in names[:10])
     return f"{listed}, …" if len(names) > 10 else listed
-
-
-def _largest(headers: dict[str, Header]) -> str:
-    """The array with most axes: it counts the samples where nothing is chosen."""
-    return max(headers, key=lambda name: len(headers[name].shape))

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema, ImageSchema
 from trainyard_data.archives import READING, Limits
 from trainyard_data.arrays.choose import Chosen, choose
-from trainyard_data.arrays.file import ArrayFile, open_arrays
+from trainyard_data.arrays.file import LONE, ArrayFile, open_arrays
 from trainyard_data.arrays.images import refuse_not_finite
-from trainyard_data.arrays.inspect import refuse_unusable
+from trainyard_data.arrays.inspect import refuse_unusable, require_both
+from trainyard_data.arrays.matrix import inspect_matrix, split_matrix
 from trainyard_data.arrays.target import one_of_each
 from trainyard_data.arrays.values import as_matrix
-from trainyard_data.errors import BadChoice, BadData
+from trainyard_data.errors import BadData
 from trainyard_data.images.layout import TEST, TRAIN, VALIDATION
 
 
@@ -43,6 +45,8 @@ def read(
     `target`: the array that a session names instead of the schema's.
     """
     file = open_arrays(path, file_format, limits)
+    if file_format == "npy":
+        return _lone(file, target or schema.target)
     if target in (None, schema.target) and schema.inputs and schema.target:
         chosen = Chosen(schema.inputs, schema.target, "", "")
         for name in (schema.inputs, schema.target):
@@ -50,13 +54,16 @@ def read(
                 raise BadData(f"the array {name!r} of the schema is not in the file")
     else:
         chosen = choose(file.headers, target or schema.choices.target, schema.choices.ignore)
-    if chosen.target is None:
-        raise BadChoice(chosen.target_reason)
-    if chosen.inputs is None:
-        raise BadChoice(chosen.input_reason)
+    inputs, name = require_both(chosen)
     refuse_unusable(file.headers, chosen)
-    values = one_of_each(chosen.target, file.load(chosen.target))
-    return Arrays(file.load(chosen.inputs), values, chosen.inputs, chosen.target)
+    return Arrays(file.load(inputs), one_of_each(name, file.load(name)), inputs, name)
+
+
+def _lone(file: ArrayFile, target: str | None) -> Arrays:
+    """A matrix whose last column is the target. Raises BadData or BadChoice."""
+    schema = inspect_matrix(file, SchemaChoices(target=target))
+    features, values, name = split_matrix(file.load(LONE))
+    return Arrays(features, values, schema.inputs or LONE, name)
 
 
 def images_for_model(
@@ -82,6 +89,10 @@ def images_for_model(
 def matrix_for_model(path: Path, file_format: str, columns: int, target: str | None) -> Arrays:
     """Samples × columns to predict, as float64, and the truth if it is there. Raises BadData."""
     found = _for_model(path, file_format, target)
+    if file_format == "npy" and found.inputs.ndim == 2 and found.inputs.shape[1] == columns + 1:
+        features, values, name = split_matrix(found.inputs)
+        if name == target:
+            found = Arrays(features, values, found.input_name, name)
     matrix = as_matrix(found.inputs)
     if matrix.shape[1] != columns:
         raise BadData(
@@ -108,8 +119,7 @@ def _fits(file: ArrayFile, chosen: Chosen) -> bool:
     """Whether the target has one value for each sample."""
     if chosen.target is None or chosen.inputs is None:
         return False
-    samples = file.headers[chosen.inputs].shape[0]
-    return file.headers[chosen.target].shape[0] == samples
+    return file.headers[chosen.target].shape[:1] == file.headers[chosen.inputs].shape[:1]
 
 
 def _fitted(

@@ -57,7 +57,7 @@ def inspect(path: Path, choices: SchemaChoices, limits: Limits = LIMITS) -> Data
         samples=found.count,
         dimensions=[found.count, images.channels, height, width],
         target="class",
-        target_reason="the folder that holds an image",
+        target_reason="the class of an image is the folder that holds it",
         classes=classes,
         images=images,
         notes=[*found.notes(images, choices), *notes],
@@ -159,20 +159,28 @@ class _Found:
                 if self.sizes[images.height, images.width]
                 else "since no size is that of half of them"
             )
-            found.append(f"{images.scaled} of {self.count} images are scaled to {size}, {reason}.")
+            found.append(
+                f"{images.scaled} of {self.count} images {_are(images.scaled)} scaled to {size},"
+                f" {reason}."
+            )
         if 0 < self.colour < self.count:
-            found.append(f"{self.count - self.colour} gray images are read as colour.")
+            gray = self.count - self.colour
+            found.append(f"{gray} of {self.count} images {_are(gray)} gray and read as colour.")
         if self.transparent:
-            found.append(f"Transparent parts of {self.transparent} images are shown over white.")
+            found.append(f"Images with transparent parts, shown over white: {self.transparent}.")
         if self.animated:
-            found.append(f"Of {self.animated} images with several frames the first is read.")
+            found.append(f"Images of several frames, of which the first is read: {self.animated}.")
         if images.value_range:
             low, high = images.value_range
             found.append(
-                f"{self.wide_count} images have more than 8 bits: their values {low:g}…{high:g}"
-                " become 0…255."
+                f"Images of more than 8 bits, whose values {low:g} to {high:g} become 0 to 255:"
+                f" {self.wide_count}."
             )
         return found
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _size(sizes: Counter[tuple[int, int]], choices: SchemaChoices) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -63,7 +64,18 @@ def place(folders: Folders, layout: Layout) -> Place | None:
         return None
     if layout.split == BELOW and len(below) > 1:
         split = SPLITS.get(below[1].lower(), TRAIN)
-    return Place(below[0] if layout.class_folder == FIRST else below[-1], split)
+    return Place(_composed(below[0] if layout.class_folder == FIRST else below[-1]), split)
+
+
+def split_name(folders: Folders, layout: Layout) -> str | None:
+    """The folder that names the split of an image."""
+    depth = len(layout.root) + (layout.split == BELOW)
+    return folders[depth] if layout.split and len(folders) > depth else None
+
+
+def _composed(label: str) -> str:
+    """A name as most systems write it: macOS takes letters and accents apart."""
+    return label if label.isascii() else unicodedata.normalize("NFC", label)
 
 
 def _root(folders: Collection[Folders]) -> Folders:

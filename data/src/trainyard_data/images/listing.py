@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from trainyard_data.archives import Kind, Limits, is_extra, members, parts_of, shown
+from trainyard_data.archives import Kind, Limits, Member, Parts, is_extra, members, parts_of, shown
 from trainyard_data.errors import BadData
 from trainyard_data.images.layout import Folders
 from trainyard_data.images.names import ENDINGS, check, ending_of
 
 MOST_FOLDERS = 200_000
 """Different folders, of images and of other files."""
+
+MOST_EXAMPLES = 1000
 
 
 @dataclass
@@ -33,6 +35,30 @@ class Listing:
     old_names: int = 0
     """Images whose names are not UTF-8."""
     backslashes: bool = False
+    examples: dict[Folders, str] = field(default_factory=dict)
+    """An image of each of the first folders."""
+
+    def add(self, member: Member, parts: Parts) -> bool:
+        """Count one that is not extra, and say whether it is an image. Raises BadData."""
+        if member.kind in (Kind.LINK, Kind.DEVICE):
+            raise BadData(
+                f"the archive's member {shown(member.name)} is a {member.kind}",
+                hint="store the image itself: tar --dereference --hard-dereference, zip without -y",
+            )
+        check(member.name, parts)
+        ending = ending_of(parts)
+        if member.kind is Kind.FOLDER:
+            self.empty.add(parts)
+            return False
+        if ending not in ENDINGS:
+            self.others.setdefault(parts[:-1], Counter())[ending[:20]] += 1
+            return False
+        self.images[parts[:-1]] += 1
+        self.old_names += not member.utf8
+        self.backslashes |= "\\" in member.name
+        if len(self.examples) < MOST_EXAMPLES:
+            self.examples.setdefault(parts[:-1], member.name)
+        return True
 
     def folders_seen(self) -> int:
         """Different folders until now."""
@@ -49,22 +75,8 @@ def listing_of(path: Path, limits: Limits) -> Listing:
         if is_extra(parts):
             found.extras += member.kind is not Kind.FOLDER
             found.extra = found.extra or member.name
-            continue
-        if member.kind in (Kind.LINK, Kind.DEVICE):
-            raise BadData(
-                f"the archive's member {shown(member.name)} is a {member.kind}",
-                hint="store the image itself: tar --dereference --hard-dereference, zip without -y",
-            )
-        check(member.name, parts)
-        if member.kind is Kind.FOLDER:
-            found.empty.add(parts)
-        elif (ending := ending_of(parts)) in ENDINGS:
-            found.images[parts[:-1]] += 1
-            found.old_names += not member.utf8
-            found.backslashes |= "\\" in member.name
+        elif found.add(member, parts):
             hashes.append(hash(parts))
-        else:
-            found.others.setdefault(parts[:-1], Counter())[ending[:20]] += 1
         if found.folders_seen() > MOST_FOLDERS:
             raise BadData(f"the archive has more than {MOST_FOLDERS} folders")
     _refuse_twins(path, limits, hashes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
 from trainyard_data.errors import BadData
-from trainyard_data.images.layout import BELOW, FIRST, Layout, place
+from trainyard_data.images.layout import ABOVE, FIRST, TEST, Layout, place, split_name
 from trainyard_data.images.listing import Listing
 from trainyard_data.images.names import ARCHIVES, ENDINGS, UNREADABLE
 
@@ -49,6 +50,7 @@ def notes_of(listing: Listing, layout: Layout, classes: Iterable[str]) -> list[s
     """What was guessed or left out by name, each a sentence."""
     return [
         *_of_layout(listing, layout),
+        *_of_classes(listing, layout),
         *_of_others(listing, layout, set(classes)),
         *_of_names(listing),
     ]
@@ -64,12 +66,46 @@ def _of_layout(listing: Listing, layout: Layout) -> Iterable[str]:
         )
     elif deeper:
         yield "Classes are the last folders, as it was chosen."
-    if layout.split:
-        where = "within the classes" if layout.split == BELOW else "above the classes"
-        yield f"Folders {where} name the splits: they are used as they are."
-    lost = sum(n for f, n in listing.images.items() if place(f, layout) is None)
+    yield from _of_splits(listing, layout)
+    lost = {f: n for f, n in listing.images.items() if place(f, layout) is None}
     if lost:
-        yield f"{_images(lost)} in no folder of a class: left out."
+        names = {listing.examples[f] for f in lost if f in listing.examples}
+        yield (
+            f"Images in no folder of a class are left out: {sum(lost.values())}, such as"
+            f" {_some(names)}."
+        )
+
+
+def _of_splits(listing: Listing, layout: Layout) -> Iterable[str]:
+    """Which folders are the splits, with their images."""
+    counts = dict[str, Counter[str]]()
+    for folders, count in listing.images.items():
+        there, name = place(folders, layout), split_name(folders, layout)
+        if there is not None and name is not None:
+            counts.setdefault(there.split, Counter())[name] += count
+    for split, names in sorted(counts.items()):
+        listed = ", ".join(f"{name!r} ({_images(n)})" for name, n in sorted(names.items()))
+        use = (
+            "not used, neither to train nor to validate" if split == TEST else f"the {split} split"
+        )
+        yield f"Folders of a split: {listed}: {use}."
+
+
+def _of_classes(listing: Listing, layout: Layout) -> Iterable[str]:
+    """Classes that look alike, and those of a single image."""
+    counts, alike = Counter[str](), dict[str, set[str]]()
+    for folders, count in listing.images.items():
+        there = place(folders, layout)
+        if there is not None and there.split != TEST:
+            counts[there.label] += count
+            alike.setdefault(" ".join(there.label.casefold().split()), set()).add(there.label)
+    for names in [names for names in alike.values() if len(names) > 1][:_MOST_NAMES]:
+        yield f"The classes {_some(names)} differ only in case or spaces; they are different ones."
+    if any(not unicodedata.is_normalized("NFC", part) for f in listing.images for part in f):
+        yield "Names of folders in decomposed letters, as macOS writes, are read as composed ones."
+    single = [label for label, count in counts.items() if count == 1]
+    if single:
+        yield f"Classes of a single image: {_some(single)}."
 
 
 def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[str]:
@@ -78,7 +114,7 @@ def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[
     empty = {
         p.label
         for f in listing.empty
-        if len(f) == len(layout.root) + 1 + (layout.split == "above")
+        if len(f) == len(layout.root) + 1 + (layout.split == ABOVE)
         and (p := place(f, layout)) is not None
         and p.label not in classes
     } - _others(listing, layout, classes).keys()
@@ -87,7 +123,9 @@ def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[
     left = Counter[str]()
     for folders, endings in listing.others.items():
         found = place(folders, layout)
-        if found is not None and found.label in classes:
+        if found is None:
+            left.update({e: n for e, n in endings.items() if e in UNREADABLE})
+        elif found.label in classes:
             left.update(endings)
     if left:
         yield f"Beside the images there are {_endings(left)}: left out."

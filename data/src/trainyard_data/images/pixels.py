@@ -26,6 +26,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000
 """Pillow's names of the formats that are read, by content, not by the ending."""
 MOST_PIXELS = 64_000_000
 """Of one image."""
+DECODED_AT_LOOK = 25_000_000
+"""Pixels of an image that `look` decodes at most, for its memory: 4 bytes each."""
 _GRAY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _WIDE = _GRAY[2:]
 """Modes of one channel with more than 8 bits."""
@@ -58,14 +60,14 @@ class Look:
 def look(content: bytes, decode: bool) -> Look:
     """What the image is. With `decode`, all its pixels are read, so that damage is found.
 
-    Those of more than 8 bits are always read, for their range.
+    Those of more than 8 bits are always read, for their range; 8 bits of a large image never are.
     Raises BadData, whose sentence the image's name begins.
     """
     with _reading(content):
         image = _opened(content)
         animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         width, height = image.size
-        if decode or image.mode in _WIDE:
+        if (decode and width * height <= DECODED_AT_LOOK) or image.mode in _WIDE:
             image = _upright(image)
             width, height = image.size
         elif _orientation(image) in _SWAPPED:
@@ -126,8 +128,11 @@ def range_of(wide: Wide) -> tuple[float, float]:
 
 
 def _range(image: Image.Image) -> Wide:
-    values = _finite(np.asarray(image))
-    return Wide(float(values.min()), float(values.max()), values.dtype.kind in "iu")
+    if image.mode == "F":
+        values = _finite(np.asarray(image))
+        return Wide(float(values.min()), float(values.max()), whole=False)
+    extrema: Any = image.getextrema()  # Of one channel: lowest and highest.
+    return Wide(float(extrema[0]), float(extrema[1]), whole=True)
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:
