@@ -40,7 +40,8 @@ def check(pieces: Iterable[bytes]) -> None:
         line += piece.count(b"\n")
     if decoder.getstate()[0]:
         raise BadData(
-            f"line {line}: the text ends within a character of UTF-8", hint="was the file cut off, or is it Latin-1?"
+            f"line {line}: the text ends within a character of UTF-8",
+            hint="was the file cut off, or is it Latin-1?",
         )
 
 
