@@ -25,10 +25,9 @@ from trainyard_api import settings_file
 from trainyard_api.settings_file import InvalidSettingsError
 
 EDIT_SECONDS_MIN: Final = 5
-_SECRETS: Final = {
-    "token": "name a file in tokenFile",
-    "api_key": "name a file in apiKeyFile",
-}
+_FILE_OF: Final = (("token", "tokenFile"), ("api_key", "apiKeyFile"))
+"""Secrets, and the settings that name their files."""
+_SECRETS: Final = {secret: f"name a file in {file}" for secret, file in _FILE_OF}
 
 
 def _zone(name: str) -> str:

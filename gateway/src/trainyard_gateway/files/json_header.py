@@ -88,10 +88,9 @@ class HeaderText:
     def _plain(self) -> str:
         """What stands here of a string, up to its end or that of the piece."""
         self._fill(2)
-        matched = _PLAIN.match(self._text, self._at)
-        assert matched is not None
-        self._at = matched.end()
-        return matched.group()
+        began = self._at
+        self._at = _after(_PLAIN, self._text, began)
+        return self._text[began : self._at]
 
     def _expect(self, mark: str) -> None:
         if self._peek() != mark:
@@ -102,9 +101,7 @@ class HeaderText:
         """The next character that is no space; empty at the end."""
         while True:
             self._fill(1)
-            matched = _SPACE.match(self._text, self._at)
-            assert matched is not None
-            self._at = matched.end()
+            self._at = _after(_SPACE, self._text, self._at)
             if self._at < len(self._text) or self._taken >= self._length:
                 return self._text[self._at : self._at + 1]
 
@@ -117,6 +114,12 @@ class HeaderText:
             self._taken += len(raw)
             more = self._decoder.decode(raw, final=self._taken >= self._length)
             self._text, self._at = self._text[self._at :] + more, 0
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where what matches the pattern ends: at `at` itself if nothing does."""
+    matched = pattern.match(text, at)
+    return at if matched is None else matched.end()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

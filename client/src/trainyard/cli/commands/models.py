@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
-import subprocess
 import sys
 import tempfile
 from datetime import datetime
@@ -122,10 +122,18 @@ def verify(
         file = Path(folder) / "model.safetensors"
         with gateway() as (client, _), progress_bar(wanted) as progress:
             client.download_model(wanted, file, version, progress=progress)
-        command = ["trainyard_trainer", "verify", "--model", str(file), "--dataset", str(dataset)]
-        code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
+        code = asyncio.run(_measured(file, dataset))
     if code != 0:
         raise typer.Exit(Exit.NOT_SUCCEEDED)
+
+
+async def _measured(model: Path, dataset: Path) -> int:
+    """Exit code of the trainer's `verify`, which runs without a shell."""
+    command = ["-m", "trainyard_trainer", "verify", "--model", str(model)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--dataset", str(dataset)
+    )
+    return await process.wait()
 
 
 def _name_and_version(text: str) -> tuple[str, int | None]:
