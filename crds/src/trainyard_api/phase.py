@@ -146,7 +146,7 @@ class FailureClass(SentencedEnum):
 
     OUT_OF_MEMORY = (
         "OutOfMemory",
-        "The kernel killed a worker for its memory limit (`OOMKilled`), or a GPU has no memory left (69).",
+        "The kernel killed a worker for its memory limit (`OOMKilled`), or a GPU or the pod has no memory left (69).",
     )
     BAD_CONFIGURATION = (
         "BadConfiguration",
