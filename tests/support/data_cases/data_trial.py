@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +29,10 @@ from trainyard_trainer.__main__ import main
 
 OTHERS = "…"
 """Stands for all other columns of a table, which must be features."""
-ALONE = 12
-"""Rows that are predicted alone where not all are."""
+ALL = os.environ.get("TRAINYARD_CORPUS") == "all"
+"""Whether every row that is asked for is predicted alone, and every file trains."""
+ALONE = 40 if ALL else 3
+"""Rows that are predicted alone."""
 DEFAULTS: dict[str, Any] = {
     "epochs": 2,
     "batchSize": 32,
@@ -45,8 +48,6 @@ class Trial:
     case: Case
     folder: Path
     gateway_url: str
-    alone: int = ALONE
-    """Most rows that are predicted alone."""
     trained_bytes: int | None = None
     """Larger files are inspected only."""
     found: list[str] = field(default_factory=list)
@@ -132,7 +133,7 @@ class Trial:
         samples.write(given, mixed)
         shuffled = predict(model, given)
         alone = []
-        few = _spread(every, self.alone)
+        few = _spread(every, ALONE)
         for row in few:
             samples.write(given, [row])
             alone += predict(model, given)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 from pyarrow import parquet
 
 from trainyard_api.datasets.schema import DatasetSchema, TableDialect
@@ -35,10 +36,7 @@ def rows(path: Path, file_format: str, schema: DatasetSchema) -> Rows | None:
         case "jsonl":
             return _jsonl(path)
         case "parquet":
-            table = parquet.read_table(path)
-            return Rows(
-                table.num_rows, lambda to, order: parquet.write_table(table.take(list(order)), to)
-            )
+            return _parquet(path)
         case "npz":
             return _npz(path, schema.samples)
         case "images":
@@ -73,6 +71,16 @@ def _records(text: str, dialect: TableDialect) -> Iterator[str]:
     for _ in csv.reader(lines(), delimiter=dialect.delimiter, quotechar=dialect.quote):
         yield "".join(read)
         read.clear()
+
+
+def _parquet(path: Path) -> Rows:
+    table = parquet.read_table(path)
+
+    def write(to: Path, order: Sequence[int]) -> None:
+        # `take` does not know every type.
+        parquet.write_table(pa.concat_tables([table.slice(i, 1) for i in order]), to)
+
+    return Rows(table.num_rows, write)
 
 
 def _jsonl(path: Path) -> Rows:
