@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from csv_rows import trains
 from data_case import Case, Make, Outcome, RefusedInTraining, Trains, content, refused
 from numpy.typing import NDArray
 
@@ -115,7 +116,7 @@ CASES: tuple[Case, ...] = (
         "npz-unnamed",
         "arr_0 and arr_1, as np.savez names them",
         {"arr_0": VALUES, "arr_1": LABELS},
-        refused("arr_0", "arr_1", "x", "y"),
+        table(target="arr_1", says=("arr_0",)),
     ),
     npz(
         "npz-object-labels",
@@ -251,7 +252,13 @@ CASES: tuple[Case, ...] = (
         "an array of numbers without a target",
         "d.npy",
         lone(VALUES),
-        refused("target"),
+        trains(
+            "x0 float64 | x1 float64 | x2 float64 | *x3 float64",
+            None,
+            COUNT,
+            task="tabular-regression",
+            says=("x3",),
+        ),
     ),
     Case(
         "npy-pickle",

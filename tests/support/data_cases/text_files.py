@@ -18,26 +18,31 @@ def trains(data: bytes) -> Trains:
     return Trains(len(data), task="language-modeling")
 
 
-def sound(name: str, what: str, text: str, encoding: str = "utf-8") -> Case:
+def sound(name: str, what: str, text: str) -> Case:
     """A text that trains."""
-    data = text.encode(encoding)
+    data = text.encode()
     return plain(name, what, data, trains(data))
 
 
 CASES: tuple[Case, ...] = (
     sound("txt-basic", "English", FOX * 40),
-    sound(
+    Case(
         "txt-bom-crlf",
-        "a byte order mark, and lines ended as Windows does",
-        FOX.replace("\n", "\r\n") * 40,
-        "utf-8-sig",
+        "a byte order mark, which does not count, and lines ended as Windows does",
+        "d.txt",
+        content((FOX.replace("\n", "\r\n") * 40).encode("utf-8-sig")),
+        Trains(40 * (len(FOX) + 1), task="language-modeling"),
+        training=SMALL,
     ),
-    sound(
-        "txt-latin1", "Latin-1: a language model learns bytes", "Müller aß Käse.\n" * 60, "latin-1"
+    plain(
+        "txt-latin1",
+        "Latin-1",
+        ("Müller aß Käse.\n" * 60).encode("latin-1"),
+        refused("line 1", "UTF-8", "Latin-1"),
     ),
     sound("txt-emoji", "emoji", "🙂 und 🙁\n" * 60),
     sound("txt-one-line", "one line of 32,000 letters", "abcdefgh" * 2**12),
-    sound("txt-nul", "NUL bytes inside", "abc\0def\n" * 60),
+    plain("txt-nul", "NUL bytes inside", b"abc\0def\n" * 60, refused("no text")),
     plain("txt-empty", "no bytes at all", b"", refused("empty")),
     plain("txt-short", "ten bytes", b"0123456789", RefusedInTraining(("10 bytes", "34"))),
     plain("txt-utf16", "UTF-16", (FOX * 40).encode("utf-16"), refused("UTF-16")),
