@@ -188,6 +188,6 @@ CASES: tuple[Case, ...] = (
         "csv-label-null-number",
         "NULL beside the classes 0 and 1",
         labelled("kind", ("NULL", "0", "1")),
-        refused("kind", "20 rows"),
+        trains("a integer | b integer | *kind integer", ("0", "1"), 60, says=("left out",)),
     ),
 )

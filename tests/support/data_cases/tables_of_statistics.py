@@ -149,7 +149,19 @@ CASES = (
     shipped(
         "lifelines",
         "lifelines/datasets/lung.csv",
-        refused("wt.loss", "14 rows"),
+        trains(
+            228,
+            "inst number"
+            " | time integer"
+            " | status integer"
+            " | age integer"
+            " | sex integer"
+            " | ph.ecog number"
+            " | ph.karno number"
+            " | pat.karno number"
+            " | meal.cal number"
+            " | *wt.loss number",
+        ),
     ),
     shipped(
         "lifelines",
@@ -320,11 +332,21 @@ CASES = (
         "causalpy/data/schoolingReturns.csv",
         trains(
             3010,
-            "-column 1 integer | ethnicity text | smsa text | south text | nearcollege text"
-            " | nearcollege2 text | nearcollege4 text | enrolled text | married text"
-            " | smsa66 text | south66 text | parents14 text | *library14 text"
+            "-column 1 integer"
+            " | ethnicity text"
+            " | smsa text"
+            " | south text"
+            " | nearcollege text"
+            " | nearcollege2 text"
+            " | nearcollege4 text"
+            " | enrolled text"
+            " | married text"
+            " | smsa66 text"
+            " | south66 text"
+            " | parents14 text"
+            " | *library14 text"
             " | … integer/number",
-            "no yes",
+            ["NA", "no", "yes"],
         ),
     ),
     shipped(
