@@ -97,6 +97,7 @@ manifests: setup ## Write every generated file
 	@$(VENV)/bin/python docs/configuration_page.py
 	@$(VENV)/bin/python docs/metrics_page.py
 	@$(VENV)/bin/python client/blocking_twins.py
+	@PYTHONPATH=tests/support $(VENV)/bin/python tests/support/data_cases/data_cases_page.py
 
 pictures: setup ## Draw the documentation's pictures of the command line and the bot again
 	@$(VENV)/bin/python tests/support/screens.py docs/pictures
@@ -109,6 +110,7 @@ verify: setup ## Fail when a generated file differs from what the code renders
 	@$(VENV)/bin/python docs/configuration_page.py --check
 	@$(VENV)/bin/python docs/metrics_page.py --check
 	@$(VENV)/bin/python client/blocking_twins.py --check
+	@PYTHONPATH=tests/support $(VENV)/bin/python tests/support/data_cases/data_cases_page.py --check
 
 check: lint types imports verify ## Everything that does not run tests
 
@@ -122,7 +124,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -134,6 +136,9 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
+
+corpus: setup ## Train each file of tests/corpus, large ones too, and predict forty of its rows alone (30 min)
+	@TRAINYARD_CORPUS=all $(RUN) pytest -q -n 2 tests/corpus
 
 life: setup ## Install, upgrade, roll back and remove with five training and twenty more sessions on a separate node, with times (10 min)
 	@$(RUN) trainyard_images build

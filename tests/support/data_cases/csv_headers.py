@@ -129,7 +129,7 @@ CASES: tuple[Case, ...] = (
     ),
     csv(
         "csv-rownames-column",
-        "row names of R under a name of their own, as Rdatasets has them",
+        "row names of R in a column called rownames, as Rdatasets has them",
         lines("rownames,a,b,kind", lambda i: f"{i + 1},{plain(i)}"),
         trains("-rownames integer | " + PLAIN),
     ),

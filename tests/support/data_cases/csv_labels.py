@@ -133,7 +133,7 @@ CASES: tuple[Case, ...] = (
     ),
     csv(
         "csv-label-each-row",
-        "a text of its own in each row as the target",
+        "a different text in each row as the target",
         lines("a,b,name", lambda i: f"{i},{i % 5},person {i}", 200),
         refused("name", "200"),
     ),

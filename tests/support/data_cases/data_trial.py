@@ -33,11 +33,14 @@ ALL = os.environ.get("TRAINYARD_CORPUS") == "all"
 """Whether every row that is asked for is predicted alone, and every file trains."""
 ALONE = 40 if ALL else 3
 """Rows that are predicted alone."""
+TRAINED = 40_000
+"""Bytes up to which a file is trained in the usual run."""
 DEFAULTS: dict[str, Any] = {
-    "epochs": 2,
+    "epochs": 1,
     "batchSize": 32,
     "learningRate": 0.01,
     "validationSplit": 0.2,
+    "model": {"architecture": "mlp", "parameters": {"hiddenSizes": [16]}},
 }
 
 
@@ -48,7 +51,7 @@ class Trial:
     case: Case
     folder: Path
     gateway_url: str
-    trained_bytes: int | None = None
+    trained_bytes: int | None = None if ALL else TRAINED
     """Larger files are inspected only."""
     found: list[str] = field(default_factory=list)
     schema: DatasetSchema | None = None
@@ -107,8 +110,7 @@ class Trial:
         """A short training of the task that the case expects."""
         expected = self.case.expected
         task = expected.task if isinstance(expected, Trains) else "tabular-classification"
-        images = {"model": {"architecture": "mlp"}} if task == "image-classification" else {}
-        return {**DEFAULTS, "task": task, **images, **self.case.training}
+        return {**DEFAULTS, "task": task, **self.case.training}
 
     def _session(self, path: Path, config: dict[str, Any]) -> TinySession:
         assert self.schema is not None

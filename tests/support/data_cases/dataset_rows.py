@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import tarfile
@@ -39,6 +40,9 @@ def rows(path: Path, file_format: str, schema: DatasetSchema) -> Rows | None:
             return _parquet(path)
         case "npz":
             return _npz(path, schema.samples)
+        case "npy":
+            values = np.load(path)
+            return Rows(len(values), lambda to, order: np.save(to, values[list(order)]))
         case "images":
             return _images(path)
         case _:
@@ -46,7 +50,7 @@ def rows(path: Path, file_format: str, schema: DatasetSchema) -> Rows | None:
 
 
 def _csv(path: Path, dialect: TableDialect) -> Rows:
-    text = path.read_bytes().decode("utf-8-sig")
+    text = _decoded(path.read_bytes())
     records = [r for r in _records(text, dialect) if r.strip("\r\n")]
     head = records[: dialect.skip_lines + int(dialect.header)]
     body = records[len(head) :]
@@ -56,6 +60,15 @@ def _csv(path: Path, dialect: TableDialect) -> Rows:
         to.write_bytes("".join(head + ended).encode())
 
     return Rows(len(body), write)
+
+
+def _decoded(data: bytes) -> str:
+    """Text of UTF-8, or of the encoding that its byte order mark names."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return data.decode("utf-32")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
 
 
 def _records(text: str, dialect: TableDialect) -> Iterator[str]:

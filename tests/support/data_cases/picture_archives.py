@@ -8,7 +8,7 @@ from pathlib import Path
 from data_case import Case, Make, Outcome, Trains, content, refused
 from picture_files import SIDE, Files, pets, picture, renamed, tarred, windows, zipped
 
-IMAGES = {"task": "image-classification", "model": {"architecture": "mlp"}}
+IMAGES = {"task": "image-classification"}
 
 
 def trains(

@@ -95,7 +95,7 @@ def clear(c: int, i: int) -> bytes:
 
 def blank(level: int) -> bytes:
     """A picture of one colour."""
-    return saved(Image.new("RGB", (200, 200), (level,) * 3), "BMP")
+    return saved(Image.new("RGB", (100, 100), (level,) * 3), "BMP")
 
 
 def broken(name: str, data: bytes) -> Files:
@@ -203,13 +203,13 @@ CASES: tuple[Case, ...] = (
     packed("zip-no-ending", "pictures without an ending", pets("{pet}/{i}"), refused("no image")),
     packed(
         "zip-blank-bmp",
-        "plain BMP of 200 × 200, which compress a thousandfold",
+        "plain BMP of 100 × 100, which compress a thousandfold",
         {
             f"{pet}/{i}.bmp": blank(level)
             for pet, level in (("cat", 255), ("dog", 9))
             for i in range(4)
         },
-        trains(8, image=(3, 200, 200)),
+        trains(8, image=(3, 100, 100)),
     ),
     bad(
         "zip-truncated-jpeg",

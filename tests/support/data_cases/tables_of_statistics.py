@@ -254,7 +254,7 @@ CASES = (
         "ISLP/data/Hitters.csv",
         trains(322, "League text | Division text | *NewLeague text | … integer/number", "A N"),
     ),
-    shipped("islp", "ISLP/data/NCI60data.npy", refused("target")),
+    shipped("islp", "ISLP/data/NCI60data.npy", trains(64, "*x6829 float64 | … float64")),
     shipped("islp", "ISLP/data/NCI60labs.csv", refused("one column")),
     shipped(
         "islp",
