@@ -157,7 +157,7 @@ def test_a_training_fits(schema: DatasetSchema, file_format: str, training: dict
             " tabular-classification, tabular-regression", id="images-from-a-table",
         ),
         pytest.param(
-            FOLDERS, "images", {"task": CLASSIFY}, "task", "needs csv or parquet or jsonl or npz",
+            FOLDERS, "images", {"task": CLASSIFY}, "task", "needs csv or parquet or jsonl or npz or npy",
             id="a-table-from-images",
         ),
         pytest.param(

@@ -26,7 +26,7 @@ from trainyard_data.inspection import inspect
 from trainyard_data.tables import Column, TextColumn
 from trainyard_trainer import data
 from trainyard_trainer.data.split import SplitRule
-from trainyard_trainer.errors import BadConfiguration, BadData
+from trainyard_trainer.errors import BadData
 
 ROWS = 50
 TABLE = pa.table(
@@ -102,13 +102,13 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
         inspect(tmp_path / "a.npy", "npy")
 
 
-def test_a_lone_array_has_no_target(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.zeros((3, 2)))
+def test_a_lone_array_is_a_table_whose_last_column_is_the_target(tmp_path: Path) -> None:
+    labels = np.arange(30) % 2
+    np.save(tmp_path / "a.npy", np.column_stack([np.arange(30.0), labels * 3.0, labels]))
+    found = data.load(tmp_path / "a.npy", "npy", config())
 
-    with pytest.raises(
-        BadConfiguration, match="needs csv or parquet or jsonl or npz; the dataset is npy"
-    ):
-        data.load(tmp_path / "a.npy", "npy", config())
+    assert found.train.inputs.shape[1] == 2
+    assert found.schema.classes == ["0", "1"]
 
 
 class TestTheMappedCopy:

@@ -21,8 +21,8 @@ NAMES_SHOWN = 20
 
 _TABLES = ("csv", "parquet", "jsonl")
 _FORMATS: dict[Task, tuple[str, ...]] = {
-    Task.TABULAR_CLASSIFICATION: (*_TABLES, "npz"),
-    Task.TABULAR_REGRESSION: (*_TABLES, "npz"),
+    Task.TABULAR_CLASSIFICATION: (*_TABLES, "npz", "npy"),
+    Task.TABULAR_REGRESSION: (*_TABLES, "npz", "npy"),
     Task.IMAGE_CLASSIFICATION: ("images", "npz"),
     Task.LANGUAGE_MODELING: ("text", "jsonl"),
 }
