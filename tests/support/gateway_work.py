@@ -138,7 +138,7 @@ def registered(http: httpx.Client, kind: str) -> list[str]:
 
 
 def on_volume(lab: GatewayLab, kind: str) -> list[str]:
-    """Hashes of the files that lie in the folders of a registry."""
+    """Hashes of the registered files that lie in the folders of a registry, without schemas."""
     folders = (f for f in (lab.data / kind).iterdir() if not f.name.startswith("."))
-    files = (p for f in folders for p in f.rglob("*") if p.is_file())
+    files = (p for f in folders for p in f.rglob("*") if p.is_file() and "schema-" not in p.name)
     return [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]

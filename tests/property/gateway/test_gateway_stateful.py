@@ -109,8 +109,10 @@ class Registry(RuleBasedStateMachine):
         listed = {d["name"]: d for d in self.http.get("/datasets").json()["datasets"]}
         hashes = {n: hashlib.sha256(b).hexdigest() for n, b in self.datasets.items()}
         assert {n: d["sha256"] for n, d in listed.items()} == hashes
-        files = {self.lab.data / "datasets" / d["file"] for d in listed.values()}
-        on_disk = {p for p in (self.lab.data / "datasets").rglob("*") if p.is_file()}
+        folder = self.lab.data / "datasets"
+        schemas = (self.http.get(f"/datasets/{name}").json()["schemaFile"] for name in listed)
+        files = {folder / path for path in (*schemas, *(d["file"] for d in listed.values()))}
+        on_disk = {p for p in folder.rglob("*") if p.is_file()}
         assert on_disk == files
 
 
