@@ -21,7 +21,7 @@ from prometheus_client import start_http_server
 from trainyard_gateway import settings as configuration
 from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
-from trainyard_gateway.http.protocol import BoundedHeadProtocol
+from trainyard_gateway.http.protocol import bounded_protocol
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig, errors
 
@@ -71,7 +71,7 @@ def _server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        http=BoundedHeadProtocol,
+        http=bounded_protocol(settings.trusted_proxies),
         # Without trusted proxies no header is believed, not even from the gateway's own machine.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),

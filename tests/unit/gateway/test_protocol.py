@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from trainyard_gateway.http.connections import Clocks, ConnectionCounts, Deadlines, overdue
 from trainyard_gateway.http.protocol import MAX_HEAD, BoundedHeadProtocol
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -36,12 +37,19 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse({"bytes": len(body), "headers": headers})(scope, receive, send)
 
 
+class Hurried(BoundedHeadProtocol):
+    """The protocol with short deadlines and few connections."""
+
+    deadlines = Deadlines(head=0.3, body=0.3, rest=0.3, answer=0.5, look=0.05)
+    counts = ConnectionCounts(most_of_address=5)
+
+
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
+async def port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
     config = uvicorn.Config(
         application,
         port=0,
-        http=BoundedHeadProtocol,
+        http=getattr(request, "param", BoundedHeadProtocol),
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=1,
@@ -138,3 +146,69 @@ async def test_a_chunk_whose_bytes_come_one_by_one_is_read(port: int) -> None:
     answer, _ = await exchange(port, *(request[n : n + 1] for n in range(len(request))))
 
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["bytes"] == 5
+
+
+hurried = pytest.mark.parametrize("port", [Hurried], ids=["short deadlines"], indirect=True)
+
+
+@hurried
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (b"", b"408"),
+        (b"GET / HT", b"408"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", b"408"),
+        (HEAD, b"408"),
+        (HEAD + b"5\r\nhel", b"408"),
+        (REFUSING, b"401"),
+    ],
+    ids=["nothing", "a line", "headers", "no body", "half a body", "refused, no body"],
+)
+async def test_who_sends_nothing_more_is_cut_off(port: int, start: bytes, status: bytes) -> None:
+    answer, _ = await exchange(port, start)
+
+    assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+@hurried
+async def test_an_endless_body_that_is_refused_is_cut_off(port: int) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REFUSING)
+
+    async def send_on() -> None:
+        while True:
+            writer.write(b"1\r\nx\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(send_on(), 10)
+    writer.close()
+
+
+@hurried
+async def test_one_address_has_so_many_connections(port: int) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+    answer, _ = await exchange(port)
+    for _, writer in idle:
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 503")
+
+
+@pytest.mark.parametrize(
+    ("clocks", "late"),
+    [
+        (Clocks(), None),
+        (Clocks(head=80.0), None),
+        (Clocks(head=79.0), "head"),
+        (Clocks(body=69.0), "body"),
+        (Clocks(body=69.0, body_bytes=4096), None),
+        (Clocks(rest=94.0), "rest"),
+        (Clocks(answer=39.0), "answer"),
+        (Clocks(answer=41.0), None),
+    ],
+    ids=["idle", "in time", "head", "body", "fast body", "rest", "answer", "slow answer"],
+)
+def test_what_a_client_is_too_slow_with(clocks: Clocks, late: str | None) -> None:
+    assert overdue(clocks, Deadlines(), 100.0) == late

@@ -6,19 +6,24 @@ Guarantees:
 - Trailers never become headers (RFC 9110, section 6.5.1): a proxy that filters headers is not
   bypassed by a trailer, and a trailer authenticates no client.
 - What is not HTTP is answered in the shape of all errors, and the connection is closed.
+- Connections have a number, in all and by address, and each step of a request a deadline.
 - Whole files are sent by the system call sendfile, where the connection allows it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
-from typing import Any
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.errors import BadRequest, Problem, RequestTimeout, Unavailable
 from trainyard_gateway.http import problems
+from trainyard_gateway.http.connections import Clocks, ConnectionCounts, Deadlines, overdue
 from trainyard_gateway.http.sendfile import SendfileMiddleware, offered
 
 MAX_HEAD = 64 * 1024
@@ -28,6 +33,10 @@ MAX_HEAD = 64 * 1024
 class BoundedHeadProtocol(HttpToolsProtocol):
     """uvicorn's protocol with the guarantees of this module."""
 
+    counts: ClassVar[ConnectionCounts] = ConnectionCounts()
+    """Shared by the connections of a gateway."""
+    deadlines: ClassVar[Deadlines] = Deadlines()
+
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._head_bytes = 0
@@ -36,6 +45,9 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         self._in_chunk_head = False
         """A chunk's size was read, but none of its bytes. After the last chunk, trailers follow."""
         self.url = b""
+        self._clocks = Clocks(head=time.monotonic())
+        self._address = ""
+        self._timer: asyncio.TimerHandle | None = None
 
     # As uvicorn's own.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,6 +55,58 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if offered(transport):
             self.app = SendfileMiddleware(self.app, transport)
+        self._address = self.client[0] if self.client else ""
+        if refusal := self.counts.enter(self._address):
+            self._refuse(Unavailable(refusal))
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.counts.leave(self._address)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client takes nothing of the answer."""
+        self._clocks.answer = time.monotonic()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has taken enough of it."""
+        self._clocks.answer = None
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """The answer is written; what is left of the body is read for a moment only."""
+        if self.cycle.more_body:
+            self._clocks.body, self._clocks.rest = None, time.monotonic()
+        super().on_response_complete()
+
+    def _look(self) -> None:
+        """Close the connection if its client is too slow; look again later."""
+        now, clocks = time.monotonic(), self._clocks
+        if self._is_gateway_behind() or clocks.body_bytes >= self.deadlines.body_bytes:
+            clocks.body = now if clocks.body is not None else None
+            clocks.body_bytes = 0
+        late = overdue(clocks, self.deadlines, now)
+        if late == "answer":
+            self.transport.abort()
+        elif late == "rest" or (late and self._answer_begun()):
+            self.transport.close()
+        elif late:
+            self._refuse(RequestTimeout(f"the {late} of the request did not come in time"))
+        if not self.transport.is_closing():
+            self._timer = self.loop.call_later(self.deadlines.look, self._look)
+
+    def _answer_begun(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and cycle.response_started
+
+    def _is_gateway_behind(self) -> bool:
+        """Whether the client waits for the gateway before it sends more of the body."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue)
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes; refuse a head or trailers without end."""
@@ -63,6 +127,7 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head_bytes, self._in_head = 0, True
+        self._clocks.head, self._clocks.rest = time.monotonic(), None
         self._trailer_bytes, self._in_chunk_head = 0, False
         super().on_message_begin()
 
@@ -76,6 +141,8 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The body follows, which the middleware and the routes bound."""
         self._in_head = False
+        self._clocks.head, self._clocks.body = None, time.monotonic()
+        self._clocks.body_bytes = 0
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
@@ -85,11 +152,13 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Bytes of the body."""
         self._in_chunk_head = False
+        self._clocks.body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request was read whole."""
         self._in_chunk_head = False
+        self._clocks.body = self._clocks.rest = None
         super().on_message_complete()
 
     def _refuse_trailers(self) -> None:
@@ -101,12 +170,29 @@ class BoundedHeadProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request, and close the connection."""
+        self._refuse(BadRequest(msg))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer without the application, and close the connection."""
         path = self.url.partition(b"?")[0].decode("ascii", "replace")
         request_id = secrets.token_hex(16)
         scope = {"path": path, "state": {"id": request_id}}
-        response = problems.of_problem(scope, BadRequest(msg))
+        response = problems.of_problem(scope, problem)
         response.headers["X-Request-Id"] = request_id
         response.headers["Connection"] = "close"
-        lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % pair for pair in response.raw_headers)]
+        status = b"HTTP/1.1 %d %b" % (problem.status, problem.title.encode())
+        lines = [status, *(b"%b: %b" % pair for pair in response.raw_headers)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
+
+
+def bounded_protocol(proxies: Sequence[str]) -> type[BoundedHeadProtocol]:
+    """The protocol of one gateway. `proxies`: networks whose addresses share one bound only."""
+    networks = tuple(ipaddress.ip_network(text) for text in proxies)
+
+    class Protocol(BoundedHeadProtocol):
+        """With separate counts."""
+
+        counts = ConnectionCounts(proxies=networks)
+
+    return Protocol

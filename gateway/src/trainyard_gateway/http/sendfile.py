@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 EXTENSION = "http.response.pathsend"
+_TAKEN_SECONDS = 60.0
+"""Seconds in which a client must take something of a file."""
 _TURN_SECONDS = 0.05
 """Seconds after which a thread returns to the pool."""
 _QUICK = 1024 * 1024
@@ -115,7 +117,10 @@ async def _writable(loop: asyncio.AbstractEventLoop, target: int) -> None:
     ready = asyncio.Event()
     loop.add_writer(target, ready.set)
     try:
-        await ready.wait()
+        async with asyncio.timeout(_TAKEN_SECONDS):
+            await ready.wait()
+    except TimeoutError as error:
+        raise ConnectionAbortedError("the client takes nothing of the file") from error
     finally:
         loop.remove_writer(target)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -21,16 +22,26 @@ def update(connection: Connection, batch: Batch) -> None:
     if known is not None and known.attempt > batch.attempt:
         return
     values: dict[str, Any] = {"session_uid": batch.session_uid, "attempt": batch.attempt}
-    if batch.heartbeat is not None:
+    heartbeat = batch.heartbeat
+    if heartbeat is not None:
+        heartbeat = not_ahead(heartbeat, datetime.now(UTC))
         before = known.heartbeat if known is not None else None
         step = _step(before)
-        if step is None or batch.heartbeat.step != step:
-            values["last_step_time"] = datetime_to_text(batch.heartbeat.time)
-        values["heartbeat"] = batch.heartbeat.model_dump_json(by_alias=True, exclude_none=True)
+        if step is None or heartbeat.step != step:
+            values["last_step_time"] = datetime_to_text(heartbeat.time)
+        values["heartbeat"] = heartbeat.model_dump_json(by_alias=True, exclude_none=True)
     if batch.checkpoint is not None:
         values["checkpoint"] = batch.checkpoint.model_dump_json(by_alias=True, exclude_none=True)
     statement = upsert(connection, progress).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["session_uid"], set_=values))
+
+
+def not_ahead(heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """The heartbeat, measured at `now` at the latest. Pure.
+
+    A clock that is ahead would let a session look alive for so much longer.
+    """
+    return heartbeat if heartbeat.time <= now else heartbeat.model_copy(update={"time": now})
 
 
 class Progress(NamedTuple):
