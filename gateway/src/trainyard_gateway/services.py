@@ -101,6 +101,8 @@ async def _start_tasks(services: Services) -> None:
         services.tasks.start(type(service).__name__, service.run)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
+    services.tasks.start("expiry of dataset uploads", services.dataset_uploads.run)
+    services.tasks.start("expiry of model uploads", services.model_uploads.run)
     watcher = StreamWatcher(services.hub, database)
     services.tasks.start(StreamWatcher.__name__, watcher.run)
     runs = services.settings.data_dir / "runs"

@@ -54,6 +54,19 @@ class Quota:
         if refusal := self.refusal(used, more):
             raise refusal
 
+    def check_part(self, connection: Connection, more: int) -> None:
+        """Whether a part of `more` bytes is taken of an upload that has begun. Raises OutOfSpace."""
+        if self.most_bytes is None:
+            return
+        registered = usage.registered(connection, self.kind)
+        received = usage.uploading(connection, self.kind, promised=0)
+        used = registered.size_bytes + received.size_bytes
+        if used + more > self.most_bytes:
+            raise OutOfSpace(
+                f"{self.kind}s and parts of uploads take {used} of the {self.most_bytes} bytes that "
+                f"{self.kind}sMaxBytes allows, too many for a part of {more}; delete some first"
+            )
+
     async def admit(self, database: Database, declared: int) -> Usage:
         """What is used, if `declared` more bytes are taken. Raises TooLarge and OutOfSpace."""
         used = await database.read(lambda c: usage.registered(c, self.kind))

@@ -13,28 +13,38 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from pydantic import AfterValidator, Field, StrictInt
 
 from trainyard_api import timestamps
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.visible_text import checked_name
-from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, TooLarge
+from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, OutOfSpace, TooLarge
 from trainyard_gateway.files.file_store import CHUNK, FileStore
 from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.dataset_schema import stored
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
-from trainyard_gateway.store.registry import uploads
+from trainyard_gateway.store.errors import DatabaseError
+from trainyard_gateway.store.registry import uploads, usage
 from trainyard_gateway.store.registry.uploads import UploadRow
 
 KEPT_DAYS = 7
-"""Days after which a start of the gateway removes an incomplete upload."""
+"""Days after which an incomplete upload is removed."""
+EXPIRE_SECONDS = 3600.0
+"""Seconds between two looks for such uploads."""
+MOST_BEGUN = 100
+"""Uploads of a kind that may be incomplete at a time."""
 MOST_PARTS = 10_000
+
+
+_log = structlog.get_logger()
 
 
 def _checked_filename(name: str) -> str:
@@ -76,6 +86,23 @@ class UploadInfo(OpenModel):
     """When it began."""
 
 
+class UploadSummary(OpenModel):
+    """An upload that is not complete, in a list."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Name of the dataset or model."""
+    size_bytes: int
+    """Size of the whole file."""
+    parts: int
+    """Number of parts."""
+    received: int
+    """Number of parts that are there."""
+    created: str
+    """When it began; it is removed a week later."""
+
+
 class Uploads:
     """Uploads of one kind (`dataset` or `model`)."""
 
@@ -105,6 +132,39 @@ class Uploads:
         await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
         return await self.get(row.id)
 
+    async def all(self) -> list[UploadSummary]:
+        """Every upload that is not complete, oldest first."""
+        rows = await self._database.read(lambda c: uploads.read_all(c, self.kind))
+        return [
+            UploadSummary(
+                id=row.id,
+                name=row.name,
+                size_bytes=row.size_bytes,
+                parts=_count(row),
+                received=received,
+                created=row.created,
+            )
+            for row, received in rows
+        ]
+
+    async def run(self) -> None:
+        """Remove old incomplete uploads without end."""
+        while True:
+            await asyncio.sleep(EXPIRE_SECONDS)
+            try:
+                await self.expire(datetime.now(UTC))
+            except (DatabaseError, OSError) as error:
+                _log.warning("old uploads not removed", error=str(error)[:200])
+
+    async def expire(self, now: datetime) -> None:
+        """Remove the uploads that are older than KEPT_DAYS at `now`, with their parts."""
+        limit = timestamps.datetime_to_text(now - timedelta(days=KEPT_DAYS))
+        for upload in await self.all():
+            if upload.created < limit:
+                await self._database.write(partial(uploads.remove, upload=upload.id))
+                await asyncio.to_thread(self._store.remove, upload.id)
+                _log.info("removed an old upload", upload=upload.id, name=upload.name)
+
     async def get(self, upload: str) -> UploadInfo:
         """How far it is. Raises NotFound."""
         row, there = await self._read(upload)
@@ -132,6 +192,7 @@ class Uploads:
         wanted = min(row.part_bytes, row.size_bytes - (number - 1) * row.part_bytes)
         if declared is not None and declared > wanted:
             raise TooLarge(f"part {number} has {wanted} bytes, not {declared}")
+        await self._database.read(lambda c: self._quota.check_part(c, wanted))
         received = await self._store.receive(_bounded(chunks, wanted, number), declared)
         try:
             if received.size_bytes < wanted:
@@ -189,7 +250,13 @@ def _count(row: UploadRow) -> int:
 
 
 def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> None:
-    # Uploads in progress count in full.
+    begun = usage.uploading(connection, row.kind).count
+    if begun >= MOST_BEGUN:
+        raise OutOfSpace(
+            f"{begun} uploads of {row.kind}s are incomplete, the most there may be; "
+            f"complete or delete some: GET /api/v1/uploads/{row.kind}s"
+        )
+    # Uploads in progress count as what was received of them, and a little more.
     quota.check(connection, row.size_bytes, with_uploads=True)
     uploads.add(connection, row)
 

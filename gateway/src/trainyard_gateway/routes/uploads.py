@@ -15,7 +15,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.dataset_info import DatasetInfo, Upload
 from trainyard_gateway.registry.dataset_schema import checked_json
 from trainyard_gateway.registry.models import ModelInfo
-from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads
+from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads, UploadSummary
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 from trainyard_gateway.services import Services
 
@@ -39,6 +39,13 @@ class PartResponse(OpenModel):
     """Its hash, to compare."""
 
 
+class UploadsResponse(OpenModel):
+    """Uploads that are not complete."""
+
+    uploads: list[UploadSummary]
+    """At most 100."""
+
+
 def _datasets(services: Services) -> Uploads:
     return services.dataset_uploads
 
@@ -57,6 +64,11 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
         made = await uploads_of(services).create(new)
         response.headers["Location"] = f"/api/v1/uploads/{kind}/{made.id}"
         return made
+
+    @router.get(f"/{kind}", operation_id=f"{kind}_uploads", **needs)
+    async def all_uploads(services: ServicesDep) -> UploadsResponse:
+        """Every upload that is not complete, oldest first."""
+        return UploadsResponse(uploads=await uploads_of(services).all())
 
     @router.get(f"/{kind}/{{upload}}", operation_id=f"{kind}_upload", **needs)
     async def upload_info(services: ServicesDep, upload: str) -> UploadInfo:

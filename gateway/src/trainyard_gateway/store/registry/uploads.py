@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from trainyard_gateway.store.schema.tables import upload_parts, uploads
 from trainyard_gateway.store.sql.dialect import upsert
@@ -39,6 +39,14 @@ def find(connection: Connection, kind: str, upload: str) -> UploadRow | None:
     query = select(uploads).where(uploads.c.id == upload, uploads.c.kind == kind)
     row = connection.execute(query).one_or_none()
     return UploadRow(*row) if row is not None else None
+
+
+def read_all(connection: Connection, kind: str) -> list[tuple[UploadRow, int]]:
+    """The uploads of a kind, oldest first, each with the number of parts that were received."""
+    parts = select(func.count()).where(upload_parts.c.upload_id == uploads.c.id).scalar_subquery()
+    query = select(uploads, parts).where(uploads.c.kind == kind)
+    rows = connection.execute(query.order_by(uploads.c.created, uploads.c.id))
+    return [(UploadRow(*row[:-1]), row[-1]) for row in rows]
 
 
 def part_numbers(connection: Connection, upload: str) -> set[int]:
