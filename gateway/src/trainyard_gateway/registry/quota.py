@@ -55,7 +55,7 @@ class Quota:
             raise refusal
 
     def check_part(self, connection: Connection, more: int) -> None:
-        """Whether a part of `more` bytes is taken of an upload that has begun. Raises OutOfSpace."""
+        """Raises OutOfSpace if a part of `more` bytes of a begun upload is not taken."""
         if self.most_bytes is None:
             return
         registered = usage.registered(connection, self.kind)

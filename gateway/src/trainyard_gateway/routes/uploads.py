@@ -65,11 +65,6 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
         response.headers["Location"] = f"/api/v1/uploads/{kind}/{made.id}"
         return made
 
-    @router.get(f"/{kind}", operation_id=f"{kind}_uploads", **needs)
-    async def all_uploads(services: ServicesDep) -> UploadsResponse:
-        """Every upload that is not complete, oldest first."""
-        return UploadsResponse(uploads=await uploads_of(services).all())
-
     @router.get(f"/{kind}/{{upload}}", operation_id=f"{kind}_upload", **needs)
     async def upload_info(services: ServicesDep, upload: str) -> UploadInfo:
         """How far an upload is, and which parts are missing."""
@@ -97,6 +92,15 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
         await uploads_of(services).remove(upload)
 
 
+def _add_list(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> None:
+    @router.get(f"/{kind}", operation_id=f"{kind}_uploads", dependencies=[allowed(scope)])
+    async def all_uploads(services: ServicesDep) -> UploadsResponse:
+        """Every upload that is not complete, oldest first."""
+        return UploadsResponse(uploads=await uploads_of(services).all())
+
+
+_add_list("datasets", Scope.DATASETS_WRITE, _datasets)
+_add_list("models", Scope.MODELS_WRITE, _models)
 _add("datasets", Scope.DATASETS_WRITE, _datasets)
 _add("models", Scope.MODELS_WRITE, _models)
 
