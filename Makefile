@@ -124,7 +124,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -181,6 +181,12 @@ bench-operator: setup ## Measure the operator on a separate control plane with s
 
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
 	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
+
+HOSTILE_SECONDS ?= 12
+hostile: setup ## 20,000 hostile reports, sessions, spool files and callers against real programs; draws bench/results/hostile.svg (10 min, TRAINYARD_HOSTILE_SEED=)
+	@TRAINYARD_HOSTILE_REPORTS=$${TRAINYARD_HOSTILE_REPORTS:-20000} TRAINYARD_HOSTILE_ATTACK_SECONDS=$(HOSTILE_SECONDS) \
+	  $(RUN) pytest -q -s tests/property/hostile
+	@$(VENV)/bin/python tests/support/hostile_picture.py build/hostile/callers.json bench/results/hostile.svg
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

@@ -30,6 +30,15 @@ app.kubernetes.io/component: {{ .component }}
 {{- .Values.storage.existingClaim | default (printf "%s-data" (include "trainyard.name" .)) -}}
 {{- end -}}
 
+{{/* Whether SQLite's database has a claim of its own. */}}
+{{- define "trainyard.ownDatabaseClaim" -}}
+{{- if and .Values.database.storage.enabled (not .Values.database.url) }}true{{ end -}}
+{{- end -}}
+
+{{- define "trainyard.databaseClaim" -}}
+{{- .Values.database.storage.existingClaim | default (printf "%s-database" (include "trainyard.name" .)) -}}
+{{- end -}}
+
 {{- define "trainyard.apiKeySecret" -}}
 {{- .Values.gateway.apiKey.existingSecret | default (printf "%s-api-key" (include "trainyard.name" .)) -}}
 {{- end -}}
@@ -148,6 +157,9 @@ livenessProbe:
 {{- end -}}
 {{- if and (gt (int .Values.gateway.replicas) 1) (not .Values.storage.existingClaim) (ne .Values.storage.accessMode "ReadWriteMany") -}}
 {{- fail "gateway.replicas above 1 needs storage.accessMode ReadWriteMany, or a claim of your own in storage.existingClaim" -}}
+{{- end -}}
+{{- if and .Values.database.storage.enabled .Values.database.url -}}
+{{- fail "database.storage is for SQLite; with database.url leave database.storage.enabled false" -}}
 {{- end -}}
 {{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
 {{- fail "priority.min must not be above priority.max" -}}

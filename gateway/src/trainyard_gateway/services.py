@@ -37,6 +37,7 @@ from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
+from trainyard_gateway.store.sql.sqlite_move import move_in, require_not_moved
 from trainyard_gateway.store.store import Store
 from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_kube import KubeClient, KubeConfig
@@ -79,6 +80,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
         for name in ("runs", "db"):
             make_folder(settings.data_dir / name)
+        await asyncio.to_thread(_place_database, settings)
         database = connect(
             settings.database(), settings.database_password_file, settings.log_max_bytes
         )
@@ -92,6 +94,17 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         await stack.enter_async_context(services.tasks)
         await _start_tasks(services)
         yield services
+
+
+def _place_database(settings: Settings) -> None:
+    """Bring SQLite's database to the folder of the settings. Raises SettingsError."""
+    if settings.database_url is not None:
+        return
+    new, old = settings.sqlite_file(), settings.shared_database_dir() / settings.sqlite_file().name
+    if settings.database_dir is None:
+        require_not_moved(old)
+    elif move_in(old, new):
+        _log.warning("the database was moved; the earlier file stays", old=str(old), new=str(new))
 
 
 async def _start_tasks(services: Services) -> None:
@@ -124,6 +137,7 @@ class _Registries:
     models: Models
     dataset_uploads: Uploads
     model_uploads: Uploads
+    volume: FileStore
 
 
 async def _open_registries(
@@ -141,6 +155,7 @@ async def _open_registries(
         models=Models(stores["models"], settings.data_dir / "runs", database, of_models),
         dataset_uploads=Uploads(stores["uploads/datasets"], database, of_datasets),
         model_uploads=Uploads(stores["uploads/models"], database, of_models),
+        volume=stores["datasets"],
     )
     known = (
         await made.datasets.identities(),
@@ -182,7 +197,7 @@ async def _build(
         hub=hub,
         authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
-        commands=SessionCommands(kube, namespace, cache, database, datasets),
+        commands=SessionCommands(kube, namespace, cache, database, datasets, registries.volume),
         estimator=Estimator(
             SnapshotReader(kube, namespace, cache), settings.installation(), datasets
         ),

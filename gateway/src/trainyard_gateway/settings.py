@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     """Port of /metrics; None serves none."""
     data_dir: Path = Path("/data")
     """Datasets, models, runs, and the database unless `databaseUrl` says otherwise."""
+    database_dir: Path | None = None
+    """Folder of SQLite's database, on a volume that no run can fill. Default: `db` below dataDir; a
+    database that is there moves here when the gateway starts."""
     database_url: str | None = None
     """sqlite:///path or postgresql://user@host/name. Default: SQLite below dataDir."""
     database_password_file: Path | None = None
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
     log_max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1 << 20)
     """Bytes of the log lines that a session keeps: its first and its newest ones."""
     report_bytes_per_second: float = Field(default=4 << 20, ge=1 << 16)
-    """Bytes of one session's reports per second, ten times as many in a burst; more get 429."""
+    """Bytes of one session's reports per second, four times as many in a burst; more get 429."""
     requests_per_second: float = Field(default=100, gt=0, le=1_000_000)
     """Requests of one key per second, twice as many in a burst; more get 429. Not for reports."""
     ageing_seconds: float = Field(default=300, gt=0)
@@ -147,7 +150,15 @@ class Settings(BaseSettings):
 
     def database(self) -> str:
         """Where the database is."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'db' / 'trainyard.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.sqlite_file()}"
+
+    def sqlite_file(self) -> Path:
+        """The file of SQLite's database."""
+        return (self.database_dir or self.shared_database_dir()) / "trainyard.sqlite3"
+
+    def shared_database_dir(self) -> Path:
+        """The folder of SQLite's database on the volume of datasets, models and runs."""
+        return self.data_dir / "db"
 
 
 def load(file: Path | None, arguments: Mapping[str, Any]) -> Settings:

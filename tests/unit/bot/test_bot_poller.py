@@ -22,7 +22,7 @@ from trainyard.models import Session, SessionPage
 from trainyard_bot.gateway.client import GatewayClient
 from trainyard_bot.gateway.deadline import TracingTransport
 from trainyard_bot.gateway.errors import GatewayError, Problem, ProblemKind
-from trainyard_bot.notifications.poller import Poller, pause_seconds
+from trainyard_bot.notifications.poller import Poller, pause_seconds, plannable
 from trainyard_bot.settings import Chat, Settings
 from trainyard_bot.state import LiveMessage, Outgoing, State, StateFile, StateStore
 from trainyard_bot.text.formats import LocalTime
@@ -215,3 +215,13 @@ async def test_a_live_message_that_fails_leaves_the_others_up_to_date(tmp_path: 
     await poller(tmp_path, Yard(RUNNING), chats).poll()
 
     assert chats.refreshed == ["u1", "u2"]
+
+
+def test_a_session_that_cannot_be_planned_for_hides_no_other() -> None:
+    listed = [session("Running", name) for name in ("a", "bad", "b")]
+
+    def planned(some: Sequence[Session]) -> None:
+        assert all(one.name != "bad" for one in some)
+
+    assert [one.name for one in plannable(listed, planned)] == ["a", "b"]
+    assert plannable(listed[:1], planned) == listed[:1]

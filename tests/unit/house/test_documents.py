@@ -29,7 +29,7 @@ from trainyard_gateway.events import hub
 from trainyard_gateway.http import policy
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.logs import lines as log_lines
-from trainyard_gateway.store.metrics import cardinality
+from trainyard_gateway.store.metrics import cardinality, charts
 
 ROOT = Path(__file__).resolve().parents[3]
 LISTED = subprocess.run(
@@ -292,6 +292,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
         "Different metrics of a session": cardinality.MAX_METRIC_NAMES,
         "Log lines that one request reads, bytes": log_lines.MAX_PAGE_BYTES,
+        "Points that one request reads": charts.MAX_POINTS_IN_ALL,
         "Columns of a table": MAX_COLUMNS,
         "Members of an archive of images": Limits().members,
         "Attempts to authenticate that are kept": audit_log.MOST_KEPT,

@@ -72,7 +72,7 @@ class ApiKeyStore:
 
     async def load(self) -> None:
         """Read all keys from the database into memory, in place of those read before."""
-        rows = await self._database.read(api_keys.read_all)
+        rows = await self._database.read(api_keys.read_all, applied=False)
         self._rows = {r.id: r for r in rows}
 
     async def run(self) -> None:

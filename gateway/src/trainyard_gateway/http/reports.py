@@ -25,12 +25,14 @@ async def accept_batch(receive: Receive, services: Services, trainer: Trainer) -
 
     Raises Problem, and ClientDisconnect if the client disconnects within the body.
     """
-    services.report_rates.check(trainer.session_uid)
-    body = await read_body(receive, BATCH_BODY)
-    services.report_rates.charge(trainer.session_uid, len(body))
-    batch = parse(body, Batch)
-    require_own_session(trainer, batch.session_uid, batch.attempt)
-    duplicate = await services.database.ingest(batch, body)
+    rates = services.report_rates
+    with rates.under_way(trainer.session_uid):
+        body = await read_body(receive, BATCH_BODY)
+        rates.charge(trainer.session_uid, len(body))
+        async with rates.turn(len(body)):
+            batch = parse(body, Batch)
+            require_own_session(trainer, batch.session_uid, batch.attempt)
+            duplicate = await services.database.ingest(batch, body)
     telemetry.took(batch, duplicate)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
 

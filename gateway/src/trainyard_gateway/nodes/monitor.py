@@ -52,6 +52,8 @@ def report(gateway_url: str, token_file: Path, volume: Path) -> str:
         status = _post(gateway_url, body, headers)
     except (OSError, http.client.HTTPException) as error:
         return f"no answer from the gateway: {error}"
+    except Exception as error:  # of any kind: the next round measures again
+        return f"this round measured nothing: {error!r}"
     return "" if status < 400 else f"the gateway answered {status}"
 
 

@@ -67,7 +67,8 @@ class Datasets:
 
     async def all(self) -> list[DatasetEntry]:
         """Every dataset by name."""
-        return [entry_of(row) for row in await self._database.read(datasets.read_all)]
+        rows = await self._database.read(datasets.read_all, applied=False)
+        return [entry_of(row) for row in rows]
 
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""
@@ -77,7 +78,7 @@ class Datasets:
         """One dataset or None."""
         if not is_artifact_name(name):
             return None
-        row = await self._database.read(lambda c: datasets.find(c, name))
+        row = await self._database.read(lambda c: datasets.find(c, name), applied=False)
         return self._info(row) if row is not None else None
 
     async def admit(self, name: str, declared: int | None) -> None:
@@ -148,7 +149,7 @@ class Datasets:
 
     async def identities(self) -> set[str]:
         """The folders that belong to a dataset."""
-        return await self._database.read(datasets.ids)
+        return await self._database.read(datasets.ids, applied=False)
 
     async def remove(self, name: str, needed_by: Sequence[str]) -> None:
         """Delete row and file.
@@ -169,7 +170,7 @@ class Datasets:
     async def _row(self, name: str) -> DatasetRow:
         row = None
         if is_artifact_name(name):
-            row = await self._database.read(lambda c: datasets.find(c, name))
+            row = await self._database.read(lambda c: datasets.find(c, name), applied=False)
         if row is None:
             raise NotFound(
                 f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"

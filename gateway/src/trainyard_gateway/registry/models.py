@@ -50,13 +50,13 @@ class Models:
 
     async def all(self) -> list[ModelInfo]:
         """The newest version of every model by name."""
-        return [_model(row) for row in await self._database.read(models.read_newest)]
+        return [_model(row) for row in await self._database.read(models.read_newest, applied=False)]
 
     async def versions(self, name: str) -> list[ModelInfo]:
         """Every version of a model, oldest first. Raises NotFound."""
         if not is_artifact_name(name):
             raise _absent(name)
-        rows = await self._database.read(lambda c: models.read_versions(c, name))
+        rows = await self._database.read(lambda c: models.read_versions(c, name), applied=False)
         if not rows:
             raise _absent(name)
         return [_model(r) for r in rows]
@@ -65,14 +65,14 @@ class Models:
         """A version (the newest by default) and its file. Raises NotFound."""
         if not is_artifact_name(name):
             raise _absent(name)
-        row = await self._database.read(lambda c: models.find(c, name, version))
+        row = await self._database.read(lambda c: models.find(c, name, version), applied=False)
         if row is None:
             raise _absent(name, version)
         return _model(row), self._store.root / row.file
 
     async def of_session(self, uid: str) -> ModelInfo | None:
         """The newest model that a session has left."""
-        row = await self._database.read(lambda c: models.find_by_session(c, uid))
+        row = await self._database.read(lambda c: models.find_by_session(c, uid), applied=False)
         return _model(row) if row is not None else None
 
     async def upload(
@@ -88,7 +88,7 @@ class Models:
         """
         check_name("model", name)
         if identity is not None:
-            row = await self._database.read(lambda c: models.find_by_id(c, identity))
+            row = await self._database.read(lambda c: models.find_by_id(c, identity), applied=False)
             if row is not None:
                 return _model(row)
         bounded = self._quota.bounded(self._database, chunks, declared)
@@ -164,7 +164,7 @@ class Models:
 
     async def identities(self) -> set[str]:
         """The folders that belong to a version of a model."""
-        return await self._database.read(models.ids)
+        return await self._database.read(models.ids, applied=False)
 
 
 def _absent(name: str, version: int | None = None) -> NotFound:

@@ -69,7 +69,7 @@ class Quota:
 
     async def admit(self, database: Database, declared: int) -> Usage:
         """What is used, if `declared` more bytes are taken. Raises TooLarge and OutOfSpace."""
-        used = await database.read(lambda c: usage.registered(c, self.kind))
+        used = await database.read(lambda c: usage.registered(c, self.kind), applied=False)
         if refusal := self.refusal(used, declared):
             raise refusal
         return used

@@ -230,7 +230,7 @@ class Uploads:
         """Remove old incomplete uploads. Returns the ids of the others."""
         limit = timestamps.datetime_to_text(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
         await self._database.write(lambda c: uploads.remove_older(c, self.kind, limit))
-        return await self._database.read(lambda c: uploads.ids(c, self.kind))
+        return await self._database.read(lambda c: uploads.ids(c, self.kind), applied=False)
 
     async def _read(self, upload: str) -> tuple[UploadRow, set[int]]:
         # What is no id may hold what a database trips over.
@@ -238,7 +238,8 @@ class Uploads:
         row, there = None, set[int]()
         if known:
             row, there = await self._database.read(
-                lambda c: (uploads.find(c, self.kind, upload), uploads.part_numbers(c, upload))
+                lambda c: (uploads.find(c, self.kind, upload), uploads.part_numbers(c, upload)),
+                applied=False,
             )
         if row is None:
             raise NotFound(f"there is no upload {upload[:40]!r} of a {self.kind}; begin a new one")

@@ -198,7 +198,7 @@ async def logs(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
 ) -> Response:
-    """Printed lines after a cursor, or the last ones with `tail`; at most 4 MiB of them.
+    """Printed lines after a cursor, or the last ones with `tail`; at most 1 MiB of them.
 
     A session keeps its first and its newest lines; a line of level `warning` says how many are not
     kept between them.

@@ -81,7 +81,7 @@ class SessionCache:
         if (live := self._objects.get(name_or_uid)) is not None:
             return session_info(live)
         if _UID.fullmatch(name_or_uid):
-            row = await self._database.read(lambda c: sessions.find(c, name_or_uid))
+            row = await self._database.read(lambda c: sessions.find(c, name_or_uid), applied=False)
             if row is not None and row.uid == name_or_uid:
                 return session_info(orjson.loads(row.object), deleted=row.deleted)
         named = (b for b in self._objects.values() if b["metadata"]["name"] == name_or_uid)
@@ -91,7 +91,7 @@ class SessionCache:
             raise _absent(name_or_uid)
         if (unseen := await self._unseen(name_or_uid)) is not None:
             return session_info(unseen)
-        row = await self._database.read(lambda c: sessions.find(c, name_or_uid))
+        row = await self._database.read(lambda c: sessions.find(c, name_or_uid), applied=False)
         if row is None:
             raise _absent(name_or_uid)
         return session_info(orjson.loads(row.object), deleted=row.deleted)
@@ -115,7 +115,9 @@ class SessionCache:
 
         `before`: creation time and UID of the last session of the previous page.
         """
-        rows, total = await self._database.read(lambda c: sessions.deleted_page(c, limit, before))
+        rows, total = await self._database.read(
+            lambda c: sessions.deleted_page(c, limit, before), applied=False
+        )
         return [session_info(orjson.loads(r.object), deleted=True) for r in rows], total
 
     def put(self, body: Json) -> None:

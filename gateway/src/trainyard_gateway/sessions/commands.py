@@ -12,6 +12,7 @@ from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
 from trainyard_api.session import TrainingSession
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
+from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo, session_info
@@ -37,7 +38,9 @@ class SessionCommands:
         cache: SessionCache,
         database: Database,
         datasets: Datasets,
+        volume: FileStore,
     ) -> None:
+        self._volume = volume
         self._kube, self._namespace = kube, namespace
         self._cache, self._database, self._datasets = cache, database, datasets
 
@@ -54,6 +57,8 @@ class SessionCommands:
         if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
         name, spec = parse(body, mark)
+        # A run writes to the volume of all: one that starts on a full one fails, and fills it more.
+        self._volume.require(0)
         if spec.dataset is not None:
             found = await self._datasets.find(spec.dataset)
             if found is None:
@@ -121,7 +126,7 @@ class SessionCommands:
         return await self.edit(session.uid, {"desiredState": "Stopped"})
 
     async def _remembered(self, key: str, digest: str) -> str | None:
-        row = await self._database.read(lambda c: idempotency.find(c, key))
+        row = await self._database.read(lambda c: idempotency.find(c, key), applied=False)
         if row is None:
             return None
         if row.body_sha256 != digest:

@@ -65,7 +65,7 @@ class HistoryRetention:
         await self._mark()
         removed = 0
         before = int((self._clock() - self._seconds) * 1e6)
-        for uid in await self._database.read(lambda c: history.due(c, before)):
+        for uid in await self._database.read(lambda c: history.due(c, before), applied=False):
             removed += await self._remove(uid)
         if removed:
             await self._database.clear_caches()
@@ -74,12 +74,12 @@ class HistoryRetention:
 
     async def _mark(self) -> None:
         now = int(self._clock() * 1e6)
-        if back := await self._database.read(history.back):
+        if back := await self._database.read(history.back, applied=False):
             await self._database.write(lambda c: history.unmark(c, back))
         await self._repeat(lambda: self._mark_some(now))
 
     async def _mark_some(self, now: int) -> bool:
-        missed = await self._database.read(history.missed)
+        missed = await self._database.read(history.missed, applied=False)
         if missed:
             await self._database.write(lambda c: history.mark(c, missed, now))
         return len(missed) == history.STEP_ROWS

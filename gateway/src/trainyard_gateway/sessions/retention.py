@@ -89,7 +89,9 @@ class Retention:
         folders, marks = await asyncio.to_thread(
             lambda: (self._folders.there(), self._folders.marks())
         )
-        gone = await self._database.read(lambda c: sessions.deleted_names(c, sorted(folders)))
+        gone = await self._database.read(
+            lambda c: sessions.deleted_names(c, sorted(folders)), applied=False
+        )
         if self._cache.stale is not None:
             return
         # Asked for last: what has come meanwhile is not in `gone`, and what it needs is seen.

@@ -95,7 +95,7 @@ class SpoolRecovery:
         live = {body["metadata"]["uid"]: phase_of(body) for body in self._cache.live()}
         unknown = sorted(folders - live.keys() - self._done)
         gone = (
-            await self._database.read(lambda c: sessions.deleted_names(c, unknown))
+            await self._database.read(lambda c: sessions.deleted_names(c, unknown), applied=False)
             if unknown
             else {}
         )

@@ -16,8 +16,10 @@ from trainyard_gateway.store.metrics.charts import json_number
 from trainyard_gateway.store.schema.tables import batches, logs, metrics, series, streams
 
 MAX_BATCHES = 64
-MAX_POINTS = 5000
+MAX_POINTS = 2000
 MAX_LINES = 500
+MAX_LINE_BYTES = 64 << 10
+"""Bytes of the lines of one event: many clients may read slowly."""
 
 _CURSOR = re.compile(r"([0-9]{1,18})[.]([0-9]{1,18})")
 
@@ -79,7 +81,7 @@ def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
     )
     new = connection.execute(query).all()
     points = _points_of(connection, uid, new)
-    lines, more = read_lines(connection, uid, cursor.line, MAX_LINES, tail=False)
+    lines, more = read_lines(connection, uid, cursor.line, MAX_LINES, False, MAX_LINE_BYTES)
     return Changes(
         points=points[:MAX_POINTS],
         truncated=len(points) > MAX_POINTS,

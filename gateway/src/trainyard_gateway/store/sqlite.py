@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ _Outcome = tuple[_Future, Any]
 
 _MAX_GROUP = 500
 """Requests of one commit."""
-_WRITER_CACHE_KIB = 32 * 1024
+_WRITER_CACHE_KIB = 16 * 1024
 """Page cache of the writer.
 
 Applying the inbox changes some thousand pages, which SQLite's default of 2 MiB would write out
@@ -55,6 +56,8 @@ _CHECKPOINT_PAGES = 4_000
 A checkpoint writes each page once, however often it changed.
 """
 
+_REPORT_READERS = 2
+"""Threads that read metrics and log lines."""
 _RELEASED_PAGES = 1_000
 """Free pages, of 4 KiB each, that one transaction gives back to the file system."""
 
@@ -70,6 +73,7 @@ class SqliteStore(Store):
         super().__init__()
         self._path = path
         self._engine = sqlite_engine(path)
+        self._report_readers = ThreadPoolExecutor(_REPORT_READERS, "report-reader")
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._processor = InboxProcessor(True, insert_in_blocks, log_max_bytes)
         self._backlog = Backlog()
@@ -100,6 +104,7 @@ class SqliteStore(Store):
         self._queue.put(None)
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
+        self._report_readers.shutdown()
         self._engine.dispose()
 
     async def write(self, action: Callable[[Connection], T]) -> T:
@@ -116,7 +121,11 @@ class SqliteStore(Store):
         if applied and self._backlog.since is not None:
             # The writer applies the inbox before it runs an action.
             await self.write(_do_nothing)
-        return await asyncio.to_thread(self._read, action)
+        # Reads of reports can be large: they have separate threads, so that small ones wait for
+        # none of them.
+        pool = self._report_readers if applied else None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, self._read, action)
 
     async def clear_caches(self) -> None:
         """See `ReportIngest.clear_caches`; the caches belong to the writer thread."""

@@ -17,7 +17,14 @@ from trainyard_bot.notifications.plan import Subscription, announced_long_ago, p
 from trainyard_bot.notifications.rules import Thresholds
 from trainyard_bot.sender import Sender
 from trainyard_bot.settings import Settings
-from trainyard_bot.state import LiveMessage, Outgoing, StateStore, without_live, without_outgoing
+from trainyard_bot.state import (
+    LiveMessage,
+    Outgoing,
+    State,
+    StateStore,
+    without_live,
+    without_outgoing,
+)
 from trainyard_bot.text import keyboards
 from trainyard_bot.text import sessions as text
 from trainyard_bot.text.formats import LocalTime, name_of
@@ -86,7 +93,12 @@ class Poller:
             Subscription(chat.id, chat.notify, self._local_time(chat.id)) for chat in settings.chats
         ]
         now = subscriptions[0].local_time.now
-        await self._store.change(lambda s: plan(s, sessions, subscriptions, now, thresholds))
+
+        def planned(before: State, listed: Sequence[Session]) -> State:
+            return plan(before, listed, subscriptions, now, thresholds)
+
+        sound = plannable(sessions, partial(planned, self._store.state))
+        await self._store.change(lambda s: planned(s, sound))
         await self._send_outbox()
         await self._refresh_live_messages(sessions)
 
@@ -153,3 +165,24 @@ class Poller:
         await self._sender.refresh(
             live, shown, keyboard, self._settings.edit_seconds, last=session.finished
         )
+
+
+def plannable(
+    sessions: Sequence[Session], planned: Callable[[Sequence[Session]], object]
+) -> Sequence[Session]:
+    """The sessions that can be planned for; one that cannot hides no notice of another."""
+    try:
+        planned(sessions)
+    except Exception:
+        _log.exception("notices cannot be planned for all sessions; those that fail are left out")
+        return [one for one in sessions if _succeeds(planned, one)]
+    return sessions
+
+
+def _succeeds(planned: Callable[[Sequence[Session]], object], one: Session) -> bool:
+    try:
+        planned([one])
+    except Exception:
+        _log.exception("no notice can be planned for session %s", one.uid)
+        return False
+    return True

@@ -16,7 +16,7 @@ from trainyard_gateway.store.schema.tables import logs
 from trainyard_gateway.store.sql.dialect import byte_length
 from trainyard_gateway.store.sql.text import escape_nul
 
-MAX_PAGE_BYTES = 4 << 20
+MAX_PAGE_BYTES = 1 << 20
 """Bytes of the lines that are read at once, unless the first line alone has more."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -19,6 +19,10 @@ from trainyard_gateway.store.metrics import rollups, series
 from trainyard_gateway.store.metrics.summary import Summary, summarize
 from trainyard_gateway.store.schema.tables import metrics
 from trainyard_gateway.store.sql.statements import CompiledStatement
+
+MAX_POINTS_IN_ALL = 50_000
+"""Points of all series that one request reads: a point has about 80 bytes as JSON."""
+_FEWEST_POINTS = 4
 
 JsonPoint = dict[str, Any]
 """A `metrics.latest.Point` as JSON."""
@@ -36,6 +40,12 @@ class Window:
     """Whether to show the values of whole epochs only."""
 
 
+def bounded(window: Window, series: int) -> Window:
+    """The window with fewer points of each of so many series, if need be. Pure."""
+    most = max(_FEWEST_POINTS, MAX_POINTS_IN_ALL // max(1, series))
+    return replace(window, max_points=min(window.max_points, most))
+
+
 def read_charts(
     connection: Connection, uid: str, names: Sequence[str], window: Window
 ) -> list[dict[str, Any]]:
@@ -45,7 +55,9 @@ def read_charts(
     left out.
     """
     found = []
-    for row in series.rows_of_session(connection, uid, names):
+    rows = series.rows_of_session(connection, uid, names)
+    window = bounded(window, len(rows))
+    for row in rows:
         total, points = _read_chart(connection, row, window)
         if points or not window.by_epoch:
             found.append({"name": row.name, "total": total, "points": points})
