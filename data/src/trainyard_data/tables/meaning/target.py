@@ -20,6 +20,8 @@ TARGET_NAMES = ("target", "label", "class", "y")
 """Names, in any case, that a target has; the first that is there."""
 _RARE = re.compile(r"(year|yr|decade|month|date|datetime|day|time|timestamp)", re.IGNORECASE)
 """Names of columns that are rarely predicted."""
+_DURATION = re.compile(r"(month|day|time)", re.IGNORECASE)
+"""Those that hold how long something took, if they have decimals."""
 MANY = 20
 """Different values from which a column called id is no target."""
 FEW = 100
@@ -99,6 +101,7 @@ def _unlikely(found: Found) -> str | None:
     many = profile.distinct is None or len(profile.distinct) > MANY
     if numeric and many and is_identifier(name):
         return f"{name!r} seems to hold identifiers, which are rarely what is predicted"
-    if found.schema.type != ColumnType.NUMBER and _RARE.fullmatch(name):
+    lasting = found.schema.type == ColumnType.NUMBER and _DURATION.fullmatch(name)
+    if _RARE.fullmatch(name) and not lasting:
         return f"{name!r} seems to hold times, which are rarely what is predicted"
     return None
