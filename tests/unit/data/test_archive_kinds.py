@@ -191,6 +191,7 @@ def linked(kind: bytes) -> bytes:
         pytest.param(linked(tarfile.LNKTYPE), "'cat/l.png' is a link", id="hard link"),
         pytest.param(linked(tarfile.FIFOTYPE), "'cat/l.png' is a device", id="device"),
         pytest.param(b"Rar!\x1a\x07\x00" + b"x" * 600, "it is a RAR archive", id="rar"),
+        pytest.param(b"Rar!\x1a\x07\x01\x00", "it is a RAR archive", id="short"),
         pytest.param(b"7z\xbc\xaf\x27\x1c" + b"x" * 600, "it is a 7-Zip archive", id="7z"),
         pytest.param(png(size=(40, 40)), "it is a PNG image", id="an image"),
         pytest.param(b"<html><body>404" + b" " * 600, "it is a web page", id="a web page"),

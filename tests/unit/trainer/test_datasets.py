@@ -268,7 +268,7 @@ def test_json_lines_of_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"text": "a"}\n{"text": 3}\n', "line 2, field 'text': '3' is not a text"),
+        ('{"text": "a"}\n{"text": 3}\n', "line 2, field 'text': 3 is not a text"),
         ('{"text": "a"}\noops\n', "line 2 is not JSON"),
         ("[1]\n", "line 1 is no object"),
     ],

@@ -28,7 +28,7 @@ def members(path: Path, budget: Budget) -> Iterator[Member]:
 
 def _walk(stream: Unpacked, budget: Budget) -> Iterator[Member]:
     extended = _Extensions()
-    while block := stream.block():
+    while block := _block(stream):
         if not any(block):
             stream.expect_end()
             return
@@ -46,6 +46,16 @@ def _walk(stream: Unpacked, budget: Budget) -> Iterator[Member]:
         extended = _Extensions()
     if stream.unpacked == 0:
         raise tarfile.ReadError("empty file")
+
+
+def _block(stream: Unpacked) -> bytes:
+    """The next block. Raises NotTar where the file is shorter than one."""
+    try:
+        return stream.block()
+    except EOFError as error:
+        if stream.unpacked < BLOCK:
+            raise NotTar("neither a zip nor a tar archive: it ends within a header") from error
+        raise
 
 
 def _header(block: bytes, first: bool) -> tarfile.TarInfo:

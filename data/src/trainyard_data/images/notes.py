@@ -71,7 +71,7 @@ def _of_layout(listing: Listing, layout: Layout) -> Iterable[str]:
     if lost:
         names = {listing.examples[f] for f in lost if f in listing.examples}
         yield (
-            f"Images in no folder of a class are left out: {sum(lost.values())}, such as"
+            f"{_images(sum(lost.values()))} in no folder of a class: left out, such as"
             f" {_some(names)}."
         )
 
