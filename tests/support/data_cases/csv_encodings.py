@@ -23,7 +23,7 @@ def workbook() -> bytes:
     """The outline of an Excel workbook."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("[Content_Types].xml", f"<Types>{' ' * 9000}</Types>")
         archive.writestr("xl/workbook.xml", "<workbook/>")
         archive.writestr("xl/worksheets/sheet1.xml", "<worksheet/>")
     return out.getvalue()

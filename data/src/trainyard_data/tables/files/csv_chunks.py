@@ -63,7 +63,8 @@ def refuse_foreign(start: bytes) -> None:
     """Raises BadData naming the kind of a file that is no CSV. `start`: its first bytes."""
     kind = next((kind for mark, kind in _SIGNATURES if start.startswith(mark)), None)
     if start.startswith(b"PK\x03\x04"):
-        kind = "an Excel workbook" if b"xl/" in start else "a zip archive"
+        office = b"xl/" in start or b"[Content_Types].xml" in start
+        kind = "an Excel workbook" if office else "a zip archive"
     elif _HTML.match(start):
         kind = "a web page (HTML)"
     elif _JSON.match(start):
