@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from trainyard_api.datasets.choices import ColumnType, SchemaChoices
 from trainyard_api.datasets.schema import ColumnRole, ColumnSchema
 from trainyard_data.tables.values.column_types import Decision, column_type
-from trainyard_data.tables.values.convert import LARGEST
+from trainyard_data.tables.values.convert import CORRECT, LARGEST, too_large
 from trainyard_data.tables.values.forms import NUMBERS, Form, Kind
 from trainyard_data.tables.values.profile import Counted, Profile
 
@@ -207,15 +207,11 @@ def _too_many(name: str, profile: Profile) -> Problem | None:
 def _too_large(name: str, profile: Profile) -> Problem | None:
     infinite = profile.forms.get(Form(Kind.INFINITE))
     if infinite is not None:
-        return Problem(name, infinite.row, f"{infinite.text!r} is not finite", _CORRECT)
+        return Problem(name, infinite.row, too_large(infinite.text, float("inf")), CORRECT)
     size, row, text = profile.largest
     if size <= LARGEST:
         return None
-    cause = f"{text[:80]!r} is larger than {LARGEST:.1e}, the largest number of a model"
-    return Problem(name, row, cause, _CORRECT)
-
-
-_CORRECT = "correct the value or leave it empty"
+    return Problem(name, row, too_large(text, size), CORRECT)
 
 
 def _odd_text(name: str, decided: Decision, profile: Profile) -> Problem | None:

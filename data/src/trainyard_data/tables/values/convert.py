@@ -107,7 +107,32 @@ def to_texts(values: Any, missing: Reading | None = None) -> Any:
 
 
 def to_numbers(values: Any, reading: Reading) -> Any:
-    """An array of float64 with NaN for missing values. Raises BadCell."""
+    """An array of float64 with NaN for missing values.
+
+    Raises BadCell for a text that is no number, and for a number that is too large for a model.
+    """
+    numbers = _numbers(values, reading)
+    sizes = np.abs(numbers.to_numpy(zero_copy_only=False))
+    large = sizes > LARGEST
+    if large.any():
+        row = int(large.argmax())
+        value = values.slice(row, 1)
+        text = value.to_pylist()[0] if is_text(plain(value).type) else written(value)[0]
+        raise BadCell(row, too_large(str(text).strip(), float(sizes[row])), CORRECT)
+    return numbers
+
+
+CORRECT = "correct the value or leave it empty"
+
+
+def too_large(text: str, size: float) -> str:
+    """Why a number cannot be used."""
+    if size == float("inf") and not any(letter.isdigit() for letter in text):
+        return f"{text!r} is not finite"
+    return f"{text[:80]!r} is larger than {LARGEST:.1e}, the largest number of a model"
+
+
+def _numbers(values: Any, reading: Reading) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
