@@ -74,8 +74,8 @@ def test_texts_and_numbers_of_json_mean_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param('[{"a": 1}]\n', "line 1: a JSON array", id="an array"),
-        pytest.param('[\n{"a": 1}\n]\n', "line 1: a JSON array", id="an array over lines"),
+        pytest.param('[{"a": 1}]\n', "line 1: .*a JSON array", id="an array"),
+        pytest.param('[\n{"a": 1}\n]\n', "line 1: a JSON array over", id="an array over lines"),
         pytest.param('{"a": 1}\n{"a"\n', "line 2 is not JSON", id="half an object"),
         pytest.param('{"a": 1}\n3\n', "line 2: an object is needed", id="a number"),
         pytest.param('{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: .*'a' twice", id="a name twice"),

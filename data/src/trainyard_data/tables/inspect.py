@@ -225,6 +225,8 @@ def _separated(source: Source, found: list[Found]) -> str:
         return ""
     name = found[0].name
     mark = next((m for m in ("^", "~", ":", "  ", " ", "/", "\\") if m in name), None)
+    if any(separator in name for separator in ",;\t|"):
+        return "is each line in quotes as a whole? leave them out"
     if mark is None:
         return "the values of a row are separated by commas"
     shown = "spaces" if mark.isspace() else repr(mark)

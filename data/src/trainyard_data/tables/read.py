@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def read(
     key = _key(schema, chosen, as_texts)
     kept = column_cache.load(cache, key) if cache is not None else None
     if kept is None:
-        source = open_source(path, file_format, schema)
+        source = open_source(path, file_format, schema, uses)
         kept = _table(source, chosen, uses)
         if cache is not None:
             column_cache.keep(kept, cache, key)
@@ -123,7 +123,12 @@ def _key(schema: DatasetSchema, chosen: list[str], as_texts: Collection[str]) ->
     return json.dumps([*parts, dialect])
 
 
-def open_source(path: Path, file_format: str, schema: DatasetSchema) -> Source:
+def open_source(
+    path: Path,
+    file_format: str,
+    schema: DatasetSchema,
+    uses: Mapping[str, _Use] | None = None,
+) -> Source:
     """The file that the schema describes."""
     match file_format:
         case "csv" if schema.dialect is not None:
@@ -133,7 +138,22 @@ def open_source(path: Path, file_format: str, schema: DatasetSchema) -> Source:
         case "parquet":
             return ParquetTable(path)
         case _:
-            return JsonLines(path)
+            return JsonLines(path, _arrow_types(uses or {}))
+
+
+def _arrow_types(uses: Mapping[str, _Use]) -> dict[str, Any]:
+    """The types in which Arrow gives the same values as a look at each; empty if some has none."""
+    import pyarrow as pa
+
+    found = {}
+    for name, use in uses.items():
+        kind = use.reading.type if use.reading else ColumnType.TEXT
+        if kind is ColumnType.NUMBER and use.as_texts:
+            return {}
+        number = pa.int64() if use.as_texts else pa.float64()
+        named = {ColumnType.BOOLEAN: pa.bool_(), ColumnType.TEXT: pa.string()}
+        found[name] = named.get(kind, number)
+    return found
 
 
 def open_for_model(

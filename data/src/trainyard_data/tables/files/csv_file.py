@@ -101,7 +101,9 @@ class CsvTable:
             if row and len(row) != len(self.names):
                 raise BadData(
                     f"line {chunk.line + reader.line_num - 1}: {len(row)} values,"
-                    f" but the header has {len(self.names)} columns"
+                    f" but the header has {len(self.names)} columns",
+                    hint="a value that holds the separator stands in quotes; before the header only"
+                    " lines that begin with # are left out",
                 ) from error
         for number, line in enumerate(chunk.content.split(b"\n"), chunk.line):
             try:

@@ -33,7 +33,7 @@ def header(sample: Rows, line: int, named: bool | None = None) -> Header:
         named = has_header(sample, line)
     if not named:
         return Header(False, [f"column {i}" for i in range(1, len(sample[0]) + 1)], {})
-    cells = [cell.strip() for cell in sample[0]]
+    cells = [cell.strip("\ufeff \t\n") for cell in sample[0]]
     if len(cells) > MAX_COLUMNS:
         raise BadData(f"line {line}: {len(cells)} columns; at most {MAX_COLUMNS} are accepted")
     cells = _with_row_names(cells, sample[1:])
