@@ -97,6 +97,7 @@ def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
+        _release(error)
         found = error.errors()
         fields = [_field(e) for e in found[: errors.MOST_ERRORS]]
         detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:5])
@@ -105,6 +106,7 @@ def add_exception_handlers(app: FastAPI, methods: Callable[[str], Iterable[str]]
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        _release(error)
         path = request.url.path
         title = _TITLES.get(error.status_code, HTTPStatus(error.status_code).phrase.capitalize())
         detail = {
@@ -148,6 +150,18 @@ def answer(
         if omitted := fields.omitted + len(fields.errors) - len(listed):
             content["errorsOmitted"] = omitted
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _release(error: BaseException | None) -> None:
+    """Break the circles between an error, its causes and their frames.
+
+    They hold the body of the request, and only the garbage collector would end them, much later.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        cause = error.__cause__ or error.__context__
+        error.__cause__ = error.__context__ = None
+        error = cause
 
 
 def _field(error: Any) -> FieldError:
