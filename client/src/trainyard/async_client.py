@@ -103,7 +103,8 @@ class AsyncClient:
     ) -> responses.SessionPage:
         """A page of sessions, newest first; with `history` those that are gone from the cluster.
 
-        `cursor` is that of the page before.
+        `cursor` is that of the page before. A page may have fewer than `limit` sessions, since it
+        has 4 MiB at most; while its `cursor` is not None, there are more.
         """
         return await self._connection.send(calls.sessions(phase, limit, cursor, history))
 
@@ -131,9 +132,9 @@ class AsyncClient:
         """Remove a waiting or suspended session from its queue. Raises Conflict for any other."""
         return await self._connection.send(calls.cancel(session))
 
-    async def queue(self) -> responses.Queue:
-        """The waiting sessions in queue order."""
-        return await self._connection.send(calls.queue())
+    async def queue(self, *, cursor: str | None = None) -> responses.Queue:
+        """The waiting sessions in queue order, as many as `models` says."""
+        return await self._connection.send_pages(calls.queue(), "waiting", cursor)
 
     async def metrics(self, session: str) -> responses.Metrics:
         """The newest value of each metric."""
@@ -154,9 +155,9 @@ class AsyncClient:
         """At most `limit` printed lines after cursor `after`, or with `tail` the last ones."""
         return await self._connection.send(calls.logs(session, after, limit, tail))
 
-    async def datasets(self) -> responses.Datasets:
-        """All datasets."""
-        return await self._connection.send(calls.datasets())
+    async def datasets(self, *, cursor: str | None = None) -> responses.Datasets:
+        """All datasets by name, as many as `models` says."""
+        return await self._connection.send_pages(calls.datasets(), "datasets", cursor)
 
     async def dataset(self, name: str) -> responses.Dataset:
         """One dataset. Raises NotFound."""
@@ -174,25 +175,29 @@ class AsyncClient:
         """
         return await self._connection.send(calls.correct_schema(name, changes, revision))
 
-    async def models(self) -> responses.Models:
-        """The newest version of every model."""
-        return await self._connection.send(calls.all_models())
+    async def models(self, *, cursor: str | None = None) -> responses.Models:
+        """The newest version of every model by name.
+
+        One call reads 64 pages of 4 MiB at most. If the `cursor` of the result is not None, there
+        are more: give it to the next call.
+        """
+        return await self._connection.send_pages(calls.all_models(), "models", cursor)
 
     async def model(self, name: str, version: int | None = None) -> responses.Model:
         """One version of a model with its card; default: the newest. Raises NotFound."""
         return await self._connection.send(calls.model(name, version))
 
-    async def versions(self, name: str) -> responses.Models:
-        """All versions of a model. Raises NotFound."""
-        return await self._connection.send(calls.versions(name))
+    async def versions(self, name: str, *, cursor: str | None = None) -> responses.Models:
+        """The versions of a model, oldest first, as many as `models` says. Raises NotFound."""
+        return await self._connection.send_pages(calls.versions(name), "models", cursor)
 
     async def system_info(self) -> responses.System:
         """Usage of the gateway's machine and of the cluster."""
         return await self._connection.send(calls.system())
 
-    async def keys(self) -> responses.Keys:
-        """All API keys without secrets; for administrators."""
-        return await self._connection.send(calls.keys())
+    async def keys(self, *, cursor: str | None = None) -> responses.Keys:
+        """All API keys without secrets, as many as `models` says; for administrators."""
+        return await self._connection.send_pages(calls.keys(), "keys", cursor)
 
     async def create_key(
         self, name: str, *scopes: str, expires_in_seconds: int | None = None

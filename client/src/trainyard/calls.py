@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -30,6 +30,10 @@ class Call(Generic[T]):
     repeatable: bool = True
     slow: bool = False
     """Whether the gateway reads a whole file before it responds."""
+
+    def after(self, cursor: str | None) -> Call[T]:
+        """The same call for the page after `cursor`."""
+        return replace(self, query={**self.query, "cursor": cursor}) if cursor else self
 
 
 def start(

@@ -39,12 +39,17 @@ class Session(OpenModel):
         return self.phase == Phase.SUCCEEDED
 
 
-class SessionPage(OpenModel):
-    """One page of sessions, newest first; `cursor` asks for the next page."""
+class Page(OpenModel):
+    """One page of a list; `cursor` asks for the next page, and is None after the last row."""
+
+    cursor: str | None = None
+
+
+class SessionPage(Page):
+    """One page of sessions, newest first."""
 
     sessions: list[Session]
     total: int
-    cursor: str | None = None
 
 
 class QueueEntry(OpenModel):
@@ -62,7 +67,7 @@ class QueueEntry(OpenModel):
     estimated_start: dict[str, Any] | None = None
 
 
-class Queue(OpenModel):
+class Queue(Page):
     """All waiting sessions in queue order."""
 
     waiting: list[QueueEntry]
@@ -166,7 +171,7 @@ class DatasetEntry(DatasetFile):
     details: SchemaSummary
 
 
-class Datasets(OpenModel):
+class Datasets(Page):
     """All datasets of the registry."""
 
     datasets: list[DatasetEntry]
@@ -182,9 +187,11 @@ class Model(OpenModel):
     created: str
     session_uid: str | None = None
     card: dict[str, Any] = {}
+    card_omitted: bool = False
+    """Whether a list leaves the card out because it is long; `Client.model` returns it."""
 
 
-class Models(OpenModel):
+class Models(Page):
     """The newest version of every model, or all versions of one."""
 
     models: list[Model]
@@ -270,7 +277,7 @@ class CreatedKey(Key):
     """The whole key."""
 
 
-class Keys(OpenModel):
+class Keys(Page):
     """All API keys, without their secrets."""
 
     keys: list[Key]

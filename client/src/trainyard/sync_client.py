@@ -106,7 +106,8 @@ class Client:
     ) -> responses.SessionPage:
         """A page of sessions, newest first; with `history` those that are gone from the cluster.
 
-        `cursor` is that of the page before.
+        `cursor` is that of the page before. A page may have fewer than `limit` sessions, since it
+        has 4 MiB at most; while its `cursor` is not None, there are more.
         """
         return self._connection.send(calls.sessions(phase, limit, cursor, history))
 
@@ -134,9 +135,9 @@ class Client:
         """Remove a waiting or suspended session from its queue. Raises Conflict for any other."""
         return self._connection.send(calls.cancel(session))
 
-    def queue(self) -> responses.Queue:
-        """The waiting sessions in queue order."""
-        return self._connection.send(calls.queue())
+    def queue(self, *, cursor: str | None = None) -> responses.Queue:
+        """The waiting sessions in queue order, as many as `models` says."""
+        return self._connection.send_pages(calls.queue(), "waiting", cursor)
 
     def metrics(self, session: str) -> responses.Metrics:
         """The newest value of each metric."""
@@ -157,9 +158,9 @@ class Client:
         """At most `limit` printed lines after cursor `after`, or with `tail` the last ones."""
         return self._connection.send(calls.logs(session, after, limit, tail))
 
-    def datasets(self) -> responses.Datasets:
-        """All datasets."""
-        return self._connection.send(calls.datasets())
+    def datasets(self, *, cursor: str | None = None) -> responses.Datasets:
+        """All datasets by name, as many as `models` says."""
+        return self._connection.send_pages(calls.datasets(), "datasets", cursor)
 
     def dataset(self, name: str) -> responses.Dataset:
         """One dataset. Raises NotFound."""
@@ -177,25 +178,29 @@ class Client:
         """
         return self._connection.send(calls.correct_schema(name, changes, revision))
 
-    def models(self) -> responses.Models:
-        """The newest version of every model."""
-        return self._connection.send(calls.all_models())
+    def models(self, *, cursor: str | None = None) -> responses.Models:
+        """The newest version of every model by name.
+
+        One call reads 64 pages of 4 MiB at most. If the `cursor` of the result is not None, there
+        are more: give it to the next call.
+        """
+        return self._connection.send_pages(calls.all_models(), "models", cursor)
 
     def model(self, name: str, version: int | None = None) -> responses.Model:
         """One version of a model with its card; default: the newest. Raises NotFound."""
         return self._connection.send(calls.model(name, version))
 
-    def versions(self, name: str) -> responses.Models:
-        """All versions of a model. Raises NotFound."""
-        return self._connection.send(calls.versions(name))
+    def versions(self, name: str, *, cursor: str | None = None) -> responses.Models:
+        """The versions of a model, oldest first, as many as `models` says. Raises NotFound."""
+        return self._connection.send_pages(calls.versions(name), "models", cursor)
 
     def system_info(self) -> responses.System:
         """Usage of the gateway's machine and of the cluster."""
         return self._connection.send(calls.system())
 
-    def keys(self) -> responses.Keys:
-        """All API keys without secrets; for administrators."""
-        return self._connection.send(calls.keys())
+    def keys(self, *, cursor: str | None = None) -> responses.Keys:
+        """All API keys without secrets, as many as `models` says; for administrators."""
+        return self._connection.send_pages(calls.keys(), "keys", cursor)
 
     def create_key(
         self, name: str, *scopes: str, expires_in_seconds: int | None = None

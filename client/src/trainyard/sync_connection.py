@@ -15,7 +15,7 @@ from trainyard import errors, transfer, wire
 from trainyard.calls import Call
 from trainyard.concurrency import sleep
 from trainyard.errors import TrainyardError
-from trainyard.models import Event
+from trainyard.models import Event, Page
 from trainyard.multipart import Request
 from trainyard.retry import Retries, pause_before_retry
 from trainyard.sse import Decoder, Frame
@@ -23,7 +23,10 @@ from trainyard.transfer import Download, Upload
 from trainyard_api.model import OpenModel
 
 T = TypeVar("T", bound=OpenModel)
+P = TypeVar("P", bound=Page)
 OnResponse = Callable[[httpx.Response], None]
+MOST_PAGES = 64
+"""Pages of a list that one call reads, of 4 MiB each."""
 
 
 class Connection:
@@ -63,6 +66,20 @@ class Connection:
     def send(self, call: Call[T]) -> T:
         """The response of a call that has one."""
         return wire.present(self.deliver(call))
+
+    def send_pages(self, call: Call[P], rows: str, cursor: str | None) -> P:
+        """The pages of a list after `cursor` as one: `rows` is the field of its rows.
+
+        At most MOST_PAGES; the cursor of the result is that of the last one.
+        """
+        page = self.send(call.after(cursor))
+        for _ in range(MOST_PAGES - 1):
+            if page.cursor is None:
+                break
+            more = self.send(call.after(page.cursor))
+            joined = [*getattr(page, rows), *getattr(more, rows)]
+            page = more.model_copy(update={rows: joined})
+        return page
 
     def deliver(self, call: Call[T], request: Request | None = None) -> T | None:
         """The response; None for a call without one. `request` adds the body of a part."""

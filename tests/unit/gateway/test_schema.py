@@ -81,7 +81,7 @@ async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> N
 
     database = connect(url)
     await database.open()
-    [listed] = await database.read(datasets.read_all)
+    [listed], _ = await database.read(datasets.read_page)
     found = await database.read(lambda c: datasets.find(c, "old"))
     files = await database.read(datasets.schema_files)
     await database.close()

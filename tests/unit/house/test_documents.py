@@ -23,13 +23,15 @@ from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
 from trainyard_data.archives.limits import Limits
+from trainyard_gateway import paging
 from trainyard_gateway.auth import audit_log
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
-from trainyard_gateway.http import policy
+from trainyard_gateway.http import connections, policy
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.logs import lines as log_lines
 from trainyard_gateway.store.metrics import cardinality, charts
+from trainyard_gateway.store.registry import models
 
 ROOT = Path(__file__).resolve().parents[3]
 LISTED = subprocess.run(
@@ -289,7 +291,15 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "Body of a request that is no upload, bytes": policy.MAX_BODY,
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
+        "Uploads of datasets, and of models, that are not complete": uploads.MOST_BEGUN,
+        "A response that lists something, bytes": paging.PAGE_BYTES,
+        "Rows of a response that lists something": paging.MOST_ROWS,
+        "Card of a model in a list, characters": models.LONGEST_LISTED_CARD,
+        "Connections of one gateway": connections.MOST_CONNECTIONS,
+        "Connections of one address": connections.MOST_OF_ADDRESS,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
+        "Event streams of one address": hub.MOST_OF_ADDRESS,
+        "Event streams of one API key": hub.MOST_OF_KEY,
         "Different metrics of a session": cardinality.MAX_METRIC_NAMES,
         "Log lines that one request reads, bytes": log_lines.MAX_PAGE_BYTES,
         "Points that one request reads": charts.MAX_POINTS_IN_ALL,

@@ -80,6 +80,12 @@ def line(text: str) -> None:
     typer.echo(text)
 
 
+def remark_more(cursor: str | None, shown: int) -> None:
+    """Say that there are more rows than those that are shown, where there are."""
+    if cursor is not None:
+        remark(f"there are more than these {shown}; the gateway's REST API lists the rest", "dim")
+
+
 def remark(text: str, style: str = "") -> None:
     """A sentence beside the answer, on standard error."""
     from rich.console import Console

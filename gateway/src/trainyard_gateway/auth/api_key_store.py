@@ -13,7 +13,7 @@ from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
-from trainyard_gateway.errors import NotFound
+from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.api_keys import ApiKeyRow
 from trainyard_gateway.store.database import Database
@@ -139,6 +139,19 @@ class ApiKeyStore:
         """Every key, also the revoked, newest first."""
         rows = sorted(self._rows.values(), key=lambda r: (r.created, r.id), reverse=True)
         return [_info(r) for r in rows]
+
+    def after(self, key_id: str | None) -> list[KeyInfo]:
+        """The keys after this one in the order of `all`; without one, every key.
+
+        Raises BadRequest for an unknown one. No key ever leaves the list.
+        """
+        found = self.all()
+        if key_id is None:
+            return found
+        if key_id not in self._rows:
+            raise BadRequest("the cursor is not one that a page of keys gave; leave it out")
+        place = next(n for n, key in enumerate(found) if key.id == key_id)
+        return found[place + 1 :]
 
     def one(self, key_id: str) -> KeyInfo:
         """One key. Raises NotFound, also for a revoked one, which only the list shows."""

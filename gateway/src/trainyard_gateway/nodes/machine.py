@@ -3,43 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+from pydantic import AfterValidator, Field
 
 from trainyard_api.model import OpenModel
+from trainyard_api.report import Bytes
+from trainyard_api.visible_text import visible
+
+MOST_GPUS = 1024
+"""GPUs of one machine."""
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Usage(OpenModel):
     """Bytes of memory or disk."""
 
-    total_bytes: int
-    used_bytes: int
-    percent: float
+    total_bytes: Bytes
+    used_bytes: Bytes
+    percent: Percent
 
 
 class GpuInfo(OpenModel):
     """One GPU of the gateway's own machine, by NVML."""
 
-    index: int
-    name: str
-    memory_total_bytes: int
-    memory_used_bytes: int
-    utilization_percent: float
+    index: Annotated[int, Field(ge=0, lt=MOST_GPUS)]
+    name: Annotated[str, Field(max_length=256), AfterValidator(visible)]
+    memory_total_bytes: Bytes
+    memory_used_bytes: Bytes
+    utilization_percent: Percent
 
 
 class Machine(OpenModel):
     """CPU, memory, disk and GPUs of one machine."""
 
-    cpu_percent: float
+    cpu_percent: Percent
     """CPU in use since the measurement before, over all cores."""
-    cpu_count: int
+    cpu_count: Annotated[int, Field(ge=1, le=2**20)]
     """Logical cores."""
     memory: Usage
     """Memory."""
     disk: Usage
     """The volume of datasets and models, or the node's own."""
-    gpus: list[GpuInfo] = []
+    gpus: Annotated[list[GpuInfo], Field(max_length=MOST_GPUS)] = []
     """NVIDIA GPUs; empty without."""
 
 

@@ -65,10 +65,12 @@ class Datasets:
         """Call `listener` with the name of a dataset whose schema has changed."""
         self._listeners.append(listener)
 
-    async def all(self) -> list[DatasetEntry]:
-        """Every dataset by name."""
-        rows = await self._database.read(datasets.read_all, applied=False)
-        return [entry_of(row) for row in rows]
+    async def page(self, after: str | None = None) -> tuple[list[DatasetEntry], bool]:
+        """A page of datasets by name after the name `after`, and whether there are more."""
+        rows, more = await self._database.read(
+            lambda c: datasets.read_page(c, after), applied=False
+        )
+        return [entry_of(row) for row in rows], more
 
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""

@@ -39,6 +39,8 @@ class ModelInfo(OpenModel):
     session_uid: str | None = None
     """The session that trained it, None for uploads."""
     card: dict[str, Any] = {}
+    card_omitted: bool = False
+    """Whether a list leaves the card out, which has more than 1,000,000 characters."""
 
 
 class Models:
@@ -48,18 +50,23 @@ class Models:
         self._store, self._runs, self._database = store, runs, database
         self._quota = quota
 
-    async def all(self) -> list[ModelInfo]:
-        """The newest version of every model by name."""
-        return [_model(row) for row in await self._database.read(models.read_newest, applied=False)]
+    async def newest(self, after: str | None = None) -> tuple[list[ModelInfo], bool]:
+        """A page of the newest version of every model by name, and whether there are more."""
+        rows, more = await self._database.read(
+            lambda c: models.read_newest(c, after), applied=False
+        )
+        return [_listed(row) for row in rows], more
 
-    async def versions(self, name: str) -> list[ModelInfo]:
-        """Every version of a model, oldest first. Raises NotFound."""
-        if not is_artifact_name(name):
-            raise _absent(name)
-        rows = await self._database.read(lambda c: models.read_versions(c, name), applied=False)
-        if not rows:
-            raise _absent(name)
-        return [_model(r) for r in rows]
+    async def versions(self, name: str, after: int = 0) -> tuple[list[ModelInfo], bool]:
+        """A page of the versions of a model after `after`, oldest first; whether there are more.
+
+        Raises NotFound.
+        """
+        await self._require(name)
+        rows, more = await self._database.read(
+            lambda c: models.read_versions(c, name, after), applied=False
+        )
+        return [_listed(r) for r in rows], more
 
     async def get(self, name: str, version: int | None = None) -> tuple[ModelInfo, Path]:
         """A version (the newest by default) and its file. Raises NotFound."""
@@ -122,9 +129,15 @@ class Models:
 
     async def remove(self, name: str) -> None:
         """Delete all versions: rows and files. Raises NotFound."""
-        await self.versions(name)
+        await self._require(name)
         for id in await self._database.write(lambda c: models.remove(c, name)):
             await asyncio.to_thread(self._store.remove, id)
+
+    async def _require(self, name: str) -> None:
+        if not is_artifact_name(name) or not await self._database.read(
+            lambda c: models.exists(c, name), applied=False
+        ):
+            raise _absent(name)
 
     async def _register(
         self,
@@ -198,6 +211,12 @@ def _check_file(path: Path) -> dict[str, Any]:
         return safetensors.check(handle)
     finally:
         os.close(handle)
+
+
+def _listed(row: ModelRow) -> ModelInfo:
+    if row.card:
+        return _model(row)
+    return _model(row._replace(card="{}")).model_copy(update={"card_omitted": True})
 
 
 def _model(row: ModelRow) -> ModelInfo:

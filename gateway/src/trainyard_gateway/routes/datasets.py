@@ -9,6 +9,8 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.http.pages import page_response
+from trainyard_gateway.paging import Cursor
 from trainyard_gateway.registry.dataset_info import DatasetEntry, DatasetInfo, Upload, entity_tag
 from trainyard_gateway.registry.dataset_schema import checked_json
 from trainyard_gateway.routes.deps import ServicesDep, allowed
@@ -36,12 +38,15 @@ class DatasetsResponse(OpenModel):
     """All datasets of the registry."""
 
     datasets: list[DatasetEntry]
+    cursor: str | None = None
+    """Give this as `cursor` for the next page; null on the last."""
 
 
-@router.get("", dependencies=_READ)
-async def datasets(services: ServicesDep) -> DatasetsResponse:
-    """Every dataset with a summary of what is in it."""
-    return DatasetsResponse(datasets=await services.datasets.all())
+@router.get("", dependencies=_READ, response_model=DatasetsResponse)
+async def datasets(services: ServicesDep, cursor: Cursor | None = None) -> Response:
+    """Every dataset with a summary of what is in it, by name; pages of at most 4 MiB."""
+    found, more = await services.datasets.page(cursor)
+    return page_response("datasets", found, lambda dataset: dataset.name, more=more)
 
 
 @router.post(

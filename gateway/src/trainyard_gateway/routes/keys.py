@@ -7,6 +7,8 @@ from fastapi import APIRouter, Response
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.api_key_store import CreatedKey, KeyInfo, NewKey
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.http.pages import page_response
+from trainyard_gateway.paging import Cursor
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 
 router = APIRouter(prefix="/keys", tags=["keys"])
@@ -19,6 +21,8 @@ class KeysResponse(OpenModel):
 
     keys: list[KeyInfo]
     """Newest first, also revoked and expired ones."""
+    cursor: str | None = None
+    """Give this as `cursor` for the next page; null on the last."""
 
 
 @router.post("", status_code=201, dependencies=_ADMIN)
@@ -31,10 +35,10 @@ async def create(services: ServicesDep, response: Response, new: NewKey) -> Crea
     return made
 
 
-@router.get("", dependencies=_ADMIN)
-async def keys(services: ServicesDep) -> KeysResponse:
-    """Every key."""
-    return KeysResponse(keys=services.keys.all())
+@router.get("", dependencies=_ADMIN, response_model=KeysResponse)
+async def keys(services: ServicesDep, cursor: Cursor | None = None) -> Response:
+    """Every key; pages of at most 4 MiB."""
+    return page_response("keys", services.keys.after(cursor), lambda key: key.id)
 
 
 @router.get("/{key_id}", dependencies=_ADMIN)

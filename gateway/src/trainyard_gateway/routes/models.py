@@ -9,6 +9,8 @@ from fastapi.responses import FileResponse
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.http.pages import page_response
+from trainyard_gateway.paging import Cursor
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 
@@ -24,12 +26,15 @@ class ModelsResponse(OpenModel):
     """Models, newest version of each, or all versions of one."""
 
     models: list[ModelInfo]
+    cursor: str | None = None
+    """Give this as `cursor` for the next page; null on the last."""
 
 
-@router.get("", dependencies=_READ)
-async def models(services: ServicesDep) -> ModelsResponse:
-    """The newest version of every model."""
-    return ModelsResponse(models=await services.models.all())
+@router.get("", dependencies=_READ, response_model=ModelsResponse)
+async def models(services: ServicesDep, cursor: Cursor | None = None) -> Response:
+    """The newest version of every model, by name; pages of at most 4 MiB."""
+    found, more = await services.models.newest(cursor)
+    return page_response("models", found, lambda model: model.name, more=more)
 
 
 @router.post(
@@ -57,10 +62,15 @@ async def upload(
     return made
 
 
-@router.get("/{name}/versions", dependencies=_READ)
-async def versions(services: ServicesDep, name: str) -> ModelsResponse:
-    """All versions of a model with their cards."""
-    return ModelsResponse(models=await services.models.versions(name))
+@router.get("/{name}/versions", dependencies=_READ, response_model=ModelsResponse)
+async def versions(
+    services: ServicesDep,
+    name: str,
+    cursor: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Response:
+    """The versions of a model with their cards, oldest first; pages of at most 4 MiB."""
+    found, more = await services.models.versions(name, cursor)
+    return page_response("models", found, lambda model: str(model.version), more=more)
 
 
 @router.get("/{name}/info", dependencies=_READ)

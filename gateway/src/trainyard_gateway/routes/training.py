@@ -11,10 +11,11 @@ from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.session import PRIORITY_MAX, PRIORITY_MIN
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.estimate import Estimate
+from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info
-from trainyard_gateway.sessions.listing import SessionPage, cut, mark, page
+from trainyard_gateway.sessions.listing import SessionPage, cursor_after, mark, rest
 from trainyard_gateway.store.logs.lines import LogEntry, read_lines
 from trainyard_gateway.store.metrics import charts, latest
 
@@ -114,25 +115,33 @@ async def estimate(
     return await services.estimator.estimate(body, caller.name)
 
 
-@router.get("/sessions", dependencies=_READ)
+@router.get("/sessions", dependencies=_READ, response_model=SessionPage)
 async def sessions(
     services: ServicesDep,
     phase: str | None = None,
     history: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
-) -> SessionPage:
-    """Sessions, newest first; with `history` those that the cluster no longer has."""
+) -> Response:
+    """Sessions, newest first; with `history` those that the cluster no longer has.
+
+    A page has at most `limit` sessions and 4 MiB; while there is a cursor, there are more.
+    """
+    more = False
     if history:
-        past, total = await services.cache.history(limit + 1, mark(cursor))
-        return cut(past, limit, total)
-    return page([session_info(b) for b in services.cache.live()], limit, cursor, phase)
+        found, more, total = await services.cache.history(limit, mark(cursor))
+    else:
+        live = [session_info(body) for body in services.cache.live()]
+        found, total = rest(live, cursor, phase)
+    others = {"total": total}
+    return page_response("sessions", found, cursor_after, more=more, most=limit, others=others)
 
 
-@router.get("/queue", dependencies=_READ)
-async def waiting(services: ServicesDep) -> queue.QueueResponse:
-    """Who waits, in order, why, and since when."""
-    return queue.waiting_sessions(services.cache.live())
+@router.get("/queue", dependencies=_READ, response_model=queue.QueueResponse)
+async def waiting(services: ServicesDep, cursor: str | None = None) -> Response:
+    """Who waits, in order, why, and since when; pages of at most 4 MiB."""
+    left = queue.waiting_sessions(services.cache.live(), cursor)
+    return page_response("waiting", left, queue.cursor_after)
 
 
 @router.delete("/queue/{session}", dependencies=_WRITE)

@@ -110,15 +110,15 @@ class SessionCache:
 
     async def history(
         self, limit: int, before: tuple[str, str] | None
-    ) -> tuple[list[SessionInfo], int]:
-        """Deleted sessions, newest first, and the number of all of them.
+    ) -> tuple[list[SessionInfo], bool, int]:
+        """A page of deleted sessions, newest first; whether there are more; how many there are.
 
         `before`: creation time and UID of the last session of the previous page.
         """
-        rows, total = await self._database.read(
+        rows, more, total = await self._database.read(
             lambda c: sessions.deleted_page(c, limit, before), applied=False
         )
-        return [session_info(orjson.loads(r.object), deleted=True) for r in rows], total
+        return [session_info(orjson.loads(r.object), deleted=True) for r in rows], more, total
 
     def put(self, body: Json) -> None:
         """An object that this gateway has just written, before the watch brings it."""

@@ -35,24 +35,19 @@ def mark(cursor: str | None) -> tuple[str, str] | None:
     return found[1], found[2]
 
 
-def page(
-    found: list[SessionInfo], limit: int, cursor: str | None, phase: str | None
-) -> SessionPage:
-    """The page after `cursor` of all sessions that are there."""
+def rest(
+    found: list[SessionInfo], cursor: str | None, phase: str | None
+) -> tuple[list[SessionInfo], int]:
+    """The sessions after `cursor`, newest first, and how many there are on all pages."""
     before = mark(cursor)
     matching = [s for s in found if phase is None or s.phase == phase]
     ordered = sorted(matching, key=_place, reverse=True)
-    rest = [s for s in ordered if before is None or _place(s) < before]
-    return cut(rest, limit, len(matching))
+    return [s for s in ordered if before is None or _place(s) < before], len(matching)
 
 
-def cut(rest: list[SessionInfo], limit: int, total: int) -> SessionPage:
-    """The first `limit` of what is left, which is in order."""
-    shown = rest[:limit]
-    more = len(rest) > limit
-    return SessionPage(
-        sessions=shown, total=total, cursor="_".join(_place(shown[-1])) if more else None
-    )
+def cursor_after(session: SessionInfo) -> str:
+    """The cursor of a page that ends with this session."""
+    return "_".join(_place(session))
 
 
 def _place(session: SessionInfo) -> tuple[str, str]:

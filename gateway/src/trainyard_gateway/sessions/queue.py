@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import WAITING
+from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.info import has_ended, phase_of
 from trainyard_kube import Json
+
+_CURSOR = re.compile(r"([a-z0-9.-]{1,253})/([0-9]{1,10})/([a-z0-9.-]{1,253})")
+_LAST = 2**31
 
 
 class QueueEntry(OpenModel):
@@ -31,14 +36,29 @@ class QueueResponse(OpenModel):
     """Everyone who waits."""
 
     waiting: list[QueueEntry]
+    cursor: str | None = None
+    """Give this as `cursor` for the next page; null on the last."""
 
 
-def waiting_sessions(bodies: list[Json]) -> QueueResponse:
-    """Waiting sessions in their order; those without a place last."""
+def waiting_sessions(bodies: list[Json], cursor: str | None = None) -> list[QueueEntry]:
+    """Waiting sessions after `cursor` in their order; those without a place last.
+
+    Raises BadRequest for a cursor that no page gave.
+    """
     entries = [_entry(b) for b in bodies if phase_of(b) in WAITING]
-    last = len(bodies) + 1
-    entries.sort(key=lambda e: (e.queue, e.position or last, e.name))
-    return QueueResponse(waiting=entries)
+    entries.sort(key=_place)
+    if cursor is None:
+        return entries
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise BadRequest("the cursor is not one that a page of the queue gave; leave it out")
+    before = (found[1], int(found[2]), found[3])
+    return [entry for entry in entries if _place(entry) > before]
+
+
+def cursor_after(entry: QueueEntry) -> str:
+    """The cursor of a page that ends with this entry."""
+    return "/".join(map(str, _place(entry)))
 
 
 def sessions_reading(bodies: list[Json], dataset: str) -> list[str]:
@@ -48,6 +68,10 @@ def sessions_reading(bodies: list[Json], dataset: str) -> list[str]:
         for body in bodies
         if body["spec"].get("dataset") == dataset and not has_ended(body)
     )
+
+
+def _place(entry: QueueEntry) -> tuple[str, int, str]:
+    return entry.queue, entry.position or _LAST, entry.name
 
 
 def _entry(body: Json) -> QueueEntry:

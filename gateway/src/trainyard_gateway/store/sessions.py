@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
+from trainyard_gateway.paging import first_page
 from trainyard_gateway.store.schema.tables import sessions
 from trainyard_gateway.store.sql.dialect import upsert
 
+_ROWS_AT_ONCE = 4
 _MAX_UIDS = 500
 """UIDs of one query; databases bound the parameters of a statement."""
 
@@ -40,18 +42,20 @@ def find(connection: Connection, name_or_uid: str) -> SessionRow | None:
 
 def deleted_page(
     connection: Connection, limit: int, before: tuple[str, str] | None
-) -> tuple[list[SessionRow], int]:
-    """Up to `limit` deleted sessions, newest first, and the number of all deleted sessions.
+) -> tuple[list[SessionRow], bool, int]:
+    """A page of up to `limit` deleted sessions, newest first; whether there are more; all of them.
 
     `before`: creation time and UID of the last session of the page before; None is the first page.
     """
     query = select(sessions).where(sessions.c.deleted)
     if before is not None:
         query = query.where(tuple_(sessions.c.created, sessions.c.uid) < before)
-    query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit)
+    query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit + 1)
     count = select(func.count()).select_from(sessions).where(sessions.c.deleted)
-    rows = [SessionRow(*row) for row in connection.execute(query)]
-    return rows, connection.execute(count).scalar_one()
+    with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
+        of_rows = (SessionRow(*row) for row in found)
+        rows, more = first_page(of_rows, lambda row: len(row.object.encode()), limit)
+    return rows, more, connection.execute(count).scalar_one()
 
 
 def deleted_names(connection: Connection, uids: Sequence[str]) -> dict[str, str]:

@@ -56,7 +56,9 @@ NameArgument = Annotated[str, typer.Argument(metavar="DATASET")]
 def ls(form: FormatOption = Format.TABLE) -> None:
     """List the datasets."""
     with gateway() as (client, clock):
-        found = client.datasets().datasets
+        page = client.datasets()
+    found = page.datasets
+    output.remark_more(page.cursor, len(found))
     data = {"datasets": [d.wire() for d in found]}
     output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
 

@@ -42,7 +42,9 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 def ls(form: FormatOption = Format.TABLE) -> None:
     """List the keys, newest first, without their secrets."""
     with gateway() as (client, clock):
-        found = client.keys().keys
+        page = client.keys()
+    found = page.keys
+    output.remark_more(page.cursor, len(found))
     data = {"keys": [k.wire() for k in found]}
     output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
 

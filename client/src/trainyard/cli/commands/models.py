@@ -41,7 +41,9 @@ def ls(
 ) -> None:
     """List the newest version of every model, or all versions of one."""
     with gateway() as (client, clock):
-        found = (client.versions(name) if name else client.models()).models
+        page = client.versions(name) if name else client.models()
+    found = page.models
+    output.remark_more(page.cursor, len(found))
     data = {"models": [m.wire() for m in found]}
     output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
 

@@ -24,7 +24,9 @@ def queue(
 ) -> None:
     """Show the waiting sessions in queue order, and why each one waits."""
     with gateway() as (client, clock):
-        waiting = [e for e in client.queue().waiting if name in (None, e.queue)]
+        page = client.queue()
+    output.remark_more(page.cursor, len(page.waiting))
+    waiting = [e for e in page.waiting if name in (None, e.queue)]
     data = {"waiting": [e.wire() for e in waiting]}
     output.show(form, data, listing(waiting, clock.now(), wide=form is Format.WIDE))
 

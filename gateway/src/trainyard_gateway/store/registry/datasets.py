@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from trainyard_gateway.paging import first_page
 from trainyard_gateway.store.schema.tables import datasets
 
 
@@ -38,6 +39,7 @@ class SchemaFile(NamedTuple):
     sha256: str
 
 
+_ROWS_AT_ONCE = 100
 _SUMMARY = [datasets.c[name] for name in DatasetRow._fields if name != "details"]
 
 
@@ -61,10 +63,17 @@ def schema_files(connection: Connection) -> list[SchemaFile]:
     return [file for file in found if file is not None]
 
 
-def read_all(connection: Connection) -> list[DatasetRow]:
-    """All datasets by name, with empty `details`."""
-    rows = connection.execute(select(*_SUMMARY).order_by(datasets.c.name)).mappings()
-    return [DatasetRow(**{**row, "details": ""}) for row in rows]
+def read_page(connection: Connection, after: str | None = None) -> tuple[list[DatasetRow], bool]:
+    """A page of datasets by name, with empty `details`, and whether there are more.
+
+    `after` is the name of the last one of the page before.
+    """
+    query = select(*_SUMMARY).order_by(datasets.c.name)
+    if after is not None:
+        query = query.where(datasets.c.name > after)
+    with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
+        rows = (DatasetRow(**{**row, "details": ""}) for row in found.mappings())
+        return first_page(rows, lambda row: len(row.summary))
 
 
 def find(connection: Connection, name: str) -> DatasetRow | None:

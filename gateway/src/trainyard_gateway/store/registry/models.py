@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, case, delete, func, insert, select
 
+from trainyard_gateway.paging import first_page
 from trainyard_gateway.store.schema.tables import models
 
 
@@ -29,23 +30,38 @@ class ModelRow(NamedTuple):
     """The model card as JSON."""
 
 
-def read_newest(connection: Connection) -> list[ModelRow]:
-    """The newest version of each model, by name."""
-    newest = (
-        select(models.c.name, func.max(models.c.version).label("v"))
-        .group_by(models.c.name)
-        .subquery()
-    )
-    query = select(models).join(
-        newest, (models.c.name == newest.c.name) & (models.c.version == newest.c.v)
-    )
-    return [ModelRow(*row) for row in connection.execute(query.order_by(models.c.name))]
+LONGEST_LISTED_CARD = 1_000_000
+"""Characters of a card that a list has; four bytes each still fit into a page."""
+_ROWS_AT_ONCE = 4
+
+_listed_card = case((func.length(models.c.card) > LONGEST_LISTED_CARD, ""), else_=models.c.card)
+_LISTED = [*(models.c[name] for name in ModelRow._fields if name != "card"), _listed_card]
 
 
-def read_versions(connection: Connection, name: str) -> list[ModelRow]:
-    """All versions of a model, oldest first."""
-    query = select(models).where(models.c.name == name).order_by(models.c.version)
-    return [ModelRow(*row) for row in connection.execute(query)]
+def read_newest(connection: Connection, after: str | None = None) -> tuple[list[ModelRow], bool]:
+    """A page of the newest version of each model, by name, and whether there are more.
+
+    `after` is the name of the last model of the page before. The card of a row is empty where it is
+    longer than LONGEST_LISTED_CARD.
+    """
+    others = models.alias()
+    newest = select(func.max(others.c.version)).where(others.c.name == models.c.name)
+    query = select(*_LISTED).where(models.c.version == newest.scalar_subquery())
+    if after is not None:
+        query = query.where(models.c.name > after)
+    return _page(connection, query.order_by(models.c.name))
+
+
+def read_versions(connection: Connection, name: str, after: int = 0) -> tuple[list[ModelRow], bool]:
+    """A page of the versions of a model after version `after`, oldest first, as `read_newest`."""
+    query = select(*_LISTED).where(models.c.name == name, models.c.version > after)
+    return _page(connection, query.order_by(models.c.version))
+
+
+def exists(connection: Connection, name: str) -> bool:
+    """Whether there is a model of that name."""
+    query = select(models.c.id).where(models.c.name == name).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def find(connection: Connection, name: str, version: int | None = None) -> ModelRow | None:
@@ -87,6 +103,11 @@ def remove(connection: Connection, name: str) -> list[str]:
 def ids(connection: Connection) -> set[str]:
     """The ids of all versions of all models."""
     return set(connection.execute(select(models.c.id)).scalars())
+
+
+def _page(connection: Connection, query: Select[Any]) -> tuple[list[ModelRow], bool]:
+    with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
+        return first_page((ModelRow(*row) for row in found), lambda row: len(row.card.encode()))
 
 
 def _first(connection: Connection, query: Select[Any]) -> ModelRow | None:
