@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
@@ -266,6 +266,14 @@ class AsyncClient:
         found = await self._connection.upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
         return found
+
+    async def uploads(self, kind: Literal["datasets", "models"]) -> responses.Uploads:
+        """The uploads in parts of datasets, or of models, that are not complete."""
+        return await self._connection.send(calls.uploads(kind))
+
+    async def delete_upload(self, kind: Literal["datasets", "models"], upload: str) -> None:
+        """Delete an upload in parts by its id, with its parts. Raises NotFound."""
+        await self._connection.deliver(calls.drop_upload(kind, upload))
 
     async def download_model(
         self,

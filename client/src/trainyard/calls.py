@@ -233,6 +233,11 @@ def begin_upload(
     return Call("POST", f"/uploads/{kind}", models.FileUpload, body=body)
 
 
+def uploads(kind: str) -> Call[models.Uploads]:
+    """GET /uploads/{kind}."""
+    return Call("GET", f"/uploads/{kind}", models.Uploads)
+
+
 def upload_info(kind: str, upload: str) -> Call[models.FileUpload]:
     """GET /uploads/{kind}/{id}."""
     return Call("GET", f"/uploads/{kind}/{_part(upload)}", models.FileUpload)

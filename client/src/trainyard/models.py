@@ -210,6 +210,26 @@ class FileUpload(OpenModel):
     """Numbers of the missing parts, from 1."""
 
 
+class UploadSummary(OpenModel):
+    """An upload in parts that is not complete, in a list; it is removed a week after it began."""
+
+    id: str
+    name: str
+    """Name of the dataset or model."""
+    size_bytes: int
+    parts: int
+    received: int
+    """Number of parts that the gateway has."""
+    created: str
+
+
+class Uploads(OpenModel):
+    """The uploads of datasets, or of models, that are not complete."""
+
+    uploads: list[UploadSummary]
+    """Oldest first, at most 100."""
+
+
 class FilePart(OpenModel):
     """A part that the gateway has."""
 

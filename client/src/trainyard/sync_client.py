@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
@@ -269,6 +269,14 @@ class Client:
         found = self._connection.upload(calls.upload_model(name), upload)
         upload.verify(found.sha256)
         return found
+
+    def uploads(self, kind: Literal["datasets", "models"]) -> responses.Uploads:
+        """The uploads in parts of datasets, or of models, that are not complete."""
+        return self._connection.send(calls.uploads(kind))
+
+    def delete_upload(self, kind: Literal["datasets", "models"], upload: str) -> None:
+        """Delete an upload in parts by its id, with its parts. Raises NotFound."""
+        self._connection.deliver(calls.drop_upload(kind, upload))
 
     def download_model(
         self,

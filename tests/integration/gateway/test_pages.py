@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import orjson
@@ -123,6 +123,23 @@ def test_a_cursor_that_no_page_gave(http: httpx.Client, path: str, cursor: str) 
 
     assert answer.status_code in (400, 422)
     assert "cursor" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["datasets", "models"])
+def test_uploads_are_listed_and_deleted_by_the_client(
+    lab: GatewayLab, http: httpx.Client, kind: Literal["datasets", "models"]
+) -> None:
+    file = {"filename": "a.csv"} if kind == "datasets" else {}
+    body = {"name": "page-u", "sizeBytes": 3000, "partBytes": 1024, **file}
+    made = http.post(f"/uploads/{kind}", json=body).json()
+
+    with lab.client() as client:
+        [listed] = [u for u in client.uploads(kind).uploads if u.name == "page-u"]
+        client.delete_upload(kind, listed.id)
+        left = client.uploads(kind).uploads
+
+    assert (listed.id, listed.parts, listed.received) == (made["id"], 3, 0)
+    assert made["id"] not in {u.id for u in left}
 
 
 def forget(lab: GatewayLab) -> None:
