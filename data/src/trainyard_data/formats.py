@@ -6,6 +6,8 @@ from trainyard_data.errors import BadData
 
 FORMATS = {
     ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
     ".parquet": "parquet",
     ".npz": "npz",
     ".npy": "npy",

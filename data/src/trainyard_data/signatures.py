@@ -25,7 +25,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"ARROW1", "an Arrow file"),
     (b"{\\rtf", "an RTF document"),
     (b"%PDF-", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Microsoft Office"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Microsoft Office (Excel, Word)"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"MATLAB 5.0", "a MATLAB file (.mat)"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -49,6 +49,9 @@ _PATTERNS = (
         "an XML or SVG document",
     ),
 )
+_TEXTS = ("a pointer of Git LFS", "an RTF document", "a PDF document", "a web page", "an XML")
+"""Beginnings of kinds that may consist of plain characters only."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _ISO_BRANDS = {b"heic": "a HEIC image", b"heix": "a HEIC image", b"mif1": "a HEIF image"}
 
 
@@ -64,3 +67,11 @@ def kind_of(start: bytes) -> str | None:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "a WebP image"
     return next((kind for pattern, kind in _PATTERNS if pattern.match(start)), None)
+
+
+def kind_beside_text(start: bytes) -> str | None:
+    """As `kind_of`, for a file that should be a text: `BMI,age` begins no BMP image."""
+    kind = kind_of(start[:LONGEST])
+    if kind is None or kind.startswith(_TEXTS) or _CONTROL.search(start[:LONGEST]):
+        return kind
+    return None

@@ -232,3 +232,28 @@ def test_whole_numbers_as_classes_keep_all_their_digits(
 
     assert plain(found["label"]) == [str(n) for n in rows]
     assert schema.classes == [str(n) for n in sorted(numbers)]
+
+
+@EXAMPLES
+@given(
+    numbers=st.lists(st.sampled_from(["1", "2.5", "NA", "?", ""]), min_size=12, max_size=12),
+    words=st.lists(st.sampled_from(["f", "m", "NA", "?", "-", ""]), min_size=12, max_size=12),
+    chosen=st.none() | st.lists(st.sampled_from(["NA", "?", "-", ""]), max_size=3),
+)
+def test_a_text_is_missing_beside_all_other_rows_or_in_none(
+    tmp_path: Path, numbers: list[str], words: list[str], chosen: list[str] | None
+) -> None:
+    texts = {text for text in chosen or () if text}
+    numbers = ["1", "2", *(n if n in {"NA", "?"} & texts or not texts else "3" for n in numbers)]
+    words = ["f", "m", *words]
+    table: Table = {"n": [*numbers], "w": [*words], "target": [*"pq" * 7]}
+    path = write_csv(table, tmp_path / "t.csv", {})
+    schema = schema_of(path, delimiter=",", header=True, missing=chosen)
+    missing = texts if chosen is not None else {"NA", "?"} & set(numbers)
+    expected = [None if word in missing | {""} else word for word in words]
+
+    assert schema.columns[1].missing == expected.count(None)
+    assert plain(tables.read(path, "csv", schema, ["w"])["w"]) == expected
+    for row, value in zip(rows_of(table), expected, strict=True):
+        alone = write_csv(of_rows([row]), tmp_path / "p.csv", {})
+        assert plain(tables.read_for_model(alone, "csv", schema, ["w"])["w"]) == [value]

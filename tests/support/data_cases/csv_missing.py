@@ -129,6 +129,74 @@ CASES: tuple[Case, ...] = (
         trains("land text | b integer | *kind text", missing={"land": 0}, says=("NA",)),
     ),
     csv(
+        "csv-na-text-and-number",
+        "NA among texts, and NA beside the numbers of another column",
+        lines(
+            "a,sex,kind",
+            lambda i: f"{'NA' if i % 20 == 3 else i},{('f', 'm', 'NA')[i % 3]},{kind(i)}",
+            60,
+        ),
+        trains(
+            "a integer | sex text | *kind text",
+            samples=60,
+            missing={"a": 3, "sex": 20},
+            says=("'NA' stands for a missing value beside the numbers of 'a'", "--missing ''"),
+        ),
+    ),
+    csv(
+        "csv-na-text-kept",
+        "NA among texts and beside numbers, and the user says that it is a value",
+        lines(
+            "a,land,kind",
+            lambda i: f"{'NA' if i % 20 == 3 else i},{('ZA', 'BW', 'NA')[i % 3]},{kind(i)}",
+            60,
+        ),
+        trains(
+            "a integer | land text | *kind text",
+            samples=60,
+            missing={"a": 3, "land": 0},
+            says=("'NA' is a value there",),
+        ),
+        choices={"missing": []},
+    ),
+    csv(
+        "csv-two-missing-texts",
+        "NA beside numbers, and NA and ? among texts",
+        lines(
+            "a,sex,kind",
+            lambda i: f"{'NA' if i % 20 == 3 else i},{('f', '?', 'NA')[i % 3]},{kind(i)}",
+            60,
+        ),
+        trains(
+            "a integer | sex text | *kind text",
+            samples=60,
+            missing={"a": 3, "sex": 20},
+            says=("'?' is a value there",),
+        ),
+    ),
+    csv(
+        "csv-last-mostly-empty",
+        "a last column of remarks, empty in most rows",
+        lines("a,kind,remarks", lambda i: f"{i},{kind(i)},{'late' if i % 9 == 0 else ''}", 60),
+        refused("the last column 'remarks' has no value in 53 of 60 rows", "--target"),
+    ),
+    csv(
+        "csv-last-empty",
+        "a last column without any value",
+        lines("a,kind,remarks", lambda i: f"{i},{kind(i)},", 60),
+        refused("the last column 'remarks' has no value in 60 of 60 rows", "--target"),
+    ),
+    csv(
+        "csv-last-mostly-na",
+        "a last column of remarks that is NA in most rows, as numbers are in some",
+        lines(
+            "a,kind,remarks",
+            lambda i: f"{'NA' if i == 3 else i},{kind(i)},{'late' if i % 9 == 0 else 'NA'}",
+            60,
+        ),
+        refused("the last column 'remarks' has no value in 53 of 60 rows", "--target"),
+    ),
+    csv(
         "csv-na-target-number",
         "a target of regression with NA",
         lines("a,b,price", lambda i: f"{i},{i % 5},{'NA' if i % 20 == 3 else i * 1.5}", 100),

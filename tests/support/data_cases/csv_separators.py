@@ -217,7 +217,26 @@ CASES = (
         "separated by tabs, named .tsv",
         "d.tsv",
         content(separated("\t").encode()),
-        refused("tsv", ".csv"),
+        trains(PLAIN),
+    ),
+    Case(
+        "tab-ending",
+        "separated by tabs, named .tab, as Orange and Stata write",
+        "d.tab",
+        content(separated("\t").encode()),
+        trains(PLAIN),
+    ),
+    csv(
+        "csv-tabs-beside-commas",
+        "separated by tabs, with a comma in a name and in each text",
+        lines("a\tname, first\tkind", lambda i: f"{i}.5\tSmith, {'JKL'[i % 3]}\t{kind(i)}"),
+        trains("a number | name, first text | *kind text", says=("tabs",)),
+    ),
+    csv(
+        "csv-commas-and-tabs",
+        "separated by a comma and a tab each",
+        lines("a,\tname,\tkind", lambda i: f"{i}.5,\t{'JKL'[i % 3]},\t{kind(i)}"),
+        trains("a number | name text | *kind text"),
     ),
     Case(
         "csv-uppercase-ending",

@@ -16,33 +16,7 @@ CASES = (
     shipped(
         "palmerpenguins",
         "palmerpenguins/data/penguins-raw.csv",
-        trains(
-            344,
-            "studyName text"
-            " | Species text"
-            " | Region text"
-            " | Island text"
-            " | Stage text"
-            " | -Individual ID text"
-            " | Clutch Completion text"
-            " | -Date Egg date"
-            " | Sex text"
-            " | *Comments text"
-            " | … integer/number",
-            [
-                "Adult not sampled.",
-                "Adult not sampled. Nest never observed with full clutch.",
-                "NA",
-                "Nest never observed with full clutch.",
-                "Nest never observed with full clutch. Not enough blood for isotopes.",
-                "No blood sample obtained for sexing.",
-                "No blood sample obtained.",
-                "No delta15N data received from lab.",
-                "Not enough blood for isotopes.",
-                "Sexing primers did not amplify.",
-                "Sexing primers did not amplify. Not enough blood for isotopes.",
-            ],
-        ),
+        refused("Comments", "290 of 344 rows", "--target"),
     ),
     shipped(
         "bokeh-sampledata",

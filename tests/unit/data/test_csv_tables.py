@@ -166,6 +166,12 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "Windows-1252": ("a,b,kind\n1,2,thé\n3,4,p\n".encode("cp1252"), "line 2: byte 7.*UTF-8"),
     "UTF-16 without a mark": (PLAIN.encode("utf-16-le"), "UTF-16"),
     "an Excel workbook": (b"PK\x03\x04" + b"\0" * 30 + b"xl/workbook.xml", "an Excel workbook"),
+    "a pointer of Git LFS": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "an RTF document": (r"{\rtf1\ansi a,b}", "an RTF document"),
+    "a bitmap": (b"BM\x36\0\0\0" + bytes(90), "a BMP image"),
+    "a last column that is mostly empty": ("a,kind,rest\n" + "".join(
+        f"{i % 3},{'pq'[i % 2]},{'x' if i > 17 else ''}\n" for i in range(20)),
+        "the last column 'rest' has no value in 18 of 20 rows"),
     "gzip": (gzip.compress(PLAIN.encode()), "a gzip file"),
     "Parquet": (b"PAR1" + bytes(90), "a Parquet file"),
     "a web page": ("<!DOCTYPE html><html></html>", "a web page"),
@@ -268,3 +274,21 @@ def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path) ->
 
     with pytest.raises(BadData, match=r"longer than 16 MiB|NUL|UTF-16"):
         inspect(path, "csv")
+
+
+@pytest.mark.parametrize("name", ["BMI", "GIF8", "PAR1", "ARROW1", "MSCF", "GGUF", "BZh"])
+def test_a_name_that_begins_as_a_binary_file_does_is_a_name(tmp_path: Path, name: str) -> None:
+    assert look(tmp_path, f"{name},b,kind\n" + BODY).columns[0].name == name
+
+
+@pytest.mark.parametrize("filled", [10, 11])
+def test_half_of_the_last_column_suffices_for_a_target(tmp_path: Path, filled: int) -> None:
+    rows = "".join(f"{i % 3},{'pq'[i % 2] if i < filled else ''}\n" for i in range(20))
+
+    assert look(tmp_path, "a,kind\n" + rows).target == "kind"
+
+
+def test_a_chosen_target_may_be_mostly_empty(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 3},{'pq'[i % 2] if i < 6 else ''}\n" for i in range(20))
+
+    assert look(tmp_path, "a,kind\n" + rows, target="kind").target == "kind"

@@ -110,3 +110,56 @@ def test_a_copy_serves_the_reading_that_made_it_and_no_other(trained: Path) -> N
     assert texts(tables.read(trained, "csv", schema, cache=cache)["code"]) == texts(first["code"])
     others = tables.read(trained, "csv", schema, ["code"], cache=cache)
     assert set(texts(others["code"])) == {"01", "02", "B1"}
+
+
+SHARED = "a,sex,kind\n" + "".join(
+    f"{'NA' if i % 10 == 3 else i},{('f', 'm', 'NA', '?')[i % 4]},{'pq'[i % 2]}\n"
+    for i in range(40)
+)
+"""NA stands for a missing value beside numbers; ? stands among texts only."""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept", "sex"),
+    [
+        pytest.param(None, ["NA"], ["f", "m", None, "?"], id="nothing chosen"),
+        pytest.param([], [], ["f", "m", "NA", "?"], id="none"),
+        pytest.param([""], [], ["f", "m", "NA", "?"], id="only an empty field"),
+        pytest.param(["NA", "?"], ["?", "NA"], ["f", "m", None, None], id="both"),
+    ],
+)
+def test_a_text_for_a_missing_number_is_missing_among_texts_too(
+    tmp_path: Path, chosen: list[str] | None, kept: list[str], sex: list[str | None]
+) -> None:
+    path, copy = tmp_path / "t.csv", tmp_path / "copy"
+    path.write_text(SHARED)
+    schema = inspect(path, "csv", SchemaChoices(missing=chosen))
+    number, text, _ = schema.columns
+
+    assert (number.missing, number.missing_values) == (4, ["NA"])
+    assert (text.missing, text.missing_values) == (10 * sex.count(None), kept)
+    assert text.distinct == 4 - sex.count(None)
+    assert texts(tables.read(path, "csv", schema, cache=copy)["sex"])[:4] == sex
+    eventually(copy.is_file)
+    assert texts(tables.read(path, "csv", schema, cache=copy)["sex"])[:4] == sex
+
+
+def test_the_models_schema_says_which_texts_are_missing_not_the_new_file(tmp_path: Path) -> None:
+    shared, alone = tmp_path / "shared.csv", tmp_path / "alone.csv"
+    shared.write_text(SHARED)
+    alone.write_text(SHARED.replace("\nNA,", "\n7,"))
+    rows = ["a,sex\nNA,NA\n1,NA\n", "a,sex\n1,NA\n2,f\n"]
+
+    for path, expected in ((shared, None), (alone, "NA")):
+        found = [of_model(path, content, "a", "sex")["sex"] for content in rows]
+        assert [texts(column)[0] for column in found] == [expected, expected]
+
+
+def test_a_schema_of_before_keeps_such_a_text_as_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(SHARED)
+    schema = inspect(path, "csv")
+    before = [schema.columns[0], schema.columns[1].model_copy(update={"missing_values": []})]
+    schema = schema.model_copy(update={"columns": [*before, schema.columns[2]]})
+
+    assert texts(tables.read(path, "csv", schema)["sex"])[2] == "NA"

@@ -40,7 +40,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--input",
         type=Path,
         required=True,
-        help="CSV, Parquet, JSONL, NPZ or NPY; an image, or images in a zip or tar; a prompt as text, or JSONL with the field text",
+        help="CSV, TSV, Parquet, JSONL, NPZ or NPY; an image, or images in a zip or tar; a prompt as text, or JSONL with the field text",
     )
     parser.add_argument(
         "--output", type=Path, help="write predictions as JSON lines here instead of printing"

@@ -52,7 +52,8 @@ TypesOption = Annotated[
     ),
 ]
 MissingOption = Annotated[
-    list[str] | None, _option("A text for a missing value, such as '?'. Repeatable.")
+    list[str] | None,
+    _option("A text for a missing value, such as '?'; '' for none among texts. Repeatable."),
 ]
 DelimiterOption = Annotated[
     str | None, _option("csv: what separates values: , ; | or tab.", metavar="CHARACTER")

@@ -41,7 +41,8 @@ class SchemaChoices(ClosedModel):
     types: dict[ColumnName, ColumnType] = Field(default={}, max_length=MAX_COLUMNS)
     """Types of columns, by name."""
     missing: list[Annotated[str, Field(max_length=64)]] | None = Field(default=None, max_length=64)
-    """Texts of a table that stand for a missing value, beside an empty field."""
+    """Texts of a table that stand for a missing value, beside an empty field. An empty list: none
+    in columns of texts, and those that are known beside numbers."""
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     """csv: what separates the values."""
     decimal: Literal[".", ","] | None = None

@@ -44,7 +44,7 @@ class ColumnSchema(OpenModel):
     missing: int | None = None
     """Rows without a value."""
     missing_values: list[str] = []
-    """The texts that stood for a missing value."""
+    """The texts that stand for a missing value, beside an empty field. Of numbers: those seen."""
     distinct: int | None = None
     """Number of different values; None where they were not counted, or are more than 1,000."""
     reason: str | None = None

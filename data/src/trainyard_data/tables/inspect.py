@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from trainyard_data.tables.files.csv_file import CsvTable, open_csv
 from trainyard_data.tables.files.json_lines import JsonLines
 from trainyard_data.tables.files.parquet_file import ParquetTable
 from trainyard_data.tables.files.source import Batch, Source, in_order
-from trainyard_data.tables.meaning import notes, roles
+from trainyard_data.tables.meaning import missing, notes, roles
 from trainyard_data.tables.meaning import target as targets
 from trainyard_data.tables.meaning.roles import NUMBER_TYPES, Context, Found, Problem
 from trainyard_data.tables.meaning.target import Target
@@ -91,11 +92,12 @@ def _profiles(source: Source, choices: SchemaChoices) -> dict[str, Profile]:
     """The profile of each column; of those to be ignored only the number of rows."""
     names: list[str] | None = getattr(source, "names", None)
     ignored = frozenset(choices.ignore)
+    absent = missing.beside_numbers(choices)
     wanted = None if names is None else [n for n in names if n not in ignored]
 
     def work(batch: Batch) -> tuple[int, dict[str, Profile]]:
         return batch.rows, {
-            name: Profile(rows=batch.rows) if name in ignored else profile(values, choices.missing)
+            name: Profile(rows=batch.rows) if name in ignored else profile(values, absent)
             for name, values in batch.columns.items()
         }
 
@@ -121,13 +123,14 @@ def _context(source: Source, profiles: Mapping[str, Profile], choices: SchemaCho
     for found in profiles.values():
         proved |= decimal_marks(form.kind for form in found.forms)
     semicolons = isinstance(source, CsvTable) and source.dialect.delimiter == ";"
-    return Context(
+    context = Context(
         choices=choices,
         decimal="," if proved == {","} else None,
         comma_hint="," if semicolons else ".",
         categories=source.categories,
         unused=source.unused,
     )
+    return replace(context, missing=missing.among_texts(profiles, context))
 
 
 def _schema(source: Source, found: list[Found], choices: SchemaChoices) -> DatasetSchema:
@@ -147,7 +150,7 @@ def _schema(source: Source, found: list[Found], choices: SchemaChoices) -> Datas
         target_reason=target.reason if target else None,
         classes=_classes(chosen),
         dialect=dialect,
-        notes=[*source.remarks, *notes.of_table(found, dialect)],
+        notes=[*source.remarks, *notes.of_table(found, dialect, choices)],
         choices=choices,
     )
 
@@ -155,14 +158,17 @@ def _schema(source: Source, found: list[Found], choices: SchemaChoices) -> Datas
 def _target(found: list[Found], choices: SchemaChoices) -> Target | None:
     if choices.target is not None:
         return Target(choices.target, "it was chosen")
-    # An identifier or a date in the last place is refused by name, not passed over.
-    possible = [c.name for c in found if not c.ignored or c.schema.distinct != 0 and _is_data(c)]
+    # What cannot be predicted in the last place is refused by name, not passed over.
+    possible = [c.name for i, c in enumerate(found, 1) if not c.ignored or _is_data(c, i)]
     return targets.choose(possible)
 
 
-def _is_data(column: Found) -> bool:
-    """Whether an ignored column holds something that a user may want to predict."""
+def _is_data(column: Found, place: int) -> bool:
+    """Whether an ignored column is one that a user may want to predict."""
     reason = column.schema.reason or ""
+    if reason == roles.NO_VALUES:
+        # Separators at the end of all lines make a column without a name.
+        return column.name != f"column {place}"
     return reason.startswith("it holds") or reason == "it numbers the rows"
 
 
@@ -172,7 +178,7 @@ def _as_target(column: Found) -> Found:
     schema = column.schema.model_copy(update=update)
     cause = column.problem.cause if column.problem else ""
     classes = "different texts" in cause
-    return Found(schema, column.profile, None if classes else column.problem)
+    return replace(column, schema=schema, problem=None if classes else column.problem)
 
 
 def _refuse(
@@ -238,7 +244,7 @@ def _classes(column: Found) -> list[str] | None:
     if texts is None or kind == ColumnType.OTHER:
         return None
     if kind in NUMBER_TYPES:
-        texts = texts - column.profile.missing
+        texts = texts - column.profile.missing.keys()
     if len(texts) > targets.most_classes(column.profile.rows):
         return None
     return sorted_classes(texts)

@@ -17,6 +17,7 @@ from trainyard_data.tables.files.csv_file import CsvTable, open_csv
 from trainyard_data.tables.files.json_lines import JsonLines
 from trainyard_data.tables.files.parquet_file import ParquetTable
 from trainyard_data.tables.files.source import Batch, Source, in_order
+from trainyard_data.tables.meaning.missing import beside_numbers
 from trainyard_data.tables.meaning.roles import NUMBER_TYPES
 from trainyard_data.tables.values.bad_cell import BadCell
 from trainyard_data.tables.values.convert import Reading, to_numbers, to_texts
@@ -100,7 +101,7 @@ class _Use:
 def _uses(
     schema: DatasetSchema, chosen: Collection[str], as_texts: Collection[str]
 ) -> dict[str, _Use]:
-    missing = schema.choices.missing
+    missing = beside_numbers(schema.choices)
     found = dict.fromkeys(chosen, _Use(None, True))
     for column in schema.columns:
         if column.name not in found:
@@ -109,15 +110,17 @@ def _uses(
             kind, written = ColumnType(column.type), column.numbers or NumberFormat()
             reading = Reading(kind, written, missing)
             found[column.name] = _Use(reading, column.name in as_texts)
-        elif missing is not None:
-            texts = Reading(ColumnType.TEXT, missing=missing)
+        elif absent := frozenset(column.missing_values) | (missing or frozenset()):
+            texts = Reading(ColumnType.TEXT, missing=absent)
             found[column.name] = _Use(texts, True)
     return found
 
 
 def _key(schema: DatasetSchema, chosen: list[str], as_texts: Collection[str]) -> str:
     """Names a reading: the same file read in the same way gives the same columns."""
-    types = {c.name: c.model_dump(include={"type", "numbers"}) for c in schema.columns}
+    types = {
+        c.name: c.model_dump(include={"type", "numbers", "missing_values"}) for c in schema.columns
+    }
     dialect = schema.dialect.model_dump() if schema.dialect else None
     parts = [chosen, sorted(as_texts), {n: types[n] for n in chosen}, schema.choices.missing]
     return json.dumps([*parts, dialect])

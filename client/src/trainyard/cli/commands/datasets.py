@@ -108,7 +108,8 @@ def schema(  # noqa: PLR0913  one argument for each option
 @app.command("put")
 def put(  # noqa: PLR0913  one argument for each option
     path: Annotated[
-        Path, typer.Argument(help="CSV, Parquet, NPZ, NPY, JSONL, text, or images as .zip or .tar.")
+        Path,
+        typer.Argument(help="CSV, TSV, Parquet, NPZ, NPY, JSONL, text, or images as .zip or .tar."),
     ],
     name: Annotated[
         str | None, typer.Option(help="Default: the file's name without its ending.")

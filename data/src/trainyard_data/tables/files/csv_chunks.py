@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from trainyard_data.errors import BadData
+from trainyard_data.signatures import kind_beside_text
 
 LONGEST_ROW = 16 << 20
 """Bytes."""
@@ -37,39 +38,19 @@ def encoding_of(start: bytes) -> str:
     return "utf-8"
 
 
-_SIGNATURES = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook or Word document"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"%PDF", "a PDF document"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: run `git lfs pull`"),
-)
-_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|\?xml)", re.IGNORECASE)
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*[\"}]")
 
 
 def refuse_foreign(start: bytes) -> None:
     """Raises BadData naming the kind of a file that is no CSV. `start`: its first bytes."""
-    kind = next((kind for mark, kind in _SIGNATURES if start.startswith(mark)), None)
-    if start.startswith(b"PK\x03\x04"):
-        office = b"xl/" in start or b"[Content_Types].xml" in start
-        kind = "an Excel workbook" if office else "a zip archive"
-    elif _HTML.match(start):
-        kind = "a web page (HTML)"
-    elif _JSON.match(start):
+    if encoding_of(start) != "utf-8":
+        return
+    kind = kind_beside_text(start)
+    if start.startswith(b"PK\x03\x04") and (b"xl/" in start or b"[Content_Types].xml" in start):
+        kind = "an Excel workbook"
+    elif kind is None and _JSON.match(start):
         kind = "a JSON document"
-    elif encoding_of(start) == "utf-8" and start[:4].count(b"\0") >= 2:
+    elif kind is None and start[:4].count(b"\0") >= 2:
         kind = "a UTF-16 text without a byte order mark"
     if kind is not None:
         raise BadData(f"the file is {kind}, not CSV", hint="save the table as CSV in UTF-8")

@@ -103,4 +103,12 @@ def _score(item: Layout, names: frozenset[str]) -> tuple[float, ...]:
     # A header that has as many names as rows have values is the best sign of all.
     fits = len(item.rows[0]) in (width, width - 1)
     share = plain / len(cells) if cells else 0.0
-    return (len(names & header), even * (1.0 if fits else 0.3) * (0.5 + share / 2), width)
+    good = even * (1.0 if fits else 0.3) * (0.5 + share / 2)
+    return (len(names & header), good * (2.0 if even == 1.0 and _by_tabs(item) else 1.0), width)
+
+
+def _by_tabs(item: Layout) -> bool:
+    """Whether tabs separate: texts hold commas, but hardly a tab each, and the header one, too."""
+    if item.delimiter != "\t" or len(item.rows[0]) != len(item.rows[-1]):
+        return False
+    return not any(cell.rstrip().endswith(DELIMITERS) for cell in item.rows[0])

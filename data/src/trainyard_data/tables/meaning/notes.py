@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import ColumnRole, TableDialect
 from trainyard_data.tables.meaning.roles import NUMBER_TYPES, Found
 from trainyard_data.tables.values.forms import Kind
@@ -12,9 +13,15 @@ SHOWN = 20
 """Columns that a sentence names."""
 
 
-def of_table(columns: Sequence[Found], dialect: TableDialect | None) -> list[str]:
+def of_table(
+    columns: Sequence[Found], dialect: TableDialect | None, choices: SchemaChoices
+) -> list[str]:
     """A sentence for each kind of guess."""
-    return [*_of_dialect(dialect, len(columns)), *_of_columns(columns)]
+    return [
+        *_of_dialect(dialect, len(columns)),
+        *_of_columns(columns),
+        *_of_missing_texts(columns, choices),
+    ]
 
 
 def _of_dialect(dialect: TableDialect | None, columns: int) -> Iterator[str]:
@@ -45,11 +52,34 @@ def _of_columns(columns: Sequence[Found]) -> Iterator[str]:
             yield from _of_column(column)
 
 
+def _of_missing_texts(columns: Sequence[Found], choices: SchemaChoices) -> Iterator[str]:
+    """What stands for a missing value in columns of texts, and who says so."""
+    used = [c for c in columns if not c.ignored]
+    seen = [c for c in used if c.missing]
+    if not seen:
+        return
+    texts = sorted({text for c in seen for text in c.missing})
+    where = _listed([f"{c.name!r} (in {sum(c.missing.values())} rows)" for c in seen])
+    stands = f"{_listed([repr(t) for t in texts])} stands for a missing value"
+    if choices.missing is not None:
+        yield f"{stands} in columns of texts, as was chosen: {where}."
+        return
+    proofs = [
+        repr(c.name)
+        for c in columns
+        if c.schema.type in NUMBER_TYPES and not set(texts).isdisjoint(c.schema.missing_values)
+    ]
+    yield (
+        f"{stands} beside the numbers of {_listed(proofs)}, so it does in columns of texts, too:"
+        f" {where}. If it is a value there, choose --missing ''."
+    )
+
+
 def _of_column(column: Found) -> Iterator[str]:
     schema, profile = column.schema, column.profile
     if schema.reason:
         yield f"Column {column.name!r} is read as {schema.type}: {schema.reason}."
-    if schema.missing_values:
+    if schema.type in NUMBER_TYPES and schema.missing_values:
         texts = _listed([repr(text) for text in schema.missing_values])
         rows = profile.count({Kind.MISSING})
         yield f"Column {column.name!r}: {texts} stands for a missing value, in {rows} rows."

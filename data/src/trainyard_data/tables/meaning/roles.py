@@ -21,6 +21,7 @@ FEW_WORDS = 5
 """Different texts up to which they stand for something else among numbers."""
 MOSTLY = 0.9
 """Share of numbers in a column from which a text among them is a mistake."""
+NO_VALUES = "it has no values"
 NUMBER_TYPES = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN})
 
 
@@ -39,6 +40,8 @@ class Context:
     """What is known of a table beside the values of one column."""
 
     choices: SchemaChoices
+    missing: frozenset[str] = frozenset()
+    """Texts that stand for a missing value in columns of texts."""
     decimal: str | None = None
     """The decimal mark that other columns prove."""
     comma_hint: str = "."
@@ -56,6 +59,8 @@ class Found:
     schema: ColumnSchema
     profile: Profile
     problem: Problem | None = None
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Of a column of texts: rows of each text that stands for a missing value."""
 
     @property
     def name(self) -> str:
@@ -76,8 +81,10 @@ def find(name: str, profile: Profile, context: Context) -> Found:
         return Found(schema, profile)
     decided = _decided(name, profile, context)
     kind = context.choices.types.get(name, decided.type)
-    unused = context.unused.get(name) or _unused(name, kind, profile, name in context.choices.types)
     numeric = kind in NUMBER_TYPES
+    missing = {} if numeric else profile.rows_of(context.missing)
+    profile = profile if numeric else profile.without(context.missing)
+    unused = context.unused.get(name) or _unused(name, kind, profile, name in context.choices.types)
     problem = _problem(name, kind, decided, profile, context)
     return Found(
         ColumnSchema(
@@ -86,13 +93,19 @@ def find(name: str, profile: Profile, context: Context) -> Found:
             role=ColumnRole.IGNORED if unused and not problem else ColumnRole.FEATURE,
             numbers=decided.numbers if numeric else None,
             missing=missing_rows(profile, numeric),
-            missing_values=sorted(profile.missing) if numeric else [],
+            missing_values=sorted(profile.missing if numeric else context.missing),
             distinct=_distinct(profile, numeric),
             reason=unused or decided.reason,
         ),
         profile,
         problem if not context.unused.get(name) else None,
+        missing,
     )
+
+
+def decided_type(name: str, profile: Profile, context: Context) -> str:
+    """The chosen type of a column, or the one that its values have."""
+    return context.choices.types.get(name) or _decided(name, profile, context).type
 
 
 def _decided(name: str, profile: Profile, context: Context) -> Decision:
@@ -116,7 +129,7 @@ def missing_rows(profile: Profile, numeric: bool) -> int:
 def _distinct(profile: Profile, numeric: bool) -> int | None:
     if profile.distinct is None:
         return None
-    return len(profile.distinct - profile.missing if numeric else profile.distinct)
+    return len(profile.distinct - profile.missing.keys() if numeric else profile.distinct)
 
 
 _COUNTING = re.compile(
@@ -127,7 +140,7 @@ _COUNTING = re.compile(
 def _unused(name: str, kind: str, profile: Profile, chosen: bool) -> str | None:
     """Why the column is not used; None if it is."""
     if not profile.forms or profile.count(set(Kind) - {Kind.MISSING}) == 0 and not chosen:
-        return "it has no values"
+        return NO_VALUES
     if kind in NUMBER_TYPES:
         if profile.is_row_number() and profile.rows > 2 and counts_rows(name) and not chosen:
             return "it numbers the rows"

@@ -52,16 +52,21 @@ def problem(found: Found, target: Target) -> Problem | None:
     """Why the column cannot be predicted; None if it can."""
     name, profile, kind = found.name, found.profile, found.schema.type
     numeric = kind in NUMBER_TYPES
+    absent = missing_rows(profile, numeric)
+    if target.guessed and absent > profile.rows / 2:
+        cause = f"the last column {name!r} has no value in {absent} of {profile.rows} rows"
+        return Problem(name, None, cause, _NAMED)
     unlike = _unlikely(found) if target.guessed else None
     if unlike is not None:
         return Problem(name, None, f"the last column {unlike}", _OTHER)
     if kind == ColumnType.OTHER:
         return Problem(name, None, "the target holds no numbers and no texts", _OTHER)
-    if missing_rows(profile, numeric) == profile.rows:
+    if absent == profile.rows:
         return Problem(name, None, "the target is missing in all rows", _OTHER)
     return _few_or_many(found)
 
 
+_NAMED = "name the column to predict: --target NAME"
 _OTHER = "choose another column: --target NAME"
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TypeVar
 
 from trainyard_api.datasets.choices import MAX_CLASSES
 from trainyard_data.tables.values.forms import Form, Kind
 
-MISSING_TEXTS = 32
+K = TypeVar("K")
+
+MISSING_TEXTS = 64
 """Most different texts of missing values that are kept."""
 
 
@@ -41,8 +45,8 @@ class Profile:
     empty: Counted | None = None
     """Rows without a value."""
     forms: dict[Form, Counted] = field(default_factory=dict)
-    missing: frozenset[str] = frozenset()
-    """Texts that may stand for a missing value."""
+    missing: Mapping[str, Counted] = field(default_factory=dict)
+    """Texts that may stand for a missing value; at most MISSING_TEXTS."""
     words: frozenset[str] = frozenset()
     """Texts that are no numbers, dates or booleans; not all if they are MISSING_TEXTS."""
     distinct: frozenset[str] | None = frozenset()
@@ -54,14 +58,14 @@ class Profile:
 
     def plus(self, other: Profile) -> Profile:
         """This part of a column, and the part that follows."""
-        moved = {form: seen.moved(self.rows) for form, seen in other.forms.items()}
+        moved = _moved(other.forms, self.rows)
         empty = other.empty.moved(self.rows) if other.empty else None
         largest = (other.largest[0], other.largest[1] + self.rows, other.largest[2])
         return Profile(
             rows=self.rows + other.rows,
             empty=self.empty.plus(empty) if self.empty and empty else self.empty or empty,
             forms=absorbed(_joined(self.forms, moved)),
-            missing=few_texts(self.missing | other.missing),
+            missing=few_missing(_joined(self.missing, _moved(other.missing, self.rows))),
             words=few_texts(self.words | other.words),
             distinct=_bounded(self.distinct, other.distinct),
             largest=max(self.largest, largest, key=lambda item: (item[0], -item[1])),
@@ -71,6 +75,23 @@ class Profile:
     def count(self, kinds: Collection[Kind]) -> int:
         """Values of these kinds."""
         return sum(seen.count for form, seen in self.forms.items() if form.kind in kinds)
+
+    def rows_of(self, texts: Collection[str]) -> dict[str, int]:
+        """Rows of each of these among the `missing` texts."""
+        return {text: seen.count for text, seen in self.missing.items() if text in texts}
+
+    def without(self, texts: Collection[str]) -> Profile:
+        """The profile where these of the `missing` texts count as no value."""
+        taken = {text: seen for text, seen in self.missing.items() if text in texts}
+        if not taken:
+            return self
+        left = {text: seen for text, seen in self.missing.items() if text not in taken}
+        forms = {form: seen for form, seen in self.forms.items() if form.kind is not Kind.MISSING}
+        if left:
+            forms[Form(Kind.MISSING)] = _total(left.values())
+        empty = _total([*taken.values(), *([self.empty] if self.empty else [])])
+        distinct = None if self.distinct is None else self.distinct - taken.keys()
+        return replace(self, empty=empty, forms=forms, missing=left, distinct=distinct)
 
     def is_row_number(self) -> bool:
         """Whether the values are 0 to n - 1, or 1 to n, each once."""
@@ -91,11 +112,20 @@ def _squares(first: int, count: int) -> int:
     return last * (last + 1) * (2 * last + 1) // 6 % 2**64
 
 
-def _joined(forms: dict[Form, Counted], more: dict[Form, Counted]) -> dict[Form, Counted]:
-    found = dict(forms)
-    for form, seen in more.items():
-        found[form] = found[form].plus(seen) if form in found else seen
+def _joined(counted: Mapping[K, Counted], more: Mapping[K, Counted]) -> dict[K, Counted]:
+    found = dict(counted)
+    for key, seen in more.items():
+        found[key] = found[key].plus(seen) if key in found else seen
     return found
+
+
+def _moved(counted: Mapping[K, Counted], rows: int) -> dict[K, Counted]:
+    return {key: seen.moved(rows) for key, seen in counted.items()}
+
+
+def _total(counted: Iterable[Counted]) -> Counted:
+    """All; `counted` is not empty."""
+    return reduce(Counted.plus, counted)
 
 
 def absorbed(forms: dict[Form, Counted]) -> dict[Form, Counted]:
@@ -115,6 +145,11 @@ _ABSORBED = {Form(Kind.INTEGER), Form(Kind.CODE), Form(Kind.POINT_THREE)}
 
 def few_texts(texts: frozenset[str]) -> frozenset[str]:
     return frozenset(sorted(texts)[:MISSING_TEXTS])
+
+
+def few_missing(texts: Mapping[str, Counted]) -> dict[str, Counted]:
+    """The first MISSING_TEXTS of them."""
+    return {text: texts[text] for text in sorted(texts)[:MISSING_TEXTS]}
 
 
 def _bounded(mine: frozenset[str] | None, others: frozenset[str] | None) -> frozenset[str] | None:

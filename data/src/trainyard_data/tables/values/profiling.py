@@ -17,6 +17,7 @@ from trainyard_data.tables.values.profile import (
     Profile,
     absorbed,
     empty_rows,
+    few_missing,
     few_texts,
 )
 
@@ -71,7 +72,7 @@ class _Texts:
         self._missing = missing
         self._empty: Counted | None = None
         self._forms: dict[Form, Counted] = {}
-        self._absent: set[str] = set()
+        self._absent: dict[str, Counted] = {}
         self._words: set[str] = set()
         self._texts: set[str] = set()
         self._largest = (-1.0, 0, "")
@@ -91,7 +92,8 @@ class _Texts:
         self._forms[form] = self._forms[form].plus(seen) if form in self._forms else seen
         self._texts.add(text)
         if form.kind is Kind.MISSING:
-            self._absent.add(text)
+            known = self._absent.get(text)
+            self._absent[text] = known.plus(seen) if known else seen
         elif form.kind in (Kind.TEXT, Kind.ODD):
             self._words.add(text)
         elif form.kind in _PLAIN and not form.sign:
@@ -112,7 +114,7 @@ class _Texts:
             rows=rows,
             empty=self._empty,
             forms=absorbed(self._forms),
-            missing=few_texts(frozenset(self._absent)),
+            missing=few_missing(self._absent),
             words=few_texts(frozenset(self._words)),
             distinct=frozenset(self._texts) if len(self._texts) <= MAX_CLASSES else None,
             largest=self._largest,
