@@ -188,7 +188,9 @@ CASES = (
         ),
     ),
     shipped("lifelines", "lifelines/datasets/stanford_heart.csv", refused("id", "target")),
-    shipped("lifelines", "lifelines/datasets/holly_molly_polly.tsv", refused(".tsv")),
+    shipped(
+        "lifelines", "lifelines/datasets/holly_molly_polly.tsv", refused("one column", "spaces")
+    ),
     shipped("islp", "ISLP/data/Auto.csv", refused("name", "target")),
     shipped(
         "islp",
@@ -346,7 +348,7 @@ CASES = (
             " | parents14 text"
             " | *library14 text"
             " | … integer/number",
-            ["NA", "no", "yes"],
+            ["no", "yes"],
         ),
     ),
     shipped(
