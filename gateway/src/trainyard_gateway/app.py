@@ -17,7 +17,7 @@ from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http import problems
 from trainyard_gateway.http.middleware import RequestMiddleware
-from trainyard_gateway.http.openapi.document import document
+from trainyard_gateway.http.openapi.document import text_of
 from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
 from trainyard_gateway.http.problems import ProblemBody
 from trainyard_gateway.http.report_route import ReportFastPath
@@ -156,6 +156,5 @@ def readiness(failing: list[str], synced: bool) -> tuple[int, str]:
     return (200, "ok") if synced else (503, "waiting for the cluster")
 
 
-async def _openapi(request: Request) -> dict[str, Any]:
-    app: FastAPI = request.app
-    return document(app)
+async def _openapi(request: Request) -> Response:
+    return Response(await text_of(request.app), media_type="application/json")

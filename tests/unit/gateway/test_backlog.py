@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from trainyard_api.report import Batch
 from trainyard_gateway.store.reports.backlog import (
     MAX_DELAY_SECONDS,
     MAX_POINTS,
     RETRY_SECONDS,
     Backlog,
+    weight,
 )
 
 FULL = MAX_POINTS
@@ -61,3 +65,25 @@ def test_clearing_starts_anew() -> None:
     backlog.add(1, 0.5)
 
     assert backlog.due_in(0.5) == pytest.approx(WAIT)
+
+
+TIME = "2026-11-28T00:00:00Z"
+ROW = {"step": 1, "time": TIME, "values": {f"m{n}": 1.0 for n in range(8)}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "full"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"metrics": [ROW] * (FULL // 8)}, True, id="many points"),
+        pytest.param({"logs": [{"time": TIME, "message": ""}] * 10_000}, True, id="many lines"),
+        pytest.param(
+            {"logs": [{"time": TIME, "message": "x" * 16_000}] * 250}, True, id="long lines"
+        ),
+        pytest.param({"logs": [{"time": TIME, "message": "x" * 80}] * 1000}, False, id="usual"),
+    ],
+)
+def test_a_report_of_the_largest_size_is_applied_at_once(parts: dict[str, Any], full: bool) -> None:
+    given = {"sessionUid": "u", "attempt": 1, "stream": "rank-0", "sequence": 1, **parts}
+
+    assert (weight([Batch.model_validate(given)]) >= FULL) is full

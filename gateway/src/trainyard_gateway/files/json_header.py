@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_PIECE = 1 << 20
+_PIECE = 64 << 10
 LONGEST_VALUE = 64 << 10
 """Characters of one value or name."""
 LONGEST_STRING = 4 << 20
@@ -78,6 +78,8 @@ class HeaderText:
             length += len(piece)
             if length <= LONGEST_STRING:
                 pieces.append(piece)
+            else:
+                pieces.clear()
         self._at += 1
         if length > LONGEST_STRING:
             return None

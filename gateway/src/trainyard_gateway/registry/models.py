@@ -49,6 +49,8 @@ class Models:
     def __init__(self, store: FileStore, runs: Path, database: Database, quota: Quota) -> None:
         self._store, self._runs, self._database = store, runs, database
         self._quota = quota
+        self._checking = asyncio.Semaphore(1)
+        """Headers are read one at a time: each may hold hundreds of thousands of names."""
 
     async def newest(self, after: str | None = None) -> tuple[list[ModelInfo], bool]:
         """A page of the newest version of every model by name, and whether there are more."""
@@ -149,7 +151,8 @@ class Models:
     ) -> ModelInfo:
         identity = given or uuid.uuid4().hex
         try:
-            metadata = await asyncio.to_thread(_check_file, received.path)
+            async with self._checking:
+                metadata = await asyncio.to_thread(_check_file, received.path)
             card = card or card_in(metadata)
             row = ModelRow(
                 id=identity,

@@ -24,7 +24,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
 from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
-from trainyard_gateway.store.reports.backlog import MAX_POINTS, Backlog, count_points
+from trainyard_gateway.store.reports.backlog import MAX_POINTS, Backlog, weight
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
@@ -167,7 +167,7 @@ class PostgresStore(Store):
         self._processor.inbox.cache(entries)
         new = [entry.batch for entry in entries if entry is not None]
         if new:
-            self._add_to_backlog(count_points(new))
+            self._add_to_backlog(weight(new))
         self._notify_durable(batch for batch, _ in received)
         for (_, future), entry in zip(group, entries, strict=True):
             resolve(future, entry is None)

@@ -24,7 +24,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
 from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
-from trainyard_gateway.store.reports.backlog import Backlog, count_points
+from trainyard_gateway.store.reports.backlog import Backlog, weight
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
@@ -151,16 +151,19 @@ class SqliteStore(Store):
             connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             connection.commit()
-            last = False
-            while not last:
-                group, last = self._next_group()
-                if not self._commit_batches(connection, group):
-                    # Actions see every report that was acknowledged before them.
-                    self._apply_inbox(connection)
-                    self._commit_group(connection, group)
+            while self._serve_group(connection):
                 if self._backlog.due_in(time.monotonic()) == 0:
                     self._apply_inbox(connection)
             self._apply_inbox(connection)
+
+    def _serve_group(self, connection: Connection) -> bool:
+        """Do what waits, and keep none of it; False if the store closes after it."""
+        group, last = self._next_group()
+        if not self._commit_batches(connection, group):
+            # Actions see every report that was acknowledged before them.
+            self._apply_inbox(connection)
+            self._commit_group(connection, group)
+        return not last
 
     def _next_group(self) -> tuple[list[_Request], bool]:
         """All waiting requests, and whether the store closes after them.
@@ -206,7 +209,7 @@ class SqliteStore(Store):
         self._processor.inbox.cache(entries)
         new = [entry.batch for entry in entries if entry is not None]
         if new:
-            self._backlog.add(count_points(new), time.monotonic())
+            self._backlog.add(weight(new), time.monotonic())
 
     def _apply_inbox(self, connection: Connection) -> None:
         """Apply the inbox; on failure it is tried again later."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
@@ -62,6 +64,19 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
         app.openapi_schema = found
     return app.openapi_schema
+
+
+async def text_of(app: FastAPI) -> bytes:
+    """The OpenAPI description as JSON, made once.
+
+    Making it takes most of a second, so a thread does it while others are served.
+    """
+    making: asyncio.Future[bytes] | None = getattr(app.state, "description", None)
+    if making is None:
+        making = asyncio.ensure_future(asyncio.to_thread(lambda: orjson.dumps(document(app))))
+        app.state.description = making
+    # One caller that goes away ends the making for no other.
+    return await asyncio.shield(making)
 
 
 def _add_schemas(found: dict[str, Any]) -> None:

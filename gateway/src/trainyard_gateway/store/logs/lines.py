@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -16,6 +17,8 @@ from trainyard_gateway.store.schema.tables import logs
 from trainyard_gateway.store.sql.dialect import byte_length
 from trainyard_gateway.store.sql.text import escape_nul
 
+LINES_AT_ONCE = 1000
+"""Lines of one INSERT. As rows they take several times their bytes."""
 MAX_PAGE_BYTES = 1 << 20
 """Bytes of the lines that are read at once, unless the first line alone has more."""
 
@@ -51,16 +54,15 @@ def insert_lines(connection: Connection, batches: Sequence[Batch], most_bytes: i
 
     `most_bytes`: what the lines of one session may take; see `limit`.
     """
-    rows, added = [], dict[str, Added]()
-    for batch in batches:
-        new = [_row(batch, line) for line in batch.logs]
-        if new:
-            lines, size = added.get(batch.session_uid, (0, 0))
-            size += sum(len(row["message"].encode()) + ROW_BYTES for row in new)
-            added[batch.session_uid] = Added(lines + len(new), size)
-            rows += new
-    if rows:
+    added: dict[str, Added] = {}
+    lines = ((batch, line) for batch in batches for line in batch.logs)
+    while rows := [_row(*one) for one in islice(lines, LINES_AT_ONCE)]:
         connection.execute(insert(logs), rows)
+        for row in rows:
+            count, size = added.get(row["session_uid"], (0, 0))
+            size += len(row["message"].encode()) + ROW_BYTES
+            added[row["session_uid"]] = Added(count + 1, size)
+    if added:
         limit.enforce(connection, added, most_bytes)
 
 

@@ -14,6 +14,10 @@ MAX_DELAY_SECONDS = 0.5
 """Longest time that a batch waits for more batches before the inbox is applied."""
 MAX_POINTS = 40_000
 """Number of points at which the inbox is applied without waiting for more."""
+LINE_POINTS = 4
+"""A log line takes as much memory as so many points, and its text adds to that."""
+POINT_CHARACTERS = 100
+"""Characters that take as much memory as a point."""
 RETRY_SECONDS = 1.0
 """Time until the next try after applying the inbox failed."""
 
@@ -25,12 +29,12 @@ class Backlog:
     since: float | None = None
     """When the first batch was accepted; None if there is none."""
     points: int = 0
-    """Number of metric values."""
+    """Number of metric values, and what log lines take; see `weight`."""
     not_before: float = 0.0
     """Earliest time of the next try after a failure."""
 
     def add(self, points: int, now: float) -> None:
-        """Count accepted batches that have `points` points in all."""
+        """Count accepted batches that weigh `points` points in all."""
         self.since = now if self.since is None else self.since
         self.points += points
 
@@ -57,3 +61,13 @@ class Backlog:
 def count_points(batches: Iterable[Batch]) -> int:
     """The number of metric values in the batches."""
     return sum(len(row.values) for batch in batches for row in batch.metrics)
+
+
+def weight(batches: Iterable[Batch]) -> int:
+    """What the batches take in memory until they are applied, in points."""
+    return sum(count_points([batch]) + _of_lines(batch) for batch in batches)
+
+
+def _of_lines(batch: Batch) -> int:
+    characters = sum(len(line.message) for line in batch.logs)
+    return LINE_POINTS * len(batch.logs) + characters // POINT_CHARACTERS
