@@ -185,8 +185,8 @@ fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases o
 HOSTILE_SECONDS ?= 12
 hostile: setup ## 20,000 hostile reports, sessions, spool files and callers against real programs; draws bench/results/hostile.svg (10 min, TRAINYARD_HOSTILE_SEED=)
 	@TRAINYARD_HOSTILE_REPORTS=$${TRAINYARD_HOSTILE_REPORTS:-20000} TRAINYARD_HOSTILE_ATTACK_SECONDS=$(HOSTILE_SECONDS) \
-	  $(RUN) pytest -q -s tests/property/hostile
-	@$(VENV)/bin/python tests/support/hostile_picture.py build/hostile/callers.json bench/results/hostile.svg
+	  $(RUN) pytest -q -s tests/property/hostile; code=$$?; \
+	  $(VENV)/bin/python tests/support/hostile_picture.py build/hostile/callers.json bench/results/hostile.svg; exit $$code
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

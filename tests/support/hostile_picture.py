@@ -32,5 +32,15 @@ def draw(figures: dict[str, Any], out: Path) -> None:
     drawn.savefig(out, format="svg", metadata={"Date": None})
 
 
+def table(figures: dict[str, Any]) -> str:
+    """One line for each attack: MiB, seconds, share of a core."""
+    lines = [f"{'attack':20}{'MiB':>8}{'delay, s':>10}{'CPU':>6}"]
+    for name, of in figures["attacks"].items():
+        lines.append(f"{name:20}{of['growth'] / 2**20:8.1f}{of['delay']:10.3f}{of['cpu']:6.0%}")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
+    found = json.loads(Path(sys.argv[1]).read_text())
+    draw(found, Path(sys.argv[2]))
+    sys.stdout.write(f"{table(found)}\n")

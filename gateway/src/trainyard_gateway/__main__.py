@@ -21,6 +21,7 @@ from prometheus_client import start_http_server
 from trainyard_gateway import settings as configuration
 from trainyard_gateway.app import create_app
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.heap import give_back_large_blocks
 from trainyard_gateway.http.protocol import bounded_protocol
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig, errors
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o007)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.host)
+    give_back_large_blocks()
     app = create_app(settings, config)
     server = _Server(_server_config(app, settings))
     gc.freeze()

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 from gateway_lab import GatewayFactory
-from gateway_watch import MOST_DELAY, MOST_MEMORY, watching
+from gateway_watch import GONE, MOST_DELAY, MOST_MEMORY, watching
 from hostile_callers import ATTACKS, Target
 
 pytestmark = pytest.mark.integration
 
 LONG = "TRAINYARD_HOSTILE_ATTACK_SECONDS" in os.environ
-SECONDS = float(os.environ.get("TRAINYARD_HOSTILE_ATTACK_SECONDS", "1"))
+SECONDS = float(os.environ.get("TRAINYARD_HOSTILE_ATTACK_SECONDS", "0.5"))
 """How long each attack lasts; `make hostile` asks for more."""
-MEMORY, DELAY = (MOST_MEMORY, MOST_DELAY) if LONG else (4 * MOST_MEMORY, 20 * MOST_DELAY)
-"""A second beside other tests tells what grows or waits without bound, no more."""
+MEMORY, DELAY = (MOST_MEMORY, MOST_DELAY) if LONG else (4 * MOST_MEMORY, GONE)
+"""A moment beside other tests tells what grows or waits without bound, no more."""
 RESULTS = Path(__file__).resolve().parents[3] / "build" / "hostile"
 FIGURES: dict[str, dict[str, float]] = {}
 

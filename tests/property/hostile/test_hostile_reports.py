@@ -26,11 +26,11 @@ from trainyard_api.visible_text import visible
 pytestmark = pytest.mark.integration
 
 LONG = "TRAINYARD_HOSTILE_REPORTS" in os.environ
-REPORTS = int(os.environ.get("TRAINYARD_HOSTILE_REPORTS", "400"))
-STATUSES, FILES = max(40, REPORTS // 20), max(60, REPORTS // 10)
+REPORTS = int(os.environ.get("TRAINYARD_HOSTILE_REPORTS", "200"))
+STATUSES, FILES = max(20, REPORTS // 20), max(60, REPORTS // 10)
 SEED = int(os.environ.get("TRAINYARD_HOSTILE_SEED", random.randrange(10**6) if LONG else 20261128))
 WAVE = max(100, REPORTS // 20)
-WITHIN = float(os.environ.get("TRAINYARD_HOSTILE_SECONDS", "10"))
+WITHIN = float(os.environ.get("TRAINYARD_HOSTILE_SECONDS", "10" if LONG else "30"))
 """Seconds within which honest sessions go on; on a machine with nothing else to do, one."""
 EXPECTED = {200, 400, 401, 403, 408, 413, 415, 422, 429}
 RESULTS = Path(__file__).resolve().parents[3] / "build" / "hostile"
@@ -108,7 +108,7 @@ def test_nothing_in_a_spool_stops_a_program_or_another_session(yard: HostileYard
         uid = ended[number % 2].session_uid
         made.spool(number, yard.gateway.data / "runs" / uid / "spool", uid)
     yard.remove([trainer.session for trainer in ended])
-    deadline = time.monotonic() + (60 if LONG else 12)
+    deadline = time.monotonic() + (60 if LONG else 4)
     checks = 0
     while time.monotonic() < deadline:
         yard.check(WITHIN)
