@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from store_lab import START, batch, new_uid
 
 from trainyard_gateway.store.logs.lines import insert_lines, read_lines
+from trainyard_gateway.store.metrics.latest import latest_values
 from trainyard_gateway.store.sqlite import SqliteStore
 
 LINES = 10_000
@@ -51,4 +52,5 @@ async def test_nothing_keeps_a_report_that_was_applied(tmp_path: Path) -> None:
         return kept() is None
 
     await eventually_async(let_go, within=10, what="a report that was applied is let go")
+    assert await database.read(lambda c: latest_values(c, uid))
     await database.close()
