@@ -387,6 +387,7 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     cli.ok("models", "get", "net", str(there))
     cli.ok("models", "get", "net", str(there / "first"), "--version", "1")
     unanswered = cli.run("models", "rm", "net")
+    foreign = cli.run("models", "verify", "net", "--dataset", __file__)
     cli.ok("models", "rm", "net", "--yes")
 
     assert sorted(v["version"] for v in versions) == [1, 2]
@@ -398,6 +399,8 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     assert (there / "first").read_bytes() == safetensors(file, 4).read_bytes()
     assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]
     assert unanswered.code != 0
+    # A model that Trainyard has not trained states nothing that could be measured.
+    assert (foreign.code, "model card" in foreign.err) == (1, True), foreign
     assert cli.run("models", "ls", "net").code == 5
 
 

@@ -56,6 +56,7 @@ COMMANDS = {
     "models info": "models info m",
     "models get": "models get m",
     "models put": "models put m.safetensors",
+    "models verify": "models verify m --dataset m.safetensors",
     "models rm": "models rm m --yes",
     "datasets ls": "datasets ls -o json",
     "datasets info": "datasets info d",
