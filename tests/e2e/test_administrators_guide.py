@@ -153,7 +153,8 @@ def test_back_up_and_restore(release: Installation, administrator: Administrator
 
     said = administrator.do(*(b for b in blocks(BACKUP, "console") if "psql" not in b))
 
-    for words in ("backed up the database and 1 files", "whole and unchanged", "restored the"):
+    # The dataset and its schema.
+    for words in ("backed up the database and 2 files", "whole and unchanged", "restored the"):
         assert words in said
     settled(release)
     with Client(release.url, key) as people:
@@ -229,7 +230,7 @@ def test_from_sqlite_to_postgresql(
 
     said = administrator.do(*blocks("### From SQLite to PostgreSQL", "console"))
 
-    assert "restored the database and 1 files" in said
+    assert "restored the database and 2 files" in said
     settled(release)
     with Client(release.url, key) as people:
         found = eventually(people.datasets, within=30, what="datasets")
@@ -288,7 +289,7 @@ def test_install_on_postgresql_back_up_and_restore(
 
     said = newcomer.do(*(b for b in blocks(BACKUP, "console") if "mv db" not in b))
 
-    assert "restored the database and 1 files" in said
+    assert "restored the database and 2 files" in said
     settled(release)
     with Client(release.url, key) as people:
         found = eventually(people.datasets, within=30, what="datasets")
