@@ -164,7 +164,7 @@ def others(case: Case, config: TrainingConfig) -> dict[str, float]:
         return n_grams(SONNETS.read_bytes(), config)
     bunch = case.bunch()
     if "regression" in config.task:
-        rows = split.shuffled(len(bunch.data), config)
+        rows = split.shuffled(np.arange(len(bunch.data)), config)
         linear: Any = linear_model.Ridge(alpha=1.0)
         trees: Any = ensemble.HistGradientBoostingRegressor(random_state=0)
     else:

@@ -97,8 +97,8 @@ def test_odd_data_that_can_be_learned_from(
         pytest.param(
             "a,y\n" + MANY + "oops,1\n",
             CLASSIFY,
-            ExitCode.BAD_DATA,
-            "'a'",
+            ExitCode.BAD_CONFIGURATION,
+            "so that none of 'a', 'b' is the target",
             id="a text among numbers",
         ),
         pytest.param(
@@ -160,8 +160,8 @@ def test_odd_data_that_can_be_learned_from(
         pytest.param(
             {"x": [[1.0], [2]], "y": 3},
             CLASSIFY,
-            ExitCode.BAD_CONFIGURATION,
-            "name the array to predict",
+            ExitCode.BAD_DATA,
+            "the target 'y' is a single value; give one for each sample",
             id="target of no axis",
         ),
         pytest.param(
@@ -179,10 +179,10 @@ def test_odd_data_that_can_be_learned_from(
             id="texts in a matrix",
         ),
         pytest.param(
-            {"a": [[1.0], [2]], "b": [0, 1]},
+            {"a": [[1.0], [2]], "b": [[0, 1], [1, 0]]},
             CLASSIFY,
             ExitCode.BAD_CONFIGURATION,
-            "name the array to predict: the arrays are 'a', 'b'",
+            "so that none of 'a', 'b' is the target",
             id="no target",
         ),
         pytest.param(
