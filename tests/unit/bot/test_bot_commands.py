@@ -88,13 +88,13 @@ LOGS = "/logs [session] [lines]"
 TRAIN = "/train [dataset] [field=value …]"
 
 MISUNDERSTOOD: dict[str, ParseError] = {
-    "/": ParseError("I do not know /. /help lists the commands."),
-    "/frobnicate": ParseError("I do not know /frobnicate. /help lists the commands."),
-    "/statsu": ParseError("I do not know /statsu. Did you mean /status?"),
-    "/quue": ParseError("I do not know /quue. Did you mean /queue?"),
-    "/tra": ParseError("I do not know /tra. Did you mean /train?"),
-    "/sto me": ParseError("I do not know /sto. Did you mean /stop?"),
-    "/stxx": ParseError("I do not know /stxx. /help lists the commands."),
+    "/": ParseError("I do not know /.", hint="/help lists the commands."),
+    "/frobnicate": ParseError("I do not know /frobnicate.", hint="/help lists the commands."),
+    "/statsu": ParseError("I do not know /statsu.", hint="Did you mean /status?"),
+    "/quue": ParseError("I do not know /quue.", hint="Did you mean /queue?"),
+    "/tra": ParseError("I do not know /tra.", hint="Did you mean /train?"),
+    "/sto me": ParseError("I do not know /sto.", hint="Did you mean /stop?"),
+    "/stxx": ParseError("I do not know /stxx.", hint="/help lists the commands."),
     "/help me": ParseError("/help takes no arguments, but got 'me'.", "/help"),
     "/system a b": ParseError("/system takes no arguments, but got 'a'.", "/system"),
     "/status 'a": ParseError("A quotation mark is opened but never closed.", "/status [session]"),

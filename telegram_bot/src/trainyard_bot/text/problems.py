@@ -67,7 +67,8 @@ OPERATIONS: Final = MappingProxyType(
 def parse_error(error: ParseError) -> str:
     """The answer to a text that was not understood."""
     usage = f"\nUsage: <code>{escape(error.usage)}</code>" if error.usage else ""
-    return f"🤔 {inline(error.sentence)}{usage}"
+    hint = f" {escape(error.hint)}" if error.hint else ""
+    return f"🤔 {inline(error.sentence)}{hint}{usage}"
 
 
 def problem(found: Problem, operation: str = "") -> str:

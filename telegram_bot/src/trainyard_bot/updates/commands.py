@@ -103,7 +103,7 @@ def parse(text: str, bot_name: str) -> Command | ParseError | None:
 def _unknown(name: str) -> ParseError:
     nearest = difflib.get_close_matches(name, USAGES, n=1, cutoff=0.6)
     hint = f"Did you mean /{nearest[0]}?" if nearest else "/help lists the commands."
-    return ParseError(f"I do not know /{name}. {hint}")
+    return ParseError(f"I do not know /{name}.", hint=hint)
 
 
 def _nothing(name: str, words: list[str]) -> Command | ParseError:

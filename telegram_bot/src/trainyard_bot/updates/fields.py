@@ -28,7 +28,10 @@ class ParseError:
     """Why a text was not understood, as a sentence; with the usage line if it helps."""
 
     sentence: str
+    """May repeat what was given: nothing in it can be tapped."""
     usage: str | None = None
+    hint: str = ""
+    """A sentence of our own words only: its commands can be tapped."""
 
 
 def _nested_constraints(annotation: Any) -> Iterator[Any]:
