@@ -166,7 +166,7 @@ def test_corrections_at_once_lose_nothing_in_silence(lab: GatewayLab, http: http
     put(http, "raced", **READING).raise_for_status()
     changes: list[dict[str, Any]] = [
         {"target": "price"},
-        {"missing": ["k0"]},
+        {"missing": ["n.v."]},
         {"types": {"zip": None}},
     ]
     with ThreadPoolExecutor(3) as pool:
