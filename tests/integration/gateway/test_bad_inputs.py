@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 SECONDS = 1.0
 """Each refusal at most, besides sending the bytes."""
-INSPECTED_SECONDS = 3.0
+INSPECTED_SECONDS = 8.0
 """Each refusal of a file that follows another at once: the process that reads it starts then."""
 MEMORY = 64 << 20
 """Growth of the process at most, at the peak of any one of them."""
