@@ -17,13 +17,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from trainyard_api.contract import ExitCode
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.model import ClosedModel
 from trainyard_data.errors import BadData, DataError
 from trainyard_data.formats import FORMATS
 from trainyard_data.inspection import inspect
 
-EXIT_REFUSED = 65
 MAX_SCHEMA_BYTES = 4 << 20
 """Bytes of a schema at most. 10,000 columns with names of 100 characters take a third of it."""
 MORE_NICE = 5
@@ -76,7 +76,7 @@ def _answer(path: Path, file_format: str, choices: SchemaChoices) -> int:
 
 def _refuse(kind: str, message: str, hint: str) -> int:
     sys.stdout.write(json.dumps({"error": kind, "message": message, "hint": hint}) + "\n")
-    return EXIT_REFUSED
+    return int(ExitCode.BAD_DATA)
 
 
 def _too_much(size: int) -> BadData:

@@ -11,7 +11,8 @@ from trainyard_api.model import ClosedModel
 
 MAX_COLUMNS = 10_000
 MAX_CLASSES = 1000
-
+MAX_CATEGORIES = 64
+"""A text column with more different values is an identifier or free text, no category."""
 MAX_SIDE = 4096
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]

@@ -165,20 +165,18 @@ def _target(found: list[Found], choices: SchemaChoices) -> Target | None:
 
 def _is_data(column: Found, place: int) -> bool:
     """Whether an ignored column is one that a user may want to predict."""
-    reason = column.schema.reason or ""
-    if reason == roles.NO_VALUES:
-        # Separators at the end of all lines make a column without a name.
-        return column.name != f"column {place}"
-    return reason.startswith("it holds") or reason == "it numbers the rows"
+    # Separators at the end of all lines make a column without a name.
+    nameless = column.name == f"column {place}" and column.schema.reason == roles.NO_VALUES
+    return not column.set_apart and not nameless
 
 
 def _as_target(column: Found) -> Found:
     reason = None if column.ignored else column.schema.reason
     update = {"role": ColumnRole.TARGET.value, "reason": reason}
     schema = column.schema.model_copy(update=update)
-    cause = column.problem.cause if column.problem else ""
-    classes = "different texts" in cause
-    return replace(column, schema=schema, problem=None if classes else column.problem)
+    problem = column.problem
+    kept = None if problem is not None and problem.of_features else problem
+    return replace(column, schema=schema, problem=kept)
 
 
 def _refuse(

@@ -22,6 +22,7 @@ from pathlib import Path
 import orjson
 import structlog
 
+from trainyard_api.contract import ExitCode
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.model import clip
@@ -47,8 +48,6 @@ SPARE_SECONDS = 300.0
 """How long a process that has loaded the readers waits for a file."""
 MAX_ANSWER_BYTES = 6 << 20
 LONGEST_REFUSAL = 2000
-REFUSED = 65
-"""Exit code of `python -m trainyard_data` for a file that cannot be used."""
 
 COMMAND = (sys.executable, "-m", "trainyard_data", "--stdin")
 ENVIRONMENT = {
@@ -244,7 +243,7 @@ def outcome(code: int, answer: bytes) -> DatasetSchema:
             return DatasetSchema.model_validate_json(answer)
         except ValueError as error:
             raise InspectionError(f"no schema: {clip(str(error), 500)}") from error
-    if code == REFUSED:
+    if code == ExitCode.BAD_DATA:
         raise BadRequest(_refusal(answer))
     if code < 0:
         _log.warning("an inspection died", signal=-code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
@@ -55,28 +56,17 @@ def info_of(row: DatasetRow) -> DatasetInfo:
     schema = schema_of(row.details)
     file = schema_file(row.file, row.details, schema.revision)
     return DatasetInfo(
-        name=row.name,
-        format=row.format,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        created=row.created,
-        file=row.file,
-        details=schema,
-        schema_file=file.path if file is not None else None,
+        **_file(row), details=schema, schema_file=file.path if file is not None else None
     )
 
 
 def entry_of(row: DatasetRow) -> DatasetEntry:
     """A dataset as a list shows it."""
-    return DatasetEntry(
-        name=row.name,
-        format=row.format,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        created=row.created,
-        file=row.file,
-        details=SchemaSummary.model_validate_json(row.summary),
-    )
+    return DatasetEntry(**_file(row), details=SchemaSummary.model_validate_json(row.summary))
+
+
+def _file(row: DatasetRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in DatasetFile.model_fields}
 
 
 def entity_tag(schema: DatasetSchema) -> str:

@@ -18,12 +18,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.sweeps import DAY, sweep_again_and_again
 from trainyard_gateway.store import history
-from trainyard_gateway.store.errors import DatabaseError
 from trainyard_gateway.store.store import Store
 
-DAY = 86_400.0
-_LONGEST_PAUSE, _SHORTEST_PAUSE = 3600.0, 1.0
 STEP_PAUSE_SECONDS = 0.1
 """Pause after each transaction, which takes some hundredths of a second."""
 
@@ -49,14 +47,7 @@ class HistoryRetention:
 
     async def run(self) -> None:
         """Sweep again and again, first when the cluster's sessions are known."""
-        await self._cache.synced.wait()
-        pause = max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, self._seconds / 10))
-        while True:
-            try:
-                await self.sweep()
-            except (OSError, DatabaseError) as error:
-                _log.warning("deleted sessions not looked through", error=str(error))
-            await asyncio.sleep(pause)
+        await sweep_again_and_again(self.sweep, self._cache, self._seconds, "deleted sessions")
 
     async def sweep(self) -> None:
         """Once. Raises DatabaseError."""

@@ -21,12 +21,9 @@ import structlog
 
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.sweeps import DAY, sweep_again_and_again
 from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.errors import DatabaseError
-
-DAY = 86_400.0
-_LONGEST_PAUSE, _SHORTEST_PAUSE = 3600.0, 1.0
 
 _log = structlog.get_logger()
 
@@ -75,14 +72,7 @@ class Retention:
 
     async def run(self) -> None:
         """Sweep again and again, first when the cluster's sessions are known."""
-        await self._cache.synced.wait()
-        pause = max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, self._seconds / 10))
-        while True:
-            try:
-                await self.sweep()
-            except (OSError, DatabaseError) as error:
-                _log.warning("run folders not looked through", error=str(error))
-            await asyncio.sleep(pause)
+        await sweep_again_and_again(self.sweep, self._cache, self._seconds, "run folders")
 
     async def sweep(self) -> None:
         """Once. Raises OSError and DatabaseError."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_api.datasets.choices import MAX_CATEGORIES
 from trainyard_data.tables import Column, NumberColumn, TextColumn
-from trainyard_trainer.data.schema import MAX_CATEGORIES, Feature
+from trainyard_trainer.data.schema import Feature
 from trainyard_trainer.errors import BadData
 
 FAR = 10.0

@@ -6,9 +6,6 @@ from typing import Literal
 
 from trainyard_api.model import OpenModel
 
-MAX_CATEGORIES = 64
-"""A text column with more different values is an identifier, not a category."""
-
 
 class Feature(OpenModel):
     """One input column: its name and how its values become numbers."""

@@ -44,7 +44,7 @@ _NAMES = {"\t": "tabs", ";": "semicolons (;)", "|": "bars (|)", " ": "spaces"}
 
 
 def _of_columns(columns: Sequence[Found]) -> Iterator[str]:
-    unused = [c for c in columns if c.ignored and c.name not in ()]
+    unused = [c for c in columns if c.ignored]
     if unused:
         yield f"Not used: {_listed([f'{c.name!r} ({c.schema.reason})' for c in unused])}."
     for column in columns:

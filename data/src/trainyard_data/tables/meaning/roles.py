@@ -6,15 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trainyard_api.datasets.choices import ColumnType, SchemaChoices
+from trainyard_api.datasets.choices import MAX_CATEGORIES, ColumnType, SchemaChoices
 from trainyard_api.datasets.schema import ColumnRole, ColumnSchema
 from trainyard_data.tables.values.column_types import Decision, column_type
 from trainyard_data.tables.values.convert import CORRECT, LARGEST, too_large
 from trainyard_data.tables.values.forms import NUMBERS, Form, Kind
 from trainyard_data.tables.values.profile import Counted, Profile
 
-MAX_CATEGORIES = 64
-"""A text column with more different values is an identifier or free text, no category."""
 FEW_ROWS = 12
 """Rows up to which texts that all differ say nothing."""
 FEW_WORDS = 5
@@ -33,6 +31,8 @@ class Problem:
     row: int | None
     cause: str
     hint: str
+    of_features: bool = False
+    """Whether it is none where the column is the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Found:
     problem: Problem | None = None
     missing: Mapping[str, int] = field(default_factory=dict)
     """Of a column of texts: rows of each text that stands for a missing value."""
+    set_apart: bool = False
+    """Whether a user or the format says that it holds no data."""
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ def find(name: str, profile: Profile, context: Context) -> Found:
     if name in context.choices.ignore:
         reason = "it is to be ignored"
         schema = ColumnSchema(name=name, type="other", role=ColumnRole.IGNORED, reason=reason)
-        return Found(schema, profile)
+        return Found(schema, profile, set_apart=True)
     decided = _decided(name, profile, context)
     kind = context.choices.types.get(name, decided.type)
     numeric = kind in NUMBER_TYPES
@@ -98,8 +100,9 @@ def find(name: str, profile: Profile, context: Context) -> Found:
             reason=unused or decided.reason,
         ),
         profile,
-        problem if not context.unused.get(name) else None,
+        None if name in context.unused else problem,
         missing,
+        set_apart=name in context.unused,
     )
 
 
@@ -116,7 +119,8 @@ def _decided(name: str, profile: Profile, context: Context) -> Decision:
     decimal = context.choices.decimal or context.decimal
     decided = column_type(examples, decimal, context.comma_hint)
     if decided.type is ColumnType.INTEGER and profile.largest[0] > LARGEST:
-        return Decision(ColumnType.TEXT, reason="its integers have more than 38 digits")
+        reason = "its integers have more than 38 digits"
+        return Decision(ColumnType.TEXT, reason=reason, codes=True)
     return decided
 
 
@@ -214,7 +218,7 @@ def _too_many(name: str, profile: Profile) -> Problem | None:
         return None
     shown = len(profile.distinct) if profile.distinct is not None else "more than 1,000"
     cause = f"it holds {shown} different texts; a category has at most {MAX_CATEGORIES}"
-    return Problem(name, None, cause, f"leave it out: --ignore {name!r}")
+    return Problem(name, None, cause, f"leave it out: --ignore {name!r}", of_features=True)
 
 
 def _too_large(name: str, profile: Profile) -> Problem | None:
@@ -232,9 +236,8 @@ def _odd_text(name: str, decided: Decision, profile: Profile) -> Problem | None:
     known = profile.count(set(Kind) - {Kind.MISSING})
     numbers, odd = profile.count(NUMBERS), profile.count({Kind.ODD})
     many = profile.distinct is None or len(profile.distinct) > MAX_CATEGORIES
-    codes = decided.reason is not None and ("zero" in decided.reason or "digits" in decided.reason)
     if numbers == known:
-        return None if codes else _mixed(name, decided, profile)
+        return None if decided.codes else _mixed(name, decided, profile)
     few = len(profile.words) <= FEW_WORDS
     mostly = numbers >= MOSTLY * known or (many and few and numbers > known / 2)
     if mostly:

@@ -39,6 +39,8 @@ class Decision:
     type: ColumnType
     numbers: NumberFormat | None = None
     reason: str | None = None
+    codes: bool = False
+    """Whether its values are names that are written with digits."""
 
 
 def column_type(forms: Mapping[Form, str], decimal: str | None, comma_hint: str = ".") -> Decision:
@@ -73,7 +75,8 @@ def _number(
 ) -> Decision:
     if kinds <= {Kind.INTEGER, Kind.CODE} and Kind.CODE in kinds:
         code = next(text for form, text in forms.items() if form.kind is Kind.CODE)
-        return Decision(ColumnType.TEXT, reason=f"{code!r} begins with a zero, as codes do")
+        reason = f"{code!r} begins with a zero, as codes do"
+        return Decision(ColumnType.TEXT, reason=reason, codes=True)
     signs = {form.sign for form in forms}
     if len(signs) > 1:
         return Decision(
