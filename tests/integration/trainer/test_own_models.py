@@ -35,9 +35,10 @@ sys.exit(0 if trainyard.finish() else 1)
 """
 
 
-def start(lab: GatewayLab, name: str) -> str:
+def start(lab: GatewayLab, name: str, model: str | None = None) -> str:
+    wish = {"name": name, "command": ["x"]} | ({"outputModel": model} if model else {})
     with lab.http() as http:
-        answer = http.post("/training/start", json={"name": name, "command": ["x"]})
+        answer = http.post("/training/start", json=wish)
         answer.raise_for_status()
         return str(answer.json()["uid"])
 
@@ -70,7 +71,7 @@ def run_program(
 
 
 def test_a_program_registers_versions_of_its_model(lab: GatewayLab, tmp_path: Path) -> None:
-    uid = start(lab, "s")
+    uid = start(lab, "s", "mine")
     ended = run_program(lab, tmp_path, uid, lab.trainer(uid, "s").token)
 
     assert ended.returncode == 0, ended.stderr

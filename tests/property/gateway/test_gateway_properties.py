@@ -449,11 +449,15 @@ def test_property_28_invalid_api_key_returns_auth_error(
 def test_property_29_authentication_attempts_logged(
     lab: GatewayLab, http: httpx.Client, accepted: bool, name: int
 ) -> None:
-    path = f"/datasets/attempt-{name}-{next(_counter)}"
+    number = next(_counter)
+    path = f"/datasets/attempt-{name}-{number}"
     if accepted:
         http.get(path)
     else:
-        httpx.get(f"{lab.url}/api/v1{path}")
+        # Failures of an address that repeat are counted instead of written one by one.
+        other = httpx.HTTPTransport(local_address=f"127.0.{1 + number // 250}.{1 + number % 250}")
+        with httpx.Client(transport=other) as stranger:
+            stranger.get(f"{lab.url}/api/v1{path}")
 
     def logged() -> list[Any]:
         with sqlite3.connect(lab.data / "db" / "trainyard.sqlite3") as database:

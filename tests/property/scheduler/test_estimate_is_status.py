@@ -263,12 +263,16 @@ def crowded(draw: Draw) -> dict[str, list[Json]]:
     world: dict[str, list[Json]] = {kind: [] for kind in KINDS}
     quota = draw(st.sampled_from([None, None, 2, 4]))
     limits = {} if quota is None else {"gpuQuota": quota, "borrow": draw(st.booleans())}
+    if draw(st.integers(0, 3)) == 0:
+        limits["maxSessionsPerUser"] = 1
     world["nodes"], world["queues"] = [node("n1", 4)], [queue(**limits)]
     progress = {"attempt": 1, "etaSeconds": draw(st.integers(10, 400)), "lastHeartbeat": at(0)}
     gpus = draw(st.integers(1, 3))
     for kind, raw in zip(
         ("sessions", "jobs", "pods"),
-        running("runs", gpus, ran=draw(st.integers(1, 900)), status={"progress": progress}),
+        running(
+            "runs", gpus, ran=draw(st.integers(1, 900)), user="ada", status={"progress": progress}
+        ),
         strict=True,
     ):
         world[kind].append(raw)

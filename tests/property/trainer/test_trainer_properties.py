@@ -65,7 +65,7 @@ FAILURES = st.sampled_from(
     [
         ("a,y\n1,0\nx,1\n2,0\n3,1\n", {}, ExitCode.SUCCEEDED, ""),
         ("a,y\n1,0\n2,0\n", {}, ExitCode.BAD_DATA, "one value"),
-        ("a,y\n1,\n2,1\n", {}, ExitCode.BAD_DATA, "row 1 (line 2), column 'y'"),
+        ("a,y\n1,\n2,1\n", {}, ExitCode.BAD_DATA, "column 'y': the target has the one value '1'"),
         ("a,y\n1,0\n2,1\n", {"target": "z"}, ExitCode.BAD_CONFIGURATION, "there is no column 'z'"),
         ("a,y\n1,0\n2,1\n", {"ignoreColumns": ["b"]}, ExitCode.BAD_CONFIGURATION, "there is no column 'b'"),
         ("a,y\n1,0\n2,1\n", {"precision": "fp16"}, ExitCode.BAD_CONFIGURATION, "fp16"),

@@ -70,6 +70,32 @@ def wide(archive: bytes) -> bytes:
     return archive[:at] + end + locator + last
 
 
+def with_bytes_behind(archive: bytes) -> bytes:
+    """The same zip with bytes behind the packed stream of every member, and counted with it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(out, "w") as target:
+        for info in source.infolist():
+            start = info.header_offset + 30 + len(info.filename)
+            packed = archive[start : start + info.compress_size]
+            target.writestr(info.filename, packed + b"more" * (1 << 16))
+        pairs = list(zip(source.infolist(), target.infolist(), strict=True))
+    content, entry = bytearray(out.getvalue()), target.start_dir
+    for info, made in pairs:
+        for at in (made.header_offset + 8, entry + 10):
+            struct.pack_into("<H", content, at, info.compress_type)
+            struct.pack_into("<L", content, at + 6, info.CRC)
+            struct.pack_into("<L", content, at + 14, info.file_size)
+        entry += 46 + len(made.filename)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("method", ["deflated", "bzip2", "lzma"])
+def test_bytes_behind_the_packed_stream_of_a_member_end_it(tmp_path: Path, method: str) -> None:
+    archive = with_bytes_behind(zip_of(two_classes(), METHODS[method]))
+
+    assert samples(tmp_path, archive) == 6
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_packing_of_zip_that_is_read(tmp_path: Path, method: str) -> None:
     assert samples(tmp_path, zip_of(two_classes(), METHODS[method])) == 6

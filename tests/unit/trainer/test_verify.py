@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 from trained_models import save_model
 
 from trainyard_trainer.__main__ import main
+from trainyard_trainer.errors import Diverged
 from trainyard_trainer.inference import verify
 from trainyard_trainer.inference.inputs import read
 from trainyard_trainer.inference.predict import Predictor
@@ -37,8 +38,10 @@ def _one_thread() -> Iterator[None]:
 def table(path: Path, random: np.random.Generator, rows: int, regression: bool) -> Path:
     """Numbers with gaps, a category with codes such as 01, and a target that depends on both."""
     lines = ["a,code,b,target"]
-    for _ in range(rows):
-        a, code, b = random.normal(), random.choice(["01", "02", "A1", "1.50"]), random.normal()
+    for row in range(rows):
+        # Of a column of numbers with a lone text the reader says that this is no number.
+        code = "A1" if row % 3 == 0 else random.choice(["01", "02", "A1", "1.50"])
+        a, b = random.normal(), random.normal()
         value = 3 * a + (code == "A1") + 0.1 * b
         target = f"{value:.4f}" if regression else f"0{int(value > 0)}"
         lines.append(f"{a:.4f},{code},{'' if random.random() < 0.1 else f'{b:.4f}'},{target}")
@@ -76,7 +79,10 @@ def test_what_a_card_states_is_measured_again_and_a_row_needs_no_company(
     path = table(folder / "d.csv", random, int(random.integers(24, 50)), regression)
     task = "tabular-regression" if regression else "tabular-classification"
     with redirect_stdout(io.StringIO()):
-        model = save_model(folder, path, "csv", {**config, "task": task})
+        try:
+            model = save_model(folder, path, "csv", {**config, "task": task})
+        except Diverged:
+            reject()
     checks = verify.verify(model, path)
     assert [c for c in checks if not c.agrees] == []
     assert {c.name for c in checks} >= {"metrics.train/epoch_loss", "parameters", "steps"}

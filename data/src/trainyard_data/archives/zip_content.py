@@ -90,7 +90,8 @@ class Content:
             self._place += len(packed)
             self._left -= len(packed)
         piece = self._unpacking.unpack(packed, size)
-        if not piece and not packed and not self._left:
+        if not piece and not packed and not (self._left and self._unpacking.wants):
+            # Its end was reached, with or without bytes behind it.
             self._finish()
         return piece
 

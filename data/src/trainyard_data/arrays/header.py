@@ -55,11 +55,11 @@ def read_header(read: Callable[[int], bytes]) -> Header:
     try:
         version = npy.read_magic(stream)
         if version not in ((1, 0), (2, 0), (3, 0)):
-            raise ValueError(f"version {version}")
+            raise BadData(f"not an NPY array: its format version is {version}")
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = header(stream)
     except _BROKEN as error:
-        raise BadData(f"not an NPY array: {str(error)[:200]}") from error
+        raise BadData("not an NPY array: its header is damaged") from error
     if any(type(extent) is not int or extent < 0 for extent in shape):
         raise BadData(f"not an NPY array: the shape {list(shape)[:10]}")
     return Header(shape, dtype, fortran, len(raw))

@@ -233,11 +233,13 @@ def _too_large(name: str, profile: Profile) -> Problem | None:
 
 def _odd_text(name: str, decided: Decision, profile: Profile) -> Problem | None:
     """A text in a column of numbers, or a number that is written in an unknown way."""
+    if decided.codes:
+        return None
     known = profile.count(set(Kind) - {Kind.MISSING})
     numbers, odd = profile.count(NUMBERS), profile.count({Kind.ODD})
     many = profile.distinct is None or len(profile.distinct) > MAX_CATEGORIES
     if numbers == known:
-        return None if decided.codes else _mixed(name, decided, profile)
+        return _mixed(name, decided, profile)
     few = len(profile.words) <= FEW_WORDS
     mostly = numbers >= MOSTLY * known or (many and few and numbers > known / 2)
     if mostly:

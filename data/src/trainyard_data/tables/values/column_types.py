@@ -60,7 +60,7 @@ def column_type(forms: Mapping[Form, str], decimal: str | None, comma_hint: str 
     for wanted, name in _WHOLE:
         if kinds <= wanted:
             return Decision(name)
-    return Decision(ColumnType.TEXT)
+    return _codes(known) or Decision(ColumnType.TEXT)
 
 
 _WHOLE = (
@@ -73,10 +73,9 @@ _WHOLE = (
 def _number(
     forms: Mapping[Form, str], kinds: set[Kind], decimal: str | None, comma_hint: str
 ) -> Decision:
-    if kinds <= {Kind.INTEGER, Kind.CODE} and Kind.CODE in kinds:
-        code = next(text for form, text in forms.items() if form.kind is Kind.CODE)
-        reason = f"{code!r} begins with a zero, as codes do"
-        return Decision(ColumnType.TEXT, reason=reason, codes=True)
+    codes = _codes(forms)
+    if codes is not None:
+        return codes
     signs = {form.sign for form in forms}
     if len(signs) > 1:
         return Decision(
@@ -87,6 +86,16 @@ def _number(
     if kinds & _PROOF[_other(mark)]:
         return Decision(ColumnType.TEXT, reason="its numbers have different decimal marks")
     return _written(forms, kinds, mark, signs.pop())
+
+
+def _codes(forms: Mapping[Form, str]) -> Decision | None:
+    """Whole numbers of which one begins with a zero are codes, also beside texts."""
+    numbers = {form.kind for form in forms} & NUMBERS
+    if Kind.CODE not in numbers or not numbers <= {Kind.INTEGER, Kind.CODE}:
+        return None
+    code = next(text for form, text in forms.items() if form.kind is Kind.CODE)
+    reason = f"{code!r} begins with a zero, as codes do"
+    return Decision(ColumnType.TEXT, reason=reason, codes=True)
 
 
 def _other(mark: str) -> str:
