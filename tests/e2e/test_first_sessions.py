@@ -56,7 +56,7 @@ def finished(gateway: Client, name: str) -> Session:
         found = gateway.status(name)
         return found if found.finished else None
 
-    return eventually(check, within=240, every=0.5, what=f"the end of {name}")
+    return eventually(check, within=420, every=0.5, what=f"the end of {name}")
 
 
 class GpuWitness:
@@ -112,7 +112,7 @@ def test_overflow_waits_and_every_session_leaves_a_model(
     with watching(installation) as witness:
         names = [gateway.start_training(spec(), unique("digits")).name for _ in range(3)]
         # A session's place counts from when its dataset was found, which takes the gateway a moment.
-        eventually(lambda: gateway.status(names[2]).phase == "Queued", within=60, what="Queued")
+        eventually(lambda: gateway.status(names[2]).phase == "Queued", within=120, what="Queued")
         manifest = yaml.safe_load((ROOT / "examples" / "session.yaml").read_text())
         applied = manifest["metadata"]["name"]
         installation.kubectl("apply", "-f", "-", manifest=manifest)
@@ -121,7 +121,7 @@ def test_overflow_waits_and_every_session_leaves_a_model(
             waiting = gateway.queue().waiting
             return [entry.position for entry in waiting] == [1, 2]
 
-        eventually(two_wait, within=30, what="two sessions waiting at positions 1 and 2")
+        eventually(two_wait, within=90, what="two sessions waiting at positions 1 and 2")
         first = gateway.queue().waiting[0]
         assert first.name == names[2], "who came first is served first"
         assert first.reason is not None
