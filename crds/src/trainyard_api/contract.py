@@ -15,6 +15,10 @@ ENV_RUN: Final = "TRAINYARD_RUN"
 """The attempt as JSON: `trainyard_api.attempt.AttemptSpec`."""
 ENV_GATEWAY_URL: Final = "TRAINYARD_GATEWAY_URL"
 ENV_TOKEN_FILE: Final = "TRAINYARD_TOKEN_FILE"
+ENV_GRACE_SECONDS: Final = "TRAINYARD_GRACE_SECONDS"
+"""Seconds from the stop signal to the kubelet's SIGKILL: terminationGracePeriodSeconds."""
+ENV_SUPERVISED: Final = "TRAINYARD_SUPERVISED"
+"""1 for a program whose output the supervisor reports."""
 ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in Indexed Jobs: the worker's number, 0-based."""
 
@@ -46,6 +50,13 @@ END_KEY: Final = "end"
 
 Its value holds step, totalSteps, epoch, epochs and stride, as far as they are known.
 """
+
+INTERRUPTED_KEY: Final = "interrupted"
+"""Key of the termination message: true if a stop signal ended the program before its goal."""
+PROGRAM_EXIT_KEY: Final = "programExit"
+PROGRAM_SIGNAL_KEY: Final = "programSignal"
+"""Keys of the termination message: exit code of the program, or the signal that killed it."""
+LAST_LINES_KEY: Final = "lastLogLines"
 
 GRACE_SECONDS: Final = 60
 """Seconds from SIGTERM to SIGKILL; the trainer saves a checkpoint within them."""

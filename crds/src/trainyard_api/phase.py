@@ -6,11 +6,17 @@ show it to users; the page of failure reasons lists it.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final, Self
+from enum import Enum
+from typing import Final
 
 
-class Phase(StrEnum):
+class TextEnum(str, Enum):
+    """Members that are their text, also when printed; `enum.StrEnum` came with Python 3.11."""
+
+    __str__ = str.__str__
+
+
+class Phase(TextEnum):
     """The state of a session in its life cycle."""
 
     PENDING = "Pending"
@@ -48,7 +54,7 @@ A stop ends them at once: as Stopped if they ran, otherwise as Cancelled.
 HOLDING_GPUS: Final = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDING, Phase.STOPPING})
 
 
-class DesiredState(StrEnum):
+class DesiredState(TextEnum):
     """The state that the owner wants."""
 
     RUNNING = "Running"
@@ -56,7 +62,7 @@ class DesiredState(StrEnum):
     STOPPED = "Stopped"
 
 
-class ConditionType(StrEnum):
+class ConditionType(TextEnum):
     """The conditions of a session."""
 
     ACCEPTED = "Accepted"
@@ -73,12 +79,12 @@ class ConditionType(StrEnum):
     """The session failed; reason and message say why."""
 
 
-class SentencedEnum(StrEnum):
+class SentencedEnum(TextEnum):
     """Names that Kubernetes and users see, each with a sentence that explains it."""
 
     sentence: str
 
-    def __new__(cls, name: str, sentence: str) -> Self:
+    def __new__(cls, name: str, sentence: str) -> SentencedEnum:
         """The member `name`; `sentence` is its explanation."""
         member = str.__new__(cls, name)
         member._value_ = name

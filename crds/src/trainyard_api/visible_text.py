@@ -85,7 +85,7 @@ def _shown_in_json(match: re.Match[str]) -> str:
     if character == "\n" or not _is_hidden(match):
         return character
     halves = character.encode("utf-16-be", "surrogatepass")
-    numbers = [int.from_bytes(halves[i : i + 2]) for i in range(0, len(halves), 2)]
+    numbers = [int.from_bytes(halves[i : i + 2], "big") for i in range(0, len(halves), 2)]
     return "".join(f"\\u{number:04x}" for number in numbers)
 
 

@@ -15,7 +15,7 @@ LINE_BYTES = 128
 """About what a line takes beside its text."""
 
 
-@dataclass(slots=True)
+@dataclass
 class LineBudget:
     """Bytes that may still be reported; times are seconds of a monotonic clock."""
 
@@ -34,6 +34,11 @@ class LineBudget:
             return False
         self.level -= len(message) + LINE_BYTES
         return True
+
+    def spent(self, now: float) -> bool:
+        """Whether `take` would refuse any line now."""
+        level = self.level + (now - self.since) * BYTES_PER_SECOND
+        return level <= (BURST_BYTES / 10 if self.left_out else 0)
 
     def note(self) -> str | None:
         """What to report before a line that is taken, if lines before it were left out."""

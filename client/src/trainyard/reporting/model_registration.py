@@ -40,7 +40,7 @@ class ModelNotDeliveredError(ModelError):
     """The gateway could not be reached in time. The file is kept; registering it again is safe."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Registrar:
     """Registers models of one attempt of one session."""
 
@@ -64,8 +64,7 @@ class Registrar:
         place = self.folder / MODEL_FILE
         if not (place.exists() and place.samefile(file)):
             _place(file, place)
-        with place.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        digest = _sha256(place)
         body = {
             "sessionUid": self.session_uid,
             "attempt": self.attempt,
@@ -122,6 +121,15 @@ def check(file: Path) -> None:
             f"{file} has {size} bytes, but its header declares {8 + length + end}: "
             "it is truncated, or has data after its end"
         )
+
+
+def _sha256(file: Path) -> str:
+    """The hash of a file, in hexadecimal; `hashlib.file_digest` came with Python 3.11."""
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        while piece := content.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _place(file: Path, place: Path) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from trainyard.reporting.json_numbers import number
@@ -30,7 +30,7 @@ FLUSH_SECONDS = 1.0
 BATCH_ITEMS = 2000
 """Rows and lines per batch; well below the gateway's limit of bytes."""
 MEMORY_ITEMS = 100_000
-"""Values held in memory while the disk does not take them; then the oldest are dropped."""
+"""Default of the values held in memory."""
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 Item = tuple[str, float, Any]
@@ -46,12 +46,14 @@ class Sender:
         spool: Spool,
         identity: dict[str, Any],
         warn: Callable[[str], None],
+        memory_items: int = MEMORY_ITEMS,
     ) -> None:
+        """`memory_items` are held while the disk takes none; then the oldest are dropped."""
         self._transport = transport
         self._spool = spool
         self._identity = identity
         self._warn = warn
-        self._items: deque[Item] = deque(maxlen=MEMORY_ITEMS)
+        self._items: deque[Item] = deque(maxlen=memory_items)
         self._wake = threading.Event()
         self._batching = threading.Lock()
         self._stopping = False
@@ -119,7 +121,7 @@ class Sender:
                     self._make_batch(items)
                 except OSError:
                     # Keep the items for the next try, unless newer ones need the space.
-                    if len(self._items) + count <= MEMORY_ITEMS:
+                    if len(self._items) + count <= (self._items.maxlen or 0):
                         self._items.extendleft(reversed(items))
                     raise
 
@@ -164,7 +166,7 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
     """A batch (`trainyard_api.report.Batch` without identity), with datetimes. Pure."""
     batch: dict[str, Any] = {"metrics": [], "logs": []}
     for kind, when, content in items:
-        stamp = datetime.fromtimestamp(when, UTC)
+        stamp = datetime.fromtimestamp(when, timezone.utc)
         if kind == "metrics":
             step, epoch, values = content
             # A single NaN makes the sum NaN; on overflow, too, check each value.

@@ -16,7 +16,7 @@ from pathlib import Path
 LIMIT_BYTES = 256 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A batch in the spool."""
 

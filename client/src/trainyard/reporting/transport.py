@@ -48,7 +48,7 @@ MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_SECONDS = 3600.0
 
 
-@dataclass(slots=True)
+@dataclass
 class GatewayTransport:
     """Keeps one connection open, and reads the token file for every request: the kubelet renews it.
 

@@ -1,0 +1,122 @@
+"""The exit code and what the termination message says. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainyard_api import contract
+from trainyard_api.contract import ExitCode
+from trainyard_supervisor.processes.process_tree import Exit
+
+SIGKILL = 9
+LINE_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when everything has ended."""
+
+    program: Exit
+    stopped: bool
+    """Whether a stop signal arrived."""
+    own_message: str
+    """What the program itself left as the termination message."""
+    last_lines: Sequence[str]
+    derived_end: Mapping[str, int] | None = None
+    """How far it came, read from its output."""
+    worker_exit: Exit | None = None
+    """How the worker ended that failed first, where a launcher says so."""
+    out_of_memory: bool = False
+    """Whether the kernel killed a process of the container for its memory limit."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the supervisor ends."""
+
+    exit_code: int
+    message: str
+    """The termination message: at most 4096 bytes of JSON, or what the program left; "" for none."""
+
+
+def outcome(facts: Facts) -> Outcome:
+    """How the supervisor ends, after `facts`."""
+    own = _own(facts.own_message)
+    interrupted = facts.stopped and not (facts.program.code == 0 and _reached(own))
+    code = _exit_code(facts, interrupted)
+    said: dict[str, Any] = dict(own)
+    if contract.END_KEY not in said and facts.derived_end is not None:
+        said[contract.END_KEY] = _end(facts.derived_end, finished=code == 0)
+    if interrupted:
+        said[contract.INTERRUPTED_KEY] = True
+    if code != 0:
+        said |= _how(facts.program)
+    if said == own and code == 0:
+        return Outcome(code, facts.own_message)
+    own_lines = said.pop(contract.LAST_LINES_KEY, None)
+    lines = facts.last_lines or (own_lines if isinstance(own_lines, list) else ())
+    return Outcome(code, within_limit(said, lines))
+
+
+def within_limit(said: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """The message with as many of the last `lines` as fit into the kubelet's 4096 bytes."""
+    kept = [str(line)[:LINE_CHARACTERS] for line in lines]
+    while True:
+        text = json.dumps({**said, contract.LAST_LINES_KEY: kept})
+        if len(text) <= contract.TERMINATION_MESSAGE_BYTES:
+            return text
+        if not kept:
+            return json.dumps({k: v for k, v in said.items() if not isinstance(v, str)})
+        kept = kept[1:]
+
+
+def _exit_code(facts: Facts, interrupted: bool) -> int:
+    if interrupted:
+        return ExitCode.PREEMPTED
+    program = facts.program
+    if facts.out_of_memory and SIGKILL in (program.signal, (facts.worker_exit or program).signal):
+        return ExitCode.OUT_OF_MEMORY
+    if facts.worker_exit is not None and program.code not in (None, 0):
+        program = facts.worker_exit
+    return program.code if program.code is not None else 128 + (program.signal or 0)
+
+
+def _how(program: Exit) -> dict[str, int]:
+    if program.signal is not None:
+        return {contract.PROGRAM_SIGNAL_KEY: program.signal}
+    return {contract.PROGRAM_EXIT_KEY: program.code or 0}
+
+
+def _end(derived: Mapping[str, int], *, finished: bool) -> dict[str, int]:
+    """The end that the output tells; a program that ended well has done all it wanted."""
+    end = dict(derived)
+    if finished:
+        for done, goal in (("step", "totalSteps"), ("epoch", "epochs")):
+            if done in end and goal in end:
+                end[goal] = end[done]
+    return end
+
+
+def _reached(own: Mapping[str, Any]) -> bool:
+    """Whether the program itself says that it reached a goal."""
+    end = own.get(contract.END_KEY)
+    if not isinstance(end, dict):
+        return False
+    for done, goal in (("step", "totalSteps"), ("epoch", "epochs")):
+        if isinstance(end.get(goal), int) and end[goal] > 0:
+            return isinstance(end.get(done), int) and end[done] >= end[goal]
+    return False
+
+
+def _own(message: str) -> dict[str, Any]:
+    """What the program left: JSON as `trainyard.reporting` writes it, or lines of text."""
+    try:
+        found = json.loads(message) if message.strip() else {}
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict):
+        return found
+    return {contract.LAST_LINES_KEY: message.splitlines()[-20:]}

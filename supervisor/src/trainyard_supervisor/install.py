@@ -1,0 +1,79 @@
+"""Writes the supervisor as one file, and beside it what a program imports to report.
+
+`FOLDER/supervisor.pyz` runs by any Python from 3.9 on, with nothing but its standard library.
+`FOLDER/lib` holds the part of `trainyard` and `trainyard_api` that reporting needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import trainyard
+import trainyard_api
+import trainyard_supervisor
+
+ARCHIVE = "supervisor.pyz"
+LIBRARY = "lib"
+API_MODULES = ("__init__.py", "contract.py", "phase.py", "visible_text.py")
+NOT_ARCHIVED = "install.py"
+MAIN = """\
+import sys
+
+if sys.version_info < (3, 9):
+    sys.stderr.write(
+        "trainyard: the image's python3 is %s; the supervisor needs Python 3.9 or newer\\n"
+        % sys.version.split()[0]
+    )
+    sys.exit(64)
+from trainyard_supervisor.archive_main import main
+
+sys.exit(main())
+"""
+"""Old versions of Python, too, can read this."""
+
+
+def install(folder: Path) -> None:
+    """Write archive and library into `folder`, replacing what is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{ARCHIVE}.new"
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__main__.py", MAIN)
+        for name, source in sorted({**_library(), **_own()}.items()):
+            archive.writestr(name, source.read_bytes())
+    beside.chmod(0o644)
+    beside.replace(folder / ARCHIVE)
+    shutil.rmtree(folder / LIBRARY, ignore_errors=True)
+    for name, source in _library().items():
+        place = folder / LIBRARY / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(source.read_bytes())
+        place.chmod(0o644)
+    for path, _, _ in os.walk(folder / LIBRARY):
+        Path(path).chmod(0o755)
+
+
+def _library() -> dict[str, Path]:
+    """The files of `trainyard.reporting` and of what it needs, by their place."""
+    client, api = _folder(trainyard.__file__), _folder(trainyard_api.__file__)
+    found = {"trainyard/__init__.py": client / "__init__.py"}
+    found |= dict(_modules(client, client / "reporting"))
+    found |= {f"trainyard_api/{name}": api / name for name in API_MODULES}
+    return found
+
+
+def _own() -> dict[str, Path]:
+    package = _folder(trainyard_supervisor.__file__)
+    return {n: f for n, f in _modules(package, package) if f.name != NOT_ARCHIVED}
+
+
+def _modules(package: Path, below: Path) -> Iterator[tuple[str, Path]]:
+    for file in sorted(below.rglob("*.py")):
+        yield str(file.relative_to(package.parent)), file
+
+
+def _folder(file: str | None) -> Path:
+    return Path(file or "").resolve().parent

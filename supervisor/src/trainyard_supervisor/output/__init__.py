@@ -1,0 +1,1 @@
+"""What the program prints: read from its pipes, repeated, and made into lines."""

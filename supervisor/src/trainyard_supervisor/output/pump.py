@@ -1,0 +1,78 @@
+"""Reads one of the program's streams: repeats it and takes lines from it, at any speed.
+
+While the program prints more than is reported, its lines are counted, not taken apart: that costs a
+hundredth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+
+from trainyard.reporting.line_budget import LineBudget
+from trainyard_supervisor.output.line_splitter import Line, LineSplitter
+from trainyard_supervisor.output.mirror import Mirror
+
+READ_BYTES = 128 << 10
+PIPE_BYTES = 1 << 20
+"""Size of a pipe, the most that the kernel gives without rights."""
+F_SETPIPE_SZ = 1031
+
+Take = Callable[[str, Line], None]
+"""What to do with a line of a level."""
+
+
+class Pump:
+    """One stream of the program: `level` is that of its lines."""
+
+    def __init__(self, level: str, mirror: Mirror, budget: LineBudget, take: Take) -> None:
+        self.descriptor, self.program_end = os.pipe()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.descriptor, F_SETPIPE_SZ, PIPE_BYTES)
+        os.set_blocking(self.descriptor, False)
+        self.open = True
+        self._level = level
+        self._mirror = mirror
+        self._budget = budget
+        self._take = take
+        self._splitter = LineSplitter()
+
+    def started(self) -> None:
+        """Close the end that the program now has."""
+        os.close(self.program_end)
+
+    def read(self, now: float) -> bool:
+        """Read what is there; False at the end of the stream or if nothing is there."""
+        try:
+            chunk = os.read(self.descriptor, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self.open = False
+            return False
+        self._mirror.write(chunk)
+        if self._budget.spent(now):
+            self._budget.left_out += chunk.count(b"\n")
+            return True
+        for line in self._splitter.feed(chunk, now):
+            self._take(self._level, line)
+        return True
+
+    def wake(self) -> float | None:
+        """When `settle` has something to do."""
+        return self._splitter.wake()
+
+    def settle(self, now: float) -> None:
+        """Report what waits for the end of its line for too long."""
+        for line in self._splitter.settle(now):
+            self._take(self._level, line)
+
+    def close(self, now: float) -> None:
+        """Read what is left, and take the last line without an end."""
+        while self.read(now):
+            pass
+        for line in self._splitter.end():
+            self._take(self._level, line)
+        os.close(self.descriptor)

@@ -1,0 +1,1 @@
+"""The program's processes: started, found, signalled and waited for."""

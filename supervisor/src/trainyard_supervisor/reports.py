@@ -1,0 +1,81 @@
+"""What the supervisor reports to the gateway: the program's lines and, if need be, its progress."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from trainyard.reporting.line_budget import LineBudget
+from trainyard.reporting.sender import Sender
+from trainyard.reporting.spool import Spool
+from trainyard.reporting.transport import GatewayTransport
+from trainyard_api import contract
+from trainyard_supervisor.settings import Attempt, Settings
+
+STREAM = "supervisor-{worker}"
+MEMORY_ITEMS = 2000
+"""Lines that wait in memory while the disk takes none."""
+LAST_LINES = 20
+
+
+class Reports:
+    """The lines and the progress of one attempt; without an attempt only last lines are kept."""
+
+    def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
+        self.budget = LineBudget(since=time.monotonic())
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._worker = settings.worker
+        self._own_streams: Path | None = None
+        self._sender: Sender | None = None
+        if settings.attempt is not None:
+            self._sender = self._opened(settings.attempt, settings, warn)
+
+    def _opened(
+        self, attempt: Attempt, settings: Settings, warn: Callable[[str], None]
+    ) -> Sender | None:
+        stream = STREAM.format(worker=settings.worker)
+        root = settings.run_dir / contract.SPOOL
+        self._own_streams = root / f"{attempt.number:06d}"
+        try:
+            spool = Spool(root, attempt.number, stream)
+        except OSError as error:
+            warn(f"nothing is reported, the spool cannot be made: {error}")
+            return None
+        identity = {
+            "sessionUid": attempt.session_uid,
+            "attempt": attempt.number,
+            "stream": stream,
+        }
+        transport = GatewayTransport(attempt.gateway_url, attempt.token_file)
+        return Sender(transport, spool, identity, warn, memory_items=MEMORY_ITEMS)
+
+    def line(self, level: str, message: str) -> None:
+        """Report a line, unless the program prints too much; then say so in a line."""
+        self.last_lines.append(message)
+        if not self.budget.take(message, time.monotonic()):
+            return
+        if (note := self.budget.note()) is not None:
+            self._put("logs", ("warning", note, self._worker))
+        self._put("logs", (level, message, self._worker))
+
+    def heartbeat(self, content: Mapping[str, Any]) -> None:
+        """Report progress."""
+        self._put("heartbeat", dict(content))
+
+    def program_reports(self) -> bool:
+        """Whether the program itself reports in this attempt."""
+        return self._own_streams is not None and any(self._own_streams.glob("rank-*"))
+
+    def finish(self, seconds: float) -> None:
+        """Deliver what is left for at most `seconds`; the rest stays in the spool."""
+        if (note := self.budget.note()) is not None:
+            self._put("logs", ("warning", note, self._worker))
+        if self._sender is not None:
+            self._sender.stop(seconds)
+
+    def _put(self, kind: str, content: Any) -> None:
+        if self._sender is not None:
+            self._sender.put(kind, content)

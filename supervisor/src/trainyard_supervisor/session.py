@@ -1,0 +1,107 @@
+"""One program of one attempt: settings, start, supervision, and the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from trainyard_api import contract
+from trainyard_api.contract import ExitCode
+from trainyard_supervisor.ending.outcome import Facts, outcome, within_limit
+from trainyard_supervisor.errors import CannotStart
+from trainyard_supervisor.processes.process_tree import Exit
+from trainyard_supervisor.reports import Reports
+from trainyard_supervisor.settings import Settings, settings
+from trainyard_supervisor.stop_signals import StopSignals
+from trainyard_supervisor.supervision import Supervision
+
+DELIVER_SECONDS = 10.0
+"""How long the last reports are tried; what is not delivered stays in the spool."""
+MESSAGE_BYTES = 64 << 10
+"""How much of the program's own termination message is read."""
+
+
+def run_session(command: Sequence[str], run_dir: Path, termination_file: Path) -> int:
+    """Run `command` as the environment describes; the supervisor's exit code."""
+    signals = StopSignals()
+    try:
+        given = settings(os.environ, run_dir, termination_file)
+        if not command:
+            raise ValueError("there is no program; give one after --")
+    except ValueError as error:
+        return _refused(CannotStart("BadCommand", str(error)), termination_file, print_line)
+    said: list[Callable[[str], None]] = []
+    reports = Reports(given, warn=lambda sentence: said[0](sentence) if said else None)
+    supervision = Supervision(signals, reports, given.grace_seconds)
+    said.append(supervision.said.append)
+    try:
+        program = supervision.run(command, program_environment(os.environ, _library()))
+    except CannotStart as error:
+        code = _refused(error, termination_file, supervision.say)
+        supervision.close()
+        reports.finish(DELIVER_SECONDS)
+        return code
+    supervision.close()
+    code = _ended(program, signals, reports, given)
+    reports.finish(DELIVER_SECONDS)
+    return code
+
+
+def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:
+    """The program's environment: the container's, with `library` at the end of its PYTHONPATH."""
+    added = {contract.ENV_SUPERVISED: "1"}
+    if library is not None:
+        given = environment.get("PYTHONPATH")
+        added["PYTHONPATH"] = f"{given}{os.pathsep}{library}" if given else str(library)
+    return {**environment, **added}
+
+
+def print_line(sentence: str) -> None:
+    """A line in the container's log."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"trainyard: {sentence}\n".encode("utf-8", "replace"))
+
+
+def _library() -> Path | None:
+    """The folder beside the archive with what `import trainyard` needs; None without an archive."""
+    folder = Path(sys.argv[0]).resolve().parent / "lib"
+    return folder if folder.is_dir() else None
+
+
+def _ended(program: Exit, signals: StopSignals, reports: Reports, given: Settings) -> int:
+    facts = Facts(
+        program=program,
+        stopped=signals.number is not None,
+        own_message=_read(given.termination_file),
+        last_lines=list(reports.last_lines),
+    )
+    found = outcome(facts)
+    _leave(given.termination_file, found.message)
+    return found.exit_code
+
+
+def _refused(error: CannotStart, file: Path, say: Callable[[str], None]) -> int:
+    """Say why nothing was started."""
+    sentence = error.message + (f" ({error.hint})" if error.hint else "")
+    say(sentence)
+    said = {"reason": error.reason, "message": error.message[:1500], "hint": error.hint[:500]}
+    _leave(file, within_limit(said, []))
+    return ExitCode.BAD_CONFIGURATION
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return content.read(MESSAGE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _leave(file: Path, message: str) -> None:
+    with contextlib.suppress(OSError):
+        # The kubelet makes the file; elsewhere there is none.
+        if message and file.exists():
+            file.write_text(message)

@@ -1,0 +1,83 @@
+"""What the operator says to the supervisor, by the container's environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainyard_api import contract
+
+MARGIN_SECONDS = 5.0
+"""How long before the kubelet's SIGKILL the supervisor sends its own."""
+MAX_WORKER = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Where to report, and as what."""
+
+    session_uid: str
+    number: int
+    gateway_url: str
+    token_file: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The supervisor's settings; `attempt` is None outside of a session."""
+
+    attempt: Attempt | None
+    worker: int
+    """The worker's number, from 0."""
+    grace_seconds: float
+    """From the stop signal to the supervisor's SIGKILL."""
+    run_dir: Path
+    termination_file: Path
+
+
+def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Path) -> Settings:
+    """The settings in `environment`. Pure. Raises ValueError that names the variable."""
+    return Settings(
+        attempt=_attempt(environment),
+        worker=_worker(environment.get(contract.ENV_COMPLETION_INDEX) or "0"),
+        grace_seconds=_grace(environment.get(contract.ENV_GRACE_SECONDS)),
+        run_dir=run_dir,
+        termination_file=termination_file,
+    )
+
+
+def _attempt(environment: Mapping[str, str]) -> Attempt | None:
+    described = environment.get(contract.ENV_RUN)
+    url = environment.get(contract.ENV_GATEWAY_URL)
+    if not described or not url:
+        return None
+    try:
+        found: Any = json.loads(described)
+        uid, number = str(found["uid"]), int(found["attempt"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(
+            f"{contract.ENV_RUN} is no JSON object with uid and attempt ({error})"
+        ) from error
+    token_file = environment.get(contract.ENV_TOKEN_FILE) or contract.TOKEN_FILE
+    return Attempt(uid, number, url, Path(token_file))
+
+
+def _worker(given: str) -> int:
+    if given.isascii() and given.isdigit() and int(given[:12]) <= MAX_WORKER:
+        return int(given[:12])
+    raise ValueError(f"{contract.ENV_COMPLETION_INDEX} is '{given[:40]}', not a worker's number")
+
+
+def _grace(given: str | None) -> float:
+    try:
+        seconds = float(given) if given else float(contract.GRACE_SECONDS)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 7 * 86_400:
+        raise ValueError(
+            f"{contract.ENV_GRACE_SECONDS} is '{(given or '')[:40]}', not seconds of at most a week"
+        )
+    return max(0.0, seconds - min(MARGIN_SECONDS, seconds / 4))

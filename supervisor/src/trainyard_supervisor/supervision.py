@@ -1,0 +1,177 @@
+"""The life of one program, from its start until none of its processes is left."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from trainyard_supervisor.ending.due import Action, State, due
+from trainyard_supervisor.output.line_splitter import Line
+from trainyard_supervisor.output.mirror import Mirror
+from trainyard_supervisor.output.pump import Pump
+from trainyard_supervisor.processes import process_tree
+from trainyard_supervisor.processes.process_tree import Exit
+from trainyard_supervisor.processes.program_start import start
+from trainyard_supervisor.reports import Reports
+from trainyard_supervisor.stop_signals import StopSignals
+
+MIRROR_SECONDS = 2.0
+"""How long the reader of the log may take for the rest at the end."""
+
+
+class Supervision:
+    """Runs one program; `run` returns how it ended."""
+
+    def __init__(self, signals: StopSignals, reports: Reports, grace: float) -> None:
+        self.said: deque[str] = deque()
+        """Sentences of other threads for the log."""
+        self._signals = signals
+        self._reports = reports
+        self._grace = grace
+        self._selector = selectors.DefaultSelector()
+        self._out, self._err = Mirror(1), Mirror(2)
+        self._pumps = (
+            Pump("info", self._out, reports.budget, self._line),
+            Pump("warning", self._err, reports.budget, self._line),
+        )
+        self._program: Exit | None = None
+        self._pid = 0
+        self._passed_on = False
+        self._left = True
+        self._ended_at: float | None = None
+        self._rest_ended_at: float | None = None
+        self._killed_at: float | None = None
+        self._wake: float | None = None
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Exit:
+        """Run `command` until none of its processes is left. Raises CannotStart."""
+        process_tree.adopt_orphans()
+        out, err = self._pumps
+        process = start(command, environment, out.program_end, err.program_end)
+        self._pid = process.pid
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._signals.clear)
+        for pump in self._pumps:
+            pump.started()
+            self._selector.register(pump.descriptor, selectors.EVENT_READ, self._reader(pump))
+        while self._left:
+            self._turn()
+        process.returncode = 0
+        return self._program or Exit(1, None)
+
+    def say(self, sentence: str) -> None:
+        """A sentence of the supervisor's own, in the log and in the reports."""
+        self._err.say(sentence)
+        self._reports.line("warning", f"trainyard: {sentence}")
+
+    def close(self) -> None:
+        """Take the rest of the output."""
+        for pump in self._pumps:
+            if self._pid:
+                pump.close(time.monotonic())
+        for mirror in (self._out, self._err):
+            mirror.close(MIRROR_SECONDS)
+
+    # ── one turn of the loop ──────────────────────────────────────────────────────────────
+
+    def _turn(self) -> None:
+        self._watch_mirrors()
+        for key, _ in self._selector.select(self._timeout()):
+            key.data()
+        now = time.monotonic()
+        while self.said:
+            self._err.say(self.said.popleft())
+        for pump in self._pumps:
+            if (wake := pump.wake()) is not None and wake <= now:
+                pump.settle(now)
+        self._pass_signals_on()
+        self._reap(now)
+        self._act(now)
+
+    def _timeout(self) -> float | None:
+        wakes = [wake for pump in self._pumps if (wake := pump.wake()) is not None]
+        if self._wake is not None:
+            wakes.append(self._wake)
+        return max(0.0, min(wakes) - time.monotonic()) if wakes else 60.0
+
+    def _reader(self, pump: Pump) -> Callable[[], None]:
+        def read() -> None:
+            pump.read(time.monotonic())
+            if not pump.open:
+                self._selector.unregister(pump.descriptor)
+
+        return read
+
+    def _watch_mirrors(self) -> None:
+        watched = self._selector.get_map()
+        for mirror in (self._out, self._err):
+            if mirror.waits != (mirror.descriptor in watched):
+                if mirror.waits:
+                    self._selector.register(mirror.descriptor, selectors.EVENT_WRITE, mirror.flush)
+                else:
+                    self._selector.unregister(mirror.descriptor)
+
+    def _line(self, level: str, line: Line) -> None:
+        if line.whole:
+            self._reports.line(level, line.text)
+
+    # ── processes ─────────────────────────────────────────────────────────────────────────
+
+    def _pass_signals_on(self) -> None:
+        number = self._signals.number
+        if number is not None and not self._passed_on:
+            self._passed_on = True
+            process_tree.signal_group(self._pid, number)
+        while self._signals.to_pass_on:
+            passed = self._signals.to_pass_on.pop(0)
+            if self._program is None:
+                os.kill(self._pid, passed)
+
+    def _reap(self, now: float) -> None:
+        ended, self._left = process_tree.reap()
+        for pid, how in ended:
+            if pid == self._pid and self._program is None:
+                self._program, self._ended_at = how, now
+
+    def _act(self, now: float) -> None:
+        state = State(
+            processes_left=self._left,
+            program_ended=self._ended_at,
+            stop_asked=self._signals.arrived,
+            rest_ended=self._rest_ended_at,
+            killed=self._killed_at,
+        )
+        action, self._wake = due(state, now, self._grace)
+        if action is Action.END_REST:
+            self._rest_ended_at = now
+            self._end_rest()
+        elif action is Action.KILL:
+            if self._killed_at is None:
+                self._say_kill()
+            self._killed_at = now
+            process_tree.signal_all(signal.SIGKILL)
+
+    def _end_rest(self) -> None:
+        number = len(process_tree.descendants())
+        if self._passed_on:
+            # The program's group has had the signal.
+            process_tree.signal_all(signal.SIGTERM, but_group=self._pid)
+            return
+        self.say(
+            "the program has ended; "
+            f"{_counted(number)} that it started and that still ran: sent SIGTERM"
+        )
+        process_tree.signal_all(signal.SIGTERM)
+
+    def _say_kill(self) -> None:
+        left = [str(process.pid) for process in process_tree.descendants()]
+        shown = ", ".join(left[:10]) + (", …" if len(left) > 10 else "")
+        why = "the grace period is over" if self._passed_on else "they ignore SIGTERM"
+        self.say(f"{why}; killed {_counted(len(left))} ({shown})")
+
+
+def _counted(number: int) -> str:
+    return "1 process" if number == 1 else f"{number} processes"
