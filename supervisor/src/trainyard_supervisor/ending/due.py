@@ -40,7 +40,7 @@ def due(state: State, now: float, grace: float) -> tuple[Action, float | None]:
     """What is due at `now`, and when to ask again if nothing else happens."""
     if not state.processes_left:
         return Action.DONE, None
-    deadline = _deadline(moment, grace)
+    deadline = _deadline(state, grace)
     if deadline is not None and now >= deadline:
         again = deadline if state.killed is None else state.killed + KILL_AGAIN_SECONDS
         return (Action.KILL, now + KILL_AGAIN_SECONDS) if now >= again else (Action.WAIT, again)

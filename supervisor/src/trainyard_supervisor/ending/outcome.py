@@ -39,7 +39,7 @@ class Outcome:
 
     exit_code: int
     message: str
-    """The termination message: at most 4096 bytes of JSON, or what the program left; "" for none."""
+    """The termination message: at most 4096 bytes of JSON, or the own text of the program."""
 
 
 def outcome(facts: Facts) -> Outcome:
