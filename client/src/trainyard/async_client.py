@@ -275,6 +275,16 @@ class AsyncClient:
         """Delete an upload in parts by its id, with its parts. Raises NotFound."""
         await self._connection.deliver(calls.drop_upload(kind, upload))
 
+    async def download_dataset(
+        self, name: str, target: Path, *, progress: Progress = transfer.no_progress
+    ) -> Path:
+        """Download a dataset's file and check its hash. Raises NotFound.
+
+        A download that broke off is continued, also by another process.
+        """
+        download = await async_in_thread(Download, target, progress)
+        return await self._connection.download(calls.download_dataset(name), download)
+
     async def download_model(
         self,
         name: str,

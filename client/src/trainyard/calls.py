@@ -263,6 +263,11 @@ def drop_upload(kind: str, upload: str) -> Call[OpenModel]:
     return Call("DELETE", f"/uploads/{kind}/{_part(upload)}", None)
 
 
+def download_dataset(name: str) -> Call[models.Dataset]:
+    """GET /datasets/{name}/file; the answer is the file."""
+    return Call("GET", f"/datasets/{_part(name)}/file", None)
+
+
 def download_model(name: str, version: int | None) -> Call[models.Model]:
     """GET /models/{name}; the answer is the file."""
     return Call("GET", f"/models/{_part(name)}", None, query=_given({"version": version}))

@@ -148,6 +148,8 @@ class DatasetFile(OpenModel):
     sha256: str
     size_bytes: int
     created: str
+    file: str = ""
+    """Its path on the gateway's volume; it has the ending of the file that was uploaded."""
 
 
 class Dataset(DatasetFile):

@@ -278,6 +278,16 @@ class Client:
         """Delete an upload in parts by its id, with its parts. Raises NotFound."""
         self._connection.deliver(calls.drop_upload(kind, upload))
 
+    def download_dataset(
+        self, name: str, target: Path, *, progress: Progress = transfer.no_progress
+    ) -> Path:
+        """Download a dataset's file and check its hash. Raises NotFound.
+
+        A download that broke off is continued, also by another process.
+        """
+        download = in_thread(Download, target, progress)
+        return self._connection.download(calls.download_dataset(name), download)
+
     def download_model(
         self,
         name: str,

@@ -23,11 +23,16 @@ FORMATS = {
 
 def format_of(filename: str) -> str:
     """The format by the file's ending. Raises BadData naming those that are accepted."""
-    lowered = filename.lower()
-    for ending, name in sorted(FORMATS.items(), key=lambda item: -len(item[0])):
-        if lowered.endswith(ending):
-            return name
+    if ending := ending_of(filename):
+        return FORMATS[ending]
     raise BadData(
         f"the format of {filename[:140]!r} is not known by its ending;"
         f" accepted are {', '.join(FORMATS)}"
     )
+
+
+def ending_of(filename: str) -> str:
+    """The ending that says the format, in lower case and with its point; empty if none does."""
+    lowered = filename.lower()
+    longest_first = sorted(FORMATS, key=len, reverse=True)
+    return next((ending for ending in longest_first if lowered.endswith(ending)), "")

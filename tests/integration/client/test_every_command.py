@@ -344,8 +344,22 @@ def test_datasets_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Pa
     info = cli.ok("datasets", "info", "flowers").out
     assert "target      target (it is called 'target')" in info
     assert "petal   number  feature  0        6         -" in info
+    there = tmp_path / "there"
+    there.mkdir()
+    got = cli.ok("datasets", "get", "flowers", str(there)).out
+    assert f"dataset flowers is in {there / 'flowers.csv'}" in got
+    assert (there / "flowers.csv").read_bytes() == file.read_bytes()
+    cli.ok("datasets", "get", "flowers", str(there))
+    cli.ok("datasets", "get", "flowers", str(there / "mine"))
+    (there / "mine").write_text("my own")
+    kept = cli.run("datasets", "get", "flowers", str(there / "mine"))
+    assert (kept.code, (there / "mine").read_text()) == (2, "my own")
+    assert "is there with other content; give another FILE" in kept.err
+    assert cli.run("datasets", "get", "flowers", str(there / "no" / "mine")).code == 2
+    assert sorted(p.name for p in there.iterdir()) == ["flowers.csv", "mine"]
     cli.ok("datasets", "rm", "flowers")
     assert cli.run("datasets", "info", "flowers").code == 5
+    assert cli.run("datasets", "get", "flowers").code == 5
 
 
 def test_a_dataset_is_read_as_its_owner_says(cli: CommandLine, tmp_path: Path) -> None:

@@ -100,7 +100,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Remove a waiting or suspended session from its queue.",
     ),
     Entry("models", "Keep", "models", "app", "List, download, upload, verify and delete models."),
-    Entry("datasets", "Keep", "datasets", "app", "Upload, list, describe and correct datasets."),
+    Entry(
+        "datasets",
+        "Keep",
+        "datasets",
+        "app",
+        "Upload, list, download, describe and correct datasets.",
+    ),
     Entry("keys", "Set up", "keys", "app", "Make, list and revoke API keys (administrators)."),
 )
 

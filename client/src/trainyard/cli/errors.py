@@ -3,6 +3,8 @@
 CliError
 ├── UsageProblem      2  the command line, a value or the manifest is wrong
 ├── NotLoggedIn       4  no URL or no key
+├── DatasetGone       5  the dataset that a card names was deleted
+├── DatasetReplaced   6  the dataset that a card names has other content now
 └── SessionNotSucceeded          1  the watched session did not succeed
 """
 
@@ -63,6 +65,18 @@ class NotLoggedIn(CliError):
     """No URL or no key."""
 
     code = Exit.KEY
+
+
+class DatasetGone(CliError):
+    """The dataset that a model's card names was deleted."""
+
+    code = Exit.NOT_FOUND
+
+
+class DatasetReplaced(CliError):
+    """The dataset that a model's card names has other content now."""
+
+    code = Exit.CONFLICT
 
 
 class SessionNotSucceeded(CliError):

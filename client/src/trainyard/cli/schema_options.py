@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
+from inspect import signature
 from typing import Annotated, Any, Final
 
 import typer
@@ -73,18 +76,38 @@ ChannelAxisOption = Annotated[
 ]
 
 
+Reading = dict[str, Any]
+"""Fields of SchemaChoices, by their names in JSON."""
+
+
+def reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `chosen` in place of its parameter `reading`."""
+    options = list(signature(chosen, eval_str=True).parameters.values())
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        reading = chosen(**{option.name: given.pop(option.name) for option in options})
+        command(**given, reading=reading)
+
+    own = signature(command, eval_str=True)
+    parts = ([p] if p.name != "reading" else options for p in own.parameters.values())
+    merged = own.replace(parameters=[parameter for part in parts for parameter in part])
+    run.__signature__ = merged  # type: ignore[attr-defined]  # typer reads options from it
+    return run
+
+
 def chosen(  # noqa: PLR0913  one argument for each option
-    target: str | None,
-    ignore: list[str] | None,
-    types: list[str] | None,
-    missing: list[str] | None,
-    delimiter: str | None,
-    decimal: Decimal | None,
-    header: bool | None,
-    image_size: str | None,
-    image_class: ImageClass | None,
-    channel_axis: ChannelAxis | None,
-) -> dict[str, Any]:
+    target: TargetOption = None,
+    ignore: IgnoreOption = None,
+    types: TypesOption = None,
+    missing: MissingOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    header: HeaderOption = None,
+    image_size: ImageSizeOption = None,
+    image_class: ImageClassOption = None,
+    channel_axis: ChannelAxisOption = None,
+) -> Reading:
     """The fields of SchemaChoices, by their names in JSON, that were given. Raises UsageProblem.
 
     A type that is empty (`--set zip=`) is None: it takes the choice back.

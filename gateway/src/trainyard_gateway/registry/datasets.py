@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from trainyard_api import timestamps
@@ -75,6 +76,11 @@ class Datasets:
     async def get(self, name: str) -> DatasetInfo:
         """One dataset. Raises NotFound."""
         return self._info(await self._row(name))
+
+    async def file(self, name: str) -> tuple[DatasetRow, Path]:
+        """The row and the file of one dataset. Raises NotFound."""
+        row = await self._row(name)
+        return row, self._store.root / row.file
 
     async def find(self, name: str) -> DatasetInfo | None:
         """One dataset or None."""

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import FileResponse
 
 from trainyard_api.model import OpenModel
+from trainyard_data.formats import ending_of
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.registry.dataset_info import DatasetEntry, DatasetInfo, Upload, entity_tag
 from trainyard_gateway.registry.dataset_schema import checked_json
+from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 from trainyard_gateway.routes.forms import file_body, least_size
 from trainyard_gateway.sessions import queue
@@ -98,6 +101,15 @@ async def upload(
 async def dataset(services: ServicesDep, name: str) -> Response:
     """One dataset with its schema."""
     return _answer(await services.datasets.get(name))
+
+
+@router.get(
+    "/{name}/file", response_class=FileResponse, dependencies=_READ, responses=files.RESPONSES
+)
+async def download(services: ServicesDep, name: str) -> FileResponse:
+    """The dataset's file as it was uploaded; `Range` resumes a download."""
+    row, path = await services.datasets.file(name)
+    return await files.file_response(path, row.sha256, name + ending_of(row.file))
 
 
 @router.patch(

@@ -12,14 +12,13 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.registry.models import ModelInfo
+from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 _READ = [allowed(Scope.MODELS_READ)]
 _WRITE = [allowed(Scope.MODELS_WRITE)]
-
-_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class ModelsResponse(OpenModel):
@@ -88,11 +87,7 @@ async def info(
     "/{name}",
     response_class=FileResponse,
     dependencies=_READ,
-    responses={
-        200: {"description": "The file", "content": _BYTES},
-        206: {"description": "The part that Range asked for", "content": _BYTES},
-        416: {"description": "Range asks for bytes that are not there"},
-    },
+    responses=files.RESPONSES,
 )
 async def download(
     services: ServicesDep,
@@ -101,17 +96,9 @@ async def download(
 ) -> FileResponse:
     """The model's file (the newest version by default); `Range` resumes a download."""
     info, path = await services.models.get(name, version)
-    headers = {
-        "X-Content-SHA256": info.sha256,
-        "X-Model-Version": str(info.version),
-        "ETag": f'"{info.sha256}"',
-    }
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        filename=f"{name}-{info.version}.safetensors",
-        headers=headers,
-    )
+    filename = f"{name}-{info.version}.safetensors"
+    version_header = {"X-Model-Version": str(info.version)}
+    return await files.file_response(path, info.sha256, filename, **version_header)
 
 
 @router.delete("/{name}", status_code=204, dependencies=_WRITE)

@@ -1,7 +1,8 @@
-"""`datasets ls|info|schema|put|rm`."""
+"""`datasets ls|info|schema|get|put|rm`."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainyard import transfer
 from trainyard.cli import output
 from trainyard.cli import schema_options as options
 from trainyard.cli.connection import gateway
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from trainyard.models import Dataset, DatasetEntry
 
 app = typer.Typer(
-    help="Upload, list, describe and correct datasets.",
+    help="Upload, list, download, describe and correct datasets.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -49,6 +51,7 @@ class Choice(StrEnum):
         return first + "".join(word.capitalize() for word in rest)
 
 
+_ENDING = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}\Z")
 NameArgument = Annotated[str, typer.Argument(metavar="DATASET")]
 
 
@@ -72,18 +75,10 @@ def info(name: NameArgument, form: FormatOption = Format.TABLE) -> None:
 
 
 @app.command("schema")
-def schema(  # noqa: PLR0913  one argument for each option
+@options.reading_options
+def schema(
     name: NameArgument,
-    target: options.TargetOption = None,
-    ignore: options.IgnoreOption = None,
-    types: options.TypesOption = None,
-    missing: options.MissingOption = None,
-    delimiter: options.DelimiterOption = None,
-    decimal: options.DecimalOption = None,
-    header: options.HeaderOption = None,
-    image_size: options.ImageSizeOption = None,
-    image_class: options.ImageClassOption = None,
-    channel_axis: options.ChannelAxisOption = None,
+    reading: options.Reading,
     unset: Annotated[
         list[Choice] | None, typer.Option(help="Let the reader guess again. Repeatable.")
     ] = None,
@@ -95,35 +90,50 @@ def schema(  # noqa: PLR0913  one argument for each option
     `--missing` replace the list that was chosen before. Sessions that already run keep the schema
     that they began with.
     """
-    changes = options.chosen(
-        target, ignore, types, missing, delimiter, decimal, header, image_size, image_class,
-        channel_axis,
-    )  # fmt: skip
-    changes |= {choice.field: None for choice in unset or []}
+    changes = reading | {choice.field: None for choice in unset or []}
     with gateway() as (client, clock):
         found = client.correct_schema(name, changes) if changes else client.dataset(name)
     _show(form, found, clock.now())
 
 
+@app.command("get")
+def get(
+    name: NameArgument,
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="File or folder. Default: DATASET with its ending, here."
+        ),
+    ] = None,
+) -> None:
+    """Download a dataset as it was uploaded; an interrupted download is resumed.
+
+    The hash is checked. A file that is there and has other content is not overwritten.
+    """
+    path = target or Path()
+    if not path.is_dir() and not path.parent.is_dir():
+        raise UsageProblem(f"there is no folder {path.parent}; make it first")
+    with gateway() as (client, _), progress_bar(name) as progress:
+        found = client.dataset(name)
+        if path.is_dir():
+            path = path / f"{name}{_ending(found.file)}"
+        if path.exists() and transfer.hash_of(path) != found.sha256:
+            raise UsageProblem(f"{path} is there with other content; give another FILE")
+        client.download_dataset(name, path, progress=progress)
+    output.done(f"dataset {name} is in {path} ({formats.size(path.stat().st_size)}, hash checked)")
+
+
 @app.command("put")
-def put(  # noqa: PLR0913  one argument for each option
+@options.reading_options
+def put(
     path: Annotated[
         Path,
         typer.Argument(help="CSV, TSV, Parquet, NPZ, NPY, JSONL, text, or images as .zip or .tar."),
     ],
+    reading: options.Reading,
     name: Annotated[
         str | None, typer.Option(help="Default: the file's name without its ending.")
     ] = None,
-    target: options.TargetOption = None,
-    ignore: options.IgnoreOption = None,
-    types: options.TypesOption = None,
-    missing: options.MissingOption = None,
-    delimiter: options.DelimiterOption = None,
-    decimal: options.DecimalOption = None,
-    header: options.HeaderOption = None,
-    image_size: options.ImageSizeOption = None,
-    image_class: options.ImageClassOption = None,
-    channel_axis: options.ChannelAxisOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Upload a dataset; an interrupted upload is resumed, and the hash is checked.
@@ -134,11 +144,7 @@ def put(  # noqa: PLR0913  one argument for each option
 
     if not path.is_file():
         raise UsageProblem(f"{path} is not a file; pack a folder of images into one .tar or .zip")
-    fields = options.chosen(
-        target, ignore, types, missing, delimiter, decimal, header, image_size, image_class,
-        channel_axis,
-    )  # fmt: skip
-    choices = SchemaChoices.model_validate(fields) if fields else None
+    choices = SchemaChoices.model_validate(reading) if reading else None
     wanted = name or path.name.split(".")[0]
     with gateway() as (client, _), progress_bar(wanted) as progress:
         found = client.upload_dataset(wanted, path, choices=choices, progress=progress)
@@ -154,6 +160,12 @@ def rm(names: Annotated[list[str], typer.Argument(metavar="DATASET...")]) -> Non
         for name in names:
             client.delete_dataset(name)
             output.done(f"dataset {name} deleted")
+
+
+def _ending(file: str) -> str:
+    """`.csv` or `.tar.gz`; empty where the gateway names no file."""
+    found = _ENDING.search(file)
+    return found.group() if found else ""
 
 
 def listing(found: list[DatasetEntry], now: datetime, *, wide: bool) -> Table:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
-import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainyard.cli import output
+from trainyard.cli import output, verification
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import Exit, UsageProblem
 from trainyard.cli.output import Format, FormatOption
@@ -102,7 +99,10 @@ def put(
 @app.command("verify")
 def verify(
     name: Annotated[str, typer.Argument(metavar="MODEL[@VERSION]")],
-    dataset: Annotated[Path, typer.Option(help="The file of the dataset that the model learned.")],
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help="The dataset's file. Default: download the one that the card names."),
+    ] = None,
 ) -> None:
     """Measure again what a model's card states, from its file and the dataset's.
 
@@ -110,32 +110,22 @@ def verify(
     and needs the package trainyard-trainer with PyTorch in the same Python as this program.
     """
     wanted, version = _name_and_version(name)
-    if not dataset.is_file():
+    if dataset is not None and not dataset.is_file():
         raise UsageProblem(
             f"{dataset} is not a file; give the file that was uploaded as the dataset"
         )
-    if any(importlib.util.find_spec(part) is None for part in ("trainyard_trainer", "torch")):
-        raise UsageProblem(
-            "measuring needs the package trainyard-trainer with PyTorch in this Python; or download"
-            f" the model (trainyard models get {wanted}) and run, where they are installed,"
-            " python -m trainyard_trainer verify --model FILE --dataset FILE"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.safetensors"
-        with gateway() as (client, _), progress_bar(wanted) as progress:
-            client.download_model(wanted, file, version, progress=progress)
-        code = asyncio.run(_measured(file, dataset))
+    verification.require_trainer(wanted)
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        file = folder / "model.safetensors"
+        with gateway() as (client, _):
+            if dataset is None:
+                version, dataset = verification.fetch_dataset(client, wanted, version, folder)
+            with progress_bar(wanted) as progress:
+                client.download_model(wanted, file, version, progress=progress)
+        code = verification.measured(file, dataset)
     if code != 0:
         raise typer.Exit(Exit.NOT_SUCCEEDED)
-
-
-async def _measured(model: Path, dataset: Path) -> int:
-    """Exit code of the trainer's `verify`, which runs without a shell."""
-    command = ["-m", "trainyard_trainer", "verify", "--model", str(model)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, "--dataset", str(dataset)
-    )
-    return await process.wait()
 
 
 def _name_and_version(text: str) -> tuple[str, int | None]:
