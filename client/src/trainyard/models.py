@@ -35,7 +35,7 @@ class Session(OpenModel):
 
     @property
     def succeeded(self) -> bool:
-        """Whether it trained to the end."""
+        """Whether its phase is Succeeded."""
         return self.phase == Phase.SUCCEEDED
 
 

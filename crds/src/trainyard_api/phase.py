@@ -34,7 +34,7 @@ class Phase(TextEnum):
     STOPPING = "Stopping"
     """Its owner stopped it; it saves a checkpoint."""
     SUCCEEDED = "Succeeded"
-    """Trained to the end; its model is registered."""
+    """All its workers ended with 0, at the goal if one is known."""
     FAILED = "Failed"
     """Ended with an error that a retry cannot fix, or out of retries; see status.failure."""
     STOPPED = "Stopped"
@@ -144,7 +144,7 @@ class Reason(SentencedEnum):
     ADMITTED = "Admitted", "The queue gave it its GPUs."
     PODS_STARTING = "PodsStarting", "Its pods are being placed and their images pulled."
     PODS_RUNNING = "PodsRunning", "All workers run."
-    SUCCEEDED = "Succeeded", "Trained to the end."
+    SUCCEEDED = "Succeeded", "All workers ended with 0, at the goal if one is known."
 
 
 class FailureClass(SentencedEnum):
@@ -264,7 +264,7 @@ class EventReason(SentencedEnum):
     SUSPENDED = "Suspended", "The session holds no GPUs and waits for its owner to resume it."
     RESUMED = "Resumed", "All workers of a later attempt run."
     RETRYING = "Retrying", "An attempt failed and another one follows."
-    SUCCEEDED = "Succeeded", "The session trained to the end."
+    SUCCEEDED = "Succeeded", "All workers ended with 0, at the goal if one is known."
     FAILED = "Failed", "The session failed, and no further attempt follows."
     STOPPED = "Stopped", "Its owner stopped the session after it had run."
     CANCELLED = "Cancelled", "Its owner stopped the session before it ever ran."

@@ -95,6 +95,13 @@ WORD_FOR_WORD: dict[str, tuple[Session, str]] = {
         "Waits for: WaitingForGPUs\n"
         "<i>Waits for &lt;GPUs&gt;.</i>",
     ),
+    "queued again after evictions": (
+        session("Queued", attempt=3, preemptions=2, disruption={
+            "attempt": 2, "reason": "<EvictionByEvictionAPI>"}),
+        "🕒 <b>a</b>\nQueued · CPU · attempt 3\n"
+        "Interrupted 2 times by other sessions or the cluster, not counted as failures; "
+        "attempt 2 was disrupted (&lt;EvictionByEvictionAPI&gt;)",
+    ),
     "queued, with a sentence on why": (
         session("Queued", queue={"reason": "WaitingForGPUs", "message": "No <GPU> is free."}),
         "🕒 <b>a</b>\nQueued · CPU\nWaits for: No &lt;GPU&gt; is free.",

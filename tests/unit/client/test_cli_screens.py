@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 import screens
@@ -15,6 +16,8 @@ from trainyard.cli.commands import doctor, keys, queue, sessions
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.text import charts, progress, rich_table, table
 from trainyard.cli.text.progress import Trend
+from trainyard_api.interruptions import interruptions
+from trainyard_api.session import TrainingSessionStatus
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -114,6 +117,38 @@ def test_the_end_of_a_success() -> None:
         "  val/accuracy 0.972",
         "model digits-mlp version 3: trainyard models get digits-mlp",
     ]
+
+
+def test_interruptions_are_told_beside_what_failed() -> None:
+    taken = {"attempt": 2, "reason": "EvictionByEvictionAPI", "message": "Worker 0 was evicted."}
+    moved = screens.session("moved", "Failed", status={"preemptions": 2, "disruption": taken})
+    told = (
+        "2 times by other sessions or the cluster, not counted as failures;"
+        " attempt 2 was disrupted (EvictionByEvictionAPI)"
+    )
+
+    assert progress.ending(moved)[1] == f"interrupted {told}"
+    shown = (
+        line.split(maxsplit=1) for line in table.plain(sessions.details(moved, NOW)).splitlines()
+    )
+    assert ["interrupted", told] in list(shown)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({}, ""),
+        ({"preemptions": 0}, ""),
+        ({"preemptions": 1}, "once by other sessions or the cluster, not counted as failures"),
+        (
+            {"disruption": {"attempt": 1, "reason": "NodeLost"}},
+            "attempt 1 was disrupted (NodeLost)",
+        ),
+    ],
+    ids=["never", "zero", "once", "a disruption that goes on"],
+)
+def test_interruptions(status: dict[str, Any], words: str) -> None:
+    assert interruptions(TrainingSessionStatus.model_validate(status)) == words
 
 
 def test_the_end_of_a_failure() -> None:

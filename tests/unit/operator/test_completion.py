@@ -23,6 +23,7 @@ GOAL = {"progress_attempt": 1, "steps_total": 1000, "eta_at": NOW - 20}
 SHORT, REACHED = GOAL | {"steps_done": 16}, GOAL | {"steps_done": 1000}
 LATE = SHORT | {"eta_at": NOW - 300}
 FINISHED = {"finished": "Complete", "finish_time": NOW - 19}
+NO_GOAL = "All workers ended with exit code 0; the program reported no goal that could be checked."
 LEFT: dict[str, Any] = {}
 """A pod that ended twenty seconds ago with 0."""
 
@@ -99,6 +100,24 @@ def test_what_happened_decides(
     found = ended(status, *pods)
 
     assert (found.phase, found.reason) == (phase, reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "pod", "message"),
+    [
+        (REACHED, LEFT, "Trained to the end."),
+        ({}, told(1000), "Trained to the end."),
+        ({}, told(1000, 0), NO_GOAL),
+        ({}, LEFT, NO_GOAL),
+    ],
+    ids=["goal reported", "goal in its last word", "steps without a goal", "nothing known"],
+)
+def test_success_says_only_what_is_known(
+    status: dict[str, Any], pod: dict[str, Any], message: str
+) -> None:
+    found = ended(status, pod)
+
+    assert (found.phase, found.message) == (Phase.SUCCEEDED, message)
 
 
 def test_a_disruption_is_no_failure_and_waits_its_pause() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from trainyard.models import QueueEntry, Session
 from trainyard_api import timestamps
+from trainyard_api.interruptions import interruptions
 from trainyard_api.phase import WAITING, Phase
 from trainyard_api.session import EstimatedStart, Failure, Progress
 from trainyard_bot.text import formats
@@ -61,6 +62,8 @@ def session(shown: Session, local: LocalTime) -> str:
         parts += _progress(shown, local)
     else:
         parts += _outcome(shown, local)
+    if interrupted := interruptions(status):
+        parts.append(f"Interrupted {inline(interrupted, 300)}")
     if status.message and not status.failure and shown.phase != Phase.RUNNING:
         parts.append(f"<i>{inline(status.message)}</i>")
     if status.failure:

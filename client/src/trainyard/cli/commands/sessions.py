@@ -13,6 +13,7 @@ from trainyard.cli.options import SessionArgument, SessionsArgument, checked_pri
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats, session_fields
 from trainyard.cli.text.table import Column, Table, make_table
+from trainyard_api.interruptions import interruptions
 from trainyard_api.phase import Phase
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
         ("epoch", session_fields.epoch(session)),
         ("time left", formats.duration(session_fields.seconds_left(session))),
         ("attempt", str(state.attempt or "")),
+        ("interrupted", interruptions(state)),
         ("age", formats.since(session.created, now)),
     ]
     if progress and progress.last_checkpoint:

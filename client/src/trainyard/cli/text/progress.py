@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from trainyard.cli.text import formats
 from trainyard.cli.text.session_fields import epochs, loss_name, starts_in
+from trainyard_api.interruptions import interruptions
 from trainyard_api.phase import WAITING, Phase
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def ending(session: Session) -> list[str]:
 def _ending(session: Session) -> list[str]:
     state = session.status
     lines = [f"{session.name} {session.phase}{_took(session)}"]
+    if interrupted := interruptions(state):
+        lines.append(f"interrupted {interrupted}")
     failure = state.failure
     if session.phase == Phase.FAILED and failure:
         cause = failure.message or failure.reason or ""

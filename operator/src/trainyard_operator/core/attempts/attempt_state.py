@@ -23,6 +23,7 @@ from trainyard_operator.core.attempts.diagnosis import (
     stuck,
 )
 from trainyard_operator.core.attempts.disruption import Disruption
+from trainyard_operator.core.attempts.position import Position
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.objects.model import Job, queued_now
 from trainyard_scheduler.readiness import LONGEST_PAUSE_SECONDS, desired_state
@@ -36,6 +37,9 @@ Mostly the Job is complete a second later, which saves a write.
 """
 MOST_ALIKE: Final = 2
 """A program that failed so often in the same way before any sign of progress is not retried."""
+_NO_GOAL: Final = (
+    "All workers ended with exit code 0; the program reported no goal that could be checked."
+)
 PROGRAM_FAULTS: Final = frozenset({FailureClass.PROGRAM_ERROR, FailureClass.OUT_OF_MEMORY})
 """Failures that the same program repeats with the same data."""
 
@@ -80,7 +84,7 @@ class _Evaluation:
     def _complete(self, job: Job, found: Completion) -> SessionState:
         match found.end:
             case End.REACHED:
-                return self._succeeded()
+                return self._succeeded(found.position)
             case End.UNDECIDED:
                 return self._undecided(job, found)
             case End.DISRUPTED if self.attempt.leaving:
@@ -90,9 +94,10 @@ class _Evaluation:
             case _:
                 return self._ended(ended_early(str(found.position)))
 
-    def _succeeded(self) -> SessionState:
+    def _succeeded(self, position: Position | None) -> SessionState:
         changes = {**self.attempt.accounting(), **self.attempt.end(), "failure": None}
-        return SessionState(Phase.SUCCEEDED, Reason.SUCCEEDED.sentence, Reason.SUCCEEDED, changes)
+        message = "Trained to the end." if position and position.has_goal else _NO_GOAL
+        return SessionState(Phase.SUCCEEDED, message, Reason.SUCCEEDED, changes)
 
     def _undecided(self, job: Job, found: Completion) -> SessionState:
         """All workers have ended with 0, and whether the goal was reached is not known yet."""
