@@ -16,7 +16,9 @@ from trainyard_trainer.distributed.process_group import ProcessGroup
 from trainyard_trainer.training.train import Trainer
 
 
-def save_model(folder: Path, path: Path, file_format: str, training: dict[str, Any]) -> Path:
+def save_model(
+    folder: Path, path: Path, file_format: str, training: dict[str, Any], dataset: str = "d"
+) -> Path:
     """Train on `path` and leave the model in `folder`; returns its file."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     run = AttemptSpec.model_validate(
@@ -27,7 +29,12 @@ def save_model(folder: Path, path: Path, file_format: str, training: dict[str, A
             "attempt": 1,
             "outputModel": "m",
             "training": training,
-            "dataset": {"name": "d", "file": path.name, "format": file_format, "sha256": digest},
+            "dataset": {
+                "name": dataset,
+                "file": path.name,
+                "format": file_format,
+                "sha256": digest,
+            },
         }
     )
     assert run.training is not None
