@@ -105,6 +105,10 @@ class Reason(SentencedEnum):
         "ResumeSourceNotFound",
         "The session that resumeFrom names does not exist.",
     )
+    SECRET_NOT_RELEASED = (
+        "SecretNotReleased",
+        "A Secret that it names is not there, or not released to sessions.",
+    )
     DATASET_FOUND = "DatasetFound", "The dataset is registered."
     DATASET_NOT_FOUND = "DatasetNotFound", "The dataset is not registered."
     DATASET_DOES_NOT_FIT = "DatasetDoesNotFit", "The training cannot use the dataset."

@@ -8,6 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
+from trainyard_api.environment import (
+    RESERVED,
+    RESERVED_MESSAGE,
+    Environment,
+    SecretNames,
+    is_reserved,
+)
 from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_api.training import TrainingConfig
@@ -50,8 +57,10 @@ class Resources(ClosedModel):
     """CPU cores per worker, such as 2 or 500m."""
     memory: MemoryQuantity = "2Gi"
     """Memory per worker, such as 4Gi."""
-    shared_memory: MemoryQuantity = "64Mi"
-    """Size of /dev/shm per worker; counts towards memory."""
+    shared_memory: MemoryQuantity | None = None
+    """Size of /dev/shm per worker; counts towards memory. Default: half of memory."""
+    scratch: MemoryQuantity | None = None
+    """Space for temporary files and caches per worker, on the node's disk at /tmp. Default and maximum are the administrator's."""
 
 
 class ResumeFrom(ClosedModel):
@@ -84,6 +93,10 @@ class TrainingSessionSpec(RuledModel):
         default=None, min_length=1, max_length=64
     )
     """Your own program and its arguments, run without a shell in the runtime's image (`$` means `$`). Immutable."""
+    env: Environment | None = None
+    """Environment variables of the program. Values are visible to everybody who may see the session. Immutable."""
+    secrets: SecretNames | None = None
+    """Secrets that the administrator released to sessions: each key becomes an environment variable, unless env sets it. Immutable."""
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
@@ -116,6 +129,8 @@ class TrainingSessionSpec(RuledModel):
     """Retries after failures. Immutable."""
     max_runtime_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
     """Seconds of running, summed over all attempts, after which the session fails with DeadlineExceeded. Default: none. Immutable."""
+    grace_period_seconds: int = Field(default=60, ge=1, le=86_400)
+    """Seconds from SIGTERM to SIGKILL, in which the program can save; the maximum is the administrator's. Immutable."""
     stall_timeout_seconds: int | None = Field(default=None, ge=30, le=86_400)
     """Seconds without a new step after which the attempt counts as hung and is retried. Default: none. Immutable."""
     ttl_seconds_after_finished: int | None = Field(default=None, ge=0, le=31_536_000)
@@ -133,6 +148,11 @@ class TrainingSessionSpec(RuledModel):
             holds=lambda s: s.training is None or s.dataset is not None,
         ),
         Rule(
+            cel=f"!has(self.env) || self.env.all(e, !e.name.matches('^({RESERVED})$'))",
+            message=RESERVED_MESSAGE,
+            holds=lambda s: not any(is_reserved(e.name) for e in s.env or ()),
+        ),
+        Rule(
             cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
             message="desiredState Stopped is final; create a new session with resumeFrom to continue",
         ),
@@ -142,6 +162,8 @@ class TrainingSessionSpec(RuledModel):
 IMMUTABLE_FIELDS = (
     "training",
     "command",
+    "env",
+    "secrets",
     "dataset",
     "output_model",
     "resume_from",
@@ -151,6 +173,7 @@ IMMUTABLE_FIELDS = (
     "queue",
     "retry",
     "max_runtime_seconds",
+    "grace_period_seconds",
     "stall_timeout_seconds",
 )
 """Fields of the spec that cannot change after creation; the CRD enforces it."""

@@ -7,7 +7,7 @@ cost several times the CPU and memory of the JSON (docs/decisions/0002-kubernete
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -76,20 +76,31 @@ class KubeClient:
 
         Raises Gone when the list expires between two pages.
         """
-        async with aclosing(self.pages(path, **query)) as pages:
+        async with aclosing(self._pages(path, query)) as pages:
             result = await anext(pages)
             async for page in pages:
                 result["items"].extend(page["items"])
         return result
 
-    async def pages(self, path: str, **query: str | int) -> AsyncGenerator[Json]:
+    async def pages(
+        self, path: str, *, metadata_only: bool = False, **query: str | int
+    ) -> AsyncGenerator[Json]:
         """The pages of a list one after another, at least one; PAGE_SIZE objects each.
 
-        Raises Gone when the list expires between two pages.
+        With `metadata_only` the objects come without spec, status and data. Raises Gone when the
+        list expires between two pages.
         """
+        headers = _metadata("PartialObjectMetadataList") if metadata_only else {}
+        async with aclosing(self._pages(path, query, headers)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _pages(
+        self, path: str, query: dict[str, str | int], headers: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Json]:
         query = {"limit": PAGE_SIZE, **query}
         while True:
-            page = await self._json("GET", path, query=query)
+            page = await self._json("GET", path, query=query, headers=headers)
             yield page
             if not (token := page["metadata"].get("continue")):
                 return
@@ -162,16 +173,28 @@ class KubeClient:
 
     @asynccontextmanager
     async def watch(
-        self, path: str, inactivity_seconds: float, **query: str | int
+        self,
+        path: str,
+        inactivity_seconds: float,
+        *,
+        metadata_only: bool = False,
+        **query: str | int,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The lines of a watch, each one JSON event, until the API server closes it.
 
+        With `metadata_only` the objects come without spec, status and data.
         Raises Unreachable when no byte arrives for `inactivity_seconds`. An expired
         resourceVersion comes as Gone or as an event of type ERROR.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=5, sock_read=inactivity_seconds)
         async with (
-            self._request("GET", path, query={"watch": "true", **query}, limits=limits) as response,
+            self._request(
+                "GET",
+                path,
+                query={"watch": "true", **query},
+                limits=limits,
+                headers=_metadata("PartialObjectMetadata") if metadata_only else None,
+            ) as response,
             aclosing(_lines(response)) as lines,
         ):
             yield lines
@@ -183,10 +206,13 @@ class KubeClient:
         body: Json | builtins.list[Json] | None = None,
         query: dict[str, str | int] | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> Json:
         data = orjson.dumps(body) if body is not None else None
+        if data is not None:
+            headers = {**(headers or {}), "Content-Type": content_type}
         async with self._request(
-            method, path, data=data, query=query or {}, content_type=content_type
+            method, path, data=data, query=query or {}, headers=headers
         ) as response:
             result: Json = orjson.loads(await _read(response))
             return result
@@ -199,12 +225,12 @@ class KubeClient:
         *,
         query: dict[str, str | int],
         data: bytes | None = None,
-        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         limits: aiohttp.ClientTimeout = _TIMEOUT,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._http is None:
             raise RuntimeError("use KubeClient as an async context manager")
-        headers = {"Content-Type": content_type} if data is not None else {}
+        headers = dict(headers or {})
         # A small file on tmpfs, which the kubelet replaces about once an hour.
         if bearer := self.config.bearer():
             headers["Authorization"] = f"Bearer {bearer}"
@@ -227,6 +253,10 @@ class KubeClient:
                 response.release()
             else:
                 _abandon(response)
+
+
+def _metadata(kind: str) -> dict[str, str]:
+    return {"Accept": f"application/json;as={kind};g=meta.k8s.io;v=v1"}
 
 
 def _abandon(response: aiohttp.ClientResponse) -> None:

@@ -89,6 +89,7 @@ class ListWatch:
     """Changes of the objects at one collection path, forever.
 
     With `by_page` a list comes page by page, so that memory never holds ten thousand raw objects.
+    With `metadata_only` the objects come without spec, status and data.
     """
 
     def __init__(  # noqa: PLR0913  # the collection, and arguments for tests
@@ -98,6 +99,7 @@ class ListWatch:
         *,
         label_selector: str | None = None,
         by_page: bool = False,
+        metadata_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
         backoff: tuple[float, ...] = BACKOFF_SECONDS,
         inactivity_seconds: float = INACTIVITY_SECONDS,
@@ -110,6 +112,7 @@ class ListWatch:
             {"labelSelector": label_selector} if label_selector else {}
         )
         self._by_page = by_page
+        self._metadata_only = metadata_only
         self._clock = clock
         self._backoff = backoff
         self._inactivity = inactivity_seconds
@@ -151,7 +154,7 @@ class ListWatch:
         version: str | None = None
         objects: dict[str, Json] = {}
         uids: set[str] = set()
-        async with aclosing(self._kube.pages(self.path, **self._query)) as pages:
+        async with aclosing(self._pages()) as pages:
             async for page in pages:
                 self._heard()
                 version = version or page["metadata"]["resourceVersion"]
@@ -165,6 +168,9 @@ class ListWatch:
         self._stale = False
         yield Synced(objects, int(version or 0), frozenset(uids))
 
+    def _pages(self) -> AsyncGenerator[Json]:
+        return self._kube.pages(self.path, metadata_only=self._metadata_only, **self._query)
+
     async def _watch(self) -> AsyncGenerator[Change]:
         query = {
             **self._query,
@@ -172,7 +178,10 @@ class ListWatch:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": SERVER_TIMEOUT_SECONDS,
         }
-        async with self._kube.watch(self.path, self._inactivity, **query) as lines:
+        stream = self._kube.watch(
+            self.path, self._inactivity, metadata_only=self._metadata_only, **query
+        )
+        async with stream as lines:
             self._heard()
             if self._stale:
                 self._stale = False

@@ -38,6 +38,11 @@ def pods(namespace: str | None = None, name: str | None = None) -> str:
     return _namespaced("/api/v1", "pods", namespace, name)
 
 
+def secrets(namespace: str | None = None, name: str | None = None) -> str:
+    """Path of Secrets (v1)."""
+    return _namespaced("/api/v1", "secrets", namespace, name)
+
+
 def services(namespace: str | None = None, name: str | None = None) -> str:
     """Path of Services (v1)."""
     return _namespaced("/api/v1", "services", namespace, name)

@@ -1,6 +1,6 @@
 """Keeps the `ClusterState` in step with the cluster.
 
-Objects come from five list-watches and from the answers to this program's writes.
+Objects come from six list-watches and from the answers to this program's writes.
 
 Guarantees:
 
@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from trainyard_api import names
 from trainyard_kube import (
     Applied,
     Change,
@@ -84,10 +85,8 @@ class Informer:
         self._changed = changed
         self._clock = clock
         self._node_uids: dict[str, str] = {}
-        self.watches = {
-            kind: ListWatch(kube, path, by_page=True, clock=clock)
-            for kind, path in _paths(config.namespace).items()
-        }
+        self.state.secrets = {}
+        self.watches = _watches(kube, config.namespace, clock)
         self.kinds = {
             "sessions": _Kind(
                 self._put_session, self.state.drop_session, self._session_version, self._sessions
@@ -95,6 +94,9 @@ class Informer:
             "queues": _kind(self._put_queue, self.state.drop_queue, self.state.queues),
             "jobs": _kind(self._put_job, self._drop_job, self.state.jobs),
             "pods": _kind(self._put_pod, self.state.drop_pod, self.state.pods),
+            "secrets": _Kind(
+                self._put_secret, self.state.drop_secret, self._secret_version, self._secrets
+            ),
             "nodes": _Kind(self._put_node, self._drop_node, self._node_version, self._nodes),
         }
         self._passed = dict.fromkeys(self.kinds, 0)
@@ -242,6 +244,16 @@ class Informer:
     def _put_pod(self, raw: Json) -> None:
         self.state.put_pod(parse.pod(raw, self._installation))
 
+    def _put_secret(self, raw: Json) -> None:
+        self.state.put_secret(parse.secret(raw))
+
+    def _secret_version(self, uid: str) -> int | None:
+        item = (self.state.secrets or {}).get(uid)
+        return item.version if item else None
+
+    def _secrets(self) -> Mapping[str, int]:
+        return _versions((self.state.secrets or {}).values())
+
     def _put_node(self, raw: Json) -> None:
         self._node_uids[raw["metadata"]["uid"]] = raw["metadata"]["name"]
         self.state.put_node(parse.node(raw, self._installation))
@@ -263,6 +275,23 @@ class Informer:
             for u, n in self._node_uids.items()
             if n in self.state.nodes
         }
+
+
+def _watches(kube: KubeClient, namespace: str, clock: Callable[[], float]) -> dict[str, ListWatch]:
+    """One watch for each kind. Of Secrets it asks for the metadata of released ones only."""
+    found = {
+        kind: ListWatch(kube, path, by_page=True, clock=clock)
+        for kind, path in _paths(namespace).items()
+    }
+    found["secrets"] = ListWatch(
+        kube,
+        paths.secrets(namespace),
+        label_selector=f"{names.LABEL_RELEASED}=true",
+        by_page=True,
+        metadata_only=True,
+        clock=clock,
+    )
+    return found
 
 
 def _paths(namespace: str) -> dict[str, str]:

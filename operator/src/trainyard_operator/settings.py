@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from trainyard_api import names, settings_file
+from trainyard_api import environment, names, settings_file
+from trainyard_api.session import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_operator.errors import SettingsError
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
+
+VariableName = Annotated[
+    str,
+    Field(max_length=environment.LONGEST_NAME, pattern=environment.NAME_PATTERN),
+    AfterValidator(environment.not_reserved),
+]
+VariableValue = Annotated[
+    str, Field(max_length=environment.LONGEST_VALUE, pattern=environment.VALUE_PATTERN)
+]
+ExtendedResource = Annotated[str, Field(max_length=317, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
+"""Kubernetes' own resources, such as cpu, have no slash: sessions ask for those themselves."""
 
 
 class RuntimeSettings(RuntimePlacement):
@@ -33,6 +45,15 @@ class RuntimeSettings(RuntimePlacement):
     """When the kubelet pulls the image."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets with registry credentials."""
+    env: dict[VariableName, VariableValue] = {}
+    """Environment variables of its programs. A session's `env` comes over them."""
+    annotations: dict[str, str] = {}
+    """Annotations of its pods."""
+    resources: dict[ExtendedResource, PositiveInt] = {}
+    """Further extended resources of each worker, such as `rdma/hca: 1`.
+
+    Only kube-scheduler counts them, not the queue.
+    """
 
 
 class Settings(BaseSettings):
@@ -76,6 +97,8 @@ class Settings(BaseSettings):
     start_timeout_seconds: float = Field(default=120, gt=0)
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
     """
+    scratch: str = Field(default="1Gi", pattern=MEMORY_PATTERN)
+    """Space for temporary files of a session that asks for none (resources.scratch)."""
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept.
     """
@@ -95,6 +118,7 @@ class Settings(BaseSettings):
             pods={name: _pod_config(runtime) for name, runtime in self.runtimes.items()},
             installation=InstallationConfig.of(self.runtimes, policy),
             start_timeout_seconds=self.start_timeout_seconds,
+            scratch=self.scratch,
             retention_seconds=self.retention_seconds,
         )
 
@@ -108,6 +132,9 @@ def _pod_config(runtime: RuntimeSettings) -> PodConfig:
         runtime_class=runtime.runtime_class_name,
         image_pull_policy=runtime.image_pull_policy,
         image_pull_secrets=runtime.image_pull_secrets,
+        env=runtime.env,
+        annotations=runtime.annotations,
+        resources={name: str(amount) for name, amount in runtime.resources.items()},
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from trainyard_api import timestamps
+from trainyard_api import names, timestamps
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.objects.model import Job, Session, current_attempt
@@ -63,27 +63,20 @@ def readiness(
     *,
     resume_ready: bool,
     live_pods: bool,
+    unreleased: tuple[str, ...] = (),
 ) -> Readiness:
     """What a session without an open attempt waits for at `now`, in seconds since the epoch.
 
     `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of
-    an earlier attempt have not ended.
+    an earlier attempt have not ended; `unreleased` are the Secrets that it names and may not have.
     """
-    spec, retry = session.spec, session.status.retry
+    retry = session.status.retry
     if (stopped := _stopped_by_owner(session)) is not None:
         return stopped
     if not admissibility.ok:
         return Readiness(admissibility.reason, admissibility.message)
-    if spec.dataset and session.status.dataset_state != "Found":
-        return _without_dataset(session)
-    if spec.dataset and session.status.dataset_problem and not session.status.attempt:
-        return _unfit(session)
-    if spec.resume_session and not resume_ready:
-        message = (
-            f"There is no session {spec.resume_session!r}, which resumeFrom names. "
-            "It starts when there is one."
-        )
-        return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
+    if (missing := _missing(session, resume_ready, unreleased)) is not None:
+        return missing
     if retry is not None and now < retry <= now + LONGEST_PAUSE_SECONDS:
         at = timestamps.to_seconds_text(retry)
         message = f"Pauses after its last attempt; the next one may start at {at}."
@@ -105,6 +98,33 @@ def _stopped_by_owner(session: Session) -> Readiness | None:
         message = "Suspended by its owner; set desiredState to Running to continue."
         return Readiness(Reason.SUSPENDED_BY_OWNER, message)
     return None
+
+
+def _missing(session: Session, resume_ready: bool, unreleased: tuple[str, ...]) -> Readiness | None:
+    """The first thing that the session names and that is not there."""
+    spec, status = session.spec, session.status
+    if unreleased:
+        return _without_secret(unreleased[0])
+    if spec.dataset and status.dataset_state != "Found":
+        return _without_dataset(session)
+    if spec.dataset and status.dataset_problem and not status.attempt:
+        return _unfit(session)
+    if spec.resume_session and not resume_ready:
+        message = (
+            f"There is no session {spec.resume_session!r}, which resumeFrom names. "
+            "It starts when there is one."
+        )
+        return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
+    return None
+
+
+def _without_secret(name: str) -> Readiness:
+    message = (
+        f"No Secret {name!r} is released to sessions. If there is one of this name, an"
+        f" administrator releases it: kubectl label secret {name} {names.LABEL_RELEASED}=true."
+        " The session starts then."
+    )
+    return Readiness(Reason.SECRET_NOT_RELEASED, message)
 
 
 def _unfit(session: Session) -> Readiness:
@@ -131,10 +151,14 @@ def readiness_in(
     jobs, source = state.jobs_for(session.uid), session.spec.resume_session
     if session.status.phase in TERMINAL or has_open_attempt(session, jobs):
         return NOT_WAITING
+    if state.secrets is None and session.status.unreleased:
+        # Only the operator sees which Secrets are released.
+        return Readiness(Reason.SECRET_NOT_RELEASED, session.status.unreleased)
     return readiness(
         session,
         validator.answer(session.spec, state),
         now,
         resume_ready=source is None or source in state.names,
         live_pods=any(p.live for p in state.pods_for(session.uid).values()),
+        unreleased=state.unreleased(session),
     )

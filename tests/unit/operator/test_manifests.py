@@ -119,6 +119,7 @@ def test_a_job_whole() -> None:
                             "name": "trainer",
                             "image": "trainyard/trainer:1",
                             "imagePullPolicy": "IfNotPresent",
+                            "workingDir": "/data/run",
                             "resources": {
                                 "requests": {**amounts, "ephemeral-storage": "64Mi"},
                                 "limits": {**amounts, "ephemeral-storage": "1280Mi"},
@@ -186,6 +187,19 @@ def test_a_job_whole() -> None:
         "TRAINYARD_GATEWAY_URL": "http://trainyard-gateway.ns.svc",
         "TRAINYARD_TOKEN_FILE": "/var/run/secrets/trainyard/token",
         "HOME": "/tmp",
+        "USER": "trainyard",
+        "LOGNAME": "trainyard",
+        "XDG_CACHE_HOME": "/tmp/.cache",
+        "HF_HOME": "/tmp/.cache/huggingface",
+        "TORCH_HOME": "/tmp/.cache/torch",
+        "TRITON_CACHE_DIR": "/tmp/.cache/triton",
+        "MPLCONFIGDIR": "/tmp/.cache/matplotlib",
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "200",
+        "TQDM_MININTERVAL": "5",
+        "OMP_NUM_THREADS": "1",
+        "PET_NNODES": "1",
+        "PET_NPROC_PER_NODE": "2",
     }
     assert run.pop("training")["task"] == "tabular-classification"
     assert run == {

@@ -103,15 +103,23 @@ def submission(name: str | None, spec: Mapping[str, Any]) -> Submission:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, field by field."""
+    """`over` laid on `base`, field by field; variables of `env` by their names."""
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         below = out.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             out[key] = merged(below, value)
+        elif key == "env" and isinstance(value, list) and isinstance(below, list):
+            out[key] = _laid_by_name(below, value)
         else:
             out[key] = copy.deepcopy(value)
     return out
+
+
+def _laid_by_name(base: list[Any], over: list[Any]) -> list[Any]:
+    given = {v.get("name") for v in over if isinstance(v, Mapping)}
+    kept = [v for v in base if not (isinstance(v, Mapping) and v.get("name") in given)]
+    return copy.deepcopy([*kept, *over])
 
 
 def assignment(text: str) -> dict[str, Any]:

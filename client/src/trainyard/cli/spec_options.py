@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from trainyard.cli import manifest
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.options import checked_priority
 from trainyard_api.training import Architecture, Task
 
@@ -39,6 +40,25 @@ _SET_HELP: Final = "Any other field, such as training.earlyStopping.patience=3. 
 SetOption = Annotated[
     list[str] | None, _option(_SET_HELP, TRAINING, "--set", metavar="FIELD=VALUE")
 ]
+EnvOption = Annotated[
+    list[str] | None,
+    _option(
+        "Variable of the program; everybody can read it. Repeatable.",
+        TRAINING,
+        "--env",
+        "-e",
+        metavar="NAME=VALUE",
+    ),
+]
+SecretOption = Annotated[
+    list[str] | None,
+    _option(
+        "Secret whose keys become variables; an administrator releases it. Repeatable.",
+        TRAINING,
+        "--secret",
+        metavar="SECRET",
+    ),
+]
 GpusOption = Annotated[int | None, _option("Per worker; 0 is the CPU.", PLACEMENT)]
 CpuOption = Annotated[str | None, _option("Such as 2 or 500m.", PLACEMENT)]
 MemoryOption = Annotated[str | None, _option("Such as 4Gi.", PLACEMENT)]
@@ -66,6 +86,23 @@ def training_fields(
             "seed": seed,
         }
     )
+
+
+def environment_fields(variables: list[str] | None, secrets: list[str] | None) -> dict[str, Any]:
+    """`env` and `secrets` of the spec, of the options that were given. Raises UsageProblem."""
+    return given(
+        {"env": [_variable(v) for v in variables or []] or None, "secrets": secrets or None}
+    )
+
+
+def _variable(text: str) -> dict[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise UsageProblem(
+            f"--env {name!r}: write it as NAME=VALUE; a password or token comes from a"
+            " Secret (--secret)"
+        )
+    return {"name": name, "value": value}
 
 
 def placement_fields(

@@ -32,7 +32,11 @@ _KEPT = (
     "x-kubernetes-preserve-unknown-fields",
 )
 
-_LIST_KEYS: dict[str, list[str]] = {"conditions": ["type"], "metrics": ["name"]}
+_LIST_KEYS: dict[str, list[str]] = {
+    "conditions": ["type"],
+    "env": ["name"],
+    "metrics": ["name"],
+}
 """Lists that are merged by key under server-side apply."""
 
 

@@ -21,6 +21,12 @@ class PodConfig:
     runtime_class: str | None = None
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of its programs; those of the session come over them."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of its pods."""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Further extended resources of each worker, such as network cards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +44,7 @@ class OperatorConfig:
     start_timeout_seconds: float = 120.0
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
     """
+    scratch: str = "1Gi"
+    """Default of resources.scratch."""
     retention_seconds: int | None = None
     """Default of ttlSecondsAfterFinished; None keeps finished sessions."""

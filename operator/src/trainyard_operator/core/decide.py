@@ -184,6 +184,7 @@ class _Decision:
             source is None or source in state.names,
             self.now,
             self.config,
+            state.unreleased(session),
         )
         refusal = state.refusals.get(uid)
         if not found.in_queue or refusal is None or refusal.until <= self.now:

@@ -36,18 +36,19 @@ def evaluate(  # noqa: PLR0913  # the session and everything that bears on it
     resume_ready: bool,
     now: float,
     config: OperatorConfig,
+    unreleased: tuple[str, ...] = (),
 ) -> SessionState:
     """What `session` is at `now`, in seconds since the epoch.
 
     `jobs` are its Jobs by attempt, `pods` its pods by UID. `resume_ready` is whether the session
-    that resumeFrom names exists.
+    that resumeFrom names exists; `unreleased` are the Secrets that it names and may not have.
     """
     attempt = Attempt(session, jobs, pods, now, config)
     if session.status.phase in TERMINAL:
         return _finished(attempt)
     if attempt.open:
         return evaluate_attempt(attempt)
-    return _waiting(attempt, admissibility, resume_ready)
+    return _waiting(attempt, admissibility, resume_ready, unreleased)
 
 
 def _finished(attempt: Attempt) -> SessionState:
@@ -71,7 +72,12 @@ def _finished(attempt: Attempt) -> SessionState:
     )
 
 
-def _waiting(attempt: Attempt, admissibility: Admissibility, resume_ready: bool) -> SessionState:
+def _waiting(
+    attempt: Attempt,
+    admissibility: Admissibility,
+    resume_ready: bool,
+    unreleased: tuple[str, ...],
+) -> SessionState:
     session, now = attempt.session, attempt.now
     ready = readiness(
         session,
@@ -79,6 +85,7 @@ def _waiting(attempt: Attempt, admissibility: Admissibility, resume_ready: bool)
         now,
         resume_ready=resume_ready,
         live_pods=bool(attempt.live),
+        unreleased=unreleased,
     )
     match ready.reason:
         case Reason.STOPPED_BY_OWNER:

@@ -33,6 +33,9 @@ def build_job(
     spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
     pod = pod_spec(session, spec, attempt, nodes, config, resume_uid=resume_uid)
+    about_pod: Manifest = {"labels": labels}
+    if extra := config.pods[spec.runtime].annotations:
+        about_pod["annotations"] = dict(extra)
     annotations = {
         names.ANNOTATION_NODES: ",".join(nodes),
         names.ANNOTATION_BACKFILLED: "true" if backfilled else "false",
@@ -47,7 +50,7 @@ def build_job(
             "annotations": annotations,
             "ownerReferences": [_owner(session)],
         },
-        "spec": _job_spec(spec.workers, {"metadata": {"labels": labels}, "spec": pod}),
+        "spec": _job_spec(spec.workers, {"metadata": about_pod, "spec": pod}),
     }
 
 

@@ -6,7 +6,6 @@ volume it mounts only the datasets (read-only) and the session's run folder.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
@@ -16,22 +15,12 @@ from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
+from trainyard_operator.core.pod import environment, storage
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
 
 CONTAINER = "trainer"
-TEMPORARY_DIR = str(PurePosixPath("/", "tmp"))
-"""Where programs look for scratch space: an emptyDir."""
-TEMPORARY_SPACE = "1Gi"
-"""Most that a worker may write there."""
-DISK_REQUEST, DISK_LIMIT = "64Mi", "1280Mi"
-"""Scratch space and logs on the node's disk.
-
-A worker that writes more is evicted before it fills the node.
-"""
-SHARED_MEMORY_DIR = str(PurePosixPath("/", "dev", "shm"))
-_INDEX_FIELD = "metadata.labels['batch.kubernetes.io/job-completion-index']"
 
 
 def pod_spec(
@@ -51,7 +40,7 @@ def pod_spec(
     runtime = config.pods[spec.runtime]
     pod: Manifest = {
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": contract.GRACE_SECONDS,
+        "terminationGracePeriodSeconds": spec.grace_period_seconds,
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -115,7 +104,8 @@ def _container(
         "image": runtime.image,
         "imagePullPolicy": runtime.image_pull_policy,
         "env": _environment(session, spec, attempt, config, resume_uid),
-        "resources": _resources(spec, runtime),
+        "workingDir": contract.RUN_DIR,
+        "resources": _resources(spec, config, runtime),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -126,16 +116,19 @@ def _container(
     }
     if spec.command:
         container["command"] = [expansion.escape(word) for word in spec.command]
+    if spec.secrets:
+        container["envFrom"] = [{"secretRef": {"name": name}} for name in spec.secrets]
     return container
 
 
-def _resources(spec: TrainingSessionSpec, runtime: PodConfig) -> Manifest:
-    amounts = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
+def _resources(spec: TrainingSessionSpec, config: OperatorConfig, runtime: PodConfig) -> Manifest:
+    amounts = {"cpu": spec.resources.cpu, "memory": spec.resources.memory, **runtime.resources}
     if spec.resources.gpus:
         amounts[runtime.gpu_resource] = str(spec.resources.gpus)
+    limit = storage.disk_limit(spec.resources, config.scratch)
     return {
-        "requests": {**amounts, "ephemeral-storage": DISK_REQUEST},
-        "limits": {**amounts, "ephemeral-storage": DISK_LIMIT},
+        "requests": {**amounts, "ephemeral-storage": storage.DISK_REQUEST},
+        "limits": {**amounts, "ephemeral-storage": limit},
     }
 
 
@@ -147,34 +140,19 @@ def _environment(
     resume_uid: str | None,
 ) -> list[Manifest]:
     run = _attempt_spec(session, spec, attempt, config, resume_uid)
-    values = {
+    own = {
         contract.ENV_RUN: orjson.dumps(run.wire()).decode(),
         contract.ENV_GATEWAY_URL: config.gateway_url,
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
-        # Libraries write caches to the home folder; the root is read-only.
-        "HOME": TEMPORARY_DIR,
     }
-    if spec.workers > 1:
-        values |= _rendezvous(session, spec, attempt)
-    environment: list[Manifest] = [
-        {"name": k, "value": expansion.escape(v)} for k, v in values.items()
-    ]
-    if spec.workers > 1:
-        environment.append({"name": "RANK", "valueFrom": {"fieldRef": {"fieldPath": _INDEX_FIELD}}})
-    return environment
+    runtime = config.pods[spec.runtime].env
+    return environment.variables(spec, runtime, own, _first_worker(session, attempt))
 
 
-def _rendezvous(session: Session, spec: TrainingSessionSpec, attempt: int) -> dict[str, str]:
-    """torch.distributed's environment, without the rank.
-
-    The first worker's host name is `<job>-0` (Indexed Jobs set it).
-    """
+def _first_worker(session: Session, attempt: int) -> str:
+    """Host name of worker 0: Indexed Jobs call it `<job>-0`."""
     job = names.job_name(session.name, session.uid, attempt)
-    return {
-        "WORLD_SIZE": str(spec.workers),
-        "MASTER_ADDR": f"{job}-0.{names.rendezvous_name(session.name, session.uid)}",
-        "MASTER_PORT": str(contract.RENDEZVOUS_PORT),
-    }
+    return f"{job}-0.{names.rendezvous_name(session.name, session.uid)}"
 
 
 def _attempt_spec(
@@ -217,8 +195,7 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         },
         {"name": "data", "mountPath": contract.RUN_DIR, "subPath": f"runs/{session.uid}"},
         {"name": "token", "mountPath": contract.TOKEN_DIR, "readOnly": True},
-        {"name": "tmp", "mountPath": TEMPORARY_DIR},
-        {"name": "shm", "mountPath": SHARED_MEMORY_DIR},
+        *storage.mounts(),
     ]
     if spec.resume_from and resume_uid:
         source = {"subPath": f"runs/{resume_uid}", "readOnly": True}
@@ -235,9 +212,5 @@ def _volumes(spec: TrainingSessionSpec, config: OperatorConfig) -> list[Manifest
     return [
         {"name": "data", "persistentVolumeClaim": {"claimName": config.data_claim}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": TEMPORARY_SPACE}},
-        {
-            "name": "shm",
-            "emptyDir": {"medium": "Memory", "sizeLimit": spec.resources.shared_memory},
-        },
+        *storage.volumes(spec.resources, config.scratch),
     ]

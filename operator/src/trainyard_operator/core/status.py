@@ -129,7 +129,7 @@ def _conditions(
 
 
 def _accepted(found: SessionState, admissibility: Admissibility) -> Condition:
-    if found.reason == Reason.RESUME_SOURCE_NOT_FOUND:
+    if found.reason in (Reason.RESUME_SOURCE_NOT_FOUND, Reason.SECRET_NOT_RELEASED):
         return (ConditionType.ACCEPTED, "False", str(found.reason), found.message)
     return (
         ConditionType.ACCEPTED,

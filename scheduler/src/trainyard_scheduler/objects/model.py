@@ -38,6 +38,8 @@ class SessionSpec:
     """Hash of what decides how long it runs. Sessions of one kind take about equally long."""
     json: bytes
     """The whole spec."""
+    secrets: tuple[str, ...] = ()
+    """Names of the Secrets whose keys its program gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class SessionStatus:
     """The goal in epochs, 0 if unknown."""
     steps_per_second: float = 0.0
     has_model: bool = False
+    unreleased: str = ""
+    """Which Secret it waits for, as the operator says; empty if it waits for none."""
     own: bytes = b"{}"
     """The operator's part of the status, as the API server has it, in JSON."""
 
@@ -144,6 +148,16 @@ class Queue:
     rules: QueueRules
     own: bytes = b"{}"
     """Its status, in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedSecret:
+    """A Secret that sessions may name. Its values are never read."""
+
+    uid: str
+    name: str
+    version: int
+    """resourceVersion."""
 
 
 @dataclass(frozen=True, slots=True)

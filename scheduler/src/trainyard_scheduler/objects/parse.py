@@ -8,16 +8,24 @@ Every function raises UnparsableObject for an object that makes no sense.
 from __future__ import annotations
 
 from trainyard_scheduler.facts import Node
+from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.fields import Json, UnparsableObject, parsing
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.jobs import parse_job
-from trainyard_scheduler.objects.model import InvalidSession, Job, Pod, Queue, Session
+from trainyard_scheduler.objects.model import (
+    InvalidSession,
+    Job,
+    Pod,
+    Queue,
+    ReleasedSecret,
+    Session,
+)
 from trainyard_scheduler.objects.nodes import parse_node
 from trainyard_scheduler.objects.pods import parse_pod
 from trainyard_scheduler.objects.queues import parse_queue
 from trainyard_scheduler.objects.sessions import parse_session
 
-__all__ = ["UnparsableObject", "job", "node", "pod", "queue", "session"]
+__all__ = ["UnparsableObject", "job", "node", "pod", "queue", "secret", "session"]
 
 
 def session(
@@ -36,6 +44,13 @@ def queue(raw: Json) -> Queue:
     """A TrainingQueue from its JSON. Raises UnparsableObject."""
     with parsing("TrainingQueue", raw):
         return parse_queue(raw)
+
+
+def secret(raw: Json) -> ReleasedSecret:
+    """A Secret that is released to sessions, from its metadata."""
+    with parsing("Secret", raw):
+        meta = raw["metadata"]
+        return ReleasedSecret(meta["uid"], meta["name"], fields.version(meta))
 
 
 def node(raw: Json, config: InstallationConfig) -> Node:

@@ -89,6 +89,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         max_runtime=spec.max_runtime_seconds,
         stall_timeout=spec.stall_timeout_seconds,
         ttl=spec.ttl_seconds_after_finished,
+        secrets=tuple(spec.secrets or ()),
         kind=_kind(spec),
         json=orjson.dumps(raw),
     )
@@ -140,6 +141,7 @@ def _status(status: Json) -> SessionStatus:
         dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
         has_model=isinstance(status.get("model"), dict),
+        unreleased=_unreleased(status),
         own=_own(status),
         **_failure(mapping(status.get("failure"))),
         **_progress(mapping(status.get("progress"))),
@@ -192,6 +194,15 @@ def _preempting(status: Json) -> bool:
         c.get("type") == ConditionType.ADMITTED and c.get("reason") == Reason.PREEMPTED
         for c in items(status.get("conditions"))
     )
+
+
+def _unreleased(status: Json) -> str:
+    if status.get("phase") != Phase.PENDING:
+        return ""
+    found = (c for c in items(status.get("conditions")) if c.get("type") == ConditionType.ACCEPTED)
+    condition = next(found, {})
+    held = condition.get("reason") == Reason.SECRET_NOT_RELEASED
+    return text(condition.get("message")) if held else ""
 
 
 def _own(status: Json) -> bytes:

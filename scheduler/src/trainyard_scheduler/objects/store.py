@@ -22,6 +22,7 @@ from trainyard_scheduler.objects.model import (
     Pod,
     Queue,
     Refusal,
+    ReleasedSecret,
     Session,
 )
 from trainyard_scheduler.resources import ResourceVector, minus, plus
@@ -48,6 +49,8 @@ class ClusterState:
     nodes: dict[str, Node] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
+    secrets: dict[str, ReleasedSecret] | None = None
+    """Secrets that are released to sessions; None in a program that may not see any."""
     assumed: dict[str, Assumed] = field(default_factory=dict)
     """By session UID."""
     unbound: dict[str, Pod] = field(default_factory=dict)
@@ -116,6 +119,28 @@ class ClusterState:
         if old is not None:
             self.rules = {q.name: q.rules for q in self.queues.values()}
             self.revision += 1
+
+    def put_secret(self, item: ReleasedSecret) -> None:
+        """Add or replace a Secret that is released to sessions."""
+        self.secrets = {**(self.secrets or {}), item.uid: item}
+        self._touch_users_of(item.name)
+
+    def drop_secret(self, uid: str) -> None:
+        """Remove a Secret that is gone or not released any more."""
+        old = (self.secrets or {}).get(uid)
+        if old is not None:
+            self.secrets = {u: s for u, s in (self.secrets or {}).items() if u != uid}
+            self._touch_users_of(old.name)
+
+    def _touch_users_of(self, secret: str) -> None:
+        self.touched.update(s.uid for s in self.sessions.values() if secret in s.spec.secrets)
+
+    def unreleased(self, session: Session) -> tuple[str, ...]:
+        """The Secrets that a session names and may not have, as far as this program knows."""
+        if not session.spec.secrets or self.secrets is None:
+            return ()
+        released = {s.name for s in self.secrets.values()}
+        return tuple(name for name in session.spec.secrets if name not in released)
 
     def put_session(self, item: Session | InvalidSession) -> None:
         """Add or replace a session."""

@@ -45,6 +45,8 @@ def submit(  # noqa: PLR0913  one argument is one option
     batch_size: options.BatchSizeOption = None,
     learning_rate: options.LearningRateOption = None,
     seed: options.SeedOption = None,
+    env: options.EnvOption = None,
+    secret: options.SecretOption = None,
     assignments: options.SetOption = None,
     gpus: options.GpusOption = None,
     cpu: options.CpuOption = None,
@@ -64,7 +66,8 @@ def submit(  # noqa: PLR0913  one argument is one option
 
     trainyard submit --gpus 2 -- python train.py --depth 4
     """
-    program = {"command": command or None, "dataset": dataset}
+    variables = options.environment_fields(env, secret)
+    program = {"command": command or None, "dataset": dataset, **variables}
     training = options.training_fields(task, model, epochs, batch_size, learning_rate, seed)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     placement = options.placement_fields(resources, workers, queue, priority)

@@ -1,0 +1,1 @@
+"""Parts of a trainer pod: what its program finds there."""

@@ -1,0 +1,151 @@
+"""What a program finds in its pod: variables, shared memory, scratch space, Secrets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from operator_state import CONFIG, make_session
+
+from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.core.manifests import build_job
+
+
+def pod(config: OperatorConfig = CONFIG, **spec: Any) -> dict[str, Any]:
+    """The pod template of a session with this spec."""
+    session = make_session("digits")
+    body = {"command": ["python", "train.py"], **spec}
+    session = replace(session, spec=replace(session.spec, json=orjson.dumps(body)))
+    template: dict[str, Any] = build_job(session, 1, ("n1",), config)["spec"]["template"]
+    return template
+
+
+def variables(config: OperatorConfig = CONFIG, **spec: Any) -> dict[str, str]:
+    """The variables; those that Kubernetes fills in with the worker's number are `index`."""
+    found = pod(config, **spec)["spec"]["containers"][0]["env"]
+    assert len({v["name"] for v in found}) == len(found)
+    return {v["name"]: v.get("value", "index") for v in found}
+
+
+def with_default(**runtime: Any) -> OperatorConfig:
+    return replace(CONFIG, pods={"default": replace(CONFIG.pods["default"], **runtime)})
+
+
+PROCESSES = (
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_PORT",
+    "PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_PORT",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "expected"),
+    [
+        # A single pod is like a machine: libraries take all its GPUs, torchrun a process for each.
+        pytest.param(1, 0, {"PET_NNODES": "1", "PET_NPROC_PER_NODE": "1"}, id="cpu"),
+        pytest.param(1, 4, {"PET_NNODES": "1", "PET_NPROC_PER_NODE": "4"}, id="four-gpus"),
+        pytest.param(
+            3,
+            1,
+            {
+                "RANK": "index",
+                "WORLD_SIZE": "3",
+                "LOCAL_RANK": "0",
+                "LOCAL_WORLD_SIZE": "1",
+                "NODE_RANK": "index",
+                "GROUP_RANK": "index",
+                "MASTER_PORT": "29500",
+                "PET_NNODES": "3",
+                "PET_NPROC_PER_NODE": "1",
+                "PET_NODE_RANK": "index",
+                "PET_MASTER_PORT": "29500",
+            },
+            id="three-pods-of-one-gpu",
+        ),
+        # A launcher starts a process per GPU and gives each its local rank.
+        pytest.param(
+            2,
+            4,
+            {
+                "RANK": "index",
+                "WORLD_SIZE": "2",
+                "NODE_RANK": "index",
+                "GROUP_RANK": "index",
+                "MASTER_PORT": "29500",
+                "PET_NNODES": "2",
+                "PET_NPROC_PER_NODE": "4",
+                "PET_NODE_RANK": "index",
+                "PET_MASTER_PORT": "29500",
+            },
+            id="two-pods-of-four-gpus",
+        ),
+    ],
+)
+def test_processes_find_each_other(workers: int, gpus: int, expected: dict[str, str]) -> None:
+    found = variables(workers=workers, resources={"gpus": gpus})
+    assert {name: found[name] for name in PROCESSES if name in found} == expected
+    assert found.get("PET_MASTER_ADDR") == found.get("MASTER_ADDR")
+    assert ("MASTER_ADDR" in found) == (workers > 1)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpus", "threads"),
+    [("500m", 0, "1"), ("1", 1, "1"), ("8", 0, "8"), ("8", 1, "8"), ("8", 4, "2"), ("2", 4, "1")],
+)
+def test_threads_follow_the_cpus_of_a_process(cpu: str, gpus: int, threads: str) -> None:
+    assert variables(resources={"cpu": cpu, "gpus": gpus})["OMP_NUM_THREADS"] == threads
+
+
+def test_the_session_comes_over_its_runtime_and_that_over_the_defaults() -> None:
+    config = with_default(env={"COLUMNS": "120", "HF_HOME": "/opt/models", "SITE": "north"})
+    found = variables(config, env=[{"name": "COLUMNS", "value": "80"}, {"name": "DEPTH"}])
+    assert (found["COLUMNS"], found["HF_HOME"], found["SITE"]) == ("80", "/opt/models", "north")
+    assert found["DEPTH"] == ""
+    assert found["HOME"] == "/tmp"
+
+
+def test_a_value_reaches_the_program_as_it_is() -> None:
+    assert variables(env=[{"name": "PRICE", "value": "$(HOME) $5"}])["PRICE"] == "$$(HOME) $$5"
+
+
+def test_a_secret_is_named_and_its_values_are_nowhere() -> None:
+    container = pod(secrets=["hub", "tracker"])["spec"]["containers"][0]
+    assert container["envFrom"] == [
+        {"secretRef": {"name": "hub"}},
+        {"secretRef": {"name": "tracker"}},
+    ]
+    assert "envFrom" not in pod()["spec"]["containers"][0]
+
+
+@pytest.mark.parametrize(
+    ("resources", "shm", "scratch", "disk"),
+    [
+        pytest.param({}, "1024Mi", "1Gi", "1280Mi", id="defaults"),
+        pytest.param({"memory": "7"}, "3", "1Gi", "1280Mi", id="odd-memory"),
+        pytest.param({"sharedMemory": "64Mi"}, "64Mi", "1Gi", "1280Mi", id="own-shared-memory"),
+        pytest.param({"scratch": "20Gi"}, "1024Mi", "20Gi", "20736Mi", id="own-scratch"),
+        pytest.param({"scratch": "999T"}, "1024Mi", "999T", "999000268435456", id="large-scratch"),
+    ],
+)
+def test_space(resources: dict[str, str], shm: str, scratch: str, disk: str) -> None:
+    found = pod(resources=resources)["spec"]
+    sizes = {v["name"]: v["emptyDir"]["sizeLimit"] for v in found["volumes"] if "emptyDir" in v}
+    assert sizes == {"shm": shm, "tmp": scratch}
+    amounts = found["containers"][0]["resources"]
+    assert amounts["limits"]["ephemeral-storage"] == disk
+    assert amounts["requests"]["ephemeral-storage"] == "64Mi"
+
+
+def test_the_grace_period_is_the_sessions() -> None:
+    assert pod()["spec"]["terminationGracePeriodSeconds"] == 60
+    assert pod(gracePeriodSeconds=300)["spec"]["terminationGracePeriodSeconds"] == 300
+
+
+def test_a_runtime_adds_annotations_and_resources() -> None:
+    config = with_default(annotations={"net": "fast"}, resources={"rdma/hca": "1"})
+    found = pod(config)
+    amounts = found["spec"]["containers"][0]["resources"]
+    assert found["metadata"]["annotations"] == {"net": "fast"}
+    assert amounts["requests"]["rdma/hca"] == amounts["limits"]["rdma/hca"] == "1"
+    assert "annotations" not in pod()["metadata"]
