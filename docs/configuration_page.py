@@ -102,6 +102,7 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("TORCH_HOME", "/tmp/.cache/torch"),
             ("TRITON_CACHE_DIR", "/tmp/.cache/triton"),
             ("MPLCONFIGDIR", "/tmp/.cache/matplotlib"),
+            ("ACCELERATE_USE_CPU", "true in sessions without GPUs."),
             ("PYTHONUNBUFFERED", "1: what a program prints is in its log at once."),
             ("COLUMNS", "200: lines of progress are not wrapped."),
             ("TQDM_MININTERVAL", "5: seconds between two updates of a bar."),

@@ -28,13 +28,13 @@ class People:
         self._kubeconfig, self._namespace = kubeconfig, namespace
         self._where = (names.GROUP, names.VERSION, namespace, names.SESSION_PLURAL)
 
-    def create(self, who: str, user: str | None, keep: bool = False) -> str | None:
+    def create(self, who: str, user: str | None, keep: bool = False, **spec: Any) -> str | None:
         """What the API server objects to, None when it takes the session."""
         body = {
             "apiVersion": names.API_VERSION,
             "kind": names.SESSION_KIND,
             "metadata": {"name": "s", "labels": {} if user is None else {names.LABEL_USER: user}},
-            "spec": {"command": ["run"]},
+            "spec": {"command": ["run"], **spec},
         }
         return self._ask(who, "create_namespaced_custom_object", body, keep=keep)
 
@@ -139,3 +139,33 @@ def test_a_session_carries_the_name_of_who_hands_it_in_or_none(
     for label in ("ada_aexample.org-2", None):
         assert people.change(BOB, {"labels": {names.LABEL_USER: label}}) is not None
     assert people.change(ADMIN, {"labels": {names.LABEL_USER: "ada"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        pytest.param({"resources": {"scratch": "64Gi"}}, None, id="scratch-at-the-bound"),
+        pytest.param({"resources": {"scratch": 68719476736}}, None, id="scratch-in-bytes"),
+        pytest.param(
+            {"resources": {"scratch": "65537Mi"}},
+            "spec.resources.scratch must be at most 64Gi on this installation",
+            id="scratch-above",
+        ),
+        pytest.param(
+            {"resources": {"scratch": 68719476737}},
+            "spec.resources.scratch must be at most 64Gi on this installation",
+            id="scratch-above-in-bytes",
+        ),
+        pytest.param({"gracePeriodSeconds": 600}, None, id="grace-at-the-bound"),
+        pytest.param(
+            {"gracePeriodSeconds": 601},
+            "spec.gracePeriodSeconds must be at most 600 on this installation",
+            id="grace-above",
+        ),
+    ],
+)
+def test_the_administrator_bounds_scratch_space_and_grace(
+    people: People, spec: dict[str, Any], message: str | None
+) -> None:
+    found = people.create(BOB, None, **spec)
+    assert (found is None) if message is None else (message in (found or ""))

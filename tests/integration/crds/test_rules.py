@@ -12,6 +12,7 @@ from cluster import ROOT, api_client
 from kubernetes import client
 
 from trainyard_api import names
+from trainyard_api.environment import RESERVED_MESSAGE
 
 pytestmark = pytest.mark.integration
 
@@ -39,6 +40,10 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         TRAINING | COMMAND,
     ),
     "training needs a dataset": (TRAINING, {"training": TABLE}),
+    RESERVED_MESSAGE: (
+        COMMAND | {"env": [{"name": "HF_TOKEN_PATH", "value": "a\nb"}, {"name": "MY_RANK"}]},
+        COMMAND | {"env": [{"name": "A"}, {"name": "PET_NNODES", "value": "2"}]},
+    ),
     "embeddingSize (default 128) must be a multiple of heads (default 4)": (
         model(TEXT, "transformer", heads=3, embeddingSize=96),
         model(TEXT, "transformer", heads=3),
@@ -98,6 +103,13 @@ Change = dict[str, Any]
 FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
     "training": (TRAINING, {"training": TABLE}, {"training": {"epochs": 99}}),
     "command": (COMMAND, COMMAND, {"command": ["other"]}),
+    "env": (
+        COMMAND | {"env": [{"name": "A", "value": "1"}]},
+        {"env": [{"name": "A", "value": "1"}]},
+        {"env": [{"name": "A", "value": "2"}]},
+    ),
+    "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": ["hub"]}, {"secrets": ["other"]}),
+    "gracePeriodSeconds": (TRAINING, {"gracePeriodSeconds": 60}, {"gracePeriodSeconds": 61}),
     "dataset": (TRAINING, {"dataset": "digits"}, {"dataset": "other"}),
     "outputModel": (
         TRAINING | {"outputModel": "m"},
@@ -130,6 +142,8 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
 OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "training": (COMMAND, TRAINING),
     "command": (TRAINING, COMMAND),
+    "env": (COMMAND, {"env": [{"name": "A"}]}),
+    "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
     "outputModel": (TRAINING, {"outputModel": "m"}),
     "resumeFrom": (TRAINING, {"resumeFrom": {"session": "a"}}),
