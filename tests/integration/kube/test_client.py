@@ -277,6 +277,27 @@ async def test_the_watch_follows_the_list(kube: KubeClient, namespace: str) -> N
         assert isinstance(await change(), Deleted)
 
 
+async def test_a_watch_of_metadata_sees_labels_and_no_data(
+    kube: KubeClient, namespace: str
+) -> None:
+    path = paths.secrets(namespace)
+    labels = {"test": "kube"}
+    secret: Json = {"metadata": {"name": "s", "labels": labels}, "stringData": {"k": "canary"}}
+    await kube.create(path, secret)
+    async with following(kube, namespace, path, metadata_only=True) as change:
+        listed = await change()
+        await kube.merge_patch(f"{path}/s", {"metadata": {"labels": {"seen": "1"}}})
+        changed = await change()
+        await kube.merge_patch(f"{path}/s", {"metadata": {"labels": {"test": None}}})
+        gone = await change()
+
+    assert [type(c) for c in (listed, changed, gone)] == [Synced, Applied, Deleted]
+    assert isinstance(changed, Applied)
+    assert changed.object["metadata"]["labels"] == {**labels, "seen": "1"}
+    for found in (listed, changed, gone):
+        assert "data" not in repr(found)
+
+
 class Sleeper(KubeClient):
     """Comes back to the first watch with a version of before there were sessions, which the API server does not know any more."""
 
