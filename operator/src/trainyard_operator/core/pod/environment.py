@@ -42,7 +42,7 @@ def variables(
 
 def _defaults(spec: TrainingSessionSpec) -> dict[str, str]:
     """What programs expect of a machine; its root is read-only, and it has no terminal."""
-    # Without GPUs accelerate trains a copy per worker unless it is told that it is on CPUs.
+    # Without GPUs and this variable, accelerate trains a separate copy in each worker.
     cpu = {} if spec.resources.gpus else {"ACCELERATE_USE_CPU": "true"}
     return cpu | {
         "HOME": TEMPORARY_DIR,
