@@ -49,6 +49,7 @@ class SupervisorLab:
         """Start a supervisor of `command`; `by` is another way to start one than this Python."""
         program = by or (sys.executable, "-m", "trainyard_supervisor")
         files = ("--run-dir", str(self.folder), "--termination-message", str(self.message_file))
+        files += ("--linger", "0.5")
         return subprocess.Popen(
             [*program, *files, "--", *command],
             env={**self.environment, **(environment or {})},

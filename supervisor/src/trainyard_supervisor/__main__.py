@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainyard_api import contract
+from trainyard_supervisor.ending.due import LINGER_SECONDS
 from trainyard_supervisor.session import run_session
 
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     own, command = _parted(arguments)
     options = _parser().parse_args(own)
-    return run_session(command, options.run_dir, options.termination_message)
+    return run_session(command, options.run_dir, options.termination_message, options.linger)
 
 
 def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--termination-message", type=Path, default=Path(contract.TERMINATION_MESSAGE_FILE)
     )
+    parser.add_argument("--linger", type=float, default=LINGER_SECONDS, metavar="SECONDS")
     return parser
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
+from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
 from trainyard_supervisor.ending.outcome import Facts, outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
-from trainyard_supervisor.processes.process_tree import Exit
+from trainyard_supervisor.processes.memory_kills import memory_kills
+from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
-from trainyard_supervisor.settings import Settings, settings
+from trainyard_supervisor.settings import settings
 from trainyard_supervisor.stop_signals import StopSignals
 from trainyard_supervisor.supervision import Supervision
 
@@ -24,8 +26,13 @@ MESSAGE_BYTES = 64 << 10
 """How much of the program's own termination message is read."""
 
 
-def run_session(command: Sequence[str], run_dir: Path, termination_file: Path) -> int:
-    """Run `command` as the environment describes; the supervisor's exit code."""
+def run_session(
+    command: Sequence[str], run_dir: Path, termination_file: Path, linger: float = LINGER_SECONDS
+) -> int:
+    """Run `command` as the environment describes; the supervisor's exit code.
+
+    Processes that live on after the program are ended after `linger` seconds.
+    """
     signals = StopSignals()
     try:
         given = settings(os.environ, run_dir, termination_file)
@@ -35,7 +42,10 @@ def run_session(command: Sequence[str], run_dir: Path, termination_file: Path) -
         return _refused(CannotStart("BadCommand", str(error)), termination_file, print_line)
     said: list[Callable[[str], None]] = []
     reports = Reports(given, warn=lambda sentence: said[0](sentence) if said else None)
-    supervision = Supervision(signals, reports, given.grace_seconds)
+    derived = DerivedProgress(reports.heartbeat, reports.program_reports)
+    progress = derived if given.worker == 0 else None
+    supervision = Supervision(signals, reports, progress, Patience(given.grace_seconds, linger))
+    kills = memory_kills()
     said.append(supervision.said.append)
     try:
         program = supervision.run(command, program_environment(os.environ, _library()))
@@ -45,9 +55,21 @@ def run_session(command: Sequence[str], run_dir: Path, termination_file: Path) -
         reports.finish(DELIVER_SECONDS)
         return code
     supervision.close()
-    code = _ended(program, signals, reports, given)
+    stopped = signals.number is not None
+    found = outcome(
+        Facts(
+            program=program,
+            stopped=stopped,
+            own_message=_read(given.termination_file),
+            last_lines=list(reports.last_lines),
+            derived_end=derived.finish(succeeded=program.code == 0 and not stopped),
+            worker_exit=supervision.worker_exit,
+            out_of_memory=memory_kills() > kills,
+        )
+    )
+    _leave(given.termination_file, found.message)
     reports.finish(DELIVER_SECONDS)
-    return code
+    return found.exit_code
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:
@@ -69,18 +91,6 @@ def _library() -> Path | None:
     """The folder beside the archive with what `import trainyard` needs; None without an archive."""
     folder = Path(sys.argv[0]).resolve().parent / "lib"
     return folder if folder.is_dir() else None
-
-
-def _ended(program: Exit, signals: StopSignals, reports: Reports, given: Settings) -> int:
-    facts = Facts(
-        program=program,
-        stopped=signals.number is not None,
-        own_message=_read(given.termination_file),
-        last_lines=list(reports.last_lines),
-    )
-    found = outcome(facts)
-    _leave(given.termination_file, found.message)
-    return found.exit_code
 
 
 def _refused(error: CannotStart, file: Path, say: Callable[[str], None]) -> int:

@@ -9,13 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from trainyard_supervisor.ending.due import Action, State, due
+from trainyard_supervisor.ending.due import Action, Patience, State, due
+from trainyard_supervisor.ending.launcher_report import worker_exit
 from trainyard_supervisor.output.line_splitter import Line
 from trainyard_supervisor.output.mirror import Mirror
 from trainyard_supervisor.output.pump import Pump
 from trainyard_supervisor.processes import process_tree
 from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.processes.program_start import start
+from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.stop_signals import StopSignals
 
@@ -26,12 +28,22 @@ MIRROR_SECONDS = 2.0
 class Supervision:
     """Runs one program; `run` returns how it ended."""
 
-    def __init__(self, signals: StopSignals, reports: Reports, grace: float) -> None:
+    def __init__(
+        self,
+        signals: StopSignals,
+        reports: Reports,
+        progress: DerivedProgress | None,
+        patience: Patience,
+    ) -> None:
+        """`progress` is None on workers other than 0."""
         self.said: deque[str] = deque()
         """Sentences of other threads for the log."""
+        self.worker_exit: Exit | None = None
+        """How the worker ended that failed first, where a launcher says so."""
         self._signals = signals
         self._reports = reports
-        self._grace = grace
+        self._progress = progress
+        self._patience = patience
         self._selector = selectors.DefaultSelector()
         self._out, self._err = Mirror(1), Mirror(2)
         self._pumps = (
@@ -88,14 +100,17 @@ class Supervision:
             if (wake := pump.wake()) is not None and wake <= now:
                 pump.settle(now)
         self._pass_signals_on()
+        if self._progress is not None:
+            self._progress.beat(now)
         self._reap(now)
         self._act(now)
 
     def _timeout(self) -> float | None:
-        wakes = [wake for pump in self._pumps if (wake := pump.wake()) is not None]
-        if self._wake is not None:
-            wakes.append(self._wake)
-        return max(0.0, min(wakes) - time.monotonic()) if wakes else 60.0
+        wakes = [self._wake, *(pump.wake() for pump in self._pumps)]
+        if self._progress is not None:
+            wakes.append(self._progress.wake())
+        first = min((wake for wake in wakes if wake is not None), default=None)
+        return None if first is None else max(0.0, first - time.monotonic())
 
     def _reader(self, pump: Pump) -> Callable[[], None]:
         def read() -> None:
@@ -115,8 +130,13 @@ class Supervision:
                     self._selector.unregister(mirror.descriptor)
 
     def _line(self, level: str, line: Line) -> None:
-        if line.whole:
-            self._reports.line(level, line.text)
+        if self._progress is not None:
+            self._progress.see(line, time.monotonic())
+        if not line.whole:
+            return
+        self._reports.line(level, line.text)
+        if (found := worker_exit(line.text)) is not None:
+            self.worker_exit = found
 
     # ── processes ─────────────────────────────────────────────────────────────────────────
 
@@ -144,7 +164,7 @@ class Supervision:
             rest_ended=self._rest_ended_at,
             killed=self._killed_at,
         )
-        action, self._wake = due(state, now, self._grace)
+        action, self._wake = due(state, now, self._patience)
         if action is Action.END_REST:
             self._rest_ended_at = now
             self._end_rest()

@@ -123,8 +123,8 @@ class GatewayReporter:
             self._sender.put("logs", (level, message, self._rank))
 
     def capture_console(self) -> None:
-        """Also report what the program prints."""
-        if self._capture is None:
+        """Also report what the program prints, unless its supervisor does."""
+        if self._capture is None and not os.environ.get(contract.ENV_SUPERVISED):
             self._capture = Capture(self.line)
 
     def last_lines(self) -> list[str]:

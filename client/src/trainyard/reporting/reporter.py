@@ -53,7 +53,7 @@ class SessionReporter(Protocol):
         """Report a log line without printing it; levels are debug, info, warning and error."""
 
     def capture_console(self) -> None:
-        """From now on also report what the program prints."""
+        """From now on also report what the program prints; a supervised program's is reported."""
 
     def last_lines(self) -> list[str]:
         """The last printed lines, oldest first, at most 20; empty without `capture_console`."""

@@ -77,11 +77,20 @@ def _exit_code(facts: Facts, interrupted: bool) -> int:
     if interrupted:
         return ExitCode.PREEMPTED
     program = facts.program
-    if facts.out_of_memory and SIGKILL in (program.signal, (facts.worker_exit or program).signal):
+    if facts.out_of_memory and _was_killed(program, facts.worker_exit):
         return ExitCode.OUT_OF_MEMORY
     if facts.worker_exit is not None and program.code not in (None, 0):
         program = facts.worker_exit
     return program.code if program.code is not None else 128 + (program.signal or 0)
+
+
+def _was_killed(program: Exit, worker: Exit | None) -> bool:
+    """Whether SIGKILL ended the program, a shell's last command, or a launcher's worker."""
+    return (
+        program.signal == SIGKILL
+        or program.code == 128 + SIGKILL
+        or (worker is not None and worker.signal == SIGKILL)
+    )
 
 
 def _how(program: Exit) -> dict[str, int]:

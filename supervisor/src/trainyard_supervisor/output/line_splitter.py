@@ -53,6 +53,14 @@ class LineSplitter:
             found.append(Line(text, whole=False))
         return found
 
+    def skip(self, chunk: bytes) -> int:
+        """Pass over bytes; the number of lines that they complete, which are not taken."""
+        *ended, rest = chunk.rsplit(b"\n", 1)
+        if ended:
+            self._clear()
+        self._add(rest, [])
+        return chunk.count(b"\n")
+
     def wake(self) -> float | None:
         """When `settle` has something to show."""
         return None if self._since is None else self._since + SETTLE_SECONDS

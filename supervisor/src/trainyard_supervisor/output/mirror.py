@@ -31,7 +31,7 @@ class Mirror:
     @property
     def waits(self) -> bool:
         """Whether something waits until the reader takes more."""
-        return bool(self._waiting)
+        return bool(self._waiting) or (self._left_out > 0 and not self._broken)
 
     def write(self, chunk: bytes) -> None:
         """Write what the reader takes, keep a bounded rest."""
@@ -55,7 +55,7 @@ class Mirror:
         self.write(f"{start}trainyard: {sentence}\n".encode("utf-8", "replace"))
 
     def flush(self) -> None:
-        """Write what waits, as far as the reader takes it."""
+        """Write what waits, as far as the reader takes it, and what to say of the rest."""
         while self._waiting and not self._broken:
             chunk = self._waiting.popleft()
             self._bytes -= len(chunk)
@@ -64,13 +64,13 @@ class Mirror:
                 self._waiting.appendleft(rest)
                 self._bytes += len(rest)
                 return
+        if self._left_out:
+            self.write(b"")
 
     def close(self, seconds: float) -> None:
         """Wait at most `seconds` until the reader has taken the rest."""
         deadline = time.monotonic() + seconds
-        if self._left_out:
-            self.write(b"")
-        while self._waiting and (left := deadline - time.monotonic()) > 0:
+        while self.waits and (left := deadline - time.monotonic()) > 0:
             select.select([], [self.descriptor], [], left)
             self.flush()
         with contextlib.suppress(OSError):

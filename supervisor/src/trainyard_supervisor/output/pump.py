@@ -54,7 +54,7 @@ class Pump:
             return False
         self._mirror.write(chunk)
         if self._budget.spent(now):
-            self._budget.left_out += chunk.count(b"\n")
+            self._budget.left_out += self._splitter.skip(chunk)
             return True
         for line in self._splitter.feed(chunk, now):
             self._take(self._level, line)
