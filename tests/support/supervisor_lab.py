@@ -38,7 +38,7 @@ class SupervisorLab:
         self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         if gateway is not None:
             self.environment |= {
-                contract.ENV_RUN: json.dumps({"uid": "uid", "attempt": 1}),
+                contract.ENV_RUN: json.dumps({"uid": "uid", "attempt": 1, "outputModel": "m"}),
                 contract.ENV_GATEWAY_URL: gateway.url,
                 contract.ENV_TOKEN_FILE: str(folder / "token"),
             }
@@ -49,9 +49,8 @@ class SupervisorLab:
         """Start a supervisor of `command`; `by` is another way to start one than this Python."""
         program = by or (sys.executable, "-m", "trainyard_supervisor")
         files = ("--run-dir", str(self.folder), "--termination-message", str(self.message_file))
-        files += ("--linger", "0.5")
         return subprocess.Popen(
-            [*program, *files, "--", *command],
+            [*program, *files, "--linger", "0.5", "--", *command],
             env={**self.environment, **(environment or {})},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
 from trainyard_supervisor.ending.outcome import Facts, outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
 from trainyard_supervisor.processes.memory_kills import memory_kills
+from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
-from trainyard_supervisor.settings import settings
+from trainyard_supervisor.settings import Settings, settings
 from trainyard_supervisor.stop_signals import StopSignals
 from trainyard_supervisor.supervision import Supervision
 
@@ -40,35 +42,46 @@ def run_session(
             raise ValueError("there is no program; give one after --")
     except ValueError as error:
         return _refused(CannotStart("BadCommand", str(error)), termination_file, print_line)
-    said: list[Callable[[str], None]] = []
-    reports = Reports(given, warn=lambda sentence: said[0](sentence) if said else None)
-    derived = DerivedProgress(reports.heartbeat, reports.program_reports)
-    progress = derived if given.worker == 0 else None
-    supervision = Supervision(signals, reports, progress, Patience(given.grace_seconds, linger))
+    said: deque[str] = deque()
+    reports = Reports(given, warn=said.append)
+    progress = DerivedProgress(reports.heartbeat, reports.program_reports)
+    supervision = Supervision(
+        signals,
+        reports,
+        progress if given.worker == 0 else None,
+        Patience(given.grace_seconds, linger),
+        said,
+    )
+    code = _supervised(supervision, command, progress, given)
+    reports.finish(DELIVER_SECONDS)
+    return code
+
+
+def _supervised(
+    supervision: Supervision, command: Sequence[str], progress: DerivedProgress, given: Settings
+) -> int:
+    """Run the program, and leave what is to say of its end; the exit code."""
     kills = memory_kills()
-    said.append(supervision.said.append)
     try:
         program = supervision.run(command, program_environment(os.environ, _library()))
     except CannotStart as error:
-        code = _refused(error, termination_file, supervision.say)
+        code = _refused(error, given.termination_file, supervision.say)
         supervision.close()
-        reports.finish(DELIVER_SECONDS)
         return code
     supervision.close()
-    stopped = signals.number is not None
+    stopped = supervision.stopped
     found = outcome(
         Facts(
             program=program,
             stopped=stopped,
             own_message=_read(given.termination_file),
-            last_lines=list(reports.last_lines),
-            derived_end=derived.finish(succeeded=program.code == 0 and not stopped),
+            last_lines=supervision.last_lines,
+            derived_end=progress.finish(succeeded=not stopped and program == Exit(0, None)),
             worker_exit=supervision.worker_exit,
             out_of_memory=memory_kills() > kills,
         )
     )
     _leave(given.termination_file, found.message)
-    reports.finish(DELIVER_SECONDS)
     return found.exit_code
 
 

@@ -34,10 +34,10 @@ class Supervision:
         reports: Reports,
         progress: DerivedProgress | None,
         patience: Patience,
+        said: deque[str],
     ) -> None:
-        """`progress` is None on workers other than 0."""
-        self.said: deque[str] = deque()
-        """Sentences of other threads for the log."""
+        """`progress` is None on workers other than 0; `said` has sentences for the log."""
+        self._said = said
         self.worker_exit: Exit | None = None
         """How the worker ended that failed first, where a launcher says so."""
         self._signals = signals
@@ -59,8 +59,13 @@ class Supervision:
         self._killed_at: float | None = None
         self._wake: float | None = None
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Exit:
-        """Run `command` until none of its processes is left. Raises CannotStart."""
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Exit | None:
+        """Run `command` until none of its processes is left. Raises CannotStart.
+
+        None if a stop signal has arrived already: then nothing is started.
+        """
+        if self._signals.number is not None:
+            return None
         process_tree.adopt_orphans()
         out, err = self._pumps
         process = start(command, environment, out.program_end, err.program_end)
@@ -72,18 +77,29 @@ class Supervision:
         while self._left:
             self._turn()
         process.returncode = 0
-        return self._program or Exit(1, None)
+        return self._program
 
     def say(self, sentence: str) -> None:
         """A sentence of the supervisor's own, in the log and in the reports."""
         self._err.say(sentence)
         self._reports.line("warning", f"trainyard: {sentence}")
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop signal has arrived."""
+        return self._signals.number is not None
+
+    @property
+    def last_lines(self) -> list[str]:
+        """The last lines of the output, oldest first."""
+        return list(self._reports.last_lines)
+
     def close(self) -> None:
         """Take the rest of the output."""
         for pump in self._pumps:
             if self._pid:
                 pump.close(time.monotonic())
+        self._say_what_others_said()
         for mirror in (self._out, self._err):
             mirror.close(MIRROR_SECONDS)
 
@@ -94,8 +110,7 @@ class Supervision:
         for key, _ in self._selector.select(self._timeout()):
             key.data()
         now = time.monotonic()
-        while self.said:
-            self._err.say(self.said.popleft())
+        self._say_what_others_said()
         for pump in self._pumps:
             if (wake := pump.wake()) is not None and wake <= now:
                 pump.settle(now)
@@ -104,6 +119,10 @@ class Supervision:
             self._progress.beat(now)
         self._reap(now)
         self._act(now)
+
+    def _say_what_others_said(self) -> None:
+        while self._said:
+            self._err.say(self._said.popleft())
 
     def _timeout(self) -> float | None:
         wakes = [self._wake, *(pump.wake() for pump in self._pumps)]

@@ -19,7 +19,8 @@ LINE_CHARACTERS = 300
 class Facts:
     """What is known when everything has ended."""
 
-    program: Exit
+    program: Exit | None
+    """None if a stop signal arrived before it was started."""
     stopped: bool
     """Whether a stop signal arrived."""
     own_message: str
@@ -45,14 +46,14 @@ class Outcome:
 def outcome(facts: Facts) -> Outcome:
     """How the supervisor ends, after `facts`."""
     own = _own(facts.own_message)
-    interrupted = facts.stopped and not (facts.program.code == 0 and _reached(own))
+    interrupted = facts.stopped and not (_is_success(facts.program) and _reached(own))
     code = _exit_code(facts, interrupted)
     said: dict[str, Any] = dict(own)
     if contract.END_KEY not in said and facts.derived_end is not None:
         said[contract.END_KEY] = _end(facts.derived_end, finished=code == 0)
     if interrupted:
         said[contract.INTERRUPTED_KEY] = True
-    if code != 0:
+    if code != 0 and facts.program is not None:
         said |= _how(facts.program)
     if said == own and code == 0:
         return Outcome(code, facts.own_message)
@@ -74,14 +75,18 @@ def within_limit(said: Mapping[str, Any], lines: Sequence[str]) -> str:
 
 
 def _exit_code(facts: Facts, interrupted: bool) -> int:
-    if interrupted:
-        return ExitCode.PREEMPTED
     program = facts.program
+    if interrupted or program is None:
+        return ExitCode.PREEMPTED
     if facts.out_of_memory and _was_killed(program, facts.worker_exit):
         return ExitCode.OUT_OF_MEMORY
     if facts.worker_exit is not None and program.code not in (None, 0):
         program = facts.worker_exit
     return program.code if program.code is not None else 128 + (program.signal or 0)
+
+
+def _is_success(program: Exit | None) -> bool:
+    return program is not None and program.code == 0
 
 
 def _was_killed(program: Exit, worker: Exit | None) -> bool:

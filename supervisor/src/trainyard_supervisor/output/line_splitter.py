@@ -140,8 +140,10 @@ def _text(line: bytes) -> str:
 def _to_a_character(line: bytes) -> bytes:
     """A cut line without the beginning of a character at its end."""
     for back in range(1, 4):
-        if line[-back] >= 0xC0:
-            return line[:-back]
-        if line[-back] < 0x80:
+        first = line[-back]
+        if first >= 0xC0:
+            length = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+            return line if length == back else line[:-back]
+        if first < 0x80:
             break
     return line

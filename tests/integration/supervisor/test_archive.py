@@ -1,0 +1,114 @@
+"""The supervisor as one file, by other Pythons than that of the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from report_stand_in import report_stand_in
+from supervisor_lab import SupervisorLab
+
+from trainyard_supervisor.install import install
+
+FLOOR = "3.9"
+VERSIONS = [(3, minor) for minor in range(9, 15)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("trainyard")
+    install(place)
+    return place
+
+
+def interpreter(version: tuple[int, int]) -> str:
+    """A Python of this version; a machine that lacks it skips the test."""
+    name = f"python{version[0]}.{version[1]}"
+    folders = [f"{home}/bin" for home in Path.home().glob(f".pyenv/versions/{name[6:]}.*")]
+    for program in [*(f"{folder}/{name}" for folder in folders), name]:
+        try:
+            done = subprocess.run([program, "--version"], capture_output=True, text=True)
+        except OSError:
+            continue
+        if done.stdout.startswith(f"Python {name[6:]}."):
+            return program
+    pytest.skip(f"this machine has no {name}")
+
+
+REPORTS = """
+import trainyard
+session = trainyard.init(total_steps=1, run_dir=__import__("pathlib").Path("."))
+print("printed", flush=True)
+session.log({"loss": 0.5}, step=1)
+assert session.finish(20)
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda v: f"{v[0]}.{v[1]}")
+def test_any_python_from_3_9_on_supervises_and_reports(
+    tmp_path: Path, folder: Path, version: tuple[int, int]
+) -> None:
+    program = interpreter(version)
+    with report_stand_in() as gateway:
+        lab = SupervisorLab(tmp_path, gateway)
+        by = (program, "-I", "-S", str(folder / "supervisor.pyz"))
+        ended = lab.run(program, "-S", "-c", REPORTS, by=by)
+
+    assert (ended.code, ended.err) == (0, b"")
+    assert ended.out == b"printed\n"
+    assert gateway.lines() == ["printed"]
+    assert gateway.rows() == [(1, "loss", 0.5)]
+
+
+def test_the_code_needs_no_more_than_the_floor(tmp_path: Path, folder: Path) -> None:
+    """Also on a machine that has no such Python."""
+    with zipfile.ZipFile(folder / "supervisor.pyz") as archive:
+        archive.extractall(tmp_path)
+    checked = subprocess.run(
+        [
+            Path(sys.executable).with_name("vermin"),
+            f"-t={FLOOR}-",
+            "--no-tips",
+            "--violations",
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_library_is_in_the_archive_as_it_is_beside_it(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "supervisor.pyz") as archive:
+        names = [
+            name for name in archive.namelist() if not name.startswith("trainyard_supervisor/")
+        ]
+        beside = {
+            str(file.relative_to(folder / "lib")): file.read_bytes()
+            for file in (folder / "lib").rglob("*.py")
+        }
+
+        assert {name: archive.read(name) for name in names if name != "__main__.py"} == beside
+
+
+def test_an_older_python_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+    program = interpreter((3, 8))
+    done = subprocess.run(
+        [program, "-I", "-S", str(folder / "supervisor.pyz"), "--", "true"], capture_output=True
+    )
+
+    assert done.returncode == 64
+    assert b"the supervisor needs Python 3.9 or newer" in done.stderr
+
+
+def test_installing_again_replaces_what_was_there(tmp_path: Path) -> None:
+    install(tmp_path)
+    (tmp_path / "lib" / "trainyard" / "stale.py").write_text("raise SystemExit")
+    install(tmp_path)
+
+    assert not (tmp_path / "lib" / "trainyard" / "stale.py").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lib", "supervisor.pyz"]

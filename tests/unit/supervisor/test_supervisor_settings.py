@@ -1,0 +1,57 @@
+"""What the environment says to the supervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainyard_supervisor.settings import Settings, settings
+
+RUN = '{"uid": "u", "attempt": 2}'
+
+
+def given(**environment: str) -> Settings:
+    return settings(environment, Path("run"), Path("message"))
+
+
+def test_an_attempt() -> None:
+    found = given(
+        TRAINYARD_RUN=RUN,
+        TRAINYARD_GATEWAY_URL="http://gateway",
+        TRAINYARD_TOKEN_FILE="token",
+        JOB_COMPLETION_INDEX="3",
+        TRAINYARD_GRACE_SECONDS="60",
+    )
+
+    assert found.attempt is not None
+    assert (found.attempt.session_uid, found.attempt.number) == ("u", 2)
+    assert (found.worker, found.grace_seconds) == (3, 55)
+
+
+def test_outside_of_a_session_nothing_is_reported() -> None:
+    assert given().attempt is None
+    assert given(TRAINYARD_RUN=RUN).attempt is None
+
+
+@pytest.mark.parametrize(("grace", "own"), [("0", 0), ("1", 0.75), ("20", 15), ("3600", 3595)])
+def test_a_part_of_the_grace_is_the_supervisors(grace: str, own: float) -> None:
+    assert given(TRAINYARD_GRACE_SECONDS=grace).grace_seconds == own
+
+
+WRONG = [
+    pytest.param("TRAINYARD_GRACE_SECONDS", "soon", id="grace in words"),
+    pytest.param("TRAINYARD_GRACE_SECONDS", "-1", id="negative grace"),
+    pytest.param("TRAINYARD_GRACE_SECONDS", "nan", id="grace that is no number"),
+    pytest.param("JOB_COMPLETION_INDEX", "first", id="worker in words"),
+    pytest.param("JOB_COMPLETION_INDEX", "9" * 30, id="worker too large"),
+    pytest.param("TRAINYARD_RUN", "{", id="no JSON"),
+    pytest.param("TRAINYARD_RUN", "[1]", id="no object"),
+    pytest.param("TRAINYARD_RUN", '{"uid": "u", "attempt": "x"}', id="no attempt"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        given(**{"TRAINYARD_GATEWAY_URL": "http://gateway", name: value})
