@@ -14,10 +14,15 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "src" / "trainyard"
-TWINS = {"async_client.py": "sync_client.py", "async_connection.py": "sync_connection.py"}
+TWINS = {
+    "async_client.py": "sync_client.py",
+    "async_connection.py": "sync_connection.py",
+    "code/async_code.py": "code/sync_code.py",
+}
 NAMES = {
     "async_client": "sync_client",
     "async_connection": "sync_connection",
+    "async_code": "sync_code",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -14,6 +14,7 @@ from trainyard import choices as choices_json
 from trainyard import models as responses
 from trainyard.async_connection import AsyncConnection, OnResponse
 from trainyard.calls import Spec
+from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
@@ -49,6 +50,7 @@ class AsyncClient:
         """
         self._upload_state = UploadState(upload_state or upload_state_folder())
         self._connection = AsyncConnection(url, key, timeout, transport, retries, on_response)
+        self.code = AsyncCode(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from trainyard import calls, errors, models
 from trainyard import choices as choices_json
@@ -78,13 +78,27 @@ class Part:
             yield chunk
 
 
+class Body(Protocol):
+    """The body of a request; may be read more than once."""
+
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes."""
+        ...
+
+    def async_chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, for the asynchronous client."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request of an upload."""
 
     call: Call[Any]
-    part: Part | None = None
-    """The body, if it is a part of the file."""
+    part: Body | None = None
+    """The body, such as a part of the file."""
     slow: bool = False
     """Whether the gateway reads the whole file before it responds."""
 

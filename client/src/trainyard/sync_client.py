@@ -16,6 +16,7 @@ from trainyard import calls, multipart, transfer, wire
 from trainyard import choices as choices_json
 from trainyard import models as responses
 from trainyard.calls import Spec
+from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
@@ -52,6 +53,7 @@ class Client:
         """
         self._upload_state = UploadState(upload_state or upload_state_folder())
         self._connection = Connection(url, key, timeout, transport, retries, on_response)
+        self.code = Code(self._connection)
 
     def __enter__(self) -> Self:
         return self

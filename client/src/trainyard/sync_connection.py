@@ -149,6 +149,19 @@ class Connection:
             sleep(pause)
             attempt += 1
 
+    def receive(self, call: Call[Any], take: Callable[[bytes], None]) -> None:
+        """Give the body of a response to `take`, piece by piece, once: it is not repeated."""
+        try:
+            with self._http.stream(
+                call.method, call.path, params=dict(call.query), timeout=transfer.TIMEOUT
+            ) as response:
+                if not response.is_success:
+                    wire.check(self._whole(response))
+                for piece in response.iter_bytes(transfer.CHUNK):
+                    take(piece)
+        except httpx.HTTPError as error:
+            raise wire.unreachable(self.url, error) from error
+
     def _pause(self, error: TrainyardError, attempt: int, call: Call[Any]) -> float:
         """Seconds until the next attempt. Raises the error itself when there is none."""
         pause = pause_before_retry(error, attempt, call.repeatable, self._retries)

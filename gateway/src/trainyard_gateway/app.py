@@ -22,6 +22,7 @@ from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
 from trainyard_gateway.http.problems import ProblemBody
 from trainyard_gateway.http.report_route import ReportFastPath
 from trainyard_gateway.routes import (
+    code,
     datasets,
     events,
     keys,
@@ -38,7 +39,7 @@ from trainyard_kube import KubeConfig
 
 VERSION = "0.1.0"
 PREFIX = "/api/v1"
-MODULES = (training, events, datasets, models, uploads, system, keys, report)
+MODULES = (training, events, code, datasets, models, uploads, system, keys, report)
 """Every module of routes."""
 _EXPOSED = (
     "X-Request-Id",

@@ -14,6 +14,8 @@ from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
 from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
+from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
+from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
@@ -28,6 +30,7 @@ from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.code_retention import CodeRetention
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.history_retention import HistoryRetention
 from trainyard_gateway.sessions.report_rates import ReportRates
@@ -62,6 +65,7 @@ class Services:
     cache: SessionCache
     commands: SessionCommands
     estimator: Estimator
+    code: CodeBundles
     datasets: Datasets
     models: Models
     dataset_uploads: Uploads
@@ -116,6 +120,9 @@ async def _start_tasks(services: Services) -> None:
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
     services.tasks.start("expiry of dataset uploads", services.dataset_uploads.run)
     services.tasks.start("expiry of model uploads", services.model_uploads.run)
+    await asyncio.to_thread(services.code.folders.open)
+    unused = CodeRetention(services.code, cache, services.settings.code_retention_days)
+    services.tasks.start(CodeRetention.__name__, unused.run)
     watcher = StreamWatcher(services.hub, database)
     services.tasks.start(StreamWatcher.__name__, watcher.run)
     runs = services.settings.data_dir / "runs"
@@ -173,6 +180,15 @@ async def _open_registries(
     return made
 
 
+def _code(settings: Settings, volume: FileStore) -> CodeBundles:
+    bounds = CodeBounds(
+        CodeLimits(max_bytes=settings.code_max_bytes, max_files=settings.code_max_files),
+        settings.code_key_bytes_per_day,
+        settings.code_max_total_bytes,
+    )
+    return CodeBundles(CodeFolders(settings.data_dir / "code"), volume, bounds)
+
+
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
@@ -201,6 +217,7 @@ async def _build(
         estimator=Estimator(
             SnapshotReader(kube, namespace, cache), settings.installation(), datasets
         ),
+        code=_code(settings, registries.volume),
         datasets=datasets,
         models=models,
         dataset_uploads=registries.dataset_uploads,

@@ -90,6 +90,17 @@ class Settings(BaseSettings):
     """Bytes of all versions of all models together; None bounds them by the volume alone."""
     models_max_count: int | None = Field(default=None, ge=1)
     """Number of versions of all models together; None does not bound it."""
+    code_max_bytes: int = Field(default=512 << 20, ge=1 << 10, le=1 << 40)
+    """Bytes of the files of one bundle of code."""
+    code_max_files: int = Field(default=20_000, ge=1, le=50_000)
+    """Files, links and empty folders of one bundle of code."""
+    code_max_total_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of the code of all sessions together; None bounds them by the volume alone."""
+    code_key_bytes_per_day: int = Field(default=16 << 30, ge=1 << 10)
+    """Bytes of code that one key may send in a day; more get 429."""
+    code_retention_days: float | None = Field(default=30, gt=0, le=36_500)
+    """Days after which a bundle of code is removed that no session in the cluster names. None keeps
+    all bundles."""
     run_retention_days: float | None = Field(default=30, gt=0, le=36_500)
     """Days after which the folder of a deleted session is removed, with its checkpoints. None keeps
     all folders."""

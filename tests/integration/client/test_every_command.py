@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from command_line import CommandLine, rest_of
 from cutting_proxy import CuttingProxy
 from gateway_lab import GatewayFactory, GatewayLab
 from kubernetes import client
+from nasty_folders import Special, make
 from poll import eventually
 
 from trainyard_api import names
@@ -44,6 +47,55 @@ def iris(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> str:
     path.write_text(IRIS)
     with lab.client() as gateway:
         return gateway.upload_dataset("iris", path).name
+
+
+def test_code_push_says_what_it_sends_and_code_get_writes_it_back(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    folder, back = tmp_path / "folder", tmp_path / "back"
+    make(
+        {
+            "train.py": f"# {tmp_path}",
+            "p": Special(os.mkfifo),
+            ".gitignore": "*.log\n",
+            "x.log": "",
+        },
+        folder,
+    )
+
+    said = cli.ok("code", "push", str(folder))
+    name = said.out.strip()
+
+    assert re.fullmatch("[0-9a-f]{64}", name)
+    assert "2 files" in said.err
+    assert "left out: p is a named pipe" in said.err
+    assert "nothing new to send" in cli.ok("code", "push", str(folder)).err
+    assert "2 files written" in cli.ok("code", "get", name, str(back)).out
+    assert sorted(p.name for p in back.iterdir()) == [".gitignore", "train.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("code", "push", "nowhere"), "nowhere is no folder"),
+        (("code", "push", "empty"), "the folder holds no file"),
+        (("code", "get", "0" * 64, "new"), "there is no bundle"),
+        (("code", "get", "0" * 64, "folder"), "there is no bundle"),
+    ],
+    ids=["no-folder", "empty-folder", "no-bundle", "no-bundle-for-a-folder-that-is-there"],
+)
+def test_code_that_cannot_travel_is_a_sentence(
+    cli: CommandLine, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    make({"empty": None, "folder/a": "x"}, tmp_path)
+
+    said = cli.run(
+        *(str(tmp_path / a) if a in ("nowhere", "empty", "new", "folder") else a for a in arguments)
+    )
+
+    assert said.code in (2, 5)
+    assert sentence in said.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "folder", "home"]
 
 
 def test_login_remembers_url_and_key_for_its_owner_only(lab: GatewayLab, tmp_path: Path) -> None:

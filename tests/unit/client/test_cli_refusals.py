@@ -65,6 +65,8 @@ COMMANDS = {
     "datasets get": "datasets get d",
     "datasets put": "datasets put d.csv",
     "datasets rm": "datasets rm d",
+    "code push": "code push",
+    "code get": f"code get {'0' * 64}",
     "keys ls": "keys ls",
     "keys create": "keys create ci",
     "keys revoke": "keys revoke 1",

@@ -14,6 +14,9 @@ import pytest
 from trainyard import calls
 from trainyard.calls import Call
 from trainyard.client import AsyncClient, Client
+from trainyard.code import calls as code_calls
+from trainyard.code.async_code import AsyncCode
+from trainyard.code.sync_code import Code
 
 OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 GIVEN = {
@@ -21,6 +24,7 @@ GIVEN = {
     "scopes": ("s",), "expires_in_seconds": 1, "dry_run": False, "idempotency_key": None, "phase": None, "limit": 1,
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
+    "manifest": {}, "sha256": "0", "bundle": "b",
 }  # fmt: skip
 SEVERAL = {"verb": ("stop", "suspend", "resume"), "kind": ("datasets", "models")}
 
@@ -36,9 +40,13 @@ def public(kind: type) -> dict[str, list[str]]:
 
 def every_call() -> list[Call[object]]:
     made = []
-    for _, function in inspect.getmembers(calls, inspect.isfunction):
-        if function.__module__ != calls.__name__ or function.__name__.startswith("_"):
-            continue
+    functions = [
+        function
+        for module in (calls, code_calls)
+        for _, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not function.__name__.startswith("_")
+    ]
+    for function in functions:
         arguments = {p: GIVEN.get(p) for p in inspect.signature(function).parameters}
         for name, values in SEVERAL.items():
             if name in arguments:
@@ -51,6 +59,7 @@ def every_call() -> list[Call[object]]:
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
+    assert public(Code) == public(AsyncCode)
     assert list(inspect.signature(Client).parameters) == list(
         inspect.signature(AsyncClient).parameters
     )

@@ -107,6 +107,7 @@ ENTRIES: tuple[Entry, ...] = (
         "app",
         "Upload, list, download, describe and correct datasets.",
     ),
+    Entry("code", "Keep", "code", "app", "Send folders with programs, and get them back."),
     Entry("keys", "Set up", "keys", "app", "Make, list and revoke API keys (administrators)."),
 )
 

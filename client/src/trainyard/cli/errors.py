@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from trainyard import errors
+from trainyard.code.refusals import CannotBundle, CannotRestore
 
 if TYPE_CHECKING:
     import ssl
@@ -98,6 +99,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
         return f"{error}: it was damaged on the way; run the command again", Exit.GATEWAY
     if isinstance(error, errors.ApiError):
         return _refused(error)
+    if isinstance(error, CannotBundle | CannotRestore):
+        return str(error), Exit.USAGE
     if isinstance(error, OSError) and error.filename is not None:
         reason = (error.strerror or type(error).__name__).lower()
         return f"cannot use {error.filename}: {reason}", Exit.USAGE

@@ -24,6 +24,8 @@ class BodyBound:
 
 BATCH_BODY = BodyBound(MAX_BATCH_BYTES, 500_000)
 MODEL_REPORT_BODY = BodyBound(MAX_BODY, 100_000)
+MANIFEST_BODY = BodyBound(16 << 20, 250_000)
+"""A manifest of as many files as `codeMaxFiles` can allow."""
 NODE_BODY = BodyBound(64 << 10, 1_000)
 FILE_BODY = BodyBound(None, None)
 """A file: streamed to the volume, bounded by quota, reserve and the size of its part."""
@@ -31,6 +33,9 @@ OTHER_BODY = BodyBound()
 
 BODIES: Mapping[str, BodyBound] = {
     "POST /datasets": FILE_BODY,
+    "POST /code/bundles": MANIFEST_BODY,
+    "POST /code/contents": FILE_BODY,
+    "PUT /code/contents/{sha256}": FILE_BODY,
     "POST /models": FILE_BODY,
     "PUT /uploads/datasets/{upload}/parts/{number}": FILE_BODY,
     "PUT /uploads/models/{upload}/parts/{number}": FILE_BODY,

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from trainyard_api import names
+from trainyard_api.code import CodeManifest
 from trainyard_api.report import Batch, ModelReport
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_gateway.http import problems
@@ -81,7 +82,7 @@ async def text_of(app: FastAPI) -> bytes:
 
 def _add_schemas(found: dict[str, Any]) -> None:
     """Models of bodies that the routes parse themselves."""
-    models: list[type[BaseModel]] = [Batch, ModelReport, Machine, TrainingSessionSpec]
+    models: list[type[BaseModel]] = [Batch, ModelReport, Machine, CodeManifest, TrainingSessionSpec]
     _, made = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REFERENCE
     )

@@ -1,0 +1,1 @@
+"""Bundles of code: from a folder to the gateway, and back."""

@@ -1,0 +1,1 @@
+"""Bundles of code: contents by hash on the volume, and the folders that sessions mount."""
