@@ -228,6 +228,26 @@ def test_what_is_no_sound_tar(tmp_path: Path, content: bytes, words: str) -> Non
         samples(tmp_path, content)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK],
+    ids=["pax", "pax for all", "long name", "long link"],
+)
+def test_what_a_header_declares_is_not_read_into_memory(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, 48 << 20
+    path = written(tmp_path, header.tobuf() + b"a" * header.size + tar_of(two_classes()), "x.tar")
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadData, match="a header of 50331648 bytes; at most 65536"):
+            inspect(path, NO_CHOICES)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 << 20
+
+
 def test_a_tar_is_no_zip_because_its_last_member_is_one(tmp_path: Path) -> None:
     content = tar_of({**two_classes(), "photos.zip": zip_of(two_classes())})
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import re
 import struct
 import time
 import tracemalloc
@@ -38,6 +39,14 @@ def test_every_dtype_of_the_library(tmp_path: Path, dtype: str) -> None:
 
     assert [name for name, _ in safetensors.deserialize(content)] == ["w"]
     assert checked(tmp_path, content) == {}
+
+
+def test_the_dtypes_are_all_that_the_library_knows() -> None:
+    with pytest.raises(safetensors.SafetensorError) as caught:
+        safetensors.deserialize(made({"w": tensor(0, 1, "NONE", (1,))}, b"\0"))
+    _, _, listed = str(caught.value).partition("expected one of ")
+
+    assert set(re.findall(r"`(\w+)`", listed)) == set(BITS)
 
 
 def test_a_part_of_a_byte_is_no_place(tmp_path: Path) -> None:

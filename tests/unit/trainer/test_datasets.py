@@ -61,6 +61,19 @@ WRITERS: dict[str, Callable[[Any, Path], None]] = {
 }
 
 
+def test_what_the_schema_leaves_out_is_no_input(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    rows = [
+        f"{i},name {i},2024-01-{i % 28 + 1:02},,{i / 7:.3f},{'pq'[i % 2]}" for i in range(1, 41)
+    ]
+    path.write_text("id,name,day,empty,a,kind\n" + "\n".join(rows) + "\n")
+    found = data.load(path, "csv", config())
+
+    assert [f.name for f in found.schema.features] == ["a"]
+    assert found.shape.sample == (1,)
+    assert any("'id' (it numbers the rows)" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("cached", [False, True], ids=["parsed", "mapped"])
 def test_every_table_format_gives_the_same_tensors(tmp_path: Path, kind: str, cached: bool) -> None:

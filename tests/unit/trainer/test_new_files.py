@@ -86,6 +86,18 @@ def test_what_the_model_can_read(
     assert predict(table, tmp_path / name) == (0, found, "")
 
 
+def test_a_value_that_leaves_the_range_of_a_model_is_refused(tmp_path: Path) -> None:
+    """It is finite itself, but not once the column's deviation has divided it."""
+    rows = "".join(f"{1 + i % 7 / 1e4},{'pq'[(i % 7) > 3]}\n" for i in range(60))
+    (tmp_path / "d.csv").write_text("a,kind\n" + rows)
+    model = trained(tmp_path, tmp_path / "d.csv", "csv", epochs=1)
+    (tmp_path / "g.csv").write_text("a\n1\n3e38\n")
+    code, found, said = predict(model, tmp_path / "g.csv")
+
+    assert (code, found) == (65, [])
+    assert "row 2, column 'a': the value 3e+38 is not finite, or too far from the column's" in said
+
+
 def test_rows_without_a_class_do_not_count(table: Path, tmp_path: Path) -> None:
     (tmp_path / "g.csv").write_text("a,b,kind\n0,2,p\n6,2,\n6,2,p\n")
     code, found, said = predict(table, tmp_path / "g.csv")
