@@ -32,7 +32,7 @@ def images_of(shape: tuple[int, ...], chosen: str | None) -> tuple[ImageSchema |
     if axis is None:
         return None, (
             f"which axis of the shape {list(shape)} holds the channels is not clear;"
-            " choose channel_axis=first or channel_axis=last"
+            " choose --channel-axis first or --channel-axis last"
         )
     channels, height, width = sample if axis == FIRST else (sample[2], sample[0], sample[1])
     return _schema(channels, height, width, axis), (

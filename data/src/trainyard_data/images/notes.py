@@ -62,7 +62,7 @@ def _of_layout(listing: Listing, layout: Layout) -> Iterable[str]:
         yield (
             f"Classes are the first folders below {_root(layout)}, folders within them do not"
             f" count, such as {'/'.join(min(deeper))!r}."
-            " The choice image_class=last-folder takes the last ones."
+            " --image-class last-folder takes the last ones."
         )
     elif deeper:
         yield "Classes are the last folders, as it was chosen."

@@ -153,7 +153,7 @@ def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     except (MemoryError, ValueError) as error:
         raise BadData(
             f"{' × '.join(map(str, shape))} bytes of pixels are more than the memory holds",
-            hint="choose a smaller image_size for the dataset",
+            hint="choose a smaller --image-size for the dataset",
         ) from error
 
 

@@ -10,7 +10,7 @@ from trainyard_data.errors import BadData
 from trainyard_data.tables.values.forms import NUMBERS, Kind, form_of
 
 Rows = list[list[str]]
-_NO_NAMES = "add a first line that names the columns, or choose whether there is one: header"
+_NO_NAMES = "add a first line that names the columns, or choose --header or --no-header"
 
 
 @dataclass(frozen=True, slots=True)
