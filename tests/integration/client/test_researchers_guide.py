@@ -18,7 +18,7 @@ from cluster import ROOT
 from command_line import CommandLine, Said, rest_of
 from gateway_lab import GatewayFactory, GatewayLab
 from poll import eventually
-from trained_models import save_model
+from trained_models import Life, save_model
 
 pytestmark = pytest.mark.integration
 
@@ -192,7 +192,7 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
 def test_the_model(reader: Reader) -> None:
     training = {"task": "tabular-regression", "epochs": 3, "target": "price"}
     table = reader.folder / "table.csv"
-    model = save_model(reader.folder, table, "csv", training, dataset="houses")
+    model = save_model(reader.folder, table, "csv", training, Life(dataset="houses"))
     reader.cli.ok("models", "put", str(model), "--name", "net")
     reader.ok("trainyard models get NAME", "net")
     verified = reader.ok("trainyard models verify NAME", "net").out
