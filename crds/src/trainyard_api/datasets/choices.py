@@ -11,6 +11,8 @@ from trainyard_api.model import ClosedModel
 
 MAX_COLUMNS = 10_000
 MAX_CLASSES = 1000
+FEW_CLASSES = 100
+"""Classes that any dataset may have; of more, each needs two samples on average."""
 MAX_CATEGORIES = 64
 """A text column with more different values is an identifier or free text, no category."""
 MAX_SIDE = 4096

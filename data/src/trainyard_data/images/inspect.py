@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainyard_api.datasets.choices import MAX_CLASSES, SchemaChoices
+from trainyard_api.datasets.choices import FEW_CLASSES, MAX_CLASSES, SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema, ImageSchema
 from trainyard_data.archives import LIMITS, Kind, Limits, Member, is_extra, members, parts_of, shown
 from trainyard_data.errors import BadChoice, BadData
@@ -141,7 +141,7 @@ class _Found:
                 f"all {self.count} images are of the one class {classes[0]!r}; two are needed",
                 hint="put the images of each class into a folder named after it",
             )
-        if len(classes) > max(100, self.count // 2):
+        if len(classes) > max(FEW_CLASSES, self.count // 2):
             raise BadData(
                 f"{self.count} images have {len(classes)} classes; a class needs several images",
                 hint="are these folders of single images? Put them into folders of their classes",

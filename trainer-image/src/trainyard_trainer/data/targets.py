@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainyard_api.datasets.choices import FEW_CLASSES
 from trainyard_data.tables import Column, TextColumn, sorted_classes
 from trainyard_trainer.data.features import first_text, statistics
 from trainyard_trainer.data.split import SplitRows
@@ -89,7 +90,7 @@ def _check_count(names: list[str], samples: int, target: str) -> None:
         raise BadData(
             f"the target {target!r} has the one value {names[0]!r}; classes need two or more"
         )
-    if len(names) > max(100, samples // 2):
+    if len(names) > max(FEW_CLASSES, samples // 2):
         raise BadData(
             f"the target {target!r} has {len(names)} different values in {samples} rows",
             hint="use tabular-regression for numbers",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainyard_api.datasets.choices import MAX_CLASSES, ColumnType
+from trainyard_api.datasets.choices import FEW_CLASSES, MAX_CLASSES, ColumnType
 from trainyard_data.tables.meaning.roles import (
     NUMBER_TYPES,
     Found,
@@ -24,8 +24,6 @@ _DURATION = re.compile(r"(month|day|time)", re.IGNORECASE)
 """Those that hold how long something took, if they have decimals."""
 MANY = 20
 """Different values from which a column called id is no target."""
-FEW = 100
-"""Classes that every table may have; a larger one half as many as it has rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ _OTHER = "choose another column: --target NAME"
 
 def most_classes(rows: int) -> int:
     """Classes that a table of so many rows may have."""
-    return min(MAX_CLASSES, max(FEW, rows // 2))
+    return min(MAX_CLASSES, max(FEW_CLASSES, rows // 2))
 
 
 def _few_or_many(found: Found) -> Problem | None:
