@@ -216,7 +216,8 @@ class ListWatch:
 def _items(page: Json) -> list[Json]:
     """The objects of a page, with kind and apiVersion, which items of a list lack."""
     kind, api_version = str(page["kind"]).removesuffix("List"), page["apiVersion"]
-    items: list[Json] = page["items"]
+    # A list of metadata without any object holds null.
+    items: list[Json] = page["items"] or []
     for item in items:
         item.setdefault("kind", kind)
         item.setdefault("apiVersion", api_version)

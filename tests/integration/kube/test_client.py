@@ -282,6 +282,8 @@ async def test_a_watch_of_metadata_sees_labels_and_no_data(
 ) -> None:
     path = paths.secrets(namespace)
     labels = {"test": "kube"}
+    async with following(kube, namespace, path, metadata_only=True) as change:
+        assert await change() == Synced({})
     secret: Json = {"metadata": {"name": "s", "labels": labels}, "stringData": {"k": "canary"}}
     await kube.create(path, secret)
     async with following(kube, namespace, path, metadata_only=True) as change:
