@@ -124,7 +124,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator bench-supervisor fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -173,6 +173,9 @@ bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflo
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
 	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
+bench-supervisor: setup ## Measure what the supervisor costs a program, beside the bare one (2 min)
+	@PYTHONPATH=tests/support $(VENV)/bin/python bench/supervisor $(BENCH)
 
 bench-operator: setup ## Measure the operator on a separate control plane with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1

@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from trainyard_api import contract
 from trainyard_supervisor.ending.due import LINGER_SECONDS
 from trainyard_supervisor.session import run_session
 
+USAGE = """\
+usage: trainyard_supervisor [--run-dir FOLDER] [--termination-message FILE] [--linger SECONDS] -- PROGRAM ARGS…
+       trainyard_supervisor install FOLDER
+"""
+
+
+class Options(NamedTuple):
+    """What stands before `--`: for runs outside of a pod."""
+
+    run_dir: Path = Path(contract.RUN_DIR)
+    termination_message: Path = Path(contract.TERMINATION_MESSAGE_FILE)
+    linger: float = LINGER_SECONDS
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a program, or write the archive; the exit code."""
-    if arguments[:1] == ["install"]:
+    if len(arguments) == 2 and arguments[0] == "install":
         # Not in the archive itself.
         from trainyard_supervisor.install import install
 
         install(Path(arguments[1]))
         return 0
     own, command = _parted(arguments)
-    options = _parser().parse_args(own)
+    try:
+        options = parsed(own)
+    except ValueError:
+        sys.stderr.write(USAGE)
+        return contract.ExitCode.BAD_CONFIGURATION
     return run_session(command, options.run_dir, options.termination_message, options.linger)
+
+
+def parsed(given: Sequence[str]) -> Options:
+    """The options; `argparse` would take a megabyte. Raises ValueError."""
+    options = Options()
+    names = iter(given)
+    for name in names:
+        value = next(names, None)
+        if value is None:
+            raise ValueError(name)
+        if name == "--run-dir":
+            options = options._replace(run_dir=Path(value))
+        elif name == "--termination-message":
+            options = options._replace(termination_message=Path(value))
+        elif name == "--linger":
+            options = options._replace(linger=float(value))
+        else:
+            raise ValueError(name)
+    return options
 
 
 def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -32,16 +68,6 @@ def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         return given, []
     at = given.index("--")
     return given[:at], given[at + 1 :]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="trainyard_supervisor", description=__doc__)
-    parser.add_argument("--run-dir", type=Path, default=Path(contract.RUN_DIR))
-    parser.add_argument(
-        "--termination-message", type=Path, default=Path(contract.TERMINATION_MESSAGE_FILE)
-    )
-    parser.add_argument("--linger", type=float, default=LINGER_SECONDS, metavar="SECONDS")
-    return parser
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ ARCHIVE = "supervisor.pyz"
 LIBRARY = "lib"
 API_MODULES = ("__init__.py", "contract.py", "phase.py", "visible_text.py")
 NOT_ARCHIVED = "install.py"
+REPORTING = ("json_numbers.py", "line_budget.py", "sender.py", "spool.py", "transport.py")
+"""What the supervisor imports of `trainyard.reporting`; the rest would cost it memory."""
 MAIN = """\
 import sys
 
@@ -42,7 +44,9 @@ def install(folder: Path) -> None:
     beside = folder / f".{ARCHIVE}.new"
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("__main__.py", MAIN)
-        for name, source in sorted({**_library(), **_own()}.items()):
+        for package in ("trainyard", "trainyard/reporting"):
+            archive.writestr(f"{package}/__init__.py", "")
+        for name, source in sorted(_archived().items()):
             archive.writestr(name, source.read_bytes())
     beside.chmod(0o644)
     beside.replace(folder / ARCHIVE)
@@ -65,9 +69,13 @@ def _library() -> dict[str, Path]:
     return found
 
 
-def _own() -> dict[str, Path]:
+def _archived() -> dict[str, Path]:
+    """The supervisor's own files, and those that it imports."""
+    reporting = tuple(f"trainyard/reporting/{name}" for name in REPORTING)
+    needed = {n: f for n, f in _library().items() if n.startswith(("trainyard_api/", *reporting))}
     package = _folder(trainyard_supervisor.__file__)
-    return {n: f for n, f in _modules(package, package) if f.name != NOT_ARCHIVED}
+    own = {n: f for n, f in _modules(package, package) if f.name != NOT_ARCHIVED}
+    return {**needed, **own}
 
 
 def _modules(package: Path, below: Path) -> Iterator[tuple[str, Path]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import random
+import os
 import threading
 import time
 from collections import deque
@@ -60,8 +60,6 @@ class Sender:
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
         self._failures = 0
-        # The program's own random numbers must not depend on when a report was sent.
-        self._jitter = random.SystemRandom()
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
         self._thread.start()
@@ -157,9 +155,14 @@ class Sender:
             self._warn(f"reports wait on disk: {error}")
         pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         # Jitter, so that many trainers do not retry at the same moment.
-        pause = max(pause, error.retry_after or 0.0) * self._jitter.uniform(0.75, 1.25)
+        pause = max(pause, error.retry_after or 0.0) * _jitter()
         self._failures += 1
         self._not_before = time.monotonic() + pause
+
+
+def _jitter() -> float:
+    """A factor from 0.75 to 1.25, not from the program's own random numbers."""
+    return 0.75 + os.urandom(1)[0] / 510
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:

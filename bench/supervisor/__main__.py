@@ -1,0 +1,191 @@
+"""What the supervisor costs a program: time of a step, memory, and a flood of output.
+
+Each program runs bare and supervised in turns, on the same machine and in the same run; its output
+goes to /dev/null. The supervisor reports to a stand-in of the gateway by HTTP, as in a pod.
+
+`make bench-supervisor` writes `bench/results/supervisor.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from report_stand_in import ReportStandIn, report_stand_in
+
+from trainyard_api import contract
+from trainyard_supervisor.install import ARCHIVE, install
+
+STEPS = """
+import sys, time
+steps, work = int(sys.argv[1]), int(sys.argv[2])
+walls, processors = [], []
+for step in range(steps):
+    began, used = time.perf_counter(), time.thread_time()
+    sum(range(work))
+    print(f"step {step}/{steps}: loss {1 / (step + 1):.4f}", flush=True)
+    walls.append(time.perf_counter() - began)
+    processors.append(time.thread_time() - used)
+middle = steps // 2
+open(sys.argv[3], "w").write(f"{sorted(walls)[middle]} {sorted(processors)[middle]}")
+"""
+"""Steps of the same work with a line each; leaves the medians of a step's time."""
+
+IDLE = "import time; time.sleep(1)"
+
+FLOOD = """
+import os, sys
+lines = (b"x" * 99 + b"\\n") * 1000
+for _ in range(int(sys.argv[1]) * 10): os.write(1, lines)
+"""
+"""Megabytes of short lines, as fast as they are taken."""
+
+
+@dataclass
+class Cost:
+    """What one run took."""
+
+    wall: float = 0.0
+    memory: int = 0
+    """Highest resident memory of the supervisor in KiB; 0 without one."""
+    processor: float = 0.0
+    """Seconds of the processor that the supervisor itself took."""
+
+
+class Bench:
+    """Runs programs in one folder."""
+
+    def __init__(self, folder: Path, gateway: ReportStandIn, python: str) -> None:
+        self.folder = folder
+        self._python = python
+        (folder / "token").write_text("token")
+        install(folder)
+        self._environment = {
+            **os.environ,
+            contract.ENV_RUN: json.dumps({"uid": "uid", "attempt": 1}),
+            contract.ENV_GATEWAY_URL: gateway.url,
+            contract.ENV_TOKEN_FILE: str(folder / "token"),
+        }
+
+    def run(self, source: str, *arguments: str, supervised: bool) -> Cost:
+        """Run a program to its end."""
+        command = [self._python, "-S", "-c", source, *arguments]
+        if supervised:
+            own = [self._python, "-I", "-S", str(self.folder / ARCHIVE)]
+            command = [*own, "--run-dir", str(self.folder), "--", *command]
+        cost, began = Cost(), time.monotonic()
+        process = subprocess.Popen(
+            command, env=self._environment, cwd=self.folder, stdout=subprocess.DEVNULL
+        )
+        while process.poll() is None:
+            if supervised:
+                _look(process.pid, cost)
+            time.sleep(0.02)
+        cost.wall = time.monotonic() - began
+        if process.returncode != 0:
+            raise SystemExit(f"the program ended with {process.returncode}")
+        return cost
+
+    def steps(self, steps: int, work: int, *, supervised: bool) -> tuple[float, float, Cost]:
+        """Median time of a step and its processor's time, in seconds."""
+        file = self.folder / "medians"
+        cost = self.run(STEPS, str(steps), str(work), str(file), supervised=supervised)
+        wall, processor = map(float, file.read_text().split())
+        return wall, processor, cost
+
+
+def _look(pid: int, cost: Cost) -> None:
+    """Take the figures of a process that may just have ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return
+    found = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    cost.memory = max(cost.memory, *found) if found else cost.memory
+    cost.processor = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def calibrated(milliseconds: float) -> int:
+    """How long a range Python sums up in this time."""
+    best = min(_timed(200_000) for _ in range(20))
+    return int(200_000 * milliseconds / 1000 / best)
+
+
+def _timed(work: int) -> float:
+    began = time.thread_time()
+    sum(range(work))
+    return time.thread_time() - began
+
+
+def measured(bench: Bench, rounds: int, steps: int) -> str:
+    """All rows of the table."""
+    work = calibrated(5)
+    bare, own = [], []
+    for _ in range(rounds):
+        bare.append(bench.steps(steps, work, supervised=False))
+        own.append(bench.steps(steps, work, supervised=True))
+    floods = [
+        (bench.run(FLOOD, "1000", supervised=False), bench.run(FLOOD, "1000", supervised=True))
+        for _ in range(3)
+    ]
+    step = statistics.median(b[1] for b in bare)
+    ratios = [
+        statistics.median(o[i] for o in own) / statistics.median(b[i] for b in bare) for i in (0, 1)
+    ]
+    start = statistics.median(bench.run(IDLE, supervised=True).processor for _ in range(3))
+    beside = (statistics.median(o[2].processor for o in own) - start) / steps
+    slower = statistics.median(o.wall / b.wall for b, o in floods)
+    flood = max(o.memory for _, o in floods)
+    speed = statistics.median(1000 / o.wall for _, o in floods)
+    rows = [
+        ("a step of the bare program, its processor's time", f"{step * 1000:.2f} ms"),
+        ("the same step supervised, processor's time: ratio", f"{ratios[1]:.4f}"),
+        ("the same step supervised, wall clock: ratio", f"{ratios[0]:.4f}"),
+        (
+            "the supervisor's own processor's time beside a step with a line",
+            f"{beside * 1e6:.0f} µs ({100 * beside / step:.2f} % of the step)",
+        ),
+        ("the start of the supervisor, processor's time", f"{start * 1000:.0f} ms"),
+        ("memory, a line every step (VmHWM)", f"{max(o[2].memory for o in own) / 1024:.1f} MiB"),
+        ("1,000 MB of lines: speed supervised", f"{speed:.0f} MB/s"),
+        ("1,000 MB of lines: time, ratio to the bare program", f"{slower:.2f}"),
+        ("memory in that flood (VmHWM)", f"{flood / 1024:.1f} MiB"),
+    ]
+    return "".join(f"| {what} | {value} |\n" for what, value in rows)
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--out", type=Path, default=Path("bench/results/supervisor.md"))
+    options = parser.parse_args()
+    version = subprocess.run([options.python, "--version"], capture_output=True, text=True)
+    with report_stand_in() as gateway, tempfile.TemporaryDirectory() as folder:
+        rows = measured(Bench(Path(folder), gateway, options.python), options.rounds, options.steps)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    page = (
+        "# What the supervisor costs\n\nMade by `make bench-supervisor`: medians of "
+        f"{options.rounds} runs of {options.steps} steps each, bare and supervised in turns.\n\n"
+        f"{version.stdout.strip()}, {platform.machine()}, {os.cpu_count()} CPU cores, load {load}.\n\n"
+        f"| What | Value |\n| --- | --- |\n{rows}"
+    )
+    print(page)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
