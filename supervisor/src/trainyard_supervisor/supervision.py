@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import time
@@ -21,6 +22,9 @@ from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.stop_signals import StopSignals
 
+SMALL_BYTES = 32 << 10
+COLLECT_SECONDS = 0.1
+"""After a small piece of output: one turn for many lines costs less than one for each of them."""
 MIRROR_SECONDS = 2.0
 """How long the reader of the log may take for the rest at the end."""
 
@@ -58,6 +62,8 @@ class Supervision:
         self._rest_ended_at: float | None = None
         self._killed_at: float | None = None
         self._wake: float | None = None
+        self._read_bytes = 0
+        """The largest piece of output of the last turn."""
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Exit | None:
         """Run `command` until none of its processes is left. Raises CannotStart.
@@ -107,6 +113,10 @@ class Supervision:
 
     def _turn(self) -> None:
         self._watch_mirrors()
+        if 0 < self._read_bytes < SMALL_BYTES:
+            # Only signals are listened to, such as that of a child's end.
+            select.select([self._signals.descriptor], [], [], COLLECT_SECONDS)
+        self._read_bytes = 0
         for key, _ in self._selector.select(self._timeout()):
             key.data()
         now = time.monotonic()
@@ -133,7 +143,7 @@ class Supervision:
 
     def _reader(self, pump: Pump) -> Callable[[], None]:
         def read() -> None:
-            pump.read(time.monotonic())
+            self._read_bytes = max(self._read_bytes, pump.read(time.monotonic()))
             if not pump.open:
                 self._selector.unregister(pump.descriptor)
 

@@ -150,7 +150,7 @@ def test_a_derived_total_makes_no_success_a_failure(succeeded: bool, total: int)
     assert sent[-1]["totalSteps"] == total
 
 
-def test_a_flood_of_lines_is_looked_at_a_hundred_times_a_second() -> None:
+def test_of_a_flood_of_lines_a_bounded_number_is_looked_at() -> None:
     progress = DerivedProgress(lambda _: None, lambda: False)
     for n in range(5000):
         progress.see(Line(f"step {n}/5000"), 1.0)

@@ -43,22 +43,22 @@ class Pump:
         """Close the end that the program now has."""
         os.close(self.program_end)
 
-    def read(self, now: float) -> bool:
-        """Read what is there; False at the end of the stream or if nothing is there."""
+    def read(self, now: float) -> int:
+        """Read what is there; its bytes, 0 at the end of the stream or if nothing is there."""
         try:
             chunk = os.read(self.descriptor, READ_BYTES)
         except BlockingIOError:
-            return False
+            return 0
         if not chunk:
             self.open = False
-            return False
+            return 0
         self._mirror.write(chunk)
         if self._budget.spent(now):
             self._budget.left_out += self._splitter.skip(chunk)
-            return True
+            return len(chunk)
         for line in self._splitter.feed(chunk, now):
             self._take(self._level, line)
-        return True
+        return len(chunk)
 
     def wake(self) -> float | None:
         """When `settle` has something to do."""

@@ -11,7 +11,9 @@ from trainyard_supervisor.progress.bars import bar
 from trainyard_supervisor.progress.lines import stated
 from trainyard_supervisor.progress.tracker import Progress, ProgressTracker
 
-LINES_PER_SECOND = 100
+LINES_PER_SECOND = 20
+LINES_AT_ONCE = 100
+"""Lines that are looked at: at once after a while of fewer, and all the time."""
 HEARTBEAT_SECONDS = 2.0
 RATE_SECONDS = 60.0
 LINE_CHARACTERS = 1000
@@ -28,7 +30,7 @@ class DerivedProgress:
         self._program_reports = program_reports
         self._tracker = ProgressTracker()
         self._off = False
-        self._allowance = float(LINES_PER_SECOND)
+        self._allowance = float(LINES_AT_ONCE)
         self._refilled: float | None = None
         self._latest: Progress | None = None
         self._sent: Progress | None = None
@@ -36,7 +38,7 @@ class DerivedProgress:
         self._points: deque[tuple[float, int]] = deque()
 
     def see(self, line: Line, now: float) -> None:
-        """Look for progress in a line, or in a state of one; in a hundred of them a second."""
+        """Look for progress in a line or a state of one, in a bounded number of them a second."""
         if self._off or len(line.text) > LINE_CHARACTERS or not self._allowed(now):
             return
         reading = bar(line.text) or (stated(line.text) if line.whole else None)
@@ -81,7 +83,7 @@ class DerivedProgress:
     def _allowed(self, now: float) -> bool:
         since = now if self._refilled is None else self._refilled
         self._refilled = now
-        self._allowance = min(LINES_PER_SECOND, self._allowance + (now - since) * LINES_PER_SECOND)
+        self._allowance = min(LINES_AT_ONCE, self._allowance + (now - since) * LINES_PER_SECOND)
         if self._allowance < 1:
             return False
         self._allowance -= 1

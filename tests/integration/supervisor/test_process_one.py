@@ -1,0 +1,68 @@
+"""The supervisor as process 1 of a namespace, as in a container."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from supervisor_lab import SupervisorLab, python
+
+from trainyard_api.contract import ExitCode
+
+NAMESPACE = (
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+)
+AS_ONE = (*NAMESPACE, sys.executable, "-m", "trainyard_supervisor")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    try:
+        done = subprocess.run([*NAMESPACE, "true"], capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("this machine has no unshare")
+    if done.returncode != 0:
+        pytest.skip("this machine gives no namespace of processes to a user")
+
+
+def test_it_ends_what_the_program_left(tmp_path: Path) -> None:
+    source = (
+        "import os, signal, time\nprint(os.getppid(), flush=True)\nif os.fork() == 0:\n"
+        " os.setsid(); signal.signal(15, signal.SIG_IGN); open('ready', 'w'); time.sleep(600)\n"
+        "while not os.path.exists('ready'): pass\nos._exit(3)"
+    )
+    ended = SupervisorLab(tmp_path).run(*python(source), by=AS_ONE)
+
+    assert (ended.code, ended.out) == (3, b"1\n")
+    assert b"they ignore SIGTERM; killed 1 process" in ended.err
+
+
+def test_its_own_signal_is_not_lost(tmp_path: Path) -> None:
+    """The kernel drops signals that process 1 does not handle."""
+    source = "import os, time\nprint('up', flush=True)\nos.kill(1, 15)\ntime.sleep(600)"
+    ended = SupervisorLab(tmp_path).run(*python(source), by=AS_ONE)
+
+    assert ended.code == ExitCode.PREEMPTED
+    assert ended.message["programSignal"] == 15
+
+
+def test_hundreds_that_ignore_it_are_killed_in_time(tmp_path: Path) -> None:
+    source = (
+        "import os, signal, time\nsignal.signal(15, signal.SIG_IGN)\n"
+        "for _ in range(500):\n if os.fork() == 0: os.setsid(); time.sleep(600)\n"
+        "os.kill(1, 15)\ntime.sleep(600)"
+    )
+    ended = SupervisorLab(tmp_path).run(
+        *python(source), by=AS_ONE, environment={"TRAINYARD_GRACE_SECONDS": "1"}
+    )
+
+    assert ended.code == ExitCode.PREEMPTED
+    assert b"killed 501 processes" in ended.err
