@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from trainyard_supervisor.supervision import Supervision
 
 DELIVER_SECONDS = 10.0
 """How long the last reports are tried; what is not delivered stays in the spool."""
+EXIT_SECONDS = 1.0
+"""What is kept of the grace for the end of the supervisor itself."""
 MESSAGE_BYTES = 64 << 10
 """How much of the program's own termination message is read."""
 
@@ -49,11 +52,11 @@ def run_session(
         signals,
         reports,
         progress if given.worker == 0 else None,
-        Patience(given.grace_seconds, linger),
+        Patience(given.own_grace_seconds, linger),
         said,
     )
     code = _supervised(supervision, command, progress, given)
-    reports.finish(DELIVER_SECONDS)
+    reports.finish(deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic()))
     return code
 
 
@@ -83,6 +86,16 @@ def _supervised(
     )
     _leave(given.termination_file, found.message)
     return found.exit_code
+
+
+def deliver_seconds(stopped: float | None, grace: float, now: float) -> float:
+    """How long the last reports are tried: not beyond the kubelet's SIGKILL. Pure.
+
+    `stopped` is when a stop signal arrived, None without one.
+    """
+    if stopped is None:
+        return DELIVER_SECONDS
+    return min(DELIVER_SECONDS, max(EXIT_SECONDS / 2, stopped + grace - EXIT_SECONDS - now))
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:

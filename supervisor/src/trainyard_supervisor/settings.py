@@ -33,9 +33,14 @@ class Settings:
     worker: int
     """The worker's number, from 0."""
     grace_seconds: float
-    """From the stop signal to the supervisor's SIGKILL."""
+    """From the stop signal to the kubelet's SIGKILL."""
     run_dir: Path
     termination_file: Path
+
+    @property
+    def own_grace_seconds(self) -> float:
+        """From the stop signal to the supervisor's SIGKILL."""
+        return self.grace_seconds - min(MARGIN_SECONDS, self.grace_seconds / 4)
 
 
 def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Path) -> Settings:
@@ -80,4 +85,4 @@ def _grace(given: str | None) -> float:
         raise ValueError(
             f"{contract.ENV_GRACE_SECONDS} is '{(given or '')[:40]}', not seconds of at most a week"
         )
-    return max(0.0, seconds - min(MARGIN_SECONDS, seconds / 4))
+    return seconds

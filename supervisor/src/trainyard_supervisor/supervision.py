@@ -25,7 +25,7 @@ from trainyard_supervisor.stop_signals import StopSignals
 SMALL_BYTES = 32 << 10
 COLLECT_SECONDS = 0.1
 """After a small piece of output: one turn for many lines costs less than one for each of them."""
-MIRROR_SECONDS = 2.0
+MIRROR_SECONDS = 1.0
 """How long the reader of the log may take for the rest at the end."""
 
 

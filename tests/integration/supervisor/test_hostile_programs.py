@@ -92,6 +92,25 @@ def test_the_signal_comes_once(tmp_path: Path) -> None:
     assert (ended.code, ended.message["interrupted"]) == (ExitCode.PREEMPTED, True)
 
 
+def test_with_the_gateway_away_it_still_ends_before_the_kubelets_kill(tmp_path: Path) -> None:
+    lab = SupervisorLab(tmp_path)
+    source = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+    environment = {
+        "TRAINYARD_RUN": '{"uid": "uid", "attempt": 1}',
+        "TRAINYARD_GATEWAY_URL": "http://127.0.0.1:9",
+        "TRAINYARD_GRACE_SECONDS": "4",
+    }
+    process = lab.start(*python(source), environment=environment)
+    first_line(process)
+    began = time.monotonic()
+    process.terminate()
+    ended = lab.end(process)
+
+    assert ended.code == ExitCode.PREEMPTED
+    assert time.monotonic() - began < 4.5
+    assert list((tmp_path / "spool").glob("000001/supervisor-0/*.json")) != []
+
+
 def test_a_killed_child_is_the_programs_own_affair(tmp_path: Path) -> None:
     source = "import os, time\npid = os.fork() or time.sleep(600)\nos.kill(pid, 9); os.wait(); print('on')"
     ended = SupervisorLab(tmp_path).run(*python(source))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +54,19 @@ def test_its_own_signal_is_not_lost(tmp_path: Path) -> None:
 
     assert ended.code == ExitCode.PREEMPTED
     assert ended.message["programSignal"] == 15
+
+
+def test_without_it_nothing_is_left(tmp_path: Path) -> None:
+    """SIGKILL of process 1 ends all of its namespace."""
+    lab = SupervisorLab(tmp_path)
+    source = "import os, time\nos.fork()\nprint('up', flush=True)\ntime.sleep(600)"
+    process = lab.start(*python(source), by=AS_ONE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    (one,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(one), signal.SIGKILL)
+    # Its pipes end only when no process holds them.
+    assert lab.end(process, seconds=20).code != 0
 
 
 def test_hundreds_that_ignore_it_are_killed_in_time(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from trainyard_supervisor.session import deliver_seconds
 from trainyard_supervisor.settings import Settings, settings
 
 RUN = '{"uid": "u", "attempt": 2}'
@@ -26,7 +27,7 @@ def test_an_attempt() -> None:
 
     assert found.attempt is not None
     assert (found.attempt.session_uid, found.attempt.number) == ("u", 2)
-    assert (found.worker, found.grace_seconds) == (3, 55)
+    assert (found.worker, found.grace_seconds) == (3, 60)
 
 
 def test_outside_of_a_session_nothing_is_reported() -> None:
@@ -36,7 +37,22 @@ def test_outside_of_a_session_nothing_is_reported() -> None:
 
 @pytest.mark.parametrize(("grace", "own"), [("0", 0), ("1", 0.75), ("20", 15), ("3600", 3595)])
 def test_a_part_of_the_grace_is_the_supervisors(grace: str, own: float) -> None:
-    assert given(TRAINYARD_GRACE_SECONDS=grace).grace_seconds == own
+    assert given(TRAINYARD_GRACE_SECONDS=grace).own_grace_seconds == own
+
+
+LEFT = [
+    pytest.param(None, 0.0, 10.0, id="no signal"),
+    pytest.param(100.0, 100.0, 10.0, id="ended at once"),
+    pytest.param(100.0, 155.0, 4.0, id="killed at the end of the grace"),
+    pytest.param(100.0, 170.0, 0.5, id="too late"),
+]
+
+
+@pytest.mark.parametrize(("stopped", "now", "seconds"), LEFT)
+def test_the_last_reports_do_not_wait_for_the_kubelets_kill(
+    stopped: float | None, now: float, seconds: float
+) -> None:
+    assert deliver_seconds(stopped, 60.0, now) == seconds
 
 
 WRONG = [
