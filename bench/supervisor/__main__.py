@@ -3,7 +3,7 @@
 Each program runs bare and supervised in turns, on the same machine and in the same run; `cat` reads
 its output. The supervisor reports to a stand-in of the gateway by HTTP, as in a pod.
 
-`make bench-supervisor` writes `bench/results/supervisor.md`.
+`make bench-supervisor` writes `build/bench/supervisor.md`.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--out", type=Path, default=Path("bench/results/supervisor.md"))
+    parser.add_argument("--out", type=Path, default=Path("build/bench/supervisor.md"))
     options = parser.parse_args()
     version = subprocess.run([options.python, "--version"], capture_output=True, text=True)
     with report_stand_in() as gateway, tempfile.TemporaryDirectory() as folder:

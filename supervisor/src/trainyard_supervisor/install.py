@@ -22,6 +22,9 @@ API_MODULES = ("__init__.py", "contract.py", "phase.py", "visible_text.py")
 NOT_ARCHIVED = "install.py"
 REPORTING = ("json_numbers.py", "line_budget.py", "sender.py", "spool.py", "transport.py")
 """What the supervisor imports of `trainyard.reporting`; the rest would cost it memory."""
+OPEN_PACKAGES = ("trainyard/__init__.py", "trainyard_api/__init__.py")
+OPEN = b'\n__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n'
+"""A program that has the whole client installed finds the rest of it there."""
 MAIN = """\
 import sys
 
@@ -54,7 +57,7 @@ def install(folder: Path) -> None:
     for name, source in _library().items():
         place = folder / LIBRARY / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(source.read_bytes())
+        place.write_bytes(source.read_bytes() + (OPEN if name in OPEN_PACKAGES else b""))
         place.chmod(0o644)
     for path, _, _ in os.walk(folder / LIBRARY):
         Path(path).chmod(0o755)

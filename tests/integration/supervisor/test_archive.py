@@ -97,6 +97,28 @@ def test_the_archive_reports_by_the_library_that_programs_import(folder: Path) -
     assert {name: (folder / "lib" / name).read_bytes() for name in shared} == shared
 
 
+def test_the_library_hides_nothing_of_a_client_that_is_installed(
+    tmp_path: Path, folder: Path
+) -> None:
+    for package in ("trainyard", "trainyard_api"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        (tmp_path / package / "rest.py").write_text("FOUND = True")
+    program = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "import trainyard.rest, trainyard_api.rest, trainyard.reporting\n"
+        "print(trainyard.reporting.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, str(tmp_path)],
+        env={"PYTHONPATH": str(folder / "lib")},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.startswith(str(folder / "lib")), done.stderr
+
+
 def test_an_older_python_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     program = interpreter((3, 8))
     done = subprocess.run(
