@@ -186,6 +186,22 @@ def slow_readers(target: Target, seconds: float) -> None:
         time.sleep(seconds)
 
 
+def downloads(target: Target, seconds: float) -> None:
+    """A file that is asked for and not read, and thousands of its ranges at once."""
+    text = b"to be or not to be\n" * (32 * MIB // 19)
+    ranges = ",".join(f"{4 * n}-{4 * n + 1}" for n in range(4000))
+    with target.lab.http() as http, ExitStack() as stack:
+        named = {"name": "downloaded", "filename": "d.txt"}
+        http.post("/datasets", params=named, content=text, timeout=120).raise_for_status()
+        path = "/datasets/downloaded/file"
+        for _ in range(60):
+            with suppress(*_ENDED):
+                wire = stack.enter_context(target.connection())
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                wire.sendall(target.head(f"GET /api/v1{path}") * 8)
+        _repeat(seconds, lambda _: http.get(path, headers={"Range": f"bytes={ranges}"}), threads=2)
+
+
 def streams(target: Target, seconds: float) -> None:
     """Event streams that nobody reads, while their session reports."""
     trainer = target.trainers[1]
@@ -371,6 +387,7 @@ ATTACKS: dict[str, Attack] = {
     "short lines": reports_of_short_lines,
     "points": reports_of_points,
     "slow readers": slow_readers,
+    "downloads": downloads,
     "event streams": streams,
     "listings": listings,
     "wrong keys": wrong_keys,

@@ -351,6 +351,17 @@ def test_headers_without_end_are_cut_off_before_any_key_is_asked_for(lab: Gatewa
     assert not answer or answer.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("count", [21, 5000], ids=["one more", "thousands"])
+def test_the_answer_to_many_wrong_fields_is_small(http: httpx.Client, count: int) -> None:
+    more = {f"field{n}": n for n in range(count)}
+    answer = http.post("/keys", json={"name": "k", "scopes": ["models:read"], **more})
+
+    told = answer.json()
+    assert answer.status_code == 422
+    assert (len(told["errors"]), told["errorsOmitted"]) == (20, count - 20)
+    assert len(answer.content) < 16 << 10
+
+
 def test_nothing_of_all_that_was_a_surprise(lab: GatewayLab) -> None:
     """Stands at the end: no request met an error that nobody had thought of."""
     assert "unexpected error" not in lab.log.read_text()

@@ -1,0 +1,68 @@
+"""The gateway's responses as typed models. Times are RFC 3339 texts, sizes are bytes.
+
+Unknown fields are ignored, so that an older client understands a newer gateway.
+"""
+
+from __future__ import annotations
+
+from trainyard.models.curves import History, LogLine, Logs, Metrics, Point, Series, Value
+from trainyard.models.installation import CreatedKey, Gpu, Key, Keys, Node, System, Usage
+from trainyard.models.page import Page
+from trainyard.models.registry import (
+    Dataset,
+    DatasetEntry,
+    DatasetFile,
+    Datasets,
+    FilePart,
+    FileUpload,
+    Model,
+    Models,
+    SchemaSummary,
+    Uploads,
+    UploadSummary,
+)
+from trainyard.models.sessions import (
+    Ahead,
+    Estimate,
+    Event,
+    Queue,
+    QueueEntry,
+    Session,
+    SessionPage,
+)
+
+__all__ = [
+    "Ahead",
+    "CreatedKey",
+    "Dataset",
+    "DatasetEntry",
+    "DatasetFile",
+    "Datasets",
+    "Estimate",
+    "Event",
+    "FilePart",
+    "FileUpload",
+    "Gpu",
+    "History",
+    "Key",
+    "Keys",
+    "LogLine",
+    "Logs",
+    "Metrics",
+    "Model",
+    "Models",
+    "Node",
+    "Page",
+    "Point",
+    "Queue",
+    "QueueEntry",
+    "SchemaSummary",
+    "Series",
+    "Session",
+    "SessionPage",
+    "System",
+    "UploadSummary",
+    "Uploads",
+    "Usage",
+    "Value",
+]

@@ -1,0 +1,74 @@
+"""The gateway's machine, nodes, GPUs, and API keys."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from trainyard.models.page import Page
+from trainyard_api.model import OpenModel
+
+
+class Usage(OpenModel):
+    """Used and total bytes of memory or of a disk."""
+
+    total_bytes: int
+    used_bytes: int
+    percent: float
+
+
+class Gpu(OpenModel):
+    """A GPU of the gateway's machine."""
+
+    index: int
+    name: str
+    memory_total_bytes: int
+    memory_used_bytes: int
+    utilization_percent: float
+
+
+class Node(OpenModel):
+    """A node of the cluster."""
+
+    name: str
+    ready: bool
+    gpus: int
+    gpus_used: int
+
+
+class System(OpenModel):
+    """The gateway's own machine, the nodes with their load, and the GPUs of the cluster."""
+
+    time: str
+    cpu_percent: float
+    cpu_count: int
+    memory: Usage
+    disk: Usage
+    gpus: list[Gpu]
+    nodes: list[Node]
+    gpus_total: int
+    gpus_used: int
+
+
+class Key(OpenModel):
+    """An API key without its secret."""
+
+    id: str
+    """Public part."""
+    name: str
+    scopes: list[str]
+    created: str
+    expires: str | None = None
+    revoked: str | None = None
+
+
+class CreatedKey(Key):
+    """A new key; the secret comes this once."""
+
+    key: str = Field(repr=False)
+    """The whole key."""
+
+
+class Keys(Page):
+    """All API keys, without their secrets."""
+
+    keys: list[Key]
