@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from trainyard_api.session import TrainingSessionStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The command line starts without the models of sessions.
+    from trainyard_api.session import TrainingSessionStatus
 
 
 def interruptions(status: TrainingSessionStatus) -> str:
