@@ -409,7 +409,10 @@ def test_datasets_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Pa
     assert "is there with other content; give another FILE" in kept.err
     assert cli.run("datasets", "get", "flowers", str(there / "no" / "mine")).code == 2
     assert sorted(p.name for p in there.iterdir()) == ["flowers.csv", "mine"]
-    cli.ok("datasets", "rm", "flowers")
+    cli.ok("datasets", "put", str(file), "--name", "named.csv")
+    cli.ok("datasets", "get", "named.csv", str(there))
+    assert sorted(p.name for p in there.iterdir()) == ["flowers.csv", "mine", "named.csv"]
+    cli.ok("datasets", "rm", "flowers", "named.csv")
     assert cli.run("datasets", "info", "flowers").code == 5
     assert cli.run("datasets", "get", "flowers").code == 5
 

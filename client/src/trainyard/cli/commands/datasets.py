@@ -116,7 +116,7 @@ def get(
     with gateway() as (client, _), progress_bar(name) as progress:
         found = client.dataset(name)
         if path.is_dir():
-            path = path / f"{name}{_ending(found.file)}"
+            path = path / f"{name.removesuffix(_ending(found.file))}{_ending(found.file)}"
         if path.exists() and transfer.hash_of(path) != found.sha256:
             raise UsageProblem(f"{path} is there with other content; give another FILE")
         client.download_dataset(name, path, progress=progress)
