@@ -31,7 +31,8 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS operator
 COPY --from=operator-dependencies /opt/trainyard /opt/trainyard
-COPY crds/src kube/src scheduler/src operator/src /opt/app/
+# The supervisor and what it takes from the client: init containers of trainer pods copy them.
+COPY crds/src kube/src scheduler/src operator/src client/src supervisor/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
 # For engines that are not Kubernetes, which has the chart's probes instead.

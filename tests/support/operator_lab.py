@@ -46,6 +46,7 @@ class Lab:
             "release": "t",
             "gatewayUrl": "http://gateway.invalid",
             "dataClaim": "data",
+            "supervisorImage": "trainyard/operator:1",
             "trainerServiceAccount": "trainer",
             "identity": "lab",
             "leaseSeconds": 3,

@@ -33,6 +33,7 @@ CONFIG = OperatorConfig(
     gateway_url="http://trainyard-gateway.ns.svc",
     data_claim="trainyard-data",
     trainer_service_account="trainyard-trainer",
+    supervisor_image="trainyard/operator:1",
     pods={
         "default": PodConfig("trainyard/trainer:1"),
         "special": PodConfig(

@@ -34,6 +34,9 @@ RUN_DIR: Final = "/data/run"
 RESUME_DIR: Final = "/data/resume"
 """Read-only: the folder of the session named in `resumeFrom`."""
 
+SUPERVISOR_DIR: Final = "/trainyard"
+"""Read-only: the supervisor, and what `import trainyard` needs to report."""
+
 CHECKPOINTS: Final = "checkpoints"
 OUTPUT: Final = "output"
 SPOOL: Final = "spool"

@@ -202,6 +202,10 @@ class FailureClass(SentencedEnum):
         "ContainerConfig",
         "The container cannot be created, or its program cannot be started.",
     )
+    SETUP_FAILED = (
+        "SetupFailed",
+        "Trainyard's init container, which puts the supervisor into the pod, cannot be started or fails.",
+    )
     UNSCHEDULABLE = (
         "Unschedulable",
         "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set).",
@@ -248,6 +252,7 @@ RETRYABLE: Final = frozenset(
         FailureClass.WORKER_LOST,
         FailureClass.EVICTED,
         FailureClass.NODE_LOST,
+        FailureClass.SETUP_FAILED,
         FailureClass.UNSCHEDULABLE,
         FailureClass.STALLED,
         FailureClass.JOB_DELETED,

@@ -338,7 +338,7 @@ class Failure(OpenModel):
     time: datetime | None = None
     """When the failure was detected."""
     alike: int | None = None
-    """Attempts in a row that ended in this way before any step or checkpoint; a program's error is not retried after the second."""
+    """Attempts in a row that ended in this way before any step or checkpoint; exhausted memory is not retried after the second."""
 
 
 class Disruption(OpenModel):

@@ -40,7 +40,9 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("operator", ("operator",), ("crds", "kube", "scheduler", "operator")),
+    Recipe(
+        "operator", ("operator",), ("crds", "kube", "scheduler", "operator", "client", "supervisor")
+    ),
     Recipe("gateway", ("gateway",), ("crds", "data", "kube", "scheduler", "gateway")),
     Recipe("bot", ("telegram_bot",), ("crds", "client", "telegram_bot")),
     Recipe(

@@ -45,6 +45,8 @@ class RuntimeSettings(RuntimePlacement):
     """When the kubelet pulls the image."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets with registry credentials."""
+    command: tuple[str, ...] = ()
+    """Program of sessions without `command`. Default: `python3 -m trainyard_trainer`."""
     env: dict[VariableName, VariableValue] = {}
     """Environment variables of its programs. A session's `env` comes over them."""
     annotations: dict[str, str] = {}
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     """PersistentVolumeClaim of datasets and runs."""
     trainer_service_account: str = Field(min_length=1)
     """ServiceAccount of trainer pods; needs no rights."""
+    supervisor_image: str = Field(min_length=1)
+    """Image whose supervisor starts the programs of sessions: the operator's own."""
     runtimes: dict[str, RuntimeSettings]
     """Runtimes by name; `default` must be there."""
     health_port: int = Field(default=8080, ge=0, le=65_535)
@@ -115,6 +119,7 @@ class Settings(BaseSettings):
             gateway_url=self.gateway_url,
             data_claim=self.data_claim,
             trainer_service_account=self.trainer_service_account,
+            supervisor_image=self.supervisor_image,
             pods={name: _pod_config(runtime) for name, runtime in self.runtimes.items()},
             installation=InstallationConfig.of(self.runtimes, policy),
             start_timeout_seconds=self.start_timeout_seconds,
@@ -132,6 +137,7 @@ def _pod_config(runtime: RuntimeSettings) -> PodConfig:
         runtime_class=runtime.runtime_class_name,
         image_pull_policy=runtime.image_pull_policy,
         image_pull_secrets=runtime.image_pull_secrets,
+        command=runtime.command,
         env=runtime.env,
         annotations=runtime.annotations,
         resources={name: str(amount) for name, amount in runtime.resources.items()},

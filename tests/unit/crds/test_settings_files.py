@@ -40,7 +40,7 @@ PROGRAMS = {
         error=OperatorSettingsError,
         prefix="TRAINYARD_OPERATOR_",
         file=(
-            "namespace: a\ngatewayUrl: http://g\ndataClaim: d\ntrainerServiceAccount: t\n"
+            "namespace: a\ngatewayUrl: http://g\ndataClaim: d\ntrainerServiceAccount: t\nsupervisorImage: o\n"
             "runtimes: {default: {image: i}}\n"
         ),
         misspelt=("ageingSecond", "ageingSeconds"),
@@ -50,7 +50,14 @@ PROGRAMS = {
             "runtimes.default.imge",
             "runtimes.default.image",
         ),
-        required=("namespace", "gatewayUrl", "dataClaim", "trainerServiceAccount", "runtimes"),
+        required=(
+            "namespace",
+            "gatewayUrl",
+            "dataClaim",
+            "trainerServiceAccount",
+            "supervisorImage",
+            "runtimes",
+        ),
     ),
     "gateway": Program(
         load=lambda file: gateway.load(file, {}),

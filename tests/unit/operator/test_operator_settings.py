@@ -13,6 +13,7 @@ FILE = """
 namespace: a
 gatewayUrl: http://gateway
 dataClaim: data
+supervisorImage: trainyard/operator:1
 trainerServiceAccount: trainer
 runtimes: {default: {image: trainer, gpuResourceName: example.com/gpu}}
 """

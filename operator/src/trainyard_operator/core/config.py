@@ -21,6 +21,8 @@ class PodConfig:
     runtime_class: str | None = None
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    """Program of sessions without `command`; empty means the built-in trainer."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of its programs; those of the session come over them."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class OperatorConfig:
     data_claim: str
     """PersistentVolumeClaim of datasets and run folders."""
     trainer_service_account: str
+    supervisor_image: str
+    """Image that holds the supervisor: the operator's own."""
     pods: Mapping[str, PodConfig]
     """By runtime."""
     installation: InstallationConfig

@@ -15,7 +15,7 @@ from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
-from trainyard_operator.core.pod import environment, storage
+from trainyard_operator.core.pod import environment, storage, supervisor
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
@@ -38,18 +38,17 @@ def pod_spec(
     names.
     """
     runtime = config.pods[spec.runtime]
+    container = _container(session, spec, attempt, config, runtime, resume_uid)
     pod: Manifest = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": spec.grace_period_seconds,
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # As process 1 of a process namespace, a program without a handler would not receive
-        # SIGTERM.
-        "shareProcessNamespace": True,
         "securityContext": _security_context(),
         "affinity": _affinity(nodes),
-        "containers": [_container(session, spec, attempt, config, runtime, resume_uid)],
+        "initContainers": [supervisor.init_container(config.supervisor_image, container)],
+        "containers": [container],
         "volumes": _volumes(spec, config),
     }
     if spec.workers > 1:
@@ -99,10 +98,12 @@ def _container(
     runtime: PodConfig,
     resume_uid: str | None,
 ) -> Manifest:
+    program = [expansion.escape(w) for w in spec.command or runtime.command]
     container: Manifest = {
         "name": CONTAINER,
         "image": runtime.image,
         "imagePullPolicy": runtime.image_pull_policy,
+        "command": supervisor.command(program or supervisor.DEFAULT_PROGRAM),
         "env": _environment(session, spec, attempt, config, resume_uid),
         "workingDir": contract.RUN_DIR,
         "resources": _resources(spec, config, runtime),
@@ -114,8 +115,6 @@ def _container(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(session, spec, resume_uid),
     }
-    if spec.command:
-        container["command"] = [expansion.escape(word) for word in spec.command]
     if spec.secrets:
         container["envFrom"] = [{"secretRef": {"name": name}} for name in spec.secrets]
     return container
@@ -144,6 +143,7 @@ def _environment(
         contract.ENV_RUN: orjson.dumps(run.wire()).decode(),
         contract.ENV_GATEWAY_URL: config.gateway_url,
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
+        contract.ENV_GRACE_SECONDS: str(spec.grace_period_seconds),
     }
     runtime = config.pods[spec.runtime].env
     return environment.variables(spec, runtime, own, _first_worker(session, attempt))
@@ -196,6 +196,7 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         {"name": "data", "mountPath": contract.RUN_DIR, "subPath": f"runs/{session.uid}"},
         {"name": "token", "mountPath": contract.TOKEN_DIR, "readOnly": True},
         *storage.mounts(),
+        supervisor.mount(),
     ]
     if spec.resume_from and resume_uid:
         source = {"subPath": f"runs/{resume_uid}", "readOnly": True}
@@ -213,4 +214,5 @@ def _volumes(spec: TrainingSessionSpec, config: OperatorConfig) -> list[Manifest
         {"name": "data", "persistentVolumeClaim": {"claimName": config.data_claim}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
         *storage.volumes(spec.resources, config.scratch),
+        supervisor.volume(),
     ]

@@ -208,6 +208,9 @@ class Pod:
     waiting_reason: str = ""
     """Why its container does not run yet, such as ImagePullBackOff."""
     waiting_message: str = ""
+    setup_reason: str = ""
+    """Why its init container failed or does not start, such as ImagePullBackOff."""
+    setup_message: str = ""
     unschedulable: str = ""
     """kube-scheduler's message while it finds no node."""
     unschedulable_since: float | None = None

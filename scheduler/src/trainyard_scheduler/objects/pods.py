@@ -22,6 +22,7 @@ from trainyard_scheduler.objects.fields import (
 from trainyard_scheduler.objects.model import Pod
 from trainyard_scheduler.resources import ResourceVector, maximum, plus, resource_vector
 
+_STARTING = ("PodInitializing", "ContainerCreating")
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -58,6 +59,7 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
         attempt=number(labels.get(names.LABEL_ATTEMPT)),
         **_conditions(status),
         **_container(status),
+        **_setup(status),
     )
 
 
@@ -128,6 +130,20 @@ def _conditions(status: Json) -> dict[str, Any]:
             found["disruption"] = text(condition.get("reason")) or "?"
             found["disrupted"] = parse_seconds(condition.get("lastTransitionTime"))
     return found
+
+
+def _setup(status: Json) -> dict[str, Any]:
+    """What keeps its init containers from being done, other than time."""
+    for container in items(status.get("initContainerStatuses")):
+        state = mapping(container.get("state"))
+        waiting, ended = mapping(state.get("waiting")), mapping(state.get("terminated"))
+        reason = text(waiting.get("reason"))
+        if reason and reason not in _STARTING:
+            return {"setup_reason": reason, "setup_message": text(waiting.get("message"))}
+        if ended and exit_code(ended.get("exitCode")) != 0:
+            message = block(ended.get("message")) or f"exit code {ended.get('exitCode')}"
+            return {"setup_reason": text(ended.get("reason")) or "Error", "setup_message": message}
+    return {}
 
 
 def _container(status: Json) -> dict[str, Any]:

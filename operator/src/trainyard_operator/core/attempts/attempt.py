@@ -13,6 +13,7 @@ from trainyard_api import names, timestamps
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_operator.core.attempts.diagnosis import HINTS, Cause, operator_failure
 from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
+from trainyard_operator.core.attempts.position import Position
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.objects.fields import MAX_COUNT
@@ -30,6 +31,7 @@ FAILED_BY_OPERATOR: Final = frozenset(
     {
         FailureClass.IMAGE_UNAVAILABLE,
         FailureClass.CONTAINER_CONFIG,
+        FailureClass.SETUP_FAILED,
         FailureClass.UNSCHEDULABLE,
         FailureClass.STALLED,
         FailureClass.DEADLINE_EXCEEDED,
@@ -38,6 +40,8 @@ FAILED_BY_OPERATOR: Final = frozenset(
 """Failures that the operator finds while the Job still runs, and ends it for."""
 
 
+START_SECONDS: Final = 300.0
+"""A program that ran so long has done more than to start, also where it reports no step."""
 _NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 
 
@@ -242,6 +246,21 @@ class Attempt:
         if cause.lines:
             failure["lastLogLines"] = list(cause.lines)
         return {"failure": failure}
+
+    def failed_at_its_start(self) -> bool:
+        """Whether its program failed soon, and before a sign of progress of this session.
+
+        False where its pods are gone, which would say so.
+        """
+        status = self.status
+        stated = Position.stated(self.own)
+        if status.steps_done or status.epochs_done or status.checkpoint is not None:
+            return False
+        if stated is not None and (stated.step or stated.epoch):
+            return False
+        began = [p.started for p in self.own if p.started is not None]
+        ended = [p.ended for p in self.own if p.ended is not None]
+        return bool(began and ended) and max(ended) - min(began) < START_SECONDS
 
     def _alike(self, cause: Cause) -> int:
         """How many attempts in a row ended like this one before any sign of progress."""

@@ -36,7 +36,7 @@ ENDING_DELAY_SECONDS: Final = 10.0
 Mostly the Job is complete a second later, which saves a write.
 """
 MOST_ALIKE: Final = 2
-"""A program that failed so often in the same way before any sign of progress is not retried."""
+"""Memory that ran out so often in the same way before any sign of progress is not retried."""
 _NO_GOAL: Final = (
     "All workers ended with exit code 0; the program reported no goal that could be checked."
 )
@@ -308,7 +308,8 @@ class _Evaluation:
         sentence = cause.message if cause else f"The last attempt ended: {kind}."
         alike = recorded["failure"]["alike"] if cause else self.status.failure_alike
         repeated = kind in PROGRAM_FAULTS and alike >= MOST_ALIKE
-        if kind in RETRYABLE and failures <= limit and not repeated:
+        hopeless = kind == FailureClass.PROGRAM_ERROR and self.attempt.failed_at_its_start()
+        if kind in RETRYABLE and failures <= limit and not (repeated or hopeless):
             pause = self.spec.backoff_seconds * 2 ** (failures - 1)
             retry = self.now + min(pause, LONGEST_PAUSE_SECONDS)
             changes["retryTime"] = timestamps.to_seconds_text(retry)
@@ -319,7 +320,12 @@ class _Evaluation:
                 Phase.QUEUED, message, Reason.WAITING_FOR_RETRY, changes, wake=retry
             )
         message = f"Attempt {attempt} failed ({kind}). {sentence}"[:1024]
-        if repeated:
+        if hopeless:
+            message = (
+                f"Attempt {attempt} failed ({kind}) before any step or checkpoint; the same program"
+                f" is not tried again. {sentence}"
+            )[:1024]
+        elif repeated:
             message = (
                 f"Attempt {attempt} failed ({kind}) as the one before it, both before any step or "
                 f"checkpoint; it is not tried again. {sentence}"

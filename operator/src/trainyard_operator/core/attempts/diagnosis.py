@@ -9,11 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from signal import Signals
 from typing import Any
 
 import orjson
 
-from trainyard_api.contract import EXIT_CLASSES, ExitCode
+from trainyard_api.contract import (
+    EXIT_CLASSES,
+    INTERRUPTED_KEY,
+    LAST_LINES_KEY,
+    PROGRAM_SIGNAL_KEY,
+    ExitCode,
+)
 from trainyard_api.phase import FailureClass
 from trainyard_api.visible_text import visible
 from trainyard_operator.core.attempts import disruption
@@ -32,10 +39,13 @@ HINTS: dict[FailureClass, str] = {
     C.DIVERGED: "The loss became NaN or infinite: lower training.learningRate, set training.gradientClip, or use fp32 or bf16.",
     C.VOLUME_FULL: "Free space on the data volume (old models, datasets, runs) or enlarge it.",
     C.ACCESS_DENIED: "The gateway did not accept the trainer's token: check the gateway's log and the clocks of the nodes.",
-    C.PROGRAM_ERROR: "The program ended with an error; its last lines are in lastLogLines.",
+    C.PROGRAM_ERROR: "Correct the program as its last lines say (lastLogLines; `trainyard logs` shows all) and submit a new session.",
     C.WORKER_LOST: "A worker of the gang went away; look at its node and at lastLogLines.",
     C.IMAGE_UNAVAILABLE: "Check the runtime's image in the installation's values, the registry and the pull secret.",
-    C.CONTAINER_CONFIG: "The container could not be made: check the runtime's image, the data volume and the command.",
+    C.CONTAINER_CONFIG: "The program could not be started: check the command, the runtime's image (it needs python3 "
+    "of 3.9 or newer in its PATH), the Secrets and the data volume.",
+    C.SETUP_FAILED: "The next attempt tries again. If it fails, too, an administrator checks the operator's image "
+    "(operator.image), the registry and the pull secret.",
     C.UNSCHEDULABLE: "No node took the pod although the scheduler found a place: check the message, node taints and the data volume.",
     C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt resumes from the last checkpoint.",
     C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
@@ -53,6 +63,12 @@ _IMAGE = frozenset(
     {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_NOT_STARTED = frozenset(
+    {"ProgramNotFound", "ProgramNotExecutable", "ProgramNotStarted", "BadCommand"}
+)
+"""Reasons of the supervisor for a program that it cannot start."""
+_OLD_PYTHON = "trainyard: the image's python3"
+"""So begins what the supervisor prints where the image's Python is too old for it."""
 _NO_START = ("StartError", "ContainerCannotRun")
 DISRUPTED = frozenset({C.EVICTED, C.NODE_LOST, C.WORKER_LOST, C.KILLED, C.UNKNOWN})
 """Classes that a disruption of one worker can have as its consequence in any worker."""
@@ -94,6 +110,8 @@ def _weight(pod: Pod) -> tuple[int, float, int]:
 def stuck(pods: Iterable[Pod], now: float, start_timeout: float) -> Cause | None:
     """Why pods that have not started never will, None while they still may."""
     for pod in pods:
+        if pod.setup_reason in _IMAGE | _CONFIG:
+            return _cause(C.SETUP_FAILED, pod.setup_reason, _setup_sentence(pod))
         if pod.waiting_reason in _IMAGE:
             return _cause(C.IMAGE_UNAVAILABLE, pod.waiting_reason, pod.waiting_message)
         if pod.waiting_reason in _CONFIG:
@@ -119,10 +137,11 @@ def _pod_cause(pod: Pod) -> Cause:
     report = _termination(pod.termination_message)
     lines = _lines(report, pod.termination_message)
     code = pod.exit_code
-    kind = _kind(pod)
+    kind = _kind(pod, report)
     reason = report.get("reason") or pod.terminated_reason or pod.reason or kind.value
-    message = report.get("message") or _sentence(pod, kind)
-    preempted = code == ExitCode.PREEMPTED and kind == C.EVICTED
+    message = report.get("message") or _sentence(pod, kind, report, lines)
+    interrupted = code == ExitCode.PREEMPTED or _interrupted(report)
+    preempted = interrupted and kind == C.EVICTED
     return Cause(
         kind=kind,
         reason=visible(str(reason)[:128])[:128],
@@ -134,15 +153,32 @@ def _pod_cause(pod: Pod) -> Cause:
     )
 
 
-def _kind(pod: Pod) -> FailureClass:
+def _interrupted(report: dict[str, Any]) -> bool:
+    """Whether the supervisor says that a stop signal ended the program before its goal."""
+    return report.get(INTERRUPTED_KEY) is True
+
+
+def _kind(pod: Pod, report: dict[str, Any]) -> FailureClass:
     code = pod.exit_code
-    if pod.terminated_reason == "OOMKilled":
+    if "OOMKilled" in (pod.terminated_reason, pod.setup_reason):
         return C.OUT_OF_MEMORY
+    if code == ExitCode.BAD_CONFIGURATION and _not_started(pod, report):
+        return C.CONTAINER_CONFIG
+    if _interrupted(report):
+        return C.EVICTED
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
     if (disrupted := disruption.class_of(pod)) is not None:
         return disrupted
-    return C.UNKNOWN if code is None else _by_signal(pod, code)
+    if code is None:
+        return C.SETUP_FAILED if pod.setup_reason else C.UNKNOWN
+    return _by_signal(pod, code)
+
+
+def _not_started(pod: Pod, report: dict[str, Any]) -> bool:
+    """Whether the supervisor could not start the program, or could not run itself."""
+    told = str(report.get("reason")) in _NOT_STARTED
+    return told or pod.termination_message.startswith(_OLD_PYTHON)
 
 
 def _by_signal(pod: Pod, code: int) -> FailureClass:
@@ -153,16 +189,35 @@ def _by_signal(pod: Pod, code: int) -> FailureClass:
     return C.PROGRAM_ERROR
 
 
-def _sentence(pod: Pod, kind: FailureClass) -> str:
+def _sentence(pod: Pod, kind: FailureClass, report: dict[str, Any], lines: tuple[str, ...]) -> str:
+    if pod.exit_code is None and pod.setup_reason:
+        return _setup_sentence(pod)
     if kind == C.OUT_OF_MEMORY:
         return f"Worker {pod.worker} used more memory than it asked for and was killed."
     if pod.message:
         return pod.message
-    if pod.terminated_reason in _NO_START and pod.termination_message:
+    if kind == C.CONTAINER_CONFIG and pod.termination_message and not report:
         return pod.termination_message
     if pod.exit_code is None:
         return f"Worker {pod.worker} ended without an exit code."
-    return f"Worker {pod.worker} ended with exit code {pod.exit_code}."
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"{_how(pod, report)} Its last line: {last}" if last else _how(pod, report)
+
+
+def _how(pod: Pod, report: dict[str, Any]) -> str:
+    number = report.get(PROGRAM_SIGNAL_KEY)
+    if not isinstance(number, int):
+        return f"Worker {pod.worker} ended with exit code {pod.exit_code}."
+    try:
+        name = f" ({Signals(number).name})"
+    except ValueError:
+        name = ""
+    return f"The program of worker {pod.worker} was killed by signal {number}{name}."
+
+
+def _setup_sentence(pod: Pod) -> str:
+    words = pod.setup_message or pod.setup_reason
+    return f"The pod of worker {pod.worker} could not be prepared for the program: {words}"
 
 
 def _job_cause(job: Job) -> Cause:
@@ -192,7 +247,7 @@ def _termination(text: str) -> dict[str, Any]:
 
 
 def _lines(report: dict[str, Any], text: str) -> tuple[str, ...]:
-    given = report.get("lastLogLines")
+    given = report.get(LAST_LINES_KEY)
     lines = [str(line) for line in given] if isinstance(given, list) else []
     if not report:
         lines = text.splitlines()
