@@ -24,6 +24,7 @@ OWNER = {
     "controller": True,
     "blockOwnerDeletion": False,
 }
+SUPERVISOR = ["python3", "-I", "-S", "/trainyard/supervisor.pyz", "--"]
 NAME = "digits-3d6a473d-2"
 
 
@@ -45,7 +46,8 @@ def test_a_job_whole() -> None:
     job = build_job(trained(), 2, ("n1",), CONFIG)
     environment = job["spec"]["template"]["spec"]["containers"][0].pop("env")
     labels = {**LABELS, "trainyard.io/attempt": "2"}
-    amounts = {"cpu": "3", "memory": "4Gi", "nvidia.com/gpu": "2"}
+    prepared = {"cpu": "3", "memory": "4Gi"}
+    amounts = {**prepared, "nvidia.com/gpu": "2"}
     assert job == {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -83,7 +85,6 @@ def test_a_job_whole() -> None:
                 "metadata": {"labels": labels},
                 "spec": {
                     "restartPolicy": "Never",
-                    "shareProcessNamespace": True,
                     "terminationGracePeriodSeconds": 60,
                     "serviceAccountName": "trainyard-trainer",
                     "automountServiceAccountToken": False,
@@ -114,11 +115,37 @@ def test_a_job_whole() -> None:
                             ]
                         }
                     },
+                    "initContainers": [
+                        {
+                            "name": "supervisor",
+                            "image": "trainyard/operator:1",
+                            "imagePullPolicy": "IfNotPresent",
+                            "command": [
+                                "python3",
+                                "-m",
+                                "trainyard_supervisor",
+                                "install",
+                                "/trainyard",
+                            ],
+                            "resources": {
+                                "requests": {**prepared, "ephemeral-storage": "64Mi"},
+                                "limits": {**prepared, "ephemeral-storage": "1280Mi"},
+                            },
+                            "securityContext": {
+                                "allowPrivilegeEscalation": False,
+                                "readOnlyRootFilesystem": True,
+                                "capabilities": {"drop": ["ALL"]},
+                            },
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
+                            "volumeMounts": [{"name": "supervisor", "mountPath": "/trainyard"}],
+                        }
+                    ],
                     "containers": [
                         {
                             "name": "trainer",
                             "image": "trainyard/trainer:1",
                             "imagePullPolicy": "IfNotPresent",
+                            "command": [*SUPERVISOR, "python3", "-m", "trainyard_trainer"],
                             "workingDir": "/data/run",
                             "resources": {
                                 "requests": {**amounts, "ephemeral-storage": "64Mi"},
@@ -149,6 +176,11 @@ def test_a_job_whole() -> None:
                                 },
                                 {"name": "tmp", "mountPath": "/tmp"},
                                 {"name": "shm", "mountPath": "/dev/shm"},
+                                {
+                                    "name": "supervisor",
+                                    "mountPath": "/trainyard",
+                                    "readOnly": True,
+                                },
                             ],
                         }
                     ],
@@ -176,6 +208,7 @@ def test_a_job_whole() -> None:
                             "name": "shm",
                             "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"},
                         },
+                        {"name": "supervisor", "emptyDir": {"sizeLimit": "16Mi"}},
                     ],
                 },
             },
@@ -186,6 +219,7 @@ def test_a_job_whole() -> None:
     assert values == {
         "TRAINYARD_GATEWAY_URL": "http://trainyard-gateway.ns.svc",
         "TRAINYARD_TOKEN_FILE": "/var/run/secrets/trainyard/token",
+        "TRAINYARD_GRACE_SECONDS": "60",
         "HOME": "/tmp",
         "USER": "trainyard",
         "LOGNAME": "trainyard",
@@ -267,7 +301,7 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
         "template"
     ]["spec"]
     container = pod["containers"][0]
-    assert container["command"] == ["python", "train.py"]
+    assert container["command"] == [*SUPERVISOR, "python", "train.py"]
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
     assert pod["nodeSelector"] == {"gpu": "amd"}
     assert pod["tolerations"] == [{"key": "amd", "operator": "Exists"}]

@@ -11,12 +11,17 @@ from operator_state import CONFIG, make_session
 
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.manifests import build_job
+from trainyard_scheduler.objects.pods import pod_requests
+
+
+DATASET = orjson.dumps({"state": "Found", "name": "d", "file": "f", "format": "csv", "sha256": "0"})
+TRAINING = {"training": {"task": "tabular-classification"}, "dataset": "d"}
 
 
 def pod(config: OperatorConfig = CONFIG, **spec: Any) -> dict[str, Any]:
     """The pod template of a session with this spec."""
-    session = make_session("digits")
-    body = {"command": ["python", "train.py"], **spec}
+    session = make_session("digits", status={"dataset": DATASET})
+    body = {**({} if "training" in spec else {"command": ["python", "train.py"]}), **spec}
     session = replace(session, spec=replace(session.spec, json=orjson.dumps(body)))
     template: dict[str, Any] = build_job(session, 1, ("n1",), config)["spec"]["template"]
     return template
@@ -131,7 +136,7 @@ def test_a_secret_is_named_and_its_values_are_nowhere() -> None:
 def test_space(resources: dict[str, str], shm: str, scratch: str, disk: str) -> None:
     found = pod(resources=resources)["spec"]
     sizes = {v["name"]: v["emptyDir"]["sizeLimit"] for v in found["volumes"] if "emptyDir" in v}
-    assert sizes == {"shm": shm, "tmp": scratch}
+    assert sizes == {"shm": shm, "tmp": scratch, "supervisor": "16Mi"}
     amounts = found["containers"][0]["resources"]
     assert amounts["limits"]["ephemeral-storage"] == disk
     assert amounts["requests"]["ephemeral-storage"] == "64Mi"
@@ -140,6 +145,22 @@ def test_space(resources: dict[str, str], shm: str, scratch: str, disk: str) -> 
 def test_the_grace_period_is_the_sessions() -> None:
     assert pod()["spec"]["terminationGracePeriodSeconds"] == 60
     assert pod(gracePeriodSeconds=300)["spec"]["terminationGracePeriodSeconds"] == 300
+
+
+def test_the_init_container_raises_no_request() -> None:
+    """Neither what kube-scheduler counts nor what the queue counts."""
+    found = pod(resources={"gpus": 2, "cpu": "50m", "memory": "64Mi"})
+    gpus = CONFIG.installation.gpu_resources
+    alone = {"spec": {**found["spec"], "initContainers": []}}
+    assert pod_requests(found, gpus) == pod_requests(alone, gpus)
+
+
+def test_a_runtime_may_have_its_own_program() -> None:
+    config = with_default(command=("lab", "$train"))
+    words = pod(config, **TRAINING)["spec"]["containers"][0]["command"]
+    assert words[-2:] == ["lab", "$$train"]
+    assert pod(**TRAINING)["spec"]["containers"][0]["command"][-2:] == ["-m", "trainyard_trainer"]
+    assert pod(config)["spec"]["containers"][0]["command"][-2:] == ["python", "train.py"]
 
 
 def test_a_runtime_adds_annotations_and_resources() -> None:
