@@ -324,14 +324,15 @@ def test_a_program_that_lowers_its_goal_has_trained_to_the_end(release: Installa
     assert reached(release, name, "Succeeded")["attempt"] == 1
 
 
-def test_a_program_that_fails_twice_alike_is_not_tried_a_third_time(release: Installation) -> None:
+def test_a_program_that_fails_at_its_start_is_not_tried_again(release: Installation) -> None:
     program = python("raise ValueError('the column is missing')")
     retry = {"limit": 3, "backoffSeconds": 1}
     name = create(release, "alike", command=program, retry=retry)
     failure = failed(release, name)
     found = status(release, name)
-    assert (found["attempt"], failure["alike"]) == (2, 2)
+    assert (found["attempt"], failure["alike"]) == (1, 1)
     assert "not tried again" in found["message"]
+    assert "Its last line: ValueError: the column is missing" in failure["message"]
 
 
 def test_a_dollar_means_a_dollar(release: Installation) -> None:

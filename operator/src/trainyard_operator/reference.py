@@ -34,8 +34,8 @@ trainyard status NAME
 A class that is *retried* gets another attempt from the last checkpoint, up to `spec.retry.limit`
 times. The pause before a retry is `spec.retry.backoffSeconds`; it doubles with every further
 failure and is at most one hour. Other classes end the session at once, because another attempt
-would fail in the same way. So does a `ProgramError` or `OutOfMemory` that happens twice in the same
-way before any step or checkpoint.
+would fail in the same way. So does a `ProgramError` within five minutes and before any step or
+checkpoint, and an `OutOfMemory` that happens twice in the same way before any step or checkpoint.
 
 Preemption and suspension are not failures and use no retry. Neither is an attempt that the cluster
 ended: a drain, another eviction by the API, a pod of higher priority, a lost node. `Evicted` counts

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from operator_state import NOW, make_job, make_pod, make_session
 
-from trainyard_api.phase import FailureClass
+from trainyard_api.phase import RETRYABLE, FailureClass
 from trainyard_operator.core.attempts.diagnosis import HINTS, failure_of, stuck
 
 C = FailureClass
@@ -48,6 +48,12 @@ FAILED = [
     pytest.param({"disruption": "DeletionByTaintManager"}, C.NODE_LOST, id="node-unreachable"),
     pytest.param({"reason": "NodeLost"}, C.NODE_LOST, id="node-lost"),
     pytest.param({}, C.UNKNOWN, id="nothing-known"),
+    pytest.param({"setup_reason": "Error", "setup_message": "no space"}, C.SETUP_FAILED, id="init-container-failed"),
+    pytest.param({"setup_reason": "OOMKilled"}, C.OUT_OF_MEMORY, id="init-container-without-memory"),
+    pytest.param({"setup_reason": "Error", "reason": "Evicted"}, C.EVICTED, id="evicted-before-its-start"),
+    pytest.param({"exit_code": 64, "termination_message": '{"reason": "ProgramNotFound"}'}, C.CONTAINER_CONFIG, id="program-not-found"),
+    pytest.param({"exit_code": 64, "termination_message": "trainyard: the image's python3 is 3.6.9; the supervisor needs"}, C.CONTAINER_CONFIG, id="old-python"),
+    pytest.param({"exit_code": 139, "termination_message": '{"programSignal": 11}'}, C.PROGRAM_ERROR, id="segmentation-fault"),
 ]  # fmt: skip
 
 
@@ -61,6 +67,45 @@ def test_class_of_a_failed_pod(pod: dict[str, Any], kind: FailureClass) -> None:
     assert found.message
     assert found.hint == HINTS[kind]
     assert found.preempted == (pod.get("exit_code") == 75)
+
+
+SENTENCES = [
+    pytest.param({"exit_code": 2, "termination_message": '{"programExit": 2, "lastLogLines": ["a", "can\'t open file", " "]}'}, "Worker 0 ended with exit code 2. Its last line: can't open file", id="exit-code-and-last-line"),
+    pytest.param({"exit_code": 139, "termination_message": '{"programSignal": 11}'}, "The program of worker 0 was killed by signal 11 (SIGSEGV).", id="signal"),
+    pytest.param({"exit_code": 192, "termination_message": '{"programSignal": 64}'}, "The program of worker 0 was killed by signal 64", id="signal-without-a-name"),
+    pytest.param({"exit_code": 1, "termination_message": '{"programSignal": "x"}'}, "Worker 0 ended with exit code 1.", id="nonsense"),
+    pytest.param({"setup_reason": "Error", "setup_message": "no space left"}, "The pod of worker 0 could not be prepared for the program: no space left", id="init-container"),
+    pytest.param({"exit_code": 64, "termination_message": "trainyard: the image's python3 is 3.6.9; the supervisor needs 3.9"}, "trainyard: the image's python3 is 3.6.9", id="old-python"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "sentence"), SENTENCES)
+def test_the_message_says_what_happened_where(pod: dict[str, Any], sentence: str) -> None:
+    job = make_job(SESSION, finished="Failed")
+    found = failure_of(job, [make_pod(job, SESSION, "Failed", **pod)])
+    assert found is not None
+    assert found.message.startswith(sentence)
+
+
+@pytest.mark.parametrize("code", [0, 1, 75, 143])
+def test_an_interrupted_program_is_neither_an_error_nor_a_success(code: int) -> None:
+    job = make_job(SESSION, finished="Failed")
+    words = f'{{"interrupted": true, "programExit": {code}}}'
+    ended = make_pod(job, SESSION, "Failed", exit_code=75, termination_message=words)
+    found = failure_of(job, [ended])
+    assert found is not None
+    assert (found.kind, found.preempted) == (C.EVICTED, True)
+
+
+def test_an_init_container_that_cannot_start_ends_the_attempt_and_is_tried_again() -> None:
+    job = make_job(SESSION)
+    ill = make_pod(
+        job, SESSION, "Pending", setup_reason="ImagePullBackOff", setup_message="no such image"
+    )
+    found = stuck([ill], NOW, 120)
+    assert found is not None
+    assert (found.kind, found.kind in RETRYABLE) == (C.SETUP_FAILED, True)
+    assert "no such image" in found.message
 
 
 def test_every_class_has_a_hint() -> None:

@@ -397,7 +397,7 @@ BEFORE = {
     "failed_attempt": 1,
     "failure_class": "ProgramError",
     "failure_exit_code": 1,
-    "failure_message": "Worker 0 ended with exit code 1.",
+    "failure_message": "Worker 0 ended with exit code 1. Its last line: KeyError: 'cost'",
     "failure_line": "KeyError: 'cost'",
     "failure_alike": 1,
 }
@@ -414,7 +414,7 @@ AGAIN = [
     pytest.param({"progress_attempt": 2}, {}, Phase.FAILED, id="a sign of life only"),
     pytest.param({"failed_attempt": 0, "failure_alike": 0}, {}, Phase.QUEUED, id="the first failure"),
     pytest.param({"failure_class": "Killed"}, {"exit_code": 137}, Phase.QUEUED, id="killed from outside"),
-    pytest.param({"failure_line": "start at 0x7f02"}, {"termination_message": "start at 0x7fff"}, Phase.FAILED, id="other numbers"),
+    pytest.param({"failure_line": "start at 0x7f02", "failure_message": "Worker 0 ended with exit code 1. Its last line: start at 0x7f02"}, {"termination_message": "start at 0x7fff"}, Phase.FAILED, id="other numbers"),
 ]  # fmt: skip
 
 
@@ -430,6 +430,34 @@ def test_a_program_that_fails_twice_alike_before_its_first_step(
     assert found.phase == phase
     assert found.changes["failure"]["alike"] == (2 if phase == Phase.FAILED else 1)
     assert ("not tried again" in found.message) == (phase == Phase.FAILED)
+
+
+START = [
+    pytest.param({}, {}, Phase.FAILED, id="at-its-start"),
+    pytest.param({}, {"exit_code": 3}, Phase.FAILED, id="any-code-of-its-own"),
+    pytest.param({"steps_done": 1, "progress_attempt": 1}, {}, Phase.QUEUED, id="after-a-step"),
+    pytest.param({"epochs_done": 1, "progress_attempt": 1}, {}, Phase.QUEUED, id="after-an-epoch"),
+    pytest.param({"checkpoint": NOW, "progress_attempt": 1}, {}, Phase.QUEUED, id="after-a-checkpoint"),
+    pytest.param({}, {"termination_message": '{"end": {"step": 1}}'}, Phase.QUEUED, id="a-step-that-only-the-pod-knows"),
+    pytest.param({}, {"termination_message": '{"end": {"step": 0}}'}, Phase.FAILED, id="no-step-says-the-pod"),
+    pytest.param({}, {"started": NOW - 301}, Phase.QUEUED, id="after-five-minutes"),
+    pytest.param({}, {"exit_code": 137}, Phase.QUEUED, id="killed"),
+    pytest.param({}, {"exit_code": 69}, Phase.QUEUED, id="out-of-memory"),
+    pytest.param({}, {"exit_code": 75}, Phase.QUEUED, id="interrupted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "pod", "phase"), START)
+def test_a_program_that_fails_at_its_start_is_not_tried_again(
+    status: dict[str, Any], pod: dict[str, Any], phase: Phase
+) -> None:
+    subject = make_session(phase=Phase.RUNNING, status={**RAN, **status})
+    job = make_job(subject, finished="Failed")
+    ended = {**CRASH, "started": NOW - 20, "ended": NOW, **pod}
+    found = state_of(subject, job, make_pod(job, subject, "Failed", **ended))
+
+    assert found.phase == phase
+    assert ("the same program is not tried again" in found.message) == (phase == Phase.FAILED)
 
 
 def test_a_failure_that_was_recorded_before_its_pods_were_gone_counts_once() -> None:

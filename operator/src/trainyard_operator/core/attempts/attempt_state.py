@@ -308,8 +308,8 @@ class _Evaluation:
         sentence = cause.message if cause else f"The last attempt ended: {kind}."
         alike = recorded["failure"]["alike"] if cause else self.status.failure_alike
         repeated = kind in PROGRAM_FAULTS and alike >= MOST_ALIKE
-        hopeless = kind == FailureClass.PROGRAM_ERROR and self.attempt.failed_at_its_start()
-        if kind in RETRYABLE and failures <= limit and not (repeated or hopeless):
+        at_start = kind == FailureClass.PROGRAM_ERROR and self.attempt.failed_at_its_start()
+        if kind in RETRYABLE and failures <= limit and not (repeated or at_start):
             pause = self.spec.backoff_seconds * 2 ** (failures - 1)
             retry = self.now + min(pause, LONGEST_PAUSE_SECONDS)
             changes["retryTime"] = timestamps.to_seconds_text(retry)
@@ -320,7 +320,7 @@ class _Evaluation:
                 Phase.QUEUED, message, Reason.WAITING_FOR_RETRY, changes, wake=retry
             )
         message = f"Attempt {attempt} failed ({kind}). {sentence}"[:1024]
-        if hopeless:
+        if at_start:
             message = (
                 f"Attempt {attempt} failed ({kind}) before any step or checkpoint; the same program"
                 f" is not tried again. {sentence}"
