@@ -132,6 +132,53 @@ def test_a_pod_with_forged_labels_is_no_worker_but_holds_its_node() -> None:
     assert (found.session_uid, found.node, found.requests) == ("", "n1", (1, 1000, 0, 1, 0))
 
 
+SETUPS = [
+    pytest.param([], ("", ""), id="none"),
+    pytest.param([{"state": {"waiting": {"reason": "PodInitializing"}}}], ("", ""), id="starting"),
+    pytest.param([{"state": {"running": {}}}], ("", ""), id="running"),
+    pytest.param([{"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}], ("", ""), id="done"),
+    pytest.param([{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}], ("ImagePullBackOff", "no such image"), id="no-image"),
+    pytest.param([{"state": {"terminated": {"exitCode": 1, "reason": "Error", "message": "no space"}}}], ("Error", "no space"), id="failed"),
+    pytest.param([{"state": {"terminated": {"exitCode": 137}}}], ("Error", "exit code 137"), id="killed"),
+    pytest.param([{"state": {"terminated": "x"}}, 7], ("", ""), id="nonsense"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("init", "expected"), SETUPS)
+def test_what_keeps_a_pod_from_being_prepared(init: Any, expected: tuple[str, str]) -> None:
+    labels = {"app.kubernetes.io/managed-by": "trainyard", "trainyard.io/session-uid": "u"}
+    waiting = {"state": {"waiting": {"reason": "PodInitializing"}}}
+    found = parse.pod(
+        {
+            "metadata": {
+                "name": "p",
+                "uid": "p",
+                "labels": labels,
+                "ownerReferences": [{"kind": "Job", "controller": True, "uid": "j"}],
+            },
+            "spec": {"containers": [{}]},
+            "status": {"containerStatuses": [waiting], "initContainerStatuses": init},
+        },
+        INSTALLATION,
+    )
+    assert (found.setup_reason, found.setup_message) == expected
+    assert found.waiting_reason == "PodInitializing"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param({}, "", id="no-status"),
+        pytest.param({"phase": "Pending", "conditions": [{"type": "Accepted", "reason": "SecretNotReleased", "message": "hub"}]}, "hub", id="held"),
+        pytest.param({"phase": "Queued", "conditions": [{"type": "Accepted", "reason": "SecretNotReleased", "message": "hub"}]}, "", id="not-held-any-more"),
+        pytest.param({"phase": "Pending", "conditions": [{"type": "Accepted", "reason": "NeverFits", "message": "x"}]}, "", id="another-reason"),
+        pytest.param({"phase": "Pending", "conditions": [7, {"type": "Accepted"}]}, "", id="nonsense"),
+    ],
+)  # fmt: skip
+def test_which_secret_a_session_waits_for(status: Any, expected: str) -> None:
+    assert session(status=status).status.unreleased == expected
+
+
 def test_a_node_that_makes_no_sense() -> None:
     with pytest.raises(parse.UnparsableObject, match="n9"):
         parse.node(
