@@ -105,12 +105,19 @@ def test_suspended_while_queued_is_suspended_at_once(lab: Lab) -> None:
 
 def test_a_retryable_failure_is_retried_until_the_limit(lab: Lab) -> None:
     name = unique("crashes")
-    lab.create(name, spec("exit", "1", retry={"limit": 1, "backoffSeconds": 1}))
+    lab.create(name, spec("exit", "71", retry={"limit": 1, "backoffSeconds": 1}))
     status = lab.wait_phase(name, "Failed")
     assert status["attempt"] == 2
     assert status["failures"] == 2
-    assert status["failure"]["class"] == "ProgramError"
-    assert status["failure"]["exitCode"] == 1
+    assert status["failure"]["class"] == "WorkerLost"
+    assert status["failure"]["exitCode"] == 71
+
+
+def test_a_program_that_fails_at_its_start_is_not_retried(lab: Lab) -> None:
+    name = unique("crashes")
+    lab.create(name, spec("exit", "1", retry={"limit": 3, "backoffSeconds": 1}))
+    status = lab.wait_phase(name, "Failed")
+    assert (status["attempt"], status["failure"]["class"]) == (1, "ProgramError")
 
 
 def test_a_bad_configuration_is_never_retried(lab: Lab) -> None:

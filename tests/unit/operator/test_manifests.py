@@ -145,7 +145,8 @@ def test_a_job_whole() -> None:
                             "name": "trainer",
                             "image": "trainyard/trainer:1",
                             "imagePullPolicy": "IfNotPresent",
-                            "command": [*SUPERVISOR, "python3", "-m", "trainyard_trainer"],
+                            "command": SUPERVISOR,
+                            "args": ["python3", "-m", "trainyard_trainer"],
                             "workingDir": "/data/run",
                             "resources": {
                                 "requests": {**amounts, "ephemeral-storage": "64Mi"},
@@ -301,7 +302,7 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
         "template"
     ]["spec"]
     container = pod["containers"][0]
-    assert container["command"] == [*SUPERVISOR, "python", "train.py"]
+    assert (container["command"], container["args"]) == (SUPERVISOR, ["python", "train.py"])
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
     assert pod["nodeSelector"] == {"gpu": "amd"}
     assert pod["tolerations"] == [{"key": "amd", "operator": "Exists"}]

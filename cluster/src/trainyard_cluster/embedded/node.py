@@ -159,17 +159,21 @@ def _configure(layout: Layout, at: Addresses) -> None:
     for user in _KUBECONFIGS:
         pair = [(layout.pki / f"{user}.{suffix}").read_text() for suffix in ("crt", "key")]
         files[f"{user}.kubeconfig"] = config.kubeconfig(at.server, ca, *pair)
-    for name, text in files.items():
-        _write(layout.config / name, text)
+    written = {name for name, text in files.items() if _write(layout.config / name, text)}
+    if "kwok.yaml" in written:
+        # It reads its stages when it starts.
+        supervise.stop("kwok", layout.run)
     _write(layout.kubeconfig, files["admin.kubeconfig"])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> bool:
+    """Write a file unless it holds `text` already; whether it was written."""
     # kube-proxy exits when its configuration is written, even with the same content.
     if path.exists() and path.read_text() == text:
-        return
+        return False
     path.touch(mode=0o600, exist_ok=True)
     path.write_text(text)
+    return True
 
 
 def _start(layout: Layout, parts_: list[Process], progress: Progress) -> None:

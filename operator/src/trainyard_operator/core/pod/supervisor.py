@@ -6,7 +6,6 @@ hold the program.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from trainyard_api import contract
@@ -18,12 +17,8 @@ DEFAULT_PROGRAM: Final = ("python3", "-m", "trainyard_trainer")
 """What sessions without `command` run, unless their runtime says otherwise."""
 _VOLUME: Final = "supervisor"
 _SPACE: Final = "16Mi"
-_START: Final = ("python3", "-I", "-S", f"{contract.SUPERVISOR_DIR}/supervisor.pyz", "--")
-
-
-def command(program: Sequence[str]) -> list[str]:
-    """The command of the container that runs `program`."""
-    return [*_START, *program]
+COMMAND: Final = ("python3", "-I", "-S", f"{contract.SUPERVISOR_DIR}/supervisor.pyz", "--")
+"""The command of the container; its args are the program."""
 
 
 def init_container(image: str, trainer: Manifest) -> Manifest:
