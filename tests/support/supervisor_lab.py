@@ -48,7 +48,8 @@ class SupervisorLab:
     ) -> subprocess.Popen[bytes]:
         """Start a supervisor of `command`; `by` is another way to start one than this Python."""
         program = by or (sys.executable, "-m", "trainyard_supervisor")
-        files = ("--run-dir", str(self.folder), "--termination-message", str(self.message_file))
+        files = ["--run-dir", str(self.folder), "--termination-message", str(self.message_file)]
+        files += ["--code-dir", str(self.folder / "bundle")]
         return subprocess.Popen(
             [*program, *files, "--linger", "0.5", "--", *command],
             env={**self.environment, **(environment or {})},

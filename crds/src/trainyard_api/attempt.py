@@ -37,6 +37,15 @@ class ResumeSource(OpenModel):
     """latest, best or step-<n>."""
 
 
+class AttemptCode(OpenModel):
+    """The bundle of code in `contract.CODE_DIR`."""
+
+    bundle: str
+    """Its name: the hash of its manifest."""
+    working_dir: str = ""
+    """Folder in the bundle in which the program starts."""
+
+
 class AttemptSpec(OpenModel):
     """One attempt of one session."""
 
@@ -58,5 +67,7 @@ class AttemptSpec(OpenModel):
     """Configuration; None for `spec.command`."""
     dataset: AttemptDataset | None = None
     """The dataset; None if the session names none."""
+    code: AttemptCode | None = None
+    """The bundle of code; None if the session names none."""
     resume_from: ResumeSource | None = None
     """The checkpoint of another session to start from."""

@@ -36,6 +36,10 @@ RESUME_DIR: Final = "/data/resume"
 
 SUPERVISOR_DIR: Final = "/trainyard"
 """Read-only: the supervisor, and what `import trainyard` needs to report."""
+CODE_DIR: Final = "/data/code"
+"""Read-only in the trainer: the bundle that the session names."""
+WORK: Final = "work"
+"""Folder below the run folder with a copy of the bundle, in which the program starts."""
 
 CHECKPOINTS: Final = "checkpoints"
 OUTPUT: Final = "output"

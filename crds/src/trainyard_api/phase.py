@@ -113,6 +113,8 @@ class Reason(SentencedEnum):
     DATASET_NOT_FOUND = "DatasetNotFound", "The dataset is not registered."
     DATASET_DOES_NOT_FIT = "DatasetDoesNotFit", "The training cannot use the dataset."
     DATASET_UNKNOWN_YET = "DatasetUnknownYet", "The gateway has not looked up the dataset yet."
+    CODE_NOT_FOUND = "CodeNotFound", "The bundle of code is not there."
+    CODE_UNKNOWN_YET = "CodeUnknownYet", "The gateway has not looked up the bundle of code yet."
     NO_DATASET_NEEDED = "NoDatasetNeeded", "The session names no dataset."
     WAITING_FOR_GPUS = (
         "WaitingForGPUs",

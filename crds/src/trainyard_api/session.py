@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
+from trainyard_api.code import BUNDLE_PATTERN
 from trainyard_api.environment import (
     RESERVED,
     RESERVED_MESSAGE,
@@ -22,6 +23,10 @@ from trainyard_api.training import TrainingConfig
 PRIORITY_MIN, PRIORITY_MAX = -1000, 1000
 """Bounds of a session's priority."""
 CPU_PATTERN = r"^([1-9][0-9]{0,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$"
+_PART = r"\.?[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
+WORKING_DIR_PATTERN = rf"^{_PART}(/{_PART})*$"
+"""A relative path without `.` and `..`."""
+COMMIT_PATTERN = r"^([0-9a-f]{40}|[0-9a-f]{64})$"
 MEMORY_PATTERN = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
 
 
@@ -72,6 +77,21 @@ class ResumeFrom(ClosedModel):
     """latest, best, or a step such as step-1200."""
 
 
+class Code(ClosedModel):
+    """A folder with your program. The program starts in a copy of it, in which it may write."""
+
+    bundle: str = Field(min_length=64, max_length=64, pattern=BUNDLE_PATTERN)
+    """Name of the bundle: the hash of its list of files. `trainyard code push` prints it."""
+    working_dir: str | None = Field(
+        default=None, min_length=1, max_length=1000, pattern=WORKING_DIR_PATTERN
+    )
+    """Folder in the bundle in which the program starts. Default: its top."""
+    commit: str | None = Field(default=None, pattern=COMMIT_PATTERN, max_length=64)
+    """Commit of Git that the folder was at."""
+    dirty: bool | None = None
+    """Whether the folder held changes that are not in the commit."""
+
+
 class Retry(ClosedModel):
     """Retries after a failure that a further attempt can survive."""
 
@@ -97,6 +117,8 @@ class TrainingSessionSpec(RuledModel):
     """Environment variables of the program. Values are visible to everybody who may see the session. Immutable."""
     secrets: SecretNames | None = None
     """Secrets that the administrator released to sessions: each key becomes an environment variable, unless env sets it. Immutable."""
+    code: Code | None = None
+    """The folder with your program, for command. Immutable."""
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
@@ -153,6 +175,11 @@ class TrainingSessionSpec(RuledModel):
             holds=lambda s: not any(is_reserved(e.name) for e in s.env or ()),
         ),
         Rule(
+            cel="!has(self.code) || has(self.command)",
+            message="code needs a command: the program that starts in it",
+            holds=lambda s: s.code is None or s.command is not None,
+        ),
+        Rule(
             cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
             message="desiredState Stopped is final; create a new session with resumeFrom to continue",
         ),
@@ -162,6 +189,7 @@ class TrainingSessionSpec(RuledModel):
 IMMUTABLE_FIELDS = (
     "training",
     "command",
+    "code",
     "env",
     "secrets",
     "dataset",
@@ -305,6 +333,15 @@ class DatasetReference(OpenModel):
     """Why the session's training does not fit the dataset."""
 
 
+class CodeReference(OpenModel):
+    """The bundle that spec.code names; the gateway writes it."""
+
+    state: Literal["Found", "NotFound"]
+    """Found or NotFound."""
+    bundle: str = Field(max_length=64)
+    """Bundle that was looked up."""
+
+
 class ModelReference(OpenModel):
     """The registered model; the gateway writes it."""
 
@@ -357,7 +394,8 @@ class Disruption(OpenModel):
 class TrainingSessionStatus(OpenModel):
     """The observed state.
 
-    The operator writes it, except progress, metrics, dataset and model, which the gateway writes.
+    The operator writes it, except progress, metrics, dataset, code and model, which the gateway
+    writes.
     """
 
     observed_generation: int | None = None
@@ -400,6 +438,8 @@ class TrainingSessionStatus(OpenModel):
     """Latest value of each metric."""
     dataset: DatasetReference | None = None
     """The dataset that spec.dataset names."""
+    code: CodeReference | None = None
+    """The bundle that spec.code names."""
     failure: Failure | None = None
     """Why the last attempt failed."""
     model: ModelReference | None = None

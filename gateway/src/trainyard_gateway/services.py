@@ -144,6 +144,7 @@ class _Registries:
     models: Models
     dataset_uploads: Uploads
     model_uploads: Uploads
+    code: CodeBundles
     volume: FileStore
 
 
@@ -162,6 +163,7 @@ async def _open_registries(
         models=Models(stores["models"], settings.data_dir / "runs", database, of_models),
         dataset_uploads=Uploads(stores["uploads/datasets"], database, of_datasets),
         model_uploads=Uploads(stores["uploads/models"], database, of_models),
+        code=_code(settings, stores["datasets"]),
         volume=stores["datasets"],
     )
     known = (
@@ -195,8 +197,9 @@ async def _build(
     namespace = settings.namespace
     registries = await _open_registries(settings, database, inspector)
     datasets, models = registries.datasets, registries.models
+    code, volume = registries.code, registries.volume
     cache = SessionCache(kube, namespace, database)
-    status_writer = StatusWriter(kube, namespace, cache, database, datasets, models)
+    status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
     hub = Hub()
     for listener in (status_writer.notify, hub.notify):
@@ -213,11 +216,11 @@ async def _build(
         hub=hub,
         authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
-        commands=SessionCommands(kube, namespace, cache, database, datasets, registries.volume),
+        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
         estimator=Estimator(
             SnapshotReader(kube, namespace, cache), settings.installation(), datasets
         ),
-        code=_code(settings, registries.volume),
+        code=code,
         datasets=datasets,
         models=models,
         dataset_uploads=registries.dataset_uploads,

@@ -107,6 +107,8 @@ def _missing(session: Session, resume_ready: bool, unreleased: tuple[str, ...]) 
         return _without_secret(unreleased[0])
     if spec.dataset and status.dataset_state != "Found":
         return _without_dataset(session)
+    if spec.code and status.code_state != "Found":
+        return _without_code(session)
     if spec.dataset and status.dataset_problem and not status.attempt:
         return _unfit(session)
     if spec.resume_session and not resume_ready:
@@ -125,6 +127,18 @@ def _without_secret(name: str) -> Readiness:
         " The session starts then."
     )
     return Readiness(Reason.SECRET_NOT_RELEASED, message)
+
+
+def _without_code(session: Session) -> Readiness:
+    name = f"{session.spec.code}"[:12]
+    if session.status.code_state == "NotFound":
+        message = (
+            f"The bundle of code {name}… is not there. Send its folder with `trainyard code push`; "
+            "the session starts then."
+        )
+        return Readiness(Reason.CODE_NOT_FOUND, message)
+    message = f"Waiting for the gateway to look up the bundle of code {name}…."
+    return Readiness(Reason.CODE_UNKNOWN_YET, message)
 
 
 def _unfit(session: Session) -> Readiness:

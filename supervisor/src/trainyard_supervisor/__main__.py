@@ -12,7 +12,8 @@ from trainyard_supervisor.ending.due import LINGER_SECONDS
 from trainyard_supervisor.session import run_session
 
 USAGE = """\
-usage: trainyard_supervisor [--run-dir FOLDER] [--termination-message FILE] [--linger SECONDS] -- PROGRAM ARGS…
+usage: trainyard_supervisor [--run-dir FOLDER] [--termination-message FILE] [--linger SECONDS]
+                            [--code-dir FOLDER] -- PROGRAM ARGS…
        trainyard_supervisor install FOLDER
 """
 
@@ -23,6 +24,7 @@ class Options(NamedTuple):
     run_dir: Path = Path(contract.RUN_DIR)
     termination_message: Path = Path(contract.TERMINATION_MESSAGE_FILE)
     linger: float = LINGER_SECONDS
+    code_dir: Path = Path(contract.CODE_DIR)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError:
         sys.stderr.write(USAGE)
         return contract.ExitCode.BAD_CONFIGURATION
-    return run_session(command, options.run_dir, options.termination_message, options.linger)
+    return run_session(
+        command, options.run_dir, options.termination_message, options.linger, options.code_dir
+    )
 
 
 def parsed(given: Sequence[str]) -> Options:
@@ -54,6 +58,8 @@ def parsed(given: Sequence[str]) -> Options:
             options = options._replace(run_dir=Path(value))
         elif name == "--termination-message":
             options = options._replace(termination_message=Path(value))
+        elif name == "--code-dir":
+            options = options._replace(code_dir=Path(value))
         elif name == "--linger":
             options = options._replace(linger=float(value))
         else:

@@ -32,7 +32,11 @@ MESSAGE_BYTES = 64 << 10
 
 
 def run_session(
-    command: Sequence[str], run_dir: Path, termination_file: Path, linger: float = LINGER_SECONDS
+    command: Sequence[str],
+    run_dir: Path,
+    termination_file: Path,
+    linger: float = LINGER_SECONDS,
+    code_dir: Path = Path(contract.CODE_DIR),
 ) -> int:
     """Run `command` as the environment describes; the supervisor's exit code.
 
@@ -55,17 +59,22 @@ def run_session(
         Patience(given.own_grace_seconds, linger),
         said,
     )
-    code = _supervised(supervision, command, progress, given)
+    code = _supervised(supervision, command, progress, given, code_dir)
     reports.finish(deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic()))
     return code
 
 
 def _supervised(
-    supervision: Supervision, command: Sequence[str], progress: DerivedProgress, given: Settings
+    supervision: Supervision,
+    command: Sequence[str],
+    progress: DerivedProgress,
+    given: Settings,
+    code_dir: Path,
 ) -> int:
     """Run the program, and leave what is to say of its end; the exit code."""
     kills = memory_kills()
     try:
+        _enter_code(given, supervision, code_dir)
         program = supervision.run(command, program_environment(os.environ, _library()))
     except CannotStart as error:
         code = _refused(error, given.termination_file, supervision.say)
@@ -96,6 +105,24 @@ def deliver_seconds(stopped: float | None, grace: float, now: float) -> float:
     if stopped is None:
         return DELIVER_SECONDS
     return min(DELIVER_SECONDS, max(EXIT_SECONDS / 2, stopped + grace - EXIT_SECONDS - now))
+
+
+def _enter_code(given: Settings, supervision: Supervision, code_dir: Path) -> None:
+    """Go to the folder of the session's code, if it names one. Raises CannotStart."""
+    if '"code"' not in os.environ.get(contract.ENV_RUN, ""):
+        return
+    # Imported where there is code: hashes and copies take memory that the others need not.
+    from trainyard_supervisor.code.staging import code_of, stage
+
+    try:
+        code = code_of(os.environ)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CannotStart("BadCommand", str(error)) from error
+    if code is None:
+        return
+    place = stage(code, code_dir, given.run_dir, given.worker, lambda: supervision.stopped)
+    if place is not None:
+        os.chdir(place)
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:

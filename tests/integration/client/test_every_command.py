@@ -98,6 +98,84 @@ def test_code_that_cannot_travel_is_a_sentence(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "folder", "home"]
 
 
+def test_run_sends_the_folder_and_names_it_in_the_session(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    make({".gitignore": "*.csv\n", "src/train.py": "open('d.csv')\n", "src/d.csv": "1"}, folder)
+    arguments = ("--folder", str(folder), "--working-dir", "src", "--gpus", "0", "--save")
+
+    said = cli.ok("run", *arguments, "--detach", "--name", "r1", "--", "python", "train.py")
+    again = cli.ok("run", "--folder", str(folder), "--detach", "--name", "r2")
+
+    assert "src/train.py:1 names src/d.csv, which .gitignore:1 leaves out" in said.err
+    assert "session r1 started" in said.out
+    with lab.client() as gateway:
+        first, second = (gateway.status(name).spec for name in ("r1", "r2"))
+    assert first.code is not None
+    assert second.code is not None
+    assert (first.command, first.code.working_dir) == (["python", "train.py"], "src")
+    assert (second.command, second.code.working_dir) == (["python", "train.py"], "src")
+    assert "trainyard.yaml" in said.err
+    assert "nothing new to send" in again.err
+    cli.ok("code", "get", "r1", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "src" / "train.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "there is no program: give one after --"),
+        (("--", "python", "trian.py"), "the program trian.py is not in the folder"),
+        (("--", "python", "left.py"), "the program left.py is not in the bundle: .gitignore:1"),
+        (("--", "python", "src\\train.py"), "is a path of Windows"),
+        (("--", "train.py"), "write `-- python train.py"),
+        (("--gpus", "-1", "--", "python", "train.py"), "resources.gpus"),
+        (("--working-dir", "src", "--", "python", "train.py"), "the working folder src is not"),
+    ],
+    ids=["none", "misspelt", "left-out", "windows", "no-interpreter", "wrong-option", "no-folder"],
+)
+def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    folder = tmp_path / "folder"
+    make({".gitignore": "left.py\n", "train.py": f"# {tmp_path}", "left.py": ""}, folder)
+    kept = sorted((lab.data / "code").rglob("*"))
+
+    said = cli.run("run", "--folder", str(folder), *arguments)
+
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert sorted((lab.data / "code").rglob("*")) == kept
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("trainyard.yaml", "resource: {}", "trainyard.yaml: resource: unknown field; did you mean"),
+        ("trainyard.yaml", "a: [", "trainyard.yaml is not YAML"),
+        ("trainyard.yaml", "- x", "trainyard.yaml must hold fields"),
+        ("trainyard.yaml", "code: {}", "remove `code`"),
+        (
+            "pyproject.toml",
+            "[tool.trainyard]\nqueue = 3",
+            "[tool.trainyard] in pyproject.toml: queue",
+        ),
+        ("pyproject.toml", "[", "pyproject.toml is not TOML"),
+    ],
+    ids=["unknown-field", "no-yaml", "list", "code", "wrong-value", "no-toml"],
+)
+def test_wrong_defaults_of_a_folder_are_a_sentence(
+    cli: CommandLine, tmp_path: Path, file: str, text: str, sentence: str
+) -> None:
+    make({file: text, "train.py": ""}, tmp_path / "folder")
+
+    said = cli.run("run", "--folder", str(tmp_path / "folder"), "--", "python", "train.py")
+
+    assert said.code == 2
+    assert sentence in said.err
+
+
 def test_login_remembers_url_and_key_for_its_owner_only(lab: GatewayLab, tmp_path: Path) -> None:
     cli = CommandLine(tmp_path / "home")
     config = tmp_path / "home" / ".config" / "trainyard" / "config"

@@ -47,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shown = "?" if number == 7 else rooms
         rows.append(f"{number},house {number},0{number % 3}5,{shown},{price:.1f}")
     (folder / "table.csv").write_text("\n".join(rows) + "\n")
+    (folder / "train.py").write_text("print(1)\n")
     (folder / "new.csv").write_text("\n".join(rows[:9]) + "\n")
     return folder
 
@@ -187,6 +188,9 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
     with reader.lab.client() as gateway:
         spec = gateway.status("mine").spec
     assert spec.command == ["python", "/opt/mine/train.py", "--depth", "4"]
+    reader.ok("trainyard run --detach --gpus 1 -- python train.py --lr 3e-4")
+    reader.ok("trainyard code get NAME old-version", reader.submitted())
+    assert (reader.folder / "old-version" / "train.py").read_text() == "print(1)\n"
 
 
 def test_the_model(reader: Reader) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainyard_api.code import CodeEntry, CodeManifest, path_problem, problem, stays_inside
 from trainyard_gateway.code.allowance import DAY, Allowance
+from trainyard_gateway.code.bundles import bundle_of
+from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.errors import TooManyRequests
-from trainyard_gateway.sessions.code_retention import bundle_of, removable
+from trainyard_gateway.sessions.code_retention import removable
 
 PARTS = st.sampled_from(["a", "b", "..", ".", "", "c.py", ".git", "\\", "é"])
 SHA = "a" * 64
@@ -45,6 +50,37 @@ def test_an_allowance_fills_up_over_the_day() -> None:
     allowance.spend("k", 500, now=DAY / 2)
     with pytest.raises(TooManyRequests):
         allowance.spend("k", 1, now=DAY / 2)
+
+
+def test_an_empty_folder_is_no_bundle_and_gives_its_place_to_one(tmp_path: Path) -> None:
+    """The kubelet makes it where a pod mounts a bundle that is not there."""
+    folders = CodeFolders(tmp_path / "code")
+    folders.open()
+    (folders.incoming / "x").write_bytes(b"x")
+    folders.keep(folders.incoming / "x", SHA, 1)
+    (tmp_path / "code" / "bundles" / SHA).mkdir()
+
+    assert not folders.has_bundle(SHA)
+    assert folders.add_bundle(SHA, b"{}", {SHA: 1})
+
+    assert folders.has_bundle(SHA)
+    assert folders.content_of(SHA, SHA).read_bytes() == b"x"
+
+
+def test_a_content_goes_with_the_last_bundle_that_needs_it(tmp_path: Path) -> None:
+    folders = CodeFolders(tmp_path / "code")
+    folders.open()
+    (folders.incoming / "x").write_bytes(b"x")
+    folders.keep(folders.incoming / "x", SHA, 1)
+    for bundle in ("b" * 64, "c" * 64):
+        assert folders.add_bundle(bundle, b"{}", {SHA: 1})
+    later = time.time() + 1
+
+    folders.remove_bundle("b" * 64)
+    assert folders.sweep(later) == 1
+    folders.remove_bundle("c" * 64)
+    assert folders.sweep(later) == 0
+    assert not folders.add_bundle("d" * 64, b"{}", {SHA: 1})
 
 
 @settings(max_examples=300)

@@ -19,6 +19,8 @@ from structlog.testing import capture_logs
 from trainyard_api import timestamps
 from trainyard_api.report import Batch, CheckpointReport, Heartbeat
 from trainyard_api.session import Progress
+from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
+from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.registry.datasets import Datasets
@@ -158,7 +160,9 @@ async def test_a_session_whose_status_cannot_be_computed_stops_no_other(
     store = FileStore(tmp_path, 0)
     datasets = Datasets(store, database, Quota("dataset", tables.datasets), Inspector())
     models = Models(store, tmp_path, database, Quota("model", tables.models))
-    writer = StatusWriter(kube, "a", cache, database, datasets, models)
+    limits = CodeLimits(max_bytes=1, max_files=1)
+    code = CodeBundles(CodeFolders(tmp_path / "code"), store, CodeBounds(limits, 1))
+    writer = StatusWriter(kube, "a", cache, database, datasets, code, models)
     for body in (session("bad", "x", {"not": "a name"}), session("good", "y", "digits")):
         cache.put(body)
         writer.notify(body["metadata"]["uid"])

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from operator_state import CONFIG, make_session
 
+from trainyard_api import contract
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.manifests import build_job
 from trainyard_scheduler.objects.pods import pod_requests
@@ -139,6 +140,23 @@ def test_space(resources: dict[str, str], shm: str, scratch: str, disk: str) -> 
     amounts = found["containers"][0]["resources"]
     assert amounts["limits"]["ephemeral-storage"] == disk
     assert amounts["requests"]["ephemeral-storage"] == "64Mi"
+
+
+def test_a_session_mounts_its_own_bundle_and_no_other() -> None:
+    code = {"bundle": "c" * 64, "workingDir": "src", "commit": "a" * 40}
+    container = pod(code=code)["spec"]["containers"][0]
+    mounts = {m["mountPath"]: m for m in container["volumeMounts"]}
+    run = next(e["value"] for e in container["env"] if e["name"] == contract.ENV_RUN)
+    assert mounts[contract.CODE_DIR] == {
+        "name": "data",
+        "mountPath": contract.CODE_DIR,
+        "subPath": f"code/bundles/{'c' * 64}",
+        "readOnly": True,
+    }
+    assert orjson.loads(run)["code"] == {"bundle": "c" * 64, "workingDir": "src"}
+    assert contract.CODE_DIR not in [
+        m["mountPath"] for m in pod()["spec"]["containers"][0]["volumeMounts"]
+    ]
 
 
 def test_the_grace_period_is_the_sessions() -> None:

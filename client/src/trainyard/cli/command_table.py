@@ -48,6 +48,7 @@ ENTRIES: tuple[Entry, ...] = (
         "system",
         "Show the usage of the gateway's machine and of the cluster's nodes.",
     ),
+    Entry("run", "Train", "run", "run", "Send this folder and start the program in it, as it is."),
     Entry("submit", "Train", "submit", "submit", "Start a training session."),
     Entry("ls", "Train", "sessions", "ls", "List sessions, newest first."),
     Entry("status", "Train", "sessions", "status", "Show one session: where it stands, and why."),

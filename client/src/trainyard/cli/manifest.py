@@ -73,7 +73,7 @@ def _document(found: Any, node: yaml.Node, source: str) -> tuple[str | None, dic
     if problems:
         raise UsageProblem(
             "; ".join(
-                f"{_place(node, ('spec', *p.field.split('.')), source)}: {_said(p)}"
+                f"{_place(node, ('spec', *p.field.split('.')), source)}: {said(p)}"
                 for p in problems
             )
         )
@@ -98,7 +98,7 @@ def submission(name: str | None, spec: Mapping[str, Any]) -> Submission:
         )
     found, problems = check(spec)
     if found is None:
-        raise UsageProblem("; ".join(_said(p) for p in problems))
+        raise UsageProblem("; ".join(said(p) for p in problems))
     return Submission(name, found)
 
 
@@ -151,7 +151,8 @@ def rendered(name: str, namespace: str, spec: TrainingSessionSpec) -> str:
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip("\n")
 
 
-def _said(problem: FieldError) -> str:
+def said(problem: FieldError) -> str:
+    """A wrong field as a sentence."""
     given = f" (given: {problem.given})" if problem.given is not None else ""
     return f"{problem.field}: {problem.message}{given}" if problem.field else problem.message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -217,3 +217,9 @@ def _announced(sha256: str, declared: int | None) -> tuple[str, int]:
     if declared is None:
         raise BadRequest("say how long the content is in Content-Length")
     return sha256, declared
+
+
+def bundle_of(spec: Mapping[str, object]) -> str | None:
+    """The bundle that the spec of a session names. Pure."""
+    code = spec.get("code")
+    return str(code["bundle"]) if isinstance(code, Mapping) and code.get("bundle") else None

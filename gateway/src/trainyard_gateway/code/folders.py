@@ -72,10 +72,12 @@ class CodeFolders:
 
     def has_bundle(self, bundle: str) -> bool:
         """Whether a bundle is there; it then counts as used now."""
-        try:
-            os.utime(self._bundles / bundle)
-        except FileNotFoundError:
+        place = self._bundles / bundle
+        # The kubelet makes an empty folder where a pod mounts one that is not there.
+        if not (place / MANIFEST).is_file():
             return False
+        with suppress(OSError):
+            os.utime(place)
         return True
 
     def add_bundle(self, bundle: str, manifest: bytes, sizes: Mapping[str, int]) -> bool:

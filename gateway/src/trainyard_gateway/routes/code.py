@@ -53,6 +53,8 @@ async def offer(request: Request, response: Response, services: ServicesDep) -> 
     """Make a bundle from its manifest; without some of its contents, list those to send."""
     found, there = await services.code.offer(await request.body())
     response.status_code = 201 if there else 200
+    if there:
+        services.status_writer.notify_waiting_for_code(found.bundle)
     return found
 
 

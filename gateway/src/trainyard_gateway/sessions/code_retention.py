@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from trainyard_gateway.code.bundles import CodeBundles
+from trainyard_gateway.code.bundles import CodeBundles, bundle_of
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.sweeps import DAY, sweep_again_and_again
 
@@ -61,9 +61,3 @@ class CodeRetention:
                 _log.info("removed bundles of code that no session names", bundles=len(gone))
         left = await asyncio.to_thread(folders.sweep, now - UNFINISHED_SECONDS)
         self._code.kept_bytes = left
-
-
-def bundle_of(spec: Mapping[str, object]) -> str | None:
-    """The bundle that the spec of a session names. Pure."""
-    code = spec.get("code")
-    return str(code["bundle"]) if isinstance(code, Mapping) and code.get("bundle") else None

@@ -11,6 +11,7 @@ from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
 from trainyard_api.session import TrainingSession
+from trainyard_gateway.code.bundles import CodeBundles, missing_bundle
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.datasets import Datasets
@@ -31,15 +32,17 @@ MARK_BODY = f"{names.GROUP}/idempotency-body"
 class SessionCommands:
     """Create, stop, suspend, resume, re-prioritise, cancel."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one argument for each source
         self,
         kube: KubeClient,
         namespace: str,
         cache: SessionCache,
         database: Database,
         datasets: Datasets,
+        code: CodeBundles,
         volume: FileStore,
     ) -> None:
+        self._code = code
         self._volume = volume
         self._kube, self._namespace = kube, namespace
         self._cache, self._database, self._datasets = cache, database, datasets
@@ -66,6 +69,8 @@ class SessionCommands:
                     f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
                 )
             require_fit(spec, found)
+        if spec.code is not None and not await self._code.has(spec.code.bundle):
+            raise missing_bundle(spec.code.bundle)
         manifest = TrainingSession.new(name, self._namespace, spec).manifest()
         manifest["metadata"]["labels"] = {names.LABEL_USER: user}
         if mark is not None:

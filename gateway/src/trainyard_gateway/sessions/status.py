@@ -71,6 +71,11 @@ def _problem(found: DatasetInfo, spec: Json) -> str | None:
     return None if wrong is None else f"training.{wrong.field}: {wrong.message}"
 
 
+def code(bundle: str, there: bool) -> dict[str, Any]:
+    """The value of `status.code`: whether the bundle is there."""
+    return {"state": "Found" if there else "NotFound", "bundle": bundle}
+
+
 def model(found: ModelInfo) -> dict[str, Any]:
     """The value of `status.model`: name, version and hash of the registered model."""
     return {"name": found.name, "version": found.version, "sha256": found.sha256}

@@ -1,4 +1,5 @@
-"""Keeps the gateway's part of every session's status true: dataset, progress, metrics, model.
+"""Keeps the gateway's part of every session's status true: dataset, code, progress, metrics,
+model.
 
 Level-triggered: for a changed session, the wanted status is computed from database and registries,
 compared with the status, and patched if different. The total rate and the rate per session are
@@ -16,6 +17,7 @@ import structlog
 from trainyard_api import names
 from trainyard_api.phase import CANCELLABLE
 from trainyard_gateway import telemetry
+from trainyard_gateway.code.bundles import CodeBundles, bundle_of
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
@@ -39,15 +41,17 @@ _log = structlog.get_logger()
 class StatusWriter:
     """Patches `/status` of changed sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one argument for each source
         self,
         kube: KubeClient,
         namespace: str,
         cache: SessionCache,
         database: Database,
         datasets: Datasets,
+        code: CodeBundles,
         models: Models,
     ) -> None:
+        self._code = code
         self._kube, self._namespace, self._cache = kube, namespace, cache
         self._database, self._datasets, self._models = database, datasets, models
         self._changed: dict[str, None] = {}
@@ -63,6 +67,12 @@ class StatusWriter:
         """Look at the sessions that name this dataset."""
         for body in self._cache.live():
             if body["spec"].get("dataset") == dataset:
+                self.notify(body["metadata"]["uid"])
+
+    def notify_waiting_for_code(self, bundle: str) -> None:
+        """Look at the sessions that name this bundle."""
+        for body in self._cache.live():
+            if bundle_of(body["spec"]) == bundle:
                 self.notify(body["metadata"]["uid"])
 
     async def run(self) -> None:
@@ -131,6 +141,9 @@ class StatusWriter:
         name = body["spec"].get("dataset")
         if name and phase_of(body) in CANCELLABLE:
             wanted["dataset"] = status.dataset(name, await self._datasets.find(name), body["spec"])
+        bundle = bundle_of(body["spec"])
+        if bundle is not None and phase_of(body) in CANCELLABLE:
+            wanted["code"] = status.code(bundle, await self._code.has(bundle))
         # Reads do not wait for the inbox: `on_applied` announces newer reports to this writer.
         progress = await self._database.read(lambda c: heartbeats.of_session(c, uid), applied=False)
         if progress is not None:

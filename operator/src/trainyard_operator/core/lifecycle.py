@@ -101,7 +101,7 @@ def _waiting(
             return _queued(attempt, ready.reason, ready.message)
         case Reason.WAITING_FOR_TURN:
             return _queued(attempt, ready.reason, ready.message, in_queue=True)
-        case Reason.DATASET_UNKNOWN_YET:
+        case Reason.DATASET_UNKNOWN_YET | Reason.CODE_UNKNOWN_YET:
             wake = session.created + LOOKUP_DELAY_SECONDS
             return SessionState(
                 Phase.PENDING,

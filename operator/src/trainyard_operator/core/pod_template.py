@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from trainyard_api import contract, names
-from trainyard_api.attempt import AttemptDataset, AttemptSpec, ResumeSource
+from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, ResumeSource
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
@@ -182,8 +182,15 @@ def _attempt_spec(
         dataset=AttemptDataset.model_validate_json(session.status.dataset)
         if spec.dataset
         else None,
+        code=_code(spec),
         resume_from=resume,
     )
+
+
+def _code(spec: TrainingSessionSpec) -> AttemptCode | None:
+    if spec.code is None:
+        return None
+    return AttemptCode(bundle=spec.code.bundle, working_dir=spec.code.working_dir or "")
 
 
 def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None) -> list[Manifest]:
@@ -199,6 +206,10 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         *storage.mounts(),
         supervisor.mount(),
     ]
+    if spec.code:
+        # The bundle of this session alone: others are other people's programs.
+        source = {"subPath": f"code/bundles/{spec.code.bundle}", "readOnly": True}
+        mounts.append({"name": "data", "mountPath": contract.CODE_DIR, **source})
     if spec.resume_from and resume_uid:
         source = {"subPath": f"runs/{resume_uid}", "readOnly": True}
         mounts.append({"name": "data", "mountPath": contract.RESUME_DIR, **source})

@@ -101,6 +101,11 @@ def _keep_time(name: str, current: Status, wanted: Status, now: float) -> None:
 Condition = tuple[ConditionType, str, str, str]
 """Type, status, reason, message."""
 
+_NOT_THERE = (
+    Reason.RESUME_SOURCE_NOT_FOUND,
+    Reason.SECRET_NOT_RELEASED,
+    Reason.CODE_NOT_FOUND,
+)
 _DATASET_REASONS = (Reason.DATASET_NOT_FOUND, Reason.DATASET_UNKNOWN_YET)
 
 
@@ -129,7 +134,7 @@ def _conditions(
 
 
 def _accepted(found: SessionState, admissibility: Admissibility) -> Condition:
-    if found.reason in (Reason.RESUME_SOURCE_NOT_FOUND, Reason.SECRET_NOT_RELEASED):
+    if found.reason in _NOT_THERE:
         return (ConditionType.ACCEPTED, "False", str(found.reason), found.message)
     return (
         ConditionType.ACCEPTED,

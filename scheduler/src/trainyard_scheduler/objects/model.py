@@ -40,6 +40,8 @@ class SessionSpec:
     """The whole spec."""
     secrets: tuple[str, ...] = ()
     """Names of the Secrets whose keys its program gets."""
+    code: str | None = None
+    """The bundle of code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class SessionStatus:
     dataset_problem: str = ""
     """Why the training does not fit the dataset, as the gateway says."""
     dataset_state: str = ""
+    code_state: str = ""
     dataset: bytes = b""
     """The dataset as the gateway registered it, in JSON."""
     progress_attempt: int = 0

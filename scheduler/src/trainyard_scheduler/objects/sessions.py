@@ -31,7 +31,7 @@ from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
 from trainyard_scheduler.resources import millicores, whole
 
-GATEWAY_STATUS = ("progress", "metrics", "dataset", "model")
+GATEWAY_STATUS = ("progress", "metrics", "dataset", "code", "model")
 """Parts of the status that the gateway writes."""
 ERRORS_SHOWN = 5
 _PHASES = frozenset(Phase)
@@ -83,6 +83,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         runtime=spec.runtime,
         shape=_shape(spec, config),
         dataset=spec.dataset,
+        code=spec.code.bundle if spec.code else None,
         resume_session=spec.resume_from.session if spec.resume_from else None,
         retry_limit=spec.retry.limit,
         backoff_seconds=spec.retry.backoff_seconds,
@@ -112,8 +113,8 @@ def _kind(spec: TrainingSessionSpec) -> int:
     """
     work = spec.model_dump(
         mode="json",
-        include={"command", "dataset", "resources", "workers", "runtime", "training"},
-        exclude={"training": {"seed"}},
+        include={"command", "code", "dataset", "resources", "workers", "runtime", "training"},
+        exclude={"training": {"seed"}, "code": {"bundle", "commit", "dirty"}},
     )
     return zlib.crc32(orjson.dumps(work, option=orjson.OPT_SORT_KEYS))
 
@@ -138,6 +139,7 @@ def _status(status: Json) -> SessionStatus:
         disruption_message=text(disruption.get("message")),
         preempting=_preempting(status),
         dataset_state=_dataset_state(dataset),
+        code_state=text(mapping(status.get("code")).get("state")),
         dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
         has_model=isinstance(status.get("model"), dict),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +10,15 @@ import typer
 
 from trainyard.cli import output
 from trainyard.cli.connection import gateway
+from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from trainyard.client import Client
     from trainyard.code.bundle import Bundle
+
+_BUNDLE = re.compile("[0-9a-f]{64}")
 
 app = typer.Typer(
     help="Send folders with programs, and get them back.",
@@ -44,16 +48,28 @@ def push(
 
 @app.command("get")
 def get(
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Name of the bundle.")],
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION", help="Name or UID; or the name of a bundle.")
+    ],
     folder: Annotated[
-        Path | None, typer.Argument(help="New folder. Default: the beginning of the name.")
+        Path | None, typer.Argument(help="New folder. Default: the session's name.")
     ] = None,
 ) -> None:
-    """Write a bundle into a new folder: files, links and modes as they were sent."""
-    target = folder or Path(bundle[:12])
+    """Write the code of a session into a new folder: files, links and modes as they were sent."""
     with gateway() as (client, _):
+        bundle = session if _BUNDLE.fullmatch(session) else _bundle_of(client, session)
+        target = folder or Path(session[:48])
         manifest = client.code.restore(bundle, target)
     output.done(f"{len(manifest.files)} files written to {target}")
+
+
+def _bundle_of(client: Client, session: str) -> str:
+    found = client.status(session)
+    if found.spec.code is None:
+        raise UsageProblem(
+            f"{found.name} was started without a folder: its program is in the runtime's image"
+        )
+    return found.spec.code.bundle
 
 
 def describe(bundle: Bundle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +42,7 @@ def logs(
 ) -> None:
     """Show what a session printed."""
     with gateway() as (client, _):
-        lines = _lines(client, session, follow, tail)
+        lines = log_lines(client, session, follow, tail)
         for one in (found for found in lines if rank in (None, found.rank)):
             _show(one, form, timestamps)
 
@@ -64,7 +64,18 @@ def rendered(line: LogLine, *, timestamps: bool, wide: bool) -> str:
     return formats.clean(f"{line.time} {shown}" if timestamps or wide else shown)
 
 
-def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iterator[LogLine]:
+def _ignored(_: Session) -> None:
+    pass
+
+
+def log_lines(
+    client: Client,
+    session: str,
+    follow: bool,
+    tail: int | None = None,
+    on_status: Callable[[Session], None] = _ignored,
+) -> Iterator[LogLine]:
+    """What a session printed; with `follow` until it ends, with its status given to `on_status`."""
     page = client.logs(session, limit=tail or PAGE, tail=tail is not None)
     cursor = page.next
     yield from page.lines
@@ -75,6 +86,7 @@ def _lines(client: Client, session: str, follow: bool, tail: int | None) -> Iter
     found = client.status(session)
     with event_waiter(client, found) as waiter:
         while True:
+            on_status(found)
             for line in _rest(client, session, cursor, patient=True):
                 cursor = line.cursor
                 yield line

@@ -86,7 +86,7 @@ def _submit(wanted: list[Submission], form: Format, *, dry_run: bool, watch: boo
             for one in wanted:
                 client.start_training(one.spec, one.name, dry_run=True)
         started = _started(client, wanted)
-        _report(started, form, quiet=watch)
+        report(started, form, quiet=watch)
         if watch:
             for session in started:
                 follow(client, clock, session.uid)
@@ -112,7 +112,7 @@ def _started(client: Client, wanted: list[Submission]) -> list[Session]:
     started: list[Session] = []
     try:
         for one in wanted:
-            started.append(_start(client, one))
+            started.append(start(client, one))
     except TrainyardError:
         if started:
             names = ", ".join(s.name for s in started)
@@ -123,7 +123,8 @@ def _started(client: Client, wanted: list[Submission]) -> list[Session]:
     return started
 
 
-def _start(client: Client, wanted: Submission) -> Session:
+def start(client: Client, wanted: Submission) -> Session:
+    """Start one session; the request may be sent again without starting a second one."""
     # The key makes it safe to send again when the answer was lost.
     key = f"cli-{secrets.token_hex(16)}"
     return client.start_training(wanted.spec, wanted.name, idempotency_key=key)
@@ -145,7 +146,8 @@ def _show_dry_run(client: Client, wanted: list[Submission], form: Format) -> Non
         )
 
 
-def _report(started: list[Session], form: Format, *, quiet: bool) -> None:
+def report(started: list[Session], form: Format, *, quiet: bool) -> None:
+    """Say which sessions were started; `quiet` without the hint on how to watch them."""
     if output.for_programs(form, _data(started)):
         return
     for one in started:

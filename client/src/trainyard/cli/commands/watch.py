@@ -61,12 +61,22 @@ def follow(client: Client, clock: GatewayClock, name: str, interval: float = 1.0
                 waiter.wait(interval)
                 found = _look(client, found, screen)
     except KeyboardInterrupt:
-        output.remark(
-            f"stopped watching; {found.name} keeps running. "
-            f"Watch it again with `trainyard watch {found.name}`, "
-            f"end it with `trainyard stop {found.name}`"
-        )
-        raise typer.Exit(Exit.INTERRUPTED) from None
+        raise left_running(found.name) from None
+    show_ending(found)
+
+
+def left_running(name: str) -> typer.Exit:
+    """Say after Ctrl-C that the session keeps running; the exit of the command."""
+    output.remark(
+        f"stopped watching; {name} keeps running. "
+        f"Watch it again with `trainyard watch {name}`, "
+        f"end it with `trainyard stop {name}`"
+    )
+    return typer.Exit(Exit.INTERRUPTED)
+
+
+def show_ending(found: Session) -> None:
+    """Show how a session has ended. Raises SessionNotSucceeded if it did not succeed."""
     first, *rest = progress.ending(found)
     Console(highlight=False).print(Text(first, colour(found.phase)), soft_wrap=True)
     for line in rest:

@@ -64,7 +64,15 @@ _IMAGE = frozenset(
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _NOT_STARTED = frozenset(
-    {"ProgramNotFound", "ProgramNotExecutable", "ProgramNotStarted", "BadCommand"}
+    {
+        "ProgramNotFound",
+        "ProgramNotExecutable",
+        "ProgramNotStarted",
+        "BadCommand",
+        "CodeMissing",
+        "CodeDamaged",
+        "CodeNotStaged",
+    }
 )
 """Reasons of the supervisor for a program that it cannot start."""
 _OLD_PYTHON = "trainyard: the image's python3"

@@ -1,0 +1,76 @@
+"""The defaults of a folder: `trainyard.yaml`, or `[tool.trainyard]` in `pyproject.toml`.
+
+They are fields of a session's spec, as `kubectl explain trainingsession.spec` shows them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from trainyard.cli import manifest
+from trainyard.cli.errors import UsageProblem
+
+FILE: Final = "trainyard.yaml"
+PROJECT: Final = "pyproject.toml"
+_OWN: Final = ("workingDir",)
+"""Fields beside those of the spec."""
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The defaults of a folder; none without a file. Raises UsageProblem."""
+    own, project = folder / FILE, _project(folder)
+    if not own.is_file():
+        return _checked(project, f"[tool.trainyard] in {PROJECT}")
+    if project:
+        raise UsageProblem(
+            f"{FILE} and [tool.trainyard] in {PROJECT} both hold defaults; remove one of them"
+        )
+    try:
+        found = yaml.safe_load(own.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{FILE} is not YAML: {error}") from error
+    return _checked(found if found is not None else {}, FILE)
+
+
+def save(folder: Path, fields: Mapping[str, Any]) -> Path:
+    """Write the defaults of a folder. Raises UsageProblem if they stand in pyproject.toml."""
+    if _project(folder):
+        raise UsageProblem(
+            f"[tool.trainyard] in {PROJECT} holds the defaults of this folder; change it there, or "
+            "remove it and save again"
+        )
+    path = folder / FILE
+    path.write_text(yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True))
+    return path
+
+
+def _project(folder: Path) -> Any:
+    path = folder / PROJECT
+    if not path.is_file():
+        return {}
+    try:
+        tools = tomllib.loads(path.read_text()).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{PROJECT} is not TOML: {error}") from error
+    return tools.get("trainyard", {}) if isinstance(tools, dict) else {}
+
+
+def _checked(found: Any, source: str) -> dict[str, Any]:
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise UsageProblem(f"{source} must hold fields, such as `resources: {{gpus: 1}}`")
+    if "code" in found:
+        raise UsageProblem(f"{source}: `trainyard run` sends the folder; remove `code`")
+    working_dir = found.get("workingDir", "")
+    if not isinstance(working_dir, str):
+        raise UsageProblem(f"{source}: workingDir is the name of a folder")
+    spec = {key: value for key, value in found.items() if key not in _OWN}
+    # A program is given on the command line as well.
+    wrong = manifest.check({"command": ["x"], **spec} if "training" not in spec else spec)[1]
+    if wrong:
+        raise UsageProblem(f"{source}: {'; '.join(manifest.said(problem) for problem in wrong)}")
+    return dict(found)
