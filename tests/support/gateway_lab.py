@@ -91,6 +91,12 @@ class GatewayLab:
             base_url=f"{self.url}/api/v1", headers={"X-API-Key": self.key}, timeout=30
         )
 
+    def new_key(self, name: str, *scopes: str) -> str:
+        """A key of another caller; default: one that reads everything."""
+        reads = ("datasets:read", "models:read", "sessions:read", "system:read")
+        with self.client() as gateway:
+            return gateway.create_key(name, *(scopes or reads)).key
+
     def trainer(self, session_uid: str, session: str, attempt: int = 1) -> Trainer:
         """A pod of an attempt of that session, as far as identity goes, with a token of its own."""
         return Trainer.create(self, session_uid, session, attempt)

@@ -4,16 +4,20 @@
         attack(lab)
     watch.check()
 
-A thread asks `/readyz`, another one reads a short list with a key, each on a connection of its own,
-as other callers would. The peak of the memory is the kernel's own figure, not one of samples.
+Other processes ask `/readyz` and read a short list with a key of their own, as other callers would:
+in the attacker's process they would wait for its threads. The peak of the memory is the kernel's own
+figure, not one of samples.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +45,13 @@ class Sample:
     """How long it took; GONE without an answer."""
     status: int
     """HTTP status; 0 without an answer."""
+    queued: float = 0.0
+    """Seconds of them in which gateway or caller were ready to run and got no processor."""
+
+    @property
+    def own(self) -> float:
+        """Seconds that the gateway took, without those of a busy machine."""
+        return max(0.0, self.seconds - self.queued)
 
 
 @dataclass
@@ -54,9 +65,9 @@ class GatewayWatch:
     memory_after: int = 0
     cpu_seconds: float = 0.0
     seconds: float = 0.0
-    ready: list[Sample] = field(default_factory=list)
+    ready: Sequence[Sample] = field(default_factory=list)
     """Answers of /readyz."""
-    reads: list[Sample] = field(default_factory=list)
+    reads: Sequence[Sample] = field(default_factory=list)
     """Answers to the small read."""
     host_delay: float = 0.0
     """The longest that this machine let one of the watch's own short waits overrun."""
@@ -75,9 +86,8 @@ class GatewayWatch:
 
     @property
     def slowest_read(self) -> float:
-        """Seconds of the slowest small read, without what the machine itself was late."""
-        slowest = max((sample.seconds for sample in self.reads), default=0.0)
-        return max(0.0, slowest - self.host_delay)
+        """Seconds of the slowest small read, without those of a busy machine."""
+        return max((sample.own for sample in self.reads), default=0.0)
 
     @property
     def not_ready(self) -> list[Sample]:
@@ -110,32 +120,25 @@ def watching(
     """Watch the lab's process for the length of the block, which may start no other one."""
     assert lab.process is not None
     watch = GatewayWatch(lab.process.pid)
+    key = {"X-API-Key": lab.new_key("watch")}
     with lab.http() as http:
         # What is imported and opened at a first request belongs to no attack.
         http.get(path).raise_for_status()
     watch.memory_before = resident(watch.pid)
     Path(f"/proc/{watch.pid}/clear_refs").write_text(_FORGET_PEAK)
     began, ended = cpu_seconds(watch.pid), threading.Event()
-    key = {"X-API-Key": lab.key}
     url = f"{lab.url}/api/v1{path}"
-    threads = [
-        threading.Thread(target=work, daemon=True)
-        for work in (
-            lambda: _ask(f"{lab.url}/readyz", {}, watch, watch.ready, ended, every),
-            lambda: _ask(url, key, watch, watch.reads, ended, every),
-            lambda: _sample(watch, ended, every),
-        )
-    ]
+    sampler = threading.Thread(target=lambda: _sample(watch, ended, every), daemon=True)
+    callers = [_Caller(f"{lab.url}/readyz", {}, watch, every), _Caller(url, key, watch, every)]
     watch.began = time.monotonic()
-    for thread in threads:
-        thread.start()
+    sampler.start()
     try:
         yield watch
     finally:
         watch.seconds = time.monotonic() - watch.began
         ended.set()
-        for thread in threads:
-            thread.join(timeout=2 * GONE)
+        watch.ready, watch.reads = (caller.end() for caller in callers)
+        sampler.join(timeout=2 * GONE)
         # A process that is gone failed its reads; `check` says so.
         with suppress(OSError, IndexError):
             watch.cpu_seconds = cpu_seconds(watch.pid) - began
@@ -155,24 +158,66 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _ask(
-    url: str,
-    headers: dict[str, str],
-    watch: GatewayWatch,
-    samples: list[Sample],
-    ended: threading.Event,
-    every: float,
-) -> None:
-    with httpx.Client(headers=headers, timeout=GONE) as http:
+def _queued(pid: int) -> float:
+    """Seconds that a process's main thread, or this thread, was ready and had no processor."""
+    waited = 0
+    with suppress(OSError, IndexError):
+        for path in (f"/proc/{pid}/schedstat", "/proc/thread-self/schedstat"):
+            waited += int(Path(path).read_text().split()[1])
+    return waited / 1e9
+
+
+class _Caller:
+    """A process that reads again and again, on one connection."""
+
+    def __init__(
+        self, url: str, headers: dict[str, str], watch: GatewayWatch, every: float
+    ) -> None:
+        wanted = {"url": url, "headers": headers, "pid": watch.pid, "every": every}
+        self._began = watch.began
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wanted) + "\n")
+        self._process.stdin.flush()
+        # It has loaded, and has its first answer.
+        self._process.stdout.readline()
+
+    def end(self) -> list[Sample]:
+        """Its answers."""
+        output, _ = self._process.communicate(timeout=2 * GONE)
+        return [Sample(at - self._began, *rest) for at, *rest in json.loads(output)]
+
+
+def _read_until_told() -> None:
+    """The program of a caller: reads until its standard input ends, then writes the samples."""
+    wanted = json.loads(sys.stdin.readline())
+    samples: list[tuple[float, float, int, float]] = []
+    ended = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    with httpx.Client(headers=wanted["headers"], timeout=GONE) as http:
         while not ended.is_set():
-            started = time.monotonic()
+            started, queued = time.monotonic(), _queued(wanted["pid"])
             try:
-                status = http.get(url).status_code
+                status = http.get(wanted["url"]).status_code
                 seconds = time.monotonic() - started
             except httpx.HTTPError:
                 status, seconds = 0, GONE
-            samples.append(Sample(started - watch.began, seconds, status))
-            ended.wait(every)
+            waited = max(0.0, _queued(wanted["pid"]) - queued) if status else 0.0
+            samples.append((started, seconds, status, waited))
+            if len(samples) == 1:
+                sys.stdout.write("reading\n")
+                sys.stdout.flush()
+                waiter.start()
+            ended.wait(wanted["every"])
+    sys.stdout.write(json.dumps(samples))
 
 
 def _sample(watch: GatewayWatch, ended: threading.Event, every: float) -> None:
@@ -188,3 +233,7 @@ def _sample(watch: GatewayWatch, ended: threading.Event, every: float) -> None:
         except (OSError, IndexError):
             # The process is gone; `check` says so by the reads that failed.
             return
+
+
+if __name__ == "__main__":
+    _read_until_told()

@@ -202,6 +202,19 @@ def downloads(target: Target, seconds: float) -> None:
         _repeat(seconds, lambda _: http.get(path, headers={"Range": f"bytes={ranges}"}), threads=2)
 
 
+def many_readers(target: Target, seconds: float) -> None:
+    """As many connections as a key has at hand, with requests after each other on all of them."""
+    lines = ("GET /api/v1/system/info", "GET /api/v1/datasets", "GET /api/v1/training/sessions")
+    with ExitStack() as stack:
+        wires = []
+        for number in range(500):
+            with suppress(*_ENDED):
+                wire = stack.enter_context(target.connection())
+                wire.sendall(target.head(lines[number % 3]) * 8)
+                wires.append(wire)
+        time.sleep(seconds)
+
+
 def streams(target: Target, seconds: float) -> None:
     """Event streams that nobody reads, while their session reports."""
     trainer = target.trainers[1]
@@ -388,6 +401,7 @@ ATTACKS: dict[str, Attack] = {
     "points": reports_of_points,
     "slow readers": slow_readers,
     "downloads": downloads,
+    "many readers": many_readers,
     "event streams": streams,
     "listings": listings,
     "wrong keys": wrong_keys,

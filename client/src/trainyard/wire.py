@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import ValidationError
 
 from trainyard import errors, transfer
 from trainyard.calls import Call
 from trainyard.models import Event
 from trainyard.multipart import Request
 from trainyard.sse import Frame
+from trainyard_api import lenient
 from trainyard_api.model import OpenModel
 
 T = TypeVar("T", bound=OpenModel)
+
+_log = logging.getLogger("trainyard")
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=45.0)
 """The gateway sends something at least every 15 seconds."""
@@ -97,12 +100,18 @@ def parse(call: Call[T], response: httpx.Response) -> T | None:
             )
         return None
     try:
-        return call.answer.model_validate_json(response.content)
-    except ValidationError as error:
+        found, left_out = lenient.read(call.answer, response.content)
+    except ValueError as error:
         text = response.text[:200]
         raise errors.BadAnswer(
             f"this is not a Trainyard gateway, or a much newer one; it said: {text}"
         ) from error
+    if left_out:
+        _log.warning(
+            "the gateway is newer than this client, which cannot read: %s; update the client",
+            ", ".join(left_out[:10]),
+        )
+    return found
 
 
 def present(response: T | None) -> T:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from trainyard_gateway.http.connections import Clocks, ConnectionCounts, Deadlines, overdue
-from trainyard_gateway.http.protocol import MAX_HEAD, BoundedHeadProtocol
+from trainyard_gateway.http.protocol import MAX_HEAD, MOST_PIPELINED, BoundedHeadProtocol
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
 REFUSING = HEAD.replace(b"/read", b"/refuse")
@@ -212,3 +212,28 @@ async def test_one_address_has_so_many_connections(port: int) -> None:
 )
 def test_what_a_client_is_too_slow_with(clocks: Clocks, late: str | None) -> None:
     assert overdue(clocks, Deadlines(), 100.0) == late
+
+
+async def test_few_requests_of_a_connection_wait_for_the_answer_to_an_earlier_one(
+    port: int,
+) -> None:
+    begun = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+    many = b"GET /refuse HTTP/1.1\r\nHost: x\r\n\r\n" * 8000
+    tracemalloc.start()
+    try:
+        answer, _ = await exchange(port, begun + b"abcd" + many)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert answer.count(b"HTTP/1.1") <= 1, "cut off, with a reason if the client reads it"
+    # Each of them is some kilobytes once it is parsed.
+    assert peak < 4 << 20
+
+
+async def test_requests_that_are_sent_after_each_other_get_their_answers(port: int) -> None:
+    several = b"GET /refuse HTTP/1.1\r\nHost: x\r\n\r\n" * (MOST_PIPELINED - 1)
+    last = b"GET /refuse HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer, _ = await exchange(port, several + last)
+
+    assert answer.count(b"401 Unauthorized") == MOST_PIPELINED

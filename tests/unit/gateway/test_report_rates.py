@@ -45,7 +45,7 @@ def test_many_sessions_are_remembered_within_bounds() -> None:
     for number in range(20_000):
         rates.charge(str(number), 100)
 
-    assert len(rates._accounts) == 10_000
+    assert len(rates._accounts._level) == 10_000
     with pytest.raises(TooManyRequests):
         rates.check("19999")
 

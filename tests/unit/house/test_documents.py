@@ -23,11 +23,11 @@ from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
 from trainyard_api.session import Resources, TrainingSessionSpec
 from trainyard_data.archives.limits import Limits
-from trainyard_gateway import paging
+from trainyard_gateway import paging, request_slots
 from trainyard_gateway.auth import audit_log
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.events import hub
-from trainyard_gateway.http import connections, policy
+from trainyard_gateway.http import connections, policy, protocol, unread_answers
 from trainyard_gateway.registry import uploads
 from trainyard_gateway.store.logs import lines as log_lines
 from trainyard_gateway.store.metrics import cardinality, charts
@@ -297,6 +297,9 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "Card of a model in a list, characters": models.LONGEST_LISTED_CARD,
         "Connections of one gateway": connections.MOST_CONNECTIONS,
         "Connections of one address": connections.MOST_OF_ADDRESS,
+        "Requests of one connection that wait for an earlier one": protocol.MOST_PIPELINED,
+        "Requests of one API key that are worked on at once": request_slots.MOST_AT_ONCE,
+        "Answers to one API key that are not read, bytes": unread_answers.MOST_BYTES,
         "Event streams of one gateway": hub.MOST_FOLLOWERS,
         "Event streams of one address": hub.MOST_OF_ADDRESS,
         "Event streams of one API key": hub.MOST_OF_KEY,

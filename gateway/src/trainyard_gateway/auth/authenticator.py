@@ -11,8 +11,9 @@ from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Caller
-from trainyard_gateway.auth.rate_limits import FailedLoginThrottle, TokenBuckets
+from trainyard_gateway.auth.rate_limits import FailedLoginThrottle
 from trainyard_gateway.errors import BadRequest, NotAuthenticated, Problem, TooManyRequests
+from trainyard_gateway.token_buckets import TokenBuckets
 
 
 class Authenticator:

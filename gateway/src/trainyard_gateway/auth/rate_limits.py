@@ -1,4 +1,4 @@
-"""Wrong keys make a client wait longer and longer; valid keys have a request rate."""
+"""Wrong keys make a client wait longer and longer."""
 
 from __future__ import annotations
 
@@ -41,22 +41,3 @@ class FailedLoginThrottle:
         """A valid key resets the counts of its client."""
         self._failures.pop((client, None), None)
         self._failures.pop((client, key_id), None)
-
-
-class TokenBuckets:
-    """A token bucket per key. At a new key it holds `burst` tokens, by default those of 2 s."""
-
-    def __init__(self, rate: float, clock: Callable[[], float], burst: float | None = None) -> None:
-        self._rate, self._burst, self._clock = rate, burst or 2 * rate, clock
-        self._level: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, key: str) -> float:
-        """Take a token for one request. Returns 0, or the seconds until there will be a token."""
-        now = self._clock()
-        level, since = self._level.pop(key, (self._burst, now))
-        level = min(self._burst, level + (now - since) * self._rate)
-        wait = 0.0 if level >= 1 else (1 - level) / self._rate
-        self._level[key] = (level - 1 if wait == 0 else level, now)
-        if len(self._level) > _REMEMBERED:
-            self._level.popitem(last=False)
-        return wait

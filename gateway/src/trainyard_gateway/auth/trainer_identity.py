@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from trainyard_api import names
 from trainyard_gateway.auth import pod_tokens
 from trainyard_gateway.auth.pod_tokens import Claims
-from trainyard_gateway.auth.rate_limits import TokenBuckets
 from trainyard_gateway.errors import NotAuthenticated, NotPermitted, TooManyRequests, Unavailable
+from trainyard_gateway.token_buckets import TokenBuckets
 from trainyard_kube import Json, KubeClient, errors, paths
 
 CACHE_SECONDS = 30.0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_gateway.errors import TooManyRequests, Unavailable
+from trainyard_gateway.request_slots import RequestSlots
 
 MOST_FOLLOWERS = 1000
 """Open streams of this gateway."""
@@ -20,6 +21,8 @@ MOST_OF_ADDRESS = 600
 _MOST_SHARED = 4
 """Positions of one session whose changes are kept for further followers."""
 _FULL_SECONDS = 15.0
+_SLOT_SECONDS = 0.02
+"""After this time a client that does not take what is sent holds up no other stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Hub:
         self._followed: dict[str, _Followed] = {}
         self._of_key, self._of_address = Counter[str](), Counter[str]()
         self.followers = 0
+        self.slots = RequestSlots(seconds=_SLOT_SECONDS)
+        """Of the streams that have something to send, by session."""
         self.stopping = asyncio.Event()
 
     def sessions(self) -> list[str]:

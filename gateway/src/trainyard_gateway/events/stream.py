@@ -4,7 +4,9 @@ Guarantees:
 
 - A client that reconnects with the id of the last event misses no point and no line. A point may
   come twice; its name and step identify it.
-- Nothing is buffered for a slow client. The database is read again whenever the client takes more.
+- Of the streams that a change wakes, few are written at once: other requests are answered between.
+- Little is buffered for a slow client: changes are sent in pieces of `PIECE_BYTES`. The database is
+  read again whenever the client takes more.
 - An idle stream does nothing between keep-alives. A change is read and written as JSON once for all
   streams at the same position.
 - The stream ends with `end` when the session has ended, and at once when the gateway stops or the
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,6 +35,8 @@ from trainyard_gateway.store.database import Database
 
 KEEP_ALIVE_SECONDS = 15.0
 """Proxies close connections on which nothing happens."""
+PIECE_BYTES = 32 << 10
+"""Bytes that are written at once: a connection holds one piece above its buffer at most."""
 _TOLD = ("attempt", "queue", "progress", "failure", "model")
 
 
@@ -61,11 +65,12 @@ class Follower:
                 touched.clear()
                 found = await self._hub.shared(uid, cursor, partial(self._news, uid, cursor))
                 state, cursor, frames = found.state, found.cursor, found.frames
-                if state != told:
-                    told = state
-                    frames += _frame("phase", state, cursor)
-                if frames:
-                    yield frames
+                phase = _frame("phase", state, cursor) if state != told else b""
+                told = state
+                if frames or phase:
+                    async with self._hub.slots.taking(uid):
+                        for piece in _pieces(frames, phase):
+                            yield piece
                     spoke = time.monotonic()
                 if found.more:
                     continue
@@ -90,6 +95,12 @@ class Follower:
             return orjson.dumps({"phase": "Unknown", "deleted": True})
         status = {k: session.status[k] for k in _TOLD if k in session.status}
         return orjson.dumps({"phase": session.phase, "deleted": session.deleted, **status})
+
+
+def _pieces(*parts: bytes) -> Iterator[bytes]:
+    for part in parts:
+        for start in range(0, len(part), PIECE_BYTES):
+            yield part[start : start + PIECE_BYTES]
 
 
 def _is_over(state: bytes) -> bool:

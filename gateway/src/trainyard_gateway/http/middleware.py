@@ -7,6 +7,7 @@ Guarantees:
 - Nothing of a body is read before authentication.
 - Bodies are bounded by the policy of their router in bytes, JSON values and seconds, unless the
   route lifts the bound to stream them.
+- Few requests of a key are worked on at once, and its unread answers have a bound.
 - Every response carries a request id, and every error has the same shape (RFC 9457).
 """
 
@@ -27,10 +28,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard_gateway import telemetry
 from trainyard_gateway.auth.authenticator import Authenticator
+from trainyard_gateway.auth.keys import Caller
 from trainyard_gateway.errors import Problem, TooLarge, UnsupportedMedia
 from trainyard_gateway.http import problems
 from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import BodyBound, RouterPolicies, RouterPolicy
+from trainyard_gateway.http.unread_answers import UnreadAnswers
+from trainyard_gateway.request_slots import RequestSlots, Slot
 
 PROBES = frozenset({"/livez", "/readyz"})
 """Paths that need no credential."""
@@ -47,6 +51,35 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of date"')
 
 
+class _Answer:
+    """What is sent for a request, with the headers that all answers have."""
+
+    def __init__(self, scope: Scope, send: Send, stale: Callable[[], bool]) -> None:
+        self._id = f"{_PROCESS_ID}{next(_NUMBERS):016x}"
+        scope.setdefault("state", {})["id"] = self._id
+        self._send, self._stale = send, stale
+        self.status, self.started, self.last_bytes = 500, False, 0
+        self.slot: Slot | None = None
+        """Of the request, until its answer begins."""
+
+    def end_slot(self) -> None:
+        """Let the next request of the key begin."""
+        if self.slot is not None:
+            self.slot.end()
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        self.last_bytes = len(message.get("body", b""))
+        if message["type"] == "http.response.start":
+            self.end_slot()
+            self.status, self.started = message["status"], True
+            headers = [*message["headers"], (b"x-request-id", self._id.encode()), _NOSNIFF]
+            if self._stale():
+                headers.append(_STALE)
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
 class RequestMiddleware:
     """Handles what all requests have in common, and passes them to the application."""
 
@@ -60,52 +93,50 @@ class RequestMiddleware:
         """`stale`: whether the session cache may be out of date."""
         self._app, self._stale, self._authenticator = app, stale, authenticator
         self._policies = policies
+        self._slots, self._unread = RequestSlots(), UnreadAnswers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
-        state = scope.setdefault("state", {})
-        state["id"] = f"{_PROCESS_ID}{next(_NUMBERS):016x}"
-        response_started = False
-
-        async def respond(message: Message) -> None:
-            nonlocal status, response_started
-            if message["type"] == "http.response.start":
-                status, response_started = message["status"], True
-                headers = [*message["headers"], (b"x-request-id", state["id"].encode()), _NOSNIFF]
-                if self._stale():
-                    headers.append(_STALE)
-                message = {**message, "headers": headers}
-            await send(message)
-
+        started, answer = time.perf_counter(), _Answer(scope, send, self._stale)
+        state = scope["state"]
         try:
             policy = self._policies.of(scope["path"])
-            self._check(scope, state, policy)
+            if (caller := self._check(scope, state, policy)) is not None:
+                answer.slot = await self._slots.begin(caller.key_id)
+                self._unread.require_room(caller.key_id)
             state["body_bound"] = policy.body
-            await self._app(scope, _bounded(scope, receive), respond)
+            await self._app(scope, _bounded(scope, receive), answer.send)
         except Problem as error:
-            await problems.of_problem(scope, error)(scope, receive, respond)
+            await problems.of_problem(scope, error)(scope, receive, answer.send)
         except Exception as error:
-            if response_started:
+            if answer.started:
                 raise
-            await _unexpected(scope, error)(scope, receive, respond)
+            await _unexpected(scope, error)(scope, receive, answer.send)
         finally:
-            telemetry.count(scope, status, time.perf_counter() - started)
+            answer.end_slot()
+            telemetry.count(scope, answer.status, time.perf_counter() - started)
+        if "caller" in state:
+            await self._unread.until_taken(scope, state["caller"].key_id, answer.last_bytes)
 
-    def _check(self, scope: Scope, state: dict[str, Any], policy: RouterPolicy) -> None:
-        """Authenticate the caller and refuse packed bodies. Raises Problem."""
+    def _check(self, scope: Scope, state: dict[str, Any], policy: RouterPolicy) -> Caller | None:
+        """Authenticate the caller and refuse packed bodies. Raises Problem.
+
+        Returns the owner of the key; None where no key is needed.
+        """
         if scope["path"] in PROBES:
-            return
+            return None
+        caller = None
         if policy.api_key:
-            state["caller"] = self._authenticator().authenticate(scope)
+            caller = state["caller"] = self._authenticator().authenticate(scope)
         encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if any(value.lower() != b"identity" for value in encodings):
             raise UnsupportedMedia(
                 "send the body without Content-Encoding: nothing is unpacked here"
             )
+        return caller
 
 
 def _unexpected(scope: Scope, error: Exception) -> Response:

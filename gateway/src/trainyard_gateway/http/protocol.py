@@ -6,6 +6,8 @@ Guarantees:
 - Trailers never become headers (RFC 9110, section 6.5.1): a proxy that filters headers is not
   bypassed by a trailer, and a trailer authenticates no client.
 - What is not HTTP is answered in the shape of all errors, and the connection is closed.
+- Few requests of a connection wait for the answer to an earlier one: each takes a hundred times its
+  bytes of memory, before it has shown a key.
 - Connections have a number, in all and by address, and each step of a request a deadline.
 - Whole files are sent by the system call sendfile, where the connection allows it.
 """
@@ -28,6 +30,14 @@ from trainyard_gateway.http.sendfile import SendfileMiddleware, offered
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers, and again of trailers."""
+
+
+MOST_PIPELINED = 16
+"""Requests of a connection that wait while an earlier one is answered."""
+
+
+class PipelineError(Exception):
+    """More requests than MOST_PIPELINED wait on a connection."""
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
@@ -100,8 +110,11 @@ class BoundedHeadProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(self.deadlines.look, self._look)
 
     def _answer_begun(self) -> bool:
+        """Whether what is read now can get no answer: one is under way, or it has had its own."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and cycle.response_started
+        if cycle is None or not cycle.response_started:
+            return False
+        return not (self._in_head and cycle.response_complete)
 
     def _is_gateway_behind(self) -> bool:
         """Whether the client waits for the gateway before it sends more of the body."""
@@ -122,10 +135,12 @@ class BoundedHeadProtocol(HttpToolsProtocol):
             # The parser has handed out nothing of it: it holds a part of a trailer.
             self._trailer_bytes += len(data)
         if self._trailer_bytes > MAX_HEAD:
-            self._refuse_trailers()
+            self.send_400_response(f"trailers have more than {MAX_HEAD} bytes")
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins. Raises PipelineError, which ends the parsing."""
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise PipelineError
         self._head_bytes, self._in_head = 0, True
         self._clocks.head, self._clocks.rest = time.monotonic(), None
         self._trailer_bytes, self._in_chunk_head = 0, False
@@ -161,16 +176,15 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         self._clocks.body = self._clocks.rest = None
         super().on_message_complete()
 
-    def _refuse_trailers(self) -> None:
-        if self.cycle.response_started:
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and close the connection."""
+        if len(self.pipeline) >= MOST_PIPELINED:
+            msg = f"more than {MOST_PIPELINED} requests wait; send the next one after an answer"
+        if self._answer_begun():
             # A second response on this connection would be taken for the next request's.
             self.transport.close()
         else:
-            self.send_400_response(f"trailers have more than {MAX_HEAD} bytes")
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no request, and close the connection."""
-        self._refuse(BadRequest(msg))
+            self._refuse(BadRequest(msg))
 
     def _refuse(self, problem: Problem) -> None:
         """Answer without the application, and close the connection."""

@@ -18,6 +18,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from trainyard_gateway.http.unread_answers import TAKEN
+
 EXTENSION = "http.response.pathsend"
 _TAKEN_SECONDS = 60.0
 """Seconds in which a client must take something of a file."""
@@ -42,6 +44,8 @@ class SendfileMiddleware:
         cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # a bound method
 
         async def answer(message: Message) -> None:
+            # uvicorn waits for this too, but does not look again whether the client is still there.
+            await cycle.flow.drain()
             if self._transport.is_closing():
                 # uvicorn marks only the newest request of a closed connection.
                 cycle.disconnected = True
@@ -50,7 +54,8 @@ class SendfileMiddleware:
             else:
                 await send(message)
 
-        scope["extensions"] = {**(scope.get("extensions") or {}), EXTENSION: {}}
+        own = {EXTENSION: {}, TAKEN: cycle.flow.drain}
+        scope["extensions"] = {**(scope.get("extensions") or {}), **own}
         await self._app(scope, receive, answer)
 
     async def _body(self, cycle: RequestResponseCycle, path: str) -> None:

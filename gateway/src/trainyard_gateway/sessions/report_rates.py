@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from trainyard_gateway.errors import TooManyRequests, Unavailable
+from trainyard_gateway.token_buckets import TokenBuckets
 
 BURST_SECONDS = 4.0
 """A session that was quiet may send as much at once as in this time."""
@@ -22,7 +22,6 @@ MAX_WAITING_BYTES = 24 << 20
 """Bytes of large reports that wait for their turn; while there are more, large ones get 503."""
 LARGE_BYTES = 128 << 10
 """From this size on, reports take turns."""
-_MAX_SESSIONS = 10_000
 
 
 class ReportRates:
@@ -35,10 +34,9 @@ class ReportRates:
     def __init__(
         self, bytes_per_second: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rate, self._burst = bytes_per_second, bytes_per_second * BURST_SECONDS
-        self._clock = clock
-        self._accounts: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By session UID: what may still be sent, and when that was so."""
+        self._rate = bytes_per_second
+        self._accounts = TokenBuckets(bytes_per_second, clock, bytes_per_second * BURST_SECONDS)
+        """Bytes by session UID."""
         self._under_way: dict[str, int] = {}
         self._waiting = 0
         self._turns = asyncio.Semaphore(1)
@@ -77,22 +75,12 @@ class ReportRates:
 
     def check(self, uid: str) -> None:
         """Raises TooManyRequests if the session has to wait."""
-        level = self._level(uid)
-        if level < 0:
+        if wait := self._accounts.wait(uid):
             raise TooManyRequests(
                 f"a session may report {self._rate:,.0f} bytes per second; send this again later",
-                -level / self._rate,
+                wait,
             )
 
     def charge(self, uid: str, size: int) -> None:
         """Count a report of `size` bytes that was read."""
-        level = self._level(uid) - size
-        self._accounts[uid] = (level, self._clock())
-        self._accounts.move_to_end(uid)
-        if len(self._accounts) > _MAX_SESSIONS:
-            self._accounts.popitem(last=False)
-
-    def _level(self, uid: str) -> float:
-        now = self._clock()
-        level, since = self._accounts.get(uid, (self._burst, now))
-        return min(self._burst, level + (now - since) * self._rate)
+        self._accounts.charge(uid, size)
