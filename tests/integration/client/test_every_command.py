@@ -561,6 +561,23 @@ def test_estimate_says_whether_and_when(cli: CommandLine, lab: GatewayLab) -> No
     assert (nowhere.code, "no TrainingQueue 'absent'" in nowhere.err) == (2, True)
 
 
+def test_uploads_that_are_not_complete(cli: CommandLine, lab: GatewayLab) -> None:
+    with lab.http() as http:
+        for kind, more in (("datasets", {"filename": "a.csv"}), ("models", {})):
+            body = {"name": f"half-{kind}", "sizeBytes": 3 << 20, "partBytes": 1 << 20, **more}
+            http.post(f"/uploads/{kind}", json=body).raise_for_status()
+
+    [row] = [r.split() for r in cli.ok("uploads", "ls").out.splitlines() if "half-" in r]
+    [model] = cli.ok("uploads", "ls", "models", "-o", "json").json["uploads"]
+    cli.ok("uploads", "rm", "datasets", row[0])
+    cli.ok("uploads", "rm", "models", model["id"])
+
+    assert row[1:3] == ["half-datasets", "admin"]
+    assert (model["name"], model["owner"], model["parts"]) == ("half-models", "admin", 3)
+    assert "no uploads that are not complete" in cli.ok("uploads", "ls").out
+    assert cli.run("uploads", "rm", "datasets", row[0]).code == 1
+
+
 def test_keys_from_create_to_revoke(cli: CommandLine, lab: GatewayLab, tmp_path: Path) -> None:
     made = cli.ok("keys", "create", "reader", "--scope", "sessions:read", "--expires", "2h")
     key = made.out.strip()

@@ -9,10 +9,16 @@ import httpx
 import pytest
 from gateway_lab import GatewayFactory
 
-from trainyard_gateway.errors import NotFound
+from trainyard_gateway.errors import NotFound, OutOfSpace
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.quota import Quota
-from trainyard_gateway.registry.uploads import KEPT_DAYS, MOST_BEGUN, NewUpload, Uploads
+from trainyard_gateway.registry.uploads import (
+    KEPT_DAYS,
+    MOST_BEGUN,
+    MOST_OF_OWNER,
+    NewUpload,
+    Uploads,
+)
 from trainyard_gateway.store.store import Store
 
 pytestmark = pytest.mark.integration
@@ -32,10 +38,11 @@ def new(name: str = "m", size: int = GIB) -> NewUpload:
 
 
 async def test_they_are_listed_and_end_after_a_week(uploads: Uploads) -> None:
-    made = await uploads.create(new(size=1000_000))
+    made = await uploads.create(new(size=1000_000), "ada")
 
     [listed] = await uploads.all()
     assert (listed.id, listed.name, listed.received) == (made.id, "m", 0)
+    assert listed.owner == "ada"
     await uploads.expire(datetime.now(UTC) + timedelta(days=KEPT_DAYS - 1))
     assert len(await uploads.all()) == 1
     await uploads.expire(datetime.now(UTC) + timedelta(days=KEPT_DAYS + 1))
@@ -69,11 +76,28 @@ def put(http: httpx.Client, place: str, number: int) -> httpx.Response:
     return http.put(path, content=b"x" * (1 << 20))
 
 
-def test_only_so_many_are_begun(gateway_factory: GatewayFactory) -> None:
-    with gateway_factory().http() as http:
-        body = {"name": "m", "sizeBytes": 10}
-        statuses = [
-            http.post("/uploads/models", json=body).status_code for _ in range(MOST_BEGUN + 1)
-        ]
+async def test_only_so_many_are_begun_and_one_user_blocks_no_other(uploads: Uploads) -> None:
+    for _ in range(MOST_OF_OWNER):
+        await uploads.create(new(size=10), "ada")
+    with pytest.raises(OutOfSpace, match="'ada' began are incomplete, the most of one user"):
+        await uploads.create(new(size=10), "ada")
+    for number in range(MOST_OF_OWNER, MOST_BEGUN):
+        last = await uploads.create(new(size=10), f"user{number}")
+    with pytest.raises(OutOfSpace, match="100 uploads of models are incomplete"):
+        await uploads.create(new(size=10), "bob")
+    await uploads.remove(last.id)
+    await uploads.create(new(size=10), "bob")
 
-    assert statuses == [201] * MOST_BEGUN + [507]
+
+def test_the_owner_is_the_name_of_the_key(gateway_factory: GatewayFactory) -> None:
+    lab = gateway_factory()
+    key = {"X-API-Key": lab.new_key("carol", "models:write")}
+    with lab.http() as http:
+        body = {"name": "m", "sizeBytes": 10}
+        for _ in range(MOST_OF_OWNER):
+            http.post("/uploads/models", json=body, headers=key).raise_for_status()
+        assert http.post("/uploads/models", json=body, headers=key).status_code == 507
+        assert http.post("/uploads/models", json=body).status_code == 201
+        owners = {u["owner"] for u in http.get("/uploads/models").json()["uploads"]}
+
+    assert owners == {"carol", "admin"}

@@ -292,6 +292,7 @@ def test_the_bounds_are_those_of_the_programs() -> None:
         "One report of a trainer, bytes": MAX_BATCH_BYTES,
         "Parts of an upload": uploads.MOST_PARTS,
         "Uploads of datasets, and of models, that are not complete": uploads.MOST_BEGUN,
+        "Of these, those that keys of one name began": uploads.MOST_OF_OWNER,
         "A response that lists something, bytes": paging.PAGE_BYTES,
         "Rows of a response that lists something": paging.MOST_ROWS,
         "Card of a model in a list, characters": models.LONGEST_LISTED_CARD,

@@ -41,6 +41,8 @@ EXPIRE_SECONDS = 3600.0
 """Seconds between two looks for such uploads."""
 MOST_BEGUN = 100
 """Uploads of a kind that may be incomplete at a time."""
+MOST_OF_OWNER = 25
+"""Of these, those that keys of one name began: no user takes the place of all others."""
 MOST_PARTS = 10_000
 
 
@@ -101,6 +103,8 @@ class UploadSummary(OpenModel):
     """Number of parts that are there."""
     created: str
     """When it began; it is removed a week later."""
+    owner: str
+    """Name of the key that began it; empty if an earlier version did not note it."""
 
 
 class Uploads:
@@ -110,8 +114,11 @@ class Uploads:
         self.kind, self._store, self._database = quota.kind, store, database
         self._quota = quota
 
-    async def create(self, new: NewUpload) -> UploadInfo:
-        """Begin an upload. Raises BadRequest, TooLarge and OutOfSpace."""
+    async def create(self, new: NewUpload, owner: str) -> UploadInfo:
+        """Begin an upload of a key with the name `owner`.
+
+        Raises BadRequest, TooLarge and OutOfSpace.
+        """
         check_name(self.kind, new.name)
         if self.kind == "dataset":
             format_of(new.filename)
@@ -128,6 +135,7 @@ class Uploads:
             part_bytes=new.part_bytes,
             created=timestamps.now_text(),
             choices=stored(new.choices),
+            owner=owner,
         )
         await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
         return await self.get(row.id)
@@ -143,6 +151,7 @@ class Uploads:
                 parts=_count(row),
                 received=received,
                 created=row.created,
+                owner=row.owner,
             )
             for row, received in rows
         ]
@@ -255,7 +264,13 @@ def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> N
     if begun >= MOST_BEGUN:
         raise OutOfSpace(
             f"{begun} uploads of {row.kind}s are incomplete, the most there may be; "
-            f"complete or delete some: GET /api/v1/uploads/{row.kind}s"
+            f"complete or delete some: `trainyard uploads ls`, GET /api/v1/uploads/{row.kind}s"
+        )
+    own = uploads.count_of(connection, row.kind, row.owner)
+    if own >= MOST_OF_OWNER:
+        raise OutOfSpace(
+            f"{own} uploads of {row.kind}s that {row.owner!r} began are incomplete, the most of one "
+            f"user; complete or delete some: `trainyard uploads ls`, GET /api/v1/uploads/{row.kind}s"
         )
     # Uploads in progress count as what was received of them, and a little more.
     quota.check(connection, row.size_bytes, with_uploads=True)

@@ -16,7 +16,13 @@ from trainyard_gateway.registry.dataset_info import DatasetInfo, Upload
 from trainyard_gateway.registry.dataset_schema import checked_json
 from trainyard_gateway.registry.models import ModelInfo
 from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads, UploadSummary
-from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
+from trainyard_gateway.routes.deps import (
+    CallerDep,
+    ServicesDep,
+    allowed,
+    body_chunks,
+    declared_size,
+)
 from trainyard_gateway.services import Services
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
@@ -59,9 +65,11 @@ def _add(kind: str, scope: Scope, uploads_of: Callable[[Services], Uploads]) -> 
     needs: dict[str, Any] = {"dependencies": [allowed(scope)]}
 
     @router.post(f"/{kind}", status_code=201, operation_id=f"begin_{kind}_upload", **needs)
-    async def begin(services: ServicesDep, response: Response, new: NewUpload) -> UploadInfo:
+    async def begin(
+        services: ServicesDep, caller: CallerDep, response: Response, new: NewUpload
+    ) -> UploadInfo:
         """Begin an upload in parts."""
-        made = await uploads_of(services).create(new)
+        made = await uploads_of(services).create(new, caller.name)
         response.headers["Location"] = f"/api/v1/uploads/{kind}/{made.id}"
         return made
 

@@ -27,6 +27,8 @@ class UploadRow(NamedTuple):
     """RFC 3339."""
     choices: str = "{}"
     """`SchemaChoices` of a dataset as JSON."""
+    owner: str = ""
+    """Name of the key that began it."""
 
 
 def add(connection: Connection, row: UploadRow) -> None:
@@ -47,6 +49,12 @@ def read_all(connection: Connection, kind: str) -> list[tuple[UploadRow, int]]:
     query = select(uploads, parts).where(uploads.c.kind == kind)
     rows = connection.execute(query.order_by(uploads.c.created, uploads.c.id))
     return [(UploadRow(*row[:-1]), row[-1]) for row in rows]
+
+
+def count_of(connection: Connection, kind: str, owner: str) -> int:
+    """The number of uploads of a kind that keys of this name began."""
+    query = select(func.count()).where(uploads.c.kind == kind, uploads.c.owner == owner)
+    return int(connection.execute(query).scalar_one())
 
 
 def part_numbers(connection: Connection, upload: str) -> set[int]:

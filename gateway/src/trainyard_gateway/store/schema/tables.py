@@ -252,6 +252,7 @@ uploads = Table(
     Column("part_bytes", BigInteger, nullable=False),
     Column("created", String(40), nullable=False),
     Column("choices", Text, nullable=False, server_default="{}"),
+    Column("owner", String(64), nullable=False, server_default=""),
 )
 """Multipart uploads that are not complete yet."""
 
