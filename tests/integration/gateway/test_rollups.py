@@ -203,3 +203,22 @@ async def test_points_without_rollups_have_the_resolution_of_the_others(database
     assert shown[-1] == newest
     # Two points for each row of level 1, from roll-ups and from points alike.
     assert max(b - a for a, b in itertools.pairwise(shown)) <= rollups.points_per_row(1)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "nan"), [(10_000, False), (1, False), (10_000, True)], ids=["many", "one", "NaN"]
+)
+async def test_epochs_are_read_within_a_bound(database: Store, epochs: int, nan: bool) -> None:
+    uid, total = new_uid(), 10_000
+    rows: list[dict[str, Any]] = [
+        {"step": n, "epoch": n % epochs, "time": "2026-01-01T00:00:00Z",
+         "values": {"loss": "NaN" if nan else n}}
+        for n in range(total)
+    ]  # fmt: skip
+    await database.ingest(batch(uid, 1, {}, metrics=rows))
+
+    found = await chart(database, uid, 100, by_epoch=True)
+
+    assert 50 <= len(found["points"]) <= 110
+    assert found["points"][0]["step"] == 0
+    assert found["total"] == total

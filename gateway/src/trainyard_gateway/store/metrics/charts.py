@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.store.metrics import rollups, series
@@ -23,6 +24,8 @@ from trainyard_gateway.store.sql.statements import CompiledStatement
 MAX_POINTS_IN_ALL = 50_000
 """Points of all series that one request reads: a point has about 80 bytes as JSON."""
 _FEWEST_POINTS = 4
+_READ_FOR_EACH = 4
+"""Values of whole epochs that are read for each point that is shown. Of more, every n-th is read."""
 
 JsonPoint = dict[str, Any]
 """A `metrics.latest.Point` as JSON."""
@@ -76,8 +79,8 @@ def json_number(value: float | None) -> float | str:
 def _read_chart(connection: Connection, row: Any, window: Window) -> tuple[int, list[JsonPoint]]:
     """The total number of points and the shown ones. `row`: of the table `series`."""
     if window.by_epoch:
-        points = _read_epochs(connection, row.id, window)
-        return len(points), downsample(points, window.max_points)
+        total, points = _read_epochs(connection, row.id, window)
+        return total, downsample(points, window.max_points)
     if row.total <= window.max_points:
         points = _read_points(connection, row.id, window.first_step, window.last_step)
         return len(points), points
@@ -174,15 +177,28 @@ def _read_points(
     return [_to_json(*r) for r in connection.execute(query.order_by(metrics.c.step))]
 
 
-def _read_epochs(connection: Connection, series_id: int, window: Window) -> list[JsonPoint]:
-    query = select(metrics.c.step, metrics.c.epoch, metrics.c.time, metrics.c.value).where(
+def _read_epochs(
+    connection: Connection, series_id: int, window: Window
+) -> tuple[int, list[JsonPoint]]:
+    """The number of values of epochs in the window, and some of them.
+
+    At most twice `_READ_FOR_EACH` for each point that the window shows.
+    """
+    wanted = [
         metrics.c.series_id == series_id,
         metrics.c.step >= window.first_step,
         metrics.c.epoch.is_not(None),
-    )
+    ]
     if window.last_step is not None:
-        query = query.where(metrics.c.step <= window.last_step)
-    return [_to_json(*r) for r in connection.execute(query.order_by(metrics.c.step))]
+        wanted.append(metrics.c.step <= window.last_step)
+    most = _READ_FOR_EACH * window.max_points
+    count = connection.execute(select(func.count()).where(*wanted)).scalar_one()
+    if count > most:
+        wanted.append(metrics.c.epoch % math.ceil(count / most) == 0)
+    columns = (metrics.c.step, metrics.c.epoch, metrics.c.time, metrics.c.value)
+    # A program may call every value one of the same epoch.
+    query = select(*columns).where(*wanted).order_by(metrics.c.step).limit(2 * most)
+    return count, [_to_json(*r) for r in connection.execute(query)]
 
 
 def _to_json(step: int, epoch: int | None, time: int, value: float | None) -> JsonPoint:
@@ -196,7 +212,7 @@ def downsample(points: list[JsonPoint], limit: int) -> list[JsonPoint]:
     """About `limit` of the points at most. Pure.
 
     Keeps the first and the last point, and of each bucket in between the lowest and the highest
-    value and every one that is NaN or infinite.
+    value and the first one that is NaN or infinite.
     """
     if len(points) <= limit:
         return points
@@ -207,7 +223,7 @@ def downsample(points: list[JsonPoint], limit: int) -> list[JsonPoint]:
         finite = [
             (points[i]["value"], i) for i in places if not isinstance(points[i]["value"], str)
         ]
-        kept |= {i for i in places if isinstance(points[i]["value"], str)}
+        kept |= set(islice((i for i in places if isinstance(points[i]["value"], str)), 1))
         if finite:
             kept |= {min(finite)[1], max(finite)[1]}
     return [points[i] for i in sorted(kept)]

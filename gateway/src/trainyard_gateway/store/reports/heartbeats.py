@@ -15,16 +15,28 @@ from trainyard_gateway.store.sql.dialect import upsert
 
 T = TypeVar("T", Heartbeat, CheckpointReport)
 
+SAID_AHEAD_SECONDS = 60.0
+"""A clock that is ahead by more is told to the session's log."""
+SAID_BEHIND_SECONDS = 600.0
+"""A first heartbeat that is older is told there, too."""
 
-def update(connection: Connection, batch: Batch) -> None:
-    """Store the heartbeat and the checkpoint of a batch, unless a later attempt has reported."""
+
+def update(connection: Connection, batch: Batch) -> str | None:
+    """Store the heartbeat and the checkpoint of a batch, unless a later attempt has reported.
+
+    Returns a sentence for the session's log if the first heartbeat of an attempt has an odd time.
+    """
     known = _row(connection, batch.session_uid)
     if known is not None and known.attempt > batch.attempt:
-        return
+        return None
+    note = None
     values: dict[str, Any] = {"session_uid": batch.session_uid, "attempt": batch.attempt}
     heartbeat = batch.heartbeat
     if heartbeat is not None:
-        heartbeat = not_ahead(heartbeat, datetime.now(UTC))
+        now = datetime.now(UTC)
+        if known is None or known.heartbeat is None or known.attempt < batch.attempt:
+            note = clock_note(heartbeat, now)
+        heartbeat = not_ahead(heartbeat, now)
         before = known.heartbeat if known is not None else None
         step = _step(before)
         if step is None or heartbeat.step != step:
@@ -34,6 +46,23 @@ def update(connection: Connection, batch: Batch) -> None:
         values["checkpoint"] = batch.checkpoint.model_dump_json(by_alias=True, exclude_none=True)
     statement = upsert(connection, progress).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["session_uid"], set_=values))
+    return note
+
+
+def clock_note(heartbeat: Heartbeat, now: datetime) -> str | None:
+    """What is odd about the time of an attempt's first heartbeat, received at `now`. Pure."""
+    ahead = (heartbeat.time - now).total_seconds()
+    if ahead > SAID_AHEAD_SECONDS:
+        return (
+            f"the clock of this program is {ahead:,.0f} s ahead of the gateway's: "
+            "its progress counts as measured when it arrives"
+        )
+    if -ahead > SAID_BEHIND_SECONDS:
+        return (
+            f"the first progress of this attempt came {-ahead:,.0f} s after it was measured: "
+            "the clock of this program is behind, or the gateway could not be reached"
+        )
+    return None
 
 
 def not_ahead(heartbeat: Heartbeat, now: datetime) -> Heartbeat:

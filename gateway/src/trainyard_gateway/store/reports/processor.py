@@ -7,10 +7,11 @@ second time; a batch that cannot be applied delays no other batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from trainyard_api.report import Batch
+from trainyard_api.report import Batch, LogLine
 from trainyard_gateway.store.logs.lines import insert_lines
 from trainyard_gateway.store.metrics.cardinality import MetricNameLimit
 from trainyard_gateway.store.metrics.writer import MetricWriter
@@ -95,7 +96,15 @@ class InboxProcessor:
         insert_lines(connection, batches, self._log_max_bytes)
         for batch in batches:
             if batch.heartbeat or batch.checkpoint:
-                heartbeats.update(connection, batch)
+                note = heartbeats.update(connection, batch)
+                if note is not None:
+                    insert_lines(connection, [_told(batch, note)], self._log_max_bytes)
+
+
+def _told(batch: Batch, note: str) -> Batch:
+    """A batch whose only content is a line of the gateway's own."""
+    line = LogLine(time=datetime.now(UTC), level="warning", message=note)
+    return batch.model_copy(update={"metrics": [], "logs": [line]})
 
 
 _BATCH_COLUMNS = ("stream_id", "sequence", "first_step", "last_step")
