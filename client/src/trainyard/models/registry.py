@@ -94,6 +94,8 @@ class UploadSummary(OpenModel):
     received: int
     """Number of parts that the gateway has."""
     created: str
+    owner: str = ""
+    """Name of the key that began it; empty of an older gateway."""
 
 
 class Uploads(OpenModel):
