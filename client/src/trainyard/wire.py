@@ -10,10 +10,9 @@ import httpx
 
 from trainyard import errors, transfer
 from trainyard.calls import Call
-from trainyard.models import Event
+from trainyard.models import Event, lenient
 from trainyard.multipart import Request
 from trainyard.sse import Frame
-from trainyard_api import lenient
 from trainyard_api.model import OpenModel
 
 T = TypeVar("T", bound=OpenModel)
