@@ -25,7 +25,7 @@ MAX_POINTS_IN_ALL = 50_000
 """Points of all series that one request reads: a point has about 80 bytes as JSON."""
 _FEWEST_POINTS = 4
 _READ_FOR_EACH = 4
-"""Values of whole epochs that are read for each point that is shown. Of more, every n-th is read."""
+"""Values of whole epochs that are read for each shown point. Of more, every n-th is read."""
 
 JsonPoint = dict[str, Any]
 """A `metrics.latest.Point` as JSON."""

@@ -16,9 +16,9 @@ from trainyard_gateway.store.sql.dialect import upsert
 T = TypeVar("T", Heartbeat, CheckpointReport)
 
 SAID_AHEAD_SECONDS = 60.0
-"""A clock that is ahead by more is told to the session's log."""
+"""A clock that is ahead by more is noted in the session's log."""
 SAID_BEHIND_SECONDS = 600.0
-"""A first heartbeat that is older is told there, too."""
+"""A first heartbeat that is older is noted there, too."""
 
 
 def update(connection: Connection, batch: Batch) -> str | None:

@@ -98,10 +98,10 @@ class InboxProcessor:
             if batch.heartbeat or batch.checkpoint:
                 note = heartbeats.update(connection, batch)
                 if note is not None:
-                    insert_lines(connection, [_told(batch, note)], self._log_max_bytes)
+                    insert_lines(connection, [_noted(batch, note)], self._log_max_bytes)
 
 
-def _told(batch: Batch, note: str) -> Batch:
+def _noted(batch: Batch, note: str) -> Batch:
     """A batch whose only content is a line of the gateway's own."""
     line = LogLine(time=datetime.now(UTC), level="warning", message=note)
     return batch.model_copy(update={"metrics": [], "logs": [line]})
