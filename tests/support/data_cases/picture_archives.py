@@ -106,6 +106,64 @@ CASES: tuple[Case, ...] = (
         trains(16, says=("train", "test")),
     ),
     packed(
+        "zip-test-without-classes",
+        "training pictures in folders of their classes, those to be judged beside them in none",
+        pets("train/{pet}/{i}.png") | {f"test1/{i}.png": picture(i) for i in range(6)},
+        trains(says=("'test1/0.png'", "left out")),
+    ),
+    packed(
+        "zip-splits-without-classes",
+        "train and test with pictures in no folders of classes, labels in a table",
+        {f"{part}/{i}.png": picture(i) for part in ("train", "test") for i in range(9)}
+        | {"train.csv": b"file,label\n0.png,cat\n"},
+        refused("'test', 'train' are splits"),
+    ),
+    packed(
+        "zip-splits-numbered",
+        "train2017 and val2017 with pictures in no folders of classes, as COCO's",
+        {f"{part}2017/{i:012}.jpg": picture(i) for part in ("train", "val") for i in range(9)}
+        | {"annotations/instances_train2017.json": ANNOTATIONS},
+        refused("'train2017', 'val2017' are splits"),
+    ),
+    packed(
+        "zip-yolo-splits",
+        "images/train and images/val beside labels/train and labels/val, as YOLO has them",
+        {f"images/{part}/{i}.png": picture(i) for part in ("train", "val") for i in range(9)}
+        | {f"labels/{part}/{i}.txt": b"0 .5 .5 .1 .1" for part in ("train", "val") for i in range(9)},
+        refused("are splits"),
+    ),
+    packed(
+        "zip-masks",
+        "pictures and masks of the same names, for segmentation",
+        {f"{part}/{i}.png": picture(i) for part in ("images", "masks") for i in range(9)},
+        refused("'images', 'masks'", "segmentation"),
+    ),
+    packed(
+        "zip-voc-segmentation",
+        "pictures and masks, as Pascal VOC has them",
+        {
+            f"VOC2012/{part}/{i}.png": picture(i)
+            for part in ("JPEGImages", "SegmentationClass")
+            for i in range(9)
+        },
+        refused("segmentation"),
+    ),
+    packed(
+        "zip-class-in-validation-only",
+        "a class without a picture to train with",
+        pets("train/{pet}/{i}.png")
+        | {f"val/{pet}/{i}.png": picture(i) for pet in ("cat", "bird") for i in range(4)},
+        refused("'bird'", "train split"),
+    ),
+    packed(
+        "zip-tiny-imagenet",
+        "validation pictures in one folder, their classes in a table, as Tiny ImageNet has them",
+        pets("train/{pet}/images/{i}.png")
+        | {f"val/images/{i}.png": picture(i) for i in range(4)}
+        | {"val/val_annotations.txt": b"0.png n01443537"},
+        refused("'images'", "train split"),
+    ),
+    packed(
         "zip-class-called-train",
         "a class called train beside others",
         pets(names=("plane", "train")),

@@ -34,8 +34,16 @@ def folders(*paths: str) -> list[tuple[str, ...]]:
         ),
         pytest.param(["train/cat", "train/dog"], Layout(("train",)), id="one split is a root"),
         pytest.param(["train", "plane"], Layout(), id="a class called train"),
-        pytest.param(["train", "test"], Layout(), id="classes called train and test"),
-        pytest.param(["train/cat", "test"], Layout(), id="a split without classes"),
+        pytest.param(["train", "test"], Layout((), FIRST, "above"), id="splits without classes"),
+        pytest.param(
+            ["train/cat", "test"], Layout((), FIRST, "above"), id="a test split without classes"
+        ),
+        pytest.param(
+            ["train2017/cat", "val-set/cat", "test_images"],
+            Layout((), FIRST, "above"),
+            id="longer names of splits",
+        ),
+        pytest.param(["trainer/cat", "test/cat"], Layout(), id="a folder called trainer"),
         pytest.param(["val/cat", "test/cat"], Layout(), id="nothing to train on"),
     ],
 )
@@ -55,6 +63,7 @@ def test_the_layout_that_folders_have(paths: list[str], layout: Layout) -> None:
         pytest.param("val/cat", Layout(split="above"), ("cat", "validation"), id="a split above"),
         pytest.param("cat/Testing", Layout(split="below"), ("cat", "test"), id="a split below"),
         pytest.param("val", Layout(split="above"), None, id="a split without class"),
+        pytest.param("test2/cat", Layout(split="above"), ("cat", "test"), id="a numbered split"),
         pytest.param("ka\u0308fer", Layout(), ("käfer", "train"), id="decomposed letters"),
     ],
 )

@@ -14,7 +14,12 @@ from trainyard_data.images import layout as layouts
 from trainyard_data.images.layout import Layout, Place
 from trainyard_data.images.listing import Listing, listing_of
 from trainyard_data.images.names import ENDINGS, ending_of
-from trainyard_data.images.notes import notes_of, nothing_found, refuse_unreadable
+from trainyard_data.images.no_classes import (
+    nothing_found,
+    refuse_other_tasks,
+    refuse_unlearned,
+)
+from trainyard_data.images.notes import notes_of, refuse_unreadable
 from trainyard_data.images.pixels import Look, Wide, look, range_of
 
 SIDE = 32
@@ -37,7 +42,7 @@ def inspect(path: Path, choices: SchemaChoices, limits: Limits = LIMITS) -> Data
         if there is None or there.split == layouts.TEST:
             continue
         found.add(member, there)
-    found.refuse_few(classes)
+    found.refuse_few(classes, listing.is_deep(layout.root))
     height, width = _size(found.sizes, choices)
     scaled = found.count - found.sizes[height, width]
     splits = dict(found.splits) if layout.split else None
@@ -86,9 +91,11 @@ def _classes(listing: Listing, layout: Layout) -> list[str]:
     places = [p for f in listing.images if (p := layouts.place(f, layout)) is not None]
     classes = sorted({p.label for p in places if p.split != layouts.TEST})
     if not classes:
-        raise nothing_found(listing)
+        raise nothing_found(listing, layout)
     if len(classes) > MAX_CLASSES:
         raise BadData(f"more than {MAX_CLASSES} folders of images")
+    refuse_other_tasks(classes)
+    refuse_unlearned(classes, {p.label for p in places if p.split == layouts.TRAIN})
     return classes
 
 
@@ -134,12 +141,13 @@ class _Found:
                 old.whole and seen.wide.whole,
             )
 
-    def refuse_few(self, classes: list[str]) -> None:
-        """Raise BadData for what no model can tell apart."""
+    def refuse_few(self, classes: list[str], deep: bool) -> None:
+        """Raise BadData for what no model can tell apart. `deep`: folders lie within the classes."""
         if len(classes) == 1:
+            other = ", or choose image_class=last-folder" if deep else ""
             raise BadData(
                 f"all {self.count} images are of the one class {classes[0]!r}; two are needed",
-                hint="put the images of each class into a folder named after it",
+                hint=f"put the images of each class into a folder named after it{other}",
             )
         if len(classes) > max(FEW_CLASSES, self.count // 2):
             raise BadData(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SPLITS = {
     "test": TEST, "testing": TEST,
 }  # fmt: skip
 """Names of folders for splits, in lower case."""
+_MORE = re.compile(r"(?:[ _-]?(?:set|images?|imgs?|pics|data|[0-9]+))*")
+"""What follows the name of a split: train2017, test_images, val-set."""
 ABOVE, BELOW = "above", "below"
 
 
@@ -46,7 +49,7 @@ def find(folders: Collection[Folders], class_folder: str | None) -> Layout:
     root = _root(folders)
     below = [f[len(root) :] for f in folders if len(f) > len(root)]
     kind = class_folder or FIRST
-    if _are_splits({f[0] for f in below}) and all(len(f) > 1 for f in below):
+    if _are_splits({f[0] for f in below}):
         return Layout(root, kind, ABOVE)
     if kind == FIRST and all(len(f) > 1 for f in below) and _are_splits({f[1] for f in below}):
         return Layout(root, kind, BELOW)
@@ -59,11 +62,11 @@ def place(folders: Folders, layout: Layout) -> Place | None:
         return None
     below, split = folders[len(layout.root) :], TRAIN
     if layout.split == ABOVE and below:
-        split, below = SPLITS.get(below[0].lower(), TRAIN), below[1:]
+        split, below = split_of(below[0]) or TRAIN, below[1:]
     if not below:
         return None
     if layout.split == BELOW and len(below) > 1:
-        split = SPLITS.get(below[1].lower(), TRAIN)
+        split = split_of(below[1]) or TRAIN
     return Place(_composed(below[0] if layout.class_folder == FIRST else below[-1]), split)
 
 
@@ -71,6 +74,16 @@ def split_name(folders: Folders, layout: Layout) -> str | None:
     """The folder that names the split of an image."""
     depth = len(layout.root) + (layout.split == BELOW)
     return folders[depth] if layout.split and len(folders) > depth else None
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder of this name holds; None for any other name."""
+    lowered = name.lower()
+    found = [known for known in SPLITS if lowered.startswith(known)]
+    longest = max(found, key=len, default=None)
+    if longest is None or not _MORE.fullmatch(lowered[len(longest) :]):
+        return None
+    return SPLITS[longest]
 
 
 def _composed(label: str) -> str:
@@ -92,5 +105,5 @@ def _root(folders: Collection[Folders]) -> Folders:
 
 def _are_splits(names: set[str]) -> bool:
     """Whether they name splits: one for training, and another."""
-    found = {SPLITS.get(name.lower()) for name in names}
+    found = {split_of(name) for name in names}
     return None not in found and TRAIN in found and len(found) > 1

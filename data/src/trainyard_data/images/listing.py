@@ -60,6 +60,10 @@ class Listing:
             self.examples.setdefault(parts[:-1], member.name)
         return True
 
+    def is_deep(self, root: Folders) -> bool:
+        """Whether images lie in folders within the folders below `root`."""
+        return any(len(folders) > len(root) + 1 for folders in self.images)
+
     def folders_seen(self) -> int:
         """Different folders until now."""
         return len(self.images) + len(self.others) + len(self.empty)

@@ -9,30 +9,9 @@ from collections.abc import Iterable
 from trainyard_data.errors import BadData
 from trainyard_data.images.layout import ABOVE, FIRST, TEST, Layout, place, split_name
 from trainyard_data.images.listing import Listing
-from trainyard_data.images.names import ARCHIVES, ENDINGS, UNREADABLE
+from trainyard_data.images.names import UNREADABLE
 
 _MOST_NAMES = 5
-
-
-def nothing_found(listing: Listing) -> BadData:
-    """Why an archive has no images of classes."""
-    if listing.images:
-        return BadData(
-            f"all {_images(listing.images.total())} lie outside of folders, so that they have no"
-            " classes",
-            hint="put the images of each class into a folder named after it, and pack the folders",
-        )
-    endings = sum(listing.others.values(), Counter[str]())
-    if any(ending in ARCHIVES for ending in endings):
-        return BadData(
-            f"the archive holds other archives ({_endings(endings)}) and no images",
-            hint="unpack them, and pack their folders of images as one archive",
-        )
-    held = f"; it holds {_endings(endings)}" if endings else ""
-    return BadData(
-        f"no images ({', '.join(sorted(ENDINGS))}) in folders named after their class{held}",
-        hint="put the images of each class into a folder named after it, and pack the folders",
-    )
 
 
 def refuse_unreadable(listing: Listing, layout: Layout, classes: Iterable[str]) -> None:
@@ -41,7 +20,7 @@ def refuse_unreadable(listing: Listing, layout: Layout, classes: Iterable[str]) 
         wrong = {e: n for e, n in endings.items() if e in UNREADABLE}
         if wrong:
             raise BadData(
-                f"the folder {label!r} holds no image that is read here, but {_endings(wrong)}",
+                f"the folder {label!r} holds no image that is read here, but {endings_of(wrong)}",
                 hint="convert them to PNG or JPEG, or leave the folder out",
             )
 
@@ -71,8 +50,8 @@ def _of_layout(listing: Listing, layout: Layout) -> Iterable[str]:
     if lost:
         names = {listing.examples[f] for f in lost if f in listing.examples}
         yield (
-            f"{_images(sum(lost.values()))} in no folder of a class: left out, such as"
-            f" {_some(names)}."
+            f"{images_of(sum(lost.values()))} in no folder of a class: left out, such as"
+            f" {some_of(names)}."
         )
 
 
@@ -84,7 +63,7 @@ def _of_splits(listing: Listing, layout: Layout) -> Iterable[str]:
         if there is not None and name is not None:
             counts.setdefault(there.split, Counter())[name] += count
     for split, names in sorted(counts.items()):
-        listed = ", ".join(f"{name!r} ({_images(n)})" for name, n in sorted(names.items()))
+        listed = ", ".join(f"{name!r} ({images_of(n)})" for name, n in sorted(names.items()))
         use = (
             "not used, neither to train nor to validate" if split == TEST else f"the {split} split"
         )
@@ -100,17 +79,17 @@ def _of_classes(listing: Listing, layout: Layout) -> Iterable[str]:
             counts[there.label] += count
             alike.setdefault(" ".join(there.label.casefold().split()), set()).add(there.label)
     for names in [names for names in alike.values() if len(names) > 1][:_MOST_NAMES]:
-        yield f"The classes {_some(names)} differ only in case or spaces; they are different ones."
+        yield f"The classes {some_of(names)} differ only in case or spaces; they are different ones."
     if any(not unicodedata.is_normalized("NFC", part) for f in listing.images for part in f):
         yield "Names of folders in decomposed letters, as macOS writes, are read as composed ones."
     single = [label for label, count in counts.items() if count == 1]
     if single:
-        yield f"Classes of a single image: {_some(single)}."
+        yield f"Classes of a single image: {some_of(single)}."
 
 
 def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[str]:
     for label, endings in list(_others(listing, layout, classes).items())[:_MOST_NAMES]:
-        yield f"The folder {label!r} holds no images ({_endings(endings)}) and is no class."
+        yield f"The folder {label!r} holds no images ({endings_of(endings)}) and is no class."
     empty = {
         p.label
         for f in listing.empty
@@ -119,7 +98,7 @@ def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[
         and p.label not in classes
     } - _others(listing, layout, classes).keys()
     if empty:
-        yield f"Folders without files are no classes: {_some(empty)}."
+        yield f"Folders without files are no classes: {some_of(empty)}."
     left = Counter[str]()
     for folders, endings in listing.others.items():
         found = place(folders, layout)
@@ -128,7 +107,7 @@ def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[
         elif found.label in classes:
             left.update(endings)
     if left:
-        yield f"Beside the images there are {_endings(left)}: left out."
+        yield f"Beside the images there are {endings_of(left)}: left out."
 
 
 def _of_names(listing: Listing) -> Iterable[str]:
@@ -139,7 +118,7 @@ def _of_names(listing: Listing) -> Iterable[str]:
         )
     if listing.old_names:
         yield (
-            f"The names of {_images(listing.old_names)} are not UTF-8 and are read as code page 437;"
+            f"The names of {images_of(listing.old_names)} are not UTF-8 and are read as code page 437;"
             " where classes look wrong, pack the archive with UTF-8 names."
         )
     if listing.backslashes:
@@ -160,18 +139,20 @@ def _root(layout: Layout) -> str:
     return repr("/".join(layout.root)) if layout.root else "the archive's root"
 
 
-def _images(count: int) -> str:
+def images_of(count: int) -> str:
+    """`1 image`, `3 images`."""
     return "1 image" if count == 1 else f"{count} images"
 
 
-def _endings(endings: Counter[str] | dict[str, int]) -> str:
+def endings_of(endings: Counter[str] | dict[str, int]) -> str:
     """`3 × .txt, 1 × without ending`, the most frequent first."""
     ranked = sorted(endings.items(), key=lambda e: (-e[1], e[0]))
     named = [f"{n} × {e or 'without ending'}" for e, n in ranked[:_MOST_NAMES]]
     return ", ".join([*named, "…"] if len(ranked) > _MOST_NAMES else named)
 
 
-def _some(names: Iterable[str]) -> str:
+def some_of(names: Iterable[str]) -> str:
+    """The first names, each in quotes."""
     ranked = sorted(names)
     named = [repr(n) for n in ranked[:_MOST_NAMES]]
     return ", ".join([*named, "…"] if len(ranked) > _MOST_NAMES else named)
