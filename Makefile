@@ -185,11 +185,13 @@ bench-operator: setup ## Measure the operator on a separate control plane with s
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
 	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
 
-HOSTILE_SECONDS ?= 12
-hostile: setup ## 20,000 hostile reports, sessions, spool files and callers against real programs; draws bench/results/hostile.svg (10 min, TRAINYARD_HOSTILE_SEED=)
+HOSTILE_SECONDS ?= 10
+hostile: setup ## 20,000 hostile reports and objects, and callers, against real programs; writes bench/results/hostile.{svg,json} (12 min, TRAINYARD_HOSTILE_SEED=)
+	@rm -rf build/hostile
 	@TRAINYARD_HOSTILE_REPORTS=$${TRAINYARD_HOSTILE_REPORTS:-20000} TRAINYARD_HOSTILE_ATTACK_SECONDS=$(HOSTILE_SECONDS) \
-	  $(RUN) pytest -q -s tests/property/hostile; code=$$?; \
-	  $(VENV)/bin/python tests/support/hostile_picture.py build/hostile/callers.json bench/results/hostile.svg; exit $$code
+	  TRAINYARD_HOSTILE_OBJECTS=$${TRAINYARD_HOSTILE_OBJECTS:-6000} \
+	  $(RUN) pytest -q -s -n 0 tests/property/hostile tests/property/operator/test_poison.py; code=$$?; \
+	  $(VENV)/bin/python tests/support/hostile_picture.py build/hostile bench/results/hostile; exit $$code
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

@@ -290,8 +290,8 @@ def wrong_keys(target: Target, seconds: float) -> None:
 
 _PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
-    "bz2": bz2.compress,
-    "xz": lzma.compress,
+    "bz2": lambda content: bz2.compress(content, 1),
+    "xz": lambda content: lzma.compress(content, preset=0),
 }
 
 
@@ -344,6 +344,8 @@ def _npy() -> bytes:
 
 def _uploads(kinds: tuple[str, ...]) -> Attack:
     def attack(target: Target, seconds: float) -> None:
+        for kind in kinds:
+            _archive(kind)  # made once, before several threads ask for it
         with target.lab.http() as http:
 
             def step(number: int) -> None:

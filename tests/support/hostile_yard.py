@@ -13,6 +13,7 @@ import httpx
 from bot_api import BotApi
 from bot_process import CHAT, BotProcess
 from gateway_lab import GatewayLab, Trainer, running_gateway
+from host_delay import host_delay
 from hostile_reports import NOW
 from kubernetes import client
 from operator_lab import GROUP, SESSIONS, VERSION, Lab, laboratory, unique
@@ -33,12 +34,12 @@ class HostileYard:
     honest: Trainer | None = None
     steps: int = 0
     """Steps of the honest session."""
-    slowest_step: float = 0.0
-    """Seconds until an honest report could be read."""
-    slowest_life: float = 0.0
-    """Seconds until the operator had begun with a new session."""
-    slowest_bot: float = 0.0
-    """Seconds of the bot's slowest answer."""
+    step_seconds: list[float] = field(default_factory=list)
+    """Until an honest report could be read, without what the machine itself was late."""
+    life_seconds: list[float] = field(default_factory=list)
+    """Until the operator had begun with a new session, likewise."""
+    bot_seconds: list[float] = field(default_factory=list)
+    """Until the bot had answered, likewise."""
 
     def session(self, prefix: str) -> Trainer:
         """A session that runs on simulated nodes, and the identity of its pod."""
@@ -72,8 +73,12 @@ class HostileYard:
             answer = httpx.get(f"{self.gateway.url}/{path}", timeout=within + 10)
             assert answer.status_code == 200, answer.text
         assert self.operator.ready()
-        self.slowest_step = max(self.slowest_step, self._step(within))
-        self.slowest_life = max(self.slowest_life, self._life(within))
+        with host_delay() as late:
+            took = self._step(within)
+        self.step_seconds.append(max(0.0, took - late.seconds))
+        with host_delay() as late:
+            took = self._life(within)
+        self.life_seconds.append(max(0.0, took - late.seconds))
 
     def _step(self, within: float) -> float:
         """The honest session reports a step, which can be read; how long that took."""
@@ -120,10 +125,11 @@ class HostileYard:
         for question in questions:
             before = len(self.chats.sent(CHAT))
             began = time.monotonic()
-            self.chats.say(question, chat=CHAT)
-            answered = lambda since=before: self.chats.sent(CHAT)[since:]  # noqa: E731  one question
-            eventually(answered, within=within, every=0.02, what=f"an answer to {question}")
-            self.slowest_bot = max(self.slowest_bot, time.monotonic() - began)
+            with host_delay() as late:
+                self.chats.say(question, chat=CHAT)
+                answered = lambda since=before: self.chats.sent(CHAT)[since:]  # noqa: E731  one question
+                eventually(answered, within=within, every=0.02, what=f"an answer to {question}")
+            self.bot_seconds.append(max(0.0, time.monotonic() - began - late.seconds))
             texts += [call.text for call in self.chats.sent(CHAT)[before:]]
         return texts
 

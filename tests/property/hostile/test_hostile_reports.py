@@ -30,8 +30,10 @@ REPORTS = int(os.environ.get("TRAINYARD_HOSTILE_REPORTS", "200"))
 STATUSES, FILES = max(20, REPORTS // 20), max(60, REPORTS // 10)
 SEED = int(os.environ.get("TRAINYARD_HOSTILE_SEED", random.randrange(10**6) if LONG else 20261128))
 WAVE = max(100, REPORTS // 20)
-WITHIN = float(os.environ.get("TRAINYARD_HOSTILE_SECONDS", "10" if LONG else "30"))
-"""Seconds within which honest sessions go on; on a machine with nothing else to do, one."""
+WITHIN = 10.0 if LONG else 30.0
+"""Seconds that are waited for honest sessions to go on."""
+MOST = float(os.environ.get("TRAINYARD_HOSTILE_SECONDS", "1"))
+"""Seconds within which they must, without what the machine itself was late; held by `make hostile`."""
 EXPECTED = {200, 400, 401, 403, 408, 413, 415, 422, 429}
 RESULTS = Path(__file__).resolve().parents[3] / "build" / "hostile"
 
@@ -71,9 +73,13 @@ def send(yard: HostileYard, numbers: range) -> Counter[int]:
 def test_no_report_stops_a_program_or_another_session(yard: HostileYard) -> None:
     outcomes: Counter[int] = Counter()
     yard.check(60)
-    yard.slowest_step = yard.slowest_life = 0.0
+    yard.step_seconds.clear()
+    yard.life_seconds.clear()
     with ThreadPoolExecutor(4) as pool:
         for first in range(0, REPORTS, WAVE):
+            if first == WAVE * (REPORTS // WAVE // 2):
+                # What was stored until now is read again by programs that begin anew.
+                yard.restart()
             parts = [range(first + n, min(first + WAVE, REPORTS), 4) for n in range(4)]
             for found in pool.map(lambda part: send(yard, part), parts):
                 outcomes += found
@@ -124,17 +130,22 @@ def test_what_is_stored_outlives_no_restart(yard: HostileYard) -> None:
         yard.check(WITHIN)
     texts = yard.ask_bot(WITHIN + 10)
 
-    RESULTS.mkdir(parents=True, exist_ok=True)
     figures = {
-        "seed": SEED, "reports": REPORTS, "step": yard.slowest_step, "life": yard.slowest_life,
-        "bot": yard.slowest_bot,
+        "seed": SEED, "reports": REPORTS, "statuses": STATUSES, "files": FILES,
+        "step": yard.step_seconds, "life": yard.life_seconds, "bot": yard.bot_seconds,
     }  # fmt: skip
+    RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "reports.json").write_text(json.dumps(figures))
-    sys.stdout.write(f"{figures}\n")
     hidden = [text for text in texts for line in text.split("\n") if visible(line) != line]
     assert hidden == []
     outside = [re.sub(r"<(code|pre)>.*?</\1>", "", text, flags=re.DOTALL) for text in texts]
     assert [text for text in outside if re.search(r"^/", text, re.MULTILINE)] == []
+
+
+@pytest.mark.skipif(not LONG, reason="beside other tests a second says nothing")
+def test_another_session_goes_on_within_a_second(yard: HostileYard) -> None:
+    assert max(yard.step_seconds) < MOST
+    assert max(yard.life_seconds) < MOST
 
 
 def test_no_program_has_met_what_it_did_not_expect(yard: HostileYard) -> None:

@@ -47,6 +47,48 @@ CASES = (
         "csv-cp1252",
         "Windows-1252: café, thé",
         cafes(("café", "thé")).encode("cp1252"),
+        trains(PLAIN, ("café", "thé"), says=("Windows-1252", "line 2 holds 'café'")),
+    ),
+    csv(
+        "csv-cp1252-header",
+        "Windows-1252 in the names of columns only",
+        lines("größe (cm),t [°C],kind", plain).encode("cp1252"),
+        trains("größe (cm) integer | t [°C] integer | *kind text", says=("Windows-1252",)),
+    ),
+    csv(
+        "csv-excel-german",
+        "what Excel writes in Germany: Windows-1252, semicolons, decimal commas, euros",
+        lines(
+            "Name;Größe;Preis;Klasse",
+            lambda i: (
+                f"Müller {i % 7};1,{50 + i};{1 + i % 3}.{100 + i},50 €;{('groß', 'klein')[i % 2]}"
+            ),
+        ).encode("cp1252"),
+        trains(
+            "Name text | Größe number | Preis number | *Klasse text",
+            ("groß", "klein"),
+            says=("Windows-1252", "semicolons"),
+        ),
+    ),
+    csv(
+        "csv-excel-french",
+        "what Excel writes in France: Windows-1252, semicolons, no-break spaces between thousands",
+        lines(
+            "Élève;Taille;Prix;Saison",
+            lambda i: (
+                f"Zoé {i % 7};1,{50 + i};{1 + i % 3}\u00a0{100 + i},50;{('été', 'hiver')[i % 2]}"
+            ),
+        ).encode("cp1252"),
+        trains(
+            "Élève text | Taille number | Prix number | *Saison text",
+            ("hiver", "été"),
+            says=("Windows-1252",),
+        ),
+    ),
+    csv(
+        "csv-cyrillic",
+        "Windows-1251",
+        cafes(("да", "нет")).encode("cp1251"),
         refused("line 2", "UTF-8"),
     ),
     csv(
@@ -55,7 +97,7 @@ CASES = (
         lines(
             "a,b,kind", lambda i: f"{i},{i % 5},{'thé' if i > 29_999 else 'cafe'}", 40_000
         ).encode("cp1252"),
-        refused("line 30002", "UTF-8"),
+        trains(PLAIN, ("cafe", "thé"), 40_000, says=("line 30002 holds 'thé'",)),
     ),
     csv(
         "csv-mac-roman",

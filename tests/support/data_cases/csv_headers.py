@@ -23,6 +23,8 @@ def wide(count: int) -> str:
     )
 
 
+BACKSLASH_N = r"\N"
+
 CASES: tuple[Case, ...] = (
     csv(
         "csv-no-header",
@@ -53,6 +55,26 @@ CASES: tuple[Case, ...] = (
         "no header, texts only: the first row reads like names",
         lines(None, lambda i: f"{('red', 'blue')[i % 3 // 2]},{('s', 'm', 'l')[i % 3]},{kind(i)}"),
         refused("header"),
+    ),
+    csv(
+        "csv-no-header-null",
+        r"no header, and \N in the first row, as MySQL and PostgreSQL dump",
+        lines(None, lambda i: f"{i},{BACKSLASH_N if i % 6 == 0 else i % 5},{kind(i)}"),
+        refused("'0'", "header"),
+    ),
+    csv(
+        "csv-rule-of-dashes",
+        "a rule under the header, as SQL Server's tool prints",
+        lines("a,b,kind\n--,--,----", plain),
+        refused("line 2", "rule"),
+    ),
+    csv(
+        "csv-psql",
+        "what psql prints",
+        " a | b | kind \n---+---+------\n"
+        + lines(None, lambda i: f" {i} | {i % 5} | {kind(i)}")
+        + "(40 rows)\n",
+        refused("line 2", "rule"),
     ),
     csv(
         "csv-no-header-negative",

@@ -30,6 +30,8 @@ CASES: tuple[Case, ...] = (
     spelled("csv-na-quoted", 'missing numbers as "NA" in quotes', '"NA"'),
     spelled("csv-not-available", "missing numbers as N/A", "N/A"),
     spelled("csv-excel-na", "missing numbers as #N/A, as Excel writes", "#N/A"),
+    spelled("csv-excel-division", "numbers of which Excel could not divide some", "#DIV/0!"),
+    spelled("csv-excel-german-na", "missing numbers as #NV, as a German Excel writes", "#NV"),
     spelled("csv-nan-number", "missing numbers as NaN, as NumPy writes", "NaN"),
     spelled("csv-nan-lower", "missing numbers as nan, as Python prints", "nan"),
     spelled("csv-null", "missing numbers as NULL, as MySQL writes", "NULL"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data_case import Case, Refused, RefusedInTraining
 from data_catalogue import CASES, GROUPS
-from data_trial import Trial, remarks
+from data_trial import Trial
 
 from trainyard_api.datasets.schema import ColumnRole, DatasetSchema
 
@@ -31,6 +31,8 @@ refused with the sentence that is shown.
 """
 COLUMNS = 8
 """Columns that are shown of a wide table."""
+NOTES = 6
+"""Notes that are shown of a file."""
 LONGEST = 420
 """Characters of a sentence that are shown."""
 
@@ -91,11 +93,28 @@ def described(schema: DatasetSchema) -> str:
         of = schema.images
         parts.append(f"pictures of {of.height} × {of.width} in {of.channels} channel(s)")
     if schema.target is not None:
-        parts.append(f"predicts {code(schema.target)}")
+        why = f" ({schema.target_reason})" if schema.target_reason else ""
+        parts.append(f"predicts {code(schema.target)}{plain(why)}")
     if schema.classes is not None:
         parts.append(f"{len(schema.classes)} classes")
-    said = " ".join(remarks(schema))
-    return "; ".join(parts) + (f"; says {code(said)}" if said else "")
+    said = [code(note) for note in said_of(schema)[:NOTES]]
+    left = len(said_of(schema)) - len(said)
+    return (
+        "; ".join(parts)
+        + "".join(f"<br>{note}" for note in said)
+        + (f" and {left} more" if left else "")
+    )
+
+
+def said_of(schema: DatasetSchema) -> list[str]:
+    """The notes, and each reason of a column that no note gives."""
+    notes = list(schema.notes)
+    reasons = [
+        f"{c.name}: {c.reason}"
+        for c in schema.columns
+        if c.reason and c.name != schema.target and not any(c.reason in note for note in notes)
+    ]
+    return notes + reasons
 
 
 def plain(text: str) -> str:

@@ -50,7 +50,7 @@ def rows(path: Path, file_format: str, schema: DatasetSchema) -> Rows | None:
 
 
 def _csv(path: Path, dialect: TableDialect) -> Rows:
-    text = _decoded(path.read_bytes())
+    text = _decoded(path.read_bytes(), dialect.encoding)
     records = [r for r in _records(text, dialect) if r.strip("\r\n")]
     head = records[: dialect.skip_lines + int(dialect.header)]
     body = records[len(head) :]
@@ -62,8 +62,10 @@ def _csv(path: Path, dialect: TableDialect) -> Rows:
     return Rows(len(body), write)
 
 
-def _decoded(data: bytes) -> str:
-    """Text of UTF-8, or of the encoding that its byte order mark names."""
+def _decoded(data: bytes, encoding: str) -> str:
+    """Text of UTF-8, of the encoding that its byte order mark names, or of Windows."""
+    if encoding == "windows-1252":
+        return data.decode(encoding)
     if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return data.decode("utf-32")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

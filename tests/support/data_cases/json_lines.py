@@ -114,6 +114,13 @@ CASES: tuple[Case, ...] = (
         table("-tags other | " + PLAIN),
         choices={"ignore": ["tags"]},
     ),
+    Case(
+        "jsonl-utf16",
+        "UTF-16, which is no encoding of JSON",
+        "d.jsonl",
+        content(dump(plain).encode("utf-16")),
+        refused("UTF-16"),
+    ),
     written(
         "jsonl-nan",
         "NaN, as Python writes",

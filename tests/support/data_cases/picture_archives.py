@@ -129,7 +129,11 @@ CASES: tuple[Case, ...] = (
         "zip-yolo-splits",
         "images/train and images/val beside labels/train and labels/val, as YOLO has them",
         {f"images/{part}/{i}.png": picture(i) for part in ("train", "val") for i in range(9)}
-        | {f"labels/{part}/{i}.txt": b"0 .5 .5 .1 .1" for part in ("train", "val") for i in range(9)},
+        | {
+            f"labels/{part}/{i}.txt": b"0 .5 .5 .1 .1"
+            for part in ("train", "val")
+            for i in range(9)
+        },
         refused("are splits"),
     ),
     packed(

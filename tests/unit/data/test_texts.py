@@ -31,8 +31,8 @@ def test_a_mark_at_the_start_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words", "hint"),
     [
-        pytest.param("hällo\n".encode("utf-16"), "is UTF-16", "iconv", id="UTF-16"),
-        pytest.param("ab\nhät".encode("latin-1"), "line 2: byte 5 ", "Latin-1", id="Latin-1"),
+        pytest.param("hällo\n".encode("utf-16-le"), "UTF-16 without", "iconv", id="no mark"),
+        pytest.param("ab\nпривет".encode("cp1251"), "line 2: byte 4 ", "1252", id="Cyrillic"),
         pytest.param("ä".encode()[:1], "ends within a character", "cut off", id="cut off"),
         pytest.param(b"a\0b" * 9, "first bytes hold zeros", "plain text", id="zeros"),
         pytest.param(gzip.compress(b"text"), "it is a gzip file", "plain text", id="gzip"),
@@ -45,6 +45,28 @@ def test_what_is_no_utf8_is_named(tmp_path: Path, content: bytes, words: str, hi
         inspect(written(tmp_path, content), "text")
 
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("encoding", "note"),
+    [
+        pytest.param("cp1252", "read as Windows-1252, in which line 2 holds 'Käse'", id="Windows"),
+        pytest.param("utf-16", "The file is UTF-16.", id="UTF-16"),
+        pytest.param("utf-32", "The file is UTF-32.", id="UTF-32"),
+    ],
+)
+def test_an_encoding_of_everyday_programs_is_read_and_said(
+    tmp_path: Path, encoding: str, note: str
+) -> None:
+    text = "guter\nKäse – 5 €\r\n"
+    path = written(tmp_path, text.encode(encoding))
+
+    found = inspect(path, "text")
+
+    assert note in found.notes[0]
+    assert texts.read(path, "text") == text.encode()
+    assert found.samples == len(text.encode())
+    assert texts.prompts(path, "text") == [text.encode()]
 
 
 @pytest.mark.parametrize("start", [b"BMW is a car", b"PKW", b"MMM", b"GIF8"], ids=bytes.decode)
@@ -72,7 +94,7 @@ def test_the_first_byte_that_is_not_utf8_is_found_in_pieces(text: str, data: st.
     with pytest.raises(BadData) as caught:
         check(pieces)
     line = broken[:place].count(b"\n") + 1
-    kinds = ("the text is UTF-16", "the file is no text")
+    kinds = ("the text seems to be UTF-16", "the file is no text")
     assert str(caught.value).startswith((f"line {line}: byte {place + 1} of", *kinds))
 
 

@@ -1,4 +1,4 @@
-"""Whether bytes are UTF-8, and what they seem to be where they are not."""
+"""A text as UTF-8, and what its bytes seem to be where they are none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import codecs
 from collections.abc import Iterable
 from pathlib import Path
 
+from trainyard_data.encodings import Encoding, decoded
 from trainyard_data.errors import BadData
 from trainyard_data.signatures import LONGEST, kind_of
 
 BOM = codecs.BOM_UTF8
 _PIECE = 1 << 20
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def as_utf8(path: Path, encoding: Encoding) -> bytes:
+    """The whole text as UTF-8 without a byte order mark. Raises BadData."""
+    try:
+        content = decoded(path.read_bytes(), encoding)
+    except UnicodeError as error:
+        raise BadData(f"the text is no sound {encoding.name.upper()}: {error}") from error
+    if b"\0" in content[:LONGEST]:
+        raise BadData("the file is no text: it holds zeros", hint="upload plain text, in UTF-8")
+    return content
 
 
 def check_file(path: Path) -> None:
@@ -47,12 +58,13 @@ def check(pieces: Iterable[bytes]) -> None:
 
 def _refuse_binary(start: bytes) -> None:
     """Raise BadData for a file whose first bytes are those of another kind, or hold zeros."""
-    if start.startswith(_UTF16):
-        raise BadData(
-            "the text is UTF-16, not UTF-8", hint="save it as UTF-8: iconv -f UTF-16 -t UTF-8"
-        )
     if b"\0" in start:
         kind = kind_of(start)
+        if kind is None and b"\0\0" in (start[0:3:2], start[1:4:2]):
+            raise BadData(
+                "the text seems to be UTF-16 without a byte order mark",
+                hint="save it as UTF-8: iconv -f UTF-16 -t UTF-8",
+            )
         raise BadData(
             f"the file is no text: {f'it is {kind}' if kind else 'its first bytes hold zeros'}",
             hint="upload plain text, in UTF-8",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trainyard_data.encodings import UTF8, encoding_of
 from trainyard_data.errors import BadData
-from trainyard_data.texts.encoding import BOM, check, check_file
+from trainyard_data.texts.encoding import BOM, as_utf8, check_file
 
 FIELD = "text"
 _MOST_NAMES = 10
@@ -29,9 +30,10 @@ def prompts(path: Path, file_format: str) -> list[bytes]:
 
 
 def _text(path: Path) -> bytes:
-    content = path.read_bytes().removeprefix(BOM)
-    check([content])
-    return content
+    encoding = encoding_of(path)
+    if encoding.name == UTF8:
+        check_file(path)
+    return as_utf8(path, encoding)
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from trainyard_data.encodings import UTF16, UTF32, by_mark
 from trainyard_data.errors import BadData
 from trainyard_data.signatures import kind_beside_text
 
@@ -29,21 +30,12 @@ class Chunk:
     line: int
 
 
-def encoding_of(start: bytes) -> str:
-    """`utf-8`, or what a byte order mark says."""
-    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    return "utf-8"
-
-
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*[\"}]")
 
 
 def refuse_foreign(start: bytes) -> None:
     """Raises BadData naming the kind of a file that is no CSV. `start`: its first bytes."""
-    if encoding_of(start) != "utf-8":
+    if by_mark(start) in (UTF16, UTF32):
         return
     kind = kind_beside_text(start)
     if start.startswith(b"PK\x03\x04") and (b"xl/" in start or b"[Content_Types].xml" in start):
@@ -60,7 +52,7 @@ class Utf8Blocks:
     """A file as blocks of UTF-8 without a byte order mark. UTF-8 itself is not decoded."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
-        self._file = file
+        self._file, self._name = file, encoding
         self._decoder = (
             None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
         )
@@ -81,7 +73,7 @@ class Utf8Blocks:
             try:
                 content = self._decoder.decode(block, final=not block).encode()
             except UnicodeError as error:
-                raise BadData(f"the file is no sound UTF-16: {error}") from error
+                raise BadData(f"the file is no sound {self._name.upper()}: {error}") from error
         if self._first and content:
             self._first = False
             return content.removeprefix(_BOM)

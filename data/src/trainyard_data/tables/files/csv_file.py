@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard_api.datasets.schema import TableDialect
+from trainyard_data.encodings import encoding_of
 from trainyard_data.errors import BadData
 from trainyard_data.tables.files import csv_chunks, csv_dialect, csv_header
 from trainyard_data.tables.files.source import Batch, Part
@@ -160,8 +161,8 @@ def open_csv(
     with path.open("rb") as file:
         start = file.read(SAMPLE_BYTES)
     csv_chunks.refuse_foreign(start)
-    encoding = csv_chunks.encoding_of(start)
-    text = _text(start, encoding)
+    encoding = encoding_of(path)
+    text = _text(start, encoding.name)
     layout = csv_dialect.layout(text, delimiter, expected)
     if not layout.rows:
         raise BadData("the file has no rows")
@@ -173,9 +174,10 @@ def open_csv(
         quote=layout.quote,
         header=found.named,
         skip_lines=layout.skip_lines,
-        encoding=encoding,
+        encoding=encoding.name,
     )
-    return CsvTable(path, dialect, found.names, found.unused, found.remarks)
+    note = [encoding.note] if encoding.note else []
+    return CsvTable(path, dialect, found.names, found.unused, [*note, *found.remarks])
 
 
 def _text(start: bytes, encoding: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ def header(sample: Rows, line: int, named: bool | None = None) -> Header:
     cells = [cell.strip("\ufeff \t\n") for cell in sample[0]]
     if len(cells) > MAX_COLUMNS:
         raise BadData(f"line {line}: {len(cells)} columns; at most {MAX_COLUMNS} are accepted")
+    _refuse_rule(sample, line)
     cells = _with_row_names(cells, sample[1:])
     names = [name or f"column {i}" for i, name in enumerate(cells, 1)]
     _refuse_repeated(names, line)
@@ -46,6 +48,15 @@ def header(sample: Rows, line: int, named: bool | None = None) -> Header:
         if not cell and name not in unused
     ]
     return Header(True, names, unused, remarks)
+
+
+_RULE = re.compile(r":?[-=+_]+:?")
+
+
+def _refuse_rule(sample: Rows, line: int) -> None:
+    """Raises BadData for a line of dashes under the header, as SQL tools and Markdown print."""
+    if len(sample) > 1 and all(_RULE.fullmatch(cell.strip()) for cell in sample[1]):
+        raise BadData(f"line {line + 1} is a rule of dashes, no row", hint="leave the line out")
 
 
 def _with_row_names(cells: list[str], body: Rows) -> list[str]:
@@ -94,12 +105,14 @@ def has_header(sample: Rows, line: int) -> bool:
                 hint=_NO_NAMES,
             )
         return True
-    if numbers == [str(i) for i in range(len(numbers))] or not body:
+    alike = all(_like(cell, column) for cell, column in _columns(first, body))
+    counted = numbers == [str(i) for i in range(len(numbers))]
+    if not body or (counted and not (alike and len(numbers) < len(first))):
         return True
     certain = len(set(numbers)) < len(numbers) or any(
         form_of(cell).kind is not Kind.INTEGER for cell in numbers
     )
-    if certain and all(_like(cell, column) for cell, column in _columns(first, body)):
+    if certain and alike:
         return False
     shown = ", ".join(repr(cell) for cell in numbers[:5])
     raise BadData(
@@ -113,10 +126,17 @@ def _columns(first: list[str], body: Rows) -> list[tuple[str, list[str]]]:
 
 
 def _reads_like_a_row(first: Sequence[str], body: Rows) -> bool:
-    """Whether each text of the first row occurs in the same column below, and more than once."""
-    return all(
-        cell and sum(value == cell for value in column) > 1
+    """Whether each text of the first row occurs in the same column below, and more than once.
+
+    A text that stands for a missing value may occur nowhere else.
+    """
+    columns = [
+        (cell, column)
         for cell, column in _columns(list(first), body)
+        if form_of(cell).kind is not Kind.MISSING
+    ]
+    return bool(columns) and all(
+        cell and sum(value == cell for value in column) > 1 for cell, column in columns
     )
 
 

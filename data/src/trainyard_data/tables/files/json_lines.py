@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from trainyard_api.datasets.choices import MAX_COLUMNS
+from trainyard_data.encodings import UTF16, UTF32, by_mark
 from trainyard_data.errors import BadData
 from trainyard_data.tables.files.source import Batch, Part
 
@@ -175,9 +176,23 @@ def _refuse(number: int, line: bytes, error: Exception) -> Any:
     if line.lstrip()[:1] == b"[":
         text = f"line {number}: a JSON array over several lines; an object in each line is needed"
         raise BadData(text, hint=_ONE_A_LINE) from error
+    _refuse_other_encoding(number, line)
     raise BadData(f"line {number} is not JSON: {error}", hint=_ONE_A_LINE) from error
 
 
+def _refuse_other_encoding(number: int, line: bytes) -> None:
+    """Raises BadData for a line that is not UTF-8."""
+    marked = by_mark(line) if number == 1 else None
+    if marked in (UTF16, UTF32):
+        raise BadData(f"the file is {str(marked).upper()}, not UTF-8", hint=_SAVE_AS)
+    try:
+        line.decode()
+    except UnicodeDecodeError as wrong:
+        byte = f"byte {wrong.start + 1} (0x{line[wrong.start]:02x})"
+        raise BadData(f"line {number}: {byte} is not UTF-8", hint=_SAVE_AS) from wrong
+
+
+_SAVE_AS = "JSON is written in UTF-8: save the file so"
 _ONE_A_LINE = 'write one object a line, such as {"a": 1, "kind": "x"}'
 
 

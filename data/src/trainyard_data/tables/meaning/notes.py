@@ -36,8 +36,6 @@ def _of_dialect(dialect: TableDialect | None, columns: int) -> Iterator[str]:
         )
     if dialect.skip_lines:
         yield f"Lines before the header are left out: {dialect.skip_lines}."
-    if dialect.encoding != "utf-8":
-        yield f"The file is {dialect.encoding.upper()}."
 
 
 _NAMES = {"\t": "tabs", ";": "semicolons (;)", "|": "bars (|)", " ": "spaces"}

@@ -237,7 +237,8 @@ def _odd_text(name: str, decided: Decision, profile: Profile) -> Problem | None:
         return None
     known = profile.count(set(Kind) - {Kind.MISSING})
     numbers, odd = profile.count(NUMBERS), profile.count({Kind.ODD})
-    many = profile.distinct is None or len(profile.distinct) > MAX_CATEGORIES
+    count = None if profile.distinct is None else len(profile.distinct)
+    many = count is None or count > MAX_CATEGORIES or _names_rows(count, profile)
     if numbers == known:
         return _mixed(name, decided, profile)
     few = len(profile.words) <= FEW_WORDS

@@ -70,6 +70,9 @@ KNOWN_MISSING = frozenset(
     {
         "?", "na", "n/a", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "-", "--", "—", ".",
         "..", "<na>", "(null)", "\\n",
+        # What spreadsheets write for a formula that failed.
+        "#div/0!", "#nv", "#value!", "#wert!", "#valeur!", "#ref!", "#bezug!", "#name?", "#num!",
+        "#zahl!", "#nombre!", "#null!",
     }
 )  # fmt: skip
 """Texts in lower case that stand for a missing value in a column of numbers."""
