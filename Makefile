@@ -137,7 +137,7 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
 
-corpus: setup ## Train each file of tests/corpus, large ones too, and predict forty of its rows alone (30 min)
+corpus: setup ## Train each file of tests/corpus, large ones too, and predict each of its rows alone, forty of those beyond 3,000 (60 min)
 	@TRAINYARD_CORPUS=all $(RUN) pytest -q -n 2 tests/corpus
 
 life: setup ## Install, upgrade, roll back and remove with five training and twenty more sessions on a separate node, with times (10 min)

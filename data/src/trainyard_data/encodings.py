@@ -73,7 +73,7 @@ def by_mark(start: bytes) -> str | None:
 
 
 def encoding_of(path: Path) -> Encoding:
-    """The encoding of a file. One that is neither is called UTF-8, so that its reader refuses it."""
+    """The encoding of a file. Any other is called UTF-8, so that the reader refuses it."""
     with path.open("rb") as file:
         start = file.read(4)
         marked = by_mark(start)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_case import Ask, Case, Outcome, Refused, RefusedInTraining, Trains
-from dataset_rows import rows
+from dataset_rows import Rows, rows
 from tiny_training import TinySession
 
 from trainyard_api.contract import ExitCode
@@ -26,13 +26,18 @@ from trainyard_data.errors import DataError
 from trainyard_data.formats import format_of
 from trainyard_data.inspection import inspect
 from trainyard_trainer.__main__ import main
+from trainyard_trainer.errors import BadData
+from trainyard_trainer.inference.generate import Sampling
+from trainyard_trainer.inference.predict import Predictor
 
 OTHERS = "…"
 """Stands for all other columns of a table, which must be features."""
 ALL = os.environ.get("TRAINYARD_CORPUS") == "all"
 """Whether every row that is asked for is predicted alone, and every file trains."""
 ALONE = 40 if ALL else 3
-"""Rows that are predicted alone."""
+"""Rows that are predicted alone by the command."""
+EVERY_ROW = 3000 if ALL else 0
+"""Samples up to which each row of a file is predicted alone, by a model that is loaded once."""
 TRAINED = 40_000
 """Bytes up to which a file is trained in the usual run."""
 DEFAULTS: dict[str, Any] = {
@@ -141,6 +146,20 @@ class Trial:
             alone += predict(model, given)
         self.found += _same(together, shuffled, mixed, "in another order", self.file_format)
         self.found += _same(together, alone, few, "alone", self.file_format)
+        if len(few) < samples.count <= EVERY_ROW and not self.found:
+            self._predict_each(model, samples, given, together)
+
+    def _predict_each(self, model: Path, samples: Rows, given: Path, together: list[Any]) -> None:
+        """Predict each row alone, in the loaded model that the command uses."""
+        predictor, answers = Predictor.load(model), []
+        every = range(samples.count)
+        for row in every:
+            samples.write(given, [row])
+            try:
+                answers += predictor.predict_file(given, Sampling())[0]
+            except BadData as error:
+                answers.append(f"refused: {error}")
+        self.found += _same(together, answers, every, "alone, each", self.file_format)
 
 
 def sentence(error: DataError) -> str:

@@ -27,7 +27,7 @@ def nothing_found(listing: Listing, layout: Layout) -> BadData:
         return BadData(
             f"the folders {some_of(named)} are splits, no classes, and their images lie in them"
             " directly",
-            hint="put the images of each class into a folder of its own, such as train/cat",
+            hint="put the images of each class into a folder named after it, such as train/cat",
         )
     if listing.images:
         return BadData(
