@@ -142,7 +142,7 @@ class _Found:
             )
 
     def refuse_few(self, classes: list[str], deep: bool) -> None:
-        """Raise BadData for what no model can tell apart. `deep`: folders lie within the classes."""
+        """Raise BadData for what no model can tell apart. `deep`: classes hold folders."""
         if len(classes) == 1:
             other = ", or choose image_class=last-folder" if deep else ""
             raise BadData(
