@@ -39,7 +39,8 @@ def inspect(
     classes, note = classes_of(file, target)
     notes = [*_notes(file, chosen), *([note] if note else [])]
     if len(header.shape) > 2:
-        notes.append(f"As images the samples are: {how}.")
+        what = "As images the samples are" if images else "The samples are no images"
+        notes.append(f"{what}: {how}.")
     return DatasetSchema(
         samples=header.shape[0],
         dimensions=list(header.shape),
@@ -56,7 +57,7 @@ def inspect(
 
 def require_both(chosen: Chosen) -> tuple[str, str]:
     """Names of samples and target. Raises BadChoice that says what to choose."""
-    hint = "name them 'x' and 'y' when you save the file: np.savez(file, x=…, y=…)"
+    hint = "choose --target NAME, or save them as 'x' and 'y': np.savez(file, x=…, y=…)"
     if chosen.target is None:
         raise BadChoice(chosen.target_reason, hint)
     if chosen.inputs is None:
@@ -79,7 +80,8 @@ def refuse_unusable(headers: dict[str, Header], chosen: Chosen) -> None:
     samples, targets = headers[chosen.inputs].shape[0], headers[chosen.target].shape[0]
     if samples != targets:
         raise BadData(
-            f"the array {chosen.inputs!r} has {samples} samples and {chosen.target!r} has {targets}"
+            f"the array {chosen.inputs!r} has {samples} samples and {chosen.target!r} has {targets}",
+            hint="the first axis of both counts the samples: np.moveaxis moves an axis there",
         )
 
 
@@ -88,6 +90,11 @@ def _refuse_inputs(name: str, header: Header) -> None:
         raise BadData(
             f"the array {name!r} holds Python objects, which are not read",
             hint="save numbers: .astype(float)",
+        )
+    if header.dtype.names:
+        raise BadData(
+            f"the array {name!r} holds records with the fields {', '.join(header.dtype.names)[:200]}",
+            hint="save the fields as one array of numbers, or as a CSV or Parquet file",
         )
     if header.dtype.kind not in NUMBERS:
         raise BadData(

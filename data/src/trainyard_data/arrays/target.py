@@ -46,7 +46,10 @@ def one_of_each(name: str, values: NDArray[Any]) -> NDArray[Any]:
         why = f"; row {bad + 1} is not one-hot either"
     else:
         why = ""
-    raise BadData(f"the target {name!r} has the shape {values.shape}; give one value a sample{why}")
+    raise BadData(
+        f"the target {name!r} has the shape {values.shape}; give one value a sample{why}",
+        hint="a model predicts one target: save one of the columns",
+    )
 
 
 def classes_of(file: ArrayFile, name: str) -> tuple[list[str] | None, str]:
