@@ -144,7 +144,7 @@ class _Found:
     def refuse_few(self, classes: list[str], deep: bool) -> None:
         """Raise BadData for what no model can tell apart. `deep`: classes hold folders."""
         if len(classes) == 1:
-            other = ", or choose image_class=last-folder" if deep else ""
+            other = ", or choose --image-class last-folder" if deep else ""
             raise BadData(
                 f"all {self.count} images are of the one class {classes[0]!r}; two are needed",
                 hint=f"put the images of each class into a folder named after it{other}",
