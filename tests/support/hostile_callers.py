@@ -28,6 +28,8 @@ from gateway_lab import GatewayLab, Trainer
 from hostile_reports import NOW
 
 MIB = 1 << 20
+LONG_ATTACK = 1.0
+"""Seconds of an attack from which files have their full size."""
 
 
 @dataclass
@@ -296,23 +298,24 @@ _PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @cache
-def _archive(kind: str) -> tuple[str, bytes]:
-    """A file that is costly to look into: its name and content."""
+def _archive(kind: str, share: int) -> tuple[str, bytes]:
+    """A file that is costly to look into: its name and content. `share`: 1 is the full size."""
     large = b"\0" * (64 * MIB)
     if kind == "csv":
-        return "a.csv", b"a,b,kind\n" + b"1.5,2.5,x\n2.5,1.5,y\n" * 200_000
+        return "a.csv", b"a,b,kind\n" + b"1.5,2.5,x\n2.5,1.5,y\n" * (200_000 // share)
     if kind == "wide":
-        row = b",".join(b"1" for _ in range(9_999)) + b",x\n"
-        return "a.csv", b",".join(b"c%d" % n for n in range(9_999)) + b",kind\n" + row * 100
+        count = 9_999 // share
+        row = b",".join(b"1" for _ in range(count)) + b",x\n"
+        return "a.csv", b",".join(b"c%d" % n for n in range(count)) + b",kind\n" + row * 100
     if kind == "jsonl":
-        return "a.jsonl", b'{"a":1,"b":[1,2],"kind":"x"}\n' * 100_000
+        return "a.jsonl", b'{"a":1,"b":[1,2],"kind":"x"}\n' * (100_000 // share)
     if kind == "npz":
-        return "a.npz", _zip({f"a{n}.npy": _npy() for n in range(5000)})
+        return "a.npz", _zip({f"a{n}.npy": _npy() for n in range(5000 // share)})
     if kind == "members":
-        return "a.zip", _zip({f"c{n % 2}/{n}.png": b"" for n in range(60_000)})
+        return "a.zip", _zip({f"c{n % 2}/{n}.png": b"" for n in range(60_000 // share)})
     if kind == "ratio":
         return "a.zip", _zip({"c/a.png": large})
-    tar = _tar({f"c{n % 2}/{n}.png": b"x" for n in range(30_000)})
+    tar = _tar({f"c{n % 2}/{n}.png": b"x" for n in range(30_000 // share)})
     whole = {"tar": tar, "bomb": _tar({"c/a.png": large})}
     form, _, name = kind.partition(" ")
     pack = _PACKERS[form]
@@ -344,12 +347,13 @@ def _npy() -> bytes:
 
 def _uploads(kinds: tuple[str, ...]) -> Attack:
     def attack(target: Target, seconds: float) -> None:
+        share = 1 if seconds >= LONG_ATTACK else 8
         for kind in kinds:
-            _archive(kind)  # made once, before several threads ask for it
+            _archive(kind, share)  # made once, before several threads ask for it
         with target.lab.http() as http:
 
             def step(number: int) -> None:
-                name, content = _archive(kinds[number % len(kinds)])
+                name, content = _archive(kinds[number % len(kinds)], share)
                 query = {"name": f"h{number % 8}", "filename": name}
                 http.post("/datasets", params=query, content=content, timeout=120)
 
