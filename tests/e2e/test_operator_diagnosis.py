@@ -102,7 +102,7 @@ def assert_told_soon(release: Installation, name: str, failure: dict[str, Any]) 
 def test_out_of_memory(release: Installation) -> None:
     name = create(release, "oom", command=python("x = [b'x' * 2**20 for _ in range(4096)]"))
     failure = failed(release, name)
-    assert (failure["class"], failure["exitCode"]) == ("OutOfMemory", 137)
+    assert (failure["class"], failure["exitCode"]) == ("OutOfMemory", 69)
     assert failure["reason"] == "OOMKilled"
     assert "resources.memory" in failure["hint"]
     assert_told_soon(release, name, failure)
