@@ -109,7 +109,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Upload, list, download, describe and correct datasets.",
     ),
     Entry("code", "Keep", "code", "app", "Send folders with programs, and get them back."),
-    Entry("uploads", "Keep", "uploads", "app", "List and delete uploads that are not complete."),
+    Entry(
+        "uploads",
+        "Keep",
+        "datasets",
+        "uploads",
+        "List and delete uploads that are not complete.",
+    ),
     Entry("keys", "Set up", "keys", "app", "Make, list and revoke API keys (administrators)."),
 )
 

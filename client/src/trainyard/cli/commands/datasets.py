@@ -1,4 +1,4 @@
-"""`datasets ls|info|schema|get|put|rm`."""
+"""`datasets ls|info|schema|put|get|rm`, and `uploads ls|rm`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainyard.cli.text.progress_bar import progress_bar
 from trainyard.cli.text.table import Column, Table, make_table
 
 if TYPE_CHECKING:
-    from trainyard.models import Dataset, DatasetEntry
+    from trainyard.models import Dataset, DatasetEntry, UploadSummary
 
 app = typer.Typer(
     help="Upload, list, download, describe and correct datasets.",
@@ -202,3 +202,54 @@ def _show(form: Format, found: Dataset, now: datetime) -> None:
         output.print_table(dataset_fields.columns(found.details))
     if more := dataset_fields.left_out(found.details):
         output.line(more)
+
+
+uploads = typer.Typer(
+    help="List and delete uploads that are not complete.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+class Kind(StrEnum):
+    """What is uploaded."""
+
+    DATASETS = "datasets"
+    MODELS = "models"
+
+
+KindArgument = Annotated[Kind, typer.Argument(help="What is uploaded.")]
+
+
+@uploads.command("ls")
+def uploads_ls(kind: KindArgument = Kind.DATASETS, form: FormatOption = Format.TABLE) -> None:
+    """List uploads in parts that are not complete, oldest first; a week old, they are deleted."""
+    with gateway() as (client, clock):
+        found = client.uploads(kind.value).uploads
+    data = {"uploads": [u.wire() for u in found]}
+    output.show(form, data, uploads_listing(found, clock.now(), wide=form is Format.WIDE))
+
+
+@uploads.command("rm")
+def uploads_rm(
+    kind: KindArgument,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+) -> None:
+    """Delete uploads by the id that `uploads ls` shows, with the parts that were received."""
+    with gateway() as (client, _):
+        for one in ids:
+            client.delete_upload(kind.value, one)
+            output.done(f"upload {one} deleted")
+
+
+def uploads_listing(found: list[UploadSummary], now: datetime, *, wide: bool) -> Table:
+    """The table of `uploads ls`."""
+    columns: list[Column[UploadSummary]] = [
+        Column("ID", lambda u: u.id),
+        Column("NAME", lambda u: u.name),
+        Column("OWNER", lambda u: u.owner or formats.UNKNOWN),
+        Column("SIZE", lambda u: formats.size(u.size_bytes), right=True),
+        Column("PARTS", lambda u: f"{u.received}/{u.parts}", right=True),
+        Column("AGE", lambda u: formats.since(u.created, now), right=True),
+    ]
+    return make_table(columns, found, wide=wide, empty="no uploads that are not complete")
