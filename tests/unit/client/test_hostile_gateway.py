@@ -194,7 +194,7 @@ class Repeating:
 def test_log_pages_that_do_not_advance_end() -> None:
     client: Any = Repeating()
 
-    found = list(logs._lines(client, "s", follow=False, tail=None))
+    found = list(logs.log_lines(client, "s", follow=False, tail=None))
 
     assert len(found) == 2 * logs.PAGE
     assert client.asked == 2
