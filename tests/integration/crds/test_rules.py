@@ -19,6 +19,7 @@ pytestmark = pytest.mark.integration
 TABLE = {"task": "tabular-classification"}
 TRAINING: dict[str, Any] = {"training": TABLE, "dataset": "digits"}
 COMMAND: dict[str, Any] = {"command": ["python", "train.py"]}
+CODE: dict[str, Any] = {"code": {"bundle": "c" * 64}}
 
 
 def trained(task: str = "tabular-classification", **changes: Any) -> dict[str, Any]:
@@ -40,6 +41,7 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         TRAINING | COMMAND,
     ),
     "training needs a dataset": (TRAINING, {"training": TABLE}),
+    "code needs a command: the program that starts in it": (COMMAND | CODE, TRAINING | CODE),
     RESERVED_MESSAGE: (
         COMMAND | {"env": [{"name": "HF_TOKEN_PATH", "value": "a\nb"}, {"name": "MY_RANK"}]},
         COMMAND | {"env": [{"name": "A"}, {"name": "PET_NNODES", "value": "2"}]},
@@ -103,6 +105,7 @@ Change = dict[str, Any]
 FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
     "training": (TRAINING, {"training": TABLE}, {"training": {"epochs": 99}}),
     "command": (COMMAND, COMMAND, {"command": ["other"]}),
+    "code": (COMMAND | CODE, CODE, {"code": {"bundle": "d" * 64}}),
     "env": (
         COMMAND | {"env": [{"name": "A", "value": "1"}]},
         {"env": [{"name": "A", "value": "1"}]},
@@ -142,6 +145,7 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
 OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "training": (COMMAND, TRAINING),
     "command": (TRAINING, COMMAND),
+    "code": (COMMAND, CODE),
     "env": (COMMAND, {"env": [{"name": "A"}]}),
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
