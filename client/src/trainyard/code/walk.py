@@ -128,7 +128,11 @@ def _take(found: Contents, folder: str, entry: os.DirEntry[str], rules: Rules) -
         return False
     _require_name(path)
     if is_folder:
-        return _take_folder(found, path, rules.inside(found.top / path, in_repository))
+        try:
+            inside = rules.inside(found.top / path, in_repository)
+        except PermissionError as error:
+            raise _unreadable(path, "folder") from error
+        return _take_folder(found, path, inside)
     if entry.is_symlink():
         return _take_link(found, path)
     executable = bool(about.st_mode & stat.S_IXUSR)
