@@ -533,6 +533,8 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     about = dict(line.split(None, 1) for line in cli.ok("models", "info", "net", "--version", "1").out.splitlines())  # fmt: skip
     cli.ok("models", "get", "net", str(there))
     cli.ok("models", "get", "net", str(there / "first"), "--version", "1")
+    cli.ok("models", "get", "net", str(there))
+    other = cli.run("models", "get", "net", str(there / "first"))
     unanswered = cli.run("models", "rm", "net")
     foreign = cli.run("models", "verify", "net", "--dataset", __file__)
     cli.ok("models", "rm", "net", "--yes")
@@ -543,6 +545,8 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
         next(v["sha256"] for v in versions if v["version"] == 1),
     )
     assert (there / "net.safetensors").read_bytes() == file.read_bytes()
+    assert (other.code, (there / "first").read_bytes() != file.read_bytes()) == (2, True)
+    assert "is there with other content; give another FILE" in other.err
     assert (there / "first").read_bytes() == safetensors(file, 4).read_bytes()
     assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]
     assert unanswered.code != 0

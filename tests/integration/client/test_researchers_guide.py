@@ -188,6 +188,12 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
     with reader.lab.client() as gateway:
         spec = gateway.status("mine").spec
     assert spec.command == ["python", "/opt/mine/train.py", "--depth", "4"]
+    command = next(c for c in all_commands() if "--secret hub" in c)
+    reader.ok(command)
+    with reader.lab.client() as gateway:
+        spec = gateway.status(reader.submitted()).spec
+    assert spec.secrets == ["hub"]
+    assert [(v.name, v.value) for v in spec.env] == [("HF_HUB_OFFLINE", "1"), ("DEPTH", "4")]
     reader.ok("trainyard run --detach --gpus 1 -- python train.py --lr 3e-4")
     reader.ok("trainyard code get NAME old-version", reader.submitted())
     assert (reader.folder / "old-version" / "train.py").read_text() == "print(1)\n"

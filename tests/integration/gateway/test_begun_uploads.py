@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gateway_lab import GatewayFactory
 
-from trainyard_gateway.errors import NotFound, OutOfSpace
+from trainyard_gateway.errors import AlreadyThere, NotFound, OutOfSpace
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import (
@@ -79,7 +79,7 @@ def put(http: httpx.Client, place: str, number: int) -> httpx.Response:
 async def test_only_so_many_are_begun_and_one_user_blocks_no_other(uploads: Uploads) -> None:
     for _ in range(MOST_OF_OWNER):
         await uploads.create(new(size=10), "ada")
-    with pytest.raises(OutOfSpace, match="'ada' began are incomplete, the most of one user"):
+    with pytest.raises(AlreadyThere, match="'ada' began are incomplete, the most of one user"):
         await uploads.create(new(size=10), "ada")
     for number in range(MOST_OF_OWNER, MOST_BEGUN):
         last = await uploads.create(new(size=10), f"user{number}")
@@ -96,7 +96,7 @@ def test_the_owner_is_the_name_of_the_key(gateway_factory: GatewayFactory) -> No
         body = {"name": "m", "sizeBytes": 10}
         for _ in range(MOST_OF_OWNER):
             http.post("/uploads/models", json=body, headers=key).raise_for_status()
-        assert http.post("/uploads/models", json=body, headers=key).status_code == 507
+        assert http.post("/uploads/models", json=body, headers=key).status_code == 409
         assert http.post("/uploads/models", json=body).status_code == 201
         owners = {u["owner"] for u in http.get("/uploads/models").json()["uploads"]}
 

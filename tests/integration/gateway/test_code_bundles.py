@@ -234,6 +234,7 @@ def test_the_refusal_of_a_large_folder_names_the_largest_file(
 
 
 BAD_PACKS = {
+    "empty": b"",
     "wrong-hash": HEADER.pack(b"\0" * 32, 1) + b"x",
     "cut-off": HEADER.pack(hashlib.sha256(b"ab").digest(), 2) + b"a",
     "cut-off-header": b"\0" * 20,

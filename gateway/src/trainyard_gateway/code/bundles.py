@@ -126,6 +126,8 @@ class CodeBundles:
                 self._volume.require(len(chunk))
                 await asyncio.to_thread(reader.feed, chunk)
             received = await asyncio.to_thread(reader.finish)
+            if not received:
+                raise BadRequest("the body holds no content; send a pack of at least one")
         finally:
             await asyncio.shield(asyncio.to_thread(reader.abandon))
         self.kept_bytes += reader.total

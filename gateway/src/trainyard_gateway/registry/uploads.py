@@ -268,7 +268,7 @@ def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> N
         )
     own = uploads.count_of(connection, row.kind, row.owner)
     if own >= MOST_OF_OWNER:
-        raise OutOfSpace(
+        raise AlreadyThere(
             f"{own} uploads of {row.kind}s that {row.owner!r} began are incomplete, the most of one "
             f"user; complete or delete some: `trainyard uploads ls`, GET /api/v1/uploads/{row.kind}s"
         )

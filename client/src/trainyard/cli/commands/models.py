@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainyard import transfer
 from trainyard.cli import output, verification
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import Exit, UsageProblem
@@ -65,13 +66,18 @@ def get(
     ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
 ) -> None:
-    """Download a model; an interrupted download is resumed, and the hash is checked."""
+    """Download a model; an interrupted download is resumed.
+
+    The hash is checked. A file that is there and has other content is not overwritten.
+    """
     path = target or Path()
     if path.is_dir():
         path = path / f"{name}.safetensors"
     if not path.parent.is_dir():
         raise UsageProblem(f"there is no folder {path.parent}; make it first")
     with gateway() as (client, _), progress_bar(name) as progress:
+        if path.exists() and transfer.hash_of(path) != client.model(name, version).sha256:
+            raise UsageProblem(f"{path} is there with other content; give another FILE")
         client.download_model(name, path, version, progress=progress)
     output.done(f"model {name} is in {path} ({formats.size(path.stat().st_size)}, hash checked)")
 
