@@ -82,7 +82,7 @@ def test_command_and_description_reach_the_pod_as_written(words: list[str]) -> N
     ][0]
 
     known = {e["name"]: "!" for e in container["env"]}
-    assert [expanded(word, known) for word in container["command"]] == words
+    assert [expanded(word, known) for word in container["args"]] == words
     values = {e["name"]: expanded(e["value"], known) for e in container["env"] if "value" in e}
     assert values["TRAINYARD_GATEWAY_URL"] == CONFIG.gateway_url
     assert json.loads(values["TRAINYARD_RUN"])["outputModel"] == "m"
