@@ -13,7 +13,7 @@ from kubernetes import client
 from poll import eventually
 
 from trainyard.models import Session
-from trainyard_api import names
+from trainyard_api import names, timestamps
 
 NOW = "2026-01-01T00:00:00Z"
 IRIS = "sepal,petal,target\n" + "".join(f"{n}.5,{n}.25,{'a' if n % 2 else 'b'}\n" for n in range(6))
@@ -67,7 +67,7 @@ def report(lab: GatewayLab, session: Session, steps: int = 40) -> None:
             "metrics": points,
             "logs": [{"time": NOW, "message": f"step {n}"} for n in range(1, steps + 1)],
             "heartbeat": {
-                "time": NOW, "step": steps, "totalSteps": 50, "epoch": steps // 10, "epochs": 5,
+                "time": timestamps.now_text(), "step": steps, "totalSteps": 50, "epoch": steps // 10, "epochs": 5,
                 "stepsPerSecond": 2.0,
             },
         }
