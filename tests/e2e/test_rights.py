@@ -109,7 +109,7 @@ def live(release: Installation, people: Client, folder: Path) -> None:
     eventually(lambda: people.status(gang).phase == "Running", within=90, what="the gang running")
     people.set_priority(gang, 5)
     people.stop(gang)
-    eventually(lambda: people.status(gang).finished, within=60, what="the gang stopped")
+    eventually(lambda: people.status(gang).finished, within=120, what="the gang stopped")
     release.kubectl("delete", "ts", gang)
     people.cancel(unwanted)
     assert absent(people, unique("never"))

@@ -34,6 +34,11 @@ if sys.version_info < (3, 9):
         % sys.version.split()[0]
     )
     sys.exit(64)
+# The kernel drops a stop signal that reaches process 1 before its handler is there; a blocked one
+# waits. `signal` itself would be imported too late.
+import _signal
+
+_signal.pthread_sigmask(_signal.SIG_BLOCK, (1, 2, 3, 15))
 from trainyard_supervisor.archive_main import main
 
 sys.exit(main())

@@ -30,6 +30,8 @@ class StopSignals:
             signal.signal(number, self._pass_on)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        # The archive blocks them at its first line, so that none is lost until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
     def clear(self) -> None:
         """Empty the descriptor after it woke the loop."""

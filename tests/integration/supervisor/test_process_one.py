@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from poll import eventually
 from supervisor_lab import SupervisorLab, python
 
 from trainyard_api.contract import ExitCode
+from trainyard_supervisor.install import ARCHIVE, install
 
 NAMESPACE = (
     "unshare",
@@ -81,3 +83,28 @@ def test_hundreds_that_ignore_it_are_killed_in_time(tmp_path: Path) -> None:
 
     assert ended.code == ExitCode.PREEMPTED
     assert b"killed 501 processes" in ended.err
+
+
+def test_a_signal_during_its_start_is_not_lost(tmp_path: Path) -> None:
+    """It is blocked from the archive's first line on, until the handlers are there."""
+    install(tmp_path / "trainyard")
+    archive = str(tmp_path / "trainyard" / ARCHIVE)
+    lab = SupervisorLab(tmp_path)
+    process = lab.start(
+        *python("import time\ntime.sleep(600)"), by=(*NAMESPACE, sys.executable, "-IS", archive)
+    )
+
+    def blocked() -> int | None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children:
+            status = Path(f"/proc/{child}/status").read_text()
+            mask = int(status.partition("SigBlk:")[2].split()[0], 16)
+            if mask >> (signal.SIGTERM - 1) & 1:
+                return int(child)
+        return None
+
+    os.kill(eventually(blocked, within=20, every=0.001), signal.SIGTERM)
+    ended = lab.end(process, seconds=20)
+
+    assert ended.code == ExitCode.PREEMPTED
+    assert ended.message["interrupted"] is True
