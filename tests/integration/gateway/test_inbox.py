@@ -13,6 +13,7 @@ from postgres import Postgres
 from sqlalchemy import Connection, func, insert, select, text
 from store_lab import START, batch, chart, new_uid, opened, values
 
+from trainyard_api import timestamps
 from trainyard_api.report import Batch
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.logs.lines import read_lines
@@ -62,7 +63,7 @@ async def test_reads_see_every_acknowledged_batch(database: Store) -> None:
             sequence,
             {sequence: float(sequence)},
             logs=[{"time": START, "message": str(sequence)}],
-            heartbeat={"time": START, "step": sequence},
+            heartbeat={"time": timestamps.now_text(), "step": sequence},
         )
         assert not await database.ingest(sent)
 

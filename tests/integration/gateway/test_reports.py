@@ -20,7 +20,7 @@ from poll import eventually
 from trainyard.errors import Conflict, Invalid, NotFound
 from trainyard.reporting.gateway_reporter import GatewayReporter
 from trainyard.reporting.transport import GatewayTransport
-from trainyard_api import contract, names
+from trainyard_api import contract, names, timestamps
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +43,8 @@ def status_in_cluster(lab: GatewayLab, name: str) -> dict[str, Any]:
 
 def test_reports_reach_people_and_the_cluster(lab: GatewayLab, trainer: Trainer) -> None:
     beat = {
-        "time": NOW, "step": 62, "totalSteps": 100, "epoch": 1, "epochs": 2, "stepsPerSecond": 0.5,
+        "time": timestamps.now_text(), "step": 62, "totalSteps": 100, "epoch": 1, "epochs": 2,
+        "stepsPerSecond": 0.5,
     }  # fmt: skip
     body = {
         "sequence": 1,
