@@ -66,6 +66,8 @@ COMMANDS = {
     "datasets get": "datasets get d",
     "datasets put": "datasets put d.csv",
     "datasets rm": "datasets rm d",
+    "uploads ls": "uploads ls datasets",
+    "uploads rm": "uploads rm datasets 0",
     "code push": "code push",
     "code get": f"code get {'0' * 64}",
     "keys ls": "keys ls",
