@@ -190,12 +190,15 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
     assert spec.command == ["python", "/opt/mine/train.py", "--depth", "4"]
     command = next(c for c in all_commands() if "--secret hub" in c)
     reader.ok(command)
+    # Sessions of one second have no order by time.
     with reader.lab.client() as gateway:
-        spec = gateway.status(reader.submitted()).spec
+        (spec,) = [s.spec for s in gateway.sessions().sessions if s.spec.secrets]
     assert spec.secrets == ["hub"]
     assert [(v.name, v.value) for v in spec.env] == [("HF_HUB_OFFLINE", "1"), ("DEPTH", "4")]
     reader.ok("trainyard run --detach --gpus 1 -- python train.py --lr 3e-4")
-    reader.ok("trainyard code get NAME old-version", reader.submitted())
+    with reader.lab.client() as gateway:
+        (sent,) = [s.name for s in gateway.sessions().sessions if s.spec.code]
+    reader.ok("trainyard code get NAME old-version", sent)
     assert (reader.folder / "old-version" / "train.py").read_text() == "print(1)\n"
 
 
