@@ -41,15 +41,17 @@ def test_the_bundle_of_a_spec(spec: dict[str, object], bundle: str | None) -> No
 
 
 def test_an_allowance_fills_up_over_the_day() -> None:
-    allowance = Allowance(1000)
-    allowance.spend("k", 1000, now=0)
+    now = 0.0
+    allowance = Allowance(1000, lambda: now)
+    allowance.spend("k", 1000)
     with pytest.raises(TooManyRequests, match="codeKeyBytesPerDay"):
-        allowance.spend("k", 1, now=0)
-    allowance.spend("other", 1, now=0)
+        allowance.spend("k", 1)
+    allowance.spend("other", 1)
 
-    allowance.spend("k", 500, now=DAY / 2)
+    now = DAY / 2
+    allowance.spend("k", 500)
     with pytest.raises(TooManyRequests):
-        allowance.spend("k", 1, now=DAY / 2)
+        allowance.spend("k", 1)
 
 
 def test_an_empty_folder_is_no_bundle_and_gives_its_place_to_one(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def report_killed_process(file: Path, code: int) -> None:
 
 
 def _message(reason: str, message: str, hint: str, lines: list[str]) -> str:
-    return json.dumps({"reason": reason, "message": message, "hint": hint, "lastLogLines": lines})
+    said = {"reason": reason, "message": message, "hint": hint, contract.LAST_LINES_KEY: lines}
+    return json.dumps(said)
 
 
 def _is_written(file: Path) -> bool:

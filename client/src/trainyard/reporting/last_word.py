@@ -28,7 +28,7 @@ class LastWord:
         nothing outside a pod, or where the program has left another message.
         """
         kept = [line[:300] for line in lines]
-        while len(text := json.dumps({contract.END_KEY: end, "lastLogLines": kept})) > (
+        while len(text := json.dumps({contract.END_KEY: end, contract.LAST_LINES_KEY: kept})) > (
             contract.TERMINATION_MESSAGE_BYTES
         ):
             kept = kept[1:]

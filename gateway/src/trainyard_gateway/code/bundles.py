@@ -74,7 +74,7 @@ class CodeBundles:
     def __init__(self, folders: CodeFolders, volume: FileStore, bounds: CodeBounds) -> None:
         """`volume` knows the reserve of free space."""
         self.folders, self._volume, self._bounds = folders, volume, bounds
-        self._allowance = Allowance(bounds.key_bytes_per_day)
+        self._allowance = Allowance(bounds.key_bytes_per_day, time.monotonic)
         self._reading = asyncio.Semaphore(_AT_ONCE)
         self.kept_bytes = 0
         """Bytes of all contents, as the last sweep has counted them, with those received since."""
@@ -132,7 +132,7 @@ class CodeBundles:
             await asyncio.shield(asyncio.to_thread(reader.abandon))
         self.kept_bytes += reader.total
         if declared is None:
-            self._allowance.spend(key, reader.total, time.monotonic())
+            self._allowance.spend(key, reader.total)
         return ReceivedContents(received=received)
 
     def _admit(self, key: str, count: int) -> None:
@@ -143,7 +143,7 @@ class CodeBundles:
                 f"the code of all sessions takes {self.kept_bytes} of the {most} bytes that "
                 "codeMaxTotalBytes allows; delete sessions, or ask your administrator"
             )
-        self._allowance.spend(key, count, time.monotonic())
+        self._allowance.spend(key, count)
 
     async def manifest(self, bundle: str) -> bytes:
         """The manifest of a bundle in its canonical form. Raises NotFound."""

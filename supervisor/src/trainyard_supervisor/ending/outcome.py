@@ -13,6 +13,8 @@ from trainyard_supervisor.processes.process_tree import Exit
 
 SIGKILL = 9
 LINE_CHARACTERS = 300
+_GOALS = (("step", "totalSteps"), ("epoch", "epochs"))
+"""What was done, and how much there is to do."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _end(derived: Mapping[str, int], *, finished: bool) -> dict[str, int]:
     """The end that the output tells; a program that ended well has done all it wanted."""
     end = dict(derived)
     if finished:
-        for done, goal in (("step", "totalSteps"), ("epoch", "epochs")):
+        for done, goal in _GOALS:
             if done in end and goal in end:
                 end[goal] = end[done]
     return end
@@ -119,7 +121,7 @@ def _reached(own: Mapping[str, Any]) -> bool:
     end = own.get(contract.END_KEY)
     if not isinstance(end, dict):
         return False
-    for done, goal in (("step", "totalSteps"), ("epoch", "epochs")):
+    for done, goal in _GOALS:
         if isinstance(end.get(goal), int) and end[goal] > 0:
             return isinstance(end.get(done), int) and end[done] >= end[goal]
     return False
