@@ -359,3 +359,11 @@ class TestDamage:
 
         with pytest.raises(BadData, match="the array 'x' twice"):
             inspect(path, "npz")
+
+
+def test_an_array_that_python_2_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (6L, 4L), }".ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + b"\x76\x00" + header + X.tobytes())
+
+    assert inspect(path, "npy").samples == 6

@@ -78,3 +78,24 @@ async def test_the_writer_works_after_a_rollback(database: SqliteStore) -> None:
 
     assert await together(database, insert(3), insert(4)) == [None, None]
     assert await stored(database) == [3, 4]
+
+
+async def test_connections_that_open_beside_a_write_do_not_make_it_fail(
+    database: SqliteStore,
+) -> None:
+    held, go = threading.Event(), threading.Event()
+
+    def read_and_write(connection: Connection) -> None:
+        connection.execute(text("SELECT x FROM t")).all()
+        held.set()
+        assert go.wait(30)
+        connection.execute(text("INSERT INTO t VALUES (1)"))
+
+    writing = asyncio.create_task(database.write(read_and_write))
+    await asyncio.to_thread(held.wait, 30)
+    # Several at once need more connections than the pool keeps open.
+    await asyncio.wait_for(asyncio.gather(*[stored(database) for _ in range(8)]), 10)
+    go.set()
+
+    await writing
+    assert await stored(database) == [1]

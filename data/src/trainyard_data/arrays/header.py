@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import tokenize
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,10 @@ def read_header(read: Callable[[int], bytes]) -> Header:
         if version not in ((1, 0), (2, 0), (3, 0)):
             raise BadData(f"not an NPY array: its format version is {version}")
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = header(stream)
+        with warnings.catch_warnings():
+            # numpy warns of headers that Python 2 wrote; it reads them all the same.
+            warnings.simplefilter("ignore", UserWarning)
+            shape, fortran, dtype = header(stream)
     except _BROKEN as error:
         raise BadData("not an NPY array: its header is damaged") from error
     if any(type(extent) is not int or extent < 0 for extent in shape):

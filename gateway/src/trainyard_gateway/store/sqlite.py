@@ -30,7 +30,11 @@ from trainyard_gateway.store.reports.processor import InboxProcessor
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.sql.bulk_insert import insert_in_blocks
 from trainyard_gateway.store.sql.savepoint import TransactionRolledBack, in_savepoint
-from trainyard_gateway.store.sql.sqlite_engine import refuse_network_file_system, sqlite_engine
+from trainyard_gateway.store.sql.sqlite_engine import (
+    WRITES,
+    refuse_network_file_system,
+    sqlite_engine,
+)
 from trainyard_gateway.store.store import Store
 
 T = TypeVar("T")
@@ -90,7 +94,7 @@ class SqliteStore(Store):
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             refuse_network_file_system(self._path.parent)
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**{WRITES: True}).begin() as connection:
                 migrate.upgrade(connection)
                 if self._processor.inbox.has_pending(connection):
                     # An earlier process was killed before it applied the inbox.
@@ -147,7 +151,7 @@ class SqliteStore(Store):
     # What follows runs in the writer thread.
 
     def _run_writer(self) -> None:
-        with self._engine.connect() as connection:
+        with self._engine.execution_options(**{WRITES: True}).connect() as connection:
             connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             connection.commit()

@@ -14,6 +14,9 @@ _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs", "9p"}
 )
 
+WRITES = "writes"
+"""The execution option of connections whose transactions write."""
+
 
 def sqlite_engine(path: Path) -> Engine:
     """An engine for the file at `path`, in WAL mode with synchronous FULL. Opens no connection."""
@@ -29,15 +32,20 @@ def sqlite_engine(path: Path) -> Engine:
     def configure(connection: Any, _: object) -> None:
         # SQLAlchemy begins transactions itself. The driver's BEGIN comes too late for savepoints.
         connection.isolation_level = None
-        # Only a file that has no table yet takes this.
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        # Only a file that has no table yet takes this. For any other file it is a write, which
+        # would make the transaction of the writer fail.
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        # A transaction that reads first and then writes fails if another one wrote in between;
+        # one that takes the lock at its start waits for it.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
