@@ -179,7 +179,8 @@ def spoil(body: dict[str, Any], luck: random.Random, keep: tuple[str, ...] = ())
         name = luck.choice(TEXTS)
         inner[name] = inner.pop(last)
     else:
-        inner[last] = luck.choice(_alike(inner[last]))
+        # A copy, since later spoiling must change neither this place nor what others are made of.
+        inner[last] = copy.deepcopy(luck.choice(_alike(inner[last])))
 
 
 def _alike(value: Any) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from trainyard_data.tables.columns import Column, from_table
 from trainyard_data.tables.files.csv_file import CsvTable, open_csv
 from trainyard_data.tables.files.json_lines import JsonLines
 from trainyard_data.tables.files.parquet_file import ParquetTable
-from trainyard_data.tables.files.source import Batch, Source, in_order
+from trainyard_data.tables.files.source import WORKERS, Batch, Source, in_order
 from trainyard_data.tables.meaning.missing import beside_numbers
 from trainyard_data.tables.meaning.roles import NUMBER_TYPES
 from trainyard_data.tables.values.bad_cell import BadCell
@@ -91,6 +92,11 @@ class _Use:
     as_texts: bool
     """Whether the texts are wanted as they are written."""
 
+    @property
+    def is_plain_number(self) -> bool:
+        """Whether a number that Arrow's parsers take means the same here."""
+        return not self.as_texts and self.reading is not None and self.reading.is_plain
+
     def convert(self, values: Any) -> Any:
         """An Arrow array of numbers, or a dictionary of texts. Raises BadCell."""
         if self.reading is None or self.as_texts:
@@ -135,7 +141,8 @@ def open_source(
     """The file that the schema describes."""
     match file_format:
         case "csv" if schema.dialect is not None:
-            return CsvTable(path, schema.dialect, [c.name for c in schema.columns])
+            plain = [n for n, use in (uses or {}).items() if use.is_plain_number]
+            return CsvTable(path, schema.dialect, [c.name for c in schema.columns], numbers=plain)
         case "csv":
             return open_csv(path)
         case "parquet":
@@ -180,26 +187,32 @@ def _table(source: Source, chosen: list[str], uses: dict[str, _Use]) -> Any:
             parts[name].append(columns[name])
     if rows == 0:
         raise BadData("the file has no rows")
-    joined = {name: _joined(arrays) for name, arrays in parts.items()}
-    return pa.table(joined).combine_chunks()
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="table") as pool:
+        joined = list(pool.map(_joined, parts.values()))
+    return pa.table(dict(zip(parts, joined, strict=True)))
 
 
 def _joined(arrays: list[Any]) -> Any:
+    """One array of the values of all parts."""
     import pyarrow as pa
 
-    whole = pa.chunked_array(arrays)
-    return whole.unify_dictionaries() if pa.types.is_dictionary(whole.type) else whole
+    chunked = pa.chunked_array(arrays)
+    if pa.types.is_dictionary(chunked.type):
+        chunked = chunked.unify_dictionaries()
+    return chunked.combine_chunks()
 
 
 def _converted(
     source: Source, chosen: list[str], uses: dict[str, _Use]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     def convert(batch: Batch) -> tuple[int, dict[str, Any], BadCell | None]:
-        columns = {}
+        columns = dict[str, Any]()
         for name in chosen:
             try:
                 columns[name] = _column(batch, name, uses[name])
             except BadCell as error:
+                if batch.as_written is not None:
+                    return convert(batch.as_written())
                 error.column = name
                 return batch.rows, {}, error
         return batch.rows, columns, None

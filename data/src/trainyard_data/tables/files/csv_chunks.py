@@ -18,7 +18,7 @@ from trainyard_data.signatures import kind_beside_text
 
 LONGEST_ROW = 16 << 20
 """Bytes."""
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 2 << 20
 _BOM = codecs.BOM_UTF8
 
 
@@ -87,8 +87,16 @@ def chunks(
     with path.open("rb") as file:
         blocks = Utf8Blocks(file, encoding)
         rest, line = _skipped(blocks, skip_lines), skip_lines + 1
+        mark = quote.encode()
         while True:
             block = blocks.read(size)
+            # A block without a quote is cut before it is joined, which copies it once.
+            if block and mark not in block and mark not in rest and (cut := block.rfind(b"\n") + 1):
+                chunk = Chunk(b"".join((rest, memoryview(block)[:cut])), line)
+                yield chunk
+                line += chunk.content.count(b"\n")
+                rest = block[cut:]
+                continue
             content = rest + block
             cut = row_end(content, delimiter, quote) if block else len(content)
             if block and not cut:

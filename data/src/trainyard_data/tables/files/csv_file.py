@@ -22,7 +22,11 @@ WIDE = 200
 
 
 class CsvTable:
-    """A CSV file of a known dialect. `names`: the columns; `unused`: why some are set apart."""
+    """A CSV file of a known dialect.
+
+    `names`: the columns; `unused`: why some are set apart; `numbers`: columns to parse as numbers
+    where all of their values in a part are some, which is faster. All others are texts.
+    """
 
     def __init__(
         self,
@@ -31,8 +35,11 @@ class CsvTable:
         names: list[str],
         unused: Mapping[str, str] | None = None,
         remarks: Sequence[str] = (),
+        *,
+        numbers: Collection[str] = (),
     ) -> None:
         self._path, self.dialect, self.names = path, dialect, names
+        self._numbers = frozenset(numbers)
         self.categories: frozenset[str] = frozenset()
         self.unused: Mapping[str, str] = unused or {}
         self.remarks = remarks
@@ -50,7 +57,7 @@ class CsvTable:
 
     def _chunks(self) -> Iterator[csv_chunks.Chunk]:
         d = self.dialect
-        size = csv_chunks.PIECE_BYTES * (1 if len(self.names) < WIDE else 8)
+        size = csv_chunks.PIECE_BYTES * (1 if len(self.names) < WIDE else 4)
         found = csv_chunks.chunks(self._path, d.encoding, d.delimiter, d.quote, d.skip_lines, size)
         first = d.header
         for chunk in found:
@@ -58,38 +65,56 @@ class CsvTable:
                 first = False
                 head, lines = _first_row(chunk.content, d)
                 chunk = csv_chunks.Chunk(chunk.content[head:], chunk.line + lines)
-            if chunk.content.strip():
+            if chunk.content and not chunk.content.isspace():
                 yield chunk
 
     def _parsed(self, chunk: csv_chunks.Chunk, chosen: list[str]) -> Batch:
-        import pyarrow as pa
-        from pyarrow import csv as arrow_csv
-
         if b"\0" in chunk.content:
             line = chunk.line + chunk.content[: chunk.content.index(b"\0")].count(b"\n")
             raise BadData(f"line {line}: a NUL byte; is this a text file?")
-        convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(chosen, pa.string()),
-            include_columns=chosen,
-            strings_can_be_null=True,
-            null_values=[""],
-        )
+        as_written = partial(self._as_written, chunk, chosen)
+        if self._numbers.isdisjoint(chosen):
+            return as_written()
+        import pyarrow as pa
+
         try:
-            table = arrow_csv.read_csv(
-                pa.BufferReader(chunk.content),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=self.names, block_size=len(chunk.content) + 1, use_threads=False
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=self.dialect.delimiter,
-                    quote_char=self.dialect.quote,
-                    newlines_in_values=True,
-                ),
-                convert_options=convert,
-            )
+            table = self._read(chunk, chosen, self._numbers)
+        except pa.ArrowInvalid:
+            return as_written()
+        return Batch(table.num_rows, {n: _whole(table.column(n)) for n in chosen}, as_written)
+
+    def _as_written(self, chunk: csv_chunks.Chunk, chosen: list[str]) -> Batch:
+        import pyarrow as pa
+
+        try:
+            table = self._read(chunk, chosen, frozenset())
         except pa.ArrowInvalid as error:
             self._explain(chunk, error)
         return Batch(table.num_rows, {n: _whole(table.column(n)) for n in chosen})
+
+    def _read(self, chunk: csv_chunks.Chunk, chosen: list[str], numbers: frozenset[str]) -> Any:
+        """An Arrow table of texts, and of float64 for `numbers`. Raises ArrowInvalid."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        types = {name: pa.float64() if name in numbers else pa.string() for name in chosen}
+        return arrow_csv.read_csv(
+            pa.BufferReader(chunk.content),
+            read_options=arrow_csv.ReadOptions(
+                column_names=self.names, block_size=len(chunk.content) + 1, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=self.dialect.delimiter,
+                quote_char=self.dialect.quote,
+                newlines_in_values=True,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=types,
+                include_columns=chosen,
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
 
     def _explain(self, chunk: csv_chunks.Chunk, error: Exception) -> None:
         text = chunk.content.decode("utf-8", "replace")

@@ -15,10 +15,15 @@ WORKERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows: an Arrow array for each column that has values in them."""
+    """Some rows: an Arrow array for each column that has values in them.
+
+    `as_written`: the same rows with numbers as texts, for a message about one of them; None if
+    `columns` holds what is written.
+    """
 
     rows: int
     columns: dict[str, Any]
+    as_written: Callable[[], Batch] | None = None
 
 
 Part = Callable[[], Batch]

@@ -28,6 +28,12 @@ class Reading:
     missing: Collection[str] | None = None
     """Texts of a missing value beside an empty one; None: those that are known."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether Arrow reads such numbers as they are meant, with an empty text as missing."""
+        written_plainly = self.numbers == NumberFormat() and self.missing is None
+        return written_plainly and self.type is not ColumnType.BOOLEAN
+
     def is_missing(self, text: str) -> bool:
         """Whether a text without spaces around it stands for a missing value."""
         if self.missing is not None:
@@ -112,6 +118,8 @@ def to_numbers(values: Any, reading: Reading) -> Any:
     Raises BadCell for a text that is no number, and for a number that is too large for a model.
     """
     numbers = _numbers(values, reading)
+    if _all_small(numbers):
+        return numbers
     sizes = np.abs(numbers.to_numpy(zero_copy_only=False))
     large = sizes > LARGEST
     if large.any():
@@ -120,6 +128,15 @@ def to_numbers(values: Any, reading: Reading) -> Any:
         text = value.to_pylist()[0] if is_text(plain(value).type) else written(value)[0]
         raise BadCell(row, too_large(str(text).strip(), float(sizes[row])), CORRECT)
     return numbers
+
+
+def _all_small(numbers: Any) -> bool:
+    """Whether no number is too large; NaN is not."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(numbers)
+    least, most = ends["min"].as_py(), ends["max"].as_py()
+    return least is None or (least >= -LARGEST and most <= LARGEST)
 
 
 CORRECT = "correct the value or leave it empty"
@@ -140,8 +157,7 @@ def _numbers(values: Any, reading: Reading) -> Any:
     kind = values.type
     if not is_text(kind):
         return _typed_numbers(values)
-    fast = reading.numbers == NumberFormat() and reading.type is not ColumnType.BOOLEAN
-    if fast and reading.missing is None:
+    if reading.is_plain:
         try:
             return pc.fill_null(pc.cast(values, pa.float64()), float("nan"))
         except pa.ArrowInvalid:
@@ -158,7 +174,8 @@ def _typed_numbers(values: Any) -> Any:
         values = values.cast(pa.uint8())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise BadCell(0, f"a value of the type {kind} is not a number")
-    return pc.fill_null(values.cast(pa.float64(), safe=False), float("nan"))
+    numbers = values.cast(pa.float64(), safe=False)
+    return pc.fill_null(numbers, float("nan")) if numbers.null_count else numbers
 
 
 def _parsed_numbers(values: Any, reading: Reading) -> Any:
