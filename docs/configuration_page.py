@@ -64,10 +64,6 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 "Seconds from the stop signal to SIGKILL, for the supervisor. "
                 f"Default: {contract.GRACE_SECONDS}.",
             ),
-            (
-                contract.ENV_SUPERVISED,
-                "1 if the supervisor started the program and reports what it prints.",
-            ),
             (contract.ENV_COMPLETION_INDEX, "The worker's number, from 0; Kubernetes sets it."),
             ("RANK", "With several workers: the same number, for torch.distributed."),
             ("WORLD_SIZE", "With several workers: their number."),

@@ -9,6 +9,7 @@ its output. The supervisor reports to a stand-in of the gateway by HTTP, as in a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -50,6 +51,16 @@ for _ in range(int(sys.argv[1]) * 10): os.write(1, lines)
 """Megabytes of short lines, as fast as they are taken."""
 
 
+WORDS = """
+import os, sys
+text = "".join(f"epoch {n} step {n * 7} loss {1 / (n + 1):.4f} lr 3e-4 /data/run/work/train.py:{n}\\n" for n in range(15000))
+lines = text.encode()
+for _ in range(int(sys.argv[1]) * 10**6 // len(lines)): os.write(1, lines)
+"""
+"""Megabytes of lines as trainings print them."""
+SECRETS = (0, 1, 20)
+
+
 @dataclass
 class Cost:
     """What one run took."""
@@ -76,11 +87,12 @@ class Bench:
             contract.ENV_TOKEN_FILE: str(folder / "token"),
         }
 
-    def run(self, source: str, *arguments: str, supervised: bool) -> Cost:
-        """Run a program to its end."""
+    def run(self, source: str, *arguments: str, supervised: bool, secrets: int = 0) -> Cost:
+        """Run a program to its end; with Secrets of so many values of 40 characters."""
         command = [self._python, "-S", "-c", source, *arguments]
         if supervised:
             own = [self._python, "-I", "-S", str(self.folder / ARCHIVE)]
+            own += ["--secrets-dir", str(self._mounted(secrets))]
             command = [*own, "--run-dir", str(self.folder), "--", *command]
         cost, began = Cost(), time.monotonic()
         # As the container's runtime, which reads a pipe.
@@ -97,6 +109,14 @@ class Bench:
         if process.returncode != 0:
             raise SystemExit(f"the program ended with {process.returncode}")
         return cost
+
+    def _mounted(self, secrets: int) -> Path:
+        folder = self.folder / f"secrets-{secrets}"
+        for number in range(secrets):
+            file = folder / "hub" / f"TOKEN_{number}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(hashlib.sha256(file.name.encode()).hexdigest()[:40])
+        return folder
 
     def steps(self, steps: int, work: int, *, supervised: bool) -> tuple[float, float, Cost]:
         """Median time of a step and its processor's time, in seconds."""
@@ -141,6 +161,9 @@ def measured(bench: Bench, rounds: int, steps: int) -> str:
         (bench.run(FLOOD, "1000", supervised=False), bench.run(FLOOD, "1000", supervised=True))
         for _ in range(3)
     ]
+    masked = [
+        [bench.run(WORDS, "100", supervised=True, secrets=n) for n in SECRETS] for _ in range(3)
+    ]
     step = statistics.median(b[1] for b in bare)
     ratios = [
         statistics.median(o[i] for o in own) / statistics.median(b[i] for b in bare) for i in (0, 1)
@@ -164,8 +187,20 @@ def measured(bench: Bench, rounds: int, steps: int) -> str:
         ("1,000 MB of lines: speed supervised", f"{speed:.0f} MB/s"),
         ("1,000 MB of lines: time, ratio to the bare program", f"{slower:.2f}"),
         ("memory in that flood (VmHWM)", f"{flood / 1024:.1f} MiB"),
+        *(_masking(n, [run[i] for run in masked], masked) for i, n in enumerate(SECRETS)),
     ]
     return "".join(f"| {what} | {value} |\n" for what, value in rows)
+
+
+def _masking(number: int, costs: list[Cost], all_runs: list[list[Cost]]) -> tuple[str, str]:
+    """The row of a flood with so many values of Secrets."""
+    processor = statistics.median(c.processor for c in costs)
+    wall = statistics.median(c.wall / run[0].wall for c, run in zip(costs, all_runs, strict=True))
+    return (
+        f"100 MB of lines, {number} values of Secrets: the supervisor's processor's time, and the"
+        " time of all, ratio to none",
+        f"{processor:.2f} s, {wall:.2f}",
+    )
 
 
 def main() -> None:

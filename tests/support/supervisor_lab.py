@@ -43,6 +43,15 @@ class SupervisorLab:
                 contract.ENV_TOKEN_FILE: str(folder / "token"),
             }
 
+    def secret(self, name: str, **values: str) -> dict[str, str]:
+        """Mount a Secret as the kubelet does; the variables that the program gets from it."""
+        folder = self.folder / "secrets" / name
+        (folder / "..data").mkdir(parents=True)
+        for key, value in values.items():
+            (folder / "..data" / key).write_text(value)
+            (folder / key).symlink_to(f"..data/{key}")
+        return values
+
     def start(
         self, *command: str, by: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
@@ -50,6 +59,7 @@ class SupervisorLab:
         program = by or (sys.executable, "-m", "trainyard_supervisor")
         files = ["--run-dir", str(self.folder), "--termination-message", str(self.message_file)]
         files += ["--code-dir", str(self.folder / "bundle")]
+        files += ["--secrets-dir", str(self.folder / "secrets")]
         return subprocess.Popen(
             [*program, *files, "--linger", "0.5", "--", *command],
             env={**self.environment, **(environment or {})},

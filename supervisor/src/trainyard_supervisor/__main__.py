@@ -13,7 +13,7 @@ from trainyard_supervisor.session import run_session
 
 USAGE = """\
 usage: trainyard_supervisor [--run-dir FOLDER] [--termination-message FILE] [--linger SECONDS]
-                            [--code-dir FOLDER] -- PROGRAM ARGS…
+                            [--code-dir FOLDER] [--secrets-dir FOLDER] -- PROGRAM ARGS…
        trainyard_supervisor install FOLDER
 """
 
@@ -25,6 +25,7 @@ class Options(NamedTuple):
     termination_message: Path = Path(contract.TERMINATION_MESSAGE_FILE)
     linger: float = LINGER_SECONDS
     code_dir: Path = Path(contract.CODE_DIR)
+    secrets_dir: Path = Path(contract.SECRETS_DIR)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +43,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(USAGE)
         return contract.ExitCode.BAD_CONFIGURATION
     return run_session(
-        command, options.run_dir, options.termination_message, options.linger, options.code_dir
+        command,
+        options.run_dir,
+        options.termination_message,
+        options.linger,
+        options.code_dir,
+        options.secrets_dir,
     )
 
 
@@ -60,6 +66,8 @@ def parsed(given: Sequence[str]) -> Options:
             options = options._replace(termination_message=Path(value))
         elif name == "--code-dir":
             options = options._replace(code_dir=Path(value))
+        elif name == "--secrets-dir":
+            options = options._replace(secrets_dir=Path(value))
         elif name == "--linger":
             options = options._replace(linger=float(value))
         else:

@@ -20,7 +20,14 @@ ARCHIVE = "supervisor.pyz"
 LIBRARY = "lib"
 API_MODULES = ("__init__.py", "contract.py", "phase.py", "visible_text.py")
 NOT_ARCHIVED = "install.py"
-REPORTING = ("json_numbers.py", "line_budget.py", "sender.py", "spool.py", "transport.py")
+REPORTING = (
+    "json_numbers.py",
+    "line_budget.py",
+    "secret_mask.py",
+    "sender.py",
+    "spool.py",
+    "transport.py",
+)
 """What the supervisor imports of `trainyard.reporting`; the rest would cost it memory."""
 OPEN_PACKAGES = ("trainyard/__init__.py", "trainyard_api/__init__.py")
 OPEN = b'\n__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n'

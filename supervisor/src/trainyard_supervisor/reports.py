@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.reporting.line_budget import LineBudget
+from trainyard.reporting.secret_mask import SecretMask
 from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport
@@ -24,9 +25,10 @@ LAST_LINES = 20
 class Reports:
     """The lines and the progress of one attempt; without an attempt only last lines are kept."""
 
-    def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, warn: Callable[[str], None], mask: SecretMask) -> None:
         self.budget = LineBudget(since=time.monotonic())
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.mask = mask
         self._worker = settings.worker
         self._own_streams: Path | None = None
         self._sender: Sender | None = None
@@ -54,6 +56,8 @@ class Reports:
 
     def line(self, level: str, message: str) -> None:
         """Report a line, unless the program prints too much; then say so in a line."""
+        # Again: what splits a value in the stream, such as colours, is gone from the line.
+        message = self.mask.in_text(message)
         self.last_lines.append(message)
         if not self.budget.take(message, time.monotonic()):
             return

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from trainyard.reporting.secret_mask import SecretMask, values_of
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
@@ -29,6 +30,10 @@ EXIT_SECONDS = 1.0
 """What is kept of the grace for the end of the supervisor itself."""
 MESSAGE_BYTES = 64 << 10
 """How much of the program's own termination message is read."""
+NOT_MASKED = (
+    "the Secrets of this session hold {lines:,} lines more than are looked for in the output;"
+    " those would not be masked"
+)
 
 
 def run_session(
@@ -37,6 +42,7 @@ def run_session(
     termination_file: Path,
     linger: float = LINGER_SECONDS,
     code_dir: Path = Path(contract.CODE_DIR),
+    secrets_dir: Path = Path(contract.SECRETS_DIR),
 ) -> int:
     """Run `command` as the environment describes; the supervisor's exit code.
 
@@ -50,7 +56,10 @@ def run_session(
     except ValueError as error:
         return _refused(CannotStart("BadCommand", str(error)), termination_file, print_line)
     said: deque[str] = deque()
-    reports = Reports(given, warn=said.append)
+    mask = SecretMask(values_of(secrets_dir, os.environ))
+    if mask.left_out:
+        said.append(NOT_MASKED.format(lines=mask.left_out))
+    reports = Reports(given, said.append, mask)
     progress = DerivedProgress(reports.heartbeat, reports.program_reports)
     supervision = Supervision(
         signals,
@@ -77,7 +86,10 @@ def _supervised(
         _enter_code(given, supervision, code_dir)
         program = supervision.run(command, program_environment(os.environ, _library()))
     except CannotStart as error:
-        code = _refused(error, given.termination_file, supervision.say)
+        masked = CannotStart(
+            *map(supervision.mask.in_text, (error.reason, error.message, error.hint))
+        )
+        code = _refused(masked, given.termination_file, supervision.say)
         supervision.close()
         return code
     supervision.close()
@@ -86,7 +98,7 @@ def _supervised(
         Facts(
             program=program,
             stopped=stopped,
-            own_message=_read(given.termination_file),
+            own_message=supervision.mask.in_message(_read(given.termination_file)),
             last_lines=supervision.last_lines,
             derived_end=progress.finish(succeeded=not stopped and program == Exit(0, None)),
             worker_exit=supervision.worker_exit,
@@ -127,11 +139,11 @@ def _enter_code(given: Settings, supervision: Supervision, code_dir: Path) -> No
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:
     """The program's environment: the container's, with `library` at the end of its PYTHONPATH."""
-    added = {contract.ENV_SUPERVISED: "1"}
-    if library is not None:
-        given = environment.get("PYTHONPATH")
-        added["PYTHONPATH"] = f"{given}{os.pathsep}{library}" if given else str(library)
-    return {**environment, **added}
+    if library is None:
+        return dict(environment)
+    given = environment.get("PYTHONPATH")
+    path = f"{given}{os.pathsep}{library}" if given else str(library)
+    return {**environment, "PYTHONPATH": path}
 
 
 def print_line(sentence: str) -> None:

@@ -10,9 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from trainyard.reporting.secret_mask import SecretMask
 from trainyard_supervisor.ending.due import Action, Patience, State, due
 from trainyard_supervisor.ending.launcher_report import worker_exit
 from trainyard_supervisor.output.line_splitter import Line
+from trainyard_supervisor.output.masked_stream import MaskedStream
 from trainyard_supervisor.output.mirror import Mirror
 from trainyard_supervisor.output.pump import Pump
 from trainyard_supervisor.processes import process_tree
@@ -50,10 +52,7 @@ class Supervision:
         self._patience = patience
         self._selector = selectors.DefaultSelector()
         self._out, self._err = Mirror(1), Mirror(2)
-        self._pumps = (
-            Pump("info", self._out, reports.budget, self._line),
-            Pump("warning", self._err, reports.budget, self._line),
-        )
+        self._pumps = (self._pump("info", self._out), self._pump("warning", self._err))
         self._program: Exit | None = None
         self._pid = 0
         self._passed_on = False
@@ -87,8 +86,14 @@ class Supervision:
 
     def say(self, sentence: str) -> None:
         """A sentence of the supervisor's own, in the log and in the reports."""
+        sentence = self.mask.in_text(sentence)
         self._err.say(sentence)
         self._reports.line("warning", f"trainyard: {sentence}")
+
+    @property
+    def mask(self) -> SecretMask:
+        """What must not be shown."""
+        return self._reports.mask
 
     @property
     def stopped(self) -> bool:
@@ -148,6 +153,10 @@ class Supervision:
                 self._selector.unregister(pump.descriptor)
 
         return read
+
+    def _pump(self, level: str, mirror: Mirror) -> Pump:
+        masked = MaskedStream(self.mask, time.monotonic())
+        return Pump(level, mirror, masked, self._reports.budget, self._line)
 
     def _watch_mirrors(self) -> None:
         watched = self._selector.get_map()

@@ -115,11 +115,22 @@ def test_a_value_reaches_the_program_as_it_is() -> None:
 
 
 def test_a_secret_is_named_and_its_values_are_nowhere() -> None:
-    container = pod(secrets=["hub", "tracker"])["spec"]["containers"][0]
+    found = pod(secrets=["hub", "tracker.example"])["spec"]
+    container = found["containers"][0]
     assert container["envFrom"] == [
         {"secretRef": {"name": "hub"}},
-        {"secretRef": {"name": "tracker"}},
+        {"secretRef": {"name": "tracker.example"}},
     ]
+    mounts = {m["name"]: m for m in container["volumeMounts"] if "secret" in m["name"]}
+    assert {(m["mountPath"], m["readOnly"]) for m in mounts.values()} == {
+        ("/trainyard-secrets/hub", True),
+        ("/trainyard-secrets/tracker.example", True),
+    }
+    volumes = {v["name"]: v["secret"] for v in found["volumes"] if "secret" in v}
+    assert {v["secretName"] for v in volumes.values()} == {"hub", "tracker.example"}
+    assert volumes.keys() == mounts.keys()
+    assert all(v["optional"] and not v["defaultMode"] & 0o007 for v in volumes.values())
+    assert all("secret" not in m["name"] for m in found["initContainers"][0]["volumeMounts"])
     assert "envFrom" not in pod()["spec"]["containers"][0]
 
 

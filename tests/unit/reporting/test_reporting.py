@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import json
 import math
 import sys
@@ -20,7 +19,6 @@ from poll import eventually
 from report_stand_in import ReportStandIn
 
 from trainyard.reporting import NoOpReporter
-from trainyard.reporting.console import Tee
 from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
 from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
@@ -222,26 +220,6 @@ def test_what_the_quick_encoder_refuses_is_encoded_all_the_same(item: Any) -> No
     [first, *_] = batch[item[0]]
     assert first["time"] == "1970-01-01T00:00:01.500000+00:00"
     assert batch["logs"][-1]["message"] == "next"
-
-
-@pytest.mark.parametrize(
-    ("writes", "want"),
-    [
-        pytest.param(["a\n"], ["a"], id="line"),
-        pytest.param(["a", "b", "\nc\n"], ["ab", "c"], id="pieces"),
-        pytest.param(["10%\r20%\r30%\n"], ["30%"], id="progress bar"),
-        pytest.param(["\n", "  \n"], [], id="blank"),
-    ],
-)
-def test_printed_lines(writes: list[str], want: list[str]) -> None:
-    seen: list[str] = []
-    below = io.StringIO()
-    tee = Tee(below, seen.append)
-    for text in writes:
-        tee.write(text)
-
-    assert seen == want
-    assert below.getvalue() == "".join(writes)
 
 
 def test_outside_a_session_nothing_is_sent(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ import trainyard
 session = trainyard.init(total_steps=2, run_dir=Path(sys.argv[1]))
 trainyard.log({"loss": float("nan")}, step=1)
 trainyard.log({"loss": 0.5}, step=2, epoch=1)
-print("a printed line \\ud800")
+session.line("info", "a line \\ud800")
 trainyard.checkpoint("step-2", 2)
 sys.exit(0 if trainyard.finish(20) else 1)
 """
@@ -62,7 +62,7 @@ def test_a_session_reports_with_nothing_but_the_standard_library(tmp_path: Path)
         assert done.returncode == 0, done.stderr
 
         assert gateway.rows() == [(1, "loss", "NaN"), (2, "loss", 0.5)]
-        assert gateway.lines() == ["a printed line \ud800"]
+        assert gateway.lines() == ["a line \ud800"]
 
 
 def test_both_encoders_write_the_same_batch() -> None:

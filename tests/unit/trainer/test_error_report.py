@@ -12,7 +12,6 @@ import torch
 from report_stand_in import report_stand_in
 from tiny_training import TinySession, write_blobs
 
-from trainyard.reporting import NoOpReporter
 from trainyard_api.contract import ExitCode
 from trainyard_trainer import error_report
 
@@ -39,10 +38,8 @@ def test_the_code_names_the_cause(error: Exception, want: int) -> None:
 
 def test_a_lost_worker_does_not_talk_over_the_one_that_knows_why(tmp_path: Path) -> None:
     file = tmp_path / "termination"
-    error_report.report_error(NoOpReporter(), file, "BadData", "row 3 is bad", "correct it")
-    error_report.report_crash(
-        NoOpReporter(), file, RuntimeError("[gloo] Connection closed by peer")
-    )
+    error_report.report_error(file, "BadData", "row 3 is bad", "correct it")
+    error_report.report_crash(file, RuntimeError("[gloo] Connection closed by peer"))
     error_report.report_killed_process(file, ExitCode.BAD_DATA)
 
     assert json.loads(file.read_text())["message"] == "row 3 is bad"
@@ -51,7 +48,7 @@ def test_a_lost_worker_does_not_talk_over_the_one_that_knows_why(tmp_path: Path)
 def test_a_full_gpu_is_explained_with_a_hint(tmp_path: Path) -> None:
     file = tmp_path / "termination"
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    error_report.report_crash(NoOpReporter(), file, error)
+    error_report.report_crash(file, error)
 
     found = json.loads(file.read_text())
     assert found["reason"] == "OutOfMemoryError"

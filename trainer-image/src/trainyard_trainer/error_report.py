@@ -11,8 +11,6 @@ from pathlib import Path
 
 import torch
 
-from trainyard import reporting
-from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 
 _ERRNO_CODES = {
@@ -43,7 +41,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     return ExitCode.WORKER_LOST if lost else ExitCode.PROGRAM_ERROR
 
 
-def report_crash(report: reporting.SessionReporter, file: Path, error: Exception) -> None:
+def report_crash(file: Path, error: Exception) -> None:
     """Print the traceback of an unexpected error and write the termination message to `file`.
 
     The message of another process of this pod stays when this one only lost its connection to it.
@@ -52,29 +50,21 @@ def report_crash(report: reporting.SessionReporter, file: Path, error: Exception
     code, kind = exit_code_of(error), type(error).__name__
     if code is ExitCode.WORKER_LOST and _is_written(file):
         return
-    report_error(report, file, kind, str(error) or kind, _HINTS.get(code, ""))
+    report_error(file, kind, str(error) or kind, _HINTS.get(code, ""))
 
 
-def report_error(
-    report: reporting.SessionReporter, file: Path, reason: str, message: str, hint: str
-) -> None:
+def report_error(file: Path, reason: str, message: str, hint: str) -> None:
     """Print the error for people and write it to `file` for the operator.
 
-    `file` is the pod's termination message. It holds `reason`, `message`, `hint` and as many of
-    the last log lines as fit into the limit of 4096 bytes.
+    `file` is the pod's termination message. It holds `reason`, `message` and `hint`; the supervisor
+    adds the last lines of the log.
     """
     message, hint = " ".join(message.split()), " ".join(hint.split())
     sys.stdout.write(f"error: {message}" + (f" ({hint})" if hint else "") + "\n")
     sys.stdout.flush()
-    lines = [line[:300] for line in report.last_lines()]
-    while True:
-        text = _message(reason, message[:1500], hint[:500], lines)
-        if len(text.encode()) <= contract.TERMINATION_MESSAGE_BYTES or not lines:
-            break
-        lines = lines[1:]
     with contextlib.suppress(OSError):
         # The file exists in pods only; elsewhere the log has the error.
-        file.write_text(text)
+        file.write_text(_message(reason, message[:1500], hint[:500]))
 
 
 def report_killed_process(file: Path, code: int) -> None:
@@ -82,12 +72,11 @@ def report_killed_process(file: Path, code: int) -> None:
     if not _is_written(file):
         message = f"a process of this worker was ended; the exit code is {code}"
         with contextlib.suppress(OSError):
-            file.write_text(_message("ProcessEnded", message, "read the log", []))
+            file.write_text(_message("ProcessEnded", message, "read the log"))
 
 
-def _message(reason: str, message: str, hint: str, lines: list[str]) -> str:
-    said = {"reason": reason, "message": message, "hint": hint, contract.LAST_LINES_KEY: lines}
-    return json.dumps(said)
+def _message(reason: str, message: str, hint: str) -> str:
+    return json.dumps({"reason": reason, "message": message, "hint": hint})
 
 
 def _is_written(file: Path) -> bool:

@@ -87,10 +87,10 @@ def train_session(paths: Paths) -> int:
     except TrainingError as error:
         code = error.exit_code
         kind = type(error).__name__
-        error_report.report_error(report, paths.termination, kind, str(error), error.hint)
+        error_report.report_error(paths.termination, kind, str(error), error.hint)
     except Exception as error:  # the log and the termination message must name any error
         code = error_report.exit_code_of(error)
-        error_report.report_crash(report, paths.termination, error)
+        error_report.report_crash(paths.termination, error)
     reporting.finish(delivery)
     return int(code)
 

@@ -54,20 +54,22 @@ _current: SessionReporter | None = None
 def init(
     total_steps: int | None = None,
     epochs: int | None = None,
-    capture_console: bool = True,
+    capture_console: bool | None = None,
     run_dir: Path = Path(contract.RUN_DIR),
 ) -> SessionReporter:
     """The reporter of this process, created by the first call.
 
     `total_steps` and `epochs` are the goal of the training. A program that ends with exit code 0
-    before it counts as failed; `SessionReporter.goal` lowers it. `capture_console` also reports
-    what the program prints; `run_dir` is the session's folder, where undelivered reports are kept.
+    before it counts as failed; `SessionReporter.goal` lowers it. `run_dir` is the session's folder,
+    where undelivered reports are kept. What the program prints is reported by its supervisor;
+    `capture_console` of earlier versions has no effect.
     """
     global _current
+    if capture_console is not None:
+        message = "capture_console has no effect: the supervisor reports what a program prints"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
     if _current is None:
         _current = from_environment(run_dir)
-        if capture_console:
-            _current.capture_console()
     _current.goal(total_steps=total_steps, epochs=epochs)
     return _current
 

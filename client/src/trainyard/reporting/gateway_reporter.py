@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainyard.reporting.console import Capture
-from trainyard.reporting.last_word import LastWord, crashed
+from trainyard.reporting.last_word import LastWord
 from trainyard.reporting.line_budget import LineBudget
 from trainyard.reporting.model_registration import Registrar, check
 from trainyard.reporting.reporter import NoOpReporter, SessionReporter
+from trainyard.reporting.secret_mask import SecretMask, values_of
 from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport, Transport
@@ -43,8 +43,9 @@ class GatewayReporter:
         rank: int = 0,
         registrar: Registrar | None = None,
         last_word: LastWord | None = None,
+        mask: SecretMask | None = None,
     ) -> None:
-        """`rank` is the worker's number.
+        """`rank` is the worker's number; `mask` has what must not be reported.
 
         `registrar` and `last_word` are None on workers other than 0.
         """
@@ -58,12 +59,12 @@ class GatewayReporter:
         self._goal: dict[str, int] = {}
         self._rate: deque[tuple[float, int]] = deque()
         self._next_heartbeat = 0.0
-        self._capture: Capture | None = None
         self._last: tuple[int, int | None] | None = None
         self._names: dict[str, str] = {}
         self._strides: tuple[int, int] = (0, 0)
         """Smallest number of steps between two reports, and how many pairs it comes from."""
         self._last_word = last_word
+        self._mask = mask or SecretMask()
         self._budget, self._budgeting = LineBudget(since=time.monotonic()), threading.Lock()
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
@@ -91,7 +92,7 @@ class GatewayReporter:
 
     def checkpoint(self, name: str, step: int, size_bytes: int | None = None) -> None:
         """Queue the checkpoint, and write everything queued to disk."""
-        content: dict[str, Any] = {"name": name, "step": step}
+        content: dict[str, Any] = {"name": self._mask.in_text(name), "step": step}
         if size_bytes is not None:
             content["sizeBytes"] = size_bytes
         self._sender.put("checkpoint", content)
@@ -110,10 +111,11 @@ class GatewayReporter:
         whole = {"session": self._session, **(card or {})}
         if metrics is not None:
             whole["metrics"] = {name: float(value) for name, value in metrics.items()}
-        return self._registrar.register(Path(file), whole)
+        return self._registrar.register(Path(file), self._mask.in_json(whole))
 
     def line(self, level: str, message: str) -> None:
         """Queue a log line, unless the program prints too much; then say so in a line."""
+        message = self._mask.in_text(message)
         with self._budgeting:
             taken = self._budget.take(message, time.monotonic())
             note = self._budget.note() if taken else None
@@ -121,15 +123,6 @@ class GatewayReporter:
             self._sender.put("logs", ("warning", note, self._rank))
         if taken:
             self._sender.put("logs", (level, message, self._rank))
-
-    def capture_console(self) -> None:
-        """Also report what the program prints, unless its supervisor does."""
-        if self._capture is None and not os.environ.get(contract.ENV_SUPERVISED):
-            self._capture = Capture(self.line)
-
-    def last_lines(self) -> list[str]:
-        """The last printed lines, oldest first."""
-        return list(self._capture.last_lines) if self._capture else []
 
     def flush(self) -> bool:
         """Write everything queued so far to disk; False if the disk does not take it."""
@@ -139,9 +132,7 @@ class GatewayReporter:
         """Deliver what is left; whether everything was delivered."""
         if self._last is not None:
             self._heartbeat(time.monotonic(), *self._last)
-        self._leave_last_word()
-        if self._capture is not None:
-            self._capture.stop()
+        self.leave_last_word()
         if (note := self._budget.note()) is not None:
             self._sender.put("logs", ("warning", note, self._rank))
         return self._sender.stop(timeout)
@@ -150,21 +141,15 @@ class GatewayReporter:
         """The name of a metric as the gateway takes it; the first time that it differs, say so."""
         known = self._names.get(name)
         if known is None:
-            known = metric_name(name)
+            known = metric_name(self._mask.in_text(str(name)))
             if len(self._names) < MAX_NAMES:
                 self._names[name] = known
             if known != name:
                 _warn(f"the metric '{visible(name)[:MAX_METRIC_NAME]}' is reported as '{known}'")
         return known
 
-    def at_exit(self) -> None:
-        """Leave the last word of a program that did not call `finish`."""
-        if self._last_word is not None and crashed():
-            self._last_word.withdraw()
-        else:
-            self._leave_last_word()
-
-    def _leave_last_word(self) -> None:
+    def leave_last_word(self) -> None:
+        """Say how far the program came, also where it crashes or does not call `finish`."""
         if self._last_word is None or self._last is None:
             return
         step, epoch = self._last
@@ -172,7 +157,7 @@ class GatewayReporter:
         end = {"step": step, **self._goal, "stride": smallest if pairs > 1 else 1}
         if epoch is not None:
             end["epoch"] = epoch
-        self._last_word.leave(end, self.last_lines())
+        self._last_word.leave(end)
 
     def _heartbeat(self, now: float, step: int, epoch: int | None) -> None:
         if self._rate and step < self._rate[-1][1]:
@@ -201,10 +186,12 @@ def metric_name(name: str) -> str:
     return shown[:MAX_METRIC_NAME]
 
 
-def from_environment(run_dir: Path) -> SessionReporter:
+def from_environment(
+    run_dir: Path, secrets_dir: Path = Path(contract.SECRETS_DIR)
+) -> SessionReporter:
     """The reporter that the pod's environment describes; a NoOpReporter outside a session's pod.
 
-    `run_dir` is the session's folder.
+    `run_dir` is the session's folder; below `secrets_dir` are the values that must not be reported.
     """
     described, url = os.environ.get(contract.ENV_RUN), os.environ.get(contract.ENV_GATEWAY_URL)
     if not described or not url:
@@ -229,8 +216,9 @@ def from_environment(run_dir: Path) -> SessionReporter:
         rank,
         registrar,
         last_word,
+        SecretMask(values_of(secrets_dir, os.environ)),
     )
-    atexit.register(reporter.at_exit)
+    atexit.register(reporter.leave_last_word)
     return reporter
 
 

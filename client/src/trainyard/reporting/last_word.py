@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from trainyard_api import contract
@@ -21,31 +20,15 @@ class LastWord:
         self._file = file
         self._left = False
 
-    def leave(self, end: Mapping[str, int], lines: Sequence[str]) -> None:
-        """Write the end, and the last printed lines in case the exit code is not 0.
+    def leave(self, end: Mapping[str, int]) -> None:
+        """Write the end; the supervisor adds the last printed lines if the exit code is not 0.
 
         `end` holds step, totalSteps, epoch, epochs and stride, as far as they are known. Does
         nothing outside a pod, or where the program has left another message.
         """
-        kept = [line[:300] for line in lines]
-        while len(text := json.dumps({contract.END_KEY: end, contract.LAST_LINES_KEY: kept})) > (
-            contract.TERMINATION_MESSAGE_BYTES
-        ):
-            kept = kept[1:]
+        text = json.dumps({contract.END_KEY: end})
         with contextlib.suppress(OSError):
             # The kubelet makes the file; elsewhere there is none.
             if self._file.exists() and (self._left or self._file.stat().st_size == 0):
                 self._file.write_text(text)
                 self._left = True
-
-    def withdraw(self) -> None:
-        """Take it back: the program crashed, and the kubelet then shows the end of its log."""
-        if self._left:
-            with contextlib.suppress(OSError):
-                self._file.write_text("")
-            self._left = False
-
-
-def crashed() -> bool:
-    """Whether this process ends because of an exception that nothing caught."""
-    return getattr(sys, "last_value", None) is not None

@@ -52,12 +52,6 @@ class SessionReporter(Protocol):
     def line(self, level: str, message: str) -> None:
         """Report a log line without printing it; levels are debug, info, warning and error."""
 
-    def capture_console(self) -> None:
-        """From now on also report what the program prints; a supervised program's is reported."""
-
-    def last_lines(self) -> list[str]:
-        """The last printed lines, oldest first, at most 20; empty without `capture_console`."""
-
     def flush(self) -> bool:
         """Write everything reported so far to disk; False if the disk does not take it.
 
@@ -95,13 +89,6 @@ class NoOpReporter:
 
     def line(self, level: str, message: str) -> None:
         """Ignore the line."""
-
-    def capture_console(self) -> None:
-        """Leave the console alone."""
-
-    def last_lines(self) -> list[str]:
-        """No lines: nothing is captured."""
-        return []
 
     def flush(self) -> bool:
         """True: there is nothing to write."""

@@ -15,7 +15,7 @@ from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, Resu
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
-from trainyard_operator.core.pod import environment, storage, supervisor
+from trainyard_operator.core.pod import environment, secrets, storage, supervisor
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
@@ -117,7 +117,7 @@ def _container(
         "volumeMounts": _mounts(session, spec, resume_uid),
     }
     if spec.secrets:
-        container["envFrom"] = [{"secretRef": {"name": name}} for name in spec.secrets]
+        container["envFrom"] = secrets.variables(spec.secrets)
     return container
 
 
@@ -205,6 +205,7 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         {"name": "token", "mountPath": contract.TOKEN_DIR, "readOnly": True},
         *storage.mounts(),
         supervisor.mount(),
+        *secrets.mounts(spec.secrets or ()),
     ]
     if spec.code:
         # The bundle of this session alone: others are other people's programs.
@@ -227,4 +228,5 @@ def _volumes(spec: TrainingSessionSpec, config: OperatorConfig) -> list[Manifest
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
         *storage.volumes(spec.resources, config.scratch),
         supervisor.volume(),
+        *secrets.volumes(spec.secrets or ()),
     ]

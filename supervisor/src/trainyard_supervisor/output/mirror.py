@@ -49,6 +49,10 @@ class Mirror:
         else:
             self._left_out += len(chunk)
 
+    def leave_out(self, size: int) -> None:
+        """Pass over so many bytes; a note in their place says so."""
+        self._left_out += size
+
     def say(self, sentence: str) -> None:
         """Write a line of the supervisor's own."""
         start = "\n" if self._line_is_open else ""
@@ -85,8 +89,8 @@ class Mirror:
         rest = chunk.partition(b"\n")[2]
         count, self._left_out = self._left_out + len(chunk) - len(rest), 0
         note = (
-            f"\ntrainyard: {count:,} bytes that were printed here are left out: the reader of"
-            " this log is slower than the program\n"
+            f"\ntrainyard: {count:,} bytes that were printed here are left out: the program"
+            " is faster than this log takes it\n"
         )
         return note.encode() + rest
 
