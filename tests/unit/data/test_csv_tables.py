@@ -137,7 +137,16 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "no values": (column(""), "-v:number", "'v' (it has no values)"),
     "yes and no": (column("yes", "no"), "v:text", ""),
     "TRUE and FALSE": (column("TRUE", "FALSE"), "v:boolean", ""),
-    "numbers and few more texts": (column("1", "2", "3+"), "v:text", ""),
+    "numbers and few more texts": (column("1", "2", "3+"), "v:text", "'3+' is not a number"),
+    "numbers and words": (column("1", "2", "many"), "v:text", "of which 27 are numbers"),
+    "negative numbers in brackets": (column("(1.50)", "(2.50)"), "v:text", "'(1.50)' is not a"),
+    "booleans in two ways": (column("TRUE", "1", "0"), "v:text", "true or false"),
+    "words of numbers": (column("p1", "q2"), "v:text", ""),
+    "integers of many digits": (
+        column("9007199254740993", "5"),
+        "v:integer",
+        "such as '9007199254740993': as numbers, neighbours become equal",
+    ),
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from trainyard_api.datasets.choices import SchemaChoices
+from trainyard_api.datasets.choices import ColumnType, SchemaChoices
 from trainyard_api.datasets.schema import ColumnRole, TableDialect
 from trainyard_data.tables.meaning.roles import NUMBER_TYPES, Found
-from trainyard_data.tables.values.forms import Kind
+from trainyard_data.tables.values.forms import NUMBERS, Kind
 
 SHOWN = 20
 """Columns that a sentence names."""
+EXACT = 2**53
+"""Largest integer up to which every one differs from its neighbours as a float64."""
 
 
 def of_table(
@@ -87,6 +90,8 @@ def _of_column(column: Found) -> Iterator[str]:
             f"Column {column.name!r} is a column of texts: {texts} is a value there, not a missing"
             f" one."
         )
+    if schema.role == ColumnRole.FEATURE:
+        yield from _of_digits(column)
     if schema.role == ColumnRole.TARGET and schema.missing:
         yield (
             f"Rows without a value of the target {column.name!r} are left out of a training:"
@@ -94,6 +99,34 @@ def _of_column(column: Found) -> Iterator[str]:
         )
     if schema.role == ColumnRole.TARGET and schema.distinct == 1:
         yield f"The target {column.name!r} has the same value in all rows."
+
+
+_NUMBER_AND_MORE = re.compile(r"[^\w\s]{0,2}\s*\d[\d.,]*\s*\D{0,6}")
+
+
+def _of_digits(column: Found) -> Iterator[str]:
+    """Where numbers of a feature become texts, or long numbers lose digits."""
+    name, profile, kind = column.name, column.profile, column.schema.type
+    if kind == ColumnType.INTEGER and profile.largest[0] >= EXACT:
+        yield (
+            f"Column {name!r} holds integers of more than 15 digits, such as"
+            f" {profile.largest[2].strip()[:80]!r}: as numbers, neighbours become equal. If they"
+            f" are names, choose the type text for it."
+        )
+    if kind != ColumnType.TEXT or column.schema.reason:
+        return
+    words, typed = profile.words, profile.count(NUMBERS | {Kind.BOOLEAN})
+    if words and all(_NUMBER_AND_MORE.fullmatch(text.strip()) for text in words):
+        word = min(words, key=lambda text: (len(text), text))[:80]
+        yield (
+            f"Column {name!r} is a column of texts: {word!r} is not a number, and each different"
+            f" text is a category."
+        )
+    elif typed:
+        yield (
+            f"Column {name!r} is a column of texts, of which {typed} are numbers, true or false:"
+            f" each different text is a category."
+        )
 
 
 def _listed(names: Sequence[str]) -> str:
