@@ -382,7 +382,7 @@ CASES: tuple[Case, ...] = (
         "zip-table",
         "a table beside the folders of the classes",
         PETS | {"labels.csv": b"a,b\n1,2\n"},
-        trains(),
+        trains(says=("Beside the images there are 1 × .csv: left out.",)),
     ),
     made(
         "tar-absolute",

@@ -12,6 +12,8 @@ from trainyard_data.images.listing import Listing
 from trainyard_data.images.names import UNREADABLE
 
 _MOST_NAMES = 5
+_PROSE = frozenset({"", ".md", ".rst", ".pdf"})
+"""Endings of files about a dataset, which hold nothing to train on."""
 
 
 def refuse_unreadable(listing: Listing, layout: Layout, classes: Iterable[str]) -> None:
@@ -103,7 +105,7 @@ def _of_others(listing: Listing, layout: Layout, classes: set[str]) -> Iterable[
     for folders, endings in listing.others.items():
         found = place(folders, layout)
         if found is None:
-            left.update({e: n for e, n in endings.items() if e in UNREADABLE})
+            left.update({e: n for e, n in endings.items() if e not in _PROSE})
         elif found.label in classes:
             left.update(endings)
     if left:
