@@ -31,8 +31,8 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS operator
 COPY --from=operator-dependencies /opt/trainyard /opt/trainyard
-# The supervisor and what it takes from the client: init containers of trainer pods copy them.
-COPY crds/src kube/src scheduler/src operator/src client/src supervisor/src /opt/app/
+# Supervisor, builder of environments, and what they take from the client: init containers of pods copy them.
+COPY crds/src kube/src scheduler/src operator/src client/src supervisor/src environment/src /opt/app/
 RUN python3 -m compileall -q /opt/app
 USER 10001:10001
 # For engines that are not Kubernetes, which has the chart's probes instead.

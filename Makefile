@@ -12,9 +12,9 @@ export NAME GPUS KWOK_NODES PROVIDER
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
-PROJECTS := crds data kube scheduler client supervisor operator gateway trainer-image telegram_bot cluster images demo
+PROJECTS := crds data kube scheduler client supervisor environment operator gateway trainer-image telegram_bot cluster images demo
 SRC := $(foreach project,$(PROJECTS),$(project)/src)
-PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-data trainyard-demo trainyard-gateway trainyard-images \
+PACKAGES := trainyard trainyard-api trainyard-bot trainyard-cluster trainyard-data trainyard-demo trainyard-environment trainyard-gateway trainyard-images \
 	trainyard-kube trainyard-operator trainyard-scheduler trainyard-supervisor trainyard-trainer
 # Demo, cluster and images need neither torch nor the tests' tools: their environment is twenty times smaller.
 DEMO_VENV := .venv-demo

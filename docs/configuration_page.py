@@ -109,6 +109,26 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Packages",
+        "The first two are read by the supervisor, the others by the builder of environments"
+        " ([environments.md](environments.md)).",
+        (
+            (
+                contract.ENV_ENVIRONMENT_DIR,
+                "Folder with the session's packages over those of the runtime.",
+            ),
+            (contract.ENV_PROGRESS, "`off`: no progress is read from what the program prints."),
+            (contract.ENV_INDEX_URL, "URL of the package index. Default: uv's own."),
+            (contract.ENV_INDEX_CA, "File with the CA of the index. Default: uv's own."),
+            (contract.ENV_INDEX_USERNAME, "User at the index."),
+            (contract.ENV_INDEX_PASSWORD, "Password or token at the index."),
+            (
+                contract.ENV_ENVIRONMENTS_MAX_BYTES,
+                "How much all environments together may take. Default: 100 GiB.",
+            ),
+        ),
+    ),
+    (
         "The command line",
         "Each of the first two overrides what `trainyard login` wrote. The Python client takes both as"
         " arguments instead.",

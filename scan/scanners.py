@@ -25,6 +25,7 @@ SHIPPED: Final = (
     "data",
     "scheduler",
     "supervisor/src",
+    "environment/src",
     "client/src",
     "operator",
     "gateway",
@@ -40,8 +41,11 @@ WORKSHOP: Final = (
 STARTERS: Final = (
     "client/src/trainyard/code/git.py",
     "supervisor/src/trainyard_supervisor/processes/program_start.py",
+    "environment/src/trainyard_environment/making/environment.py",
+    "environment/src/trainyard_environment/resolving/uv.py",
+    "environment/src/trainyard_environment/runtime.py",
 )
-"""What an installation ships to start programs: Git for the commit of a folder, and the user's own."""
+"""What an installation ships to start programs: Git for the commit of a folder, the user's own, uv and the runtime's Python."""
 HISTORY_FROM: Final = "a9b8aaa"
 """A commit can only be taken back by rewriting all that follow; what lies before this one is told in docs/security.md."""
 LOCKS: Final = (

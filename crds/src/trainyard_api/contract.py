@@ -17,6 +17,10 @@ ENV_GATEWAY_URL: Final = "TRAINYARD_GATEWAY_URL"
 ENV_TOKEN_FILE: Final = "TRAINYARD_TOKEN_FILE"
 ENV_GRACE_SECONDS: Final = "TRAINYARD_GRACE_SECONDS"
 """Seconds from the stop signal to the kubelet's SIGKILL: terminationGracePeriodSeconds."""
+ENV_PROGRESS: Final = "TRAINYARD_PROGRESS"
+"""`off`: the supervisor reads no progress from what the program prints."""
+ENV_ENVIRONMENT_DIR: Final = "TRAINYARD_ENVIRONMENT_DIR"
+"""Folder with the packages of a session that asks for some."""
 ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in Indexed Jobs: the worker's number, 0-based."""
 
@@ -41,6 +45,25 @@ SECRETS_DIR: Final = "/trainyard-secrets"
 WORK: Final = "work"
 """Folder below the run folder with a copy of the bundle, in which the program starts."""
 
+ENVIRONMENT_DIR: Final = "/trainyard-environment"
+"""Read-only: the session's environment, its packages over those of the runtime."""
+ENVIRONMENT_FILE: Final = "environment.json"
+"""In the environment, written last. The supervisor holds its lock (flock), shared."""
+
+BUILDER_DIR: Final = "/trainyard-builder"
+"""Read-only: the builder of environments, and the program `uv`."""
+BUILDER_FILE: Final = "environment.pyz"
+ENVIRONMENTS_DIR: Final = "/data/environments"
+"""Read-write in the builder's pod: all environments, each at its lock."""
+ENV_ENVIRONMENTS_MAX_BYTES: Final = "TRAINYARD_ENVIRONMENTS_MAX_BYTES"
+ENV_INDEX_URL: Final = "TRAINYARD_INDEX_URL"
+"""URL of the package index, without credentials; empty is uv's own default."""
+ENV_INDEX_CA: Final = "TRAINYARD_INDEX_CA"
+"""File with the CA of the index; empty is uv's own."""
+ENV_INDEX_USERNAME: Final = "UV_INDEX_TRAINYARD_USERNAME"
+ENV_INDEX_PASSWORD: Final = "UV_INDEX_TRAINYARD_PASSWORD"
+"""As uv calls them for an index of this name."""
+
 CHECKPOINTS: Final = "checkpoints"
 OUTPUT: Final = "output"
 SPOOL: Final = "spool"
@@ -64,6 +87,8 @@ PROGRAM_EXIT_KEY: Final = "programExit"
 PROGRAM_SIGNAL_KEY: Final = "programSignal"
 """Keys of the termination message: exit code of the program, or the signal that killed it."""
 LAST_LINES_KEY: Final = "lastLogLines"
+ENVIRONMENT_KEY: Final = "environment"
+"""Key of the builder's termination message: lock, packages, bytes and reused."""
 
 GRACE_SECONDS: Final = 60
 """Seconds from SIGTERM to SIGKILL; the trainer saves a checkpoint within them."""
@@ -91,6 +116,19 @@ class ExitCode(IntEnum):
     PREEMPTED = 75
     """After SIGTERM, with a saved checkpoint from which the next attempt continues."""
     ACCESS_DENIED = 77
+
+
+class BuilderExit(IntEnum):
+    """Exit codes of the builder of environments."""
+
+    BUILT = 0
+    BAD_ARGUMENTS = 64
+    NOT_RESOLVED = 65
+    """What is asked for cannot be had; no retry helps."""
+    NO_ROOM = 73
+    """The data volume, or what environments may take of it, is full, or cannot be written."""
+    INDEX_UNAVAILABLE = 76
+    """The index does not answer, or refuses the credentials."""
 
 
 EXIT_CLASSES: Final[dict[int, FailureClass]] = {

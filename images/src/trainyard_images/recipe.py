@@ -41,7 +41,9 @@ class Recipe:
 
 RECIPES = (
     Recipe(
-        "operator", ("operator",), ("crds", "kube", "scheduler", "operator", "client", "supervisor")
+        "operator",
+        ("operator",),
+        ("crds", "kube", "scheduler", "operator", "client", "supervisor", "environment"),
     ),
     Recipe("gateway", ("gateway",), ("crds", "data", "kube", "scheduler", "gateway")),
     Recipe("bot", ("telegram_bot",), ("crds", "client", "telegram_bot")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import trainyard
@@ -56,15 +56,8 @@ sys.exit(main())
 def install(folder: Path) -> None:
     """Write archive and library into `folder`, replacing what is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{ARCHIVE}.new"
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("__main__.py", MAIN)
-        for package in ("trainyard", "trainyard/reporting"):
-            archive.writestr(f"{package}/__init__.py", "")
-        for name, source in sorted(_archived().items()):
-            archive.writestr(name, source.read_bytes())
-    beside.chmod(0o644)
-    beside.replace(folder / ARCHIVE)
+    packages = {f"{name}/__init__.py": b"" for name in ("trainyard", "trainyard/reporting")}
+    write_archive(folder / ARCHIVE, MAIN, _archived(), packages)
     shutil.rmtree(folder / LIBRARY, ignore_errors=True)
     for name, source in _library().items():
         place = folder / LIBRARY / name
@@ -75,11 +68,26 @@ def install(folder: Path) -> None:
         Path(path).chmod(0o755)
 
 
+def write_archive(
+    target: Path, main: str, files: Mapping[str, Path], texts: Mapping[str, bytes] | None = None
+) -> None:
+    """Write an archive that Python runs, of files and texts by their place; whole or not at all."""
+    beside = target.with_name(f".{target.name}.new")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__main__.py", main)
+        for name, text in (texts or {}).items():
+            archive.writestr(name, text)
+        for name, source in sorted(files.items()):
+            archive.writestr(name, source.read_bytes())
+    beside.chmod(0o644)
+    beside.replace(target)
+
+
 def _library() -> dict[str, Path]:
     """The files of `trainyard.reporting` and of what it needs, by their place."""
-    client, api = _folder(trainyard.__file__), _folder(trainyard_api.__file__)
+    client, api = folder_of(trainyard.__file__), folder_of(trainyard_api.__file__)
     found = {"trainyard/__init__.py": client / "__init__.py"}
-    found |= dict(_modules(client, client / "reporting"))
+    found |= dict(modules(client, client / "reporting"))
     found |= {f"trainyard_api/{name}": api / name for name in API_MODULES}
     return found
 
@@ -88,15 +96,17 @@ def _archived() -> dict[str, Path]:
     """The supervisor's own files, and those that it imports."""
     reporting = tuple(f"trainyard/reporting/{name}" for name in REPORTING)
     needed = {n: f for n, f in _library().items() if n.startswith(("trainyard_api/", *reporting))}
-    package = _folder(trainyard_supervisor.__file__)
-    own = {n: f for n, f in _modules(package, package) if f.name != NOT_ARCHIVED}
+    package = folder_of(trainyard_supervisor.__file__)
+    own = {n: f for n, f in modules(package, package) if f.name != NOT_ARCHIVED}
     return {**needed, **own}
 
 
-def _modules(package: Path, below: Path) -> Iterator[tuple[str, Path]]:
+def modules(package: Path, below: Path) -> Iterator[tuple[str, Path]]:
+    """Modules below a folder of a package, by their place in an archive."""
     for file in sorted(below.rglob("*.py")):
         yield str(file.relative_to(package.parent)), file
 
 
-def _folder(file: str | None) -> Path:
+def folder_of(file: str | None) -> Path:
+    """The folder of a package, by its `__file__`."""
     return Path(file or "").resolve().parent

@@ -64,7 +64,7 @@ def run_session(
     supervision = Supervision(
         signals,
         reports,
-        progress if given.worker == 0 else None,
+        progress if given.worker == 0 and given.reads_progress else None,
         Patience(given.own_grace_seconds, linger),
         said,
     )
@@ -84,7 +84,8 @@ def _supervised(
     kills = memory_kills()
     try:
         _enter_code(given, supervision, code_dir)
-        program = supervision.run(command, program_environment(os.environ, _library()))
+        added = _entered_environment(given, supervision)
+        program = supervision.run(command, {**program_environment(os.environ, _library()), **added})
     except CannotStart as error:
         masked = CannotStart(
             *map(supervision.mask.in_text, (error.reason, error.message, error.hint))
@@ -135,6 +136,20 @@ def _enter_code(given: Settings, supervision: Supervision, code_dir: Path) -> No
     place = stage(code, code_dir, given.run_dir, given.worker, lambda: supervision.stopped)
     if place is not None:
         os.chdir(place)
+
+
+def _entered_environment(given: Settings, supervision: Supervision) -> dict[str, str]:
+    """Variables of the session's packages, which stay as long as this process.
+
+    Raises CannotStart.
+    """
+    if given.environment_dir is None:
+        return {}
+    # Imported where there are packages: it takes memory that the others need not.
+    from trainyard_supervisor.environment import hold, variables
+
+    hold(given.environment_dir, supervision.say)
+    return variables(given.environment_dir, os.environ)
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:

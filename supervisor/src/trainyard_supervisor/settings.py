@@ -36,6 +36,10 @@ class Settings:
     """From the stop signal to the kubelet's SIGKILL."""
     run_dir: Path
     termination_file: Path
+    reads_progress: bool = True
+    """Whether progress is read from what the program prints."""
+    environment_dir: Path | None = None
+    """The session's packages over those of the runtime; None if it asks for none."""
 
     @property
     def own_grace_seconds(self) -> float:
@@ -51,6 +55,8 @@ def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Pa
         grace_seconds=_grace(environment.get(contract.ENV_GRACE_SECONDS)),
         run_dir=run_dir,
         termination_file=termination_file,
+        reads_progress=_reads_progress(environment.get(contract.ENV_PROGRESS)),
+        environment_dir=_environment_dir(environment.get(contract.ENV_ENVIRONMENT_DIR)),
     )
 
 
@@ -86,3 +92,13 @@ def _grace(given: str | None) -> float:
             f"{contract.ENV_GRACE_SECONDS} is '{(given or '')[:40]}', not seconds of at most a week"
         )
     return seconds
+
+
+def _reads_progress(given: str | None) -> bool:
+    if given in (None, "", "on", "off"):
+        return given != "off"
+    raise ValueError(f"{contract.ENV_PROGRESS} is '{given[:40]}', neither on nor off")
+
+
+def _environment_dir(given: str | None) -> Path | None:
+    return Path(given) if given else None

@@ -1,0 +1,1 @@
+"""Makes the folder of an environment."""

@@ -1,0 +1,1 @@
+"""From what is asked to a list of packages with hashes, by uv."""

@@ -1,0 +1,1 @@
+"""The folder of all environments on the data volume."""
