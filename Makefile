@@ -124,7 +124,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator bench-supervisor fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -177,6 +177,18 @@ bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflo
 bench-supervisor: setup ## Measure what the supervisor costs a program, beside the bare one (2 min)
 	@PYTHONPATH=tests/support $(VENV)/bin/python bench/supervisor $(BENCH)
 
+RAY := build/ray
+bench-edit: setup $(RAY)/.ready ## Measure the time from a saved edit to the new code's first line, beside Ray (10 min on a quiet machine)
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name bench --gpus 4
+	@$(VENV)/bin/python bench/edit --ray $(CURDIR)/$(RAY)/bin --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
+	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+
+$(RAY)/.ready: requirements/ray.lock | setup
+	@test -x $(RAY)/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python $(RAY)
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python $(RAY)/bin/python requirements/ray.lock
+	@touch $@
+
 bench-operator: setup ## Measure the operator on a separate control plane with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
@@ -215,6 +227,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) --no-deps --only-binary :all: requirements/corpus.in -o requirements/corpus.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
+	  $(LOCK) requirements/ray.in -o requirements/ray.lock && \
 	  for project in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$project/pyproject.toml -o requirements/$$project.lock; \
 	  done && \

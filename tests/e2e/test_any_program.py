@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cluster import unique
+from eviction import evict
 from installation import Installation
 from poll import eventually
 
@@ -42,19 +43,6 @@ def reached(gateway: Client, name: str, *phases: str) -> Session:
 
 def printed(gateway: Client, name: str) -> list[str]:
     return [line.message for line in gateway.logs(name).lines]
-
-
-def evict(release: Installation, name: str) -> None:
-    """As a drain of its node does it."""
-    pods = release.items("pods", f"trainyard.io/session={name}")
-    [pod] = [p["metadata"]["name"] for p in pods if p["status"]["phase"] == "Running"]
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": release.namespace},
-    }
-    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}/eviction"
-    release.kubectl("create", "--raw", path, "-f", "-", manifest=eviction)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cluster import unique
+from eviction import evict
 from installation import Installation, installed
 from operator_lab import laboratory
 from poll import eventually
@@ -280,7 +281,7 @@ def test_an_evicted_program_that_ends_with_0_is_retried(
         assert status(release, name)["attempt"] == 1
     else:
         eventually(lambda: "holding" in release.kubectl("logs", pod_name(release, name)), within=60)
-    evict(release, pod_name(release, name))
+    evict(release, name)
 
     def second() -> dict[str, Any] | None:
         found = status(release, name)
@@ -299,17 +300,6 @@ def test_an_evicted_program_that_ends_with_0_is_retried(
 
 def pod_name(release: Installation, name: str) -> str:
     return str(pod_of(release, name)["metadata"]["name"])
-
-
-def evict(release: Installation, pod: str) -> None:
-    """As `kubectl drain` does."""
-    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}/eviction"
-    manifest = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": release.namespace},
-    }
-    release.kubectl("create", "--raw", path, "-f", "-", manifest=manifest)
 
 
 def test_a_program_that_ends_before_its_goal(release: Installation) -> None:

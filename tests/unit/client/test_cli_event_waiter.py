@@ -71,6 +71,20 @@ def test_an_event_wakes_and_silence_lets_sleep() -> None:
     stream.send()
 
 
+def test_with_events_the_first_sleep_is_the_shorter_one() -> None:
+    stream = Stream()
+    waiter = EventWaiter(stream, max_silence=LONG)
+    stream.send()
+    eventually(lambda: waiter._receiving, what="the first event")
+    start = time.monotonic()
+
+    waiter.wait(LONG, 0.01)
+
+    assert time.monotonic() - start < LONG / 4
+    waiter.close()
+    stream.send()
+
+
 def test_a_quiet_stream_is_looked_at_now_and_then() -> None:
     stream = Stream()
     waiter = EventWaiter(stream, max_silence=0.3)

@@ -8,9 +8,11 @@ import json
 import math
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from report_stand_in import ReportStandIn
 
 from trainyard.reporting import NoOpReporter
 from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
-from trainyard.reporting.sender import MEMORY_ITEMS, Sender, encoded, make_batch
+from trainyard.reporting.sender import FLUSH_SECONDS, MEMORY_ITEMS, Sender, encoded, make_batch
 from trainyard.reporting.spool import Entry, Spool
 from trainyard.reporting.transport import GatewayTransport, NotDeliveredError, RejectedError
 from trainyard_api.report import Batch
@@ -258,6 +260,31 @@ def test_a_program_that_begins_again_in_the_same_attempt_repeats_no_number(
 
     assert gateway.rows() == [(s, "loss", float(s)) for s in (1, 2, 3)]
     assert sorted(key[3] for key in gateway.batches) == [1, 2, 3]
+
+
+def test_a_value_after_silence_is_sent_soon_and_a_stream_of_them_in_few_batches(
+    tmp_path: Path, gateway: ReportStandIn
+) -> None:
+    (tmp_path / "token").write_text("token")
+    transport = GatewayTransport(gateway.url, tmp_path / "token", timeout=5)
+    identity = {"sessionUid": "uid", "attempt": 1, "stream": "rank-0"}
+    sender = Sender(transport, Spool(tmp_path / "spool", 1, "rank-0"), identity, print)
+
+    began = time.monotonic()
+    sender.put("metrics", (0, None, {"loss": 0.0}))
+    eventually(gateway.rows, within=10, every=0.01, what="the first value")
+    assert time.monotonic() - began < 0.9 * FLUSH_SECONDS
+
+    steps = count(1)
+
+    def another_second() -> bool:
+        sender.put("metrics", (next(steps), None, {"loss": 0.0}))
+        return time.monotonic() - began > 3 * FLUSH_SECONDS
+
+    eventually(another_second, within=20, every=0.01, what="some seconds of values")
+    assert sender.stop(timeout=20)
+    assert len(gateway.rows()) == next(steps)
+    assert len(gateway.batches) <= 6
 
 
 def test_flush_puts_everything_on_disk_at_once(tmp_path: Path) -> None:

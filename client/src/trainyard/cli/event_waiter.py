@@ -45,11 +45,17 @@ class EventWaiter:
         self._thread = threading.Thread(target=self._read, daemon=True, name="events")
         self._thread.start()
 
-    def wait(self, interval: float) -> None:
-        """Sleep `interval` seconds, and then until an event arrives or `max_silence` has passed."""
-        time.sleep(interval)
+    def wait(self, interval: float, soonest: float | None = None) -> None:
+        """Sleep `interval` seconds, and then until an event arrives or `max_silence` has passed.
+
+        While events arrive, the first sleep takes `soonest` seconds, by default `interval`.
+        """
         if self._receiving:
-            self._changed.wait(max(0.0, self._max_silence - interval))
+            first = interval if soonest is None else soonest
+            time.sleep(first)
+            self._changed.wait(max(0.0, self._max_silence - first))
+        else:
+            time.sleep(interval)
         self._changed.clear()
 
     def close(self) -> None:

@@ -27,6 +27,8 @@ except ModuleNotFoundError:
 
 FLUSH_SECONDS = 1.0
 """How long a value waits for others before its batch is made."""
+FIRST_SECONDS = 0.05
+"""The same for a value that follows `FLUSH_SECONDS` without any."""
 BATCH_ITEMS = 2000
 """Rows and lines per batch; well below the gateway's limit of bytes."""
 MEMORY_ITEMS = 100_000
@@ -57,6 +59,8 @@ class Sender:
         self._wake = threading.Event()
         self._batching = threading.Lock()
         self._stopping = False
+        self._idle = True
+        """Whether nothing was queued for `FLUSH_SECONDS`."""
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
         self._failures = 0
@@ -67,7 +71,7 @@ class Sender:
     def put(self, kind: str, content: Any) -> None:
         """Queue an item; never blocks."""
         self._items.append((kind, time.time(), content))
-        if len(self._items) >= BATCH_ITEMS:
+        if self._idle or len(self._items) >= BATCH_ITEMS:
             self._wake.set()
 
     def flush(self) -> bool:
@@ -98,8 +102,7 @@ class Sender:
     def _work_until_stopped(self) -> None:
         while True:
             last = self._stopping
-            self._wake.wait(0.05 if last else FLUSH_SECONDS)
-            self._wake.clear()
+            self._collect(last)
             try:
                 self._make_batches()
                 delivered = self._deliver()
@@ -109,6 +112,15 @@ class Sender:
                 delivered = False
             if last and delivered and not self._items:
                 return
+
+    def _collect(self, last: bool) -> None:
+        """Wait until a batch is due."""
+        woken = self._wake.wait(0.05 if last else FLUSH_SECONDS)
+        self._wake.clear()
+        was_idle, self._idle = self._idle, not (woken or self._items)
+        if woken and was_idle:
+            # The rest of what comes at once.
+            self._wake.wait(FIRST_SECONDS)
 
     def _make_batches(self) -> None:
         with self._batching:

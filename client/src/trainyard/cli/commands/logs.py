@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 PAUSE_SECONDS = 1.0
+SOONEST_SECONDS = 0.2
+"""Shortest time between two polls while the gateway's events arrive."""
 
 
 def logs(
@@ -92,7 +94,7 @@ def log_lines(
                 yield line
             if found.finished:
                 return
-            waiter.wait(PAUSE_SECONDS)
+            waiter.wait(PAUSE_SECONDS, SOONEST_SECONDS)
             # Read the status first: the lines then include all that is printed until the end.
             found = _status(client, found)
 
