@@ -18,11 +18,13 @@ TWINS = {
     "async_client.py": "sync_client.py",
     "async_connection.py": "sync_connection.py",
     "code/async_code.py": "code/sync_code.py",
+    "files/async_files.py": "files/sync_files.py",
 }
 NAMES = {
     "async_client": "sync_client",
     "async_connection": "sync_connection",
     "async_code": "sync_code",
+    "async_files": "sync_files",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -16,6 +16,7 @@ from trainyard.async_connection import AsyncConnection, OnResponse
 from trainyard.calls import Spec
 from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
+from trainyard.files.async_files import AsyncFiles
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
@@ -51,6 +52,7 @@ class AsyncClient:
         self._upload_state = UploadState(upload_state or upload_state_folder())
         self._connection = AsyncConnection(url, key, timeout, transport, retries, on_response)
         self.code = AsyncCode(self._connection)
+        self.files = AsyncFiles(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -108,7 +108,6 @@ class AsyncConnection:
     async def upload(self, call: Call[T], upload: Upload) -> T:
         """Send a whole file as one body, once: it is not repeated."""
         arguments = {
-            "params": dict(call.query),
             "content": upload.async_chunks(),
             "headers": upload.headers,
             "timeout": transfer.TIMEOUT,
@@ -150,7 +149,7 @@ class AsyncConnection:
         """Give the body of a response to `take`, piece by piece, once: it is not repeated."""
         try:
             async with self._http.stream(
-                call.method, call.path, params=dict(call.query), timeout=transfer.TIMEOUT
+                call.method, wire.target(call), timeout=transfer.TIMEOUT
             ) as response:
                 if not response.is_success:
                     wire.check(await self._whole(response))
@@ -186,7 +185,7 @@ class AsyncConnection:
         """Send one request; False if the download has to start over."""
         try:
             async with self._http.stream(
-                call.method, call.path, params=dict(call.query), headers=download.headers()
+                call.method, wire.target(call), headers=download.headers()
             ) as response:
                 if not response.is_success:
                     refusal = await self._whole(response)
@@ -208,7 +207,7 @@ class AsyncConnection:
 
     async def _exchange(self, call: Call[Any], arguments: dict[str, Any]) -> httpx.Response:
         try:
-            async with self._http.stream(call.method, call.path, **arguments) as response:
+            async with self._http.stream(call.method, wire.target(call), **arguments) as response:
                 return await self._whole(response)
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error

@@ -18,6 +18,7 @@ from trainyard import models as responses
 from trainyard.calls import Spec
 from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
+from trainyard.files.sync_files import Files
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
 from trainyard.sync_connection import Connection, OnResponse
@@ -54,6 +55,7 @@ class Client:
         self._upload_state = UploadState(upload_state or upload_state_folder())
         self._connection = Connection(url, key, timeout, transport, retries, on_response)
         self.code = Code(self._connection)
+        self.files = Files(self._connection)
 
     def __enter__(self) -> Self:
         return self

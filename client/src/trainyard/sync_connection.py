@@ -111,7 +111,6 @@ class Connection:
     def upload(self, call: Call[T], upload: Upload) -> T:
         """Send a whole file as one body, once: it is not repeated."""
         arguments = {
-            "params": dict(call.query),
             "content": upload.chunks(),
             "headers": upload.headers,
             "timeout": transfer.TIMEOUT,
@@ -153,7 +152,7 @@ class Connection:
         """Give the body of a response to `take`, piece by piece, once: it is not repeated."""
         try:
             with self._http.stream(
-                call.method, call.path, params=dict(call.query), timeout=transfer.TIMEOUT
+                call.method, wire.target(call), timeout=transfer.TIMEOUT
             ) as response:
                 if not response.is_success:
                     wire.check(self._whole(response))
@@ -189,7 +188,7 @@ class Connection:
         """Send one request; False if the download has to start over."""
         try:
             with self._http.stream(
-                call.method, call.path, params=dict(call.query), headers=download.headers()
+                call.method, wire.target(call), headers=download.headers()
             ) as response:
                 if not response.is_success:
                     refusal = self._whole(response)
@@ -211,7 +210,7 @@ class Connection:
 
     def _exchange(self, call: Call[Any], arguments: dict[str, Any]) -> httpx.Response:
         try:
-            with self._http.stream(call.method, call.path, **arguments) as response:
+            with self._http.stream(call.method, wire.target(call), **arguments) as response:
                 return self._whole(response)
         except httpx.HTTPError as error:
             raise wire.unreachable(self.url, error) from error

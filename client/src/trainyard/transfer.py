@@ -108,6 +108,10 @@ class Download:
             raise errors.BadAnswer(
                 f"this is not a Trainyard gateway: {self.target.name} came without its hash"
             )
+        self.start(response)
+
+    def start(self, response: httpx.Response) -> None:
+        """Go on behind what is here, if the response holds the rest; else start over."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             self.reset()
         tag = response.headers.get("ETag", "")
@@ -132,6 +136,10 @@ class Download:
         if found != expected:
             self.reset()
             raise errors.HashMismatch(f"{self.target.name} has the hash {found}, not {expected}")
+        return self.keep()
+
+    def keep(self) -> Path:
+        """Give the file its name."""
         self._part.touch()  # an empty file has no chunk
         self._part.replace(self.target)
         self._tag.unlink(missing_ok=True)

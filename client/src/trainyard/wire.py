@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -43,9 +44,21 @@ def headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"}
 
 
+def target(call: Call[Any]) -> str:
+    """Path and query of a call. Names of files may hold bytes that are not UTF-8."""
+    if not call.query:
+        return call.path
+    given = [(name, each) for name, value in call.query.items() for each in _each(value)]
+    return f"{call.path}?{urlencode(given, errors='surrogateescape')}"
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def request_arguments(call: Call[Any], request: Request | None = None) -> dict[str, Any]:
     """The arguments of `httpx.Client.request`; the caller adds the bytes of an upload's part."""
-    out: dict[str, Any] = {"params": dict(call.query), "headers": dict(call.headers)}
+    out: dict[str, Any] = {"headers": dict(call.headers)}
     if call.body is not None:
         out["json"] = dict(call.body)
     if call.slow or (request is not None and request.slow):

@@ -28,6 +28,7 @@ from trainyard_gateway.routes import (
     keys,
     models,
     report,
+    run_files,
     system,
     training,
     uploads,
@@ -39,7 +40,7 @@ from trainyard_kube import KubeConfig
 
 VERSION = "0.1.0"
 PREFIX = "/api/v1"
-MODULES = (training, events, code, datasets, models, uploads, system, keys, report)
+MODULES = (training, run_files, events, code, datasets, models, uploads, system, keys, report)
 """Every module of routes."""
 _EXPOSED = (
     "X-Request-Id",

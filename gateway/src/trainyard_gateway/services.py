@@ -29,6 +29,7 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
+from trainyard_gateway.run_files.service import RunFiles
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.code_retention import CodeRetention
 from trainyard_gateway.sessions.commands import SessionCommands
@@ -72,6 +73,7 @@ class Services:
     model_uploads: Uploads
     tokens: TokenAuthenticator
     report_rates: ReportRates
+    run_files: RunFiles
     status_writer: StatusWriter
     system: SystemMonitor
     tasks: TaskSupervisor
@@ -227,6 +229,7 @@ async def _build(
         model_uploads=registries.model_uploads,
         tokens=TokenAuthenticator(TrainerIdentity(kube, accounts, cache.live), audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
+        run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days),
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
         tasks=TaskSupervisor(),

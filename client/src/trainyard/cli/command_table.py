@@ -108,6 +108,13 @@ ENTRIES: tuple[Entry, ...] = (
         "app",
         "Upload, list, download, describe and correct datasets.",
     ),
+    Entry(
+        "files",
+        "Keep",
+        "files",
+        "app",
+        "List and download what a session has left in its folder.",
+    ),
     Entry("code", "Keep", "code", "app", "Send folders with programs, and get them back."),
     Entry(
         "uploads",

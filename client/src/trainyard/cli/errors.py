@@ -5,6 +5,7 @@ CliError
 ├── NotLoggedIn       4  no URL or no key
 ├── DatasetGone       5  the dataset that a card names was deleted
 ├── DatasetReplaced   6  the dataset that a card names has other content now
+├── FilesNotWhole     6  files are not here as the session has them
 └── SessionNotSucceeded          1  the watched session did not succeed
 """
 
@@ -76,6 +77,12 @@ class DatasetGone(CliError):
 
 class DatasetReplaced(CliError):
     """The dataset that a model's card names has other content now."""
+
+    code = Exit.CONFLICT
+
+
+class FilesNotWhole(CliError):
+    """Files are not here as the session has them: changed meanwhile, or others are in the way."""
 
     code = Exit.CONFLICT
 

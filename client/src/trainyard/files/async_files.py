@@ -1,0 +1,152 @@
+"""The asynchronous client's part for files of sessions: `AsyncClient.files`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainyard import transfer
+from trainyard.async_connection import AsyncConnection
+from trainyard.concurrency import async_in_thread
+from trainyard.errors import Conflict, Invalid, NotFound
+from trainyard.files import calls, tree
+from trainyard.files.answers import RunFile, RunFolder
+from trainyard.files.download import FileDownload, same_content
+from trainyard.files.tree import Fetched, Place, Tree
+from trainyard.transfer import Progress
+
+ATTEMPTS = 3
+"""How often a file is downloaded that changes meanwhile."""
+
+
+class AsyncFiles:
+    """Files of one gateway's sessions. Methods raise the errors of `trainyard.errors`.
+
+    Paths are below the session's folder, with `/` between their parts; "" is that folder.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def folder(self, session: str, path: str = "", *, cursor: str | None = None) -> RunFolder:
+        """What is in a folder by name, or the one thing at the path. Raises NotFound."""
+        call = calls.run_files(session, path)
+        return await self._connection.send_pages(call, "files", cursor)
+
+    async def download(
+        self,
+        session: str,
+        path: str,
+        target: Path,
+        *,
+        progress: Progress = transfer.no_progress,
+    ) -> str:
+        """Download a file and return its ETag; `target` is replaced. Raises NotFound.
+
+        A download that broke off is continued, if the file is still the same. While the program
+        writes the file, what comes may be parts of two states: the ETag of `folder` afterwards
+        tells.
+        """
+        download = await async_in_thread(FileDownload, target, progress)
+        await self._connection.download(calls.run_file(session, path), download)
+        return download.tag
+
+    async def archive(self, session: str, path: str, target: Path) -> Path:
+        """Download a folder as a ZIP archive into a new file. Raises NotFound.
+
+        `trainyard-notes.txt` in it names what could not be packed as it was.
+        """
+        with target.open("xb") as file:
+            call = calls.run_files_archive(session, path)
+            await self._connection.receive(call, lambda piece: None if file.write(piece) else None)
+        return target
+
+    async def fetch(
+        self,
+        session: str,
+        path: str,
+        folder: Path,
+        *,
+        progress: Progress = transfer.no_progress,
+    ) -> Fetched:
+        """Download a folder with all that is below it; what is there with other content stays.
+
+        Files that are here already are not sent again. Raises NotFound, and OSError if the folder
+        cannot be written.
+        """
+        written = await async_in_thread(Tree, folder)
+        pending: list[tuple[str, str | None]] = [(path, None)]
+        while pending:
+            place, cursor = pending.pop()
+            try:
+                call = calls.run_files(session, place).after(cursor)
+                found = await self._connection.send(call)
+            except (NotFound, Conflict, Invalid) as error:
+                if not written.is_one_less(place, path, str(error)):
+                    raise
+                continue
+            if found.cursor is not None:
+                pending.append((place, found.cursor))
+            for file in found.files:
+                parts = tree.below(file, place, path)
+                if await self._take(session, file, found.live, parts, written):
+                    pending.append((file.place, None))
+                progress(written.fetched.size_bytes, None)
+        await async_in_thread(written.close)
+        return written.fetched
+
+    async def _take(
+        self, session: str, file: RunFile, live: bool, parts: tuple[str, ...], written: Tree
+    ) -> bool:
+        """Bring one thing here; whether it is a folder with more."""
+        if file.kind == "folder":
+            return await async_in_thread(written.make_folder, parts)
+        if file.kind != "file":
+            written.leave_out(parts, file)
+            return False
+        at = await async_in_thread(written.place, parts)
+        if at is not None:
+            await self._into(session, file, live, at, written)
+        return False
+
+    async def fetch_file(self, session: str, file: RunFile, live: bool, target: Path) -> Fetched:
+        """Download one file that was listed; what is there with other content stays.
+
+        `live`: whether its program may write. Raises OSError if it cannot be written.
+        """
+        written = await async_in_thread(Tree, target.parent)
+        parts = (file.place.rpartition("/")[2],)
+        await self._into(session, file, live, Place(parts, target), written)
+        await async_in_thread(written.close)
+        return written.fetched
+
+    async def _into(
+        self, session: str, file: RunFile, live: bool, place: Place, written: Tree
+    ) -> None:
+        if await async_in_thread(tree.is_here, place.target, file):
+            written.count(file)
+            return
+        part = await async_in_thread(written.part_of, file.path)
+        now, wrong = await self._read(session, live, file, part)
+        await async_in_thread(written.keep, place, part, now, wrong)
+
+    async def _read(
+        self, session: str, live: bool, file: RunFile, part: Path
+    ) -> tuple[RunFile | None, str]:
+        """The file as it is now, None without one; and why `part` is not it, "" if it is."""
+        now: RunFile | None = file
+        for _ in range(ATTEMPTS):
+            try:
+                tag = await self.download(session, file.place, part)
+                if live or not same_content(tag, file.etag):
+                    now = await self._entry(session, file.place)
+            except (NotFound, Conflict, Invalid) as error:
+                return None, f"is gone or cannot be read ({error})"
+            if now is None:
+                return None, "is no file any more"
+            if same_content(tag, now.etag):
+                return now, ""
+        return now, "changed while it was read; get it into a new folder later"
+
+    async def _entry(self, session: str, path: str) -> RunFile | None:
+        found = await self._connection.send(calls.run_files(session, path))
+        return found.files[0] if found.kind == "file" and found.files else None

@@ -1,0 +1,214 @@
+"""The files of sessions: finds a session's folder, and answers what is not there with a sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from trainyard_api.file_names import parts_of
+from trainyard_api.visible_text import visible
+from trainyard_gateway.errors import AlreadyThere, NotFound, Problem, TooManyRequests, Unprocessable
+from trainyard_gateway.files.outputs import folder_inside
+from trainyard_gateway.run_files import listing, opening
+from trainyard_gateway.run_files.archive import Archive, next_piece
+from trainyard_gateway.run_files.listing import Listing
+from trainyard_gateway.run_files.opening import NotAFileError, OpenFile
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import SessionInfo
+
+T = TypeVar("T")
+
+_THREADS = 2
+"""Threads that read folders at a time: each takes the interpreter from the event loop."""
+MOST_ARCHIVES = 8
+MOST_ARCHIVES_OF_KEY = 2
+"""Archives that are sent at a time: each holds handles and a temporary file."""
+_RETRY_SECONDS = 5.0
+_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
+_LONGEST_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path in the folder of a session."""
+
+    session: SessionInfo
+    parts: tuple[str, ...]
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The path from the folder of all runs."""
+        return (self.session.uid, *self.parts)
+
+    @property
+    def shown(self) -> str:
+        """The path for people."""
+        return visible("/".join(self.parts))[-_LONGEST_SHOWN:]
+
+
+class ArchiveStream:
+    """The pieces of an archive, each made in a thread."""
+
+    def __init__(
+        self, top: str, archive: Archive, threads: CapacityLimiter, on_close: Callable[[], None]
+    ) -> None:
+        self.name = top
+        self._archive, self._threads, self._on_close = archive, threads, on_close
+        self._pieces = archive.pieces()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # A thread that works is waited for, also when the client is gone: it uses the handles.
+        while True:
+            piece = await to_thread.run_sync(next_piece, self._pieces, limiter=self._threads)
+            if piece is None:
+                return
+            if piece:
+                yield piece
+
+    async def close(self) -> None:
+        """Give back what the archive holds, also where it is not sent to its end."""
+        self._on_close()
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        self._pieces.close()
+        self._archive.close()
+
+
+class RunFiles:
+    """The files of all sessions on the volume."""
+
+    def __init__(self, runs: Path, cache: SessionCache, retention_days: float | None) -> None:
+        self._runs, self._cache, self._days = runs, cache, retention_days
+        self._threads = CapacityLimiter(_THREADS)
+        self._archives: Counter[str] = Counter()
+
+    async def listing(
+        self, session: str, path: str, after: str, most: int
+    ) -> tuple[SessionInfo, Listing]:
+        """A page of a folder, or the one thing at the path. Raises Problem."""
+        place = await self._place(session, path)
+        found = await self._read(place, lambda: listing.read(self._runs, place.inside, after, most))
+        return place.session, found
+
+    async def open(self, session: str, path: str) -> OpenFile:
+        """A file, which the caller closes. Raises Problem."""
+        place = await self._place(session, path)
+        if not place.parts:
+            raise _no_file(place, opening.FOLDER)
+        return await self._read(place, lambda: opening.open_file(self._runs, place.inside))
+
+    async def archive(self, session: str, path: str, key: str) -> ArchiveStream:
+        """A folder as an archive, which the caller closes. Raises Problem."""
+        self._require_room(key)
+        self._archives[key] += 1
+        try:
+            place = await self._place(session, path)
+            top = place.parts[-1] if place.parts else place.session.name
+            folder = await self._read(place, lambda: self._handle(place))
+        except BaseException:
+            self._archives[key] -= 1
+            raise
+        return ArchiveStream(
+            top, Archive(folder, top, not place.parts), self._threads, lambda: self._sent(key)
+        )
+
+    def _handle(self, place: Place) -> int:
+        with folder_inside(self._runs, place.inside) as folder:
+            return os.dup(folder)
+
+    def _sent(self, key: str) -> None:
+        self._archives[key] -= 1
+
+    def _require_room(self, key: str) -> None:
+        if self._archives[key] >= MOST_ARCHIVES_OF_KEY:
+            raise TooManyRequests(
+                f"{MOST_ARCHIVES_OF_KEY} archives are sent to this key already; wait for one of "
+                "them",
+                _RETRY_SECONDS,
+            )
+        if self._archives.total() >= MOST_ARCHIVES:
+            raise TooManyRequests(
+                f"{MOST_ARCHIVES} archives are sent already; wait for one of them", _RETRY_SECONDS
+            )
+
+    async def _place(self, session: str, path: str) -> Place:
+        found = await self._cache.find(session)
+        try:
+            parts = parts_of(path)
+        except ValueError as error:
+            raise Unprocessable(f"path {visible(path)[:_LONGEST_SHOWN]!r}: {error}") from error
+        place = Place(found, parts)
+        if opening.is_hidden(parts):
+            raise _nothing(place)
+        return place
+
+    async def _read(self, place: Place, work: Callable[[], T]) -> T:
+        def careful() -> T:
+            with _sentences(place, self._runs, self._days):
+                return work()
+
+        return await to_thread.run_sync(careful, limiter=self._threads)
+
+
+@contextmanager
+def _sentences(place: Place, runs: Path, days: float | None) -> Iterator[None]:
+    """Errors of reading as problems."""
+    try:
+        yield
+    except NotAFileError as error:
+        raise _no_file(place, error.kind) from error
+    except FileNotFoundError as error:
+        there = (runs / place.session.uid).is_dir()
+        raise (_nothing(place) if there else no_folder(place.session, days)) from error
+    except OSError as error:
+        if error.errno in _NO_FOLDER:
+            raise Unprocessable(
+                f"path {place.shown!r}: a part of it is a file or a link, and no folder; links are "
+                "not followed"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise AlreadyThere(
+                f"{place.shown!r} cannot be read: the program has taken the right to read it"
+            ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise _nothing(place) from error
+        raise
+
+
+def no_folder(session: SessionInfo, days: float | None) -> NotFound:
+    """The answer where a session has no folder."""
+    if not session.deleted:
+        return NotFound(
+            f"session {session.name!r} has no files yet: none of its pods has started; it is "
+            f"{session.phase}"
+        )
+    kept = f" is kept for {days:g} days after it (runRetentionDays)" if days else " is not there"
+    return NotFound(
+        f"session {session.name!r} was deleted, and its files are gone: the folder of a deleted "
+        f"session{kept}"
+    )
+
+
+def _nothing(place: Place) -> NotFound:
+    return NotFound(
+        f"session {place.session.name!r} has no file or folder {place.shown!r}; list the folder "
+        "above it to see what is there"
+    )
+
+
+def _no_file(place: Place, kind: str) -> Problem:
+    if kind == opening.FOLDER:
+        return Unprocessable(f"{place.shown or '/'!r} is a folder; list it, or ask for its archive")
+    what = "a link, which is not followed" if kind == opening.LINK else "no regular file"
+    return Unprocessable(f"{place.shown!r} is {what}; nothing of it is read")
