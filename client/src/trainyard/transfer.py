@@ -111,7 +111,7 @@ class Download:
         self.start(response)
 
     def start(self, response: httpx.Response) -> None:
-        """Go on behind what is here, if the response holds the rest; else start over."""
+        """Continue behind what is here, if the response holds the rest; else start over."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             self.reset()
         tag = response.headers.get("ETag", "")

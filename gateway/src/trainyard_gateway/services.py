@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -193,6 +193,13 @@ def _code(settings: Settings, volume: FileStore) -> CodeBundles:
     return CodeBundles(CodeFolders(settings.data_dir / "code"), volume, bounds)
 
 
+def _connect(cache: SessionCache, database: Store, *listeners: Callable[[str], None]) -> None:
+    """Tell the listeners of sessions that change in the cluster or in the database."""
+    for listener in listeners:
+        cache.on_change(listener)
+        database.on_applied(listener)
+
+
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
@@ -204,9 +211,7 @@ async def _build(
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
     hub = Hub()
-    for listener in (status_writer.notify, hub.notify):
-        cache.on_change(listener)
-        database.on_applied(listener)
+    _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     accounts = Accounts(namespace, settings.trainer_audience, settings.monitor_service_account)
     return Services(

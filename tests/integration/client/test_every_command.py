@@ -23,6 +23,7 @@ from nasty_folders import Special, make
 from poll import eventually
 
 from trainyard_api import names
+from trainyard_gateway.run_files.opening import is_settled
 
 pytestmark = pytest.mark.integration
 
@@ -736,3 +737,87 @@ def test_submit_and_watch_in_one_command(cli: CommandLine, lab: GatewayLab) -> N
     assert process.returncode == 0
     assert "session both started" in out
     assert "both Succeeded" in out
+
+
+def left(lab: GatewayLab, cli: CommandLine, name: str) -> Path:
+    """A session with a folder of files, and that folder."""
+    session = submit(lab, name)
+    run = lab.data / "runs" / session.uid
+    (run / "work" / "out").mkdir(parents=True)
+    (run / "work" / "out" / "model.pt").write_bytes(b"w" * 3000)
+    (run / "work" / "out" / "\x1b[2J").write_bytes(b"x")
+    (run / "work" / "last").symlink_to("out")
+    return run
+
+
+def test_files_of_a_session_are_listed(lab: GatewayLab, cli: CommandLine) -> None:
+    left(lab, cli, "leaves")
+
+    root = cli.ok("files", "ls", "leaves").out
+    work = cli.ok("files", "ls", "leaves", "/data/run/work").out
+    as_json = cli.ok("files", "ls", "leaves", "work/out", "-o", "json").json
+
+    assert "work/" in root
+    assert "last -> out" in work
+    assert [f["path"] for f in as_json["files"]] == ["work/out/%1B%5B2J", "work/out/model.pt"]
+    assert "\x1b" not in cli.ok("files", "ls", "leaves", "work/out").out
+
+
+def test_files_of_a_session_are_fetched_again_and_again(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path
+) -> None:
+    run, target = left(lab, cli, "fetched"), tmp_path / "results"
+    first = cli.ok("files", "get", "fetched", "work", str(target))
+    second = cli.ok("files", "get", "fetched", "work", str(target))
+    (run / "work" / "out" / "model.pt").write_bytes(b"v" * 4000)
+    third = cli.run("files", "get", "fetched", "work", str(target))
+    one = cli.ok("files", "get", "fetched", "work/out/model.pt", str(tmp_path / "m.pt"))
+
+    assert "2 files (2.9 KiB) in" in first.out
+    assert "left out: last is a link to out" in first.err
+    assert "out/\\x1b[2J is %1B[2J here" in first.err
+    assert "2 files" in second.out
+    assert third.code == 6
+    assert "model.pt is there with other content, which stays" in third.err
+    assert (target / "out" / "model.pt").read_bytes() == b"w" * 3000
+    assert "1 file" in one.out
+    assert (tmp_path / "m.pt").read_bytes() == b"v" * 4000
+    assert sorted(p.name for p in target.rglob("*")) == ["%1B[2J", "model.pt", "out"]
+
+
+def test_a_download_of_a_folder_goes_on_after_a_cut(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path
+) -> None:
+    run = left(lab, cli, "cut")
+    content = os.urandom(6 << 20)
+    (run / "work" / "out" / "model.pt").write_bytes(content)
+    eventually(lambda: is_settled((run / "work" / "out" / "model.pt").stat()), within=10)
+
+    with CuttingProxy(lab.port, [3 << 20, 2 << 20]) as proxy:
+        through = CommandLine(tmp_path / "home", proxy.url, lab.key)
+        through.ok("files", "get", "cut", "work/out", str(tmp_path / "out"))
+
+    assert (tmp_path / "out" / "model.pt").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("ls", "nobody"), 5, "there is no session"),
+        (("ls", "wrong", "absent"), 5, "has no file or folder 'absent'"),
+        (("ls", "wrong", "../x"), 2, "a path is relative"),
+        (("get", "wrong", "work/last"), 2, "is no file and no folder"),
+        (("get", "wrong", "work/out/model.pt", "absent/m.pt"), 2, "there is no folder absent"),
+    ],
+    ids=["no-session", "no-path", "path-that-leads-out", "link", "no-target"],
+)
+def test_files_that_are_not_there_are_a_sentence(
+    lab: GatewayLab, cli: CommandLine, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    if cli.run("status", "wrong").code:
+        left(lab, cli, "wrong")
+
+    said = cli.run("files", *arguments)
+
+    assert (said.code, said.out) == (code, "")
+    assert sentence in said.err

@@ -202,6 +202,19 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
     assert (reader.folder / "old-version" / "train.py").read_text() == "print(1)\n"
 
 
+def test_what_a_program_leaves(reader: Reader) -> None:
+    with reader.lab.client() as gateway:
+        (sent,) = [s for s in gateway.sessions().sessions if s.spec.code]
+    work = reader.lab.data / "runs" / sent.uid / "work"
+    (work / "out").mkdir(parents=True)
+    (work / "out" / "last.ckpt").write_bytes(b"weights")
+    listed = reader.ok("trainyard files ls NAME work", sent.name).out
+    reader.ok("trainyard files get NAME work results", sent.name)
+
+    assert "out/" in listed
+    assert (reader.folder / "results" / "out" / "last.ckpt").read_bytes() == b"weights"
+
+
 def test_the_model(reader: Reader) -> None:
     training = {"task": "tabular-regression", "epochs": 3, "target": "price"}
     table = reader.folder / "table.csv"

@@ -92,6 +92,7 @@ def test_every_line_works(lab: GatewayLab, http: httpx.Client, tmp_path: Path) -
     work.mkdir()
     output = lab.data / "runs" / session / "output"
     output.mkdir(parents=True)
+    (output.parent / "notes.txt").write_text("left")
     before, after = LINES[:], [line for line in LINES if "/report/model" in line]
     assert len(after) == 1
     script = "\n".join(

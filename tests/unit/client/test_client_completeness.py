@@ -17,6 +17,9 @@ from trainyard.client import AsyncClient, Client
 from trainyard.code import calls as code_calls
 from trainyard.code.async_code import AsyncCode
 from trainyard.code.sync_code import Code
+from trainyard.files import calls as file_calls
+from trainyard.files.async_files import AsyncFiles
+from trainyard.files.sync_files import Files
 
 OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 GIVEN = {
@@ -24,7 +27,7 @@ GIVEN = {
     "scopes": ("s",), "expires_in_seconds": 1, "dry_run": False, "idempotency_key": None, "phase": None, "limit": 1,
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
-    "manifest": {}, "sha256": "0", "bundle": "b",
+    "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
 }  # fmt: skip
 SEVERAL = {"verb": ("stop", "suspend", "resume"), "kind": ("datasets", "models")}
 
@@ -42,7 +45,7 @@ def every_call() -> list[Call[object]]:
     made = []
     functions = [
         function
-        for module in (calls, code_calls)
+        for module in (calls, code_calls, file_calls)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not function.__name__.startswith("_")
     ]
@@ -60,6 +63,7 @@ def every_call() -> list[Call[object]]:
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
     assert public(Code) == public(AsyncCode)
+    assert public(Files) == public(AsyncFiles)
     assert list(inspect.signature(Client).parameters) == list(
         inspect.signature(AsyncClient).parameters
     )

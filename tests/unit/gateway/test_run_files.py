@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trainyard_api.file_names import from_address
+from trainyard_api.files.names import from_address
 from trainyard_gateway.run_files import archive, listing, opening
 from trainyard_gateway.run_files.archive import NOTES, Archive, next_piece
 from trainyard_gateway.run_files.opening import NotAFileError

@@ -111,11 +111,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "files",
         "Keep",
-        "files",
+        "folders.files",
         "app",
         "List and download what a session has left in its folder.",
     ),
-    Entry("code", "Keep", "code", "app", "Send folders with programs, and get them back."),
+    Entry("code", "Keep", "folders.code", "app", "Send folders with programs, and get them back."),
     Entry(
         "uploads",
         "Keep",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainyard.models.page import Page
-from trainyard_api.file_names import from_address
+from trainyard_api.files.names import from_address
 from trainyard_api.model import OpenModel
 
 
@@ -26,7 +26,7 @@ class RunFile(OpenModel):
 
     @property
     def place(self) -> str:
-        """Its path as the client's methods take it, with whatever bytes its name has."""
+        """Its path as the client's methods take it, with any bytes in its name."""
         return from_address(self.path)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from trainyard.calls import Call
 from trainyard.files.answers import RunFolder
-from trainyard_api.file_names import address
+from trainyard_api.files.names import address
 
 PAGE = 5000
 """Entries that a page may have."""

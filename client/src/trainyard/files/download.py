@@ -1,4 +1,4 @@
-"""A file of a session on its way here. It has no hash: nobody has read it yet."""
+"""A file of a session on its way here. It has no hash: that would take reading it twice."""
 
 from __future__ import annotations
 

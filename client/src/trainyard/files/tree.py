@@ -25,12 +25,14 @@ from typing import NamedTuple
 from trainyard.errors import BadAnswer
 from trainyard.files.answers import RunFile
 from trainyard_api import timestamps
-from trainyard_api.file_names import parts_of, portable
+from trainyard_api.files.names import parts_of, portable
 from trainyard_api.visible_text import visible
 
 PARTS = ".trainyard-parts"
 """Folder with files that are not complete; it is removed when nothing is in it."""
 
+LONGEST_NAME = 255
+"""Bytes of a name, as file systems have it."""
 _IMPOSSIBLE_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 
@@ -70,12 +72,15 @@ class Tree:
 
         None, and a sentence, where something else is in the way.
         """
-        path = self.folder
-        for part in (portable(part, self._windows) for part in below[:-1]):
-            path = path / part
+        path, names = self.folder, [portable(part, self._windows) for part in below]
+        if any(len(os.fsencode(name)) > LONGEST_NAME for name in names):
+            self.fetched.not_whole.append(f"{shown(below)}: its name would be too long here")
+            return None
+        *above, last = names
+        for name in above:
+            path = path / name
             if not self._is_folder(path, below):
                 return None
-        last = portable(below[-1], self._windows)
         if len(below) == 1 and last == PARTS:
             self.fetched.left_out.append(f"{shown(below)}: files on their way here have that name")
             return None

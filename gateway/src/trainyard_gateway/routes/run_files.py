@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
-from trainyard_api.file_names import from_address, portable
+from trainyard_api.files.names import from_address, portable
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL
 from trainyard_gateway.auth import keys
@@ -31,6 +32,22 @@ from trainyard_gateway.run_files.listing import MOST_ENTRIES, FileEntry
 from trainyard_gateway.run_files.opening import OpenFile, entity_tag
 from trainyard_gateway.run_files.service import ArchiveStream
 
+
+class _AnyPath(Convertor[str]):
+    """The rest of a path, also with line breaks, which the framework's own does not take."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("any_path", _AnyPath())
 router = APIRouter(prefix="/training", tags=["training"])
 
 _READ = [allowed(keys.Scope.SESSIONS_READ)]
@@ -120,7 +137,7 @@ FolderDep = Annotated[str, Depends(_folder)]
 
 
 async def _file(request: Request) -> str:
-    """The path of a file as it was sent, whatever bytes its name has."""
+    """The path of a file as it was sent, with any bytes in its name."""
     scope = request.scope
     raw = unquote_to_bytes(scope.get("raw_path") or scope["path"].encode())
     found = _FILE_PATH.search(raw)
@@ -149,7 +166,7 @@ async def listing(
 
 
 @router.get(
-    "/{session}/files/{path:path}",
+    "/{session}/files/{path:any_path}",
     dependencies=_READ,
     response_class=FileResponse,
     responses=files.RESPONSES,
@@ -189,4 +206,6 @@ def _name_in(cursor: str | None) -> str:
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         )
     except binascii.Error as error:
-        raise Unprocessable(f"cursor {cursor[:80]!r} is none of this list; begin anew") from error
+        raise Unprocessable(
+            f"cursor {cursor[:80]!r} is none of this list; begin without one"
+        ) from error

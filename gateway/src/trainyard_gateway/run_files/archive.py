@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 
-from trainyard_api.file_names import portable
+from trainyard_api.files.names import portable
 from trainyard_api.visible_text import visible
 from trainyard_gateway.run_files import opening, zip_format
 from trainyard_gateway.run_files.opening import NotAFileError, OpenFile

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trainyard_api import timestamps
-from trainyard_api.file_names import address
+from trainyard_api.files.names import address
 from trainyard_api.model import OpenModel
 from trainyard_api.visible_text import visible
 from trainyard_gateway.files.outputs import folder_inside

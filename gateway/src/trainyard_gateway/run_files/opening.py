@@ -37,14 +37,14 @@ class NotAFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A regular file, open for reading; whoever has it closes it."""
+    """A regular file, open for reading; its user closes it."""
 
     handle: int
     stat: os.stat_result
 
     @property
     def path(self) -> str:
-        """Where this process finds the file that is open, whatever its name leads to by now."""
+        """Where this process finds the file that is open, also when its name leads elsewhere."""
         return f"/proc/self/fd/{self.handle}"
 
     def close(self) -> None:

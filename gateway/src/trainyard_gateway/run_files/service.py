@@ -1,4 +1,4 @@
-"""The files of sessions: finds a session's folder, and answers what is not there with a sentence."""
+"""The files of sessions: finds their folders, and says in a sentence what is not there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from trainyard_api.file_names import parts_of
+from trainyard_api.files.names import parts_of
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import AlreadyThere, NotFound, Problem, TooManyRequests, Unprocessable
 from trainyard_gateway.files.outputs import folder_inside

@@ -11,7 +11,7 @@ import typer
 
 from trainyard.cli import folder_defaults, manifest, output
 from trainyard.cli import spec_options as options
-from trainyard.cli.commands.code import describe, send
+from trainyard.cli.commands.folders.code import describe, send
 from trainyard.cli.commands.logs import log_lines, rendered
 from trainyard.cli.commands.submit import DryRunOption, NameOption, report, start
 from trainyard.cli.commands.watch import left_running, show_ending

@@ -16,7 +16,7 @@ from trainyard.cli.text import formats
 from trainyard.cli.text.progress_bar import progress_bar
 from trainyard.cli.text.table import Column, Table, make_table
 from trainyard_api import contract
-from trainyard_api.file_names import portable
+from trainyard_api.files.names import portable
 
 if TYPE_CHECKING:
     from trainyard.client import Client
@@ -113,10 +113,8 @@ def _first(sentences: list[str]) -> list[str]:
 def below_run(path: str) -> str:
     """A path below the session's folder; the program's own `/data/run/…` is one too. Pure."""
     if path == contract.RUN_DIR or path.startswith(f"{contract.RUN_DIR}/"):
-        path = path[len(contract.RUN_DIR) :]
-    if path.startswith("/") and not path.strip("/"):
-        return ""
-    return path.removeprefix("./").strip("/") if path != "." else ""
+        path = path[len(contract.RUN_DIR) :].lstrip("/")
+    return "" if path in (".", "/") else path.removeprefix("./").removesuffix("/")
 
 
 def listing(found: RunFolder, now: datetime, *, wide: bool) -> Table:

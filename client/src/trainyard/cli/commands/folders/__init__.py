@@ -1,0 +1,1 @@
+"""Commands about folders: programs that are sent, and what they leave."""
