@@ -6,6 +6,7 @@ that the gateway refuses; none may cost it memory or other callers their answers
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import io
@@ -394,6 +395,40 @@ def models(target: Target, seconds: float) -> None:
         )
 
 
+def _many_files(target: Target, count: int) -> str:
+    """A session whose program has left that many files in `many`, and one of 64 MiB."""
+    trainer = target.trainers[2]
+    run = target.lab.data / "runs" / trainer.session_uid
+    if not run.exists():
+        (run / "many").mkdir(parents=True)
+        for number in range(count):
+            (run / "many" / f"{number:06d}-{'n' * 60}").touch()
+        (run / "large").write_bytes(b"x" * (64 * MIB))
+    return f"/training/{trainer.session}"
+
+
+def files_of_a_session(target: Target, seconds: float) -> None:
+    """Pages of a folder with very many files, its archive, and archives that are not read."""
+    path = _many_files(target, 200_000 if seconds >= LONG_ATTACK else 5_000)
+    with target.lab.http() as http, ExitStack() as stack:
+        for number in range(60):
+            with suppress(*_ENDED):
+                wire = stack.enter_context(target.connection())
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                # One archive of the two that a key may have at a time is left to those who read.
+                wanted = "files/large" if number else "files-archive"
+                wire.sendall(target.head(f"GET /api/v1{path}/{wanted}") * 8)
+
+        def step(number: int) -> None:
+            after = base64.urlsafe_b64encode(f"{number * 5000 % 200_000:06d}".encode()).decode()
+            if number % 8:
+                http.get(f"{path}/files?path=many&limit=5000&cursor={after.rstrip('=')}")
+            else:
+                http.get(f"{path}/files-archive?path=many", timeout=60)
+
+        _repeat(seconds, step)
+
+
 ATTACKS: dict[str, Attack] = {
     "bodies": _posts("/training/start", _bodies()),
     "estimates": _posts("/training/estimate", _bodies()),
@@ -407,6 +442,7 @@ ATTACKS: dict[str, Attack] = {
     "points": reports_of_points,
     "slow readers": slow_readers,
     "downloads": downloads,
+    "files of a session": files_of_a_session,
     "many readers": many_readers,
     "event streams": streams,
     "listings": listings,
