@@ -132,6 +132,36 @@ livenessProbe:
     except: [fd00:ec2::/32]
 {{- end -}}
 
+{{/* The internet: all but private, local and shared networks and those of the cluster. */}}
+{{- define "trainyard.internet" -}}
+{{- $v4 := list "10.0.0.0/8" "100.64.0.0/10" "127.0.0.0/8" "169.254.0.0/16" "172.16.0.0/12" "192.168.0.0/16" }}
+{{- $v6 := list "::1/128" "64:ff9b::/96" "fc00::/7" "fe80::/10" }}
+{{- range .Values.networkPolicy.clusterCidrs }}
+{{- if contains ":" . }}{{ $v6 = append $v6 . }}{{ else }}{{ $v4 = append $v4 . }}{{ end }}
+{{- end }}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: {{- toYaml $v4 | nindent 6 }}
+- ipBlock:
+    cidr: ::/0
+    except: {{- toYaml $v6 | nindent 6 }}
+{{- end -}}
+
+{{/* Ports of the index of packages. */}}
+{{- define "trainyard.indexPorts" -}}
+{{- $ports := .Values.environments.egress.ports }}
+{{- if not $ports }}
+{{- $ports = list 80 443 }}
+{{- with .Values.environments.indexUrl }}
+{{- $named := regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" }}
+{{- if $named }}{{ $ports = append $ports (int $named) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- range uniq $ports }}
+- {port: {{ . }}}
+{{- end }}
+{{- end -}}
+
 {{/* Egress rules of a program that calls the API server. */}}
 {{- define "trainyard.toApiServer" -}}
 - to: {{- include "trainyard.anywhere" . | nindent 4 }}

@@ -61,6 +61,8 @@ class AttemptSpec(OpenModel):
     """Number of workers."""
     gpus: int = Field(default=0, ge=0)
     """GPUs per worker."""
+    stream: str | None = None
+    """What the supervisor's reports are called. Default: by the worker's number."""
     output_model: str
     """Name of the model to register."""
     training: TrainingConfig | None = None

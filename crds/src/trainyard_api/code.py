@@ -22,6 +22,9 @@ from trainyard_api.model import ClosedModel
 from trainyard_api.visible_text import visible
 
 BUNDLE_PATTERN = r"^[0-9a-f]{64}$"
+_PART = r"\.?[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
+RELATIVE_PATH_PATTERN = rf"^{_PART}(/{_PART})*$"
+"""A relative path without `.` and `..`."""
 MAX_PATH_BYTES = 1000
 """Bytes of a path in UTF-8."""
 MAX_PART_BYTES = 255

@@ -31,6 +31,16 @@ LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 LABEL_USER: Final = f"{GROUP}/user"
 LABEL_RELEASED: Final = f"{GROUP}/released-to-sessions"
 """On Secrets: `true` if sessions may name them in `spec.secrets`."""
+LABEL_COMPONENT: Final = f"{GROUP}/component"
+"""On Jobs and pods that are no attempt: what they are."""
+ENVIRONMENT_BUILDER: Final = "environment-builder"
+"""Component that installs the packages of a session."""
+LABEL_PREPARES: Final = f"{GROUP}/prepares"
+"""On the pods of such a Job: UID of the session whose packages it installs."""
+LABEL_BUILD: Final = f"{GROUP}/build"
+"""On such a Job: the number of the installation, from 1."""
+LABEL_EGRESS: Final = f"{GROUP}/egress"
+"""On pods of sessions: `internet` if their runtime may reach it."""
 LABEL_COMPLETION_INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Set by Kubernetes on the pods of Indexed Jobs: the worker's index."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -38,6 +48,8 @@ MANAGED_BY: Final = "trainyard"
 
 ANNOTATION_NODES: Final = f"{GROUP}/nodes"
 """On Jobs: the node that was chosen for each worker, separated by commas."""
+ANNOTATION_IMAGE: Final = f"{GROUP}/image"
+"""On Jobs that install packages: the runtime's image."""
 ANNOTATION_BACKFILLED: Final = f"{GROUP}/backfilled"
 """On Jobs: `true` if the attempt started past a session that had waited longer."""
 
@@ -70,6 +82,16 @@ def is_artifact_name(name: str) -> bool:
 def job_name(session: str, uid: str, attempt: int) -> str:
     """The name of the Job of one attempt, `<session>-<8 hex of the UID>-<attempt>`."""
     return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}-{attempt}"
+
+
+def builder_name(session: str, uid: str, number: int) -> str:
+    """The name of a Job that installs packages, `<session>-<8 hex of the UID>-e<number>`."""
+    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}-e{number}"
+
+
+def builder_stream(pod_uid: str) -> str:
+    """What the reports of a pod that installs packages are called."""
+    return f"builder-{pod_uid}"
 
 
 def rendezvous_name(session: str, uid: str) -> str:

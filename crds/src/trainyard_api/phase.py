@@ -115,6 +115,10 @@ class Reason(SentencedEnum):
     DATASET_UNKNOWN_YET = "DatasetUnknownYet", "The gateway has not looked up the dataset yet."
     CODE_NOT_FOUND = "CodeNotFound", "The bundle of code is not there."
     CODE_UNKNOWN_YET = "CodeUnknownYet", "The gateway has not looked up the bundle of code yet."
+    PREPARING_ENVIRONMENT = (
+        "PreparingEnvironment",
+        "Its packages are being installed, without a GPU.",
+    )
     NO_DATASET_NEEDED = "NoDatasetNeeded", "The session names no dataset."
     WAITING_FOR_GPUS = (
         "WaitingForGPUs",
@@ -207,6 +211,26 @@ class FailureClass(SentencedEnum):
     SETUP_FAILED = (
         "SetupFailed",
         "Trainyard's init container, which puts the supervisor into the pod, cannot be started or fails.",
+    )
+    ENVIRONMENT_NOT_RESOLVED = (
+        "EnvironmentNotResolved",
+        "The packages that the session asks for cannot be had together; the message has the resolver's words.",
+    )
+    TORCH_WOULD_BE_REPLACED = (
+        "TorchWouldBeReplaced",
+        "A package needs another version of torch than the runtime has; the message names both.",
+    )
+    INDEX_UNAVAILABLE = (
+        "IndexUnavailable",
+        "The index of packages did not answer in four installations.",
+    )
+    NO_ROOM_FOR_ENVIRONMENT = (
+        "NoRoomForEnvironment",
+        "The volume had no room for the packages in four installations, or could not be written.",
+    )
+    ENVIRONMENT_NOT_BUILT = (
+        "EnvironmentNotBuilt",
+        "The installation of the packages was killed, broke in an unknown way, or took too long.",
     )
     UNSCHEDULABLE = (
         "Unschedulable",

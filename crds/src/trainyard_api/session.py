@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
-from trainyard_api.code import BUNDLE_PATTERN
+from trainyard_api.code import BUNDLE_PATTERN, RELATIVE_PATH_PATTERN
 from trainyard_api.environment import (
     RESERVED,
     RESERVED_MESSAGE,
@@ -17,15 +17,13 @@ from trainyard_api.environment import (
     is_reserved,
 )
 from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
+from trainyard_api.packages import EnvironmentBuild, InstalledPackages, Packages
 from trainyard_api.phase import DesiredState, FailureClass, Phase
 from trainyard_api.training import TrainingConfig
 
 PRIORITY_MIN, PRIORITY_MAX = -1000, 1000
 """Bounds of a session's priority."""
 CPU_PATTERN = r"^([1-9][0-9]{0,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$"
-_PART = r"\.?[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
-WORKING_DIR_PATTERN = rf"^{_PART}(/{_PART})*$"
-"""A relative path without `.` and `..`."""
 COMMIT_PATTERN = r"^([0-9a-f]{40}|[0-9a-f]{64})$"
 MEMORY_PATTERN = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
 
@@ -83,7 +81,7 @@ class Code(ClosedModel):
     bundle: str = Field(min_length=64, max_length=64, pattern=BUNDLE_PATTERN)
     """Name of the bundle: the hash of its list of files. `trainyard code push` prints it."""
     working_dir: str | None = Field(
-        default=None, min_length=1, max_length=1000, pattern=WORKING_DIR_PATTERN
+        default=None, min_length=1, max_length=1000, pattern=RELATIVE_PATH_PATTERN
     )
     """Folder in the bundle in which the program starts. Default: its top."""
     commit: str | None = Field(default=None, pattern=COMMIT_PATTERN, max_length=64)
@@ -119,6 +117,8 @@ class TrainingSessionSpec(RuledModel):
     """Secrets that the administrator released to sessions: each key becomes an environment variable, unless env sets it. Immutable."""
     code: Code | None = None
     """The folder with your program, for command. Immutable."""
+    packages: Packages | None = None
+    """Packages that the program needs beside those of the runtime; installed without a GPU, before it waits for GPUs. Immutable."""
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
@@ -180,6 +180,16 @@ class TrainingSessionSpec(RuledModel):
             holds=lambda s: s.code is None or s.command is not None,
         ),
         Rule(
+            cel="!has(self.packages) || has(self.command)",
+            message="packages needs a command: the built-in trainer has all that it needs",
+            holds=lambda s: s.packages is None or s.command is not None,
+        ),
+        Rule(
+            cel="!has(self.packages) || !has(self.packages.file) || has(self.code)",
+            message="packages.file is a file of the code bundle: give code, or packages.requirements",
+            holds=lambda s: s.packages is None or s.packages.file is None or s.code is not None,
+        ),
+        Rule(
             cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
             message="desiredState Stopped is final; create a new session with resumeFrom to continue",
         ),
@@ -190,6 +200,7 @@ IMMUTABLE_FIELDS = (
     "training",
     "command",
     "code",
+    "packages",
     "env",
     "secrets",
     "dataset",
@@ -440,6 +451,10 @@ class TrainingSessionStatus(OpenModel):
     """The dataset that spec.dataset names."""
     code: CodeReference | None = None
     """The bundle that spec.code names."""
+    environment: InstalledPackages | None = None
+    """The packages that were installed for the session; absent before that."""
+    environment_build: EnvironmentBuild | None = None
+    """How the installation of the packages goes."""
     failure: Failure | None = None
     """Why the last attempt failed."""
     model: ModelReference | None = None

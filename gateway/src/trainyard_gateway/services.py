@@ -84,7 +84,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
     """Open files and database, follow the cluster, and close everything in the reverse order."""
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
-        for name in ("runs", "db"):
+        for name in ("runs", "environments", "db"):
             make_folder(settings.data_dir / name)
         await asyncio.to_thread(_place_database, settings)
         database = connect(

@@ -92,7 +92,7 @@ class Informer:
                 self._put_session, self.state.drop_session, self._session_version, self._sessions
             ),
             "queues": _kind(self._put_queue, self.state.drop_queue, self.state.queues),
-            "jobs": _kind(self._put_job, self._drop_job, self.state.jobs),
+            "jobs": _Kind(self._put_job, self._drop_job, self._job_version, self._jobs),
             "pods": _kind(self._put_pod, self.state.drop_pod, self.state.pods),
             "secrets": _Kind(
                 self._put_secret, self.state.drop_secret, self._secret_version, self._secrets
@@ -216,9 +216,18 @@ class Informer:
         self.state.put_queue(parse.queue(raw))
 
     def _put_job(self, raw: Json) -> None:
-        job = parse.job(raw, self._installation)
+        job, builder = parse.job(raw, self._installation), parse.builder(raw)
         if job is not None:
             self.state.put_job(job)
+        if builder is not None:
+            self.state.put_builder(builder)
+
+    def _job_version(self, uid: str) -> int | None:
+        item = self.state.jobs.get(uid) or self.state.builders.jobs.get(uid)
+        return item.version if item else None
+
+    def _jobs(self) -> Mapping[str, int]:
+        return _versions([*self.state.jobs.values(), *self.state.builders.jobs.values()])
 
     def _drop_job(self, uid: str) -> None:
         """Drop a Job.
@@ -226,6 +235,7 @@ class Informer:
         If not all its pods have shown up yet, keep it for `LINGER_SECONDS`: they may still hold
         resources.
         """
+        self.state.drop_builder(uid)
         job = self.state.jobs.get(uid)
         if job is None or job.finished or not self._has_unseen_pods(job):
             self.state.drop_job(uid)

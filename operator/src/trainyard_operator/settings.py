@@ -9,13 +9,22 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    field_validator,
+)
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard_api import environment, names, settings_file
 from trainyard_api.session import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
-from trainyard_operator.core.config import OperatorConfig, PodConfig
+from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
 from trainyard_operator.errors import SettingsError
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
@@ -30,6 +39,48 @@ VariableValue = Annotated[
 ]
 ExtendedResource = Annotated[str, Field(max_length=317, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
 """Kubernetes' own resources, such as cpu, have no slash: sessions ask for those themselves."""
+
+
+class ResourceSettings(BaseModel):
+    """What the pod of an installation asks for, as in a container."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class EnvironmentSettings(BaseModel):
+    """How the packages of sessions (`spec.packages`) are installed."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    index_url: str = Field(default="", max_length=2048, pattern=r"^(https?://[^@\s]+)?$")
+    """Index of packages (simple API), without credentials. Default: that of uv."""
+    ca_config_map: str = ""
+    """ConfigMap whose `ca.crt` is the certificate authority of the index. Default: the usual ones."""
+    credentials_secret: str = ""
+    """Secret with `username` and `password` for the index. Default: none."""
+    max_bytes: int = Field(default=100 * 2**30, ge=2**20)
+    """Most bytes of all installed packages on the volume; the least recently used go first."""
+    max_builders: int = Field(default=4, ge=1, le=1000)
+    """Most installations at once."""
+    resources: ResourceSettings = ResourceSettings()
+    """What the pod of an installation asks for, as in a container; never a GPU."""
+
+    @field_validator("resources")
+    @classmethod
+    def _no_gpu(cls, given: ResourceSettings) -> ResourceSettings:
+        asked = {*given.requests, *given.limits}
+        if extra := sorted(asked - {"cpu", "memory", "ephemeral-storage"}):
+            raise ValueError(f"{extra[0]}: accepted are cpu, memory and ephemeral-storage")
+        return given
 
 
 class RuntimeSettings(RuntimePlacement):
@@ -51,6 +102,8 @@ class RuntimeSettings(RuntimePlacement):
     """Environment variables of its programs. A session's `env` comes over them."""
     annotations: dict[str, str] = {}
     """Annotations of its pods."""
+    egress: Literal["none", "internet"] = "none"
+    """What its pods may reach beside the gateway and each other: none, or the internet."""
     resources: dict[ExtendedResource, PositiveInt] = {}
     """Further extended resources of each worker, such as `rdma/hca: 1`.
 
@@ -103,6 +156,8 @@ class Settings(BaseSettings):
     """
     scratch: str = Field(default="1Gi", pattern=MEMORY_PATTERN)
     """Space for temporary files of a session that asks for none (resources.scratch)."""
+    environments: EnvironmentSettings = EnvironmentSettings()
+    """How the packages of sessions are installed."""
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept.
     """
@@ -123,9 +178,22 @@ class Settings(BaseSettings):
             pods={name: _pod_config(runtime) for name, runtime in self.runtimes.items()},
             installation=InstallationConfig.of(self.runtimes, policy),
             start_timeout_seconds=self.start_timeout_seconds,
+            environments=_environment_config(self.environments),
             scratch=self.scratch,
             retention_seconds=self.retention_seconds,
         )
+
+
+def _environment_config(given: EnvironmentSettings) -> EnvironmentConfig:
+    return EnvironmentConfig(
+        index_url=given.index_url,
+        ca_config_map=given.ca_config_map,
+        credentials_secret=given.credentials_secret,
+        max_bytes=given.max_bytes,
+        max_builders=given.max_builders,
+        requests=given.resources.requests,
+        limits=given.resources.limits,
+    )
 
 
 def _pod_config(runtime: RuntimeSettings) -> PodConfig:
@@ -140,6 +208,7 @@ def _pod_config(runtime: RuntimeSettings) -> PodConfig:
         command=runtime.command,
         env=runtime.env,
         annotations=runtime.annotations,
+        egress=runtime.egress == "internet",
         resources={name: str(amount) for name, amount in runtime.resources.items()},
     )
 

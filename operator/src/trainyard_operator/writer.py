@@ -29,6 +29,7 @@ import structlog
 from trainyard_api import names
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_operator.core.actions import (
+    CreateBuilder,
     CreateJob,
     DeleteJobs,
     DeleteSession,
@@ -97,6 +98,8 @@ class Writer:
             if isinstance(write, CreateJob):
                 assumed = Assumed(write.attempt, write.nodes, write.shape)
             self._informer.state.begin(write.uid, assumed)
+            if isinstance(write, CreateBuilder):
+                self._informer.state.builders.starting.add(write.uid)
         self._outbox.put(write)
         self._wake_workers()
 
@@ -179,7 +182,7 @@ class Writer:
         self._changed()
 
     def _refused(self, write: Write, error: errors.ApiError) -> None:
-        if not isinstance(write, CreateJob):
+        if not isinstance(write, CreateJob | CreateBuilder):
             self._later(write, REFUSED_SECONDS)
             return
         message = (
@@ -204,6 +207,8 @@ class Writer:
         match write:
             case CreateJob():
                 await self._create_job(write)
+            case CreateBuilder():
+                await self._create_owned(write)
             case PatchStatus():
                 await self._patch_status(write)
             case DeleteJobs():
@@ -218,6 +223,14 @@ class Writer:
             with suppress(errors.AlreadyExists):
                 await self._kube.create(paths.services(self._namespace), write.service)
                 self._metrics.writes.labels("CreateService", "ok").inc()
+        await self._create_owned(write)
+        self._metrics.admissions.inc()
+        session = self._informer.state.sessions.get(write.uid)
+        if session is not None and session.status.queued is not None:
+            self._metrics.wait.observe(max(0.0, self._now() - session.status.queued))
+
+    async def _create_owned(self, write: CreateJob | CreateBuilder) -> None:
+        """Create a Job, or find the one that was created before."""
         try:
             job = await self._kube.create(paths.jobs(self._namespace), write.job)
             self._count(write, "ok")
@@ -229,10 +242,6 @@ class Writer:
                 # status says so.
                 raise
         self._informer.absorb("jobs", job)
-        self._metrics.admissions.inc()
-        session = self._informer.state.sessions.get(write.uid)
-        if session is not None and session.status.queued is not None:
-            self._metrics.wait.observe(max(0.0, self._now() - session.status.queued))
 
     async def _patch_status(self, write: PatchStatus) -> None:
         if self._informer.kinds["sessions"].version(write.uid) != write.version:

@@ -30,6 +30,7 @@ class Readiness:
 
 
 IN_QUEUE = Readiness(Reason.WAITING_FOR_TURN, "Waits for its turn and for GPUs.")
+PREPARING = Readiness(Reason.PREPARING_ENVIRONMENT, Reason.PREPARING_ENVIRONMENT.sentence)
 NOT_WAITING = Readiness(Reason.ADMITTED, Reason.ADMITTED.sentence)
 """Of a session that has ended or has an open attempt."""
 
@@ -56,7 +57,7 @@ def has_open_attempt(session: Session, jobs: Mapping[int, Job]) -> bool:
     return session.status.attempt < number or session.status.phase in HOLDING_GPUS
 
 
-def readiness(
+def readiness(  # noqa: PLR0913  # the session and everything that it may wait for
     session: Session,
     admissibility: Admissibility,
     now: float,
@@ -64,11 +65,13 @@ def readiness(
     resume_ready: bool,
     live_pods: bool,
     unreleased: tuple[str, ...] = (),
+    prepared: bool = True,
 ) -> Readiness:
     """What a session without an open attempt waits for at `now`, in seconds since the epoch.
 
     `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of
-    an earlier attempt have not ended; `unreleased` are the Secrets that it names and may not have.
+    an earlier attempt have not ended; `unreleased` are the Secrets that it names and may not have;
+    `prepared` is whether its packages are installed.
     """
     retry = session.status.retry
     if (stopped := _stopped_by_owner(session)) is not None:
@@ -77,6 +80,8 @@ def readiness(
         return Readiness(admissibility.reason, admissibility.message)
     if (missing := _missing(session, resume_ready, unreleased)) is not None:
         return missing
+    if not prepared:
+        return PREPARING
     if retry is not None and now < retry <= now + LONGEST_PAUSE_SECONDS:
         at = timestamps.to_seconds_text(retry)
         message = f"Pauses after its last attempt; the next one may start at {at}."
@@ -175,4 +180,5 @@ def readiness_in(
         resume_ready=source is None or source in state.names,
         live_pods=any(p.live for p in state.pods_for(session.uid).values()),
         unreleased=state.unreleased(session),
+        prepared=not session.spec.packages or bool(session.status.environment),
     )

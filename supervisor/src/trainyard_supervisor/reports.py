@@ -38,7 +38,7 @@ class Reports:
     def _opened(
         self, attempt: Attempt, settings: Settings, warn: Callable[[str], None]
     ) -> Sender | None:
-        stream = STREAM.format(worker=settings.worker)
+        stream = attempt.stream or STREAM.format(worker=settings.worker)
         root = settings.run_dir / contract.SPOOL
         self._own_streams = root / f"{attempt.number:06d}"
         try:

@@ -23,6 +23,8 @@ class Attempt:
     number: int
     gateway_url: str
     token_file: Path
+    stream: str | None = None
+    """What its reports are called; None by the worker's number."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def _attempt(environment: Mapping[str, str]) -> Attempt | None:
     try:
         found: Any = json.loads(described)
         uid, number = str(found["uid"]), int(found["attempt"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        stream = found.get("stream")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{contract.ENV_RUN} is no JSON object with uid and attempt ({error})"
         ) from error
     token_file = environment.get(contract.ENV_TOKEN_FILE) or contract.TOKEN_FILE
-    return Attempt(uid, number, url, Path(token_file))
+    return Attempt(uid, number, url, Path(token_file), str(stream) if stream else None)
 
 
 def _worker(given: str) -> int:

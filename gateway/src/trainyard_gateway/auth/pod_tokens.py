@@ -21,6 +21,8 @@ CLOCK_SECONDS = 60.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 _POD = re.compile(r"([a-z0-9.-]+)-([0-9a-f]{8}-[0-9]{1,10})(?:-[0-9]{1,10}-[a-z0-9]{1,10})?")
 """`<session>-<hash>-<attempt>`, the Job, and what it adds for an indexed pod."""
+_BUILDER = re.compile(r"([a-z0-9.-]+)-([0-9a-f]{8}-e[0-9]{1,10})(?:-[a-z0-9]{1,10})?")
+"""`<session>-<hash>-e<build>`, the Job that installs packages, and what it adds for its pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +73,6 @@ def fault(claims: Claims, namespace: str, audience: str, now: float) -> str | No
 
 def job_of(pod: str) -> tuple[str, str] | None:
     """Session and Job that a pod's name says it belongs to; None for a pod of no attempt."""
-    found = _POD.fullmatch(pod) if len(pod) <= 253 else None
+    short = pod[:254]
+    found = _BUILDER.fullmatch(short) or _POD.fullmatch(short) if len(pod) <= 253 else None
     return (found[1], f"{found[1]}-{found[2]}") if found is not None else None

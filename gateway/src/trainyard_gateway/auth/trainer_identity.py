@@ -43,6 +43,8 @@ class Trainer:
 
     session_uid: str
     attempt: int
+    stream: str | None = None
+    """Of a pod that installs packages: the one stream in which it may report lines of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +154,11 @@ class TrainerIdentity:
             raise TooManyRequests("too many tokens to verify; send the report again", wait)
 
     def _is_attempt(self, session: str, job: str) -> bool:
-        attempt = int(job.rpartition("-")[2])
+        last = job.rpartition("-")[2]
+        named = names.builder_name if last.startswith("e") else names.job_name
+        number = int(last.removeprefix("e"))
         return any(
-            names.job_name(session, body["metadata"]["uid"], attempt) == job
+            named(session, body["metadata"]["uid"], number) == job
             for body in self._sessions()
             if body["metadata"]["name"] == session
         )
@@ -211,10 +215,13 @@ class TrainerIdentity:
         if job["metadata"]["uid"] != job_ref["uid"]:
             raise NotAuthenticated("the token's Job is gone")
         session = _owner(job, names.SESSION_KIND)
-        attempt = (job["metadata"].get("labels") or {}).get(names.LABEL_ATTEMPT)
+        labels = job["metadata"].get("labels") or {}
+        attempt = labels.get(names.LABEL_ATTEMPT)
         if attempt is None:
             raise NotPermitted("the token's Job is no attempt of a session")
-        return Trainer(session["uid"], int(attempt))
+        builds = labels.get(names.LABEL_COMPONENT) == names.ENVIRONMENT_BUILDER
+        stream = names.builder_stream(pod["metadata"]["uid"]) if builds else None
+        return Trainer(session["uid"], int(attempt), stream)
 
 
 def _first(extra: Json, key: str) -> str | None:

@@ -32,6 +32,7 @@ async def accept_batch(receive: Receive, services: Services, trainer: Trainer) -
         async with rates.turn(len(body)):
             batch = parse(body, Batch)
             require_own_session(trainer, batch.session_uid, batch.attempt)
+            require_lines_only(trainer, batch)
             duplicate = await services.database.ingest(batch, body)
     telemetry.took(batch, duplicate)
     return BatchReceipt(sequence=batch.sequence, duplicate=duplicate)
@@ -64,6 +65,22 @@ def require_own_session(trainer: Trainer, session_uid: str, attempt: int) -> Non
         raise NotPermitted("this token belongs to another session")
     if attempt > trainer.attempt:
         raise NotPermitted(f"this token belongs to attempt {trainer.attempt}")
+
+
+def require_program(trainer: Trainer) -> None:
+    """Only a session's own program registers models. Raises NotPermitted."""
+    if trainer.stream is not None:
+        raise NotPermitted("this token reports lines of the log only")
+
+
+def require_lines_only(trainer: Trainer, batch: Batch) -> None:
+    """A pod that installs packages reports lines, in its own stream. Raises NotPermitted."""
+    if trainer.stream is None:
+        return
+    if (batch.stream, batch.attempt) != (trainer.stream, trainer.attempt):
+        raise NotPermitted(f"this token reports as {trainer.stream} of attempt {trainer.attempt}")
+    if batch.metrics or batch.heartbeat or batch.checkpoint:
+        raise NotPermitted("this token reports lines of the log only")
 
 
 def parse(body: bytes, kind: type[T]) -> T:

@@ -10,7 +10,13 @@ from pydantic import BaseModel
 from trainyard_api.report import Batch, BatchReceipt, ModelReceipt, ModelReport
 from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import MODEL_REPORT_BODY, NODE_BODY, RouterPolicy
-from trainyard_gateway.http.reports import accept_batch, origin_of, parse, require_own_session
+from trainyard_gateway.http.reports import (
+    accept_batch,
+    origin_of,
+    parse,
+    require_own_session,
+    require_program,
+)
 from trainyard_gateway.nodes.machine import Machine
 from trainyard_gateway.routes.deps import MonitoredNodeDep, ServicesDep, TrainerDep
 
@@ -35,6 +41,7 @@ async def model(request: Request, services: ServicesDep, trainer: TrainerDep) ->
     """Check and register the final model, which lies in the output folder of the session."""
     report = parse(await read_body(request.receive, MODEL_REPORT_BODY), ModelReport)
     require_own_session(trainer, report.session_uid, report.attempt)
+    require_program(trainer)
     found = await services.models.adopt(report, await origin_of(services, report))
     services.status_writer.notify(report.session_uid)
     return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)

@@ -99,7 +99,19 @@ class PatchQueue:
     patch: Manifest
 
 
-Write = CreateJob | PatchStatus | DeleteJobs | DeleteSession | PatchQueue
+@dataclass(frozen=True, slots=True)
+class CreateBuilder:
+    """Start to install the packages of a session. It takes no GPU, so nothing is assumed used."""
+
+    lane: ClassVar = Lane.PHASES
+    uid: str
+    """UID of the session."""
+    name: str
+    """Name of the Job."""
+    job: Manifest = field(repr=False)
+
+
+Write = CreateJob | CreateBuilder | PatchStatus | DeleteJobs | DeleteSession | PatchQueue
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class DecisionCache:
     """By session UID."""
     requests: dict[str, Request] = field(default_factory=dict)
     """Sessions that could start now, by UID."""
+    builds: dict[str, int] = field(default_factory=dict)
+    """Sessions whose packages are to be installed next, by UID: the number of the installation."""
     waiting: dict[str, WaitingQueue] = field(default_factory=dict)
     """The same by queue name, in order."""
     unpublished: dict[str, None] = field(default_factory=dict)
@@ -60,11 +62,13 @@ class DecisionCache:
         """Evaluate this session again: something about it changed."""
         self.dirty.add(uid)
         self.states.pop(uid, None)
+        self.builds.pop(uid, None)
         self.dequeue(uid)
 
     def drop(self, uid: str) -> None:
         """Remove a session that does not exist any more."""
         self.states.pop(uid, None)
+        self.builds.pop(uid, None)
         self.admissibility.pop(uid, None)
         self.dequeue(uid)
 

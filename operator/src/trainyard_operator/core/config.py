@@ -27,8 +27,28 @@ class PodConfig:
     """Environment variables of its programs; those of the session come over them."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of its pods."""
+    egress: bool = False
+    """Whether its pods may reach the internet."""
     resources: Mapping[str, str] = field(default_factory=dict)
     """Further extended resources of each worker, such as network cards."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentConfig:
+    """How the packages of sessions are installed."""
+
+    index_url: str = ""
+    """Index of packages; empty is the usual one."""
+    ca_config_map: str = ""
+    """ConfigMap whose `ca.crt` is the certificate authority of the index; empty without one."""
+    credentials_secret: str = ""
+    """Secret with `username` and `password` for the index; empty without one."""
+    max_bytes: int = 100 * 2**30
+    """Most bytes of all installed packages on the volume."""
+    max_builders: int = 4
+    """Most installations at once."""
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,7 @@ class OperatorConfig:
     start_timeout_seconds: float = 120.0
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
     """
+    environments: EnvironmentConfig = field(default=EnvironmentConfig())
     scratch: str = "1Gi"
     """Default of resources.scratch."""
     retention_seconds: int | None = None

@@ -16,6 +16,7 @@ import orjson
 from trainyard_api import names
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, Phase, Reason
 from trainyard_operator.core.actions import (
+    CreateBuilder,
     CreateJob,
     Decisions,
     DeleteJobs,
@@ -26,8 +27,10 @@ from trainyard_operator.core.actions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.builder_job import build_builder
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.core.environments.preparation import Preparation
 from trainyard_operator.core.event_for import event_for
 from trainyard_operator.core.lifecycle import evaluate
 from trainyard_operator.core.manifests import build_job, build_service
@@ -82,6 +85,7 @@ class _Decision:
         cache, installation = self.cache, self.config.installation
         self._refresh()
         self._refuse_invalid()
+        self._start_builds()
         snapshot = snapshot_of(self.state, cache.waiting, installation, self.now, cache.allocations)
         result = run_cycle(snapshot, self.now)
         for admit in result.admitted:
@@ -164,6 +168,9 @@ class _Decision:
         cache.dequeue(uid)
         if found.wake is not None:
             cache.wake_at(found.wake, uid)
+        cache.builds.pop(uid, None)
+        if found.build is not None:
+            cache.builds[uid] = found.build
         if found.in_queue:
             cache.enqueue(request_of(session, self.now))
         self._act(session, found)
@@ -185,14 +192,17 @@ class _Decision:
             self.now,
             self.config,
             state.unreleased(session),
+            Preparation(state.builders.jobs_for(uid), state.builders.pods_for(uid)),
         )
         refusal = state.refusals.get(uid)
-        if not found.in_queue or refusal is None or refusal.until <= self.now:
+        starts = found.in_queue or found.build is not None
+        if not starts or refusal is None or refusal.until <= self.now:
             return found
         return replace(
             found,
             in_queue=False,
-            reason=Reason.WAITING_FOR_RETRY,
+            build=None,
+            reason=Reason.WAITING_FOR_RETRY if found.in_queue else found.reason,
             message=refusal.message,
             wake=refusal.until,
         )
@@ -227,6 +237,22 @@ class _Decision:
             self.writes.append(
                 PatchStatus(session.uid, session.name, session.version, body, event, lane)
             )
+
+    def _start_builds(self) -> None:
+        """Install packages where there is a place for it; the oldest session goes first."""
+        cache, state = self.cache, self.state
+        free = self.config.environments.max_builders - state.builders.at_work
+        if not cache.builds or free <= 0:
+            return
+        ready = [state.sessions[uid] for uid in cache.builds if uid not in state.busy]
+        for session in sorted(ready, key=lambda s: (s.created, s.name))[:free]:
+            with self._deciding(session.uid, session.name):
+                number = cache.builds[session.uid]
+                job = build_builder(session, number, self.config)
+                name = names.builder_name(session.name, session.uid, number)
+                # Its status is written once the Job is there.
+                self.writes = [w for w in self.writes if w.uid != session.uid]
+                self.writes.append(CreateBuilder(session.uid, name, job))
 
     # ── the scheduling cycle ──────────────────────────────────────────────────────────────
 
@@ -309,4 +335,4 @@ def _urgency(write: Write) -> tuple[Lane, int]:
     return write.lane, _ORDER.index(type(write))
 
 
-_ORDER = (CreateJob, DeleteJobs, PatchStatus, DeleteSession, PatchQueue)
+_ORDER = (CreateJob, DeleteJobs, CreateBuilder, PatchStatus, DeleteSession, PatchQueue)

@@ -16,9 +16,15 @@ from trainyard_api.phase import TERMINAL, Phase, Reason
 from trainyard_operator.core.attempts.attempt import Attempt
 from trainyard_operator.core.attempts.attempt_state import evaluate_attempt
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.core.environments.preparation import (
+    NO_PREPARATION,
+    Preparation,
+    is_prepared,
+    prepare,
+)
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility
-from trainyard_scheduler.objects.model import Job, Pod, Session, queued_now
+from trainyard_scheduler.objects.model import BuilderJob, Job, Pod, Session, queued_now
 from trainyard_scheduler.readiness import readiness
 
 LOOKUP_DELAY_SECONDS: Final = 2.0
@@ -37,26 +43,29 @@ def evaluate(  # noqa: PLR0913  # the session and everything that bears on it
     now: float,
     config: OperatorConfig,
     unreleased: tuple[str, ...] = (),
+    preparation: Preparation = NO_PREPARATION,
 ) -> SessionState:
     """What `session` is at `now`, in seconds since the epoch.
 
     `jobs` are its Jobs by attempt, `pods` its pods by UID. `resume_ready` is whether the session
-    that resumeFrom names exists; `unreleased` are the Secrets that it names and may not have.
+    that resumeFrom names exists; `unreleased` are the Secrets that it names and may not have;
+    `preparation` are the Jobs and pods that install its packages.
     """
     attempt = Attempt(session, jobs, pods, now, config)
     if session.status.phase in TERMINAL:
-        return _finished(attempt)
+        return _finished(attempt, preparation)
     if attempt.open:
         return evaluate_attempt(attempt)
-    return _waiting(attempt, admissibility, resume_ready, unreleased)
+    return _waiting(attempt, admissibility, resume_ready, unreleased, preparation)
 
 
-def _finished(attempt: Attempt) -> SessionState:
+def _finished(attempt: Attempt, preparation: Preparation) -> SessionState:
     session, status, now = attempt.session, attempt.session.status, attempt.now
     if status.phase is None:
         raise ValueError("a session without a phase has not ended")
     # Possible only if the status was written by hand; GPUs must not stay used because of it.
-    leftover = tuple(j for j in attempt.jobs.values() if not j.finished and not j.deleting)
+    own = tuple(j for j in attempt.jobs.values() if not j.finished and not j.deleting)
+    leftover: tuple[Job | BuilderJob, ...] = (*own, *preparation.unended())
     ttl = attempt.config.retention_seconds if session.spec.ttl is None else session.spec.ttl
     expires = None
     if ttl is not None and status.completed is not None:
@@ -77,6 +86,7 @@ def _waiting(
     admissibility: Admissibility,
     resume_ready: bool,
     unreleased: tuple[str, ...],
+    preparation: Preparation,
 ) -> SessionState:
     session, now = attempt.session, attempt.now
     ready = readiness(
@@ -86,6 +96,7 @@ def _waiting(
         resume_ready=resume_ready,
         live_pods=bool(attempt.live),
         unreleased=unreleased,
+        prepared=is_prepared(session, attempt.config),
     )
     match ready.reason:
         case Reason.STOPPED_BY_OWNER:
@@ -94,7 +105,14 @@ def _waiting(
         case Reason.SUSPENDED_BY_OWNER:
             # A session that does not wait does not age.
             changes = {"queuedTime": None, "retryTime": None}
-            return SessionState(Phase.SUSPENDED, ready.message, ready.reason, changes)
+            # The status says it first.
+            said = session.status.phase == Phase.SUSPENDED
+            delete = preparation.unended() if said else ()
+            return SessionState(
+                Phase.SUSPENDED, ready.message, ready.reason, changes, delete_jobs=delete
+            )
+        case Reason.PREPARING_ENVIRONMENT:
+            return prepare(session, preparation, now, attempt.config)
         case Reason.WAITING_FOR_RETRY:
             return _queued(attempt, ready.reason, ready.message, wake=session.status.retry)
         case Reason.WAITING_FOR_PREVIOUS_PODS:

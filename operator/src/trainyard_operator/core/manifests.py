@@ -33,7 +33,9 @@ def build_job(
     spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
     pod = pod_spec(session, spec, attempt, nodes, config, resume_uid=resume_uid)
-    about_pod: Manifest = {"labels": labels}
+    about_pod: Manifest = {"labels": dict(labels)}
+    if config.pods[spec.runtime].egress:
+        about_pod["labels"][names.LABEL_EGRESS] = "internet"
     if extra := config.pods[spec.runtime].annotations:
         about_pod["annotations"] = dict(extra)
     annotations = {
@@ -48,7 +50,7 @@ def build_job(
             "namespace": config.namespace,
             "labels": labels,
             "annotations": annotations,
-            "ownerReferences": [_owner(session)],
+            "ownerReferences": [owner(session)],
         },
         "spec": _job_spec(spec.workers, {"metadata": about_pod, "spec": pod}),
     }
@@ -62,7 +64,7 @@ def _job_spec(workers: int, template: Manifest) -> Manifest:
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
         "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-        "podFailurePolicy": {"rules": _failure_rules()},
+        "podFailurePolicy": {"rules": failure_rules(CONTAINER)},
         "template": template,
     }
 
@@ -76,7 +78,7 @@ def build_service(session: Session, config: OperatorConfig) -> Manifest:
             "name": names.rendezvous_name(session.name, session.uid),
             "namespace": config.namespace,
             "labels": _own_labels(session),
-            "ownerReferences": [_owner(session)],
+            "ownerReferences": [owner(session)],
         },
         "spec": {
             "clusterIP": "None",
@@ -99,7 +101,8 @@ def _labels(session: Session, attempt: int) -> dict[str, str]:
     return {**_own_labels(session), names.LABEL_ATTEMPT: str(attempt)}
 
 
-def _owner(session: Session) -> Manifest:
+def owner(session: Session) -> Manifest:
+    """The reference by which Kubernetes deletes an object with its session."""
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.SESSION_KIND,
@@ -110,13 +113,14 @@ def _owner(session: Session) -> Manifest:
     }
 
 
-def _failure_rules() -> list[Manifest]:
+def failure_rules(container: str) -> list[Manifest]:
+    """The policy of a Job whose first failure ends it."""
     # The first failure of any worker ends the attempt; the operator retries, not the Job. The
     # matched rule leaves pod and exit code in the Job's message, which outlives the pod.
     return [
         {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {
             "action": "FailJob",
-            "onExitCodes": {"containerName": CONTAINER, "operator": "NotIn", "values": [0]},
+            "onExitCodes": {"containerName": container, "operator": "NotIn", "values": [0]},
         },
     ]

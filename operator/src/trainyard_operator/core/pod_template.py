@@ -15,7 +15,7 @@ from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, Resu
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
-from trainyard_operator.core.pod import environment, secrets, storage, supervisor
+from trainyard_operator.core.pod import environment, secrets, security, storage, supervisor, token
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
@@ -45,7 +45,7 @@ def pod_spec(
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": _security_context(),
+        "securityContext": security.of_pod(),
         "affinity": _affinity(nodes),
         "initContainers": [supervisor.init_container(config.supervisor_image, container)],
         "containers": [container],
@@ -62,18 +62,6 @@ def pod_spec(
     if runtime.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in runtime.image_pull_secrets]
     return pod
-
-
-def _security_context() -> Manifest:
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": contract.POD_USER,
-        "runAsGroup": contract.POD_USER,
-        "fsGroup": contract.POD_USER,
-        # Otherwise the kubelet visits every file of the volume at every start.
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
 
 
 def _affinity(nodes: tuple[str, ...]) -> Manifest:
@@ -108,11 +96,7 @@ def _container(
         "env": _environment(session, spec, attempt, config, resume_uid),
         "workingDir": contract.RUN_DIR,
         "resources": _resources(spec, config, runtime),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": security.of_container(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(session, spec, resume_uid),
     }
@@ -146,6 +130,8 @@ def _environment(
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
         contract.ENV_GRACE_SECONDS: str(spec.grace_period_seconds),
     }
+    if session.status.environment:
+        own[contract.ENV_ENVIRONMENT_DIR] = contract.ENVIRONMENT_DIR
     runtime = config.pods[spec.runtime].env
     return environment.variables(spec, runtime, own, _first_worker(session, attempt))
 
@@ -202,7 +188,7 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
             "readOnly": True,
         },
         {"name": "data", "mountPath": contract.RUN_DIR, "subPath": f"runs/{session.uid}"},
-        {"name": "token", "mountPath": contract.TOKEN_DIR, "readOnly": True},
+        token.mount(),
         *storage.mounts(),
         supervisor.mount(),
         *secrets.mounts(spec.secrets or ()),
@@ -211,6 +197,9 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         # The bundle of this session alone: others are other people's programs.
         source = {"subPath": f"code/bundles/{spec.code.bundle}", "readOnly": True}
         mounts.append({"name": "data", "mountPath": contract.CODE_DIR, **source})
+    if session.status.environment:
+        source = {"subPath": f"environments/{session.status.environment}", "readOnly": True}
+        mounts.append({"name": "data", "mountPath": contract.ENVIRONMENT_DIR, **source})
     if spec.resume_from and resume_uid:
         source = {"subPath": f"runs/{resume_uid}", "readOnly": True}
         mounts.append({"name": "data", "mountPath": contract.RESUME_DIR, **source})
@@ -218,14 +207,9 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
 
 
 def _volumes(spec: TrainingSessionSpec, config: OperatorConfig) -> list[Manifest]:
-    token = {
-        "audience": contract.TOKEN_AUDIENCE,
-        "expirationSeconds": contract.TOKEN_SECONDS,
-        "path": contract.TOKEN_FILE.rpartition("/")[2],
-    }
     return [
         {"name": "data", "persistentVolumeClaim": {"claimName": config.data_claim}},
-        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        token.volume(),
         *storage.volumes(spec.resources, config.scratch),
         supervisor.volume(),
         *secrets.volumes(spec.secrets or ()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_api.phase import Phase
-from trainyard_scheduler.objects.model import Job
+from trainyard_scheduler.objects.model import BuilderJob, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class SessionState:
     """Reason of the conditions that this phase sets."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the status that change with it; None removes one."""
-    delete_jobs: tuple[Job, ...] = ()
+    delete_jobs: tuple[Job | BuilderJob, ...] = ()
     delete_session: bool = False
     in_queue: bool = False
     """It could start now, and only the queue decides when."""
+    build: int | None = None
+    """Number of the installation of its packages to start once there is a place for it."""
     delayed: bool = False
     """Do not write it yet: a further change is likely soon."""
     wake: float | None = None

@@ -28,7 +28,7 @@ def parse_job(raw: Json, gpu_resources: Sequence[str]) -> Job | None:
     if meta["name"] != expected:
         return None
     annotations = mapping(meta.get("annotations"))
-    end = _end(mapping(raw.get("status")))
+    end = end_of(mapping(raw.get("status")))
     return Job(
         uid=meta["uid"],
         name=meta["name"],
@@ -48,7 +48,7 @@ def parse_job(raw: Json, gpu_resources: Sequence[str]) -> Job | None:
     )
 
 
-def _end(status: Json) -> Json:
+def end_of(status: Json) -> Json:
     """The condition by which the Job has ended, {} while it runs."""
     for condition in items(status.get("conditions")):
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":

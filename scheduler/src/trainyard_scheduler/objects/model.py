@@ -42,6 +42,8 @@ class SessionSpec:
     """Names of the Secrets whose keys its program gets."""
     code: str | None = None
     """The bundle of code."""
+    packages: bool = False
+    """Whether it asks for packages over those of its runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ class SessionStatus:
     """Why the training does not fit the dataset, as the gateway says."""
     dataset_state: str = ""
     code_state: str = ""
+    environment: str = ""
+    """Lock of the packages that were installed for it; empty before that."""
+    environment_image: str = ""
+    """The image over which they were installed."""
+    builds: int = 0
+    """Installations of its packages that have ended."""
+    build_failures: int = 0
+    """How many of them failed in a row in a way that another one can survive."""
+    build_retry: float | None = None
+    """When its packages may be installed again."""
+    build_message: str = ""
+    """Why the last installation failed."""
     dataset: bytes = b""
     """The dataset as the gateway registered it, in JSON."""
     progress_attempt: int = 0
@@ -189,6 +203,28 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class BuilderJob:
+    """A Job that installs the packages of a session. It holds no GPU and is no attempt."""
+
+    uid: str
+    name: str
+    session_uid: str
+    number: int
+    """Number of the installation, from 1."""
+    version: int
+    """resourceVersion."""
+    created: float
+    image: str = ""
+    """Image of the runtime."""
+    finished: str = ""
+    """Complete, Failed or empty."""
+    reason: str = ""
+    message: str = ""
+    finish_time: float | None = None
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod, of a session or of anyone else. Of the others only what they request matters."""
 
@@ -200,6 +236,8 @@ class Pod:
     """The node whose resources it uses; None before it is bound and after it has ended."""
     requests: ResourceVector
     session_uid: str = ""
+    prepares: str = ""
+    """UID of the session whose packages it installs; such a pod is no worker of it."""
     job_uid: str = ""
     attempt: int = 0
     phase: str = ""

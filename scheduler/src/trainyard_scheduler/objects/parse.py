@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from trainyard_scheduler.facts import Node
 from trainyard_scheduler.objects import fields
+from trainyard_scheduler.objects.builders import parse_builder
 from trainyard_scheduler.objects.fields import Json, UnparsableObject, parsing
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.jobs import parse_job
 from trainyard_scheduler.objects.model import (
+    BuilderJob,
     InvalidSession,
     Job,
     Pod,
@@ -25,7 +27,7 @@ from trainyard_scheduler.objects.pods import parse_pod
 from trainyard_scheduler.objects.queues import parse_queue
 from trainyard_scheduler.objects.sessions import parse_session
 
-__all__ = ["UnparsableObject", "job", "node", "pod", "queue", "secret", "session"]
+__all__ = ["UnparsableObject", "builder", "job", "node", "pod", "queue", "secret", "session"]
 
 
 def session(
@@ -63,6 +65,12 @@ def job(raw: Json, config: InstallationConfig) -> Job | None:
     """The Job of an attempt; None for any other Job."""
     with parsing("Job", raw):
         return parse_job(raw, config.gpu_resources)
+
+
+def builder(raw: Json) -> BuilderJob | None:
+    """The Job that installs the packages of a session; None for any other Job."""
+    with parsing("Job", raw):
+        return parse_builder(raw)
 
 
 def pod(raw: Json, config: InstallationConfig) -> Pod:

@@ -45,9 +45,11 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
     }
     if not ours:
         return Pod(**base)
+    builds = labels.get(names.LABEL_COMPONENT) == names.ENVIRONMENT_BUILDER
     return Pod(
         **base,
-        session_uid=text(labels.get(names.LABEL_SESSION_UID)),
+        session_uid="" if builds else text(labels.get(names.LABEL_SESSION_UID)),
+        prepares=text(labels.get(names.LABEL_PREPARES)) if builds else "",
         job_uid=text(owner.get("uid")),
         deleting="deletionTimestamp" in meta,
         deletion=_deletion(meta),

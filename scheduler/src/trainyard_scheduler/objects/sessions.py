@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any
 
@@ -35,6 +36,7 @@ GATEWAY_STATUS = ("progress", "metrics", "dataset", "code", "model")
 """Parts of the status that the gateway writes."""
 ERRORS_SHOWN = 5
 _PHASES = frozenset(Phase)
+_LOCK = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_session(
@@ -84,6 +86,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         shape=_shape(spec, config),
         dataset=spec.dataset,
         code=spec.code.bundle if spec.code else None,
+        packages=spec.packages is not None,
         resume_session=spec.resume_from.session if spec.resume_from else None,
         retry_limit=spec.retry.limit,
         backoff_seconds=spec.retry.backoff_seconds,
@@ -142,12 +145,32 @@ def _status(status: Json) -> SessionStatus:
         code_state=text(mapping(status.get("code")).get("state")),
         dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
+        **_environment(status),
         has_model=isinstance(status.get("model"), dict),
         unreleased=_unreleased(status),
         own=_own(status),
         **_failure(mapping(status.get("failure"))),
         **_progress(mapping(status.get("progress"))),
     )
+
+
+def _environment(status: Json) -> dict[str, Any]:
+    """The packages that are installed, and how their installation goes."""
+    found, build = mapping(status.get("environment")), mapping(status.get("environmentBuild"))
+    return {
+        "environment": lock_of(found),
+        "environment_image": text(found.get("image")),
+        "builds": ordinal(build.get("number")),
+        "build_failures": count(build.get("failures")),
+        "build_retry": parse_seconds(build.get("retryTime")),
+        "build_message": text(build.get("message")),
+    }
+
+
+def lock_of(environment: Json) -> str:
+    """The lock of installed packages, which names a folder; empty for anything else."""
+    lock = text(environment.get("lock"))
+    return lock if _LOCK.fullmatch(lock) else ""
 
 
 def _failure(failure: Json) -> dict[str, Any]:

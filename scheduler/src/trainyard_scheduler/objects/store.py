@@ -14,8 +14,10 @@ from typing import Protocol, TypeVar
 from trainyard_api.phase import Phase
 from trainyard_scheduler.durations import Durations
 from trainyard_scheduler.facts import Node, QueueRules
+from trainyard_scheduler.objects.builder_index import BuilderIndex
 from trainyard_scheduler.objects.model import (
     Assumed,
+    BuilderJob,
     InvalidSession,
     Job,
     PendingWorkers,
@@ -51,6 +53,8 @@ class ClusterState:
     pods: dict[str, Pod] = field(default_factory=dict)
     secrets: dict[str, ReleasedSecret] | None = None
     """Secrets that are released to sessions; None in a program that may not see any."""
+    builders: BuilderIndex = field(default_factory=BuilderIndex)
+    """Jobs and pods that install packages."""
     assumed: dict[str, Assumed] = field(default_factory=dict)
     """By session UID."""
     unbound: dict[str, Pod] = field(default_factory=dict)
@@ -89,6 +93,7 @@ class ClusterState:
             self.queues,
             self.nodes,
             self.jobs,
+            self.builders.jobs,
             self.pods,
         )
         items: Iterable[Mapping[str, _Versioned]] = kinds
@@ -188,6 +193,9 @@ class ClusterState:
             held = self.used.get(item.node)
             self.used[item.node] = plus(held, item.requests) if held else item.requests
         self.unbound.pop(item.uid, None)
+        if item.prepares:
+            self.builders.put_pod(item)
+            self.touched.add(item.prepares)
         if item.session_uid:
             if item.live and not item.assigned:
                 self.unbound[item.uid] = item
@@ -199,10 +207,24 @@ class ClusterState:
         pod = self.pods.pop(uid, None)
         self.unbound.pop(uid, None)
         self._release(pod)
+        if pod is not None and pod.prepares:
+            self.builders.drop_pod(pod)
+            self.touched.add(pod.prepares)
         if pod is not None and pod.session_uid:
             left = {u: p for u, p in self.pods_of[pod.session_uid].items() if u != uid}
             _keep(self.pods_of, pod.session_uid, left)
             self._touch(pod.session_uid)
+
+    def put_builder(self, item: BuilderJob) -> None:
+        """Add or replace a Job that installs packages."""
+        self.builders.put_job(item)
+        self.touched.add(item.session_uid)
+
+    def drop_builder(self, uid: str) -> None:
+        """Remove such a Job; an unknown UID changes nothing."""
+        job = self.builders.drop_job(uid)
+        if job is not None:
+            self.touched.add(job.session_uid)
 
     def begin(self, uid: str, assumed: Assumed | None = None) -> None:
         """A write for this object is under way.
@@ -217,6 +239,7 @@ class ClusterState:
         """No write for this object is under way any more, and its result shows in the state."""
         self.busy.discard(uid)
         self.assumed.pop(uid, None)
+        self.builders.starting.discard(uid)
         self.refusals.pop(uid, None)
         self.touched.add(uid)
 

@@ -75,7 +75,7 @@ class _Evaluation:
             return self._ended(cause)
         if self.attempt.leaving:
             return self._leave(job)
-        if cause is not None and not cause.preempted:
+        if cause is not None and cause.is_failure:
             return self._failing(cause)
         return self._supervised(job)
 
@@ -229,7 +229,7 @@ class _Evaluation:
     def _ending(self, cause: Cause | None) -> SessionState:
         """The Job is over or gone, and some of its pods are still ending."""
         changes = self.attempt.identity()
-        if cause is not None and not cause.preempted and self.desired == DesiredState.RUNNING:
+        if cause is not None and cause.is_failure and self.desired == DesiredState.RUNNING:
             changes = {**changes, **self.attempt.failure(cause)}
         if self.attempt.leaving:
             phase, reason, message = self._leaving_as()
@@ -238,16 +238,13 @@ class _Evaluation:
         return SessionState(phase, "Waits until its last pods are gone.", holding, changes)
 
     def _ended(self, cause: Cause | None, disruption: Disruption | None = None) -> SessionState:
-        if self.desired == DesiredState.STOPPED:
-            message = "Stopped by its owner; checkpoints are kept."
-            changes = {**self.attempt.accounting(), **self.attempt.end()}
-            return SessionState(Phase.STOPPED, message, Reason.STOPPED_BY_OWNER, changes)
-        if self.desired == DesiredState.SUSPENDED:
-            message = "Suspended by its owner; set desiredState to Running to continue."
-            changes = {**self.attempt.accounting(), "queuedTime": None, "retryTime": None}
-            return SessionState(Phase.SUSPENDED, message, Reason.SUSPENDED_BY_OWNER, changes)
+        wanted = self._ended_as_wanted()
+        if wanted is not None:
+            return wanted
         if self.attempt.failed_by_operator:
             return self._failed(None)
+        if cause is not None and cause.environment_gone:
+            return self._prepare_again()
         disruption = disruption or self._disrupted_by_cluster(cause)
         if self.attempt.suspending and not self.status.preempting and disruption is None:
             return self._resumed()
@@ -261,6 +258,18 @@ class _Evaluation:
             cause = operator_failure(FailureClass.JOB_DELETED, message)
         return self._failed(cause or operator_failure(FailureClass.UNKNOWN, "The Job failed."))
 
+    def _ended_as_wanted(self) -> SessionState | None:
+        """What its owner wants it to be, if that is not to run."""
+        if self.desired == DesiredState.STOPPED:
+            message = "Stopped by its owner; checkpoints are kept."
+            changes = {**self.attempt.accounting(), **self.attempt.end()}
+            return SessionState(Phase.STOPPED, message, Reason.STOPPED_BY_OWNER, changes)
+        if self.desired == DesiredState.SUSPENDED:
+            message = "Suspended by its owner; set desiredState to Running to continue."
+            changes = {**self.attempt.accounting(), "queuedTime": None, "retryTime": None}
+            return SessionState(Phase.SUSPENDED, message, Reason.SUSPENDED_BY_OWNER, changes)
+        return None
+
     def _disrupted_by_cluster(self, cause: Cause | None) -> Disruption | None:
         """The disruption that ended it, unless the program has a share in it."""
         found = self.attempt.disruption()
@@ -269,6 +278,12 @@ class _Evaluation:
         recorded = self.status.failed_attempt == self.attempt.number
         kind = self.status.failure_class if recorded else (cause.kind if cause else None)
         return found if kind is None or kind in DISRUPTED else None
+
+    def _prepare_again(self) -> SessionState:
+        """Its packages were removed from the volume meanwhile; that is no failure of its own."""
+        changes = {**self.attempt.accounting(), "environment": None, "retryTime": None}
+        message = "Its packages are not on the volume any more; they are installed again."
+        return SessionState(Phase.PENDING, message, Reason.PREPARING_ENVIRONMENT, changes)
 
     def _resumed(self) -> SessionState:
         """Back to the queue after its owner had suspended it; its age counts from now."""
@@ -293,7 +308,7 @@ class _Evaluation:
         if disruption is not None:
             who = f"Attempt {self.attempt.number} was disrupted ({disruption.reason})"
             recorded = self.status.failed_attempt == self.attempt.number
-            if cause is not None and not cause.preempted and not recorded:
+            if cause is not None and cause.is_failure and not recorded:
                 changes |= self.attempt.failure(cause)
         message = f"{who}; resumes from its last checkpoint when its turn comes."
         return SessionState(Phase.QUEUED, message, Reason.WAITING_FOR_TURN, changes)

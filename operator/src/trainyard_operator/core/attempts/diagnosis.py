@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from trainyard_api.contract import (
+    ENVIRONMENT_GONE,
     EXIT_CLASSES,
     INTERRUPTED_KEY,
     LAST_LINES_KEY,
@@ -46,6 +47,13 @@ HINTS: dict[FailureClass, str] = {
     "of 3.9 or newer in its PATH), the Secrets and the data volume.",
     C.SETUP_FAILED: "The next attempt tries again. If it fails, too, an administrator checks the operator's image "
     "(operator.image), the registry and the pull secret.",
+    C.ENVIRONMENT_NOT_RESOLVED: "Correct the list of packages as the message says and submit a new session.",
+    C.TORCH_WOULD_BE_REPLACED: "Take a version of the package that works with the runtime's torch, or another runtime, "
+    "and submit a new session.",
+    C.INDEX_UNAVAILABLE: "An administrator checks environments.indexUrl and the network policy of installations; "
+    "submit a new session then.",
+    C.NO_ROOM_FOR_ENVIRONMENT: "An administrator frees space on the data volume, enlarges it, or raises environments.maxBytes.",
+    C.ENVIRONMENT_NOT_BUILT: "See the last lines of the log; if they say nothing, an administrator looks at the Job's events.",
     C.UNSCHEDULABLE: "No node took the pod although the scheduler found a place: check the message, node taints and the data volume.",
     C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt resumes from the last checkpoint.",
     C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
@@ -72,6 +80,7 @@ _NOT_STARTED = frozenset(
         "CodeMissing",
         "CodeDamaged",
         "CodeNotStaged",
+        ENVIRONMENT_GONE,
     }
 )
 """Reasons of the supervisor for a program that it cannot start."""
@@ -96,15 +105,24 @@ class Cause:
     hint: str = ""
     preempted: bool = False
     """It saved and left because the cluster asked it to; not a failure."""
+    environment_gone: bool = False
+    """Its packages are not on the volume any more, so that it did not start; not a failure."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the program or its machine failed."""
+        return not self.preempted and not self.environment_gone
 
 
 def failure_of(job: Job | None, pods: Iterable[Pod]) -> Cause | None:
     """The cause of an attempt's failure, None as long as nothing failed."""
     failed = [p for p in pods if p.phase == "Failed"]
-    causes = sorted(((_weight(p), _pod_cause(p)) for p in failed), key=lambda item: item[0])
+    causes = sorted(((_weight(p), cause_of_pod(p)) for p in failed), key=lambda item: item[0])
     if causes:
         return causes[0][1]
-    return _job_cause(job) if job is not None and job.finished == "Failed" else None
+    if job is None or job.finished != "Failed":
+        return None
+    return cause_of_job(job.reason, job.message)
 
 
 def _weight(pod: Pod) -> tuple[int, float, int]:
@@ -141,8 +159,9 @@ def ended_early(position: str) -> Cause:
     return operator_failure(C.ENDED_EARLY, message)
 
 
-def _pod_cause(pod: Pod) -> Cause:
-    report = _termination(pod.termination_message)
+def cause_of_pod(pod: Pod) -> Cause:
+    """Why the container of an ended pod failed."""
+    report = termination_report(pod.termination_message)
     lines = _lines(report, pod.termination_message)
     code = pod.exit_code
     kind = _kind(pod, report)
@@ -158,6 +177,7 @@ def _pod_cause(pod: Pod) -> Cause:
         lines=lines,
         hint=visible(str(report.get("hint") or HINTS[kind])[:1024])[:1024],
         preempted=preempted,
+        environment_gone=report.get("reason") == ENVIRONMENT_GONE,
     )
 
 
@@ -228,25 +248,25 @@ def _setup_sentence(pod: Pod) -> str:
     return f"The pod of worker {pod.worker} could not be prepared for the program: {words}"
 
 
-def _job_cause(job: Job) -> Cause:
-    """From the Job alone, when its pods are gone."""
-    match = _JOB_EXIT.search(job.message)
+def cause_of_job(reason: str, message: str) -> Cause:
+    """From what a failed Job says, when its pods are gone."""
+    match = _JOB_EXIT.search(message)
     if match:
         code = int(match.group(1))
         ghost = Pod("", "", 0, None, (), exit_code=code, phase="Failed")
-        found = _pod_cause(ghost)
-        return Cause(found.kind, job.reason, job.message, code, (), found.hint, found.preempted)
-    if "DisruptionTarget" in job.message:
-        return _cause(C.EVICTED, job.reason, job.message)
-    return _cause(C.UNKNOWN, job.reason or "Unknown", job.message or "The Job failed.")
+        found = cause_of_pod(ghost)
+        return Cause(found.kind, reason, message, code, (), found.hint, found.preempted)
+    if "DisruptionTarget" in message:
+        return _cause(C.EVICTED, reason, message)
+    return _cause(C.UNKNOWN, reason or "Unknown", message or "The Job failed.")
 
 
 def _cause(kind: FailureClass, reason: str, message: str) -> Cause:
     return Cause(kind, reason[:128] or kind.value, message[:2048], hint=HINTS[kind])
 
 
-def _termination(text: str) -> dict[str, Any]:
-    """The trainer's JSON termination message, {} for anything else."""
+def termination_report(text: str) -> dict[str, Any]:
+    """The program's JSON termination message, {} for anything else."""
     try:
         report = orjson.loads(text)
     except orjson.JSONDecodeError:

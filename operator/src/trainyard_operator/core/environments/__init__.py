@@ -1,0 +1,1 @@
+"""Packages of sessions: how their installation ends, and what a session that waits for it is."""
