@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import subprocess
 from pathlib import Path
@@ -271,7 +272,57 @@ def test_who_may_reach_the_gateway_can_be_narrowed(port: str) -> None:
 
     narrow = peers(EVERYTHING)
     assert peers({}) is None
-    assert {"http": 3, "metrics": 1}[port] == len(narrow)
+    assert {"http": 4, "metrics": 1}[port] == len(narrow)
+
+
+METADATA = ("169.254.169.254", "fd00:ec2::254")
+NETWORKS = {
+    "a private network": "10.9.8.7",
+    "a shared network": "100.64.0.1",
+    "a network of the cluster": "203.0.113.9",
+    "a network of the cluster, IPv6": "2001:db8::9",
+    "local addresses, IPv6": "fe80::1",
+}
+
+
+def reaches(block: dict[str, Any], address: str) -> bool:
+    """Whether a block of a policy holds an address."""
+    found = ipaddress.ip_address(address)
+    networks = [ipaddress.ip_network(c) for c in (block["cidr"], *block.get("except", []))]
+    return found in networks[0] and not any(found in n for n in networks[1:])
+
+
+@pytest.mark.parametrize("address", NETWORKS.values(), ids=NETWORKS)
+def test_the_internet_holds_no_network_of_the_cluster(address: str) -> None:
+    policy = render(EVERYTHING).named("NetworkPolicy", "ty-trainer-internet")["spec"]
+    (rule,) = policy["egress"]
+
+    assert policy["podSelector"]["matchLabels"] == {"trainyard.io/egress": "internet"}
+    assert not any(reaches(peer["ipBlock"], address) for peer in rule["to"])
+    assert any(reaches(peer["ipBlock"], "198.51.100.1") for peer in rule["to"])
+
+
+def test_runtimes_reach_no_internet_by_default() -> None:
+    names = {p["metadata"]["name"] for p in render().of("NetworkPolicy")}
+
+    assert "ty-trainer-internet" not in names
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ({}, {80, 443}),
+        ({"environments.indexUrl": "https://index.example/simple"}, {80, 443}),
+        ({"environments.indexUrl": "http://index.example:3141/simple"}, {80, 443, 3141}),
+        ({"environments.egress.ports": [8081]}, {8081}),
+    ],
+    ids=["defaults", "an index", "an index at a port", "ports"],
+)
+def test_installations_of_packages_reach_the_index(values: dict[str, Any], ports: set[int]) -> None:
+    policy = render(values).named("NetworkPolicy", "ty-environment-builder")["spec"]
+    (rule,) = [r for r in policy["egress"] if any("ipBlock" in p for p in r.get("to", []))]
+
+    assert {p["port"] for p in rule["ports"]} == ports
 
 
 def test_nobody_reaches_the_metadata_address() -> None:
@@ -283,12 +334,14 @@ def test_nobody_reaches_the_metadata_address() -> None:
         for rule in policy["spec"]["egress"]
         for peer in rule.get("to", [{"ipBlock": {"cidr": "0.0.0.0/0"}}])
         if "ipBlock" in peer
-        and not {"169.254.0.0/16", "fd00:ec2::/32"} & set(peer["ipBlock"].get("except", []))
-        and {p["port"] for p in rule["ports"]} != {53}
+        and any(reaches(peer["ipBlock"], address) for address in METADATA)
+        and {p["port"] for p in rule.get("ports", [])} != {53}
     ]
 
     assert {p["metadata"]["name"] for p in policies} == {
         "ty-trainer",
+        "ty-trainer-internet",
+        "ty-environment-builder",
         "ty-monitor",
         "ty-bot",
         "ty-gateway",
@@ -322,6 +375,7 @@ def test_a_policy_is_there_only_with_its_pods() -> None:
         "ty-gateway",
         "ty-operator",
         "ty-trainer",
+        "ty-environment-builder",
     }
 
 

@@ -36,6 +36,12 @@ EVERYTHING: dict[str, Any] = {
     "dashboard.enabled": True,
     "dashboard.annotations": {"grafana_folder": "Machines"},
     "image.pullSecrets": ["registry"],
+    "environments.indexUrl": "https://index.example:8443/simple",
+    "environments.caConfigMap": "index-ca",
+    "environments.credentialsSecret": "index",
+    "environments.egress.cidrs": ["10.2.0.0/16"],
+    "runtimes.default.egress": "internet",
+    "networkPolicy.clusterCidrs": ["203.0.113.0/24", "2001:db8::/64"],
 }
 """Values that make every template render."""
 

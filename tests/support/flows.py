@@ -21,6 +21,7 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "trainer": {"trainyard.io/session-uid": "a"},
     "other trainer": {"trainyard.io/session-uid": "b"},
+    "installation of packages": {"trainyard.io/component": "environment-builder"},
     "stranger": {"app": "something else"},
 }
 """Pods of the namespace."""
@@ -64,6 +65,12 @@ FLOWS = (
     Flow("trainer", "internet", 443, False, "training data is uploaded as datasets"),
     Flow("trainer", "machine's credentials", 80, False, "user code needs no access"),
     Flow("trainer", "stranger", 8080, False, "user code needs no access"),
+    Flow("installation of packages", "gateway", 8080, True, "lines of the session's log"),
+    Flow("installation of packages", "internet", 443, True, "the index of packages (`environments.egress` restricts it)"),
+    Flow("installation of packages", "internet", 22, False, "indexes use HTTP"),
+    Flow("installation of packages", "machine's credentials", 80, False, "scripts of packages need no access"),
+    Flow("installation of packages", "trainer", 29500, False, "it calls no trainer"),
+    Flow("trainer", "installation of packages", 8080, False, "nothing calls it"),
     Flow("stranger", "trainer", 29500, False, "only trainers call trainers"),
     Flow("gateway", "trainer", 29500, False, "the gateway never calls trainers"),
     Flow("stranger", "gateway", 8080, True, "the API is open to every caller with a key (`networkPolicy.apiFrom` restricts it)"),

@@ -11,7 +11,15 @@ from trainyard_api.phase import DesiredState, Phase
 from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_scheduler.facts import Node, Policy, QueueRules, Runtime, Shape, Toleration
 from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import Job, Pod, Queue, Session, SessionSpec, SessionStatus
+from trainyard_scheduler.objects.model import (
+    BuilderJob,
+    Job,
+    Pod,
+    Queue,
+    Session,
+    SessionSpec,
+    SessionStatus,
+)
 from trainyard_scheduler.objects.store import ClusterState
 
 NOW = 1_800_000_000.0
@@ -156,6 +164,41 @@ def make_pod(job: Job, session: Session, phase: str = "Running", **more: Any) ->
     return Pod(**fields)
 
 
+def make_builder(session: Session, number: int = 1, **more: Any) -> BuilderJob:
+    """The Job that installs the session's packages."""
+    return BuilderJob(
+        **{
+            "uid": f"builder-{session.name}-{number}",
+            "name": names.builder_name(session.name, session.uid, number),
+            "session_uid": session.uid,
+            "number": number,
+            "version": 8,
+            "created": NOW - 50,
+            "image": "trainyard/trainer:1",
+            **more,
+        }
+    )
+
+
+def make_builder_pod(job: BuilderJob, phase: str = "Running", **more: Any) -> Pod:
+    """Its pod; it requests a CPU and a GiB of n1."""
+    live = phase in ("Pending", "Running")
+    return Pod(
+        **{
+            "uid": f"pod-{job.uid}",
+            "name": f"{job.name}-abcde",
+            "version": 9,
+            "node": "n1" if phase == "Running" else None,
+            "requests": amount(),
+            "prepares": job.session_uid,
+            "job_uid": job.uid,
+            "phase": phase,
+            "started": NOW - 40 if not live or phase == "Running" else None,
+            **more,
+        }
+    )
+
+
 def make_state(
     *items: Any, queues: tuple[QueueRules, ...] = (QueueRules("default"),)
 ) -> ClusterState:
@@ -171,6 +214,8 @@ def make_state(
                 state.put_node(item)
             case Job():
                 state.put_job(item)
+            case BuilderJob():
+                state.put_builder(item)
             case Pod():
                 state.put_pod(item)
             case _:

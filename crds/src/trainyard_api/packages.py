@@ -47,13 +47,13 @@ def _file(given: object) -> object:
 
 Requirement = Annotated[
     str,
-    BeforeValidator(_requirement),
     Field(min_length=1, max_length=LONGEST_REQUIREMENT, pattern=REQUIREMENT_PATTERN),
+    BeforeValidator(_requirement),
 ]
 PackagesFile = Annotated[
     str,
-    BeforeValidator(_file),
     Field(min_length=1, max_length=1000, pattern=RELATIVE_PATH_PATTERN),
+    BeforeValidator(_file),
 ]
 
 

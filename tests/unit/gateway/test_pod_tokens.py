@@ -20,6 +20,7 @@ from trainyard_kube import KubeClient, errors
 ACCOUNTS = Accounts("ns", "gateway", "monitor")
 SESSION = {"metadata": {"name": "digits", "uid": "u-1"}}
 JOB = names.job_name("digits", "u-1", 1)
+BUILDER = names.builder_name("digits", "u-1", 1)
 NODE_POD = "monitor-abcde"
 EXPIRES = int(time.time()) + 3600
 BASE = Claims(frozenset({"gateway"}), 2e9, "ns", "trainer", "p")
@@ -66,6 +67,8 @@ class ApiServer:
         if "/jobs/" in path:
             owner = {"kind": names.SESSION_KIND, "uid": "u-1", "controller": True}
             labels = {names.LABEL_ATTEMPT: "1"}
+            if name == BUILDER:
+                labels[names.LABEL_COMPONENT] = names.ENVIRONMENT_BUILDER
             return {
                 "metadata": {
                     "name": name, "uid": "j-1", "labels": labels, "ownerReferences": [owner],
@@ -73,7 +76,8 @@ class ApiServer:
             }  # fmt: skip
         if name == "gone":
             raise errors.NotFound("gone")
-        owner = {"kind": "Job", "name": JOB, "uid": "j-1", "controller": True}
+        job = BUILDER if name.startswith(BUILDER) else JOB
+        owner = {"kind": "Job", "name": job, "uid": "j-1", "controller": True}
         metadata = {"name": name, "uid": "p-1", "ownerReferences": [owner]}
         return {"metadata": metadata, "spec": {"nodeName": "node-1"}}
 
@@ -175,6 +179,14 @@ async def test_another_address_is_not_slowed(identity: TrainerIdentity) -> None:
     assert await identity.node(token(NODE_POD), "10.0.0.2") == "node-1"
 
 
+async def test_a_pod_that_installs_packages_speaks_in_its_own_stream(
+    identity: TrainerIdentity,
+) -> None:
+    found = await identity.verify(token(f"{BUILDER}-abcde"), "10.0.0.1")
+
+    assert found == Trainer("u-1", 1, "builder-p-1")
+
+
 async def test_a_valid_token_is_asked_about_once_and_opens_one_kind_of_door(
     identity: TrainerIdentity, server: ApiServer
 ) -> None:
@@ -217,10 +229,11 @@ def test_what_claims_can_be_right(claims: Claims, wrong: bool) -> None:
         (JOB, ("digits", JOB)),
         (f"{JOB}-0-abcde", ("digits", JOB)),
         ("a-b-12345678-2-11-x2x3z", ("a-b", "a-b-12345678-2")),
+        ("a-b-12345678-e2-x2x3z", ("a-b", "a-b-12345678-e2")),
         ("trainyard-monitor-abcde", None),
         ("a" * 300 + "-12345678-1", None),
     ],
-    ids=["a Job", "an indexed pod", "dashes", "a monitor", "too long"],
+    ids=["a Job", "an indexed pod", "dashes", "packages", "a monitor", "too long"],
 )
 def test_a_pod_of_an_attempt_is_known_by_its_name(pod: str, job: tuple[str, str] | None) -> None:
     assert job_of(pod) == job
