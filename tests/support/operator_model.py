@@ -5,6 +5,9 @@ one of the writes that `decide` wants; a submitted write reaches the API server 
 newest state of one session, of its Jobs or of its pods (so views lag, mix ages and miss what was in between); the operator
 dies and lists again; Kubernetes moves a Job or pod on; a pod fails; a user edits or deletes a session.
 
+Sessions that ask for packages get a builder first: a Job that installs them, of which at most one runs at once. It may end,
+fail, or be deleted by somebody, and packages may be gone when a pod of an attempt starts.
+
 Explored is the closure under these steps within budgets for edits and failures. Time stands still: back-off and minimum run
 time are zero.
 """
@@ -16,10 +19,22 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from operator_state import CONFIG, INSTALLATION, NOW, make_job, make_pod, make_session, make_state
+import orjson
+from operator_state import (
+    CONFIG,
+    INSTALLATION,
+    NOW,
+    make_builder,
+    make_builder_pod,
+    make_job,
+    make_pod,
+    make_session,
+    make_state,
+)
 
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Phase
-from trainyard_operator.core.actions import CreateJob, DeleteJobs, PatchStatus, Write
+from trainyard_operator.core.actions import CreateBuilder, CreateJob, DeleteJobs, PatchStatus, Write
+from trainyard_operator.core.config import EnvironmentConfig
 from trainyard_operator.core.decide import decide
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.model import Assumed
@@ -29,8 +44,12 @@ GPUS = 2
 SIZES = (1, 2, 1)
 PRIORITIES = (0, 0, 10)
 EDITS, FAILURES = 2, 2
+BUILDERS = 1
+LOCK = "a" * 64
 MODEL_CONFIG = replace(
-    CONFIG, installation=replace(INSTALLATION, policy=Policy(minimum_run_seconds=0.0))
+    CONFIG,
+    installation=replace(INSTALLATION, policy=Policy(minimum_run_seconds=0.0)),
+    environments=EnvironmentConfig(max_builders=BUILDERS),
 )
 
 
@@ -47,14 +66,17 @@ class Sess(NamedTuple):
     failure_class: str = ""
     queued: bool = False
     ran: bool = False
+    lock: bool = False
+    builds: int = 0
 
 
 class One(NamedTuple):
-    """A session with its Jobs, (attempt, A|C|F), and pods, (attempt, P|R|T|S|F1|F64)."""
+    """A session with its Jobs, (attempt, A|C|F), pods, (attempt, P|R|T|S|F1|F64|F64G), and builders, (number, A|C|F)."""
 
     sess: Sess = Sess()
     jobs: tuple[tuple[int, str], ...] = ()
     pods: tuple[tuple[int, str], ...] = ()
+    builders: tuple[tuple[int, str], ...] = ()
 
 
 class State(NamedTuple):
@@ -80,6 +102,8 @@ class Explorer:
     """Breadth-first search over all states."""
 
     limit: int
+    packages: frozenset[int] = frozenset()
+    """The sessions that ask for packages."""
     seen: dict[State, State | None] = field(default_factory=dict)
     """Predecessor of every state that was reached."""
     quiet: int = 0
@@ -129,18 +153,21 @@ class Explorer:
         key = (state.view, state.sent)
         found = self._wanted.get(key)
         if found is None:
-            writes = decide(_world(state), NOW, MODEL_CONFIG).writes
+            writes = decide(self._world(state), NOW, MODEL_CONFIG).writes
             encoded = (_encode(write, state.view) for write in writes)
             found = tuple(w for w in encoded if w is not None) + self._starts_while_writing(state)
             self._wanted[key] = found
         return found
+
+    def _world(self, state: State, in_queue: Collection[int] = ()) -> ClusterState:
+        return _world_of(state, self.packages, in_queue)
 
     def _starts_while_writing(self, state: State) -> tuple[tuple[int, tuple[Any, ...]], ...]:
         """A session stays in its queue while its status is written; its Job is created after that."""
         writing = {i for i, write in enumerate(state.sent) if write and write[0] == "patch"}
         if not writing:
             return ()
-        writes = decide(_world(state, in_queue=writing), NOW, MODEL_CONFIG).writes
+        writes = decide(self._world(state, in_queue=writing), NOW, MODEL_CONFIG).writes
         encoded = (_encode(w, state.view) for w in writes if isinstance(w, CreateJob))
         sent = state.sent
         return tuple(
@@ -165,6 +192,8 @@ class Explorer:
                 if api.sess.alive:
                     api = api._replace(sess=api.sess._replace(**dict(changes)))
                     view = view._replace(sess=api.sess)
+            case ("build" | "unbuild", *numbers):
+                api, view = self._prepared(state, i, write[0], numbers[0])
             case ("delete", attempts):
                 api = api._replace(jobs=tuple(j for j in api.jobs if j[0] not in attempts))
                 view = _without_jobs(api, view)
@@ -173,6 +202,19 @@ class Explorer:
             view=_put(state.view, i, view),
             sent=_put(state.sent, i, following),
         )
+
+    def _prepared(self, state: State, i: int, what: str, number: int) -> tuple[One, One]:
+        """Session and view after an installation is started or ended, unless there is one of that number."""
+        api, view = state.api[i], state.view[i]
+        if what == "unbuild":
+            left = tuple(b for b in api.builders if b[0] != number)
+            return api._replace(builders=left), view._replace(builders=left)
+        if api.sess.alive and number not in dict(api.builders):
+            if api.sess.lock:
+                self._fail(state, f"I10: packages of session {i} are installed again")
+            api = api._replace(builders=_set(api.builders, number, "A"))
+        known = number in dict(api.builders)
+        return api, view._replace(builders=api.builders) if known else view
 
     def _edits(self, state: State) -> Iterator[State]:
         if state.edits == 0:
@@ -199,11 +241,17 @@ class Explorer:
                         pods = _set(one.pods, attempt, how)
                         api = _put(state.api, i, one._replace(pods=pods))
                         yield state._replace(api=api, failures=state.failures - 1)
+            if i in self.packages:
+                for following in _of_packages(one):
+                    api = _put(state.api, i, following)
+                    yield state._replace(api=api, failures=state.failures - 1)
 
     # ── invariants ────────────────────────────────────────────────────────────────────────────────────────
 
     def _check_fresh(self, state: State, i: int, attempt: int) -> None:
         one = state.api[i]
+        if i in self.packages and not one.sess.lock:
+            self._fail(state, f"I10: session {i} starts without its packages")
         if one.sess.attempt >= attempt:
             self._fail(state, f"I2: attempt {attempt} of session {i} is made a second time")
         if any(p in "PRT" for _, p in one.pods):
@@ -227,6 +275,9 @@ class Explorer:
                 self._fail(state, f"I9: session {i} went back to attempt {one.sess.attempt}")
         if held > GPUS:
             self._fail(state, f"I3: {held} GPUs are promised, {GPUS} are there")
+        at_work = sum(s == "A" for one in state.api for _, s in one.builders)
+        if at_work > BUILDERS:
+            self._fail(state, f"I11: {at_work} installations run at once")
 
     def _check_quiet(self, state: State) -> None:
         """I1, I4, I6: where nothing moves any more, everybody is where the owner wants it, and no GPU idles beside a waiting session."""
@@ -235,6 +286,8 @@ class Explorer:
         )
         for i, one in enumerate(state.api):
             sess, running = one.sess, any(p == "R" for _, p in one.pods)
+            if any(s == "A" for _, s in one.builders):
+                self._fail(state, f"I4: an installation for session {i} runs for nobody")
             if not sess.alive:
                 if one.jobs or one.pods:
                     self._fail(state, f"I4: session {i} is gone and left Jobs or pods")
@@ -272,8 +325,28 @@ def _kubernetes(state: State, i: int) -> Iterator[State]:
 
 
 def _moved(one: One, state: State, size: int) -> Iterator[One]:
+    yield from _builders_moved(one)
     yield from _jobs_moved(one)
     yield from _pods_moved(one, state, size)
+
+
+def _of_packages(one: One) -> Iterator[One]:
+    """An installation fails or is deleted, or a pod does not find the packages."""
+    for number, phase in one.builders:
+        if phase == "A":
+            yield one._replace(builders=_set(one.builders, number, "F"))
+            yield one._replace(builders=tuple(b for b in one.builders if b[0] != number))
+    for attempt, phase in one.pods:
+        if phase == "P":
+            yield one._replace(pods=_set(one.pods, attempt, "F64G"))
+
+
+def _builders_moved(one: One) -> Iterator[One]:
+    for number, phase in one.builders:
+        if not one.sess.alive:
+            yield one._replace(builders=tuple(b for b in one.builders if b[0] != number))
+        elif phase == "A":
+            yield one._replace(builders=_set(one.builders, number, "C"))
 
 
 def _jobs_moved(one: One) -> Iterator[One]:
@@ -315,7 +388,7 @@ def _room(state: State) -> int:
 
 def _deliver(state: State, i: int) -> Iterator[State]:
     api, view = state.api[i], state.view[i]
-    for part in ("sess", "jobs", "pods"):
+    for part in ("sess", "jobs", "pods", "builders"):
         if getattr(api, part) != getattr(view, part):
             fresher = view._replace(**{part: getattr(api, part)})
             if part == "jobs" and _without_jobs(api, view) != fresher:
@@ -333,27 +406,52 @@ def _without_jobs(api: One, view: One) -> One:
 # ── between the model and the operator's own values ───────────────────────────────────────────────────────
 
 
-def _world(state: State, in_queue: Collection[int] = ()) -> ClusterState:
+def _world_of(
+    state: State, packages: Collection[int], in_queue: Collection[int] = ()
+) -> ClusterState:
     items: list[Any] = []
     busy: dict[str, Assumed | None] = {}
+    starting: set[str] = set()
     for i, one in enumerate(state.view):
-        session = _session(i, one.sess)
-        if one.sess.alive:
-            items.append(session)
-        for attempt, phase in one.jobs:
-            finished = {"A": "", "C": "Complete", "F": "Failed"}[phase]
-            items.append(make_job(session, attempt, finished=finished))
-        for attempt, phase in one.pods:
-            items.append(_pod(session, attempt, phase))
+        session = _session(i, one.sess, i in packages)
+        items += _items(session, one)
         write = state.sent[i]
-        if write is not None and i not in in_queue:
-            created = "create" in write[0]
-            shape = session.spec.shape
-            busy[session.uid] = Assumed(write[-1], ("n1",), shape) if created else None
+        if write is None or i in in_queue:
+            continue
+        created = "create" in write[0]
+        busy[session.uid] = Assumed(write[-1], ("n1",), session.spec.shape) if created else None
+        if write[0] == "build":
+            starting.add(session.uid)
     cluster = make_state(*items, _node())
     for uid, assumed in busy.items():
         cluster.begin(uid, assumed)
+    cluster.builders.starting |= starting
     return cluster
+
+
+def _items(session: Any, one: One) -> Iterator[Any]:
+    """The session, its Jobs, its pods and its builders."""
+    if one.sess.alive:
+        yield session
+    for attempt, phase in one.jobs:
+        finished = {"A": "", "C": "Complete", "F": "Failed"}[phase]
+        yield make_job(session, attempt, finished=finished)
+    for attempt, phase in one.pods:
+        yield _pod(session, attempt, phase)
+    for number, phase in one.builders:
+        yield from _builder(session, number, phase)
+
+
+def _builder(session: Any, number: int, phase: str) -> Iterator[Any]:
+    """The Job that installs packages, and its pod once it has ended."""
+    finished = {"A": "", "C": "Complete", "F": "Failed"}[phase]
+    job = make_builder(session, number, finished=finished, finish_time=NOW - 60)
+    yield job
+    if phase == "C":
+        message = orjson.dumps({"environment": {"lock": LOCK, "packages": 1}}).decode()
+        yield make_builder_pod(job, "Succeeded", exit_code=0, termination_message=message)
+    elif phase == "F":
+        yield make_builder_pod(job, "Failed", exit_code=65)
 
 
 def _node() -> Any:
@@ -362,7 +460,7 @@ def _node() -> Any:
     return node(gpus=GPUS)
 
 
-def _session(i: int, sess: Sess) -> Any:
+def _session(i: int, sess: Sess, packages: bool) -> Any:
     status = {
         "attempt": sess.attempt,
         "failures": sess.failures,
@@ -371,13 +469,26 @@ def _session(i: int, sess: Sess) -> Any:
         "failure_class": sess.failure_class,
         "queued": NOW - 100 + i if sess.queued else None,
         "attempt_started": NOW - 40 if sess.ran else None,
+        "environment": LOCK if sess.lock else "",
+        "builds": sess.builds,
+    }
+    body = {
+        "command": ["run"],
+        "resources": {"gpus": SIZES[i], "cpu": "1", "memory": "1Gi"},
+        **({"packages": {"requirements": ["einops"]}} if packages else {}),
     }
     return make_session(
         f"s{i}",
         gpus=SIZES[i],
         phase=sess.phase,
         desired=sess.desired,
-        spec={"priority": PRIORITIES[i], "retry_limit": 1, "backoff_seconds": 0},
+        spec={
+            "priority": PRIORITIES[i],
+            "retry_limit": 1,
+            "backoff_seconds": 0,
+            "packages": packages,
+            "json": orjson.dumps(body),
+        },
         status=status,
         version=i,
     )
@@ -385,7 +496,7 @@ def _session(i: int, sess: Sess) -> Any:
 
 def _pod(session: Any, attempt: int, phase: str) -> Any:
     real = {"P": "Pending", "R": "Running", "T": "Running", "S": "Succeeded"}.get(phase, "Failed")
-    code = int(phase[1:]) if phase.startswith("F") else 0 if phase == "S" else None
+    code = int(phase[1:].rstrip("G")) if phase.startswith("F") else 0 if phase == "S" else None
     return make_pod(
         make_job(session, attempt),
         session,
@@ -393,6 +504,7 @@ def _pod(session: Any, attempt: int, phase: str) -> Any:
         uid=f"pod-{session.name}-{attempt}",
         deleting=phase == "T",
         exit_code=code,
+        termination_message='{"reason": "EnvironmentGone"}' if phase.endswith("G") else "",
     )
 
 
@@ -402,6 +514,10 @@ def _encode(write: Write, view: tuple[One, ...]) -> tuple[int, tuple[Any, ...]] 
     match write:
         case CreateJob():
             return i, ("create", write.attempt)
+        case CreateBuilder():
+            return i, ("build", int(write.name.rpartition("-e")[2]))
+        case DeleteJobs() if "-e" in write.jobs[0][0]:
+            return i, ("unbuild", int(write.jobs[0][0].rpartition("-e")[2]))
         case DeleteJobs():
             return i, ("delete", tuple(int(name.rpartition("-")[2]) for name, _ in write.jobs))
         case PatchStatus():
@@ -433,6 +549,15 @@ def _changes(status: dict[str, Any]) -> dict[str, Any]:
         failure = status["failure"] or {}
         changes["failed_attempt"] = failure.get("attempt", 0)
         changes["failure_class"] = failure.get("class", "")
+    return changes | _changes_of_packages(status)
+
+
+def _changes_of_packages(status: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "environment" in status:
+        changes["lock"] = status["environment"] is not None
+    if "environmentBuild" in status:
+        changes["builds"] = status["environmentBuild"]["number"]
     return changes
 
 
