@@ -21,12 +21,6 @@ ENV_PROGRESS: Final = "TRAINYARD_PROGRESS"
 """`off`: the supervisor reads no progress from what the program prints."""
 ENV_ENVIRONMENT_DIR: Final = "TRAINYARD_ENVIRONMENT_DIR"
 """Folder with the packages of a session that asks for some."""
-ENV_INDEX_URL: Final = "TRAINYARD_INDEX_URL"
-"""Index of packages, for the installation of a session's packages; empty is the usual one."""
-ENV_INDEX_CA: Final = "TRAINYARD_INDEX_CA"
-"""File with the certificate authority of the index; empty is the usual ones."""
-ENV_ENVIRONMENTS_MAX_BYTES: Final = "TRAINYARD_ENVIRONMENTS_MAX_BYTES"
-"""Bytes of all installed packages on the volume."""
 ENV_COMPLETION_INDEX: Final = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in Indexed Jobs: the worker's number, 0-based."""
 
@@ -48,12 +42,6 @@ CODE_DIR: Final = "/data/code"
 """Read-only in the trainer: the bundle that the session names."""
 SECRETS_DIR: Final = "/trainyard-secrets"
 """Read-only: a folder for each Secret of the session, so that its values are masked."""
-ENVIRONMENTS_DIR: Final = "/data/environments"
-"""Read-write in the pod that installs packages: all installed packages, by their locks."""
-ENVIRONMENT_DIR: Final = "/trainyard-environment"
-"""Read-only in the trainer: the packages of the session."""
-BUILDER_DIR: Final = "/trainyard-builder"
-"""Read-only in the pod that installs packages: the program that does it."""
 WORK: Final = "work"
 """Folder below the run folder with a copy of the bundle, in which the program starts."""
 
@@ -130,6 +118,10 @@ class ExitCode(IntEnum):
     ACCESS_DENIED = 77
 
 
+ENVIRONMENT_GONE: Final = "EnvironmentGone"
+"""Reason of the supervisor where the packages of the session are not on the volume any more."""
+
+
 class BuilderExit(IntEnum):
     """Exit codes of the builder of environments."""
 
@@ -142,9 +134,6 @@ class BuilderExit(IntEnum):
     INDEX_UNAVAILABLE = 76
     """The index does not answer, or refuses the credentials."""
 
-
-ENVIRONMENT_GONE: Final = "EnvironmentGone"
-"""Reason of the supervisor where the packages of the session are not on the volume any more."""
 
 EXIT_CLASSES: Final[dict[int, FailureClass]] = {
     ExitCode.BAD_CONFIGURATION: FailureClass.BAD_CONFIGURATION,
