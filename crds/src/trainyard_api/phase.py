@@ -226,7 +226,7 @@ class FailureClass(SentencedEnum):
     )
     NO_ROOM_FOR_ENVIRONMENT = (
         "NoRoomForEnvironment",
-        "The volume had no room for the packages in four installations, or could not be written.",
+        "The volume had no space for the packages in four installations, or could not be written.",
     )
     ENVIRONMENT_NOT_BUILT = (
         "EnvironmentNotBuilt",

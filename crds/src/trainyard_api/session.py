@@ -17,8 +17,8 @@ from trainyard_api.environment import (
     is_reserved,
 )
 from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
-from trainyard_api.packages import EnvironmentBuild, InstalledPackages, Packages
 from trainyard_api.phase import DesiredState, FailureClass, Phase
+from trainyard_api.program.packages import EnvironmentBuild, InstalledPackages, Packages
 from trainyard_api.training import TrainingConfig
 
 PRIORITY_MIN, PRIORITY_MAX = -1000, 1000

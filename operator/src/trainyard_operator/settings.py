@@ -64,7 +64,7 @@ class EnvironmentSettings(BaseModel):
     index_url: str = Field(default="", max_length=2048, pattern=r"^(https?://[^@\s]+)?$")
     """Index of packages (simple API), without credentials. Default: that of uv."""
     ca_config_map: str = ""
-    """ConfigMap whose `ca.crt` is the certificate authority of the index. Default: the usual ones."""
+    """ConfigMap whose `ca.crt` is the authority of the index. Default: the usual ones."""
     credentials_secret: str = ""
     """Secret with `username` and `password` for the index. Default: none."""
     max_bytes: int = Field(default=100 * 2**30, ge=2**20)

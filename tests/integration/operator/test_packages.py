@@ -167,7 +167,7 @@ def test_an_installation_ends_with_the_wish_for_its_session(
     lab.patch(name, desiredState=wanted)
 
     lab.wait_phase(name, phase)
-    eventually(lambda: not pods_of(lab, name) and not lab.jobs(), within=30, what="Job gone")
+    assert eventually(lambda: not pods_of(lab, name) and not lab.jobs(), within=30, what="gone")
 
 
 def test_a_suspended_session_installs_its_packages_when_it_is_resumed(lab: Lab) -> None:
@@ -179,7 +179,7 @@ def test_a_suspended_session_installs_its_packages_when_it_is_resumed(lab: Lab) 
     lab.patch(name, desiredState="Running")
 
     end(lab, builder(lab, name, after=first.metadata.uid), 0, MADE)
-    lab.wait_phase(name, "Running")
+    assert lab.wait_phase(name, "Running")["attempt"] == 1
 
 
 def test_a_deleted_session_takes_its_installation_along(lab: Lab) -> None:
@@ -188,7 +188,7 @@ def test_a_deleted_session_takes_its_installation_along(lab: Lab) -> None:
     builder(lab, name)
     lab.delete(name)
 
-    eventually(lambda: not pods_of(lab, name) and not lab.jobs(), within=30, what="Job gone")
+    assert eventually(lambda: not pods_of(lab, name) and not lab.jobs(), within=30, what="gone")
 
 
 def test_a_deleted_job_is_made_again(lab: Lab) -> None:

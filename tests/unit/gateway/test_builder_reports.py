@@ -37,7 +37,7 @@ CHECKPOINT = {"checkpoint": {"time": TIME, "step": 1, "name": "step-1"}}
     ids=["lines", "all of a program", "an earlier attempt of a program"],
 )
 def test_taken(sender: Trainer, sent: dict[str, Any]) -> None:
-    require_lines_only(sender, batch(**sent))
+    assert require_lines_only(sender, batch(**sent)) is None
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_refused(sent: dict[str, Any]) -> None:
 
 
 def test_it_registers_no_model() -> None:
-    require_program(PROGRAM)
+    assert require_program(PROGRAM) is None
     with pytest.raises(NotPermitted):
         require_program(BUILDER)

@@ -12,7 +12,7 @@ import orjson
 
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptSpec
-from trainyard_api.packages import Packages
+from trainyard_api.program.packages import Packages
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig

@@ -25,7 +25,7 @@ from trainyard_operator.core.environments.preparation import (
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.objects.model import BuilderJob, Job, Pod, Session, queued_now
-from trainyard_scheduler.readiness import readiness
+from trainyard_scheduler.readiness import Readiness, readiness
 
 LOOKUP_DELAY_SECONDS: Final = 2.0
 """Pending because the dataset was not looked up yet is written only after this.
@@ -103,14 +103,7 @@ def _waiting(
             phase = Phase.STOPPED if attempt.number else Phase.CANCELLED
             return SessionState(phase, ready.message, ready.reason, attempt.end())
         case Reason.SUSPENDED_BY_OWNER:
-            # A session that does not wait does not age.
-            changes = {"queuedTime": None, "retryTime": None}
-            # The status says it first.
-            said = session.status.phase == Phase.SUSPENDED
-            delete = preparation.unended() if said else ()
-            return SessionState(
-                Phase.SUSPENDED, ready.message, ready.reason, changes, delete_jobs=delete
-            )
+            return _suspended(session, ready.message, preparation)
         case Reason.PREPARING_ENVIRONMENT:
             return prepare(session, preparation, now, attempt.config)
         case Reason.WAITING_FOR_RETRY:
@@ -120,16 +113,34 @@ def _waiting(
         case Reason.WAITING_FOR_TURN:
             return _queued(attempt, ready.reason, ready.message, in_queue=True)
         case Reason.DATASET_UNKNOWN_YET | Reason.CODE_UNKNOWN_YET:
-            wake = session.created + LOOKUP_DELAY_SECONDS
-            return SessionState(
-                Phase.PENDING,
-                ready.message,
-                ready.reason,
-                delayed=session.status.phase is None and session.created <= now < wake,
-                wake=wake if now < wake else None,
-            )
+            return _looked_up(session, ready, now)
         case _:
             return SessionState(Phase.PENDING, ready.message, ready.reason)
+
+
+def _looked_up(session: Session, ready: Readiness, now: float) -> SessionState:
+    """The gateway has not looked up yet what it names."""
+    wake = session.created + LOOKUP_DELAY_SECONDS
+    return SessionState(
+        Phase.PENDING,
+        ready.message,
+        ready.reason,
+        delayed=session.status.phase is None and session.created <= now < wake,
+        wake=wake if now < wake else None,
+    )
+
+
+def _suspended(session: Session, message: str, preparation: Preparation) -> SessionState:
+    """The status says it first; then the installation of its packages is ended."""
+    said = session.status.phase == Phase.SUSPENDED
+    return SessionState(
+        Phase.SUSPENDED,
+        message,
+        Reason.SUSPENDED_BY_OWNER,
+        # A session that does not wait does not age.
+        {"queuedTime": None, "retryTime": None},
+        delete_jobs=preparation.unended() if said else (),
+    )
 
 
 def _queued(

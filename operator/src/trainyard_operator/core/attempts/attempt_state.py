@@ -280,7 +280,7 @@ class _Evaluation:
         return found if kind is None or kind in DISRUPTED else None
 
     def _prepare_again(self) -> SessionState:
-        """Its packages were removed from the volume meanwhile; that is no failure of its own."""
+        """Its packages were removed from the volume meanwhile; its program did not fail."""
         changes = {**self.attempt.accounting(), "environment": None, "retryTime": None}
         message = "Its packages are not on the volume any more; they are installed again."
         return SessionState(Phase.PENDING, message, Reason.PREPARING_ENVIRONMENT, changes)

@@ -57,7 +57,7 @@ NO_PREPARATION: Final = Preparation({}, {})
 
 
 def is_prepared(session: Session, config: OperatorConfig) -> bool:
-    """Whether the session needs no packages, or has them over the image that its runtime has now."""
+    """Whether it needs no packages, or has them over the image that its runtime has now."""
     if not session.spec.packages:
         return True
     runtime = config.pods.get(session.spec.runtime)

@@ -1,0 +1,1 @@
+"""What a session asks for its program."""
