@@ -68,7 +68,7 @@ FLOWS = (
     Flow("installation of packages", "gateway", 8080, True, "lines of the session's log"),
     Flow("installation of packages", "internet", 443, True, "the index of packages (`environments.egress` restricts it)"),
     Flow("installation of packages", "internet", 22, False, "indexes use HTTP"),
-    Flow("installation of packages", "machine's credentials", 80, False, "scripts of packages need no access"),
+    Flow("installation of packages", "machine's credentials", 80, False, "it needs no access"),
     Flow("installation of packages", "trainer", 29500, False, "it calls no trainer"),
     Flow("trainer", "installation of packages", 8080, False, "nothing calls it"),
     Flow("stranger", "trainer", 29500, False, "only trainers call trainers"),

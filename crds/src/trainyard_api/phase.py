@@ -214,7 +214,7 @@ class FailureClass(SentencedEnum):
     )
     ENVIRONMENT_NOT_RESOLVED = (
         "EnvironmentNotResolved",
-        "The packages that the session asks for cannot be had together; the message has the resolver's words.",
+        "The packages that the session asks for cannot be had, or their list is refused; the message has the resolver's words.",
     )
     TORCH_WOULD_BE_REPLACED = (
         "TorchWouldBeReplaced",

@@ -19,7 +19,6 @@ ACCEPTED = {
     "a lock": {"file": "uv.lock"},
     "a script with a header": {"file": "scripts/train me.py"},
     "lines": {"requirements": ["transformers>=5", "einops"]},
-    "a line with an address": {"requirements": ["a @ https://example.org/a-1-py3-none-any.whl"]},
     "a line with extras and a marker": {"requirements": ["a[b,c]>=1; python_version < '3.13'"]},
 }
 

@@ -33,7 +33,7 @@ _SPOOL: Final = "64Mi"
 _INDEX_DIR: Final = "/etc/trainyard-index"
 _CA_FILE: Final = "ca.crt"
 _POD: Final = "TRAINYARD_POD_UID"
-_ARCHIVE: Final = f"{contract.BUILDER_DIR}/environment.pyz"
+_ARCHIVE: Final = f"{contract.BUILDER_DIR}/{contract.BUILDER_FILE}"
 _DEFAULTS: Final = {
     "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "1Gi"},
     "limits": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "20Gi"},
@@ -195,8 +195,8 @@ def _credentials(chosen: EnvironmentConfig) -> list[Manifest]:
     if not chosen.credentials_secret:
         return []
     keys = {
-        "UV_INDEX_TRAINYARD_USERNAME": "username",
-        "UV_INDEX_TRAINYARD_PASSWORD": "password",
+        contract.ENV_INDEX_USERNAME: "username",
+        contract.ENV_INDEX_PASSWORD: "password",
     }
     return [
         {

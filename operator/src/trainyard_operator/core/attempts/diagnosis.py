@@ -81,6 +81,7 @@ _NOT_STARTED = frozenset(
         "CodeDamaged",
         "CodeNotStaged",
         ENVIRONMENT_GONE,
+        "EnvironmentNotReadable",
     }
 )
 """Reasons of the supervisor for a program that it cannot start."""

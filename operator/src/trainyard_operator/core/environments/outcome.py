@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from trainyard_api.contract import BuilderExit, ExitCode
+from trainyard_api.contract import ENVIRONMENT_KEY, BuilderExit, ExitCode
 from trainyard_api.phase import FailureClass
 from trainyard_operator.core.attempts import disruption
 from trainyard_operator.core.attempts.diagnosis import (
@@ -21,8 +21,6 @@ from trainyard_scheduler.objects.model import BuilderJob, Pod
 from trainyard_scheduler.objects.sessions import lock_of
 
 C = FailureClass
-ENVIRONMENT_KEY: Final = "environment"
-"""Key of the builder's termination message below which it says what it made."""
 OUT_OF_TIME: Final = "DeadlineExceeded"
 _NOT_RESOLVED: Final = frozenset({C.ENVIRONMENT_NOT_RESOLVED, C.TORCH_WOULD_BE_REPLACED})
 _OWN_CLASSES: Final = frozenset({C.OUT_OF_MEMORY, C.CONTAINER_CONFIG})
@@ -93,7 +91,10 @@ def _without_pod(job: BuilderJob) -> End:
 
 
 def _judged(cause: Cause, code: int | None) -> End:
-    final = cause.kind in _OWN_CLASSES or code in (BuilderExit.BAD_ARGUMENTS, BuilderExit.NOT_RESOLVED)
+    final = cause.kind in _OWN_CLASSES or code in (
+        BuilderExit.BAD_ARGUMENTS,
+        BuilderExit.NOT_RESOLVED,
+    )
     return Refused(cause) if final else Again(cause, counts=True)
 
 
