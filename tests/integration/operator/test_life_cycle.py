@@ -127,14 +127,25 @@ def test_a_bad_configuration_is_never_retried(lab: Lab) -> None:
     assert (status["attempt"], status["failure"]["class"]) == (1, "BadConfiguration")
 
 
-def test_exit_75_goes_back_to_the_queue_without_a_failure(lab: Lab) -> None:
+def test_an_interrupted_program_goes_back_to_the_queue_without_a_failure(lab: Lab) -> None:
     name = unique("evicted")
-    lab.create(name, spec("exit", "75", retry={"limit": 0, "backoffSeconds": 30}))
+    lab.create(name, spec("run", retry={"limit": 0, "backoffSeconds": 30}))
+    lab.wait_phase(name, "Running")
+    [pod] = lab.live_pods()
+    said = {"exitCode": 75, "reason": "Error", "message": '{"interrupted": true}'}
+    container = {"name": "trainer", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+    ended = {"phase": "Failed", "containerStatuses": [{**container, "state": {"terminated": said}}]}
+    lab.core.patch_namespaced_pod_status(pod.metadata.name, lab.namespace, {"status": ended})
     status = lab.wait_phase(name, "Queued", within=20)
-    eventually(lambda: lab.status(name).get("attempt") == 1, what="attempt accounted for")
-    status = lab.wait_phase(name, "Queued")
-    assert status.get("failures", 0) == 0
-    assert status["preemptions"] == 1
+    assert (status["attempt"], status.get("failures", 0), status["preemptions"]) == (1, 0, 1)
+
+
+def test_a_program_that_ends_with_75_by_itself_has_failed(lab: Lab) -> None:
+    name = unique("own")
+    lab.create(name, spec("exit", "75", retry={"limit": 3, "backoffSeconds": 1}))
+    status = lab.wait_phase(name, "Failed", within=20)
+    assert (status["attempt"], status["failure"]["class"]) == (1, "ProgramError")
+    assert status.get("preemptions", 0) == 0
 
 
 def test_a_dataset_gates_the_start(lab: Lab) -> None:

@@ -24,6 +24,7 @@ TOLD = json.dumps(
     }
 )
 
+INTERRUPTED = '{"interrupted": true, "programExit": 0}'
 FAILED = [
     pytest.param({"exit_code": 1}, C.PROGRAM_ERROR, id="program"),
     pytest.param({"exit_code": 137, "terminated_reason": "OOMKilled"}, C.OUT_OF_MEMORY, id="oom"),
@@ -36,7 +37,13 @@ FAILED = [
     pytest.param({"exit_code": 69}, C.OUT_OF_MEMORY, id="GPU memory"),
     pytest.param({"exit_code": 74}, C.VOLUME_FULL, id="volume"),
     pytest.param({"exit_code": 77}, C.ACCESS_DENIED, id="access"),
-    pytest.param({"exit_code": 75}, C.EVICTED, id="left-by-itself"),
+    pytest.param({"exit_code": 75, "termination_message": INTERRUPTED}, C.EVICTED, id="interrupted"),
+    pytest.param({"exit_code": 75, "termination_message": INTERRUPTED, "disruption": "EvictionByEvictionAPI"}, C.EVICTED, id="interrupted-by-a-drain"),
+    pytest.param({"exit_code": 75, "termination_message": INTERRUPTED, "reason": "Evicted"}, C.EVICTED, id="interrupted-by-the-kubelet"),
+    pytest.param({"exit_code": 75}, C.WORKER_LOST, id="its-own-75-in-a-gang"),
+    pytest.param({"exit_code": 75, "disruption": "EvictionByEvictionAPI"}, C.EVICTED, id="its-own-75-in-a-drain"),
+    pytest.param({"exit_code": 75, "disruption": "DeletionByTaintManager"}, C.NODE_LOST, id="its-own-75-on-a-lost-node"),
+    pytest.param({"exit_code": 75, "reason": "Evicted"}, C.EVICTED, id="its-own-75-evicted-by-the-kubelet"),
     pytest.param({"exit_code": 137}, C.KILLED, id="sigkill"),
     pytest.param({"exit_code": 143}, C.KILLED, id="sigterm"),
     pytest.param({"exit_code": 127}, C.CONTAINER_CONFIG, id="command-not-found"),
@@ -52,6 +59,7 @@ FAILED = [
     pytest.param({"setup_reason": "OOMKilled"}, C.OUT_OF_MEMORY, id="init-container-without-memory"),
     pytest.param({"setup_reason": "Error", "reason": "Evicted"}, C.EVICTED, id="evicted-before-its-start"),
     pytest.param({"exit_code": 64, "termination_message": '{"reason": "ProgramNotFound"}'}, C.CONTAINER_CONFIG, id="program-not-found"),
+    pytest.param({"exit_code": 64, "termination_message": '{"reason": "ProgramNotFound", "programExit": 64}'}, C.BAD_CONFIGURATION, id="a-program-that-says-so-itself"),
     pytest.param({"exit_code": 64, "termination_message": "trainyard: the image's python3 is 3.6.9; the supervisor needs"}, C.CONTAINER_CONFIG, id="old-python"),
     pytest.param({"exit_code": 139, "termination_message": '{"programSignal": 11}'}, C.PROGRAM_ERROR, id="segmentation-fault"),
 ]  # fmt: skip
@@ -66,7 +74,22 @@ def test_class_of_a_failed_pod(pod: dict[str, Any], kind: FailureClass) -> None:
     assert found.reason
     assert found.message
     assert found.hint == HINTS[kind]
-    assert found.preempted == (pod.get("exit_code") == 75)
+    by_kubelet = pod.get("reason") == "Evicted"
+    assert found.preempted == (
+        "termination_message" in pod
+        and "interrupted" in pod["termination_message"]
+        and not by_kubelet
+    )
+
+
+@pytest.mark.parametrize("message", ["", "text", '{"programExit": 75}', '{"interrupted": "yes"}'])
+def test_a_program_that_ends_with_75_by_itself_ends_as_any_other(message: str) -> None:
+    session = make_session()
+    job = make_job(session, finished="Failed")
+    ended = make_pod(job, session, "Failed", exit_code=75, termination_message=message)
+    found = failure_of(job, [ended])
+    assert found is not None
+    assert (found.kind, found.exit_code, found.preempted) == (C.PROGRAM_ERROR, 75, False)
 
 
 SENTENCES = [
@@ -147,6 +170,10 @@ FIRST = [
     pytest.param({"exit_code": 1, "ended": NOW - 5}, {"exit_code": 70, "ended": NOW}, id="first-to-end"),
     pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 143, "ended": NOW - 5}, id="terminated-by-the-job"),
     pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 2, "ended": NOW - 5, "deleting": True}, id="being-deleted"),
+    pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 75, "ended": NOW - 5}, id="left-with-the-others"),
+    pytest.param({"exit_code": 1, "ended": NOW}, {"exit_code": 75, "ended": NOW - 5, "termination_message": INTERRUPTED}, id="interrupted-by-the-job"),
+    pytest.param({"exit_code": 75, "ended": NOW}, {"exit_code": 75, "ended": NOW, "termination_message": INTERRUPTED}, id="its-own-75-in-the-same-second"),
+    pytest.param({"exit_code": 75, "ended": NOW - 1, "termination_message": INTERRUPTED}, {"exit_code": 75, "ended": NOW}, id="interrupted-before-the-others-left"),
 ]  # fmt: skip
 
 
@@ -162,12 +189,14 @@ def test_the_worker_that_failed_first_decides(
     ]
     found = failure_of(job, pods)
     assert found is not None
-    assert found.exit_code == 1
+    assert found.exit_code == guilty["exit_code"]
+    assert found.preempted == ("termination_message" in guilty)
 
 
 GHOSTS = [
     pytest.param("Container trainer for pod ns/x failed with exit code 65 matching FailJob rule at index 1", C.BAD_DATA, 65, id="exit-code"),
     pytest.param("Pod ns/x has condition DisruptionTarget matching FailJob rule at index 0", C.EVICTED, None, id="disruption"),
+    pytest.param("Container trainer for pod ns/x failed with exit code 75 matching FailJob rule at index 1", C.UNKNOWN, 75, id="its-own-75-or-an-interruption"),
     pytest.param("whatever", C.UNKNOWN, None, id="unknown"),
 ]  # fmt: skip
 
@@ -180,7 +209,7 @@ def test_the_job_remembers_for_pods_that_are_gone(
         make_job(SESSION, finished="Failed", reason="PodFailurePolicy", message=message), []
     )
     assert found is not None
-    assert (found.kind, found.exit_code) == (kind, code)
+    assert (found.kind, found.exit_code, found.preempted) == (kind, code, False)
 
 
 STUCK = [

@@ -200,6 +200,7 @@ def test_the_next_attempt_waits_for_the_pods_of_the_last() -> None:
 RAN = {"attempt": 1, "attempt_started": NOW - 40, "started": NOW - 40, "queued": NOW - 90}
 IMAGE = {"waiting_reason": "ImagePullBackOff", "waiting_message": "no such image"}
 
+INTERRUPTED = '{"interrupted": true, "programExit": 0}'
 OPEN = [
     pytest.param({}, {}, None, Phase.STARTING, Reason.PODS_STARTING, id="no-pod-yet"),
     pytest.param({}, {}, {"phase": "Pending"}, Phase.STARTING, Reason.PODS_STARTING, id="pod-pending"),
@@ -212,7 +213,11 @@ OPEN = [
     pytest.param({"desired": SUSPENDED}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.SUSPENDED, Reason.SUSPENDED_BY_OWNER, id="suspended-whatever-the-code"),
     pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="retryable"),
     pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 64}, Phase.FAILED, "BadConfiguration", id="final"),
-    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="left-by-itself"),
+    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75, "termination_message": INTERRUPTED}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="interrupted"),
+    pytest.param({}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.QUEUED, Reason.WAITING_FOR_RETRY, id="left-by-itself"),
+    pytest.param({"spec": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75}, Phase.FAILED, "ProgramError", id="left-by-itself-without-retries"),
+    pytest.param({"spec": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75, "disruption": "EvictionByEvictionAPI"}, Phase.QUEUED, Reason.WAITING_FOR_TURN, id="left-in-a-drain"),
+    pytest.param({"spec": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 75, "termination_message": INTERRUPTED, "reason": "Evicted"}, Phase.FAILED, "Evicted", id="interrupted-by-the-kubelet"),
     pytest.param({"spec": {"retry_limit": 0}}, {"finished": "Failed"}, {"phase": "Failed", "exit_code": 1}, Phase.FAILED, "ProgramError", id="no-retries"),
     pytest.param({}, {}, {"phase": "Pending", **IMAGE}, Phase.STARTING, Reason.PODS_STARTING, id="bad-image-said-first"),
     pytest.param({}, {}, {"phase": "Failed", "exit_code": 1}, Phase.STARTING, Reason.PODS_STARTING, id="pod-failed-before-job"),
@@ -467,7 +472,8 @@ START = [
     pytest.param({}, {"started": NOW - 301}, Phase.QUEUED, id="after-five-minutes"),
     pytest.param({}, {"exit_code": 137}, Phase.QUEUED, id="killed"),
     pytest.param({}, {"exit_code": 69}, Phase.QUEUED, id="out-of-memory"),
-    pytest.param({}, {"exit_code": 75}, Phase.QUEUED, id="interrupted"),
+    pytest.param({}, {"exit_code": 75}, Phase.FAILED, id="its-own-75"),
+    pytest.param({}, {"exit_code": 75, "termination_message": INTERRUPTED}, Phase.QUEUED, id="interrupted"),
 ]  # fmt: skip
 
 

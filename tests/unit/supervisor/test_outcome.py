@@ -69,6 +69,11 @@ MESSAGES = [
         id="the program's own text",
     ),
     pytest.param(
+        ended(75, own_message='{"interrupted": true, "programExit": 0, "reason": "Mine"}'),
+        {"reason": "Mine", "programExit": 75, "lastLogLines": ["last"]},
+        id="a program that calls itself interrupted",
+    ),
+    pytest.param(
         ended(0, derived_end={"step": 3, "totalSteps": 10}),
         {"end": {"step": 3, "totalSteps": 3}, "lastLogLines": ["last"]},
         id="a guessed goal is what was done",

@@ -55,8 +55,9 @@ MEANING: Final[dict[ExitCode, tuple[str, str]]] = {
         "free space, or enlarge the volume",
     ),
     ExitCode.PREEMPTED: (
-        "SIGTERM arrived; the step was finished and a checkpoint is saved",
-        "nothing; the session continues from the checkpoint when it starts again",
+        "SIGTERM arrived; the step was finished and a checkpoint is saved. Without a stop signal it is"
+        " a `ProgramError` like any other, with several workers a `WorkerLost`",
+        "after SIGTERM nothing: the session continues from the checkpoint when it starts again",
     ),
     ExitCode.ACCESS_DENIED: (
         "the gateway or the volume refused access",
@@ -74,7 +75,8 @@ Your own programs (`spec.command`) can use the same codes. Every other code coun
 Code 0 alone is no success. If the program has not reached its goal, the session fails with
 `EndedEarly`. If its pod was taken off its node before, the session returns to the queue
 ([operator.md](operator.md#how-an-attempt-ended)). A session that was stopped, suspended or
-preempted before its goal takes that phase. A `ProgramError` or `OutOfMemory` that happens twice in
+preempted before its goal takes that phase. Whether a stop signal ended a program is the supervisor's
+word: its own exit code does not tell. A `ProgramError` or `OutOfMemory` that happens twice in
 the same way before any step or checkpoint is not tried again.
 
 | Code | Name | Failure class | Tried again | Meaning | What to do |
@@ -92,7 +94,7 @@ def _row(code: ExitCode) -> str:
     if code is ExitCode.SUCCEEDED:
         kind, again = "–", "–"
     elif code is ExitCode.PREEMPTED:
-        kind, again = "–", "yes, and not counted as a failure"
+        kind, again = "–", "after SIGTERM yes, and not counted as a failure"
     else:
         failure = EXIT_CLASSES.get(code, FailureClass.PROGRAM_ERROR)
         kind, again = f"`{failure}`", "up to `retry.limit` times" if failure in RETRYABLE else "no"

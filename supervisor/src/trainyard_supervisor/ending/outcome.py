@@ -15,6 +15,8 @@ SIGKILL = 9
 LINE_CHARACTERS = 300
 _GOALS = (("step", "totalSteps"), ("epoch", "epochs"))
 """What was done, and how much there is to do."""
+_FACTS = (contract.INTERRUPTED_KEY, contract.PROGRAM_EXIT_KEY, contract.PROGRAM_SIGNAL_KEY)
+"""What only the supervisor knows; a program's word for it counts for nothing."""
 
 
 @dataclass(frozen=True)
@@ -134,5 +136,5 @@ def _own(message: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict):
-        return found
+        return {key: value for key, value in found.items() if key not in _FACTS}
     return {contract.LAST_LINES_KEY: message.splitlines()[-20:]}

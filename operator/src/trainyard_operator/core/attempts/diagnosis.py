@@ -19,6 +19,7 @@ from trainyard_api.contract import (
     EXIT_CLASSES,
     INTERRUPTED_KEY,
     LAST_LINES_KEY,
+    PROGRAM_EXIT_KEY,
     PROGRAM_SIGNAL_KEY,
     ExitCode,
 )
@@ -90,7 +91,6 @@ _OLD_PYTHON = "trainyard: the image's python3"
 _NO_START = ("StartError", "ContainerCannotRun")
 DISRUPTED = frozenset({C.EVICTED, C.NODE_LOST, C.WORKER_LOST, C.KILLED, C.UNKNOWN})
 """Classes that a disruption of one worker can have as its consequence in any worker."""
-_BY_CODE = {**EXIT_CLASSES, ExitCode.PREEMPTED: C.EVICTED}
 _JOB_EXIT = re.compile(r"Container \S+ for pod \S+ failed with exit code (\d+)")
 
 
@@ -105,7 +105,7 @@ class Cause:
     lines: tuple[str, ...] = ()
     hint: str = ""
     preempted: bool = False
-    """It saved and left because the cluster asked it to; not a failure."""
+    """The supervisor says that a stop signal ended it before its goal; not a failure."""
     environment_gone: bool = False
     """Its packages are not on the volume any more, so that it did not start; not a failure."""
 
@@ -118,20 +118,27 @@ class Cause:
 def failure_of(job: Job | None, pods: Iterable[Pod]) -> Cause | None:
     """The cause of an attempt's failure, None as long as nothing failed."""
     failed = [p for p in pods if p.phase == "Failed"]
-    causes = sorted(((_weight(p), cause_of_pod(p)) for p in failed), key=lambda item: item[0])
+    gang = job is not None and job.workers > 1
+    causes = sorted(
+        ((_weight(p), cause_of_pod(p, gang=gang)) for p in failed), key=lambda item: item[0]
+    )
     if causes:
         return causes[0][1]
     if job is None or job.finished != "Failed":
         return None
-    return cause_of_job(job.reason, job.message)
+    return cause_of_job(job.reason, job.message, gang=gang)
 
 
-def _weight(pod: Pod) -> tuple[int, float, int]:
-    """Workers that ended because another one did come last, then the first to end comes first."""
+def _weight(pod: Pod) -> tuple[int, float, int, int]:
+    """Workers that ended because another one did come last, then the first to end comes first.
+
+    Of several in the same second an interrupted one comes last: the Job interrupts the others.
+    """
     follower = pod.exit_code in (ExitCode.WORKER_LOST, ExitCode.PREEMPTED, 143) or (
         pod.deleting and not pod.disruption
     )
-    return (int(follower), pod.ended or 0.0, pod.worker)
+    interrupted = _interrupted(termination_report(pod.termination_message))
+    return (int(follower), pod.ended or 0.0, int(interrupted), pod.worker)
 
 
 def stuck(pods: Iterable[Pod], now: float, start_timeout: float) -> Cause | None:
@@ -160,16 +167,16 @@ def ended_early(position: str) -> Cause:
     return operator_failure(C.ENDED_EARLY, message)
 
 
-def cause_of_pod(pod: Pod) -> Cause:
-    """Why the container of an ended pod failed."""
+def cause_of_pod(pod: Pod, *, gang: bool = False) -> Cause:
+    """Why the container of an ended pod failed; `gang` is whether it is one of several workers."""
     report = termination_report(pod.termination_message)
     lines = _lines(report, pod.termination_message)
     code = pod.exit_code
-    kind = _kind(pod, report)
+    kind = _kind(pod, report, gang)
     reason = report.get("reason") or pod.terminated_reason or pod.reason or kind.value
     message = report.get("message") or _sentence(pod, kind, report, lines)
-    interrupted = code == ExitCode.PREEMPTED or _interrupted(report)
-    preempted = interrupted and kind == C.EVICTED
+    by_kubelet = disruption.has_own_share(disruption.reason_of(pod))
+    preempted = _interrupted(report) and kind == C.EVICTED and not by_kubelet
     return Cause(
         kind=kind,
         reason=visible(str(reason)[:128])[:128],
@@ -178,7 +185,7 @@ def cause_of_pod(pod: Pod) -> Cause:
         lines=lines,
         hint=visible(str(report.get("hint") or HINTS[kind])[:1024])[:1024],
         preempted=preempted,
-        environment_gone=report.get("reason") == ENVIRONMENT_GONE,
+        environment_gone=report.get("reason") == ENVIRONMENT_GONE and not _started(report),
     )
 
 
@@ -187,7 +194,12 @@ def _interrupted(report: dict[str, Any]) -> bool:
     return report.get(INTERRUPTED_KEY) is True
 
 
-def _kind(pod: Pod, report: dict[str, Any]) -> FailureClass:
+def _started(report: dict[str, Any]) -> bool:
+    """Whether the supervisor says how the program ended: what it left is then its own word."""
+    return PROGRAM_EXIT_KEY in report or PROGRAM_SIGNAL_KEY in report
+
+
+def _kind(pod: Pod, report: dict[str, Any], gang: bool) -> FailureClass:
     code = pod.exit_code
     if "OOMKilled" in (pod.terminated_reason, pod.setup_reason):
         return C.OUT_OF_MEMORY
@@ -195,18 +207,21 @@ def _kind(pod: Pod, report: dict[str, Any]) -> FailureClass:
         return C.CONTAINER_CONFIG
     if _interrupted(report):
         return C.EVICTED
-    if code is not None and code in _BY_CODE:
-        return _BY_CODE[code]
+    if code is not None and code in EXIT_CLASSES:
+        return EXIT_CLASSES[code]
     if (disrupted := disruption.class_of(pod)) is not None:
         return disrupted
     if code is None:
         return C.SETUP_FAILED if pod.setup_reason else C.UNKNOWN
+    if code == ExitCode.PREEMPTED and gang:
+        # Workers agree to leave when one of them is asked to; this one was not.
+        return C.WORKER_LOST
     return _by_signal(pod, code)
 
 
 def _not_started(pod: Pod, report: dict[str, Any]) -> bool:
     """Whether the supervisor could not start the program, or could not run itself."""
-    told = str(report.get("reason")) in _NOT_STARTED
+    told = str(report.get("reason")) in _NOT_STARTED and not _started(report)
     return told or pod.termination_message.startswith(_OLD_PYTHON)
 
 
@@ -249,13 +264,16 @@ def _setup_sentence(pod: Pod) -> str:
     return f"The pod of worker {pod.worker} could not be prepared for the program: {words}"
 
 
-def cause_of_job(reason: str, message: str) -> Cause:
+def cause_of_job(reason: str, message: str, *, gang: bool = False) -> Cause:
     """From what a failed Job says, when its pods are gone."""
     match = _JOB_EXIT.search(message)
     if match:
         code = int(match.group(1))
+        if code == ExitCode.PREEMPTED:
+            # Whether a signal or the program itself ended it stood in the pod.
+            return Cause(C.UNKNOWN, reason, message, code, hint=HINTS[C.UNKNOWN])
         ghost = Pod("", "", 0, None, (), exit_code=code, phase="Failed")
-        found = cause_of_pod(ghost)
+        found = cause_of_pod(ghost, gang=gang)
         return Cause(found.kind, reason, message, code, (), found.hint, found.preempted)
     if "DisruptionTarget" in message:
         return _cause(C.EVICTED, reason, message)

@@ -37,7 +37,12 @@ class Disruption:
     @property
     def counts_as_failure(self) -> bool:
         """Whether it uses a retry: a pod that used too much of its node may do so again."""
-        return self.reason in _OWN_SHARE
+        return has_own_share(self.reason)
+
+
+def has_own_share(reason: str) -> bool:
+    """Whether a pod may have been taken off its node for what it used of it itself."""
+    return reason in _OWN_SHARE
 
 
 def reason_of(pod: Pod) -> str:
