@@ -60,6 +60,7 @@ def test_code_push_says_what_it_sends_and_code_get_writes_it_back(
             "p": Special(os.mkfifo),
             ".gitignore": "*.log\n",
             "x.log": "",
+            "keys/.env": "HUB_TOKEN=canary-5f1c",
         },
         folder,
     )
@@ -68,11 +69,14 @@ def test_code_push_says_what_it_sends_and_code_get_writes_it_back(
     name = said.out.strip()
 
     assert re.fullmatch("[0-9a-f]{64}", name)
-    assert "2 files" in said.err
+    assert "3 files" in said.err
+    assert "a secret? keys/.env is named like one" in said.err
+    assert ".trainyardignore" in said.err
+    assert "canary-5f1c" not in said.out + said.err
     assert "left out: p is a named pipe" in said.err
     assert "nothing new to send" in cli.ok("code", "push", str(folder)).err
-    assert "2 files written" in cli.ok("code", "get", name, str(back)).out
-    assert sorted(p.name for p in back.iterdir()) == [".gitignore", "train.py"]
+    assert "3 files written" in cli.ok("code", "get", name, str(back)).out
+    assert sorted(p.name for p in back.iterdir()) == [".gitignore", "keys", "train.py"]
 
 
 @pytest.mark.parametrize(

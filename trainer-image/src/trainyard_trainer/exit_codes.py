@@ -75,9 +75,9 @@ Your own programs (`spec.command`) can use the same codes. Every other code coun
 Code 0 alone is no success. If the program has not reached its goal, the session fails with
 `EndedEarly`. If its pod was taken off its node before, the session returns to the queue
 ([operator.md](operator.md#how-an-attempt-ended)). A session that was stopped, suspended or
-preempted before its goal takes that phase. Whether a stop signal ended a program is the supervisor's
-word: its own exit code does not tell. A `ProgramError` or `OutOfMemory` that happens twice in
-the same way before any step or checkpoint is not tried again.
+preempted before its goal takes that phase. Whether a stop signal ended a program is said by the
+supervisor, not by the exit code. A `ProgramError` or `OutOfMemory` that happens twice in the same
+way before any step or checkpoint is not tried again.
 
 | Code | Name | Failure class | Tried again | Meaning | What to do |
 |---:|---|---|---|---|---|

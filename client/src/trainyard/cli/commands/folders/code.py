@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from trainyard.code.bundle import Bundle
 
 _BUNDLE = re.compile("[0-9a-f]{64}")
+_SECRETS = (
+    "who may read sessions can get what is sent: list such files in .trainyardignore, and give the "
+    "program their values by --secret"
+)
 
 app = typer.Typer(
     help="Send folders with programs, and get them back.",
@@ -73,8 +77,9 @@ def _bundle_of(client: Client, session: str) -> str:
 
 
 def describe(bundle: Bundle) -> None:
-    """Say what will be sent, before it is: files, bytes, the largest, what is left out."""
+    """Say what will be sent, before it is: files, bytes, the largest, secrets, what is left out."""
     from trainyard.code.bundle import largest_files, size_text
+    from trainyard.secret_files import suspicious
 
     files = bundle.manifest.files
     total = size_text(bundle.manifest.size_bytes)
@@ -83,6 +88,11 @@ def describe(bundle: Bundle) -> None:
     output.remark(f"{count}, {total}; the largest: {largest}", "dim")
     for sentence in bundle.contents.left_out:
         output.remark(f"left out: {sentence}", "yellow")
+    secrets = suspicious(bundle.contents.top, [file.path for file in files])
+    for sentence in secrets:
+        output.remark(f"a secret? {sentence}", "yellow")
+    if secrets:
+        output.remark(_SECRETS, "yellow")
 
 
 def send(client: Client, bundle: Bundle) -> None:
