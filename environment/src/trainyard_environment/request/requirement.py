@@ -18,7 +18,8 @@ _REQUIREMENT = re.compile(
 )
 _HASH = re.compile(r"\s--hash[=\s]\s*([a-z0-9]+:[0-9A-Fa-f]+)(?=\s|$)")
 _FROM_GIT = re.compile(r"(^|\s|@)\s*(git|hg|svn|bzr)\+|^git@")
-_LOCAL = re.compile(r"^(\.|/|~|[A-Za-z]:[\\/])|file:|\\|\.(whl|zip|tar|tar\.gz|tgz)$")
+_LOCAL = re.compile(r"^(\.|/|~|[A-Za-z]:[\\/])|file:|\\")
+_ARCHIVE = re.compile(r"\.(whl|zip|tar|tar\.gz|tgz|tar\.bz2)$")
 _CONDA = re.compile(r"[A-Za-z0-9._-]+=[^=]+(=[^=]+)?")
 
 
@@ -29,7 +30,7 @@ def requirement(line: str, where: str) -> Requirement:
     hashes = tuple(found.lower() for found in _HASH.findall(f" {line}"))
     text = _HASH.sub("", f" {line}").strip()
     match = _REQUIREMENT.fullmatch(text)
-    if match is None:
+    if match is None or _ARCHIVE.search(text):
         raise refused(line, where, *_why(text))
     return Requirement(normalised(match["name"]), " ".join(text.split()), hashes)
 
@@ -45,7 +46,7 @@ def _why(text: str) -> tuple[str, str]:
             "names a URL, and packages come from the index only",
             "Name a released version of it, such as name==1.0.",
         )
-    if _LOCAL.search(text):
+    if _LOCAL.search(text) or _ARCHIVE.search(text):
         return (
             "names a file or folder, and packages come from the index only",
             "Name a released version of it, such as name==1.0; modules of your code need no line.",

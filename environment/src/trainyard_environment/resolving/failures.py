@@ -29,6 +29,10 @@ _OTHER_PYTHON = re.compile(
 )
 _NOT_THERE = re.compile(r"([\w.-]+)(\[[^\]]*\])? was not found in the package registry")
 _NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([\w.-]+)")
+_DAMAGED = re.compile(
+    r"Failed to extract|[Ii]nvalid zip|unexpected header|The wheel is invalid|is corrupt"
+    r"|Invalid `?RECORD|Failed to read metadata|Metadata field .* not found|Bad CRC"
+)
 _HASH = re.compile(r"[Hh]ash mismatch|hash(es)? (do|does) not match")
 
 
@@ -52,6 +56,12 @@ def failure(said: str, what: str) -> CannotBuild:
     for found in (_volume(said, text), _index(said, text)):
         if found is not None:
             return found
+    if _DAMAGED.search(said) and not _HASH.search(said):
+        return CannotBuild(
+            "PackageDamaged",
+            text,
+            "Name another version, or tell the administrator: the index's file is damaged.",
+        )
     return CannotBuild("EnvironmentNotResolved", text, _hint(said))
 
 
@@ -82,7 +92,7 @@ def _index(said: str, text: str) -> CannotBuild | None:
     """Whether the index did not do its part; that a package is not there is an answer."""
     if "No solution found" in said and not _DENIED.search(said):
         return None
-    if _HASH.search(said):
+    if _HASH.search(said) or _DAMAGED.search(said):
         return None
     if _DENIED.search(said):
         return CannotBuild(

@@ -67,6 +67,8 @@ class Environments:
     def only_builder(self, lock: str) -> Iterator[None]:
         """Wait until no other builder makes this environment. Raises CannotBuild."""
         try:
+            if not is_free(self._locks / lock):
+                self._say("another builder makes the same environment; waiting for it")
             with locked(self._locks / lock, WAIT_SECONDS):
                 yield
         except TimeoutError as error:
