@@ -65,6 +65,12 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 "Seconds from the stop signal to SIGKILL, for the supervisor. "
                 f"Default: {contract.GRACE_SECONDS}.",
             ),
+            (contract.ENV_ATTEMPT, "The attempt's number, from 1; the supervisor sets it."),
+            (
+                contract.ENV_LATEST_CHECKPOINT,
+                "Path of the newest whole checkpoint in the run folder at the start of the attempt; "
+                "not set without one. The supervisor sets it.",
+            ),
             (contract.ENV_COMPLETION_INDEX, "The worker's number, from 0; Kubernetes sets it."),
             ("RANK", "With several workers: the same number, for torch.distributed."),
             ("WORLD_SIZE", "With several workers: their number."),

@@ -71,5 +71,7 @@ class AttemptSpec(OpenModel):
     """The dataset; None if the session names none."""
     code: AttemptCode | None = None
     """The bundle of code; None if the session names none."""
+    resume: str | None = None
+    """auto if the supervisor gives known programs the option that names their checkpoint."""
     resume_from: ResumeSource | None = None
     """The checkpoint of another session to start from."""

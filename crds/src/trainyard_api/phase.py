@@ -62,6 +62,13 @@ class DesiredState(TextEnum):
     STOPPED = "Stopped"
 
 
+class ResumeMode(TextEnum):
+    """Whether known programs get the option that names their checkpoint."""
+
+    NONE = "none"
+    AUTO = "auto"
+
+
 class ConditionType(TextEnum):
     """The conditions of a session."""
 

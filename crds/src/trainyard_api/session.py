@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainyard_api import names
 from trainyard_api.code import BUNDLE_PATTERN, RELATIVE_PATH_PATTERN
+from trainyard_api.command import template
 from trainyard_api.environment import (
     RESERVED,
     RESERVED_MESSAGE,
@@ -17,7 +18,7 @@ from trainyard_api.environment import (
     is_reserved,
 )
 from trainyard_api.model import ClosedModel, OpenModel, Rule, RuledModel
-from trainyard_api.phase import DesiredState, FailureClass, Phase
+from trainyard_api.phase import DesiredState, FailureClass, Phase, ResumeMode
 from trainyard_api.program.packages import EnvironmentBuild, InstalledPackages, Packages
 from trainyard_api.training import TrainingConfig
 
@@ -110,7 +111,10 @@ class TrainingSessionSpec(RuledModel):
     command: list[Annotated[str, Field(max_length=4096)]] | None = Field(
         default=None, min_length=1, max_length=64
     )
-    """Your own program and its arguments, run without a shell in the runtime's image (`$` means `$`). Immutable."""
+    """Your own program and its arguments, run without a shell in the runtime's image (`$` means `$`).
+    `{latest-checkpoint}` or `{latest-checkpoint:GLOB}` between `{if-checkpoint}` and `{end}` is the
+    newest whole checkpoint in the run folder. Without one the part is left out, or what follows its
+    `{else}` stands. Immutable."""
     env: Environment | None = None
     """Environment variables of the program. Values are visible to everybody who may see the session. Immutable."""
     secrets: SecretNames | None = None
@@ -123,6 +127,10 @@ class TrainingSessionSpec(RuledModel):
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
     """Name of the registered model. Default: the session's name. Immutable."""
+    resume: ResumeMode | None = None
+    """auto gives a known program (transformers, trl, LightningCLI, ultralytics, accelerate) the option
+    with the newest whole checkpoint in its run folder, and says so in the log. Default: none, the
+    command stays as it is. Immutable."""
     resume_from: ResumeFrom | None = None
     """Start from another session's checkpoint instead of from scratch. Immutable."""
     resources: Resources = Field(default=Resources())
@@ -190,6 +198,21 @@ class TrainingSessionSpec(RuledModel):
             holds=lambda s: s.packages is None or s.packages.file is None or s.code is not None,
         ),
         Rule(
+            cel="!has(self.resume) || self.resume == 'none' || has(self.command)",
+            message="resume needs a command: the built-in trainer resumes by itself",
+            holds=lambda s: s.resume in (None, ResumeMode.NONE) or s.command is not None,
+        ),
+        Rule(
+            cel=f"!has(self.command) || {template.SPELLING_CEL}",
+            message=template.SPELLING_MESSAGE,
+            holds=lambda s: template.is_spelled(s.command or ()),
+        ),
+        Rule(
+            cel=f"!has(self.command) || {template.STRUCTURE_CEL}",
+            message=template.STRUCTURE_MESSAGE,
+            holds=lambda s: template.is_structured(s.command or ()),
+        ),
+        Rule(
             cel="oldSelf.desiredState != 'Stopped' || self.desiredState == 'Stopped'",
             message="desiredState Stopped is final; create a new session with resumeFrom to continue",
         ),
@@ -205,6 +228,7 @@ IMMUTABLE_FIELDS = (
     "secrets",
     "dataset",
     "output_model",
+    "resume",
     "resume_from",
     "resources",
     "workers",

@@ -18,7 +18,14 @@ import trainyard_supervisor
 
 ARCHIVE = "supervisor.pyz"
 LIBRARY = "lib"
-API_MODULES = ("__init__.py", "contract.py", "phase.py", "visible_text.py")
+API_MODULES = (
+    "__init__.py",
+    "command/__init__.py",
+    "command/template.py",
+    "contract.py",
+    "phase.py",
+    "visible_text.py",
+)
 NOT_ARCHIVED = "install.py"
 REPORTING = (
     "json_numbers.py",

@@ -20,6 +20,7 @@ from trainyard_supervisor.processes.memory_kills import memory_kills
 from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
+from trainyard_supervisor.resume.start import Start, attempt_of, prepared
 from trainyard_supervisor.settings import Settings, settings
 from trainyard_supervisor.stop_signals import StopSignals
 from trainyard_supervisor.supervision import Supervision
@@ -85,7 +86,9 @@ def _supervised(
     try:
         _enter_code(given, supervision, code_dir)
         added = _entered_environment(given, supervision)
-        program = supervision.run(command, {**program_environment(os.environ, _library()), **added})
+        start = _start(command, given, supervision)
+        own = {**program_environment(os.environ, _library()), **added, **start.environment}
+        program = supervision.run(start.command, own)
     except CannotStart as error:
         masked = CannotStart(
             *map(supervision.mask.in_text, (error.reason, error.message, error.hint))
@@ -150,6 +153,22 @@ def _entered_environment(given: Settings, supervision: Supervision) -> dict[str,
 
     hold(given.environment_dir, supervision.say)
     return variables(given.environment_dir, os.environ)
+
+
+def _start(command: Sequence[str], given: Settings, supervision: Supervision) -> Start:
+    """The command and the variables with the checkpoint of an earlier attempt.
+
+    Raises CannotStart.
+    """
+    try:
+        attempt = attempt_of(os.environ, given.worker)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CannotStart("BadCommand", str(error)) from error
+    made = given.run_dir / contract.WORK_MADE
+    since = made.stat().st_mtime_ns if made.exists() else -1
+    return prepared(
+        command, attempt, given.run_dir, since, supervision.say, lambda: supervision.stopped
+    )
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:

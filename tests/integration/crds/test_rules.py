@@ -12,6 +12,12 @@ from cluster import ROOT, api_client
 from kubernetes import client
 
 from trainyard_api import names
+from trainyard_api.command.template import (
+    SPELLING_MESSAGE,
+    STRUCTURE_MESSAGE,
+    is_spelled,
+    is_structured,
+)
 from trainyard_api.environment import RESERVED_MESSAGE
 
 pytestmark = pytest.mark.integration
@@ -19,6 +25,7 @@ pytestmark = pytest.mark.integration
 TABLE = {"task": "tabular-classification"}
 TRAINING: dict[str, Any] = {"training": TABLE, "dataset": "digits"}
 COMMAND: dict[str, Any] = {"command": ["python", "train.py"]}
+IF_CHECKPOINT = ["train", "{if-checkpoint}"]
 CODE: dict[str, Any] = {"code": {"bundle": "c" * 64}}
 
 
@@ -45,6 +52,27 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     RESERVED_MESSAGE: (
         COMMAND | {"env": [{"name": "HF_TOKEN_PATH", "value": "a\nb"}, {"name": "MY_RANK"}]},
         COMMAND | {"env": [{"name": "A"}, {"name": "PET_NNODES", "value": "2"}]},
+    ),
+    "resume needs a command: the built-in trainer resumes by itself": (
+        COMMAND | {"resume": "auto"},
+        TRAINING | {"resume": "auto"},
+    ),
+    SPELLING_MESSAGE: (
+        {"command": [*IF_CHECKPOINT, "{latest-checkpoint:out/*.pt}", "{end}", "{a: [[1]]}", "{x}"]},
+        {"command": ["train", "{{latest-checkpoint}}"]},
+    ),
+    STRUCTURE_MESSAGE: (
+        {
+            "command": [
+                *IF_CHECKPOINT,
+                "--r={latest-checkpoint}",
+                "{else}",
+                "--f",
+                "{end}",
+                "{else}",
+            ]
+        },
+        {"command": ["train", "--resume", "{latest-checkpoint}"]},
     ),
     "embeddingSize (default 128) must be a multiple of heads (default 4)": (
         model(TEXT, "transformer", heads=3, embeddingSize=96),
@@ -119,6 +147,7 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
         {"outputModel": "m"},
         {"outputModel": "n"},
     ),
+    "resume": (COMMAND | {"resume": "auto"}, {"resume": "auto"}, {"resume": "none"}),
     "resumeFrom": (
         TRAINING | {"resumeFrom": {"session": "a"}},
         {"resumeFrom": {"session": "a"}},
@@ -150,6 +179,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
     "outputModel": (TRAINING, {"outputModel": "m"}),
+    "resume": (COMMAND, {"resume": "auto"}),
     "resumeFrom": (TRAINING, {"resumeFrom": {"session": "a"}}),
     "maxRuntimeSeconds": (TRAINING | {"maxRuntimeSeconds": 60}, {"maxRuntimeSeconds": None}),
     "stallTimeoutSeconds": (TRAINING | {"stallTimeoutSeconds": 60}, {"stallTimeoutSeconds": None}),
@@ -257,3 +287,38 @@ def test_a_rule_of_names(sessions: Sessions, message: str) -> None:
         with pytest.raises(client.ApiException) as caught:
             sessions.create(TRAINING, name)
         assert message in refusal(caught)
+
+
+COMMANDS = (
+    ["a", "{end}", "{else}", "{b,c}", "{0}", "[[x]]", "{}", "${A}"],
+    ["a", "{if-checkpoint}", "--r", "{latest-checkpoint}", "{end}"],
+    ["a", "{if-checkpoint}--r={latest-checkpoint:**/x y.pt}{else}--f{end}", "{end}"],
+    ["a", "{if-checkpoint}", "x", "{end}", "{if-checkpoint}", "{latest-checkpoint}", "{end}"],
+    ["sh", "-c", "x\n{if-checkpoint}\ny {latest-checkpoint}\n{else}\nz\n{end}"],
+    ["a", "{latest-checkpoint}"],
+    ["a", "{if-checkpoint}", "{end}", "{latest-checkpoint:x}"],
+    ["a", "{if-checkpoint}", "{latest-checkpoint}"],
+    ["a", "{if-checkpoint}", "{if-checkpoint}", "{end}", "{end}"],
+    ["a", "{if-checkpoint}", "{else}", "{latest-checkpoint}", "{end}"],
+    ["a", "{if-checkpoint}", "{else}", "\n", "{else}", "{end}"],
+    ["a", "{latest_checkpoint}"],
+    ["a", "{Latest-Checkpoint}"],
+    ["a", "{ latest checkpoint }"],
+    ["a", "{if-checkpoint}", "{{latest-checkpoint}}", "{end}"],
+    ["a", "{if-checkpoint}", "{latest-checkpoint:}", "{end}"],
+    ["a", "{if-checkpoint}", "{latest-checkpoint:a", "b}", "{end}"],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_api_server_reads_commands_as_the_gateway_does(
+    sessions: Sessions, command: list[str]
+) -> None:
+    if is_spelled(command) and is_structured(command):
+        sessions.create({"command": command})
+        return
+    with pytest.raises(client.ApiException) as caught:
+        sessions.create({"command": command})
+    told = [m for m in (SPELLING_MESSAGE, STRUCTURE_MESSAGE) if m in refusal(caught)]
+    found = zip((is_spelled, is_structured), (SPELLING_MESSAGE, STRUCTURE_MESSAGE), strict=True)
+    assert told == [message for reads, message in found if not reads(command)]

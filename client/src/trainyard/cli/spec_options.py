@@ -11,6 +11,7 @@ import typer
 from trainyard.cli import manifest
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.options import checked_priority
+from trainyard_api.phase import ResumeMode
 from trainyard_api.training import Architecture, Task
 
 TRAINING: Final = "What to train"
@@ -59,6 +60,10 @@ SecretOption = Annotated[
         metavar="SECRET",
     ),
 ]
+ResumeOption = Annotated[
+    ResumeMode | None,
+    _option("auto: known programs get the path of their newest checkpoint.", TRAINING),
+]
 GpusOption = Annotated[int | None, _option("Per worker; 0 is the CPU.", PLACEMENT)]
 CpuOption = Annotated[str | None, _option("Such as 2 or 500m.", PLACEMENT)]
 MemoryOption = Annotated[str | None, _option("Such as 4Gi.", PLACEMENT)]
@@ -88,10 +93,16 @@ def training_fields(
     )
 
 
-def environment_fields(variables: list[str] | None, secrets: list[str] | None) -> dict[str, Any]:
-    """`env` and `secrets` of the spec, of the options that were given. Raises UsageProblem."""
+def program_fields(
+    variables: list[str] | None, secrets: list[str] | None, resume: ResumeMode | None
+) -> dict[str, Any]:
+    """`env`, `secrets` and `resume` of the options that were given. Raises UsageProblem."""
     return given(
-        {"env": [_variable(v) for v in variables or []] or None, "secrets": secrets or None}
+        {
+            "env": [_variable(v) for v in variables or []] or None,
+            "secrets": secrets or None,
+            "resume": resume and resume.value,
+        }
     )
 
 

@@ -169,6 +169,7 @@ def _attempt_spec(
         if spec.dataset
         else None,
         code=_code(spec),
+        resume=spec.resume,
         resume_from=resume,
     )
 

@@ -99,6 +99,7 @@ def _copied(
     for entry in listed:
         if entry.target:
             _place(part, entry.path).symlink_to(entry.target)
+    (target.parent / contract.WORK_MADE).touch()
     _sync(part)
     part.rename(target)
     return True

@@ -46,6 +46,7 @@ def run(  # noqa: PLR0913  one argument is one option
     dataset: options.DatasetOption = None,
     env: options.EnvOption = None,
     secret: options.SecretOption = None,
+    resume: options.ResumeOption = None,
     assignments: options.SetOption = None,
     gpus: options.GpusOption = None,
     cpu: options.CpuOption = None,
@@ -67,7 +68,7 @@ def run(  # noqa: PLR0913  one argument is one option
     [tool.trainyard] in pyproject.toml. Ctrl-C stops following the log, never the session.
     """
     given = {"command": program or None, "dataset": dataset, "workingDir": working_dir}
-    given |= options.environment_fields(env, secret)
+    given |= options.program_fields(env, secret, resume)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
@@ -122,7 +123,9 @@ def _check(bundle: Bundle, command: Sequence[str], working_dir: str) -> None:
     """Say what is sent and what the program will not find, before anything is sent."""
     from trainyard.code.program import program_of
     from trainyard.code.references import unmet
+    from trainyard_api.command.template import filled
 
+    command = filled(command, {})
     program = program_of(bundle, command, working_dir)
     describe(bundle)
     for sentence in unmet(bundle, program.files, command, working_dir):

@@ -47,6 +47,7 @@ def submit(  # noqa: PLR0913  one argument is one option
     seed: options.SeedOption = None,
     env: options.EnvOption = None,
     secret: options.SecretOption = None,
+    resume: options.ResumeOption = None,
     assignments: options.SetOption = None,
     gpus: options.GpusOption = None,
     cpu: options.CpuOption = None,
@@ -66,17 +67,16 @@ def submit(  # noqa: PLR0913  one argument is one option
 
     trainyard submit --gpus 2 -- python train.py --depth 4
     """
-    variables = options.environment_fields(env, secret)
-    program = {"command": command or None, "dataset": dataset, **variables}
+    program = {"command": command or None, "dataset": dataset}
+    program |= options.program_fields(env, secret, resume)
     training = options.training_fields(task, model, epochs, batch_size, learning_rate, seed)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     placement = options.placement_fields(resources, workers, queue, priority)
     fields = options.given({**program, "training": training or None, **placement})
-    wanted = _wanted(file, name, options.with_assignments(fields, assignments))
-    _submit(wanted, form, dry_run=dry_run, watch=watch)
+    _submit(_wanted(file, name, fields, assignments), form, dry_run, watch)
 
 
-def _submit(wanted: list[Submission], form: Format, *, dry_run: bool, watch: bool) -> None:
+def _submit(wanted: list[Submission], form: Format, dry_run: bool, watch: bool) -> None:
     with gateway() as (client, clock):
         if dry_run:
             _show_dry_run(client, wanted, form)
@@ -92,8 +92,11 @@ def _submit(wanted: list[Submission], form: Format, *, dry_run: bool, watch: boo
                 follow(client, clock, session.uid)
 
 
-def _wanted(file: str | None, name: str | None, fields: dict[str, Any]) -> list[Submission]:
+def _wanted(
+    file: str | None, name: str | None, given: dict[str, Any], assignments: list[str] | None
+) -> list[Submission]:
     """The sessions to start, checked before any is started. Raises UsageProblem."""
+    fields = options.with_assignments(given, assignments)
     if file is None:
         if not fields:
             raise UsageProblem(

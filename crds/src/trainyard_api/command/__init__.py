@@ -1,0 +1,1 @@
+"""The command of a session: what stands in it for something else."""
