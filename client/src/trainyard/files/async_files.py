@@ -73,7 +73,7 @@ class AsyncFiles:
         Files that are here already are not sent again. Raises NotFound, and OSError if the folder
         cannot be written.
         """
-        written = await async_in_thread(Tree, folder)
+        written = await async_in_thread(Tree, folder, progress=progress)
         pending: list[tuple[str, str | None]] = [(path, None)]
         while pending:
             place, cursor = pending.pop()
@@ -90,7 +90,6 @@ class AsyncFiles:
                 parts = tree.below(file, place, path)
                 if await self._take(session, file, found.live, parts, written):
                     pending.append((file.place, None))
-                progress(written.fetched.size_bytes, None)
         await async_in_thread(written.close)
         return written.fetched
 
@@ -108,12 +107,20 @@ class AsyncFiles:
             await self._into(session, file, live, at, written)
         return False
 
-    async def fetch_file(self, session: str, file: RunFile, live: bool, target: Path) -> Fetched:
+    async def fetch_file(
+        self,
+        session: str,
+        file: RunFile,
+        target: Path,
+        *,
+        live: bool = True,
+        progress: Progress = transfer.no_progress,
+    ) -> Fetched:
         """Download one file that was listed; what is there with other content stays.
 
         `live`: whether its program may write. Raises OSError if it cannot be written.
         """
-        written = await async_in_thread(Tree, target.parent)
+        written = await async_in_thread(Tree, target.parent, progress=progress)
         parts = (file.place.rpartition("/")[2],)
         await self._into(session, file, live, Place(parts, target), written)
         await async_in_thread(written.close)
@@ -126,17 +133,17 @@ class AsyncFiles:
             written.count(file)
             return
         part = await async_in_thread(written.part_of, file.path)
-        now, wrong = await self._read(session, live, file, part)
+        now, wrong = await self._read(session, live, file, part, written.moved)
         await async_in_thread(written.keep, place, part, now, wrong)
 
     async def _read(
-        self, session: str, live: bool, file: RunFile, part: Path
+        self, session: str, live: bool, file: RunFile, part: Path, moved: Progress
     ) -> tuple[RunFile | None, str]:
         """The file as it is now, None without one; and why `part` is not it, "" if it is."""
         now: RunFile | None = file
         for _ in range(ATTEMPTS):
             try:
-                tag = await self.download(session, file.place, part)
+                tag = await self.download(session, file.place, part, progress=moved)
                 if live or not same_content(tag, file.etag):
                     now = await self._entry(session, file.place)
             except (NotFound, Conflict, Invalid) as error:

@@ -76,7 +76,7 @@ class Files:
         Files that are here already are not sent again. Raises NotFound, and OSError if the folder
         cannot be written.
         """
-        written = in_thread(Tree, folder)
+        written = in_thread(Tree, folder, progress=progress)
         pending: list[tuple[str, str | None]] = [(path, None)]
         while pending:
             place, cursor = pending.pop()
@@ -93,7 +93,6 @@ class Files:
                 parts = tree.below(file, place, path)
                 if self._take(session, file, found.live, parts, written):
                     pending.append((file.place, None))
-                progress(written.fetched.size_bytes, None)
         in_thread(written.close)
         return written.fetched
 
@@ -111,12 +110,20 @@ class Files:
             self._into(session, file, live, at, written)
         return False
 
-    def fetch_file(self, session: str, file: RunFile, live: bool, target: Path) -> Fetched:
+    def fetch_file(
+        self,
+        session: str,
+        file: RunFile,
+        target: Path,
+        *,
+        live: bool = True,
+        progress: Progress = transfer.no_progress,
+    ) -> Fetched:
         """Download one file that was listed; what is there with other content stays.
 
         `live`: whether its program may write. Raises OSError if it cannot be written.
         """
-        written = in_thread(Tree, target.parent)
+        written = in_thread(Tree, target.parent, progress=progress)
         parts = (file.place.rpartition("/")[2],)
         self._into(session, file, live, Place(parts, target), written)
         in_thread(written.close)
@@ -127,17 +134,17 @@ class Files:
             written.count(file)
             return
         part = in_thread(written.part_of, file.path)
-        now, wrong = self._read(session, live, file, part)
+        now, wrong = self._read(session, live, file, part, written.moved)
         in_thread(written.keep, place, part, now, wrong)
 
     def _read(
-        self, session: str, live: bool, file: RunFile, part: Path
+        self, session: str, live: bool, file: RunFile, part: Path, moved: Progress
     ) -> tuple[RunFile | None, str]:
         """The file as it is now, None without one; and why `part` is not it, "" if it is."""
         now: RunFile | None = file
         for _ in range(ATTEMPTS):
             try:
-                tag = self.download(session, file.place, part)
+                tag = self.download(session, file.place, part, progress=moved)
                 if live or not same_content(tag, file.etag):
                     now = self._entry(session, file.place)
             except (NotFound, Conflict, Invalid) as error:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from trainyard.errors import BadAnswer
 from trainyard.files.answers import RunFile
+from trainyard.transfer import Progress, no_progress
 from trainyard_api import timestamps
 from trainyard_api.files.names import parts_of, portable
 from trainyard_api.visible_text import visible
@@ -61,9 +62,11 @@ class Place(NamedTuple):
 class Tree:
     """A folder that is filled. Everything blocks."""
 
-    def __init__(self, folder: Path, windows: bool = os.name == "nt") -> None:
+    def __init__(
+        self, folder: Path, windows: bool = os.name == "nt", progress: Progress = no_progress
+    ) -> None:
         """Raises OSError if `folder` cannot be made."""
-        self.folder, self._windows = folder, windows
+        self.folder, self._windows, self._progress = folder, windows, progress
         folder.mkdir(parents=True, exist_ok=True)
         self.fetched = Fetched()
 
@@ -159,6 +162,10 @@ class Tree:
             f"{shown(parts_of(folder))} is gone or cannot be read ({why})"
         )
         return True
+
+    def moved(self, done: int, total: int | None) -> None:  # noqa: ARG002  of one file
+        """Bytes of the file that is on its way."""
+        self._progress(self.fetched.size_bytes + done, None)
 
     def count(self, file: RunFile) -> None:
         """Count a file that is here."""

@@ -75,8 +75,13 @@ def read(root: Path, parts: Sequence[str], after: str, most: int) -> Listing:
                 entry = _entry(above, inside[:-1], parts[-1], found)
                 return Listing(kind, [entry], 1, False)
     with folder_inside(root, parts) as folder:
-        names, total = _names(folder, after, most + 1, top=not inside)
-        entries = list(_page(folder, inside, names[:most]))
+        while True:
+            names, total = _names(folder, after, most + 1, top=not inside)
+            entries = list(_page(folder, inside, names[:most]))
+            if entries or len(names) <= most:
+                break
+            # All of them have gone meanwhile, and there are more.
+            after = names[most - 1]
     cut = len(entries) < min(len(names), most) and bool(entries)
     return Listing("folder", entries, total, cut or len(names) > most)
 

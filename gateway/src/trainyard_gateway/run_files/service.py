@@ -181,7 +181,7 @@ def _sentences(place: Place, runs: Path, days: float | None) -> Iterator[None]:
             raise AlreadyThere(
                 f"{place.shown!r} cannot be read: the program has taken the right to read it"
             ) from error
-        if error.errno == errno.ENAMETOOLONG:
+        if error.errno in (errno.ENAMETOOLONG, errno.ESTALE):
             raise _nothing(place) from error
         raise
 

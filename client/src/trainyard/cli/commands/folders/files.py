@@ -19,7 +19,6 @@ from trainyard_api import contract
 from trainyard_api.files.names import portable
 
 if TYPE_CHECKING:
-    from trainyard.client import Client
     from trainyard.files.answers import RunFile, RunFolder
     from trainyard.files.tree import Fetched
 
@@ -83,16 +82,16 @@ def get(
             into = target or into / last
             fetched = client.files.fetch(session, place, into, progress=progress)
         elif found.kind == "file" and found.files:
-            fetched = _one(client, session, found, into / last if into.is_dir() else into)
+            into = into / last if into.is_dir() else into
+            if not into.parent.is_dir():
+                raise UsageProblem(f"there is no folder {into.parent}; make it first")
+            file = found.files[0]
+            fetched = client.files.fetch_file(
+                session, file, into, live=found.live, progress=progress
+            )
         else:
             raise UsageProblem(f"{path} is no file and no folder: nothing of it is read")
     _say(fetched, into)
-
-
-def _one(client: Client, session: str, found: RunFolder, target: Path) -> Fetched:
-    if not target.parent.is_dir():
-        raise UsageProblem(f"there is no folder {target.parent}; make it first")
-    return client.files.fetch_file(session, found.files[0], found.live, target)
 
 
 def _say(fetched: Fetched, into: Path) -> None:
