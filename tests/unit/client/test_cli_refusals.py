@@ -70,6 +70,8 @@ COMMANDS = {
     "uploads rm": "uploads rm datasets 0",
     "code push": "code push",
     "code get": f"code get {'0' * 64}",
+    "files ls": "files ls s work",
+    "files get": "files get s work",
     "keys ls": "keys ls",
     "keys create": "keys create ci",
     "keys revoke": "keys revoke 1",
