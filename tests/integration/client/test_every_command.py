@@ -127,10 +127,41 @@ def test_run_sends_the_folder_and_names_it_in_the_session(
     assert (tmp_path / "back" / "src" / "train.py").exists()
 
 
+def test_run_says_which_packages_it_asks_for_and_can_be_overruled(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    make({"requirements.txt": "einops\n", "gpu.txt": "einops\n", "train.py": ""}, folder)
+    command = ("run", "--folder", str(folder), "--detach", "--gpus", "0")
+    program = ("--", "python", "train.py")
+
+    found = cli.ok(*command, "--name", "p1", *program)
+    cli.ok(*command, "--name", "p2", "--packages", "gpu.txt", "--save", *program)
+    cli.ok(*command, "--name", "p3", "--no-packages", *program)
+    cli.ok(*command, "--name", "p4")
+    make({"trainyard.yaml": "packages: {requirements: [einops]}\n", "train.py": ""}, folder)
+    cli.ok(*command, "--name", "p5", *program)
+
+    assert "packages of requirements.txt are installed first, without a GPU" in found.err
+    with lab.client() as gateway:
+        asked = [gateway.status(f"p{n}").spec.packages for n in range(1, 6)]
+    files = [a.file if a is not None else None for a in asked]
+    assert files == ["requirements.txt", "gpu.txt", None, "gpu.txt", None]
+    assert asked[2] is None
+    assert asked[4] is not None
+    assert asked[4].requirements == ["einops"]
+    assert "requirements.txt, not installed yet" in cli.ok("status", "p1").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ((), "there is no program: give one after --"),
+        (("--packages", "no.txt", "--", "python", "train.py"), "no.txt is not in the folder"),
+        (
+            ("--packages", "train.py", "--no-packages", "--", "python", "train.py"),
+            "either --packages FILE or --no-packages",
+        ),
         (("--", "python", "trian.py"), "the program trian.py is not in the folder"),
         (("--", "python", "left.py"), "the program left.py is not in the bundle: .gitignore:1"),
         (("--", "python", "src\\train.py"), "is a path of Windows"),
@@ -138,7 +169,17 @@ def test_run_sends_the_folder_and_names_it_in_the_session(
         (("--gpus", "-1", "--", "python", "train.py"), "resources.gpus"),
         (("--working-dir", "src", "--", "python", "train.py"), "the working folder src is not"),
     ],
-    ids=["none", "misspelt", "left-out", "windows", "no-interpreter", "wrong-option", "no-folder"],
+    ids=[
+        "none",
+        "no-list",
+        "two-choices",
+        "misspelt",
+        "left-out",
+        "windows",
+        "no-interpreter",
+        "wrong-option",
+        "no-folder",
+    ],
 )
 def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
     lab: GatewayLab, cli: CommandLine, tmp_path: Path, arguments: tuple[str, ...], sentence: str
@@ -161,6 +202,8 @@ def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
         ("trainyard.yaml", "a: [", "trainyard.yaml is not YAML"),
         ("trainyard.yaml", "- x", "trainyard.yaml must hold fields"),
         ("trainyard.yaml", "code: {}", "remove `code`"),
+        ("trainyard.yaml", "packages: 3", "packages is the name of a file"),
+        ("trainyard.yaml", "packages: a.cfg", "names no list of packages"),
         (
             "pyproject.toml",
             "[tool.trainyard]\nqueue = 3",
@@ -168,7 +211,16 @@ def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
         ),
         ("pyproject.toml", "[", "pyproject.toml is not TOML"),
     ],
-    ids=["unknown-field", "no-yaml", "list", "code", "wrong-value", "no-toml"],
+    ids=[
+        "unknown-field",
+        "no-yaml",
+        "list",
+        "code",
+        "packages",
+        "no-list",
+        "wrong-value",
+        "no-toml",
+    ],
 )
 def test_wrong_defaults_of_a_folder_are_a_sentence(
     cli: CommandLine, tmp_path: Path, file: str, text: str, sentence: str

@@ -17,6 +17,7 @@ from trainyard.cli.errors import UsageProblem
 
 FILE: Final = "trainyard.yaml"
 PROJECT: Final = "pyproject.toml"
+_ANY_BUNDLE: Final = "0" * 64
 _OWN: Final = ("workingDir",)
 """Fields beside those of the spec."""
 
@@ -49,6 +50,25 @@ def save(folder: Path, fields: Mapping[str, Any]) -> Path:
     return path
 
 
+def packages_of(given: Any, source: str) -> dict[str, Any] | bool:
+    """`packages` of the defaults: fields of the spec, False for none, True to look for a list.
+
+    The name of a file stands for `{file: NAME}`. Raises UsageProblem.
+    """
+    match given:
+        case None:
+            return True
+        case bool():
+            return given
+        case str():
+            return {"file": given}
+        case dict():
+            return given
+    raise UsageProblem(
+        f"{source}: packages is the name of a file, `requirements: [...]`, or false for none"
+    )
+
+
 def _project(folder: Path) -> Any:
     path = folder / PROJECT
     if not path.is_file():
@@ -68,7 +88,11 @@ def _checked(found: Any, source: str) -> dict[str, Any]:
     working_dir = found.get("workingDir", "")
     if not isinstance(working_dir, str):
         raise UsageProblem(f"{source}: workingDir is the name of a folder")
-    spec = {key: value for key, value in found.items() if key not in _OWN}
+    spec = {key: value for key, value in found.items() if key not in (*_OWN, "packages")}
+    packages = packages_of(found.get("packages"), source)
+    if not isinstance(packages, bool):
+        # A file is looked up in the folder when it is sent.
+        spec |= {"packages": packages, "code": {"bundle": _ANY_BUNDLE}}
     # A program is given on the command line as well.
     wrong = manifest.check({"command": ["x"], **spec} if "training" not in spec else spec)[1]
     if wrong:

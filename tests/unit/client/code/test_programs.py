@@ -9,8 +9,8 @@ import pytest
 from nasty_folders import Tree, make
 
 from trainyard.code.bundle import Bundle, Limits, bundle
-from trainyard.code.program import program_of
-from trainyard.code.references import unmet
+from trainyard.code.needs.program import program_of
+from trainyard.code.needs.references import unmet
 from trainyard.code.refusals import CannotBundle
 
 TREE: Tree = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,13 @@ FolderOption = Annotated[Path, typer.Option("--folder", help="Folder that is sen
 WorkingDirOption = Annotated[
     str | None, typer.Option(help="Folder in it in which the program starts. Default: its top.")
 ]
+PackagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--packages", metavar="FILE", help="List of packages in the folder. Default: looked for."
+    ),
+]
+NoPackagesOption = Annotated[bool, typer.Option("--no-packages", help="Install no packages.")]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not follow the log.")]
 SaveOption = Annotated[
     bool, typer.Option("--save", help="Write program and options to trainyard.yaml as defaults.")
@@ -42,6 +49,8 @@ def run(  # noqa: PLR0913  one argument is one option
     program: ProgramArgument = None,
     folder: FolderOption = Path(),
     working_dir: WorkingDirOption = None,
+    packages: PackagesOption = None,
+    no_packages: NoPackagesOption = False,
     name: NameOption = None,
     dataset: options.DatasetOption = None,
     env: options.EnvOption = None,
@@ -64,16 +73,25 @@ def run(  # noqa: PLR0913  one argument is one option
     trainyard run -- python train.py --lr 3e-4
 
     What .gitignore and .trainyardignore leave out stays here. The program starts in a copy of the
-    folder that is kept over attempts, and may write there. Defaults come from trainyard.yaml, or
-    [tool.trainyard] in pyproject.toml. Ctrl-C stops following the log, never the session.
+    folder that is kept over attempts, and may write there. Packages that it lists are installed
+    before it waits for GPUs. Defaults come from trainyard.yaml, or [tool.trainyard] in
+    pyproject.toml. Ctrl-C stops following the log, never the session.
     """
     given = {"command": program or None, "dataset": dataset, "workingDir": working_dir}
     given |= options.program_fields(env, secret, resume)
+    given |= {"packages": _chosen(packages, no_packages=no_packages)}
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
     mode = _Mode(form, save, dry_run, detach)
     _run(folder, name, manifest.merged(folder_defaults.read(folder), fields), mode)
+
+
+def _chosen(file: str | None, *, no_packages: bool) -> str | Literal[False] | None:
+    """What the options say of packages; None if they say nothing. Raises UsageProblem."""
+    if file is not None and no_packages:
+        raise UsageProblem("give either --packages FILE or --no-packages")
+    return False if no_packages else file
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +108,17 @@ def _run(folder: Path, name: str | None, wanted: dict[str, Any], mode: _Mode) ->
     _require_program(wanted)
     spec = dict(wanted)
     working_dir = str(spec.pop("workingDir", "")).strip("/").removeprefix("./")
+    packages = folder_defaults.packages_of(spec.pop("packages", None), "packages")
     # Wrong options are refused before the folder is read.
     manifest.submission(name, spec)
     if mode.save:
         output.remark(f"defaults written to {folder_defaults.save(folder, wanted)}")
     with gateway() as (client, _):
         bundle = client.code.read(folder)
-        _check(bundle, spec["command"], working_dir)
-        submission = manifest.submission(name, {**spec, "code": _code(bundle, working_dir)})
+        programs = _check(bundle, spec["command"], working_dir)
+        code = {"code": _code(bundle, working_dir)}
+        listed = _packages(bundle, packages, programs, working_dir)
+        submission = manifest.submission(name, {**spec, **code, **listed})
         if mode.dry_run:
             output.line(manifest.rendered(name or "run", "", submission.spec))
             output.remark("dry run: nothing was sent and nothing was started")
@@ -119,10 +140,13 @@ def _require_program(wanted: dict[str, Any]) -> None:
         )
 
 
-def _check(bundle: Bundle, command: Sequence[str], working_dir: str) -> None:
-    """Say what is sent and what the program will not find, before anything is sent."""
-    from trainyard.code.program import program_of
-    from trainyard.code.references import unmet
+def _check(bundle: Bundle, command: Sequence[str], working_dir: str) -> Sequence[str]:
+    """Say what is sent and what the program will not find, before anything is sent.
+
+    Returns the files of the bundle that the program starts.
+    """
+    from trainyard.code.needs.program import program_of
+    from trainyard.code.needs.references import unmet
     from trainyard_api.command.template import filled
 
     command = filled(command, {})
@@ -130,6 +154,36 @@ def _check(bundle: Bundle, command: Sequence[str], working_dir: str) -> None:
     describe(bundle)
     for sentence in unmet(bundle, program.files, command, working_dir):
         output.remark(f"not in the bundle: {sentence}", "yellow")
+    return program.files
+
+
+def _packages(
+    bundle: Bundle, wanted: Mapping[str, Any] | bool, programs: Sequence[str], working_dir: str
+) -> dict[str, Any]:
+    """`packages` of the spec, chosen or found in the folder; says which. Raises CannotBundle."""
+    from trainyard.code.needs.packages import chosen_file, listed_packages
+
+    if wanted is False:
+        return {}
+    if wanted is not True:
+        file = wanted.get("file")
+        given = dict(wanted) if file is None else {**wanted, "file": chosen_file(bundle, file)}
+        if file is not None:
+            output.remark(f"packages of {given['file']} are installed first, without a GPU", "dim")
+        return {"packages": given}
+    found = listed_packages(bundle, programs, working_dir)
+    if found.file is not None:
+        output.remark(
+            f"packages of {found.file} are installed first, without a GPU (--packages FILE chooses "
+            "another list, --no-packages none)"
+        )
+        return {"packages": {"file": found.file}}
+    if found.left_out is not None:
+        output.remark(
+            f"no packages are installed: {found.left_out} lists some and is not in the bundle",
+            "yellow",
+        )
+    return {}
 
 
 def _code(bundle: Bundle, working_dir: str) -> dict[str, Any]:

@@ -141,6 +141,7 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
         ("phase", session.phase),
         ("message", state.message or ""),
         ("dataset", spec.dataset or ""),
+        ("packages", session_fields.packages(session)),
         ("gpus", str(session_fields.gpus(session))),
         ("queue", spec.queue),
         ("priority", str(spec.priority)),

@@ -60,6 +60,18 @@ def epochs(session: Session) -> int | None:
     return training.epochs if training else None
 
 
+def packages(session: Session) -> str:
+    """`12 of requirements.txt, in 9f86d081884c`; what is asked for until they are installed."""
+    asked, found = session.spec.packages, session.status.environment
+    if asked is None:
+        return formats.UNKNOWN
+    source = asked.file or ", ".join(asked.requirements or ())
+    source = source if len(source) <= 60 else f"{source[:59]}…"
+    if found is None:
+        return f"{source}, not installed yet"
+    return f"{found.packages or 'those'} of {source}, in {found.lock[:12]}"
+
+
 def progress(session: Session) -> str:
     """`62%`; `-` while unknown."""
     found = session.status.progress
