@@ -13,7 +13,7 @@ from trainyard_environment.build import build
 from trainyard_environment.errors import CannotBuild
 from trainyard_environment.last_word import leave, of_built, of_failure
 from trainyard_environment.redaction import Redaction
-from trainyard_environment.settings import USAGE, settings, termination_file
+from trainyard_environment.settings import USAGE, Index, settings, termination_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,13 +27,15 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] != "build":
         sys.stderr.write(USAGE)
         return BuilderExit.BAD_ARGUMENTS
-    secrets = (contract.ENV_INDEX_USERNAME, contract.ENV_INDEX_PASSWORD)
-    redact = Redaction(os.environ.get(name, "") for name in secrets)
+    username, password = map(
+        os.environ.get, (contract.ENV_INDEX_USERNAME, contract.ENV_INDEX_PASSWORD)
+    )
+    redact = Redaction(Index("", "", username or "", password or "").secrets)
     os.umask(0o022)
 
     def say(sentence: str) -> None:
-        sys.stdout.write(f"{redact(sentence)}\n")
-        sys.stdout.flush()
+        # Any encoding of the image's standard output is left aside.
+        os.write(1, f"{redact(sentence)}\n".encode("utf-8", "replace"))
 
     file = termination_file(arguments[1:])
     try:

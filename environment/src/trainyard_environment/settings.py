@@ -13,6 +13,8 @@ from trainyard_api import contract
 from trainyard_environment.errors import bad_arguments
 
 DEFAULT_MAX_BYTES = 100 << 30
+HIDDEN_USERNAME = 12
+"""From this length on a user's name may be a token."""
 MAX_REQUIREMENTS = 500
 MAX_REQUIREMENT_CHARACTERS = 1000
 USAGE = """\
@@ -33,9 +35,10 @@ class Index:
     password: str
 
     @property
-    def port(self) -> int | None:
-        """The port of its URL."""
-        return urlsplit(self.url).port
+    def secrets(self) -> tuple[str, ...]:
+        """What nothing may show; a short name of a user is none."""
+        hidden = len(self.username) >= HIDDEN_USERNAME
+        return (self.password, self.username) if hidden else (self.password,)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ their `.pth` files, is not started after they are there.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from trainyard_environment.runtime import Runtime
 PATHS_FILE = "zz_trainyard_runtime.pth"
 """Sorts behind those of packages: what it adds comes last."""
 COMPILE_SECONDS = 1800
+COMPILE_WORKERS = 4
+"""A node has more cores than a container has memory for."""
 
 
 def make(
@@ -72,7 +75,8 @@ def _compile(python: str, target: Path) -> None:
 
     Sessions cannot write it: without this each of their starts would compile everything again.
     """
-    command = [python, "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0"]
+    workers = min(COMPILE_WORKERS, len(os.sched_getaffinity(0)))
+    command = [python, "-I", "-S", "-m", "compileall", "-q", "-q", "-j", str(workers)]
     command += ["-s", str(target), "-p", contract.ENVIRONMENT_DIR, str(target / "lib")]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(

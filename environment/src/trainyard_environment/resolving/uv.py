@@ -45,7 +45,7 @@ class Uv:
         self._lease = lease
         self._say = say
         self._environment = environment(os.environ, index, folder / "cache")
-        self._redact = Redaction([index.username, index.password])
+        self._redact = Redaction(index.secrets)
 
     def run(self, *arguments: str, quiet: bool = False) -> Done:
         """Run uv; what it says goes to the log, unless it is `quiet`. Raises CannotBuild."""
@@ -91,7 +91,7 @@ class Uv:
 def environment(given: Mapping[str, str], index: Index, cache: Path) -> dict[str, str]:
     """The environment of uv: credentials stand here, and not in its arguments. Pure."""
     found = {name: given[name] for name in KEPT_VARIABLES if given.get(name)}
-    found |= {"UV_CACHE_DIR": str(cache), "NO_COLOR": "1", "UV_NO_BUILD_ISOLATION": "0"}
+    found |= {"UV_CACHE_DIR": str(cache), "NO_COLOR": "1"}
     if index.url:
         found["UV_DEFAULT_INDEX"] = f"trainyard={index.url}"
         if index.username or index.password:

@@ -53,10 +53,12 @@ class Environments:
         """
         place = self._building / uuid.uuid4().hex
         with self._gate():
-            self._sweep()
+            left = [other for other in self._building.iterdir() if is_free(other / LEASE)]
+            self._remove_locks()
             place.mkdir()
             handle = os.open(place / LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             taken(handle)
+        _empty(left)
         try:
             yield place, handle
         finally:
@@ -90,25 +92,29 @@ class Environments:
     def publish(self, made: Path, lock: str, description: dict[str, Any]) -> None:
         """Give a whole environment its name, after a removal of older ones. Raises CannotBuild."""
         _write_durably(made / contract.ENVIRONMENT_FILE, json.dumps(description, indent=1))
-        with self._gate():
-            self._make_room(int(description["bytes"]))
-            target = self._root / lock
-            if target.exists() and described(target) is None:
-                # The kubelet makes a folder for a mount of what is not there.
-                self._remove(target)
-            made.rename(target)
-            _sync(self._root)
+        gone: list[Path] = []
+        try:
+            with self._gate():
+                self._make_room(int(description["bytes"]), gone)
+                target = self._root / lock
+                if target.exists() and described(target) is None:
+                    # The kubelet makes a folder for a mount of what is not there.
+                    gone.append(self._unnamed(target))
+                made.rename(target)
+                _sync(self._root)
+        finally:
+            _empty(gone)
 
     # ── below the gate ────────────────────────────────────────────────────────────────────
 
-    def _make_room(self, needed: int) -> None:
+    def _make_room(self, needed: int, gone: list[Path]) -> None:
         now = time.time()
         kept = list(self._kept(now))
         total = sum(one.bytes for one in kept)
         for lock in evicted(kept, needed, self._max_bytes, now):
             total -= next(one.bytes for one in kept if one.lock == lock)
             self._say(f"removed the environment {lock[:12]}…, the least recently used one")
-            self._remove(self._root / lock)
+            gone.append(self._unnamed(self._root / lock))
         if total + needed > self._max_bytes:
             raise no_room(
                 f"The environment takes {needed} bytes; {total} of {self._max_bytes} are taken by"
@@ -129,22 +135,18 @@ class Environments:
             used = now if held else file.stat().st_mtime
             yield Kept(folder.name, int(found["bytes"]), used, held)
 
-    def _sweep(self) -> None:
-        """Remove what killed builders left: their leases are free."""
-        for place in self._building.iterdir():
-            if is_free(place / LEASE):
-                shutil.rmtree(place, ignore_errors=True)
+    def _remove_locks(self) -> None:
         for file in self._locks.iterdir():
             if time.time() - file.stat().st_mtime < RECENT_SECONDS:
                 continue
             with contextlib.suppress(TimeoutError), locked(file, 0):
                 file.unlink()
 
-    def _remove(self, folder: Path) -> None:
-        """Take the name away at once, then the content."""
+    def _unnamed(self, folder: Path) -> Path:
+        """Take the name of an environment away; where its content is to be removed."""
         gone = self._building / uuid.uuid4().hex
         folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        return gone
 
     def _gate(self) -> contextlib.AbstractContextManager[int]:
         return locked(self._root / ".gate", GATE_SECONDS)
@@ -176,6 +178,12 @@ def size_of(folder: Path) -> int:
             status = (Path(path) / name).lstat()
             seen[status.st_dev, status.st_ino] = status.st_size
     return sum(seen.values())
+
+
+def _empty(folders: list[Path]) -> None:
+    """Remove what has no name any more; if it is not done here, the next builder does it."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_durably(file: Path, text: str) -> None:
