@@ -37,7 +37,7 @@ class Route:
 
 
 ROUTES = [
-    Route(method, PREFIX + route.path, scope_of(route))
+    Route(method, PREFIX + route.path_format, scope_of(route))
     for module in MODULES
     for route in module.router.routes
     if isinstance(route, APIRoute)
