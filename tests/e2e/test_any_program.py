@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,16 +90,29 @@ def test_a_secret_is_waited_for_and_reaches_the_program_alone(
 ) -> None:
     hub = unique("hub")
     with secret(installation, hub, TOKEN=CANARY):
-        show = "import os; print(len(os.environ['TOKEN']), 'characters')"
-        name = start(gateway, "secret", show, secrets=[hub])
+        show = (
+            "import os, sys, base64; token = os.environ['TOKEN']",
+            "print(len(token), 'characters:', token, flush=True)",
+            "print(base64.b64encode(token.encode()).decode(), file=sys.stderr, flush=True)",
+            "open('/dev/termination-log', 'w').write(f'no access with {token}')",
+            "sys.exit(3)",
+        )
+        name = start(gateway, "secret", *show, secrets=[hub])
         held = reached(gateway, name, "Pending")
         assert f"kubectl label secret {hub}" in (held.status.message or "")
         installation.kubectl("label", "secret", hub, "trainyard.io/released-to-sessions=true")
-        reached(gateway, name, "Succeeded")
-        eventually(lambda: printed(gateway, name), within=20, what="the log")
-        assert printed(gateway, name) == [f"{len(CANARY)} characters"]
-        for kind in ("ts", "jobs", "pods", "events"):
-            assert CANARY not in installation.kubectl("get", kind, "-o", "yaml"), kind
+        found = reached(gateway, name, "Failed")
+        eventually(lambda: len(printed(gateway, name)) == 2, within=20, what="the log")
+        assert printed(gateway, name)[0] == f"{len(CANARY)} characters: ***"
+        pod = f"-l=trainyard.io/session={name}"
+        shown = [
+            installation.kubectl("get", k, "-o", "yaml") for k in ("ts", "jobs", "pods", "events")
+        ]
+        shown += [installation.kubectl("logs", pod, "--tail=-1"), found.model_dump_json()]
+        shown += printed(gateway, name)
+        coded = base64.b64encode(CANARY.encode()).decode().rstrip("=")
+        assert not [text for text in shown if CANARY in text or coded in text]
+        assert "characters: ***" in shown[4]
 
 
 def test_a_program_that_ignores_the_signal_is_killed_and_goes_on_elsewhere(
