@@ -45,6 +45,10 @@ PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
 )
 
 
+CACHES = (
+    f"{contract.CACHE_DIR}{{0}}: kept by user; {contract.SCRATCH_CACHE_DIR}{{0}} in sessions without a"
+    " user, where caches are switched off, or where the volume cannot be written."
+)
 ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     (
         "A trainer's pod",
@@ -100,11 +104,11 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("HOME", "/tmp: scratch space, empty at the start of each attempt."),
             ("USER", "trainyard; the image need not know the pod's user."),
             ("LOGNAME", "The same."),
-            ("XDG_CACHE_HOME", "/tmp/.cache"),
-            ("HF_HOME", "/tmp/.cache/huggingface"),
-            ("TORCH_HOME", "/tmp/.cache/torch"),
-            ("TRITON_CACHE_DIR", "/tmp/.cache/triton"),
-            ("MPLCONFIGDIR", "/tmp/.cache/matplotlib"),
+            ("XDG_CACHE_HOME", CACHES.format("")),
+            ("HF_HOME", CACHES.format("/huggingface")),
+            ("TORCH_HOME", CACHES.format("/torch")),
+            ("TRITON_CACHE_DIR", CACHES.format("/triton")),
+            ("MPLCONFIGDIR", CACHES.format("/matplotlib")),
             ("ACCELERATE_USE_CPU", "true in sessions without GPUs."),
             ("PYTHONUNBUFFERED", "1: what a program prints is in its log at once."),
             ("COLUMNS", "200: lines of progress are not wrapped."),

@@ -69,6 +69,9 @@ def test_all_that_a_program_prints_is_kept_once(
         "os.system('echo from a child')",
         "print(os.getcwd(), os.environ['USER'], os.environ['DEPTH'], os.environ['HOME'])",
         "open('result.txt', 'w').write('here')",
+        "os.makedirs(os.environ['HF_HOME'], exist_ok=True)",
+        "open(os.environ['HF_HOME'] + '/model', 'w').write('cached')",
+        "print(os.environ['HF_HOME'])",
         "sys.stdout.write('without an end')",
         env=[{"name": "DEPTH", "value": "$4"}],
     )
@@ -79,6 +82,7 @@ def test_all_that_a_program_prints_is_kept_once(
         "from a descriptor",
         "from a child",
         "/data/run trainyard $4 /tmp",
+        "/data/cache/huggingface",
         "without an end",
     ]
     eventually(lambda: len(printed(gateway, name)) >= len(expected), within=20, what="the log")

@@ -7,6 +7,7 @@ needs the standard library only, because users' training code imports it through
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import PurePosixPath
 from typing import Final
 
 from trainyard_api.phase import FailureClass
@@ -44,6 +45,10 @@ SUPERVISOR_DIR: Final = "/trainyard"
 """Read-only: the supervisor, and what `import trainyard` needs to report."""
 CODE_DIR: Final = "/data/code"
 """Read-only in the trainer: the bundle that the session names."""
+CACHE_DIR: Final = "/data/cache"
+"""Read-write: the caches of the session's user, the same in all sessions of a user."""
+SCRATCH_CACHE_DIR: Final = str(PurePosixPath("/", "tmp", ".cache"))
+"""Caches that end with the attempt."""
 SECRETS_DIR: Final = "/trainyard-secrets"
 """Read-only: a folder for each Secret of the session, so that its values are masked."""
 WORK: Final = "work"

@@ -101,3 +101,8 @@ def rendezvous_name(session: str, uid: str) -> str:
 
 def _short(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:8]
+
+
+def cache_folder(user: str) -> str:
+    """Name of the folder with a user's caches on the data volume: safe for any name. Pure."""
+    return hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:32]

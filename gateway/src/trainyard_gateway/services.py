@@ -38,6 +38,7 @@ from trainyard_gateway.sessions.report_rates import ReportRates
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
+from trainyard_gateway.sessions.user_caches import UserCaches
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
@@ -84,7 +85,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
     """Open files and database, follow the cluster, and close everything in the reverse order."""
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(KubeClient(config, user_agent="trainyard-gateway"))
-        for name in ("runs", "environments", "db"):
+        for name in ("runs", "environments", "cache", "db"):
             make_folder(settings.data_dir / name)
         await asyncio.to_thread(_place_database, settings)
         database = connect(
@@ -125,6 +126,9 @@ async def _start_tasks(services: Services) -> None:
     await asyncio.to_thread(services.code.folders.open)
     unused = CodeRetention(services.code, cache, services.settings.code_retention_days)
     services.tasks.start(CodeRetention.__name__, unused.run)
+    if (most := services.settings.cache_max_bytes) is not None:
+        caches = UserCaches(services.settings.data_dir / "cache", cache, most)
+        services.tasks.start(UserCaches.__name__, caches.run)
     watcher = StreamWatcher(services.hub, database)
     services.tasks.start(StreamWatcher.__name__, watcher.run)
     runs = services.settings.data_dir / "runs"

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     code_retention_days: float | None = Field(default=30, gt=0, le=36_500)
     """Days after which a bundle of code is removed that no session in the cluster names. None keeps
     all bundles."""
+    cache_max_bytes: int | None = Field(default=20 << 30, ge=0)
+    """Bytes of the caches of all users' programs together; what was not used longest goes. None
+    does not bound them."""
     run_retention_days: float | None = Field(default=30, gt=0, le=36_500)
     """Days after which the folder of a deleted session is removed, with its checkpoints. None keeps
     all folders."""

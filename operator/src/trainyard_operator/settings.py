@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     """
     scratch: str = Field(default="1Gi", pattern=MEMORY_PATTERN)
     """Space for temporary files of a session that asks for none (resources.scratch)."""
+    caches: bool = True
+    """Whether caches of programs (`HF_HOME` and the like) are kept on the volume, by user."""
     environments: EnvironmentSettings = EnvironmentSettings()
     """How the packages of sessions are installed."""
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
@@ -180,6 +182,7 @@ class Settings(BaseSettings):
             start_timeout_seconds=self.start_timeout_seconds,
             environments=_environment_config(self.environments),
             scratch=self.scratch,
+            caches=self.caches,
             retention_seconds=self.retention_seconds,
         )
 

@@ -16,6 +16,7 @@ from trainyard_api.contract import ExitCode
 from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
 from trainyard_supervisor.ending.outcome import Facts, outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
+from trainyard_supervisor.processes.caches import usable
 from trainyard_supervisor.processes.memory_kills import memory_kills
 from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.progress.derived import DerivedProgress
@@ -87,7 +88,8 @@ def _supervised(
         _enter_code(given, supervision, code_dir)
         added = _entered_environment(given, supervision)
         start = _start(command, given, supervision)
-        own = {**program_environment(os.environ, _library()), **added, **start.environment}
+        added |= {**_caches(supervision), **start.environment}
+        own = {**program_environment(os.environ, _library()), **added}
         program = supervision.run(start.command, own)
     except CannotStart as error:
         masked = CannotStart(
@@ -169,6 +171,14 @@ def _start(command: Sequence[str], given: Settings, supervision: Supervision) ->
     return prepared(
         command, attempt, given.run_dir, since, supervision.say, lambda: supervision.stopped
     )
+
+
+def _caches(supervision: Supervision) -> dict[str, str]:
+    """Variables of caches, where those on the volume cannot be used."""
+    changed, sentence = usable(os.environ, Path(contract.CACHE_DIR), contract.SCRATCH_CACHE_DIR)
+    if sentence is not None:
+        supervision.say(sentence)
+    return changed
 
 
 def program_environment(environment: Mapping[str, str], library: Path | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 import pytest
 from operator_state import CONFIG, make_session
 
-from trainyard_api import contract
+from trainyard_api import contract, names
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.manifests import build_job
 from trainyard_scheduler.objects.pods import pod_requests
@@ -20,7 +21,8 @@ TRAINING = {"training": {"task": "tabular-classification"}, "dataset": "d"}
 
 def pod(config: OperatorConfig = CONFIG, **spec: Any) -> dict[str, Any]:
     """The pod template of a session with this spec."""
-    session = make_session("digits", status={"dataset": DATASET})
+    user = spec.pop("user", "ada")
+    session = replace(make_session("digits", status={"dataset": DATASET}), user=user)
     body = {**({} if "training" in spec else {"command": ["python", "train.py"]}), **spec}
     session = replace(session, spec=replace(session.spec, json=orjson.dumps(body)))
     template: dict[str, Any] = build_job(session, 1, ("n1",), config)["spec"]["template"]
@@ -108,6 +110,37 @@ def test_the_session_comes_over_its_runtime_and_that_over_the_defaults() -> None
     assert (found["COLUMNS"], found["HF_HOME"], found["SITE"]) == ("80", "/opt/models", "north")
     assert found["DEPTH"] == ""
     assert found["HOME"] == "/tmp"
+
+
+CACHES = ("XDG_CACHE_HOME", "HF_HOME", "TORCH_HOME", "TRITON_CACHE_DIR", "MPLCONFIGDIR")
+
+
+@pytest.mark.parametrize(
+    ("user", "kept", "place"),
+    [
+        pytest.param("ada", True, "/data/cache", id="a-user"),
+        pytest.param("../../db", True, "/data/cache", id="any-name-is-safe"),
+        pytest.param("", True, "/tmp/.cache", id="nobody"),
+        pytest.param("ada", False, "/tmp/.cache", id="switched-off"),
+    ],
+)
+def test_caches_are_kept_by_user(user: str, kept: bool, place: str) -> None:
+    config = replace(CONFIG, caches=kept)
+    container = pod(config, user=user)["spec"]["containers"][0]
+    found = {v["name"]: v.get("value", "") for v in container["env"]}
+    mounts = [m for m in container["volumeMounts"] if m["mountPath"] == "/data/cache"]
+
+    assert all(found[name] == place or found[name].startswith(f"{place}/") for name in CACHES)
+    assert len({found[name] for name in CACHES}) == len(CACHES)
+    assert found["HOME"] == "/tmp"
+    assert len(mounts) == (place == "/data/cache")
+    for mount in mounts:
+        assert re.fullmatch("cache/[0-9a-f]{32}", mount["subPath"])
+        assert mount["subPath"].endswith(names.cache_folder(user))
+
+
+def test_users_share_no_cache() -> None:
+    assert names.cache_folder("ada") != names.cache_folder("Ada")
 
 
 def test_a_value_reaches_the_program_as_it_is() -> None:

@@ -69,6 +69,8 @@ class OperatorConfig:
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
     """
     environments: EnvironmentConfig = field(default=EnvironmentConfig())
+    caches: bool = True
+    """Whether caches of programs are kept on the volume, by user."""
     scratch: str = "1Gi"
     """Default of resources.scratch."""
     retention_seconds: int | None = None

@@ -1,7 +1,7 @@
 """The pods of an attempt.
 
 The template meets Pod Security `restricted`. It has a read-only root and no API token. Of the
-volume it mounts only the datasets (read-only) and the session's run folder.
+volume it mounts only the datasets (read-only), the session's run folder, and its user's caches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, Resu
 from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
-from trainyard_operator.core.pod import environment, secrets, security, storage, supervisor, token
+from trainyard_operator.core.pod import (
+    caches,
+    environment,
+    secrets,
+    security,
+    storage,
+    supervisor,
+    token,
+)
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
@@ -98,7 +106,7 @@ def _container(
         "resources": _resources(spec, config, runtime),
         "securityContext": security.of_container(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _mounts(session, spec, resume_uid),
+        "volumeMounts": _mounts(session, spec, config, resume_uid),
     }
     if spec.secrets:
         container["envFrom"] = secrets.variables(spec.secrets)
@@ -133,7 +141,8 @@ def _environment(
     if session.status.environment:
         own[contract.ENV_ENVIRONMENT_DIR] = contract.ENVIRONMENT_DIR
     runtime = config.pods[spec.runtime].env
-    return environment.variables(spec, runtime, own, _first_worker(session, attempt))
+    kept = caches.variables(session.user, on_volume=config.caches)
+    return environment.variables(spec, runtime, own, _first_worker(session, attempt), kept)
 
 
 def _first_worker(session: Session, attempt: int) -> str:
@@ -180,7 +189,9 @@ def _code(spec: TrainingSessionSpec) -> AttemptCode | None:
     return AttemptCode(bundle=spec.code.bundle, working_dir=spec.code.working_dir or "")
 
 
-def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None) -> list[Manifest]:
+def _mounts(
+    session: Session, spec: TrainingSessionSpec, config: OperatorConfig, resume_uid: str | None
+) -> list[Manifest]:
     mounts: list[Manifest] = [
         {
             "name": "data",
@@ -193,6 +204,7 @@ def _mounts(session: Session, spec: TrainingSessionSpec, resume_uid: str | None)
         *storage.mounts(),
         supervisor.mount(),
         *secrets.mounts(spec.secrets or ()),
+        *caches.mounts(session.user, on_volume=config.caches),
     ]
     if spec.code:
         # The bundle of this session alone: others are other people's programs.

@@ -16,7 +16,6 @@ from trainyard_scheduler.resources import millicores
 
 Manifest = dict[str, Any]
 
-_CACHE_DIR = f"{TEMPORARY_DIR}/.cache"
 _INDEX = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}}
 
 
@@ -25,14 +24,23 @@ def variables(
     runtime: Mapping[str, str],
     own: Mapping[str, str],
     first_worker: str,
+    caches: Mapping[str, str],
 ) -> list[Manifest]:
     """The `env` of the container.
 
     `runtime` is the environment of the runtime; `own` is what only Trainyard sets; `first_worker`
-    is the host name of worker 0, for sessions of several workers.
+    is the host name of worker 0, for sessions of several workers; `caches` are the variables that
+    name caches.
     """
     given = {e.name: e.value for e in spec.env or ()}
-    values = _defaults(spec) | dict(runtime) | given | _processes(spec, first_worker) | dict(own)
+    values = (
+        _defaults(spec)
+        | dict(caches)
+        | dict(runtime)
+        | given
+        | _processes(spec, first_worker)
+        | dict(own)
+    )
     found: list[Manifest] = [{"name": k, "value": expansion.escape(v)} for k, v in values.items()]
     if spec.workers > 1:
         names = ("RANK", "NODE_RANK", "GROUP_RANK", "PET_NODE_RANK")
@@ -48,11 +56,6 @@ def _defaults(spec: TrainingSessionSpec) -> dict[str, str]:
         "HOME": TEMPORARY_DIR,
         "USER": "trainyard",
         "LOGNAME": "trainyard",
-        "XDG_CACHE_HOME": _CACHE_DIR,
-        "HF_HOME": f"{_CACHE_DIR}/huggingface",
-        "TORCH_HOME": f"{_CACHE_DIR}/torch",
-        "TRITON_CACHE_DIR": f"{_CACHE_DIR}/triton",
-        "MPLCONFIGDIR": f"{_CACHE_DIR}/matplotlib",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
         "TQDM_MININTERVAL": "5",
