@@ -198,13 +198,20 @@ def test_resuming_and_own_programs(reader: Reader) -> None:
     reader.ok("trainyard run --detach --gpus 1 -- python train.py --lr 3e-4")
     with reader.lab.client() as gateway:
         (sent,) = [s.name for s in gateway.sessions().sessions if s.spec.code]
+    continued = next(c for c in all_commands() if "{if-checkpoint}" in c)
+    reader.ok(continued)
+    with reader.lab.client() as gateway:
+        commands = [s.spec.command for s in gateway.sessions().sessions]
+    assert continued.partition(" -- ")[2].replace('"', "").split() in commands
     reader.ok("trainyard code get NAME old-version", sent)
     assert (reader.folder / "old-version" / "train.py").read_text() == "print(1)\n"
 
 
 def test_what_a_program_leaves(reader: Reader) -> None:
     with reader.lab.client() as gateway:
-        (sent,) = [s for s in gateway.sessions().sessions if s.spec.code]
+        (sent,) = [
+            s for s in gateway.sessions().sessions if s.spec.code and "--lr" in s.spec.command
+        ]
     work = reader.lab.data / "runs" / sent.uid / "work"
     (work / "out").mkdir(parents=True)
     (work / "out" / "last.ckpt").write_bytes(b"weights")

@@ -292,9 +292,10 @@ def test_a_gang_gets_its_rendezvous() -> None:
 def test_own_program_in_a_special_runtime_without_gpus() -> None:
     session = make_session("digits")
     spec = {
-        "command": ["python", "train.py"],
+        "command": ["python", "train.py", "{if-checkpoint}", "{latest-checkpoint}", "{end}"],
         "runtime": "special",
         "resources": {"gpus": 0},
+        "resume": "auto",
         "resumeFrom": {"session": "old", "checkpoint": "best"},
     }
     session = replace(session, spec=replace(session.spec, json=orjson.dumps(spec)))
@@ -302,7 +303,8 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
         "template"
     ]["spec"]
     container = pod["containers"][0]
-    assert (container["command"], container["args"]) == (SUPERVISOR, ["python", "train.py"])
+    # The supervisor replaces what stands in braces.
+    assert (container["command"], container["args"]) == (SUPERVISOR, spec["command"])
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
     assert pod["nodeSelector"] == {"gpu": "amd"}
     assert pod["tolerations"] == [{"key": "amd", "operator": "Exists"}]
@@ -312,3 +314,4 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
     assert (resume["subPath"], resume["readOnly"]) == ("runs/u-old", True)
     run = json.loads({e["name"]: e.get("value") for e in container["env"]}["TRAINYARD_RUN"])
     assert "u-old" in json.dumps(run)
+    assert run["resume"] == "auto"
