@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from trainyard_api import names
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.user_caches import Usage, UserCaches, oldest_to_go
 
@@ -69,3 +70,40 @@ def test_no_link_is_followed_and_a_locked_folder_stops_nothing(tmp_path: Path) -
 
     assert caches(folder, 0).trim({}, NOW) >= 1 << 20
     assert (outside.exists(), gone.exists()) == (True, False)
+
+
+class Cluster:
+    """What the sweep reads of the cluster's sessions."""
+
+    stale: str | None = None
+
+    def __init__(self, **phases: str | None) -> None:
+        self._phases = phases
+
+    def live(self) -> list[dict[str, Any]]:
+        return [
+            {"metadata": {"labels": {names.LABEL_USER: user}}, "status": {"phase": phase}}
+            for user, phase in self._phases.items()
+        ] + [{"metadata": {}}]
+
+
+@pytest.mark.parametrize(
+    ("phase", "stale", "stays"),
+    [
+        pytest.param("Running", None, True, id="running"),
+        pytest.param(None, None, True, id="new"),
+        pytest.param("Queued", None, True, id="queued"),
+        pytest.param("Failed", None, False, id="ended"),
+        pytest.param("Failed", "away", True, id="cluster-away"),
+    ],
+)
+async def test_a_session_keeps_its_users_caches(
+    tmp_path: Path, phase: str | None, stale: str | None, stays: bool
+) -> None:
+    file = put(tmp_path, f"{names.cache_folder('ada')}/model", 0)
+    os.utime(file, (1.0, 1.0))
+    cluster = Cluster(ada=phase)
+    cluster.stale = stale
+    subject = UserCaches(tmp_path, cast(SessionCache, cluster), 0, since=0.0)
+    await subject.sweep()
+    assert file.exists() == stays

@@ -60,11 +60,16 @@ def oldest_to_go(usage: Usage, most: int) -> int | None:
 class UserCaches:
     """Looks through the caches in the background."""
 
-    def __init__(self, folder: Path, cache: SessionCache, most: int) -> None:
-        """`folder` holds a folder for each user; `most` is in bytes."""
+    def __init__(
+        self, folder: Path, cache: SessionCache, most: int, since: float | None = None
+    ) -> None:
+        """`folder` holds a folder for each user; `most` is in bytes.
+
+        `since`: when sessions began to be seen, in seconds since the epoch; None means now.
+        """
         self._folder, self._cache, self._most = folder, cache, most
         self._seen: dict[str, float] = {}
-        self._since = time.time()
+        self._since = time.time() if since is None else since
 
     async def run(self) -> None:
         """Sweep again and again, first when the cluster's sessions are known."""
