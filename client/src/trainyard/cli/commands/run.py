@@ -77,9 +77,9 @@ def run(  # noqa: PLR0913  one argument is one option
     before it waits for GPUs. Defaults come from trainyard.yaml, or [tool.trainyard] in
     pyproject.toml. Ctrl-C stops following the log, never the session.
     """
-    given = {"command": program or None, "dataset": dataset, "workingDir": working_dir}
+    given: dict[str, Any] = {"command": program or None, "dataset": dataset}
     given |= options.program_fields(env, secret, resume)
-    given |= {"packages": _chosen(packages, no_packages=no_packages)}
+    given |= {"workingDir": working_dir, "packages": _chosen(packages, no_packages=no_packages)}
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
