@@ -132,10 +132,15 @@ def _line(settings_class: type[BaseSettings], file: Path | None, problem: Any) -
 
 
 def _shown(settings_class: type[BaseSettings], problem: Any, message: str) -> str:
-    """` (given: 70000)`; nothing for secrets, lists, mappings, and values that `message` shows."""
+    """` (given: 70000)`; nothing for secrets, lists, mappings, and values that `message` shows.
+
+    Nor for an address that may hold a password.
+    """
     value, path = problem.get("input"), problem["loc"]
     secret = path and "SecretStr" in str(settings_class.model_fields[str(path[0])].annotation)
     if secret or not isinstance(value, (str, int, float, bool)) or isinstance(value, SecretStr):
+        return ""
+    if isinstance(value, str) and "@" in value:
         return ""
     return "" if repr(value) in message else f" (given: {clip(repr(value))})"
 

@@ -315,3 +315,34 @@ def test_own_program_in_a_special_runtime_without_gpus() -> None:
     run = json.loads({e["name"]: e.get("value") for e in container["env"]}["TRAINYARD_RUN"])
     assert "u-old" in json.dumps(run)
     assert run["resume"] == "auto"
+
+
+def test_pods_of_a_runtime_that_may_reach_the_internet_say_so() -> None:
+    opened = replace(CONFIG, pods={"default": replace(CONFIG.pods["default"], egress=True)})
+
+    closed_job, open_job = (build_job(trained(), 1, ("n1",), c) for c in (CONFIG, opened))
+
+    assert "trainyard.io/egress" not in closed_job["spec"]["template"]["metadata"]["labels"]
+    assert open_job["spec"]["template"]["metadata"]["labels"]["trainyard.io/egress"] == "internet"
+    assert "trainyard.io/egress" not in open_job["metadata"]["labels"]
+
+
+def test_installed_packages_are_mounted_and_named() -> None:
+    session = trained(command=["run"], training=None)
+    lock = "a" * 64
+    prepared = replace(session, status=replace(session.status, environment=lock))
+
+    plain, over = (
+        build_job(s, 1, ("n1",), CONFIG)["spec"]["template"]["spec"]["containers"][0]
+        for s in (session, prepared)
+    )
+
+    mount = {
+        "name": "data", "mountPath": "/trainyard-environment",
+        "subPath": f"environments/{lock}", "readOnly": True,
+    }  # fmt: skip
+    variable = {"name": "TRAINYARD_ENVIRONMENT_DIR", "value": "/trainyard-environment"}
+    assert mount in over["volumeMounts"]
+    assert mount not in plain["volumeMounts"]
+    assert variable in over["env"]
+    assert variable not in plain["env"]

@@ -44,3 +44,35 @@ def test_wrong_settings_are_named_as_they_stand_in_the_file(config: Path) -> Non
 
     with pytest.raises(SettingsError, match=r"healthPort: .*less than or equal to 65535"):
         settings.load(config)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        ("{resources: {limits: {nvidia.com/gpu: '1'}}}", "accepted are cpu, memory and ephemeral"),
+        ("{indexUrl: 'https://me:secret@index.example'}", "environments.indexUrl"),
+        ("{maxBuilders: 0}", "environments.maxBuilders"),
+        ("{index: x}", "environments.index"),
+    ],
+    ids=["a GPU", "credentials in the address", "no builder", "unknown"],
+)
+def test_wrong_settings_of_environments_are_refused(
+    config: Path, chosen: str, sentence: str
+) -> None:
+    config.write_text(FILE + f"environments: {chosen}\n")
+
+    with pytest.raises(SettingsError) as caught:
+        settings.load(config)
+
+    assert sentence in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_is_set_of_environments_reaches_the_decisions(config: Path) -> None:
+    chosen = "{indexUrl: 'https://index.example/simple', maxBuilders: 2, resources: {limits: {memory: 8Gi}}}"
+    config.write_text(FILE + f"environments: {chosen}\n")
+
+    found = settings.load(config).config().environments
+
+    assert (found.index_url, found.max_builders) == ("https://index.example/simple", 2)
+    assert (dict(found.limits), found.max_bytes) == ({"memory": "8Gi"}, 100 * 2**30)
