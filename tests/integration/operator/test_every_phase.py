@@ -168,7 +168,7 @@ def test_back_off_doubles(lab: Lab) -> None:
 
 def test_a_priority_that_rises_while_it_waits_counts(lab: Lab) -> None:
     blocker, early, late = (unique(n) for n in ("blocker", "early", "late"))
-    lab.create(blocker, spec("sleep", "4", priority=1000))
+    lab.create(blocker, spec(priority=1000))
     lab.wait_phase(blocker, "Running")
     for name in (early, late):
         lab.create(name, spec("sleep", "0.5"))
@@ -176,6 +176,7 @@ def test_a_priority_that_rises_while_it_waits_counts(lab: Lab) -> None:
     eventually(lambda: lab.status(late)["queue"]["position"] == 2, what="behind")
     lab.patch(late, priority=5)
     eventually(lambda: lab.status(late)["queue"]["position"] == 1, what="before")
+    lab.delete(blocker)
     started = {n: lab.wait_phase(n, "Succeeded")["startTime"] for n in (late, early)}
     assert started[late] <= started[early]
     jobs = {j.metadata.name: j.metadata.creation_timestamp for j in lab.jobs()}
