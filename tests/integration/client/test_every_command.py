@@ -109,8 +109,11 @@ def test_run_sends_the_folder_and_names_it_in_the_session(
     folder = tmp_path / "folder"
     make({".gitignore": "*.csv\n", "src/train.py": "open('d.csv')\n", "src/d.csv": "1"}, folder)
     arguments = ("--folder", str(folder), "--working-dir", "src", "--gpus", "0", "--save")
+    resume = ("--resume", "auto")
 
-    said = cli.ok("run", *arguments, "--detach", "--name", "r1", "--", "python", "train.py")
+    said = cli.ok(
+        "run", *arguments, *resume, "--detach", "--name", "r1", "--", "python", "train.py"
+    )
     again = cli.ok("run", "--folder", str(folder), "--detach", "--name", "r2")
 
     assert "src/train.py:1 names src/d.csv, which .gitignore:1 leaves out" in said.err
@@ -121,6 +124,7 @@ def test_run_sends_the_folder_and_names_it_in_the_session(
     assert second.code is not None
     assert (first.command, first.code.working_dir) == (["python", "train.py"], "src")
     assert (second.command, second.code.working_dir) == (["python", "train.py"], "src")
+    assert (first.resume, second.resume) == ("auto", "auto")
     assert "trainyard.yaml" in said.err
     assert "nothing new to send" in again.err
     cli.ok("code", "get", "r1", str(tmp_path / "back"))

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 TABLE = {"task": "tabular-classification"}
 TRAINING: dict[str, Any] = {"training": TABLE, "dataset": "digits"}
 COMMAND: dict[str, Any] = {"command": ["python", "train.py"]}
+LINES: dict[str, Any] = {"packages": {"requirements": ["numpy"]}}
 IF_CHECKPOINT = ["train", "{if-checkpoint}"]
 CODE: dict[str, Any] = {"code": {"bundle": "c" * 64}}
 
@@ -52,6 +53,23 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     RESERVED_MESSAGE: (
         COMMAND | {"env": [{"name": "HF_TOKEN_PATH", "value": "a\nb"}, {"name": "MY_RANK"}]},
         COMMAND | {"env": [{"name": "A"}, {"name": "PET_NNODES", "value": "2"}]},
+    ),
+    "packages needs a command: the built-in trainer has all that it needs": (
+        COMMAND | LINES,
+        TRAINING | LINES,
+    ),
+    "packages.file is a file of the code bundle: give code, or packages.requirements": (
+        COMMAND | CODE | {"packages": {"file": "requirements.txt"}},
+        COMMAND | {"packages": {"file": "requirements.txt"}},
+    ),
+    "give exactly one of file (in the code bundle) and requirements (lines)": (
+        COMMAND | LINES,
+        COMMAND | CODE | {"packages": {"file": "uv.lock", "requirements": ["numpy"]}},
+    ),
+    "file names no list of packages: it is a requirements file that ends in .txt, a pyproject.toml, a "
+    "uv.lock, or a .py with inline script metadata": (
+        COMMAND | CODE | {"packages": {"file": "train.py"}},
+        COMMAND | CODE | {"packages": {"file": "environment.yaml"}},
     ),
     "resume needs a command: the built-in trainer resumes by itself": (
         COMMAND | {"resume": "auto"},
@@ -147,6 +165,7 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
         {"outputModel": "m"},
         {"outputModel": "n"},
     ),
+    "packages": (COMMAND | LINES, LINES, {"packages": {"requirements": ["scipy"]}}),
     "resume": (COMMAND | {"resume": "auto"}, {"resume": "auto"}, {"resume": "none"}),
     "resumeFrom": (
         TRAINING | {"resumeFrom": {"session": "a"}},
@@ -179,6 +198,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
     "outputModel": (TRAINING, {"outputModel": "m"}),
+    "packages": (COMMAND, LINES),
     "resume": (COMMAND, {"resume": "auto"}),
     "resumeFrom": (TRAINING, {"resumeFrom": {"session": "a"}}),
     "maxRuntimeSeconds": (TRAINING | {"maxRuntimeSeconds": 60}, {"maxRuntimeSeconds": None}),
