@@ -157,6 +157,32 @@ def test_files_that_are_not_those_of_the_lock_are_refused(
     assert "Make the lock again" in ended.message["hint"]
 
 
+def test_a_uv_lock_for_another_python_is_refused(lab: BuilderLab) -> None:
+    lock = 'version = 1\nrevision = 3\nrequires-python = ">=3.99"\n'
+    lock += '[[package]]\nname = "own"\nversion = "1"\nsource = { virtual = "." }\n'
+    files = {"uv.lock": lock, "pyproject.toml": project().replace(">=3.9", ">=3.99")}
+
+    ended = lab.build_file("uv.lock", files)
+
+    assert ended.code == 65, ended.log
+    assert ">=3.99" in ended.message["message"]
+    assert "runtime's Python" in ended.message["hint"]
+
+
+def test_a_uv_lock_with_a_repository_is_refused(lab: BuilderLab) -> None:
+    source = '{ git = "https://host/leaf?rev=1#0123456789012345678901234567890123456789" }'
+    lock = 'version = 1\nrevision = 3\nrequires-python = ">=3.9"\n'
+    lock += f'[[package]]\nname = "leaf"\nversion = "1.0"\nsource = {source}\n'
+    lock += '[[package]]\nname = "own"\nversion = "1"\nsource = { virtual = "." }\n'
+    lock += 'dependencies = [{ name = "leaf" }]\n'
+    text = project("leaf") + '[tool.uv.sources]\nleaf = { git = "https://host/leaf", rev = "1" }\n'
+
+    ended = lab.build_file("uv.lock", {"uv.lock": lock, "pyproject.toml": text})
+
+    assert (ended.code, ended.message["reason"]) == (65, "RequirementRefused"), ended.log
+    assert "repository" in ended.message["message"]
+
+
 def test_a_broken_uv_lock_is_refused(lab: BuilderLab) -> None:
     ended = lab.build_file("uv.lock", {"uv.lock": "version = ?", "pyproject.toml": project()})
 

@@ -34,7 +34,7 @@ def of_project(read: Read, folder: str, extras: Sequence[str]) -> Asked:
     found = _of_table(table, _dependencies(table, project, path, read), path)
     for extra in extras:
         found += _of_table(table, _extra(project, extra, path, ()), path)
-    return found + Asked(python=_text(project, "requires-python", path)) + _bounds(table, path)
+    return found + Asked(python=python_of(project, path)) + _bounds(table, path)
 
 
 def of_script(text: str, path: str) -> Asked | None:
@@ -47,7 +47,7 @@ def of_script(text: str, path: str) -> Asked | None:
     lines = headers[0]["content"].splitlines()
     table = parsed("\n".join(one[2:] if one.startswith("# ") else one[1:] for one in lines), path)
     needs = _texts(table, "dependencies", path)
-    python = _text(table, "requires-python", path)
+    python = python_of(table, path)
     return _of_table(table, needs, path) + Asked(python=python) + _bounds(table, path)
 
 
@@ -149,7 +149,9 @@ def _texts(table: Mapping[str, Any], key: str, path: str) -> list[str]:
     return found
 
 
-def _text(table: Mapping[str, Any], key: str, path: str) -> str:
+def python_of(table: Mapping[str, Any], path: str) -> str:
+    """The versions of Python that a table asks for, such as `>=3.10`. Raises CannotBuild."""
+    key = "requires-python"
     found = table.get(key, "")
     if not isinstance(found, str) or re.search(r"[^0-9A-Za-z.*+!<>=~,\s_-]", found):
         raise not_understood(f"{path}: {key} is no versions of Python.")

@@ -96,6 +96,11 @@ class Resolver:
 
     def _locked(self, asked: Asked) -> list[Pin]:
         check_hashes(asked)
+        if asked.python:
+            # Without dependencies uv does not look at it.
+            done, _ = self._compile(Asked(python=asked.python), [], hold=False, prefer=False)
+            if done.code != 0:
+                raise failure(done.said, "The lock is for another Python")
         asked = self._without_held(asked)
         done, pins = self._compile(
             asked, [one.text for one in asked.requirements], prefer=False, deps=not asked.whole

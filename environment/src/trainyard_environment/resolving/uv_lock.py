@@ -9,7 +9,7 @@ from pathlib import Path
 from trainyard_environment.errors import CannotBuild, not_understood
 from trainyard_environment.request.asked import Asked
 from trainyard_environment.request.code_files import CodeFiles
-from trainyard_environment.request.project import PYPROJECT
+from trainyard_environment.request.project import PYPROJECT, parsed, python_of
 from trainyard_environment.request.requirements_file import RequirementsReader
 from trainyard_environment.resolving.failures import failure
 from trainyard_environment.resolving.uv import Uv
@@ -43,7 +43,8 @@ class UvLock:
             rest = self._exported(folder, path, names)
             found = Asked(own + rest.requirements, whole=True)
         note = "the project itself is not installed, only what it needs: it runs from its folder"
-        return found + Asked(notes=(note,))
+        python = python_of(parsed(code.text(path), path), path)
+        return found + Asked(python=python, notes=(note,))
 
     def _exported(self, folder: Path, path: str, pruned: Sequence[str]) -> Asked:
         target = self._folder / "exported.txt"
@@ -55,9 +56,8 @@ class UvLock:
         )  # fmt: skip
         if done.code != 0:
             found = failure(done.said, f"{path} cannot be read")
-            raise CannotBuild(
-                found.reason, found.message, "Make it again by `uv lock`.", found.exit_code
-            )
+            hint = found.hint if "runtime's Python" in found.hint else "Make it again by `uv lock`."
+            raise CannotBuild(found.reason, found.message, hint, found.exit_code)
         reader = RequirementsReader(_no_file, lambda _folder, _extras: Asked())
         return reader.text(target.read_text(), path) + Asked(whole=True)
 
