@@ -7,9 +7,13 @@ from contextlib import closing
 
 import httpx
 import pytest
+from cluster import api_client
 from gateway_lab import GatewayFactory, GatewayLab
 from gateway_watch import watching
+from kubernetes import client
 from poll import eventually
+
+from trainyard_api import names
 
 pytestmark = pytest.mark.integration
 
@@ -78,3 +82,23 @@ def test_a_trusted_proxy_is_believed_about_its_clients(gateway_factory: GatewayF
         lambda: {client for client, _ in journal(lab, "unknown")} == {"192.0.2.1", "192.0.2.2"},
         within=5, what="rows of both clients",
     )  # fmt: skip
+
+
+def test_a_pod_that_installs_packages_reports_lines_and_nothing_else(lab: GatewayLab) -> None:
+    builder = lab.new_trainer()
+    mark = {"metadata": {"labels": {names.LABEL_COMPONENT: names.ENVIRONMENT_BUILDER}}}
+    with api_client(lab.kubeconfig) as api:
+        client.BatchV1Api(api).patch_namespaced_job(builder.pod, lab.namespace, mark)
+        pod = client.CoreV1Api(api).read_namespaced_pod(builder.pod, lab.namespace)
+    time = "2026-01-01T00:00:00Z"
+    stream = names.builder_stream(pod.metadata.uid)
+    line = {"time": time, "message": "Resolved 12 packages"}
+
+    taken = builder.report({"stream": stream, "sequence": 1, "logs": [line]})
+    refused = [
+        builder.report({"stream": stream, "sequence": 2, "heartbeat": {"time": time, "step": 1}}),
+        builder.report({"stream": "supervisor-0", "sequence": 1, "logs": [line]}),
+    ]
+
+    assert taken.status_code == 200, taken.text
+    assert [answer.status_code for answer in refused] == [403, 403]
