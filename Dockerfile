@@ -93,12 +93,17 @@ RUN if [ "${TORCH_FROM}" = distribution ]; then \
    && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-torch libopenblas0-pthread \
    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
         /usr/lib/python3/dist-packages/torch/test /usr/lib/python3/dist-packages/torch/include \
+   && cd /usr/lib/python3/dist-packages/torch/distributed \
+   && sed -i 's/^\( *\)multi_tenant=True,$/\1multi_tenant=True, use_libuv=False,/' elastic/rendezvous/*.py \
+   && sed -i 's/^\( *\)is_master=False,$/\1is_master=False, use_libuv=False,/' rendezvous.py \
+   && test "$(grep -l use_libuv=False rendezvous.py elastic/rendezvous/*.py | wc -l)" = 4 \
    && python3 -m compileall -q /usr/lib/python3/dist-packages/torch; \
     fi
 COPY --from=trainer-dependencies /opt/trainyard /opt/trainyard
 COPY crds/src data/src client/src trainer-image/src /opt/app/
 RUN python3 -m compileall -q /opt/app
-# Workers meet through libuv by default, which the distribution's torch is built without.
+# Workers meet through libuv by default, which the distribution's torch is built without. torchrun does not look at this
+# variable in four places, which are changed above.
 ENV USE_LIBUV=0
 USER 10001:10001
 WORKDIR /data/run

@@ -124,7 +124,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: corpus life upgrade flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -152,6 +152,12 @@ upgrade: setup ## Upgrade an installation of another commit (FROM=) to this tree
 	@$(RUN) trainyard_cluster up --name upgrade --gpus 4
 	@$(VENV)/bin/python tests/upgrade $(FROM) --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name upgrade)"; \
 	  code=$$?; $(RUN) trainyard_cluster down --name upgrade; exit $$code
+
+programs: setup ## Run the programs of tests/unmodified as sessions, each evicted and preempted in the middle (PROGRAMS="--only NAME")
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name programs --gpus 4
+	@$(VENV)/bin/python tests/unmodified --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name programs)" $(PROGRAMS); \
+	  code=$$?; $(RUN) trainyard_cluster down --name programs; exit $$code
 
 flows: setup ## Try every network flow from the pods of an installation, beside what the policies say (3 min)
 	@$(RUN) trainyard_images build

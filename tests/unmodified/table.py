@@ -1,0 +1,53 @@
+"""The table of programs and what was seen of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lifecycle import Row
+
+BEGIN, END = "<!-- make programs -->", "<!-- end of make programs -->"
+HEAD = [
+    "| Program | Packages | Log | Progress | Evicted | Preempted | Resumed | Files |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+]
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The table. Pure."""
+    return "\n".join([*HEAD, *(_line(row) for row in rows)])
+
+
+def _line(row: Row) -> str:
+    missing = f", {len(row.missing)} missing" if row.missing else ""
+    cells = [
+        row.name,
+        ", ".join(f"`{re.split('[=<>~]', p)[0]}`" for p in row.packages) or "those of the runtime",
+        f"{row.lines} lines{missing}",
+        _progress(row),
+        _yes(row.preemptions >= 1 and not row.failures),
+        _yes(row.preemptions >= 2 and row.phase == "Succeeded"),
+        _yes(len(row.resumed) == 2) if row.resumes else "begins again",
+        f"{row.files}" if not row.wrong else f"{row.files}, {len(row.wrong)} wrong",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _progress(row: Row) -> str:
+    shown = [name for name, seen in (("percent", row.percent), ("time left", row.eta)) if seen]
+    return ", ".join(shown) or ("steps" if row.steps else "none")
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def write_into(file: Path, text: str) -> None:
+    """Replace what stands between the marks. Raises SystemExit without them."""
+    before, found, rest = file.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (found and end):
+        raise SystemExit(f"{file} lacks the lines {BEGIN} and {END}")
+    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
