@@ -89,16 +89,19 @@ def test_a_hundred_thousand_files_are_refused_with_their_folder(top: Path) -> No
 
 def test_a_file_that_never_comes_to_rest_is_refused(top: Path) -> None:
     log = top / "train.log"
-    log.write_bytes(b"x" * (8 << 20))
-    stop = threading.Event()
+    with log.open("wb") as file:
+        file.truncate(128 << 20)  # long enough to read that something is written meanwhile
+    stop, begun = threading.Event(), threading.Event()
 
     def keep_writing() -> None:
         with log.open("ab", buffering=0) as file:
             while not stop.is_set():
                 file.write(b"x")
+                begun.set()
 
     writer = threading.Thread(target=keep_writing)
     writer.start()
+    assert begun.wait(30)
     try:
         with pytest.raises(CannotBundle, match="train.log changes while it is read"):
             read(top)

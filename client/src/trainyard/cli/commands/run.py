@@ -79,7 +79,8 @@ def run(  # noqa: PLR0913  one argument is one option
     """
     given: dict[str, Any] = {"command": program or None, "dataset": dataset}
     given |= options.program_fields(env, secret, resume)
-    given |= {"workingDir": working_dir, "packages": _chosen(packages, no_packages=no_packages)}
+    given["workingDir"] = working_dir
+    given["packages"] = _chosen(packages, no_packages=no_packages)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
