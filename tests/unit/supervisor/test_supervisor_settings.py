@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,17 @@ WRONG = [
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
         given(**{"TRAINYARD_GATEWAY_URL": "http://gateway", name: value})
+
+
+@pytest.mark.parametrize(
+    ("more", "stream"),
+    [({}, None), ({"stream": "builder-1"}, "builder-1"), ({"stream": None}, None)],
+    ids=["by the worker", "given", "null"],
+)
+def test_what_its_reports_are_called(more: dict[str, object], stream: str | None) -> None:
+    run = json.dumps({"uid": "u", "attempt": 1, **more})
+
+    found = given(TRAINYARD_RUN=run, TRAINYARD_GATEWAY_URL="http://gateway").attempt
+
+    assert found is not None
+    assert found.stream == stream
