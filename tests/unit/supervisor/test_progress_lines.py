@@ -68,6 +68,7 @@ SAYS = [
     ("LightGBM", "[50]\tvalid_0's auc: 0.99", (50, None, False, None, None)),
     ("XGBoost", "[58]\ttrain-auc:1.00000\tvalid-auc:0.99000", (58, None, False, None, None)),
     ("CatBoost", "7:\tlearn: 0.6812\ttest: 0.6823\tbest: 0.6823 (0)\ttotal: 3.1ms", (7, None, False, None, None)),
+    ("CatBoost with a test", "20:\ttest: 0.9612\tbest: 0.9612 (20)\ttotal: 30ms", (20, None, False, None, None)),
     ("scikit-learn", "Iteration 40, loss = 0.27", (40, None, False, None, None)),
     ("timm", "Train: 0 [   0/4 (  0%)]  Loss: 1.4 (1.4)  Time: 0.123s", (0, 4, True, 0, None)),
     (

@@ -29,7 +29,7 @@ _BATCH = re.compile(
 _BRACKET = re.compile(r"\[ *(?P<done>\d+) */ *(?P<total>\d+) *(?:\(\s*\d+(?:\.\d+)?%\))?\]")
 _FAIRSEQ = re.compile(r"\|? *epoch \d+: +(?P<done>\d+) / (?P<total>\d+) ")
 _BOOSTING = re.compile(r"^\[(?P<done>\d+)\]\s+\S.*[:=]\s*-?\d")
-_CATBOOST = re.compile(r"^(?P<done>\d+):\tlearn: ")
+_CATBOOST = re.compile(r"^(?P<done>\d+):\t(?:learn|test): ")
 _TIMESTEPS = re.compile(r"^\| +total_timesteps +\| (?P<done>\d+) +\|$")
 _MMENGINE = re.compile(r"\b(?:Iter|Epoch)\((?:val|test)\)", re.IGNORECASE)
 _NO_PROGRESS = re.compile(
