@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from trainyard_api import contract
 from trainyard_environment.errors import bad_arguments
 
-DEFAULT_MAX_BYTES = 100 << 30
+DEFAULT_MAX_BYTES = 20 << 30
 HIDDEN_USERNAME = 12
 """From this length on a user's name may be a token."""
 MAX_REQUIREMENTS = 500

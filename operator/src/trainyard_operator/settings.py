@@ -67,7 +67,7 @@ class EnvironmentSettings(BaseModel):
     """ConfigMap whose `ca.crt` is the authority of the index. Default: the usual ones."""
     credentials_secret: str = ""
     """Secret with `username` and `password` for the index. Default: none."""
-    max_bytes: int = Field(default=100 * 2**30, ge=2**20)
+    max_bytes: int = Field(default=20 * 2**30, ge=2**20)
     """Most bytes of all installed packages on the volume; the least recently used go first."""
     max_builders: int = Field(default=4, ge=1, le=1000)
     """Most installations at once."""

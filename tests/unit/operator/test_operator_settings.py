@@ -75,4 +75,4 @@ def test_what_is_set_of_environments_reaches_the_decisions(config: Path) -> None
     found = settings.load(config).config().environments
 
     assert (found.index_url, found.max_builders) == ("https://index.example/simple", 2)
-    assert (dict(found.limits), found.max_bytes) == ({"memory": "8Gi"}, 100 * 2**30)
+    assert (dict(found.limits), found.max_bytes) == ({"memory": "8Gi"}, 20 * 2**30)

@@ -43,7 +43,7 @@ class EnvironmentConfig:
     """ConfigMap whose `ca.crt` is the certificate authority of the index; empty without one."""
     credentials_secret: str = ""
     """Secret with `username` and `password` for the index; empty without one."""
-    max_bytes: int = 100 * 2**30
+    max_bytes: int = 20 * 2**30
     """Most bytes of all installed packages on the volume."""
     max_builders: int = 4
     """Most installations at once."""
