@@ -41,6 +41,9 @@ class Registry(RuleBasedStateMachine):
         self.datasets: dict[str, bytes] = {}
         for name in [d["name"] for d in self.http.get("/datasets").json()["datasets"]]:
             self.http.delete(f"/datasets/{name}").raise_for_status()
+        # A key may have 25 that are not complete.
+        for one in self.http.get("/uploads/datasets").json()["uploads"]:
+            self.http.delete(f"/uploads/datasets/{one['id']}").raise_for_status()
 
     def teardown(self) -> None:
         self.http.close()
