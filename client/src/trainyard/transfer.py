@@ -86,7 +86,12 @@ class Download:
             self.reset()
 
     def headers(self) -> dict[str, str]:
-        """Headers that ask for the missing rest, if the gateway still has the same file."""
+        """Headers that ask for the missing rest, if the gateway still has the same file.
+
+        What came with a weak tag, or none, cannot be continued: it is removed.
+        """
+        if self.size and not self._tag.exists():
+            self.reset()
         if not self.size:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self._tag.read_text()}

@@ -14,10 +14,12 @@ from trainyard.cli.commands.folders.files import below_run
 from trainyard.client import Client
 from trainyard.errors import BadAnswer
 from trainyard.files.answers import RunFile
+from trainyard.files.download import FileDownload
 from trainyard.files.tree import PARTS, Fetched, Tree, below
 from trainyard.retry import Retries
 from trainyard_api.files.names import address
 
+CHANGED = "a changed while it was read, or just before; get it into a new folder later"
 TIME = "2026-01-01T00:00:00.000000Z"
 
 
@@ -144,8 +146,28 @@ def test_a_file_that_changes_while_it_is_read_is_said(tmp_path: Path) -> None:
 
     fetched = stand_in.fetch(tmp_path)
 
-    assert fetched.not_whole == ["a changed while it was read; get it into a new folder later"]
+    assert fetched.not_whole == [CHANGED]
     assert stand_in.asked.count("/api/v1/training/s/files/a") == 3
+
+
+def test_a_file_that_was_written_just_now_may_be_half_of_a_change(tmp_path: Path) -> None:
+    stand_in = StandIn({"": [entry("a")]})
+    stand_in.live, stand_in.etag = True, 'W/"1"'
+
+    assert stand_in.fetch(tmp_path / "live").not_whole == [CHANGED]
+    stand_in.live = False
+    assert stand_in.fetch(tmp_path / "ended").not_whole == []
+
+
+def test_what_came_with_a_weak_tag_is_not_continued(tmp_path: Path) -> None:
+    download = FileDownload(tmp_path / "a")
+    headers = {"ETag": 'W/"1"', "Content-Length": "5"}
+
+    download.begin(httpx.Response(200, headers=headers))
+    download.add(b"12")
+
+    assert download.headers() == {}
+    assert download.size == 0
 
 
 def test_a_name_that_is_too_long_here_stops_nothing_else(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -38,8 +39,15 @@ def read(run: Path, *parts: str) -> bytes:
         return os.read(file.handle, 1 << 20)
 
 
-def packed(run: Path, top: str = "top", is_top: bool = True) -> bytes:
-    made = Archive(os.open(run, os.O_RDONLY), top, is_top)
+def later() -> float:
+    """When what a test has written is settled."""
+    return time.time() + 60
+
+
+def packed(
+    run: Path, top: str = "top", is_top: bool = True, clock: Callable[[], float] = later
+) -> bytes:
+    made = Archive(os.open(run, os.O_RDONLY), top, is_top, clock)
     with closing(made):
         return b"".join(made.pieces())
 
@@ -245,6 +253,16 @@ def test_an_archive_holds_the_tree(run: Path) -> None:
     }
 
 
+def test_an_archive_says_which_files_were_written_just_before(run: Path) -> None:
+    (run / "a").write_bytes(b"half")
+    newest = max((run / "a").stat().st_mtime, (run / "a").stat().st_ctime)
+
+    hot, cold = packed(run, clock=lambda: newest + 1), packed(run, clock=lambda: newest + 3)
+
+    assert notes(hot).startswith("a: was written just before it was read")
+    assert notes(cold) == ""
+
+
 def test_an_archive_says_what_is_not_in_it(run: Path) -> None:
     os.mkfifo(run / "pipe")
     (run / "link").symlink_to("/etc/passwd")
@@ -267,7 +285,7 @@ class Meanwhile:
     """An archive that is read up to the content of its file; then something happens."""
 
     def __init__(self, run: Path) -> None:
-        self.archive = Archive(os.open(run, os.O_RDONLY), "top", True)
+        self.archive = Archive(os.open(run, os.O_RDONLY), "top", True, later)
         self.pieces: Iterator[bytes] = self.archive.pieces()
         self.taken = b""
 
@@ -341,7 +359,7 @@ def test_names_in_an_archive_are_portable_and_each_is_there_once(run: Path) -> N
 def test_many_files_are_packed_in_steps_and_little_memory(run: Path) -> None:
     for number in range(3000):
         (run / f"{number}").touch()
-    made = Archive(os.open(run, os.O_RDONLY), "top", True)
+    made = Archive(os.open(run, os.O_RDONLY), "top", True, later)
     pieces = made.pieces()
 
     with closing(made):

@@ -36,3 +36,8 @@ class FileDownload(Download):
 def same_content(one: str, other: str) -> bool:
     """Whether two ETags are of the same content."""
     return one.removeprefix("W/") == other.removeprefix("W/")
+
+
+def is_weak(tag: str) -> bool:
+    """Whether the file was written so recently that half of a change may have this ETag, too."""
+    return tag.startswith("W/")

@@ -12,7 +12,7 @@ from trainyard.concurrency import in_thread
 from trainyard.errors import Conflict, Invalid, NotFound
 from trainyard.files import calls, tree
 from trainyard.files.answers import RunFile, RunFolder
-from trainyard.files.download import FileDownload, same_content
+from trainyard.files.download import FileDownload, is_weak, same_content
 from trainyard.files.tree import Fetched, Place, Tree
 from trainyard.sync_connection import Connection
 from trainyard.transfer import Progress
@@ -151,9 +151,9 @@ class Files:
                 return None, f"is gone or cannot be read ({error})"
             if now is None:
                 return None, "is no file any more"
-            if same_content(tag, now.etag):
+            if same_content(tag, now.etag) and not (live and is_weak(now.etag)):
                 return now, ""
-        return now, "changed while it was read; get it into a new folder later"
+        return now, "changed while it was read, or just before; get it into a new folder later"
 
     def _entry(self, session: str, path: str) -> RunFile | None:
         found = self._connection.send(calls.run_files(session, path))

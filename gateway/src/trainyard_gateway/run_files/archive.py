@@ -5,7 +5,8 @@ Guarantees:
 - Memory does not grow with files or bytes: the directory of the archive waits in a temporary file.
 - Links are not followed, and nothing but regular files is read.
 - What could not be packed as it was is said in a text at the end of the archive: files that
-  changed, shrank, grew or vanished meanwhile, links, pipes, what cannot be read.
+  changed, shrank, grew or vanished meanwhile or changed just before, links, pipes, what cannot be
+  read.
 - Names in the archive are portable, below one folder, and each is there once.
 """
 
@@ -39,11 +40,14 @@ _STEP_BYTES = 512 << 10
 class Archive:
     """The archive of one folder. Everything blocks."""
 
-    def __init__(self, folder: int, top: str, is_top: bool) -> None:
+    def __init__(
+        self, folder: int, top: str, is_top: bool, clock: Callable[[], float] = time.time
+    ) -> None:
         """`folder`: a handle, which `close` closes; `top`: the folder in the archive.
 
-        `is_top`: whether it is the folder of the session itself.
+        `is_top`: whether it is the folder of the session itself. `clock`: seconds since the epoch.
         """
+        self._clock = clock
         self._folder, self._top, self._is_top = folder, portable(top), is_top
         self._directory = tempfile.SpooledTemporaryFile(_DIRECTORY_IN_MEMORY)  # noqa: SIM115  close closes it
         self._offset, self._count, self._size = 0, 0, 0
@@ -102,6 +106,7 @@ class Archive:
 
     def _file(self, file: OpenFile, name: str, shown: tuple[str, ...]) -> Iterator[bytes]:
         before, size, failed = file.stat, 0, ""
+        settled = opening.is_settled(before, self._clock())
 
         def read() -> bytes:
             nonlocal size, failed
@@ -118,6 +123,8 @@ class Archive:
             self._note(shown, f"could be read up to byte {size} only ({failed})")
         elif change := change_of(before, os.fstat(file.handle), size):
             self._note(shown, change)
+        elif not settled:
+            self._note(shown, "was written just before it was read: it may be half of a change")
 
     def _content(self, name: str, modified: float, read: Callable[[], bytes]) -> Iterator[bytes]:
         raw, offset = name.encode(), self._offset
