@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -202,7 +202,15 @@ async def follow_idle(lab: GatewayLab, trainer: Trainer) -> tuple[float, list[by
             shares.append((cpu_seconds(pid) - began) / (time.monotonic() - started))
         share = min(shares)
         await asyncio.to_thread(say, trainer, 1, 1)
-        return share, [await anext(stream) for stream in streams]
+        return share, [await heard_by(stream) for stream in streams]
+
+
+async def heard_by(stream: AsyncIterator[bytes]) -> bytes:
+    """What comes next, but for comments that keep the connection."""
+    async for piece in stream:
+        if b"event: " in piece:
+            return piece
+    return b""
 
 
 def test_idle_followers_cost_next_to_nothing_and_all_hear_of_a_change(

@@ -79,13 +79,16 @@ def run(  # noqa: PLR0913  one argument is one option
     """
     given: dict[str, Any] = {"command": program or None, "dataset": dataset}
     given |= options.program_fields(env, secret, resume)
-    given["workingDir"] = working_dir
-    given["packages"] = _chosen(packages, no_packages=no_packages)
+    given |= _of_folder(working_dir, _chosen(packages, no_packages=no_packages))
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
     mode = _Mode(form, save, dry_run, detach)
     _run(folder, name, manifest.merged(folder_defaults.read(folder), fields), mode)
+
+
+def _of_folder(working_dir: str | None, packages: str | Literal[False] | None) -> dict[str, Any]:
+    return {"workingDir": working_dir, "packages": packages}
 
 
 def _chosen(file: str | None, *, no_packages: bool) -> str | Literal[False] | None:
