@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,10 @@ from installation import installed  # noqa: E402
 from lifecycle import Yard, prove  # noqa: E402
 from program import Program, programs  # noqa: E402
 from table import page, write_into  # noqa: E402
-from wheels import fetch, served, write_index  # noqa: E402
+from wheels import Node, fetch, served, write_index  # noqa: E402
+
+from trainyard_cluster.embedded.network import enter  # noqa: E402
+from trainyard_cluster.plan import Layout  # noqa: E402
 
 PAGE = ROOT / "docs" / "programs.md"
 
@@ -68,16 +70,15 @@ def index(options: argparse.Namespace, chosen: Sequence[Program]) -> Iterator[st
         return
     fetch(required, options.wheels)
     write_index(options.wheels)
-    with served(options.wheels, _address(options.kubeconfig)) as url:
+    with served(options.wheels, _node(options.kubeconfig)) as url:
         yield url
 
 
-def _address(kubeconfig: Path) -> str:
-    """The address of this machine that the node reaches it at."""
+def _node(kubeconfig: Path) -> Node:
+    """The node of a cluster that `trainyard_cluster up` made: its folder is named after it."""
+    layout = Layout(kubeconfig.parent.name, kubeconfig.parent)
     server = urlsplit(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((server.hostname, 9))
-        return str(probe.getsockname()[0])
+    return Node(str(server.hostname), enter(layout))
 
 
 def _options() -> argparse.Namespace:

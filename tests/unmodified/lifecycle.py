@@ -181,6 +181,8 @@ def _look(yard: Yard, program: Program, name: str, row: Row, logs: ContainerLogs
     for attempt in (2, 3):
         said = [x.message for x in lines if x.attempt == attempt]
         row.resumed += _began(program.resumed, said)
+    if row.phase != "Succeeded":
+        return
     found = files_left(yard.release, yard.people, name, program.outputs)
     row.files = len(found)
     row.wrong = [f.problem for f in found if f.problem]

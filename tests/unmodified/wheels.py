@@ -1,7 +1,7 @@
 """A package index for the cluster, of wheels that this machine fetches.
 
 Resolved on this machine for the Python of the runtime's image. What the image brings itself (torch
-and what comes with it) is left out. The index answers at the host's end of the node's network.
+and what comes with it) is left out. The index answers within the node's network, as a registry would.
 """
 
 from __future__ import annotations
@@ -10,18 +10,28 @@ import hashlib
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
+from poll import eventually
+
 PYTHON: Final = "3.14"
-LEFT_OUT: Final = re.compile(r"^(torch|triton|nvidia-|cuda-)[a-z0-9-]*==")
+LEFT_OUT: Final = re.compile(r"^(torch|triton|(nvidia|cuda)-[a-z0-9-]*)==")
 """What the runtime's image has."""
+PORT: Final = 8089
 PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where a cluster's node listens: its address, and the words that start a program there."""
+
+    address: str
+    enter: list[str]
 
 
 def fetch(requirements: Sequence[str], folder: Path) -> None:
@@ -71,18 +81,22 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @contextmanager
-def served(folder: Path, address: str) -> Iterator[str]:
-    """Serve the index at an address of this machine; its URL."""
-    server = ThreadingHTTPServer((address, 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def served(folder: Path, node: Node) -> Iterator[str]:
+    """Serve the index within the network of a cluster's node, where pods reach it; its URL."""
+    command = [*node.enter, sys.executable, "-m", "http.server", str(PORT)]
+    command += ["--bind", node.address, "--directory", str(folder)]
+    url = f"http://{node.address}:{PORT}/simple/"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: _answers(url), within=20, what=url)
+            yield url
+        finally:
+            server.terminate()
+
+
+def _answers(url: str) -> bool:
     try:
-        yield f"http://{address}:{server.server_address[1]}/simple/"
-    finally:
-        server.shutdown()
-        server.server_close()
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
