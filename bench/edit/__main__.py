@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support")]
 
 from cluster import apply_crds, fresh_namespace  # noqa: E402  # found by the line above
-from folder import Folder  # noqa: E402
-from installation import Installation, load_images  # noqa: E402
-from own import Trainyard  # noqa: E402
-from peer import Ray, ray  # noqa: E402
-from report import Pair, page, written_into_docs  # noqa: E402
+from folder import Folder  # noqa: E402  # as above
+from installation import Installation, load_images  # noqa: E402  # as above
+from own import Trainyard  # noqa: E402  # as above
+from peer import Ray, ray  # noqa: E402  # as above
+from report import Pair, page, written_into_docs  # noqa: E402  # as above
 
 
 def main() -> None:

@@ -23,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support")]
 
 from cluster import apply_crds  # noqa: E402  # found by the line above
-from installation import installed  # noqa: E402
-from lifecycle import Yard, prove  # noqa: E402
-from program import Program, programs  # noqa: E402
-from table import page, write_into  # noqa: E402
-from wheels import Node, fetch, served, write_index  # noqa: E402
+from installation import installed  # noqa: E402  # as above
+from lifecycle import Yard, prove  # noqa: E402  # as above
+from program import Program, programs  # noqa: E402  # as above
+from table import page, write_into  # noqa: E402  # as above
+from wheels import Node, fetch, served, write_index  # noqa: E402  # as above
 
-from trainyard_cluster.embedded.network import enter  # noqa: E402
-from trainyard_cluster.plan import Layout  # noqa: E402
+from trainyard_cluster.embedded.network import enter  # noqa: E402  # as above
+from trainyard_cluster.plan import Layout  # noqa: E402  # as above
 
 PAGE = ROOT / "docs" / "programs.md"
 

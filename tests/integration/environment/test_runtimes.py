@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from builder_lab import BuilderLab
+from interpreters import interpreter
 from package_index import PackageIndex, package_index
 from plain_runtime import plain_runtime
 
@@ -44,20 +45,6 @@ def lab_of(tmp_path: Path, index: PackageIndex, by: Sequence[str]) -> BuilderLab
     lab = BuilderLab(tmp_path, index)
     lab.by, lab.uv = tuple(by), ()
     return lab
-
-
-def interpreter(version: tuple[int, int]) -> str:
-    """A Python of this version; a machine that lacks it skips the test."""
-    name = f"python{version[0]}.{version[1]}"
-    folders = [f"{home}/bin" for home in Path.home().glob(f".pyenv/versions/{name[6:]}.*")]
-    for program in [*(f"{folder}/{name}" for folder in folders), name]:
-        try:
-            done = subprocess.run([program, "--version"], capture_output=True, text=True)
-        except OSError:
-            continue
-        if done.stdout.startswith(f"Python {name[6:]}."):
-            return program
-    pytest.skip(f"this machine has no {name}")
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda v: f"{v[0]}.{v[1]}")

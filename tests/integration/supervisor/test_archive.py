@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from interpreters import interpreter
 from report_stand_in import report_stand_in
 from supervisor_lab import SupervisorLab
 
@@ -23,20 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("trainyard")
     install(place)
     return place
-
-
-def interpreter(version: tuple[int, int]) -> str:
-    """A Python of this version; a machine that lacks it skips the test."""
-    name = f"python{version[0]}.{version[1]}"
-    folders = [f"{home}/bin" for home in Path.home().glob(f".pyenv/versions/{name[6:]}.*")]
-    for program in [*(f"{folder}/{name}" for folder in folders), name]:
-        try:
-            done = subprocess.run([program, "--version"], capture_output=True, text=True)
-        except OSError:
-            continue
-        if done.stdout.startswith(f"Python {name[6:]}."):
-            return program
-    pytest.skip(f"this machine has no {name}")
 
 
 REPORTS = """

@@ -17,7 +17,7 @@ from trainyard_api.session import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
 from trainyard_operator.core.manifests import Manifest, failure_rules, owner
-from trainyard_operator.core.pod import security, supervisor, token
+from trainyard_operator.core.pod import placement, security, supervisor, token
 from trainyard_operator.core.pod.storage import TEMPORARY_DIR
 from trainyard_scheduler.objects.model import Session
 
@@ -102,12 +102,7 @@ def _pod(
         "volumes": _volumes(config),
     }
     # No RuntimeClass: with one it could see the node's GPUs.
-    if runtime.node_selector:
-        pod["nodeSelector"] = dict(runtime.node_selector)
-    if runtime.tolerations:
-        pod["tolerations"] = [dict(t) for t in runtime.tolerations]
-    if runtime.image_pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in runtime.image_pull_secrets]
+    pod |= placement.of_runtime(runtime)
     return pod
 
 

@@ -18,6 +18,7 @@ from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_operator.core.pod import (
     caches,
     environment,
+    placement,
     secrets,
     security,
     storage,
@@ -61,14 +62,9 @@ def pod_spec(
     }
     if spec.workers > 1:
         pod["subdomain"] = names.rendezvous_name(session.name, session.uid)
-    if runtime.node_selector:
-        pod["nodeSelector"] = dict(runtime.node_selector)
-    if runtime.tolerations:
-        pod["tolerations"] = [dict(t) for t in runtime.tolerations]
     if runtime.runtime_class:
         pod["runtimeClassName"] = runtime.runtime_class
-    if runtime.image_pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in runtime.image_pull_secrets]
+    pod |= placement.of_runtime(runtime)
     return pod
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,7 +79,7 @@ def run(  # noqa: PLR0913  one argument is one option
     """
     given: dict[str, Any] = {"command": program or None, "dataset": dataset}
     given |= options.program_fields(env, secret, resume)
-    given |= _of_folder(working_dir, _chosen(packages, no_packages=no_packages))
+    given |= _folder_fields(working_dir, packages, no_packages=no_packages)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
@@ -87,15 +87,13 @@ def run(  # noqa: PLR0913  one argument is one option
     _run(folder, name, manifest.merged(folder_defaults.read(folder), fields), mode)
 
 
-def _of_folder(working_dir: str | None, packages: str | Literal[False] | None) -> dict[str, Any]:
-    return {"workingDir": working_dir, "packages": packages}
-
-
-def _chosen(file: str | None, *, no_packages: bool) -> str | Literal[False] | None:
-    """What the options say of packages; None if they say nothing. Raises UsageProblem."""
-    if file is not None and no_packages:
+def _folder_fields(
+    working_dir: str | None, packages: str | None, *, no_packages: bool
+) -> dict[str, Any]:
+    """What the options say of the folder; None for what they leave open. Raises UsageProblem."""
+    if packages is not None and no_packages:
         raise UsageProblem("give either --packages FILE or --no-packages")
-    return False if no_packages else file
+    return {"workingDir": working_dir, "packages": False if no_packages else packages}
 
 
 @dataclass(frozen=True, slots=True)
