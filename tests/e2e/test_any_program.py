@@ -85,7 +85,7 @@ def test_all_that_a_program_prints_is_kept_once(
         "/data/cache/huggingface",
         "without an end",
     ]
-    eventually(lambda: len(printed(gateway, name)) >= len(expected), within=20, what="the log")
+    eventually(lambda: len(printed(gateway, name)) >= len(expected), within=60, what="the log")
     assert sorted(printed(gateway, name)) == sorted(expected)
 
 
@@ -106,7 +106,7 @@ def test_a_secret_is_waited_for_and_reaches_the_program_alone(
         assert f"kubectl label secret {hub}" in (held.status.message or "")
         installation.kubectl("label", "secret", hub, "trainyard.io/released-to-sessions=true")
         found = reached(gateway, name, "Failed")
-        eventually(lambda: len(printed(gateway, name)) == 2, within=20, what="the log")
+        eventually(lambda: len(printed(gateway, name)) == 2, within=60, what="the log")
         assert printed(gateway, name)[0] == f"{len(CANARY)} characters: ***"
         pod = f"-l=trainyard.io/session={name}"
         shown = [

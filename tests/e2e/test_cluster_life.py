@@ -158,7 +158,7 @@ def test_a_folder_that_is_not_there_any_more(name: str) -> None:
 
     assert cluster("down", "--name", name).code == 0
 
-    eventually(lambda: everything(name) == before, within=10, what="nothing left")
+    eventually(lambda: everything(name) == before, within=60, what="nothing left")
 
 
 def test_images_that_the_node_lost_are_loaded_again(name: str, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_every_single_verb_is_needed(lived: Installation, audit: Path, account: 
             neighbour = kept_beside(proofs, index)
             eventually(
                 lambda who=short[index], what=neighbour: allows(api, who, what),  # type: ignore[misc]  # bound here
-                within=20,
+                within=60,
                 every=0.05,
                 what=f"the rights of {account} without {right}",
             )

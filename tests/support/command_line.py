@@ -145,7 +145,7 @@ class Terminal:
 
     def wait_for(self, expected: str) -> str:
         """Wait until it wrote `expected`; all text."""
-        eventually(lambda: expected in self.text, within=20, what=f"{expected!r} in {self.text!r}")
+        eventually(lambda: expected in self.text, within=60, what=f"{expected!r} in {self.text!r}")
         return self.text
 
     def type(self, text: str) -> None:

@@ -89,7 +89,7 @@ def served(folder: Path, node: Node) -> Iterator[str]:
     url = f"http://{node.address}:{PORT}/simple/"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            eventually(lambda: _answers(url), within=20, what=url)
+            eventually(lambda: _answers(url), within=60, what=url)
             yield url
         finally:
             server.terminate()

@@ -273,7 +273,7 @@ def test_every_interaction_makes_its_calls_and_says_what_came_of_it(yard: Yard, 
     after = yard.do(name, "b", chat)
     expected = yard.fill(interaction.good, "b")
     heard = eventually(
-        lambda: said(yard, chat, after, toasts, expected), within=15, every=0.02, what=expected
+        lambda: said(yard, chat, after, toasts, expected), within=60, every=0.02, what=expected
     )
 
     reads_well(heard)

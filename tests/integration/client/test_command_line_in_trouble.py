@@ -263,7 +263,7 @@ def test_ctrl_c_in_logs(cli: CommandLine, gateway: ScriptedGateway) -> None:
     gateway.sessions = [session("s", "Running")]
     gateway.script("GET", "/training/s/logs", Answer({"session": "s", "lines": [], "next": 0}))
     process = cli.start("logs", "s", "-f")
-    eventually(lambda: len(gateway.of("GET", "/training/s/logs")) > 1, within=20)
+    eventually(lambda: len(gateway.of("GET", "/training/s/logs")) > 1, within=60)
 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
@@ -279,7 +279,7 @@ def test_watch_listens_to_the_stream_and_goes_on_after_its_last_event(
     stream = 'id: 7.3\nevent: metrics\ndata: {"points": []}\n\n'
     gateway.script("GET", "/training/u/events", Answer(stream))
     process = cli.start("watch", "s")
-    eventually(lambda: len(gateway.of("GET", "/training/u/events")) > 1, within=20)
+    eventually(lambda: len(gateway.of("GET", "/training/u/events")) > 1, within=60)
     gateway.sessions = [session("s", "Succeeded", uid="u")]
     out, err = process.communicate(timeout=20)
 
@@ -312,7 +312,7 @@ def test_without_streams_they_are_followed_by_asking(
     gateway.script("GET", "/training/s/logs", lines)
     gateway.script("GET", "/training/u/events", refusal)
     process = cli.start(*command)
-    eventually(lambda: len(gateway.of("GET", "/training/u/status")) > 1, within=20)
+    eventually(lambda: len(gateway.of("GET", "/training/u/status")) > 1, within=60)
     gateway.sessions = [session("s", "Succeeded", uid="u")]
     out, err = process.communicate(timeout=20)
 

@@ -789,7 +789,7 @@ def test_watch_on_a_terminal_keeps_one_line_and_ctrl_c_leaves_the_session(
 def test_submit_and_watch_in_one_command(cli: CommandLine, lab: GatewayLab) -> None:
     process = cli.start("submit", "--name", "both", "--watch", "--", "x")
     with lab.client() as gateway:
-        eventually(lambda: any(s.name == "both" for s in gateway.sessions().sessions), within=20)
+        eventually(lambda: any(s.name == "both" for s in gateway.sessions().sessions), within=60)
     set_phase(lab, "both", "Succeeded")
 
     out, _ = process.communicate(timeout=30)
@@ -851,7 +851,7 @@ def test_a_download_of_a_folder_goes_on_after_a_cut(
     run = left(lab, cli, "cut")
     content = os.urandom(6 << 20)
     (run / "work" / "out" / "model.pt").write_bytes(content)
-    eventually(lambda: is_settled((run / "work" / "out" / "model.pt").stat()), within=10)
+    eventually(lambda: is_settled((run / "work" / "out" / "model.pt").stat()), within=60)
 
     with CuttingProxy(lab.port, [3 << 20, 2 << 20]) as proxy:
         through = CommandLine(tmp_path / "home", proxy.url, lab.key)

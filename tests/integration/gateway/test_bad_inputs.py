@@ -23,7 +23,7 @@ from poll import eventually
 
 pytestmark = pytest.mark.integration
 
-SECONDS = 1.0
+SECONDS = 5.0
 """Each refusal at most, besides sending the bytes."""
 INSPECTED_SECONDS = 8.0
 """Each refusal of a file that follows another at once: the process that reads it starts then."""
@@ -49,7 +49,7 @@ def kept(lab: GatewayLab) -> set[Path]:
     """The files once nothing is being received: who hangs up may be gone before its file is removed, or even begun."""
     eventually(
         lambda: not [path for path in files(lab) if ".incoming" in path.parts],
-        within=5, every=0.01, what="an end of what is being received",
+        within=60, every=0.01, what="an end of what is being received",
     )  # fmt: skip
     return {path for path in files(lab) if ".incoming" not in path.parts}
 

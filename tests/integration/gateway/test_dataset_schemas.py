@@ -249,10 +249,10 @@ def test_an_applied_session_is_told_until_the_schema_is_corrected(
         found = http.get("/training/told/status").raise_for_status().json()["status"]
         return dict(found.get("dataset") or {})
 
-    eventually(lambda: "not numbers" in status().get("problem", ""), within=15)
+    eventually(lambda: "not numbers" in status().get("problem", ""), within=60)
     assert status()["schemaRevision"] == 1
     correct(http, "applied", {"target": "price"}).raise_for_status()
-    eventually(lambda: status().get("schemaRevision") == 2, within=15)
+    eventually(lambda: status().get("schemaRevision") == 2, within=60)
     assert "problem" not in status()
     assert (lab.data / "datasets" / status()["schema"]).is_file()
 
@@ -277,7 +277,7 @@ def test_a_dataset_of_an_earlier_version_gets_its_schema_when_it_is_asked_for(
     assert first["details"]["columns"] == [{"name": "a", "type": "int64", "missingValues": []}]
     assert "earlier version" in first["details"]["notes"][0]
     assert "schemaFile" not in first
-    eventually(lambda: details(http, "old")["revision"] == 1, within=20)
+    eventually(lambda: details(http, "old")["revision"] == 1, within=60)
     assert details(http, "old")["target"] == "y"
     assert on_volume(lab, http, "old").is_file()
 

@@ -72,7 +72,7 @@ def test_those_who_wait_count(lab: GatewayLab, http: httpx.Client) -> None:
 
     behind = eventually(
         lambda: (found := ask(http, 1, queue="paused").json()).get("position") == 2 and found,
-        within=10,
+        within=60,
     )
     urgent = ask(http, 1, queue="paused", priority=900).json()
 

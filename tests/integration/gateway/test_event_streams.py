@@ -148,7 +148,7 @@ def test_open_streams_do_not_hold_up_the_end(
         lab.start()
 
     assert rest == [[], []]
-    assert took < 5
+    assert took < 20
 
 
 @pytest.mark.parametrize(

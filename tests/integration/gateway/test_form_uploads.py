@@ -104,7 +104,7 @@ def test_a_form_is_written_to_the_volume_as_it_comes(lab: GatewayLab) -> None:
 
     watch.check()
     assert elsewhere == []
-    eventually(lambda: not list(incoming.iterdir()), within=10, what="the rest being removed")
+    eventually(lambda: not list(incoming.iterdir()), within=60, what="the rest being removed")
 
 
 def test_form_and_raw_body_register_the_same(http: httpx.Client) -> None:

@@ -118,7 +118,7 @@ def test_reports_to_a_full_volume_are_kept_by_the_sender_and_stored_once_later(
 
     ballast.unlink()
     first = len(acknowledged) + 1
-    eventually(lambda: trainer.report(batch(first), http).status_code == 200, within=10)
+    eventually(lambda: trainer.report(batch(first), http).status_code == 200, within=60)
     repeated = [trainer.report(batch(n), http).json()["duplicate"] for n in (*acknowledged, first)]
 
     assert reads == 200

@@ -92,7 +92,7 @@ async def test_the_inbox_is_applied_without_a_read(database: Store) -> None:
     async def notified() -> bool:
         return heard == [uid]
 
-    await eventually_async(notified, within=10, every=0.01)
+    await eventually_async(notified, within=60, every=0.01)
     window = charts.Window(9)
     [series] = await database.read(lambda c: charts.read_charts(c, uid, ["loss"], window), False)
     assert values(series) == {1: 1.0}
@@ -129,7 +129,7 @@ async def test_entries_found_at_the_start_are_applied_without_a_read(
     async def empty() -> bool:
         return await another.read(inbox_size, applied=False) == 0
 
-    await eventually_async(empty, within=10, every=0.01)
+    await eventually_async(empty, within=60, every=0.01)
     window = charts.Window(9)
     [series] = await another.read(lambda c: charts.read_charts(c, uid, ["loss"], window), False)
     assert values(series) == {1: 1.0}
@@ -228,7 +228,7 @@ async def test_a_batch_repeated_while_it_is_applied_is_known(
             )
             return await other.fetchval(blocked) == 1
 
-        await eventually_async(waits, within=10, every=0.01)
+        await eventually_async(waits, within=60, every=0.01)
         await applying.commit()
 
         assert await again
@@ -279,7 +279,7 @@ async def test_a_connection_lost_while_the_inbox_is_applied_quarantines_nothing(
         async with locker.transaction():
             await locker.execute("LOCK TABLE metrics IN ACCESS EXCLUSIVE MODE")
             await database.ingest(batch(uid, 1, {1: 1.0}))
-            await eventually_async(applying, within=10, every=0.01)
+            await eventually_async(applying, within=60, every=0.01)
             await watcher.execute(f"SELECT pg_terminate_backend(pid) {blocked}")
         found = values(await chart(database, uid))
     await locker.close()

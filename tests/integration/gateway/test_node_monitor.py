@@ -30,7 +30,7 @@ def test_a_monitor_tells_of_its_node(lab: GatewayLab, tmp_path: Path) -> None:
                 found: dict[str, object] | None = nodes[node].get("machine")
                 return found
 
-            machine = eventually(told, within=15)
+            machine = eventually(told, within=60)
     finally:
         monitor.terminate()
         code = monitor.wait(timeout=10)

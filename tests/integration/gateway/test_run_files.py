@@ -55,7 +55,7 @@ def put(path: Path, content: bytes = b"x") -> Path:
 
 def settled(path: Path) -> None:
     """Wait until the file's tag is a strong one."""
-    eventually(lambda: is_settled(path.stat()), within=10, what="a file of two seconds ago")
+    eventually(lambda: is_settled(path.stat()), within=60, what="a file of two seconds ago")
 
 
 def listed(http: httpx.Client, trainer: Trainer, **query: Any) -> dict[str, Any]:

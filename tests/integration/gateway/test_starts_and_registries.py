@@ -99,7 +99,7 @@ def test_a_dataset_that_a_waiting_session_names_cannot_be_deleted(
         client.CustomObjectsApi(api).delete_namespaced_custom_object(
             names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, "waits"
         )
-    eventually(lambda: http.delete("/datasets/needed").status_code == 204, within=10)
+    eventually(lambda: http.delete("/datasets/needed").status_code == 204, within=60)
 
 
 @pytest.mark.parametrize("named", [{}, {"name": "mine"}], ids=["unnamed", "named"])
@@ -215,7 +215,7 @@ def test_what_others_make_is_found_at_once(lab: GatewayLab, http: httpx.Client) 
                     pytest.fail(f"there is a session of that name: {found.text}")
                 return bool(found.json()["uid"] == uid)
 
-            eventually(told, within=10, every=0.01, what="the new session under the old name")
+            eventually(told, within=60, every=0.01, what="the new session under the old name")
             sessions.delete_namespaced_custom_object(*path, "applied")
 
 

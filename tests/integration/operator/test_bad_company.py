@@ -58,7 +58,7 @@ def honest(lab: Lab) -> None:
     """A session that has done nothing wrong."""
     name = unique("honest")
     lab.create(name, {"command": ["sleep", "0.05"], "resources": {"gpus": 1}})
-    lab.wait_phase(name, "Succeeded", within=20)
+    lab.wait_phase(name, "Succeeded", within=60)
     lab.delete(name)
     assert lab.process is not None
     assert lab.process.poll() is None

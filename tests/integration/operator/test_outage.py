@@ -57,12 +57,12 @@ def test_an_outage_is_waited_out(lab: Lab, door: TcpDoor) -> None:
         lab.wait_phase(ends, "Running")
         lab.wait_phase(waits, "Queued")
         door.shut()
-        eventually(lambda: health(lab, "readyz")[0] == 503, within=20, what="not ready")
+        eventually(lambda: health(lab, "readyz")[0] == 503, within=60, what="not ready")
         assert "does not answer" in health(lab, "readyz")[1]
         assert health(lab, "healthz") == (200, "ok\n")
         lab.create(comes, {"command": ["sleep", "1"], "resources": {"gpus": 4}})
         # Longer than the Lease, so that the operator must acquire it again.
-        eventually(lambda: not lab.live_pods(), within=20, what="the first one's end")
+        eventually(lambda: not lab.live_pods(), within=60, what="the first one's end")
         assert lab.phase(waits) == "Queued"
         door.open()
         for name in (ends, waits, comes):

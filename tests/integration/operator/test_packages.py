@@ -87,7 +87,7 @@ def preparing(lab: Lab, name: str) -> dict[str, Any]:
         assert (status.get("phase"), reasons.get("Admitted")) == ("Pending", "PreparingEnvironment")
         return status
 
-    return eventually(found, within=20, every=0.05, what=f"{name} prepares")
+    return eventually(found, within=60, every=0.05, what=f"{name} prepares")
 
 
 def gpus_of(pod: client.V1Pod) -> int:
@@ -146,7 +146,7 @@ def test_an_index_that_does_not_answer_is_asked_again_later(lab: Lab) -> None:
         assert status.get("environmentBuild", {}).get("failures") == 1, status
         return status
 
-    status = eventually(waits, within=20, every=0.05, what="back-off")
+    status = eventually(waits, within=60, every=0.05, what="back-off")
     build = status["environmentBuild"]
     pause = datetime.fromisoformat(build["retryTime"]).timestamp() - time.time()
     assert (build["number"], build["message"]) == (1, "no answer")

@@ -61,7 +61,7 @@ def test_the_packages_are_held_until_the_program_has_ended(tmp_path: Path, packa
     assert not free()
     process.terminate()
     lab.end(process)
-    eventually(free, within=10, what="the lock's end")
+    eventually(free, within=60, what="the lock's end")
 
 
 def missing(packages: Path) -> None:

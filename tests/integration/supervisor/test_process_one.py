@@ -103,7 +103,7 @@ def test_a_signal_during_its_start_is_not_lost(tmp_path: Path) -> None:
                 return int(child)
         return None
 
-    os.kill(eventually(blocked, within=20, every=0.001), signal.SIGTERM)
+    os.kill(eventually(blocked, within=60, every=0.001), signal.SIGTERM)
     ended = lab.end(process, seconds=20)
 
     assert ended.code == ExitCode.PREEMPTED

@@ -90,7 +90,7 @@ def damage(draw: st.DrawFn, content: bytes) -> bytes:
 
 def tried(path: Path, file_format: str) -> DatasetSchema | None:
     """The schema of a file whose values were read too; None if it was refused."""
-    started, schema, refusal = time.monotonic(), None, "none"
+    started, schema, refusal = time.process_time(), None, "none"
     tracemalloc.start()
     try:
         schema = inspect(path, file_format)
@@ -106,7 +106,7 @@ def tried(path: Path, file_format: str) -> DatasetSchema | None:
     assert refusal
     assert "object at 0x" not in refusal
     assert peak < BYTES
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     return schema
 
 

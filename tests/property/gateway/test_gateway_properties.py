@@ -376,7 +376,7 @@ def test_property_24_completed_session_persists_logs(
         found = http.get(f"/training/{session['uid']}/status").json()
         return bool(found["phase"] == "Succeeded" and found["deleted"] == (over == "gone"))
 
-    eventually(ended, within=10, every=0.02)
+    eventually(ended, within=60, every=0.02)
     found = http.get(f"/training/{session['uid']}/logs", params={"limit": 10_000}).json()["lines"]
     assert [line["message"] for line in found] == [m.replace("\x00", "\\0") for m in lines]
 
@@ -464,7 +464,7 @@ def test_property_29_authentication_attempts_logged(
             query = "SELECT accepted FROM auth_logs WHERE path = ?"
             return database.execute(query, (f"/api/v1{path}",)).fetchall()
 
-    assert eventually(logged, within=5, every=0.01) == [(int(accepted),)]
+    assert eventually(logged, within=60, every=0.01) == [(int(accepted),)]
 
 
 @given(route=ROUTES, body=st.sampled_from([b"", b"{", b"[]", b'{"a": NaN}', b"\xff\xfe"]))

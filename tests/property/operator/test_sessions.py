@@ -168,7 +168,7 @@ def test_property_33_concurrent_sessions_run_when_resources_allow(
         wide.create(name, {"command": ["run"], "resources": {"gpus": gpus}})
     eventually(
         lambda: set(wide.phases(names)) == {"Running"},
-        within=20,
+        within=60,
         every=0.05,
         what="all running at once",
     )
@@ -205,7 +205,7 @@ def test_property_34_requests_are_queued_when_capacity_is_full(lab: Lab, sizes: 
         assert all(s["queue"]["reason"] for _, s in waiting)
         return True
 
-    eventually(settled, within=20, every=0.05, what="the rest queued")
+    eventually(settled, within=60, every=0.05, what="the rest queued")
     lab.delete_all()
 
 

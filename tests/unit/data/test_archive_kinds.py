@@ -301,11 +301,11 @@ def test_a_bomb_ends_early(tmp_path: Path, pack: Callable[[bytes], bytes]) -> No
     member = tarfile.TarInfo("cat/0.png")
     member.size = 400 << 20
     zeros = b"".join([pack(member.tobuf())] + [pack(b"\0" * (4 << 20))] * 100)
-    started = time.monotonic()
+    started = time.process_time()
 
     with pytest.raises(BadData, match="times its size|ends within"):
         samples(tmp_path, zeros)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_blank_images_are_no_bomb(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_every_bad_file_is_refused_within_bounds(tmp_path: Path, bad: BadFile) -
     path = tmp_path / bad.filename
     path.write_bytes(bad.content)
     kinds = {".zip": "images", ".tar": "images", ".txt": "text"}
-    started = time.monotonic()
+    started = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(BadData):
@@ -341,4 +341,4 @@ def test_every_bad_file_is_refused_within_bounds(tmp_path: Path, bad: BadFile) -
         tracemalloc.stop()
 
     assert peak < 64 << 20
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -205,7 +205,7 @@ def bomb(kind: bytes) -> bytes:
 def test_a_small_archive_that_unpacks_to_much_is_refused(tmp_path: Path, kind: bytes) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(bomb(kind))
-    started = time.monotonic()
+    started = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(BadData, match="header of|times its size"):
@@ -216,7 +216,7 @@ def test_a_small_archive_that_unpacks_to_much_is_refused(tmp_path: Path, kind: b
 
     assert path.stat().st_size < 10_000
     assert peak < 8 << 20
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)

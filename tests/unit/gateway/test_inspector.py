@@ -156,7 +156,7 @@ async def test_few_run_at_once_some_wait_and_others_are_refused(file: Path, tmp_
         async def are_running() -> bool:
             return len(list(marks.iterdir())) == MOST_AT_ONCE
 
-        await eventually_async(are_running, within=20)
+        await eventually_async(are_running, within=60)
         with pytest.raises(Unavailable, match="wait to be inspected") as refused:
             inspections.require_room()
         with pytest.raises(Unavailable):

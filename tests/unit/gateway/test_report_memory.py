@@ -51,6 +51,6 @@ async def test_nothing_keeps_a_report_that_was_applied(tmp_path: Path) -> None:
     async def let_go() -> bool:
         return kept() is None
 
-    await eventually_async(let_go, within=10, what="a report that was applied is let go")
+    await eventually_async(let_go, within=60, what="a report that was applied is let go")
     assert await database.read(lambda c: latest_values(c, uid))
     await database.close()

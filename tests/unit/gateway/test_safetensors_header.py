@@ -75,7 +75,7 @@ def test_long_headers_are_read_in_bounded_memory(tmp_path: Path, where: str) -> 
         content = made(json.dumps(long, ensure_ascii=False).encode(), b"\0" * 4)
     (tmp_path / "x").write_bytes(content)
     handle = os.open(tmp_path / "x", os.O_RDONLY)
-    started = time.monotonic()
+    started = time.process_time()
     tracemalloc.start()
     try:
         found = check(handle)
@@ -86,7 +86,7 @@ def test_long_headers_are_read_in_bounded_memory(tmp_path: Path, where: str) -> 
 
     assert found == ({"card": "{}"} if where == "metadata" else {})
     assert peak < 48 << 20
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainyard import transfer
-from trainyard.concurrency import in_thread
+from trainyard.concurrency import in_thread, sleep
 from trainyard.errors import Conflict, Invalid, NotFound
 from trainyard.files import calls, tree
 from trainyard.files.answers import RunFile, RunFolder
@@ -19,6 +19,8 @@ from trainyard.transfer import Progress
 
 ATTEMPTS = 3
 """How often a file is downloaded that changes meanwhile."""
+PAUSE_SECONDS = 0.3
+"""Until a file is looked at again that was written just before it was read."""
 
 
 class Files:
@@ -134,19 +136,19 @@ class Files:
             written.count(file)
             return
         part = in_thread(written.part_of, file.path)
-        now, wrong = self._read(session, live, file, part, written.moved)
+        now, wrong = self._read(session, live, file, part, written)
         in_thread(written.keep, place, part, now, wrong)
 
     def _read(
-        self, session: str, live: bool, file: RunFile, part: Path, moved: Progress
+        self, session: str, live: bool, file: RunFile, part: Path, written: Tree
     ) -> tuple[RunFile | None, str]:
         """The file as it is now, None without one; and why `part` is not it, "" if it is."""
         now: RunFile | None = file
         for _ in range(ATTEMPTS):
             try:
-                tag = self.download(session, file.place, part, progress=moved)
+                tag = self.download(session, file.place, part, progress=written.moved)
                 if live or not same_content(tag, file.etag):
-                    now = self._entry(session, file.place)
+                    now = self._after_writes(session, live, file.place, tag, written)
             except (NotFound, Conflict, Invalid) as error:
                 return None, f"is gone or cannot be read ({error})"
             if now is None:
@@ -154,6 +156,21 @@ class Files:
             if same_content(tag, now.etag) and not (live and is_weak(now.etag)):
                 return now, ""
         return now, "changed while it was read, or just before; get it into a new folder later"
+
+    def _after_writes(
+        self, session: str, live: bool, path: str, tag: str, written: Tree
+    ) -> RunFile | None:
+        """The file as it is now, None without one.
+
+        A file that was written just before is looked at until it is settled, or is another.
+        """
+        while True:
+            now = self._entry(session, path)
+            if now is None or not (live and is_weak(now.etag) and same_content(tag, now.etag)):
+                return now
+            if not written.may_wait(PAUSE_SECONDS):
+                return now
+            sleep(PAUSE_SECONDS)
 
     def _entry(self, session: str, path: str) -> RunFile | None:
         found = self._connection.send(calls.run_files(session, path))

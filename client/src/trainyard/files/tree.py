@@ -32,6 +32,8 @@ from trainyard_api.visible_text import visible
 PARTS = ".trainyard-parts"
 """Folder with files that are not complete; it is removed when nothing is in it."""
 
+PATIENCE_SECONDS = 10.0
+"""How long a whole call waits for files that were written just before they were read."""
 LONGEST_NAME = 255
 """Bytes of a name, as file systems have it."""
 _IMPOSSIBLE_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
@@ -69,6 +71,13 @@ class Tree:
         self.folder, self._windows, self._progress = folder, windows, progress
         folder.mkdir(parents=True, exist_ok=True)
         self.fetched = Fetched()
+        self._patience = PATIENCE_SECONDS
+
+    def may_wait(self, seconds: float) -> bool:
+        """Whether there is patience left for this wait, which is then used up."""
+        enough = self._patience >= seconds
+        self._patience -= seconds if enough else 0.0
+        return enough
 
     def place(self, below: Sequence[str]) -> Place | None:
         """Where something goes whose path has these parts; its folders are made.
