@@ -82,6 +82,18 @@ SPOOL: Final = "spool"
 CACHE: Final = "cache"
 MODEL_FILE: Final = "model.safetensors"
 MODEL_CARD_FILE: Final = "model_card.json"
+ARTIFACTS: Final = ".trainyard/artifacts"
+"""Folder below the run folder: trees that wait for the gateway, each in a folder of its name.
+
+A name that begins with a point is none of a tree: it is not finished, or a lock.
+"""
+TREE_MANIFEST: Final = "manifest.json"
+TREE_FILES: Final = "files"
+"""In the folder of a tree: its files at their paths, without links and empty folders."""
+TREE_REPORT_PREFIX: Final = "report-"
+"""In the folder of a tree, written last: `report-<name>.json`, the report of the tree as `name`."""
+MAX_TREE_ENTRIES: Final = 100_000
+MAX_TREE_MANIFEST_BYTES: Final = 32 << 20
 
 TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_BYTES: Final = 4096

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainyard_api.code import CodeEntry, CodeManifest, path_problem, problem, stays_inside
+from trainyard_api.code import CodeEntry, CodeManifest, problem
+from trainyard_api.files.paths import path_problem, stays_inside
 from trainyard_gateway.code.allowance import DAY, Allowance
 from trainyard_gateway.code.bundles import bundle_of
 from trainyard_gateway.code.folders import CodeFolders

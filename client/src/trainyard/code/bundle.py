@@ -16,7 +16,8 @@ from typing import Final
 
 from trainyard.code.refusals import CannotBundle
 from trainyard.code.walk import Contents, FoundFile, walk
-from trainyard_api.code import CodeEntry, CodeManifest, bundle_name, shown
+from trainyard_api.code import CodeEntry, CodeManifest, bundle_name
+from trainyard_api.files.paths import shown
 
 _CHUNK: Final = 1 << 20
 _ATTEMPTS: Final = 3

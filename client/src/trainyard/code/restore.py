@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trainyard.code.refusals import CannotRestore
-from trainyard_api.code import CodeEntry, CodeManifest, bundle_name, problem, shown
+from trainyard_api.code import CodeEntry, CodeManifest, bundle_name, problem
+from trainyard_api.files.paths import shown
 
 
 class Restore:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainyard.code.ignore import Pattern, Rules, rules_above
-from trainyard.code.links import target_inside
 from trainyard.code.refusals import CannotBundle
-from trainyard_api.code import GIT, path_problem, shown
+from trainyard_api.files.links import target_inside
+from trainyard_api.files.paths import GIT, path_problem, shown
 
 MOST_PATHS = 1_000_000
 """Paths that are looked at; a folder with more is refused."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from trainyard_api.code import CodeManifest, bundle_name, largest, problem, shown
+from trainyard_api.code import CodeManifest, bundle_name, largest, problem
+from trainyard_api.files.paths import shown
 from trainyard_api.model import OpenModel, field_errors
 from trainyard_gateway.code.allowance import Allowance
 from trainyard_gateway.code.folders import CodeFolders, is_name

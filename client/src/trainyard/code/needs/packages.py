@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from trainyard.code.bundle import Bundle
 from trainyard.code.refusals import CannotBundle
-from trainyard_api.code import shown
+from trainyard_api.files.paths import shown
 from trainyard_api.program.packages import FILE_MESSAGE, lists_packages
 
 LOCK, REQUIREMENTS, PROJECT = "uv.lock", "requirements.txt", "pyproject.toml"

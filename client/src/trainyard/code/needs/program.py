@@ -10,7 +10,7 @@ from typing import Final
 
 from trainyard.code.bundle import Bundle
 from trainyard.code.refusals import CannotBundle
-from trainyard_api.code import parents, shown
+from trainyard_api.files.paths import parents, shown
 
 _PYTHON: Final = ("python", "torchrun", "accelerate", "deepspeed", "uv", "sh", "bash")
 """Programs whose argument is a file to run."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from trainyard.code.bundle import Bundle
-from trainyard_api.code import parents, shown
+from trainyard_api.files.paths import parents, shown
 
 _MOST_FILES: Final = 2000
 _MOST_BYTES: Final = 2 << 20

@@ -1,11 +1,11 @@
-"""Where a link of a folder leads, as the bundle keeps it."""
+"""Where a link of a folder leads, as a list of files keeps it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from trainyard_api.code import stays_inside
+from trainyard_api.files.paths import stays_inside
 
 
 def target_inside(top: Path, path: str) -> str | None:
