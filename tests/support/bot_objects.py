@@ -6,7 +6,8 @@ from typing import Any
 
 from trainyard.models import Dataset, Model, QueueEntry, Series, Session
 from trainyard_api.datasets.schema import DatasetSchema
-from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
+from trainyard_api.session.spec import TrainingSessionSpec
+from trainyard_api.session.status import TrainingSessionStatus
 
 CREATED = "2026-07-01T12:00:00Z"
 

@@ -12,7 +12,7 @@ from operator_state import CONFIG
 
 from trainyard_api import timestamps
 from trainyard_api.phase import Reason
-from trainyard_api.session import TrainingSession
+from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.estimates.estimate import estimate
 from trainyard_gateway.sessions.request import parse

@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any
 
 from trainyard.models import Model, Series, Session
-from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
+from trainyard_api.session.spec import TrainingSessionSpec
+from trainyard_api.session.status import TrainingSessionStatus
 from trainyard_bot.handlers import form, train_form
 from trainyard_bot.handlers.form import Form
 from trainyard_bot.text import answers, chart, keyboards, notices, registry, sessions

@@ -11,7 +11,7 @@ from trainyard import choices as choices_json
 from trainyard import models
 from trainyard.choices import Choices
 from trainyard_api.model import OpenModel
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 
 T = TypeVar("T", bound=OpenModel)
 Spec = TrainingSessionSpec | Mapping[str, Any]

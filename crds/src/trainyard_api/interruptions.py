@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # The command line starts without the models of sessions.
-    from trainyard_api.session import TrainingSessionStatus
+    from trainyard_api.session.status import TrainingSessionStatus
 
 
 def interruptions(status: TrainingSessionStatus) -> str:

@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard_api import environment, names, settings_file
-from trainyard_api.session import MEMORY_PATTERN
+from trainyard_api.session.resources import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
 from trainyard_operator.errors import SettingsError

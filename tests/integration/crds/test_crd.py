@@ -12,7 +12,7 @@ from cluster import api_client
 from kubernetes import client
 
 from trainyard_api import names
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 
 pytestmark = pytest.mark.integration
 

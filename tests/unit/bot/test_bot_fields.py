@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_bot.updates.fields import FIELDS, ParseError, read_field, spec
 
 TASKS = "tabular-classification, tabular-regression, image-classification, language-modeling"

@@ -17,7 +17,7 @@ from trainyard.cli.errors import UsageProblem
 from trainyard.cli.text import charts, progress, rich_table, table
 from trainyard.cli.text.progress import Trend
 from trainyard_api.interruptions import interruptions
-from trainyard_api.session import TrainingSessionStatus
+from trainyard_api.session.status import TrainingSessionStatus
 
 ROOT = Path(__file__).resolve().parents[3]
 

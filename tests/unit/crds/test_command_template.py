@@ -16,7 +16,7 @@ from trainyard_api.command.template import (
     is_structured,
 )
 from trainyard_api.model import field_errors
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 
 PATH = "/data/run/out/checkpoint-10"
 

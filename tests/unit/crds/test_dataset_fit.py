@@ -9,7 +9,7 @@ import pytest
 from trainyard_api.attempt import AttemptDataset
 from trainyard_api.datasets.fit import NAMES_SHOWN, misfit
 from trainyard_api.datasets.schema import ColumnSchema, DatasetSchema
-from trainyard_api.session import DatasetReference
+from trainyard_api.session.references import DatasetReference
 from trainyard_api.training import TrainingConfig
 
 CLASSIFY = "tabular-classification"

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainyard_api.model import field_errors
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 
 
 def errors(**spec: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trainyard_api.render import crd
-from trainyard_api.session import IMMUTABLE_FIELDS, TrainingSessionSpec
+from trainyard_api.session.spec import IMMUTABLE_FIELDS, TrainingSessionSpec
 
 CRDS = {"session": crd.session_crd(), "queue": crd.queue_crd()}
 

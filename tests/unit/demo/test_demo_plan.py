@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trainyard.models import Session
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_demo import data, plan
 
 DIGEST = "ab" * 32

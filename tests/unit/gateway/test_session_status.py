@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from trainyard_api import timestamps
 from trainyard_api.report import Batch, CheckpointReport, Heartbeat
-from trainyard_api.session import Progress
+from trainyard_api.session.progress import Progress
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
 from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.files.file_store import FileStore

@@ -21,7 +21,8 @@ from trainyard_api import contract
 from trainyard_api.datasets.choices import MAX_COLUMNS
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.report import MAX_BATCH_BYTES
-from trainyard_api.session import Resources, TrainingSessionSpec
+from trainyard_api.session.resources import Resources
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_data.archives.limits import Limits
 from trainyard_gateway import paging, request_slots
 from trainyard_gateway.auth import audit_log

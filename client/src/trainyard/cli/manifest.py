@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from trainyard.cli.errors import UsageProblem
 from trainyard_api import names
 from trainyard_api.model import FieldError, field_errors
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 
 _TOP = ("apiVersion", "kind", "metadata", "spec")
 

@@ -16,7 +16,7 @@ SessionsArgument = Annotated[list[str], typer.Argument(metavar="SESSION...")]
 
 def checked_priority(value: str) -> int:
     """A priority; it is text because it may begin with a dash. Raises UsageProblem."""
-    from trainyard_api.session import PRIORITY_MAX, PRIORITY_MIN
+    from trainyard_api.session.spec import PRIORITY_MAX, PRIORITY_MIN
 
     try:
         number = int(value)

@@ -7,7 +7,8 @@ from typing import Any
 from trainyard.models.page import Page
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL, Phase
-from trainyard_api.session import TrainingSessionSpec, TrainingSessionStatus
+from trainyard_api.session.spec import TrainingSessionSpec
+from trainyard_api.session.status import TrainingSessionStatus
 
 
 class Session(OpenModel):

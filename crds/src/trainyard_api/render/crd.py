@@ -8,7 +8,8 @@ from typing import Any
 from trainyard_api import names
 from trainyard_api.queue import TrainingQueueSpec, TrainingQueueStatus
 from trainyard_api.render.structural import structural_schema
-from trainyard_api.session import IMMUTABLE_FIELDS, TrainingSessionSpec, TrainingSessionStatus
+from trainyard_api.session.spec import IMMUTABLE_FIELDS, TrainingSessionSpec
+from trainyard_api.session.status import TrainingSessionStatus
 
 Manifest = dict[str, Any]
 

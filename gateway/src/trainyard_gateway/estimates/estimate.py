@@ -5,7 +5,8 @@ from __future__ import annotations
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError, OpenModel
 from trainyard_api.phase import Reason
-from trainyard_api.session import TrainingSession, TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
+from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.errors import Unprocessable
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.forecast import QueuePosition, forecast_session

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field, StrictInt
 
 from trainyard_api.model import ClosedModel, OpenModel
-from trainyard_api.session import PRIORITY_MAX, PRIORITY_MIN
+from trainyard_api.session.spec import PRIORITY_MAX, PRIORITY_MIN
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.estimate import Estimate
 from trainyard_gateway.http.pages import page_response

@@ -10,7 +10,7 @@ import orjson
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
-from trainyard_api.session import TrainingSession
+from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.code.bundles import CodeBundles, missing_bundle
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.files.file_store import FileStore

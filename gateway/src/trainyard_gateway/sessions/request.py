@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from trainyard_api import names
 from trainyard_api.datasets.fit import misfit
 from trainyard_api.model import FieldError, field_errors
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_gateway.errors import MOST_ERRORS, Unprocessable
 from trainyard_gateway.registry.dataset_info import DatasetInfo
 

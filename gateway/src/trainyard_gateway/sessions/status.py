@@ -11,7 +11,7 @@ from trainyard_api import timestamps
 from trainyard_api.datasets.fit import misfit
 from trainyard_api.model import clip
 from trainyard_api.report import CheckpointReport, Heartbeat
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.visible_text import visible
 from trainyard_gateway.registry.dataset_info import DatasetInfo
 from trainyard_gateway.registry.models import ModelInfo

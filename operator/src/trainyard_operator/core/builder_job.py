@@ -13,7 +13,7 @@ import orjson
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptSpec
 from trainyard_api.program.packages import Packages
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
 from trainyard_operator.core.manifests import Manifest, failure_rules, owner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainyard_api import contract, names
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.pod_template import CONTAINER, pod_spec
 from trainyard_scheduler.objects.model import Session

@@ -12,7 +12,7 @@ import orjson
 
 from trainyard_api import contract, names
 from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, ResumeSource
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_operator.core.pod import (

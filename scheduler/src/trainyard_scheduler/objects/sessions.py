@@ -13,7 +13,7 @@ from trainyard_api import names
 from trainyard_api.attempt import AttemptDataset
 from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Shape
 from trainyard_scheduler.objects import fields

@@ -13,7 +13,9 @@ from trainyard.models import QueueEntry, Session
 from trainyard_api import timestamps
 from trainyard_api.interruptions import interruptions
 from trainyard_api.phase import WAITING, Phase
-from trainyard_api.session import EstimatedStart, Failure, Progress
+from trainyard_api.session.failure import Failure
+from trainyard_api.session.progress import Progress
+from trainyard_api.session.queue_status import EstimatedStart
 from trainyard_bot.text import formats
 from trainyard_bot.text.answers import NO_SESSIONS
 from trainyard_bot.text.formats import (

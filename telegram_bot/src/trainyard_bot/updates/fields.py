@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from trainyard_api import names
-from trainyard_api.session import Resources, TrainingSessionSpec
+from trainyard_api.session.resources import Resources
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.training import Task, TrainingConfig
 
 Value = str | int | float

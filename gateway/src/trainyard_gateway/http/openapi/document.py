@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from trainyard_api import names
 from trainyard_api.code import CodeManifest
 from trainyard_api.report import Batch, ModelReport
-from trainyard_api.session import TrainingSessionSpec
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_gateway.http import problems
 from trainyard_gateway.nodes.machine import Machine
 

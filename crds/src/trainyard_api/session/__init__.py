@@ -1,0 +1,1 @@
+"""TrainingSession as a custom resource, one file for each part."""

@@ -1,0 +1,54 @@
+"""What a session names, as the gateway found it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainyard_api.model import OpenModel
+
+
+class DatasetReference(OpenModel):
+    """The dataset that spec.dataset names; the gateway writes it."""
+
+    state: Literal["Found", "NotFound"]
+    """Found or NotFound."""
+    name: str = Field(max_length=128)
+    """Name that was looked up."""
+    file: str | None = Field(default=None, max_length=512)
+    """Path below the datasets folder."""
+    format: str | None = Field(default=None, max_length=32)
+    """csv, parquet, npz, npy, jsonl, text or images."""
+    sha256: str | None = Field(default=None, max_length=64)
+    """Hash of the file."""
+    size_bytes: int | None = None
+    """Size of the file."""
+    samples: int | None = None
+    """Number of samples."""
+    schema_file: str | None = Field(default=None, alias="schema", max_length=512)
+    """Path of the file with its schema, below the datasets folder."""
+    schema_revision: int | None = None
+    """Revision of the schema: it counts the corrections."""
+    problem: str | None = Field(default=None, max_length=1024)
+    """Why the session's training does not fit the dataset."""
+
+
+class CodeReference(OpenModel):
+    """The bundle that spec.code names; the gateway writes it."""
+
+    state: Literal["Found", "NotFound"]
+    """Found or NotFound."""
+    bundle: str = Field(max_length=64)
+    """Bundle that was looked up."""
+
+
+class ModelReference(OpenModel):
+    """The registered model; the gateway writes it."""
+
+    name: str = Field(max_length=128)
+    """Name in the registry."""
+    version: int
+    """Version in the registry."""
+    sha256: str = Field(max_length=64)
+    """Hash of the file."""

@@ -1,0 +1,92 @@
+"""The observed state of a session. `kubectl explain` shows the docstrings of the fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from trainyard_api.model import OpenModel
+from trainyard_api.phase import Phase
+from trainyard_api.program.packages import EnvironmentBuild, InstalledPackages
+from trainyard_api.session.failure import Disruption, Failure
+from trainyard_api.session.progress import MetricValue, Progress
+from trainyard_api.session.queue_status import QueueStatus
+from trainyard_api.session.references import CodeReference, DatasetReference, ModelReference
+
+
+class Condition(OpenModel):
+    """One aspect of the session's state, machine-readable."""
+
+    type: str = Field(max_length=64)
+    """Accepted, DatasetReady, Admitted, Running, Complete or Failed."""
+    status: Literal["True", "False", "Unknown"]
+    """True, False or Unknown."""
+    reason: str = Field(max_length=64)
+    """One word from a closed list."""
+    message: str = Field(default="", max_length=1024)
+    """A sentence that says what to do."""
+    last_transition_time: datetime
+    """When status last changed."""
+    observed_generation: int | None = None
+    """Generation of the spec that this was derived from."""
+
+
+class TrainingSessionStatus(OpenModel):
+    """The observed state.
+
+    The operator writes it, except progress, metrics, dataset, code and model, which the gateway
+    writes.
+    """
+
+    observed_generation: int | None = None
+    """Generation of the spec that this status was derived from."""
+    phase: Phase | None = None
+    """Pending, Queued, Starting, Running, Suspending, Suspended, Stopping, Succeeded, Failed, Stopped or Cancelled."""
+    message: str | None = Field(default=None, max_length=1024)
+    """One sentence on why the session is in this phase."""
+    conditions: list[Condition] | None = Field(default=None, max_length=16)
+    """The state, machine-readable."""
+    attempt: int | None = None
+    """Number of the current or last attempt, from 1; absent before the first."""
+    failures: int | None = None
+    """Attempts that failed and count against retry.limit."""
+    preemptions: int | None = None
+    """Attempts that another session preempted or the cluster disrupted; they use no retry."""
+    disruption: Disruption | None = None
+    """The last time that the cluster took a worker off its node."""
+    job_name: str | None = Field(default=None, max_length=63)
+    """Job of the current or last attempt."""
+    start_time: datetime | None = None
+    """When the first attempt began to run."""
+    attempt_start_time: datetime | None = None
+    """When the current attempt began to run."""
+    completion_time: datetime | None = None
+    """When the session ended."""
+    queued_time: datetime | None = None
+    """When the session first became ready to run; its age in the queue counts from here, also after preemptions."""
+    retry_time: datetime | None = None
+    """Earliest time of the next attempt after a failure."""
+    run_seconds: int | None = None
+    """Seconds that finished attempts have run in total."""
+    gpu_seconds: int | None = None
+    """GPUs × seconds of finished attempts."""
+    queue: QueueStatus | None = None
+    """Position and expected start while the session waits."""
+    progress: Progress | None = None
+    """Progress of the training."""
+    metrics: list[MetricValue] | None = Field(default=None, max_length=32)
+    """Latest value of each metric."""
+    dataset: DatasetReference | None = None
+    """The dataset that spec.dataset names."""
+    code: CodeReference | None = None
+    """The bundle that spec.code names."""
+    environment: InstalledPackages | None = None
+    """The packages that were installed for the session; absent before that."""
+    environment_build: EnvironmentBuild | None = None
+    """How the installation of the packages goes."""
+    failure: Failure | None = None
+    """Why the last attempt failed."""
+    model: ModelReference | None = None
+    """The registered model."""
