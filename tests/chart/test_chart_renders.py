@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
 import subprocess
@@ -64,10 +63,8 @@ def test_what_is_installed(rendered: Rendered) -> None:
         "NetworkPolicy",
         "PersistentVolumeClaim",
         "Role",
-        "Secret",
         "Service",
         "ServiceAccount",
-        "TrainingQueue",
         "ValidatingAdmissionPolicy",
     }
 
@@ -137,14 +134,17 @@ def test_containers_that_listen_have_probes(rendered: Rendered) -> None:
 def test_no_wildcard_is_granted_and_secrets_are_only_watched_for_their_labels(
     rendered: Rendered,
 ) -> None:
-    """The operator watches the labels of Secrets; whoever may create Jobs can mount any of them."""
+    """The operator watches the labels of Secrets; whoever may create Jobs can mount any of them.
+
+    It creates the first key.
+    """
     for role in rendered.of("Role", "ClusterRole"):
         for rule in role["rules"]:
             words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
             assert "*" not in words, role["metadata"]["name"]
             if "secrets" in rule["resources"]:
                 assert (role["kind"], role["metadata"]["name"]) == ("Role", "ty-operator")
-                assert set(rule["verbs"]) == {"list", "watch"}
+                assert set(rule["verbs"]) == {"list", "watch", "create"}
 
 
 def test_writing_is_granted_in_the_namespace_only() -> None:
@@ -171,22 +171,6 @@ def test_accounts_that_need_no_rights_have_none(account: str) -> None:
 
     assert account not in subjects
     assert found.named("ServiceAccount", account)["automountServiceAccountToken"] is False
-
-
-def test_only_the_secret_holds_the_key(rendered: Rendered) -> None:
-    secret = rendered.named("Secret", "ty-api-key")
-    key = base64.b64decode(secret["data"]["api-key"]).decode()
-
-    others = [o for o in rendered.objects if o["kind"] != "Secret"]
-    assert len(key) >= 40
-    assert key not in json.dumps(others)
-    assert secret["data"]["api-key"] not in json.dumps(others)
-
-
-def test_every_installation_gets_a_key_of_its_own() -> None:
-    keys = {render().named("Secret", "ty-api-key")["data"]["api-key"] for _ in range(2)}
-
-    assert len(keys) == 2
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -478,9 +462,7 @@ def test_the_ways_in_lead_to_the_gateway_by_tls() -> None:
     [
         ({"crds.enabled": False}, ("CustomResourceDefinition", None)),
         ({"networkPolicy.enabled": False}, ("NetworkPolicy", None)),
-        ({"queue.create": False}, ("TrainingQueue", None)),
         ({"storage.existingClaim": "mine"}, ("PersistentVolumeClaim", "ty-data")),
-        ({"gateway.apiKey.existingSecret": "mine"}, ("Secret", None)),
         ({"bot.enabled": False}, ("Deployment", "ty-bot")),
         ({"gateway.ingress.enabled": False}, ("Ingress", None)),
         ({"serviceMonitor.enabled": False}, ("ServiceMonitor", None)),
@@ -573,7 +555,6 @@ def test_what_trainings_and_people_still_need_survives_an_uninstall() -> None:
     found = render()
 
     kept = [
-        ("Secret", "ty-api-key"),
         ("PersistentVolumeClaim", "ty-data"),
         ("ServiceAccount", "ty-trainer"),
     ]

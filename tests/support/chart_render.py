@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -65,9 +66,24 @@ class Rendered:
 
 def render(values: dict[str, Any] | None = None, *more: str) -> Rendered:
     """The chart's objects with these values, for the release `ty` in the namespace `ns`."""
-    settings = [f"--set-json={k}={json.dumps(v)}" for k, v in (values or {}).items()]
+    return _rendered("--namespace=ns", *_settings(values), *more)
+
+
+def render_in(
+    kubeconfig: Path, namespace: str, values: dict[str, Any] | None = None, *more: str
+) -> Rendered:
+    """The same as Helm renders it for a cluster, which the chart may ask. Nothing is written."""
+    where = (f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", "--dry-run=server")
+    return _rendered(*where, *_settings(values), *more)
+
+
+def _settings(values: dict[str, Any] | None) -> list[str]:
+    return [f"--set-json={k}={json.dumps(v)}" for k, v in (values or {}).items()]
+
+
+def _rendered(*options: str) -> Rendered:
     done = subprocess.run(
-        [tools()["helm"], "template", "ty", str(CHART), "--namespace=ns", *settings, *more],
+        [tools()["helm"], "template", "ty", str(CHART), *options],
         capture_output=True,
         text=True,
         check=False,

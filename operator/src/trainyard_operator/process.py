@@ -12,6 +12,7 @@ import structlog
 from trainyard_kube import KubeClient, KubeConfig
 from trainyard_operator.control_loop import ControlLoop
 from trainyard_operator.events import EventSink
+from trainyard_operator.first_objects import FirstObjects, first_objects
 from trainyard_operator.health import HealthServer
 from trainyard_operator.informer import Informer
 from trainyard_operator.leader_election import LeaderElector
@@ -47,6 +48,7 @@ class Operator:
         self._events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
         )
+        self._first = FirstObjects(self._kube, first_objects(settings), self._may_write)
         self._writer = Writer(
             self._kube, self._informer, self._events, self._metrics, self._may_write, self._changed
         )
@@ -68,6 +70,7 @@ class Operator:
         self._spawn(self._events.work(), failed)
         self._spawn(self._elector.hold(self._changed), failed)
         self._spawn(self._control_loop.run(self._writer), failed)
+        self._spawn(self._first.keep(), failed)
 
     async def stop(self) -> None:
         """Cancel all tasks, release the Lease, close servers and connections."""

@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard_api import environment, names, settings_file
+from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.session.resources import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
@@ -111,6 +112,17 @@ class RuntimeSettings(RuntimePlacement):
     """
 
 
+class FirstKey(BaseModel):
+    """The Secret with the key of the first administrator."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    secret: str = Field(min_length=1, max_length=253)
+    """Name of the Secret."""
+    key: str = Field(default="api-key", min_length=1, max_length=253)
+    """Key within it."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -163,6 +175,11 @@ class Settings(BaseSettings):
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept.
     """
+    default_queue: TrainingQueueSpec | None = None
+    """Spec with which the queue `default` is created while there is none. Default: not created.
+    """
+    first_key: FirstKey | None = None
+    """Secret that is created with a random key while there is none. Default: not created."""
     lease_seconds: float = Field(default=15, ge=3)
     """A new operator waits this long for one that vanished without giving its Lease back."""
 
