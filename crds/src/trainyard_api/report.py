@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from trainyard_api.contract import MAX_METRIC_NAME
+from trainyard_api.contract import MAX_METRIC_NAME, MAX_TREE_ENTRIES
 from trainyard_api.model import OpenModel
 from trainyard_api.visible_text import checked_name
 
@@ -156,3 +156,31 @@ class ModelReceipt(OpenModel):
     """Version in the registry."""
     sha256: str
     """Hash of the file."""
+
+
+class TreeReport(OpenModel):
+    """A file or folder is staged in the session's folder; verify and register it."""
+
+    session_uid: str = Field(min_length=1, max_length=64)
+    """UID of the session."""
+    attempt: Attempt
+    """Number of the attempt that staged it."""
+    name: str = Field(min_length=1, max_length=128)
+    """Name in the registry."""
+    tree: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Hash of its manifest, which also names the folder that it is staged in."""
+    files: int = Field(ge=0, le=MAX_TREE_ENTRIES)
+    """Number of files."""
+    size_bytes: Bytes
+    """Bytes of all files."""
+
+
+class TreeReceipt(OpenModel):
+    """The registered tree."""
+
+    name: str
+    """Name in the registry."""
+    version: int
+    """Version in the registry."""
+    tree: str
+    """Hash of its manifest."""

@@ -26,6 +26,7 @@ from trainyard_gateway.routes import (
     datasets,
     events,
     keys,
+    model_files,
     models,
     report,
     run_files,
@@ -40,7 +41,19 @@ from trainyard_kube import KubeConfig
 
 VERSION = "0.1.0"
 PREFIX = "/api/v1"
-MODULES = (training, run_files, events, code, datasets, models, uploads, system, keys, report)
+MODULES = (
+    training,
+    run_files,
+    events,
+    code,
+    datasets,
+    models,
+    model_files,
+    uploads,
+    system,
+    keys,
+    report,
+)
 """Every module of routes."""
 _EXPOSED = (
     "X-Request-Id",

@@ -29,6 +29,7 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
+from trainyard_gateway.run_files.sending import ArchiveSlots
 from trainyard_gateway.run_files.service import RunFiles
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.code_retention import CodeRetention
@@ -45,6 +46,9 @@ from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.sql.sqlite_move import move_in, require_not_moved
 from trainyard_gateway.store.store import Store
 from trainyard_gateway.task_supervisor import TaskSupervisor
+from trainyard_gateway.trees.recovery import TreeRecovery
+from trainyard_gateway.trees.service import TreePlaces, Trees
+from trainyard_gateway.trees.staged import StagedTrees
 from trainyard_kube import KubeClient, KubeConfig
 
 SHARED_AGE_SECONDS = 86_400.0
@@ -77,6 +81,7 @@ class Services:
     run_files: RunFiles
     status_writer: StatusWriter
     system: SystemMonitor
+    trees: Trees
     tasks: TaskSupervisor
 
 
@@ -98,6 +103,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         services = await _build(settings, kube, database, inspector)
         await services.keys.load()
         stack.push_async_callback(services.audit_log.close)
+        stack.push_async_callback(services.trees.close)
         await stack.enter_async_context(services.tasks)
         await _start_tasks(services)
         yield services
@@ -136,6 +142,8 @@ async def _start_tasks(services: Services) -> None:
     await asyncio.to_thread(folders.open)
     recovery = SpoolRecovery(folders, SpoolFolders(runs), cache, database)
     services.tasks.start(SpoolRecovery.__name__, recovery.run)
+    trees = TreeRecovery(folders, StagedTrees(runs), cache, database, services.trees)
+    services.tasks.start(TreeRecovery.__name__, trees.run)
     if days is not None:
         retention = Retention(folders, cache, database, days)
         services.tasks.start(Retention.__name__, retention.run)
@@ -152,6 +160,7 @@ class _Registries:
     model_uploads: Uploads
     code: CodeBundles
     volume: FileStore
+    trees: TreePlaces
 
 
 async def _open_registries(
@@ -171,6 +180,7 @@ async def _open_registries(
         model_uploads=Uploads(stores["uploads/models"], database, of_models),
         code=_code(settings, stores["datasets"]),
         volume=stores["datasets"],
+        trees=TreePlaces(stores["models"], settings.data_dir / "runs", database, of_models),
     )
     known = (
         await made.datasets.identities(),
@@ -214,7 +224,7 @@ async def _build(
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
-    hub = Hub()
+    hub, slots = Hub(), ArchiveSlots()
     _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     accounts = Accounts(namespace, settings.trainer_audience, settings.monitor_service_account)
@@ -238,8 +248,9 @@ async def _build(
         model_uploads=registries.model_uploads,
         tokens=TokenAuthenticator(TrainerIdentity(kube, accounts, cache.live), audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
-        run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days),
+        run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days, slots),
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
+        trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         tasks=TaskSupervisor(),
     )

@@ -11,6 +11,7 @@ import pytest
 from cluster import api_client
 from gateway_lab import GatewayLab, monitor_token, simulated_node
 from kubernetes import client
+from staged_trees import stage
 
 from trainyard_api import names
 from trainyard_gateway.app import described
@@ -93,6 +94,7 @@ def test_every_line_works(lab: GatewayLab, http: httpx.Client, tmp_path: Path) -
     output = lab.data / "runs" / session / "output"
     output.mkdir(parents=True)
     (output.parent / "notes.txt").write_text("left")
+    environment["TREE"] = stage(output.parent, {"notes.txt": b"left"}).tree
     before, after = LINES[:], [line for line in LINES if "/report/model" in line]
     assert len(after) == 1
     script = "\n".join(

@@ -16,8 +16,9 @@ import pytest
 
 from trainyard_api.files.names import from_address
 from trainyard_gateway.run_files import archive, listing, opening
-from trainyard_gateway.run_files.archive import NOTES, Archive, next_piece
+from trainyard_gateway.run_files.archive import Archive
 from trainyard_gateway.run_files.opening import NotAFileError
+from trainyard_gateway.run_files.zip_stream import NOTES, next_piece
 
 UID = "uid"
 

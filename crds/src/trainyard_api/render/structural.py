@@ -36,6 +36,7 @@ _LIST_KEYS: dict[str, list[str]] = {
     "conditions": ["type"],
     "env": ["name"],
     "metrics": ["name"],
+    "outputs": ["name"],
 }
 """Lists that are merged by key under server-side apply."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -52,3 +52,20 @@ class ModelReference(OpenModel):
     """Version in the registry."""
     sha256: str = Field(max_length=64)
     """Hash of the file."""
+
+
+class OutputReference(OpenModel):
+    """A file or folder of the session that is in the registry; the gateway writes it."""
+
+    name: str = Field(max_length=128)
+    """Name in the registry."""
+    version: int
+    """The newest version under that name that the session registered."""
+    sha256: str = Field(max_length=64)
+    """Hash of the list of its files."""
+    files: int | None = None
+    """Number of files."""
+    size_bytes: int | None = None
+    """Bytes of all files."""
+    flags: list[Annotated[str, Field(max_length=32)]] | None = Field(default=None, max_length=8)
+    """pickle: some of its files run code when Python loads them."""

@@ -9,15 +9,16 @@ from pydantic import Field
 
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import Phase
-from trainyard_api.program.packages import (
-    EnvironmentBuild,
-    InstalledPackages,
-    MissingEnvironment,
-)
+from trainyard_api.program.packages import EnvironmentBuild, InstalledPackages
 from trainyard_api.session.failure import Disruption, Failure
 from trainyard_api.session.progress import MetricValue, Progress
 from trainyard_api.session.queue_status import QueueStatus
-from trainyard_api.session.references import CodeReference, DatasetReference, ModelReference
+from trainyard_api.session.references import (
+    CodeReference,
+    DatasetReference,
+    ModelReference,
+    OutputReference,
+)
 
 
 class Condition(OpenModel):
@@ -40,8 +41,8 @@ class Condition(OpenModel):
 class TrainingSessionStatus(OpenModel):
     """The observed state.
 
-    The operator writes it, except progress, metrics, dataset, code and model, which the gateway
-    writes.
+    The operator writes it, except progress, metrics, dataset, code, model and outputs, which the
+    gateway writes.
     """
 
     observed_generation: int | None = None
@@ -90,9 +91,9 @@ class TrainingSessionStatus(OpenModel):
     """The packages that were installed for the session; absent before that."""
     environment_build: EnvironmentBuild | None = None
     """How the installation of the packages goes."""
-    environment_missing: MissingEnvironment | None = None
-    """Attempts that found the packages removed; they are installed again, three times in a row."""
     failure: Failure | None = None
     """Why the last attempt failed."""
     model: ModelReference | None = None
     """The registered model."""
+    outputs: list[OutputReference] | None = Field(default=None, max_length=64)
+    """Files and folders of the session that are registered, at most 64; of each name the newest."""

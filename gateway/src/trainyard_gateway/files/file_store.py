@@ -67,7 +67,7 @@ class FileStore:
         limit = time.time() - older_than
         for path in self._incoming.iterdir():
             if path.lstat().st_mtime <= limit:
-                path.unlink(missing_ok=True)
+                remove_anything(path)
         orphans = [
             path.name
             for path in self.root.iterdir()
@@ -119,6 +119,17 @@ class FileStore:
             sync_folder(path)
         return target / file
 
+    def new_folder(self) -> Path:
+        """A new folder for what is not complete yet."""
+        path = self._incoming / uuid.uuid4().hex
+        make_folder(path)
+        return path
+
+    def keep_folder(self, made: Path, folder: str) -> None:
+        """Move a folder whose content is durable to `<root>/<folder>`, and make that durable."""
+        made.replace(self.root / folder)
+        sync_folder(self.root)
+
     def discard(self, received: Received) -> None:
         """Remove a received file; a file that was kept or removed is ignored."""
         received.path.unlink(missing_ok=True)
@@ -139,6 +150,14 @@ class FileStore:
             raise OutOfSpace(
                 f"the volume has less than {self._reserve >> 20} MiB left over; delete datasets or models first"
             )
+
+
+def remove_anything(path: Path) -> None:
+    """Remove a file, or a folder with its content; fine when there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

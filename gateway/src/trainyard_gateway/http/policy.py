@@ -26,6 +26,7 @@ BATCH_BODY = BodyBound(MAX_BATCH_BYTES, 500_000)
 MODEL_REPORT_BODY = BodyBound(MAX_BODY, 100_000)
 MANIFEST_BODY = BodyBound(16 << 20, 250_000)
 """A manifest of as many files as `codeMaxFiles` can allow."""
+TREE_REPORT_BODY = BodyBound(64 << 10, 1_000)
 NODE_BODY = BodyBound(64 << 10, 1_000)
 FILE_BODY = BodyBound(None, None)
 """A file: streamed to the volume, bounded by quota, reserve and the size of its part."""
@@ -41,6 +42,7 @@ BODIES: Mapping[str, BodyBound] = {
     "PUT /uploads/models/{upload}/parts/{number}": FILE_BODY,
     "POST /report/batches": BATCH_BODY,
     "POST /report/model": MODEL_REPORT_BODY,
+    "POST /report/tree": TREE_REPORT_BODY,
     "POST /report/node": NODE_BODY,
 }
 """Routes whose bodies have another bound than `OTHER_BODY`."""

@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 from trainyard_api import contract, timestamps
-from trainyard_api.model import OpenModel
 from trainyard_api.names import is_artifact_name
 from trainyard_api.report import ModelReport
-from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted, Unprocessable
 from trainyard_gateway.files import safetensors
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.outputs import read_inside
 from trainyard_gateway.registry.model_card import card_in
+from trainyard_gateway.registry.model_info import ModelInfo, info_of, listed
 from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
@@ -27,20 +27,8 @@ from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import models
 from trainyard_gateway.store.registry.models import ModelRow
 
-
-class ModelInfo(OpenModel):
-    """One version of a model."""
-
-    name: str
-    version: int
-    sha256: str
-    size_bytes: int
-    created: str
-    session_uid: str | None = None
-    """The session that trained it, None for uploads."""
-    card: dict[str, Any] = {}
-    card_omitted: bool = False
-    """Whether a list leaves the card out, which has more than 1,000,000 characters."""
+MOST_OUTPUTS_SHOWN = 64
+"""Trees of a session that its status names."""
 
 
 class Models:
@@ -57,7 +45,7 @@ class Models:
         rows, more = await self._database.read(
             lambda c: models.read_newest(c, after), applied=False
         )
-        return [_listed(row) for row in rows], more
+        return [listed(row) for row in rows], more
 
     async def versions(self, name: str, after: int = 0) -> tuple[list[ModelInfo], bool]:
         """A page of the versions of a model after `after`, oldest first; whether there are more.
@@ -68,21 +56,44 @@ class Models:
         rows, more = await self._database.read(
             lambda c: models.read_versions(c, name, after), applied=False
         )
-        return [_listed(r) for r in rows], more
+        return [listed(row) for row in rows], more
 
-    async def get(self, name: str, version: int | None = None) -> tuple[ModelInfo, Path]:
-        """A version (the newest by default) and its file. Raises NotFound."""
+    async def row(self, name: str, version: int | None = None) -> ModelRow:
+        """A version, the newest by default. Raises NotFound."""
         if not is_artifact_name(name):
             raise _absent(name)
         row = await self._database.read(lambda c: models.find(c, name, version), applied=False)
         if row is None:
             raise _absent(name, version)
-        return _model(row), self._store.root / row.file
+        return row
+
+    async def get(self, name: str, version: int | None = None) -> ModelInfo:
+        """A version, the newest by default. Raises NotFound."""
+        return info_of(await self.row(name, version))
+
+    async def file(self, name: str, version: int | None = None) -> tuple[ModelInfo, Path]:
+        """A version that is a file, and where it is. Raises NotFound, Unprocessable for a tree."""
+        row = await self.row(name, version)
+        if row.kind == models.TREE:
+            place = f"/api/v1/models/{name}/versions/{row.version}"
+            raise Unprocessable(
+                f"version {row.version} of {name!r} is a tree of {row.files} files, not one file; "
+                f"GET {place}/files lists them, {place}/archive packs them; or run "
+                f"`trainyard models get {name}`"
+            )
+        return info_of(row), self._store.root / row.file
 
     async def of_session(self, uid: str) -> ModelInfo | None:
         """The newest model that a session has left."""
         row = await self._database.read(lambda c: models.find_by_session(c, uid), applied=False)
-        return _model(row) if row is not None else None
+        return info_of(row) if row is not None else None
+
+    async def outputs_of(self, uid: str) -> list[ModelInfo]:
+        """The trees that a session has registered, without cards; of each name the newest."""
+        rows = await self._database.read(
+            lambda c: models.trees_of_session(c, uid, MOST_OUTPUTS_SHOWN), applied=False
+        )
+        return [info_of(row) for row in rows]
 
     async def upload(
         self,
@@ -99,7 +110,7 @@ class Models:
         if identity is not None:
             row = await self._database.read(lambda c: models.find_by_id(c, identity), applied=False)
             if row is not None:
-                return _model(row)
+                return info_of(row)
         bounded = self._quota.bounded(self._database, chunks, declared)
         received = await self._store.receive(bounded, declared)
         return await self._register(name, received, {}, None, identity)
@@ -163,6 +174,9 @@ class Models:
                 size_bytes=received.size_bytes,
                 created=timestamps.now_text(),
                 session_uid=origin.session.uid if origin is not None else None,
+                kind=models.FILE,
+                files=1,
+                flags="",
                 card=_card_text(card if origin is None else origin.stated_in(card)),
             )
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
@@ -170,7 +184,7 @@ class Models:
             if added.id != identity:
                 # The same report, sent twice at once, was registered meanwhile.
                 self._store.remove(identity)
-            return _model(added)
+            return info_of(added)
         except BaseException:
             if identity not in await self.identities():
                 self._store.remove(identity)
@@ -214,21 +228,3 @@ def _check_file(path: Path) -> dict[str, Any]:
         return safetensors.check(handle)
     finally:
         os.close(handle)
-
-
-def _listed(row: ModelRow) -> ModelInfo:
-    if row.card:
-        return _model(row)
-    return _model(row._replace(card="{}")).model_copy(update={"card_omitted": True})
-
-
-def _model(row: ModelRow) -> ModelInfo:
-    return ModelInfo(
-        name=row.name,
-        version=row.version,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        created=row.created,
-        session_uid=row.session_uid,
-        card=orjson.loads(row.card),
-    )

@@ -11,7 +11,7 @@ from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
-from trainyard_gateway.registry.models import ModelInfo
+from trainyard_gateway.registry.model_info import ModelInfo
 from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import ServicesDep, allowed, body_chunks, declared_size
 
@@ -79,8 +79,7 @@ async def info(
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> ModelInfo:
     """One version of a model (the newest by default) without its file: hash, size, origin, card."""
-    found, _ = await services.models.get(name, version)
-    return found
+    return await services.models.get(name, version)
 
 
 @router.get(
@@ -94,8 +93,11 @@ async def download(
     name: str,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> FileResponse:
-    """The model's file (the newest version by default); `Range` resumes a download."""
-    info, path = await services.models.get(name, version)
+    """The model's file (the newest version by default); `Range` resumes a download.
+
+    For a tree see `/models/{name}/versions/{version}/files`.
+    """
+    info, path = await services.models.file(name, version)
     filename = f"{name}-{info.version}.safetensors"
     version_header = {"X-Model-Version": str(info.version)}
     return await files.file_response(path, info.sha256, filename, **version_header)

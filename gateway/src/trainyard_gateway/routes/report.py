@@ -7,9 +7,21 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from trainyard_api.report import Batch, BatchReceipt, ModelReceipt, ModelReport
+from trainyard_api.report import (
+    Batch,
+    BatchReceipt,
+    ModelReceipt,
+    ModelReport,
+    TreeReceipt,
+    TreeReport,
+)
 from trainyard_gateway.http.body import read_body
-from trainyard_gateway.http.policy import MODEL_REPORT_BODY, NODE_BODY, RouterPolicy
+from trainyard_gateway.http.policy import (
+    MODEL_REPORT_BODY,
+    NODE_BODY,
+    TREE_REPORT_BODY,
+    RouterPolicy,
+)
 from trainyard_gateway.http.reports import (
     accept_batch,
     origin_of,
@@ -45,6 +57,18 @@ async def model(request: Request, services: ServicesDep, trainer: TrainerDep) ->
     found = await services.models.adopt(report, await origin_of(services, report))
     services.status_writer.notify(report.session_uid)
     return ModelReceipt(name=found.name, version=found.version, sha256=found.sha256)
+
+
+@router.post("/tree", status_code=201, openapi_extra=_body_of(TreeReport))
+async def tree(request: Request, services: ServicesDep, trainer: TrainerDep) -> TreeReceipt:
+    """Check and register a file or folder that is staged in the session's folder.
+
+    It lies in `.trainyard/artifacts/<tree>`. The same report again gives the same version.
+    """
+    report = parse(await read_body(request.receive, TREE_REPORT_BODY), TreeReport)
+    require_own_session(trainer, report.session_uid, report.attempt)
+    require_program(trainer)
+    return await services.trees.adopt(report)
 
 
 @router.post("/node", status_code=204, openapi_extra=_body_of(Machine))

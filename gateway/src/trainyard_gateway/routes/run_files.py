@@ -30,7 +30,7 @@ from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
 from trainyard_gateway.run_files.listing import MOST_ENTRIES, FileEntry
 from trainyard_gateway.run_files.opening import OpenFile, entity_tag
-from trainyard_gateway.run_files.service import ArchiveStream
+from trainyard_gateway.run_files.sending import ArchiveStream
 
 
 class _AnyPath(Convertor[str]):
@@ -52,12 +52,12 @@ router = APIRouter(prefix="/training", tags=["training"])
 
 _READ = [allowed(keys.Scope.SESSIONS_READ)]
 _FILE_PATH = re.compile(rb"/training/[^/]+/files/(.*)", re.S)
-_HARMLESS = {
+HARMLESS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
 }
-_ZIP: dict[int | str, dict[str, Any]] = {
+ZIP: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The archive",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
@@ -90,7 +90,7 @@ class RunFileResponse(FileResponse):
             media_type="application/octet-stream",
             filename=portable(name, windows=True),
             stat_result=file.stat,
-            headers={"ETag": self._tag, **_HARMLESS},
+            headers={"ETag": self._tag, **HARMLESS},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +112,7 @@ class ArchiveResponse(StreamingResponse):
     def __init__(self, archive: ArchiveStream) -> None:
         self._archive = archive
         name = quote(portable(archive.name, windows=True))
-        headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}.zip", **_HARMLESS}
+        headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}.zip", **HARMLESS}
         super().__init__(aiter(archive), media_type="application/zip", headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,7 +183,7 @@ async def download(
     "/{session}/files-archive",
     dependencies=_READ,
     response_class=StreamingResponse,
-    responses=_ZIP,
+    responses=ZIP,
 )
 async def archive(
     services: ServicesDep, caller: CallerDep, session: str, folder: FolderDep

@@ -14,7 +14,7 @@ from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.dataset_info import DatasetInfo, Upload
 from trainyard_gateway.registry.dataset_schema import checked_json
-from trainyard_gateway.registry.models import ModelInfo
+from trainyard_gateway.registry.model_info import ModelInfo
 from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads, UploadSummary
 from trainyard_gateway.routes.deps import (
     CallerDep,

@@ -23,6 +23,7 @@ from trainyard_gateway.files.outputs import folder_inside
 
 SETTLED_SECONDS = 2.0
 """A file that changed later may change again within the same tick of the filesystem's clock."""
+_HIDDEN = frozenset({contract.SPOOL, contract.ARTIFACTS.partition("/")[0]})
 FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
 FOLDER_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -53,8 +54,8 @@ class OpenFile:
 
 
 def is_hidden(parts: Sequence[str]) -> bool:
-    """Whether a path leads to what belongs to Trainyard: reports that are not delivered yet."""
-    return parts[:1] in ((contract.SPOOL,), [contract.SPOOL])
+    """Whether a path leads to what belongs to Trainyard: what is not delivered yet."""
+    return bool(parts) and parts[0] in _HIDDEN
 
 
 def open_file(root: Path, parts: Sequence[str]) -> OpenFile:

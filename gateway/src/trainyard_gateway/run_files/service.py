@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import anyio
 from anyio import CapacityLimiter, to_thread
 
 from trainyard_api.files.names import parts_of
 from trainyard_api.visible_text import visible
-from trainyard_gateway.errors import AlreadyThere, NotFound, Problem, TooManyRequests, Unprocessable
+from trainyard_gateway.errors import AlreadyThere, NotFound, Problem, Unprocessable
 from trainyard_gateway.files.outputs import folder_inside
 from trainyard_gateway.run_files import listing, opening
-from trainyard_gateway.run_files.archive import Archive, next_piece
+from trainyard_gateway.run_files.archive import Archive
 from trainyard_gateway.run_files.listing import Listing
 from trainyard_gateway.run_files.opening import NotAFileError, OpenFile
+from trainyard_gateway.run_files.sending import ArchiveSlots, ArchiveStream
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo
 
@@ -29,10 +28,6 @@ T = TypeVar("T")
 
 _THREADS = 2
 """Threads that read folders at a time: each takes the interpreter from the event loop."""
-MOST_ARCHIVES = 8
-MOST_ARCHIVES_OF_KEY = 2
-"""Archives that are sent at a time: each holds handles and a temporary file."""
-_RETRY_SECONDS = 5.0
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 _LONGEST_SHOWN = 200
 
@@ -55,43 +50,20 @@ class Place:
         return visible("/".join(self.parts))[-_LONGEST_SHOWN:]
 
 
-class ArchiveStream:
-    """The pieces of an archive, each made in a thread."""
-
-    def __init__(
-        self, top: str, archive: Archive, threads: CapacityLimiter, on_close: Callable[[], None]
-    ) -> None:
-        self.name = top
-        self._archive, self._threads, self._on_close = archive, threads, on_close
-        self._pieces = archive.pieces()
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        # A thread that works is waited for, also when the client is gone: it uses the handles.
-        while True:
-            piece = await to_thread.run_sync(next_piece, self._pieces, limiter=self._threads)
-            if piece is None:
-                return
-            if piece:
-                yield piece
-
-    async def close(self) -> None:
-        """Give back what the archive holds, also where it is not sent to its end."""
-        self._on_close()
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(self._close)
-
-    def _close(self) -> None:
-        self._pieces.close()
-        self._archive.close()
-
-
 class RunFiles:
     """The files of all sessions on the volume."""
 
-    def __init__(self, runs: Path, cache: SessionCache, retention_days: float | None) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        cache: SessionCache,
+        retention_days: float | None,
+        slots: ArchiveSlots | None = None,
+    ) -> None:
+        """`slots`: shared with others who send archives."""
         self._runs, self._cache, self._days = runs, cache, retention_days
         self._threads = CapacityLimiter(_THREADS)
-        self._archives: Counter[str] = Counter()
+        self._slots = slots or ArchiveSlots()
 
     async def listing(
         self, session: str, path: str, after: str, most: int
@@ -110,37 +82,24 @@ class RunFiles:
 
     async def archive(self, session: str, path: str, key: str) -> ArchiveStream:
         """A folder as an archive, which the caller closes. Raises Problem."""
-        self._require_room(key)
-        self._archives[key] += 1
+        self._slots.take(key)
         try:
             place = await self._place(session, path)
             top = place.parts[-1] if place.parts else place.session.name
             folder = await self._read(place, lambda: self._handle(place))
         except BaseException:
-            self._archives[key] -= 1
+            self._slots.give_back(key)
             raise
         return ArchiveStream(
-            top, Archive(folder, top, not place.parts), self._threads, lambda: self._sent(key)
+            top,
+            Archive(folder, top, not place.parts),
+            self._threads,
+            lambda: self._slots.give_back(key),
         )
 
     def _handle(self, place: Place) -> int:
         with folder_inside(self._runs, place.inside) as folder:
             return os.dup(folder)
-
-    def _sent(self, key: str) -> None:
-        self._archives[key] -= 1
-
-    def _require_room(self, key: str) -> None:
-        if self._archives[key] >= MOST_ARCHIVES_OF_KEY:
-            raise TooManyRequests(
-                f"{MOST_ARCHIVES_OF_KEY} archives are sent to this key already; wait for one of "
-                "them",
-                _RETRY_SECONDS,
-            )
-        if self._archives.total() >= MOST_ARCHIVES:
-            raise TooManyRequests(
-                f"{MOST_ARCHIVES} archives are sent already; wait for one of them", _RETRY_SECONDS
-            )
 
     async def _place(self, session: str, path: str) -> Place:
         found = await self._cache.find(session)

@@ -25,6 +25,7 @@ _STORED, _DEFLATED = 0, 8
 _IN_EXTRA: Final = 0xFFFFFFFF
 """Stands for a size or a place that the 64-bit field holds."""
 _FILE_MODE, _FOLDER_MODE = 0o100644 << 16, (0o040755 << 16) | 0x10
+_EXECUTABLE: Final = 0o111 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Member:
     crc: int = 0
     size: int = 0
     packed: int = 0
+    executable: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -69,10 +71,10 @@ def central_record(member: Member) -> bytes:
     extra = struct.pack("<HHQQQ", 1, 24, member.size, member.packed, member.offset)
     folder = member.is_folder
     flags, method = (_UTF8, _STORED) if folder else (_UTF8 | _SIZES_BEHIND, _DEFLATED)
+    mode = _FOLDER_MODE if folder else _FILE_MODE | _EXECUTABLE * member.executable
     head = _CENTRAL.pack(
         b"PK\1\2", _UNIX | _VERSION, _VERSION, flags, method, time, date, member.crc, _IN_EXTRA,
-        _IN_EXTRA, len(member.name), len(extra), 0, 0, 0, _FOLDER_MODE if folder else _FILE_MODE,
-        _IN_EXTRA,
+        _IN_EXTRA, len(member.name), len(extra), 0, 0, 0, mode, _IN_EXTRA,
     )  # fmt: skip
     return head + member.name + extra
 

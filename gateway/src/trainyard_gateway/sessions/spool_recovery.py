@@ -11,6 +11,7 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
 import structlog
@@ -58,19 +59,17 @@ def parsed(content: bytes | None, uid: str, left: SpooledBatch) -> Batch | None:
     )
 
 
-class SpoolRecovery:
-    """Looks through the spools in the background; `folders` and `reports` are of the same place."""
+class Recovery(ABC):
+    """Looks through the folders of sessions that have ended, in the background."""
 
     def __init__(
         self,
         folders: RunFolders,
-        reports: SpoolFolders,
         cache: SessionCache,
         database: Store,
         pause: float = PAUSE_SECONDS,
     ) -> None:
-        self._folders, self._reports = folders, reports
-        self._cache, self._database = cache, database
+        self._folders, self._cache, self._database = folders, cache, database
         self._pause = pause
         self._done: set[str] = set()
         self._logged: set[str] = set()
@@ -100,16 +99,43 @@ class SpoolRecovery:
             else {}
         )
         for uid in sorted(over(folders, live, gone, self._done)):
-            if await self._take_in(uid):
+            if await self.take_in(uid):
                 self._done.add(uid)
 
-    async def _take_in(self, uid: str) -> bool:
+    @abstractmethod
+    async def take_in(self, uid: str) -> bool:
+        """Take in what one session has left. Returns whether nothing was left."""
+
+    def log_once(self, uid: str, error: Exception) -> None:
+        """Log the first error of a session."""
+        if uid not in self._logged:
+            self._logged.add(uid)
+            _log.warning(
+                "reports left by a trainer cannot be taken in", session=uid, error=str(error)
+            )
+
+
+class SpoolRecovery(Recovery):
+    """Looks through the spools; `folders` and `reports` are of the same place."""
+
+    def __init__(
+        self,
+        folders: RunFolders,
+        reports: SpoolFolders,
+        cache: SessionCache,
+        database: Store,
+        pause: float = PAUSE_SECONDS,
+    ) -> None:
+        super().__init__(folders, cache, database, pause)
+        self._reports = reports
+
+    async def take_in(self, uid: str) -> bool:
         """Apply the batches in the spool of one session. Returns whether it was empty."""
         # The program decides what is in there: neither a batch nor a session delays the others.
         try:
             found = await asyncio.to_thread(self._reports.of, uid)
         except Exception as error:
-            self._log_once(uid, error)
+            self.log_once(uid, error)
             return False
         failed = 0
         for left in found:
@@ -117,17 +143,10 @@ class SpoolRecovery:
                 await self._apply(uid, left)
             except Exception as error:
                 failed += 1
-                self._log_once(uid, error)
+                self.log_once(uid, error)
         if applied := len(found) - failed:
             _log.info("took in reports that a trainer had left", session=uid, batches=applied)
         return not found
-
-    def _log_once(self, uid: str, error: Exception) -> None:
-        if uid not in self._logged:
-            self._logged.add(uid)
-            _log.warning(
-                "reports left by a trainer cannot be taken in", session=uid, error=str(error)
-            )
 
     async def _apply(self, uid: str, left: SpooledBatch) -> None:
         batch = parsed(await asyncio.to_thread(self._reports.read, uid, left), uid, left)

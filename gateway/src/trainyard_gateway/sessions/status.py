@@ -14,7 +14,7 @@ from trainyard_api.report import CheckpointReport, Heartbeat
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.visible_text import visible
 from trainyard_gateway.registry.dataset_info import DatasetInfo
-from trainyard_gateway.registry.models import ModelInfo
+from trainyard_gateway.registry.model_info import ModelInfo
 from trainyard_gateway.store.metrics.latest import LatestValue
 from trainyard_kube import Json
 
@@ -79,6 +79,21 @@ def code(bundle: str, there: bool) -> dict[str, Any]:
 def model(found: ModelInfo) -> dict[str, Any]:
     """The value of `status.model`: name, version and hash of the registered model."""
     return {"name": found.name, "version": found.version, "sha256": found.sha256}
+
+
+def outputs(found: list[ModelInfo]) -> list[dict[str, Any]]:
+    """The value of `status.outputs`: the trees that the session has registered."""
+    return [
+        {
+            "name": tree.name,
+            "version": tree.version,
+            "sha256": tree.sha256,
+            "files": tree.files,
+            "sizeBytes": tree.size_bytes,
+            **({"flags": tree.flags} if tree.flags else {}),
+        }
+        for tree in found
+    ]
 
 
 def metrics(values: list[LatestValue]) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
 """Keeps the gateway's part of every session's status true: dataset, code, progress, metrics,
-model.
+model, outputs.
 
 Level-triggered: for a changed session, the wanted status is computed from database and registries,
 compared with the status, and patched if different. The total rate and the rate per session are
@@ -154,4 +154,6 @@ class StatusWriter:
         model = await self._models.of_session(uid)
         if model is not None:
             wanted["model"] = status.model(model)
+        if outputs := await self._models.outputs_of(uid):
+            wanted["outputs"] = status.outputs(outputs)
         return wanted

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from trainyard_api import names
 from trainyard_api.code import CodeManifest
-from trainyard_api.report import Batch, ModelReport
+from trainyard_api.report import Batch, ModelReport, TreeReport
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_gateway.http import problems
 from trainyard_gateway.nodes.machine import Machine
@@ -82,7 +82,9 @@ async def text_of(app: FastAPI) -> bytes:
 
 def _add_schemas(found: dict[str, Any]) -> None:
     """Models of bodies that the routes parse themselves."""
-    models: list[type[BaseModel]] = [Batch, ModelReport, Machine, CodeManifest, TrainingSessionSpec]
+    models: list[type[BaseModel]] = [
+        Batch, ModelReport, TreeReport, Machine, CodeManifest, TrainingSessionSpec,
+    ]  # fmt: skip
     _, made = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REFERENCE
     )

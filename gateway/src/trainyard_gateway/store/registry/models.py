@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select
+from sqlalchemy import Connection, Select, case, delete, func, insert, or_, select
 
 from trainyard_gateway.paging import first_page
-from trainyard_gateway.store.schema.tables import models
+from trainyard_gateway.store.schema.tables import models, sessions
 
 
 class ModelRow(NamedTuple):
@@ -26,10 +26,17 @@ class ModelRow(NamedTuple):
     """RFC 3339."""
     session_uid: str | None
     """The session that trained it; None for an upload."""
+    kind: str
+    """`file` or `tree`."""
+    files: int
+    """Number of files; 1 of a file."""
+    flags: str
+    """Its flags, separated by spaces."""
     card: str
     """The model card as JSON."""
 
 
+FILE, TREE = "file", "tree"
 LONGEST_LISTED_CARD = 1_000_000
 """Characters of a card that a list has; four bytes each still fit into a page."""
 _ROWS_AT_ONCE = 4
@@ -78,9 +85,42 @@ def find_by_id(connection: Connection, id: str) -> ModelRow | None:
 
 
 def find_by_session(connection: Connection, uid: str) -> ModelRow | None:
-    """The version that a session has trained; the highest one if there are several."""
-    query = select(models).where(models.c.session_uid == uid).order_by(models.c.version.desc())
-    return _first(connection, query)
+    """The file that a session has registered; the highest version if there are several."""
+    query = select(models).where(models.c.session_uid == uid, models.c.kind == FILE)
+    return _first(connection, query.order_by(models.c.version.desc()))
+
+
+def find_tree(connection: Connection, uid: str, name: str, tree: str) -> ModelRow | None:
+    """The version of that name under which a session has registered this tree."""
+    own = (models.c.session_uid == uid) & (models.c.kind == TREE)
+    query = select(models).where(own, models.c.name == name, models.c.sha256 == tree)
+    return _first(connection, query.order_by(models.c.version))
+
+
+def trees_of_session(connection: Connection, uid: str, most: int) -> list[ModelRow]:
+    """The trees that a session has registered, by name, without cards; of each name the newest."""
+    own = (models.c.session_uid == uid) & (models.c.kind == TREE)
+    newest = (
+        select(models.c.name, func.max(models.c.version).label("version"))
+        .where(own)
+        .group_by(models.c.name)
+        .subquery()
+    )
+    columns = [models.c[name] for name in ModelRow._fields if name != "card"]
+    joined = (models.c.name == newest.c.name) & (models.c.version == newest.c.version)
+    query = select(*columns).join(newest, joined).order_by(models.c.name).limit(most)
+    return [ModelRow(**row, card="{}") for row in connection.execute(query).mappings()]
+
+
+def is_of_others(connection: Connection, name: str, uid: str, session: str) -> bool:
+    """Whether a version of that model is an upload, or of a session of another name."""
+    namesakes = select(sessions.c.uid).where(sessions.c.name == session)
+    foreign = or_(
+        models.c.session_uid.is_(None),
+        (models.c.session_uid != uid) & models.c.session_uid.not_in(namesakes),
+    )
+    query = select(models.c.id).where(models.c.name == name, foreign).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def add_next_version(connection: Connection, row: ModelRow) -> ModelRow:
