@@ -86,5 +86,6 @@ def _place(folder: Path, data: Path, placed: list[Path]) -> None:
             target = data / kind / path.name
             path.rename(target)
             placed.append(target)
-            sync_folder(target)
+            for made in (*(inner for inner in target.iterdir() if inner.is_dir()), target):
+                sync_folder(made)
         sync_folder(data / kind)

@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from trainyard_api import timestamps
@@ -28,6 +28,7 @@ from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.errors import DatabaseError, DumpError
 from trainyard_gateway.store.schema import migrate
+from trainyard_gateway.trees import layout
 
 TRIES = 5
 """A file that is deleted between the look into the database and the link makes it begin again."""
@@ -74,11 +75,28 @@ def _hold(connection: Connection, data: Path, folder: Path) -> dict[str, str]:
     """Link every registered file and write the tables of the same moment. Returns the hashes."""
     dump.begin_snapshot(connection)
     hashes = {}
-    for path, sha256 in dump.registered_files(connection):
+    for path, sha256, lists_others in dump.registered_files(connection):
         _link(data / path, folder / path)
         hashes[path] = sha256
+        if lists_others:
+            hashes |= _hold_tree(data, folder, path)
     make_folder(folder / "tables")
     dump.dump(connection, folder / "tables")
+    return hashes
+
+
+def _hold_tree(data: Path, folder: Path, manifest: str) -> dict[str, str]:
+    """Link the contents of a tree. Returns the hashes."""
+    hashes = {}
+    place = PurePosixPath(manifest).parent
+    try:
+        listed = list(layout.contents((folder / manifest).read_bytes(), data / place))
+    except ValueError as error:
+        raise BackupError(f"{manifest} is damaged: delete that model") from error
+    for content, sha256 in listed:
+        path = str(place / content)
+        _link(data / path, folder / path)
+        hashes[path] = sha256
     return hashes
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, func, insert, literal, select, text
 
 from trainyard_gateway.store.errors import DumpError
 from trainyard_gateway.store.registry import datasets as dataset_rows
+from trainyard_gateway.store.registry.models import TREE
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.tables import (
     datasets,
@@ -40,6 +41,8 @@ class RegisteredFile(NamedTuple):
     path: str
     """Below the data folder: `datasets/…` or `models/…`."""
     sha256: str
+    lists_others: bool = False
+    """Whether it is the list of a tree's files, which belong to it."""
 
 
 def begin_snapshot(connection: Connection) -> None:
@@ -59,13 +62,14 @@ def begin_snapshot(connection: Connection) -> None:
 
 def registered_files(connection: Connection) -> list[RegisteredFile]:
     """The files of all datasets and models, and those of the datasets' schemas."""
-    files = [
-        RegisteredFile(f"{table.name}/{file}", sha256)
-        for table in (datasets, models)
-        for file, sha256 in connection.execute(select(table.c.file, table.c.sha256))
-    ]
+    own = connection.execute(select(datasets.c.file, datasets.c.sha256))
+    files = [RegisteredFile(f"datasets/{file}", sha256) for file, sha256 in own]
     schemas = dataset_rows.schema_files(connection)
-    return files + [RegisteredFile(f"datasets/{s.path}", s.sha256) for s in schemas]
+    files += [RegisteredFile(f"datasets/{s.path}", s.sha256) for s in schemas]
+    versions = connection.execute(select(models.c.file, models.c.sha256, models.c.kind))
+    return files + [
+        RegisteredFile(f"models/{file}", sha256, kind == TREE) for file, sha256, kind in versions
+    ]
 
 
 def dump(connection: Connection, folder: Path) -> None:

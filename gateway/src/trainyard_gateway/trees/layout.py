@@ -37,9 +37,12 @@ def pickles(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def contents(manifest: Path) -> Iterator[tuple[str, str]]:
-    """Path in the tree's folder and hash of every content that a manifest names."""
-    listed = orjson.loads(manifest.read_bytes())["entries"]
+def contents(manifest: bytes, folder: Path) -> Iterator[tuple[str, str]]:
+    """Path in the tree's folder and hash of every content that its manifest names.
+
+    Raises ValueError for a damaged manifest.
+    """
+    listed = orjson.loads(manifest)["entries"]
     for sha256 in sorted({entry["sha256"] for entry in listed if "sha256" in entry}):
-        found = content(manifest.parent, sha256)
+        found = content(folder, sha256)
         yield f"{found.parent.name}/{found.name}", sha256

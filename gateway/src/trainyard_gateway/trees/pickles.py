@@ -125,19 +125,18 @@ def _zip_members(handle: int, size: int) -> Iterator[tuple[str, bytes]]:
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
         return
-    # Its place is counted back from the end: the fields of a large archive are elsewhere.
-    end, length = tail_at + at, _END.unpack_from(tail, at)[5]
+    # Its place is counted back from the end, since there may be something before the archive.
+    end, length, offset = tail_at + at, *_END.unpack_from(tail, at)[5:7]
     if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
         end -= 20 + 56
-        record = os.pread(handle, 56, end)
-        length = struct.unpack_from("<Q", record, 40)[0] if len(record) == 56 else 0
-    start = end - length
-    if length > _MOST_DIRECTORY or start < 0:
-        start, length = max(0, end - _MOST_DIRECTORY), min(end, _MOST_DIRECTORY)
-    yield from _listed(handle, os.pread(handle, length, start))
+        record = os.pread(handle, 56, max(0, end))
+        length, offset = struct.unpack_from("<2Q", record, 40) if len(record) == 56 else (0, 0)
+    start = max(0, end - length)
+    directory = os.pread(handle, max(0, min(end - start, _MOST_DIRECTORY)), start)
+    yield from _listed(handle, directory, start - offset)
 
 
-def _listed(handle: int, directory: bytes) -> Iterator[tuple[str, bytes]]:
+def _listed(handle: int, directory: bytes, prefix: int) -> Iterator[tuple[str, bytes]]:
     at = 0
     for _ in range(_MOST_MEMBERS):
         at = directory.find(b"PK\x01\x02", at)
@@ -145,12 +144,13 @@ def _listed(handle: int, directory: bytes) -> Iterator[tuple[str, bytes]]:
             return
         fields = _ENTRY.unpack_from(directory, at)
         named = directory[at + _ENTRY.size : at + _ENTRY.size + fields[10]]
-        yield named.decode("utf-8", "replace"), _member_head(handle, fields[4], fields[16])
+        start = _member_head(handle, fields[4], prefix + fields[16])
+        yield named.decode("utf-8", "replace"), start
         at += _ENTRY.size
 
 
 def _member_head(handle: int, method: int, offset: int) -> bytes:
-    header = os.pread(handle, 30, offset)
+    header = os.pread(handle, 30, offset) if 0 <= offset < 2**62 else b""
     if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
         return b""
     named, extra = struct.unpack_from("<2H", header, 26)
