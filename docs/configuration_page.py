@@ -22,7 +22,12 @@ from trainyard_api import contract
 from trainyard_bot.settings import Chat
 from trainyard_bot.settings import Settings as BotSettings
 from trainyard_gateway.settings import Settings as GatewaySettings
-from trainyard_operator.settings import EnvironmentSettings, FirstKey, RuntimeSettings
+from trainyard_operator.settings import (
+    EnvironmentSettings,
+    FirstKey,
+    RunAsSettings,
+    RuntimeSettings,
+)
 from trainyard_operator.settings import Settings as OperatorSettings
 
 PAGE = Path(__file__).parent / "configuration.md"
@@ -39,6 +44,7 @@ PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("The operator, `python -m trainyard_operator`", OperatorSettings, "TRAINYARD_OPERATOR_"),
     ("An entry of its `runtimes`", RuntimeSettings, ""),
     ("Its `environments`", EnvironmentSettings, ""),
+    ("Its `runAs`", RunAsSettings, ""),
     ("Its `firstKey`", FirstKey, ""),
     ("The gateway, `python -m trainyard_gateway`", GatewaySettings, "TRAINYARD_GATEWAY_"),
     ("The bot, `python -m trainyard_bot`", BotSettings, "TRAINYARD_BOT_"),

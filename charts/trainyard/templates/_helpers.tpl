@@ -48,80 +48,6 @@ app.kubernetes.io/component: {{ .component }}
 {{- printf "http://%s-gateway.%s.svc%s" (include "trainyard.name" .) .Release.Namespace $port -}}
 {{- end -}}
 
-{{/* Pod Security `restricted` and a little more: fixed user, no service links. */}}
-{{- define "trainyard.podSecurity" -}}
-enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
-{{- with .Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
-{{- end -}}
-
-{{- define "trainyard.containerSecurity" -}}
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: [ALL]
-{{- end -}}
-
-{{/* Replicas on different nodes if possible: include "trainyard.apart" (dict "root" . "component" "operator") */}}
-{{- define "trainyard.apart" -}}
-affinity:
-  podAntiAffinity:
-    preferredDuringSchedulingIgnoredDuringExecution:
-      - weight: 100
-        podAffinityTerm:
-          topologyKey: kubernetes.io/hostname
-          labelSelector:
-            matchLabels: {{- include "trainyard.selector" . | nindent 14 }}
-{{- end -}}
-
-{{/* The credentials of the pod's account, for the only container that calls the API server. */}}
-{{- define "trainyard.accountVolume" -}}
-- name: account
-  projected:
-    defaultMode: 0440
-    sources:
-      - serviceAccountToken: {path: token, expirationSeconds: 3600}
-      - configMap:
-          name: kube-root-ca.crt
-          items: [{key: ca.crt, path: ca.crt}]
-      - downwardAPI:
-          items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
-{{- end -}}
-
-{{- define "trainyard.accountMount" -}}
-{name: account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
-{{- end -}}
-
-{{/* Probe of a program without a port: it hangs if /tmp/alive is older than these minutes. */}}
-{{- define "trainyard.aliveProbes" -}}
-startupProbe:
-  exec: {command: [test, -f, /tmp/alive]}
-  periodSeconds: 2
-  timeoutSeconds: 5
-  failureThreshold: 60
-readinessProbe:
-  exec: {command: [test, -f, /tmp/alive]}
-  periodSeconds: 60
-  timeoutSeconds: 10
-livenessProbe:
-  exec: {command: [sh, -c, 'test "$(find /tmp/alive -mmin -{{ . }})"']}
-  periodSeconds: 60
-  timeoutSeconds: 10
-{{- end -}}
-
 {{/* All peers except the clouds' metadata servers. */}}
 {{- define "trainyard.anywhere" -}}
 - ipBlock:
@@ -157,7 +83,7 @@ livenessProbe:
 {{- if $named }}{{ $ports = append $ports (int $named) }}{{ end }}
 {{- end }}
 {{- end }}
-{{- range uniq $ports }}
+{{- range concat $ports (.Values.networkPolicy.proxyPorts | default list) | uniq }}
 - {port: {{ . }}}
 {{- end }}
 {{- end -}}

@@ -21,11 +21,16 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from trainyard_api import environment, names, settings_file
+from trainyard_api import contract, environment, names, settings_file
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_api.session.resources import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
-from trainyard_operator.core.config import EnvironmentConfig, OperatorConfig, PodConfig
+from trainyard_operator.core.config import (
+    EnvironmentConfig,
+    OperatorConfig,
+    PodConfig,
+    RunAs,
+)
 from trainyard_operator.errors import SettingsError
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
@@ -37,6 +42,26 @@ VariableName = Annotated[
 ]
 VariableValue = Annotated[
     str, Field(max_length=environment.LONGEST_VALUE, pattern=environment.VALUE_PATTERN)
+]
+
+_OWNED_LABELS = (names.GROUP, "app.kubernetes.io", "batch.kubernetes.io")
+
+
+def _free_label(name: str) -> str:
+    prefix = name.partition("/")[0] if "/" in name else ""
+    for domain in _OWNED_LABELS:
+        if prefix == domain or prefix.endswith(f".{domain}"):
+            raise ValueError(f"labels of {domain} say what a pod is; choose another name")
+    return name
+
+
+LabelName = Annotated[
+    str,
+    Field(max_length=317, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$"),
+    AfterValidator(_free_label),
+]
+LabelValue = Annotated[
+    str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
 ]
 ExtendedResource = Annotated[str, Field(max_length=317, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
 """Kubernetes' own resources, such as cpu, have no slash: sessions ask for those themselves."""
@@ -74,6 +99,8 @@ class EnvironmentSettings(BaseModel):
     """Most installations at once."""
     resources: ResourceSettings = ResourceSettings()
     """What the pod of an installation asks for, as in a container; never a GPU."""
+    env: dict[VariableName, VariableValue] = {}
+    """Environment variables of an installation, such as HTTPS_PROXY."""
 
     @field_validator("resources")
     @classmethod
@@ -103,6 +130,10 @@ class RuntimeSettings(RuntimePlacement):
     """Environment variables of its programs. A session's `env` comes over them."""
     annotations: dict[str, str] = {}
     """Annotations of its pods."""
+    labels: dict[LabelName, LabelValue] = {}
+    """Labels of its pods, beside Trainyard's."""
+    priority_class_name: str | None = None
+    """PriorityClass of its pods. Default: the cluster's."""
     egress: Literal["none", "internet"] = "none"
     """What its pods may reach beside the gateway and each other: none, or the internet."""
     resources: dict[ExtendedResource, PositiveInt] = {}
@@ -110,6 +141,25 @@ class RuntimeSettings(RuntimePlacement):
 
     Only kube-scheduler counts them, not the queue.
     """
+
+
+class RunAsSettings(BaseModel):
+    """Users and groups of the pods of sessions."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    user: int | None = Field(default=contract.POD_USER, ge=1)
+    """User ID; null lets the cluster assign it."""
+    group: int | None = Field(default=contract.POD_USER, ge=1)
+    """Group ID; null lets the cluster assign it."""
+    fs_group: int | None = Field(default=contract.POD_USER, ge=1)
+    """Group of the files on volumes; null lets the cluster assign it."""
 
 
 class FirstKey(BaseModel):
@@ -175,6 +225,8 @@ class Settings(BaseSettings):
     retention_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     """Finished sessions without ttlSecondsAfterFinished are deleted after this time. Default: kept.
     """
+    run_as: RunAsSettings = RunAsSettings()
+    """Users and groups of the pods of sessions."""
     default_queue: TrainingQueueSpec | None = None
     """Spec with which the queue `default` is created while there is none. Default: not created.
     """
@@ -200,6 +252,7 @@ class Settings(BaseSettings):
             environments=_environment_config(self.environments),
             scratch=self.scratch,
             caches=self.caches,
+            run_as=RunAs(self.run_as.user, self.run_as.group, self.run_as.fs_group),
             retention_seconds=self.retention_seconds,
         )
 
@@ -213,6 +266,7 @@ def _environment_config(given: EnvironmentSettings) -> EnvironmentConfig:
         max_builders=given.max_builders,
         requests=given.resources.requests,
         limits=given.resources.limits,
+        env=given.env,
     )
 
 
@@ -228,6 +282,8 @@ def _pod_config(runtime: RuntimeSettings) -> PodConfig:
         command=runtime.command,
         env=runtime.env,
         annotations=runtime.annotations,
+        labels=runtime.labels,
+        priority_class=runtime.priority_class_name,
         egress=runtime.egress == "internet",
         resources={name: str(amount) for name, amount in runtime.resources.items()},
     )

@@ -76,3 +76,27 @@ def test_what_is_set_of_environments_reaches_the_decisions(config: Path) -> None
 
     assert (found.index_url, found.max_builders) == ("https://index.example/simple", 2)
     assert (dict(found.limits), found.max_bytes) == ({"memory": "8Gi"}, 20 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("label", "accepted"),
+    [
+        ("cost-centre", True),
+        ("example.com/team", True),
+        ("kueue.x-k8s.io/queue-name", True),
+        ("trainyard.io/session-uid", False),
+        ("app.kubernetes.io/instance", False),
+        ("batch.kubernetes.io/job-name", False),
+    ],
+)
+def test_labels_by_which_policies_select_pods_are_not_for_runtimes(
+    config: Path, label: str, accepted: bool
+) -> None:
+    labels = f"runtimes: {{default: {{image: trainer, labels: {{'{label}': x}}}}}}"
+    config.write_text(FILE.replace(FILE.splitlines()[-1], labels))
+
+    if accepted:
+        assert settings.load(config).runtimes["default"].labels == {label: "x"}
+    else:
+        with pytest.raises(SettingsError, match="say what a pod is"):
+            settings.load(config)

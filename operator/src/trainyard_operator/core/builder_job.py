@@ -72,7 +72,7 @@ def build_builder(session: Session, number: int, config: OperatorConfig) -> Mani
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
             "podFailurePolicy": {"rules": failure_rules(CONTAINER)},
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": placement.metadata_of(runtime, labels),
                 "spec": _pod(session, spec, spec.packages, runtime, config),
             },
         },
@@ -93,7 +93,7 @@ def _pod(
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": security.of_pod(),
+        "securityContext": security.of_pod(config.run_as),
         "initContainers": [
             supervisor.init_container(config.supervisor_image, container),
             _installer(config.supervisor_image, container),
@@ -169,7 +169,7 @@ def _environment(session: Session, config: OperatorConfig) -> list[Manifest]:
     # again has another pod, so that its lines are another stream.
     uid = {"name": _POD, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
     run = {"name": contract.ENV_RUN, "value": _run(session, config)}
-    plain = [{"name": k, "value": expansion.escape(v)} for k, v in values.items()]
+    plain = [{"name": k, "value": expansion.escape(v)} for k, v in {**chosen.env, **values}.items()]
     return [uid, run, *plain, *_credentials(chosen)]
 
 

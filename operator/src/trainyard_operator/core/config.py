@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainyard_api import names
+from trainyard_api import contract, names
 from trainyard_scheduler.objects.installation import InstallationConfig
 
 
@@ -27,6 +27,10 @@ class PodConfig:
     """Environment variables of its programs; those of the session come over them."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of its pods."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of its pods, beside Trainyard's."""
+    priority_class: str | None = None
+    """PriorityClass of its pods; None means the cluster's default."""
     egress: bool = False
     """Whether its pods may reach the internet."""
     resources: Mapping[str, str] = field(default_factory=dict)
@@ -47,8 +51,20 @@ class EnvironmentConfig:
     """Most bytes of all installed packages on the volume."""
     max_builders: int = 4
     """Most installations at once."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of an installation, such as HTTPS_PROXY."""
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunAs:
+    """Users and groups of pods; the cluster assigns those that are None."""
+
+    user: int | None = contract.POD_USER
+    group: int | None = contract.POD_USER
+    fs_group: int | None = contract.POD_USER
+    """Group of the files on volumes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +89,7 @@ class OperatorConfig:
     """Whether caches of programs are kept on the volume, by user."""
     scratch: str = "1Gi"
     """Default of resources.scratch."""
+    run_as: RunAs = field(default=RunAs())
+    """Users and groups of the pods that it creates."""
     retention_seconds: int | None = None
     """Default of ttlSecondsAfterFinished; None keeps finished sessions."""

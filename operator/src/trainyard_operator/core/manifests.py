@@ -7,6 +7,7 @@ from typing import Any
 from trainyard_api import contract, names
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.core.pod import placement
 from trainyard_operator.core.pod_template import CONTAINER, pod_spec
 from trainyard_scheduler.objects.model import Session
 
@@ -33,11 +34,9 @@ def build_job(
     spec = TrainingSessionSpec.model_validate_json(session.spec.json)
     labels = _labels(session, attempt)
     pod = pod_spec(session, spec, attempt, nodes, config, resume_uid=resume_uid)
-    about_pod: Manifest = {"labels": dict(labels)}
-    if config.pods[spec.runtime].egress:
-        about_pod["labels"][names.LABEL_EGRESS] = "internet"
-    if extra := config.pods[spec.runtime].annotations:
-        about_pod["annotations"] = dict(extra)
+    runtime = config.pods[spec.runtime]
+    reach = {names.LABEL_EGRESS: "internet"} if runtime.egress else {}
+    about_pod = placement.metadata_of(runtime, {**labels, **reach})
     annotations = {
         names.ANNOTATION_NODES: ",".join(nodes),
         names.ANNOTATION_BACKFILLED: "true" if backfilled else "false",

@@ -54,7 +54,7 @@ def pod_spec(
         "serviceAccountName": config.trainer_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": security.of_pod(),
+        "securityContext": security.of_pod(config.run_as),
         "affinity": _affinity(nodes),
         "initContainers": [supervisor.init_container(config.supervisor_image, container)],
         "containers": [container],

@@ -1,7 +1,8 @@
-"""What a runtime says of where its pods run and how their images are pulled."""
+"""What a runtime says of where its pods run, how their images are pulled and what they carry."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trainyard_operator.core.config import PodConfig
@@ -18,4 +19,14 @@ def of_runtime(runtime: PodConfig) -> Manifest:
         fields["tolerations"] = [dict(t) for t in runtime.tolerations]
     if runtime.image_pull_secrets:
         fields["imagePullSecrets"] = [{"name": name} for name in runtime.image_pull_secrets]
+    if runtime.priority_class:
+        fields["priorityClassName"] = runtime.priority_class
     return fields
+
+
+def metadata_of(runtime: PodConfig, labels: Mapping[str, str]) -> Manifest:
+    """Labels and annotations of a pod; `labels` are Trainyard's and come over the runtime's."""
+    found: Manifest = {"labels": {**runtime.labels, **labels}}
+    if runtime.annotations:
+        found["annotations"] = dict(runtime.annotations)
+    return found

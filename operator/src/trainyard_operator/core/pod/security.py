@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainyard_api import contract
+from trainyard_operator.core.config import RunAs
 
 Manifest = dict[str, Any]
 
 
-def of_pod() -> Manifest:
+def of_pod(run_as: RunAs) -> Manifest:
     """The security context of a pod."""
+    chosen = {
+        "runAsUser": run_as.user,
+        "runAsGroup": run_as.group,
+        "fsGroup": run_as.fs_group,
+    }
     return {
         "runAsNonRoot": True,
-        "runAsUser": contract.POD_USER,
-        "runAsGroup": contract.POD_USER,
-        "fsGroup": contract.POD_USER,
+        **{name: number for name, number in chosen.items() if number is not None},
         # Otherwise the kubelet visits every file of the volume at every start.
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
