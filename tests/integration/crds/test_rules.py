@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 TABLE = {"task": "tabular-classification"}
 TRAINING: dict[str, Any] = {"training": TABLE, "dataset": "digits"}
 COMMAND: dict[str, Any] = {"command": ["python", "train.py"]}
+OUTPUTS: dict[str, Any] = {"outputs": [{"path": "out/best", "name": "m"}]}
 LINES: dict[str, Any] = {"packages": {"requirements": ["numpy"]}}
 IF_CHECKPOINT = ["train", "{if-checkpoint}"]
 CODE: dict[str, Any] = {"code": {"bundle": "c" * 64}}
@@ -165,6 +166,11 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
         {"outputModel": "m"},
         {"outputModel": "n"},
     ),
+    "outputs": (
+        COMMAND | OUTPUTS,
+        OUTPUTS,
+        {"outputs": [{"path": "other", "name": "m"}]},
+    ),
     "packages": (COMMAND | LINES, LINES, {"packages": {"requirements": ["scipy"]}}),
     "resume": (COMMAND | {"resume": "auto"}, {"resume": "auto"}, {"resume": "none"}),
     "resumeFrom": (
@@ -198,6 +204,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
     "outputModel": (TRAINING, {"outputModel": "m"}),
+    "outputs": (COMMAND, OUTPUTS),
     "packages": (COMMAND, LINES),
     "resume": (COMMAND, {"resume": "auto"}),
     "resumeFrom": (TRAINING, {"resumeFrom": {"session": "a"}}),

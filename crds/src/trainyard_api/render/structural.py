@@ -77,7 +77,7 @@ def _convert(node: Schema, definitions: dict[str, Schema]) -> Schema:
 def _property(name: str, node: Schema, definitions: dict[str, Schema]) -> Schema:
     out = _convert(node, definitions)
     if out.get("type") == "array" and name in _LIST_KEYS:
-        out |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": _LIST_KEYS[name]}
+        out |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [*_LIST_KEYS[name]]}
     elif out.get("type") == "array":
         out["x-kubernetes-list-type"] = "atomic"
     return out

@@ -20,6 +20,7 @@ from trainyard_api.phase import DesiredState, ResumeMode
 from trainyard_api.program.code import Code
 from trainyard_api.program.packages import Packages
 from trainyard_api.session.names import ArtifactName
+from trainyard_api.session.outputs import Outputs
 from trainyard_api.session.resources import Resources
 from trainyard_api.session.resume import ResumeFrom
 from trainyard_api.session.retry import Retry
@@ -56,6 +57,9 @@ class TrainingSessionSpec(RuledModel):
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
     output_model: ArtifactName | None = None
     """Name of the registered model. Default: the session's name. Immutable."""
+    outputs: Outputs | None = None
+    """Files and folders that become versions of models when the program has ended well, at most 16.
+    One that is missing then is named in the log. Immutable."""
     resume: ResumeMode | None = None
     """auto gives a known program (transformers, trl, LightningCLI, ultralytics, accelerate) the option
     with the newest whole checkpoint in its run folder, and says so in the log. Default: none, the
@@ -157,6 +161,7 @@ IMMUTABLE_FIELDS = (
     "secrets",
     "dataset",
     "output_model",
+    "outputs",
     "resume",
     "resume_from",
     "resources",
