@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from trainyard_api import contract
+from trainyard_api.code import CodeManifest, bundle_name, problem
 
 
 @dataclass
 class ReportStandIn:
-    """Keeps every batch once, as the gateway does; `answers` are given first, one per request, `model_answers` to models only."""
+    """Keeps every batch once, as the gateway does; `answers` are given first, one per request, those of models and trees to these only."""
 
     answers: list[int] = field(default_factory=list)
     model_answers: list[int] = field(default_factory=list)
     batches: dict[tuple[str, int, str, int], dict[str, Any]] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
+    tree_answers: list[int] = field(default_factory=list)
+    trees: list[dict[str, Any]] = field(default_factory=list)
+    """Reports of trees that were accepted; the same again is not added."""
+    run_dir: Path | None = None
+    """Where the trees of reports lie; their files are then kept in `files`."""
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Contents by path by tree."""
     wrong: Any = field(default_factory=list)
     """The `errors` of an answer that refuses."""
     url: str = ""
@@ -41,7 +53,11 @@ class ReportStandIn:
 
     def handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """One request."""
-        given = self.model_answers if path.endswith("/report/model") else []
+        given: list[int] = []
+        if path.endswith("/report/model"):
+            given = self.model_answers
+        elif path.endswith("/report/tree"):
+            given = self.tree_answers
         for answers in (self.answers, given):
             if not answers:
                 continue
@@ -51,10 +67,36 @@ class ReportStandIn:
         if path.endswith("/report/model"):
             self.models.append(body)
             return 201, {"name": body["name"], "version": 1, "sha256": body["sha256"]}
+        if path.endswith("/report/tree"):
+            return 201, self._tree(body)
         key = (body["sessionUid"], body["attempt"], body["stream"], body["sequence"])
         duplicate = key in self.batches
         self.batches.setdefault(key, body)
         return 200, {"sequence": body["sequence"], "duplicate": duplicate}
+
+    def _tree(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Keep a tree once, with its files, whose hashes must be those of the manifest."""
+        if body not in self.trees:
+            if self.run_dir is not None:
+                self.files[body["tree"]] = staged(self.run_dir, body)
+            self.trees.append(body)
+        of_name = [one["tree"] for one in self.trees if one["name"] == body["name"]]
+        version = of_name.index(body["tree"]) + 1
+        return {"name": body["name"], "version": version, "tree": body["tree"]}
+
+
+def staged(run_dir: Path, report: dict[str, Any]) -> dict[str, bytes]:
+    """The files of a tree as they lie in a run folder, checked as the gateway does."""
+    place = run_dir / contract.ARTIFACTS / report["tree"]
+    text = (place / contract.TREE_MANIFEST).read_bytes()
+    manifest = CodeManifest.model_validate_json(text)
+    assert (bundle_name(text), manifest.text(), problem(manifest)) == (report["tree"], text, None)
+    found = {e.path: (place / contract.TREE_FILES / e.path).read_bytes() for e in manifest.files}
+    for entry in manifest.files:
+        content = found[entry.path]
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (entry.sha256, entry.size)
+    assert (len(manifest.files), manifest.size_bytes) == (report["files"], report["sizeBytes"])
+    return found
 
 
 @contextmanager

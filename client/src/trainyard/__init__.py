@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainyard.client import AsyncClient, Client
-    from trainyard.reporting import checkpoint, finish, init, log, log_model
+    from trainyard.reporting import checkpoint, finish, init, log, log_artifact, log_model
 
 _HOMES = {
     "AsyncClient": "trainyard.client",
@@ -19,10 +19,20 @@ _HOMES = {
     "finish": "trainyard.reporting",
     "init": "trainyard.reporting",
     "log": "trainyard.reporting",
+    "log_artifact": "trainyard.reporting",
     "log_model": "trainyard.reporting",
 }
 
-__all__ = ["AsyncClient", "Client", "checkpoint", "finish", "init", "log", "log_model"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "checkpoint",
+    "finish",
+    "init",
+    "log",
+    "log_artifact",
+    "log_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,11 +23,17 @@ API_MODULES = (
     "command/__init__.py",
     "command/template.py",
     "contract.py",
+    "files/__init__.py",
+    "files/links.py",
+    "files/names.py",
+    "files/paths.py",
+    "names.py",
     "phase.py",
     "visible_text.py",
 )
 NOT_ARCHIVED = "install.py"
 REPORTING = (
+    "artifacts/",
     "json_numbers.py",
     "line_budget.py",
     "secret_mask.py",

@@ -14,7 +14,7 @@ from trainyard.reporting.secret_mask import SecretMask, values_of
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
-from trainyard_supervisor.ending.outcome import Facts, outcome, within_limit
+from trainyard_supervisor.ending.outcome import Facts, ended_well, outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
 from trainyard_supervisor.processes.caches import usable
 from trainyard_supervisor.processes.memory_kills import memory_kills
@@ -98,21 +98,66 @@ def _supervised(
         code = _refused(masked, given.termination_file, supervision.say)
         supervision.close()
         return code
-    supervision.close()
-    stopped = supervision.stopped
-    found = outcome(
-        Facts(
-            program=program,
-            stopped=stopped,
-            own_message=supervision.mask.in_message(_read(given.termination_file)),
-            last_lines=supervision.last_lines,
-            derived_end=progress.finish(succeeded=not stopped and program == Exit(0, None)),
-            worker_exit=supervision.worker_exit,
-            out_of_memory=memory_kills() > kills,
-        )
-    )
+    supervision.take_rest()
+    found = outcome(_facts(supervision, program, progress, given, memory_kills() > kills))
     _leave(given.termination_file, found.message)
+    _deliver_outputs(given, supervision)
+    supervision.close()
     return found.exit_code
+
+
+def _facts(
+    supervision: Supervision,
+    program: Exit | None,
+    progress: DerivedProgress,
+    given: Settings,
+    out_of_memory: bool,
+) -> Facts:
+    """What is known when everything has ended; declared outputs are taken now."""
+    own_message = supervision.mask.in_message(_read(given.termination_file))
+    stopped = supervision.stopped
+    taken = None
+    if not stopped and ended_well(program, own_message):
+        taken = _taken_outputs(given, supervision)
+    if taken is not True:
+        # Whose outputs are taken has ended before a signal that comes later.
+        stopped = supervision.stopped
+    return Facts(
+        program=program,
+        stopped=stopped,
+        own_message=own_message,
+        last_lines=supervision.last_lines,
+        derived_end=progress.finish(succeeded=not stopped and program == Exit(0, None)),
+        worker_exit=supervision.worker_exit,
+        out_of_memory=out_of_memory,
+        outputs_taken=taken is not False,
+    )
+
+
+def _taken_outputs(given: Settings, supervision: Supervision) -> bool | None:
+    """Whether the declared outputs were taken before a signal; None if there are none to take."""
+    if given.attempt is None or given.worker or not given.outputs:
+        return None
+    # Imported where there are outputs: hashes take memory that the others need not.
+    from trainyard_supervisor.outputs.taking import take
+
+    return take(
+        given.outputs,
+        given.attempt,
+        given.run_dir,
+        supervision.say,
+        lambda: supervision.stopped,
+    )
+
+
+def _deliver_outputs(given: Settings, supervision: Supervision) -> None:
+    """Send what waits in the run folder, unless a signal asks to end."""
+    waits = (given.run_dir / contract.ARTIFACTS).is_dir()
+    if given.attempt is None or given.worker or not waits or supervision.stopped:
+        return
+    from trainyard_supervisor.outputs.delivering import deliver
+
+    deliver(given.attempt, given.run_dir, supervision.say, lambda: supervision.stopped)
 
 
 def deliver_seconds(stopped: float | None, grace: float, now: float) -> float:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainyard_api import contract
 
@@ -27,6 +27,15 @@ class Attempt:
     """What its reports are called; None by the worker's number."""
 
 
+class Output(NamedTuple):
+    """What is registered when the program has ended well."""
+
+    path: str
+    """Relative to the working directory, or absolute below the run folder."""
+    name: str
+    """Name in the registry."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The supervisor's settings; `attempt` is None outside of a session."""
@@ -42,6 +51,8 @@ class Settings:
     """Whether progress is read from what the program prints."""
     environment_dir: Path | None = None
     """The session's packages over those of the runtime; None if it asks for none."""
+    outputs: tuple[Output, ...] = ()
+    """What worker 0 registers when the program has ended well."""
 
     @property
     def own_grace_seconds(self) -> float:
@@ -59,6 +70,7 @@ def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Pa
         termination_file=termination_file,
         reads_progress=_reads_progress(environment.get(contract.ENV_PROGRESS)),
         environment_dir=_environment_dir(environment.get(contract.ENV_ENVIRONMENT_DIR)),
+        outputs=_outputs(environment),
     )
 
 
@@ -77,6 +89,14 @@ def _attempt(environment: Mapping[str, str]) -> Attempt | None:
         ) from error
     token_file = environment.get(contract.ENV_TOKEN_FILE) or contract.TOKEN_FILE
     return Attempt(uid, number, url, Path(token_file), str(stream) if stream else None)
+
+
+def _outputs(environment: Mapping[str, str]) -> tuple[Output, ...]:
+    try:
+        listed = json.loads(environment.get(contract.ENV_RUN) or "{}").get("outputs") or ()
+        return tuple(Output(str(one["path"]), str(one["name"])) for one in listed)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"outputs of {contract.ENV_RUN} cannot be read ({error})") from error
 
 
 def _worker(given: str) -> int:

@@ -84,11 +84,11 @@ class Supervision:
         process.returncode = 0
         return self._program
 
-    def say(self, sentence: str) -> None:
+    def say(self, sentence: str, level: str = "warning") -> None:
         """A sentence of the supervisor's own, in the log and in the reports."""
         sentence = self.mask.in_text(sentence)
         self._err.say(sentence)
-        self._reports.line("warning", f"trainyard: {sentence}")
+        self._reports.line(level, f"trainyard: {sentence}")
 
     @property
     def mask(self) -> SecretMask:
@@ -105,11 +105,19 @@ class Supervision:
         """The last lines of the output, oldest first."""
         return list(self._reports.last_lines)
 
-    def close(self) -> None:
-        """Take the rest of the output."""
+    def take_rest(self) -> None:
+        """Take what is left of the output, once no process is left."""
+        if not self._pid:
+            return
         for pump in self._pumps:
-            if self._pid:
-                pump.close(time.monotonic())
+            pump.close(time.monotonic())
+        self._pid = 0
+        for mirror in (self._out, self._err):
+            mirror.flush()
+
+    def close(self) -> None:
+        """Take the rest of the output, and wait a little for the reader of the log."""
+        self.take_rest()
         self._say_what_others_said()
         for mirror in (self._out, self._err):
             mirror.close(MIRROR_SECONDS)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainyard_supervisor.ending.launcher_report import worker_exit
-from trainyard_supervisor.ending.outcome import Facts, Outcome, outcome
+from trainyard_supervisor.ending.outcome import Facts, Outcome, ended_well, outcome
 from trainyard_supervisor.processes.process_tree import Exit
 
 REACHED = json.dumps({"end": {"step": 10, "totalSteps": 10}})
@@ -28,6 +28,7 @@ CODES = [
     pytest.param(ended(signal=11), 139, id="a signal"),
     pytest.param(ended(0, stopped=True), 75, id="0 after our signal"),
     pytest.param(ended(0, stopped=True, own_message=REACHED), 0, id="0 at the goal"),
+    pytest.param(ended(0, stopped=True, own_message=REACHED, outputs_taken=False), 75, id="0 at the goal, before its outputs were taken"),
     pytest.param(ended(0, stopped=True, own_message=BEFORE), 75, id="0 before the goal"),
     pytest.param(ended(1, stopped=True, own_message=REACHED), 75, id="1 at the goal"),
     pytest.param(
@@ -48,6 +49,24 @@ CODES = [
 @pytest.mark.parametrize(("found", "code"), CODES)
 def test_the_exit_code(found: Outcome, code: int) -> None:
     assert found.exit_code == code
+
+
+WELL = [
+    pytest.param(Exit(0, None), "", True, id="0"),
+    pytest.param(Exit(0, None), "its own text", True, id="0 with a text"),
+    pytest.param(Exit(0, None), REACHED, True, id="0 at the goal"),
+    pytest.param(Exit(0, None), BEFORE, False, id="0 before the goal"),
+    pytest.param(Exit(1, None), REACHED, False, id="1 at the goal"),
+    pytest.param(Exit(None, 9), "", False, id="killed"),
+    pytest.param(None, "", False, id="never started"),
+]
+
+
+@pytest.mark.parametrize(("program", "message", "well"), WELL)
+def test_outputs_count_where_the_program_did_what_it_wanted(
+    program: Exit | None, message: str, well: bool
+) -> None:
+    assert ended_well(program, message) is well
 
 
 MESSAGES = [

@@ -65,6 +65,10 @@ WRONG = [
     pytest.param("TRAINYARD_RUN", "{", id="no JSON"),
     pytest.param("TRAINYARD_RUN", "[1]", id="no object"),
     pytest.param("TRAINYARD_RUN", '{"uid": "u", "attempt": "x"}', id="no attempt"),
+    pytest.param("TRAINYARD_RUN", '{"uid": "u", "attempt": 1, "outputs": [1]}', id="odd outputs"),
+    pytest.param(
+        "TRAINYARD_RUN", '{"uid": "u", "attempt": 1, "outputs": [{"path": "x"}]}', id="no name"
+    ),
 ]
 
 
@@ -86,3 +90,11 @@ def test_what_its_reports_are_called(more: dict[str, object], stream: str | None
 
     assert found is not None
     assert found.stream == stream
+
+
+def test_outputs_are_those_of_the_attempt() -> None:
+    run = {"uid": "u", "attempt": 1, "outputs": [{"path": "out", "name": "mine"}]}
+
+    assert given(TRAINYARD_RUN=json.dumps(run)).outputs == (("out", "mine"),)
+    assert given(TRAINYARD_RUN=json.dumps({**run, "outputs": None})).outputs == ()
+    assert given().outputs == ()

@@ -10,9 +10,10 @@
 
 It needs the standard library only; orjson is used where it is installed. It neither stops nor slows
 the training: values go into a queue, and a background thread writes them to a spool on the volume
-and sends them. During an outage of the gateway the spool grows. The exception is `log_model`, which
-waits until the model is registered and raises if it is not. Outside a session `init` returns a
-reporter that sends nothing, so that the same script works on a laptop.
+and sends them. During an outage of the gateway the spool grows. The exceptions are `log_model`,
+which waits until the model is registered and raises if it is not, and `log_artifact`, which copies
+the files before it returns. Outside a session `init` returns a reporter that sends nothing, so that
+the same script works on a laptop.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trainyard.reporting.artifacts.errors import ArtifactError
 from trainyard.reporting.gateway_reporter import GatewayReporter, from_environment
 from trainyard.reporting.model_registration import (
     BadModelError,
@@ -33,6 +35,7 @@ from trainyard.reporting.reporter import NoOpReporter, SessionReporter
 from trainyard_api import contract
 
 __all__ = [
+    "ArtifactError",
     "BadModelError",
     "GatewayReporter",
     "ModelDeniedError",
@@ -44,6 +47,7 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
     "log_model",
 ]
 
@@ -82,6 +86,11 @@ def log(values: Mapping[str, float], step: int, epoch: int | None = None) -> Non
 def checkpoint(name: str, step: int, size_bytes: int | None = None) -> None:
     """`SessionReporter.checkpoint` of this process's reporter."""
     init().checkpoint(name, step=step, size_bytes=size_bytes)
+
+
+def log_artifact(path: str | Path, name: str | None = None) -> dict[str, Any] | None:
+    """`SessionReporter.log_artifact` of this process's reporter."""
+    return init().log_artifact(path, name)
 
 
 def log_model(

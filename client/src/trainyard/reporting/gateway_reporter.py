@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from trainyard.reporting.artifacts.errors import require
 from trainyard.reporting.last_word import LastWord
 from trainyard.reporting.line_budget import LineBudget
 from trainyard.reporting.model_registration import Registrar, check
@@ -25,10 +27,17 @@ from trainyard_api import contract
 from trainyard_api.contract import MAX_METRIC_NAME
 from trainyard_api.visible_text import is_visible, visible
 
+if TYPE_CHECKING:
+    from trainyard.reporting.artifacts.logged import ArtifactLog
+
 HEARTBEAT_SECONDS = 2.0
 MAX_NAMES = 10_000
 """Names of metrics that are remembered."""
 RATE_WINDOW_SECONDS = 60.0
+REPORTS_SECONDS = 10.0
+"""What artifacts leave of the time of `finish` to the other reports."""
+SLOW_SECONDS = 600.0
+"""How long the gateway may take to copy a tree."""
 
 
 class GatewayReporter:
@@ -66,6 +75,27 @@ class GatewayReporter:
         self._last_word = last_word
         self._mask = mask or SecretMask()
         self._budget, self._budgeting = LineBudget(since=time.monotonic()), threading.Lock()
+        self._artifacts: ArtifactLog | None = None
+
+    def with_artifacts(
+        self,
+        run_dir: Path,
+        session: str,
+        names: Collection[str],
+        connect: Callable[[], Transport],
+    ) -> None:
+        """Register artifacts, as worker 0 does, and send what an earlier attempt could not.
+
+        `names` are those that the session may register beside `<session>.…`; `connect` makes a
+        connection that has time for large trees.
+        """
+        from trainyard.reporting.artifacts.logged import ArtifactLog  # a session's pod has Linux
+
+        identity = {"sessionUid": self._session["uid"], "attempt": self._session["attempt"]}
+        self._artifacts = ArtifactLog(
+            run_dir, identity, session, names, connect, lambda said: self.line("info", said), _warn
+        )
+        self._artifacts.resume()
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
         """Set how much there is to do; the next heartbeat carries it."""
@@ -113,6 +143,13 @@ class GatewayReporter:
             whole["metrics"] = {name: float(value) for name, value in metrics.items()}
         return self._registrar.register(Path(file), self._mask.in_json(whole))
 
+    def log_artifact(self, path: str | Path, name: str | None = None) -> dict[str, Any] | None:
+        """Copy a file or folder and register it; see `SessionReporter.log_artifact`."""
+        if self._artifacts is None:
+            require(Path(path))
+            return None
+        return self._artifacts.log(Path(path), None if name is None else self._mask.in_text(name))
+
     def line(self, level: str, message: str) -> None:
         """Queue a log line, unless the program prints too much; then say so in a line."""
         message = self._mask.in_text(message)
@@ -130,12 +167,16 @@ class GatewayReporter:
 
     def finish(self, timeout: float = 60.0) -> bool:
         """Deliver what is left; whether everything was delivered."""
+        until = time.monotonic() + timeout
+        registered = self._artifacts is None or self._artifacts.finish(
+            timeout - min(REPORTS_SECONDS, timeout / 2)
+        )
         if self._last is not None:
             self._heartbeat(time.monotonic(), *self._last)
         self.leave_last_word()
         if (note := self._budget.note()) is not None:
             self._sender.put("logs", ("warning", note, self._rank))
-        return self._sender.stop(timeout)
+        return self._sender.stop(max(0.0, until - time.monotonic())) and registered
 
     def _name(self, name: str) -> str:
         """The name of a metric as the gateway takes it; the first time that it differs, say so."""
@@ -218,8 +259,17 @@ def from_environment(
         last_word,
         SecretMask(values_of(secrets_dir, os.environ)),
     )
+    if rank == 0:
+        connect = partial(GatewayTransport, url, token_file, SLOW_SECONDS)
+        reporter.with_artifacts(run_dir, *_names(spec), connect)
     atexit.register(reporter.leave_last_word)
     return reporter
+
+
+def _names(spec: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The session's name, and the names that it may register beside those that begin with it."""
+    names = [spec["outputModel"], *(output["name"] for output in spec.get("outputs") or ())]
+    return str(spec.get("session") or names[0]), names
 
 
 def _warn(message: str) -> None:

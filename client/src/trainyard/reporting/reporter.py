@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainyard.reporting.artifacts.errors import require
 from trainyard.reporting.model_registration import check
 
 
 class SessionReporter(Protocol):
     """Reports what a training program does.
 
-    No method but `log_model` and `finish` waits for the gateway.
+    No method but `log_model` and `finish` waits for the gateway; `log_artifact` copies files.
     """
 
     def goal(self, total_steps: int | None = None, epochs: int | None = None) -> None:
@@ -47,6 +48,18 @@ class SessionReporter(Protocol):
         other entries. Waits for the gateway, up to five minutes. Returns name, version and sha256;
         None outside a session and on workers other than 0, which only check the file.
         Raises BadModelError, ModelDeniedError, ModelNotDeliveredError.
+        """
+
+    def log_artifact(self, path: str | Path, name: str | None = None) -> dict[str, Any] | None:
+        """Register a file or folder as it is now, of any format, as a version in the registry.
+
+        It is copied to the run folder before this returns, so that the program may write on; a
+        background thread sends it, and `finish` waits for that. A `name` of `spec.outputs` and the
+        session's model name stand as they are, any other follows `<session>.`; the default is that
+        of the file or folder. Links that lead out of it, sockets and unreadable files are left
+        out, with a warning. Returns name, tree (hash of its list of files), files and sizeBytes;
+        None outside a session and on workers other than 0. Raises ArtifactError if nothing is
+        there or it cannot be copied; what the gateway refuses later is a warning in the log.
         """
 
     def line(self, level: str, message: str) -> None:
@@ -85,6 +98,15 @@ class NoOpReporter:
     ) -> dict[str, Any] | None:
         """Check the file as a session would, and register nothing. Raises BadModelError."""
         check(Path(file))
+        return None
+
+    def log_artifact(
+        self,
+        path: str | Path,
+        name: str | None = None,  # noqa: ARG002 - the protocol's argument
+    ) -> dict[str, Any] | None:
+        """Require that it is there, and register nothing. Raises ArtifactError."""
+        require(Path(path))
         return None
 
     def line(self, level: str, message: str) -> None:

@@ -36,6 +36,8 @@ class Facts:
     """How the worker ended that failed first, where a launcher says so."""
     out_of_memory: bool = False
     """Whether the kernel killed a process of the container for its memory limit."""
+    outputs_taken: bool = True
+    """Whether the declared outputs were taken, if there was anything to take."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Outcome:
 def outcome(facts: Facts) -> Outcome:
     """How the supervisor ends, after `facts`."""
     own = _own(facts.own_message)
-    interrupted = facts.stopped and not (_is_success(facts.program) and _reached(own))
+    done = _is_success(facts.program) and _goal_met(own) is True and facts.outputs_taken
+    interrupted = facts.stopped and not done
     code = _exit_code(facts, interrupted)
     said: dict[str, Any] = dict(own)
     if contract.END_KEY not in said and facts.derived_end is not None:
@@ -118,15 +121,20 @@ def _end(derived: Mapping[str, int], *, finished: bool) -> dict[str, int]:
     return end
 
 
-def _reached(own: Mapping[str, Any]) -> bool:
-    """Whether the program itself says that it reached a goal."""
+def ended_well(program: Exit | None, own_message: str) -> bool:
+    """Whether a program that no signal stopped did what it wanted: then its outputs count. Pure."""
+    return _is_success(program) and _goal_met(_own(own_message)) is not False
+
+
+def _goal_met(own: Mapping[str, Any]) -> bool | None:
+    """Whether the program itself says that it reached its goal; None if it names none."""
     end = own.get(contract.END_KEY)
     if not isinstance(end, dict):
-        return False
+        return None
     for done, goal in _GOALS:
         if isinstance(end.get(goal), int) and end[goal] > 0:
             return isinstance(end.get(done), int) and end[done] >= end[goal]
-    return False
+    return None
 
 
 def _own(message: str) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Takes the outputs that a session declares, once its program has ended well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trainyard.reporting.artifacts.sources import own_folders, source_at
+from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped
+from trainyard.reporting.artifacts.waiting import WaitingTrees, drop
+from trainyard_api.names import is_artifact_name
+from trainyard_supervisor.settings import Attempt, Output
+
+
+def take(
+    outputs: Sequence[Output],
+    attempt: Attempt,
+    run_dir: Path,
+    say: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> bool:
+    """Stage each output and its report; False if a stop signal came meanwhile.
+
+    An output that is missing or cannot be staged is a sentence, and no failure.
+    """
+    trees = WaitingTrees(run_dir)
+    for output in outputs:
+        try:
+            _take(output, attempt, run_dir, trees, say, stopped)
+        except StagingStopped:
+            return False
+        except (CannotStage, OSError) as error:
+            say(f"the output '{output.name}' ({output.path}) is not registered: {error}")
+    return True
+
+
+def _take(  # one output and what all share
+    output: Output,
+    attempt: Attempt,
+    run_dir: Path,
+    trees: WaitingTrees,
+    say: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> None:
+    if not is_artifact_name(output.name):
+        raise CannotStage("that is no name in the registry")
+    # Relative to the working directory, which the supervisor shares with its program.
+    source = source_at(Path(output.path), run_dir, inside=True)
+    part = trees.part()
+    try:
+        # Links: nothing of the session runs any more that could write into a file.
+        tree = Stager(part, linked=True, stopped=stopped).stage(source, own_folders(run_dir))
+        report = {
+            "sessionUid": attempt.session_uid,
+            "attempt": attempt.number,
+            "name": output.name,
+            "tree": tree.sha256,
+            "files": tree.files,
+            "sizeBytes": tree.size_bytes,
+        }
+        trees.put(part, tree, report)
+    except (CannotStage, OSError):
+        drop(part)
+        raise
+    for note in tree.notes:
+        say(f"the output '{output.name}' ({output.path}): {note}")
