@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from trainyard_api.model import OpenModel
+from trainyard_api.session.outputs import Output
 from trainyard_api.training import TrainingConfig
 
 
@@ -71,6 +72,8 @@ class AttemptSpec(OpenModel):
     """The dataset; None if the session names none."""
     code: AttemptCode | None = None
     """The bundle of code; None if the session names none."""
+    outputs: list[Output] | None = None
+    """What is registered when the program has ended well; None if the session declares nothing."""
     resume: str | None = None
     """auto if the supervisor gives known programs the option that names their checkpoint."""
     resume_from: ResumeSource | None = None

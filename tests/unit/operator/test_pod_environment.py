@@ -236,3 +236,22 @@ def test_a_runtime_adds_annotations_and_resources() -> None:
     assert found["metadata"]["annotations"] == {"net": "fast"}
     assert amounts["requests"]["rdma/hca"] == amounts["limits"]["rdma/hca"] == "1"
     assert "annotations" not in pod()["metadata"]
+
+
+def test_the_supervisor_is_told_the_outputs() -> None:
+    outputs = [{"path": "runs/weights", "name": "mine"}, {"path": "$(HOME)/x", "name": "odd"}]
+    found = run_of(pod(outputs=outputs))
+
+    # The kubelet makes one $ of two.
+    assert found["outputs"] == [outputs[0], {"path": "$$(HOME)/x", "name": "odd"}]
+    assert "outputs" not in run_of(pod())
+    assert "outputs" not in run_of(pod(outputs=[]))
+
+
+def run_of(found: dict[str, Any]) -> dict[str, Any]:
+    """What `TRAINYARD_RUN` of a pod says."""
+    variables = found["spec"]["containers"][0]["env"]
+    run: dict[str, Any] = orjson.loads(
+        next(e["value"] for e in variables if e["name"] == contract.ENV_RUN)
+    )
+    return run

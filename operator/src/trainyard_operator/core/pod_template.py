@@ -174,6 +174,7 @@ def _attempt_spec(
         if spec.dataset
         else None,
         code=_code(spec),
+        outputs=spec.outputs or None,
         resume=spec.resume,
         resume_from=resume,
     )
