@@ -20,6 +20,7 @@ from trainyard_supervisor.output.pump import Pump
 from trainyard_supervisor.processes import process_tree
 from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.processes.program_start import start
+from trainyard_supervisor.processes.senders import Sender
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.stop_signals import StopSignals
@@ -56,6 +57,7 @@ class Supervision:
         self._program: Exit | None = None
         self._pid = 0
         self._passed_on = False
+        self._own_passed_on = False
         self._left = True
         self._ended_at: float | None = None
         self._rest_ended_at: float | None = None
@@ -73,7 +75,8 @@ class Supervision:
             return None
         process_tree.adopt_orphans()
         out, err = self._pumps
-        process = start(command, environment, out.program_end, err.program_end)
+        with self._signals.unblocked():
+            process = start(command, environment, out.program_end, err.program_end)
         self._pid = process.pid
         self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._signals.clear)
         for pump in self._pumps:
@@ -191,10 +194,22 @@ class Supervision:
         if number is not None and not self._passed_on:
             self._passed_on = True
             process_tree.signal_group(self._pid, number)
+        if self._signals.own and not self._own_passed_on:
+            self._own_passed_on = True
+            self._pass_own_on(*self._signals.own[0])
         while self._signals.to_pass_on:
             passed = self._signals.to_pass_on.pop(0)
             if self._program is None:
                 os.kill(self._pid, passed)
+
+    def _pass_own_on(self, number: int, sender: Sender) -> None:
+        """What the program sends to this process is meant for all of it, and no interruption."""
+        name = f" ({sender.name})" if sender.name else ""
+        self.say(
+            f"process {sender.pid}{name} of the program sent {signal.Signals(number).name} to the "
+            "supervisor: it is passed on to the program, and counts as no interruption"
+        )
+        process_tree.signal_group(self._pid, number)
 
     def _reap(self, now: float) -> None:
         ended, self._left = process_tree.reap()

@@ -27,6 +27,17 @@ NAMESPACE = (
 AS_ONE = (*NAMESPACE, sys.executable, "-m", "trainyard_supervisor")
 
 
+UP = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+
+
+def child_of(process: subprocess.Popen[bytes]) -> int:
+    """The supervisor below `unshare`, once its program has printed a line."""
+    assert process.stdout is not None
+    process.stdout.readline()
+    (one,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(one)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces() -> None:
     try:
@@ -49,13 +60,52 @@ def test_it_ends_what_the_program_left(tmp_path: Path) -> None:
     assert b"they ignore SIGTERM; killed 1 process" in ended.err
 
 
-def test_its_own_signal_is_not_lost(tmp_path: Path) -> None:
+SENDS = {
+    "it": "os.kill(1, 15)",
+    "its child": "os.fork() or (os.kill(1, 15), time.sleep(600))",
+    "its child, which ends": "os.fork() or (os.kill(1, 15), os._exit(0))",
+    "its orphan": "os.fork() or (os.setsid(), os.fork() or (os.kill(1, 15), os._exit(0)), os._exit(0))",
+}
+
+
+@pytest.mark.parametrize("sends", SENDS.values(), ids=SENDS)
+def test_a_signal_of_its_program_ends_that_and_is_no_interruption(
+    tmp_path: Path, sends: str
+) -> None:
     """The kernel drops signals that process 1 does not handle."""
-    source = "import os, time\nprint('up', flush=True)\nos.kill(1, 15)\ntime.sleep(600)"
+    source = f"import os, time\nprint('up', flush=True)\n{sends}\ntime.sleep(600)"
     ended = SupervisorLab(tmp_path).run(*python(source), by=AS_ONE)
 
+    assert ended.code == 128 + signal.SIGTERM
+    assert ended.message["programSignal"] == signal.SIGTERM
+    assert "interrupted" not in ended.message
+    assert b"of the program sent SIGTERM to the supervisor" in ended.err
+
+
+def test_a_program_that_answers_its_own_signal_ends_as_it_wants(tmp_path: Path) -> None:
+    source = (
+        "import os, signal, sys\nsignal.signal(15, lambda *_: (os.kill(1, 15), sys.exit(0)))\n"
+        "os.kill(1, 15)\nwhile True: signal.pause()"
+    )
+    ended = SupervisorLab(tmp_path).run(*python(source), by=AS_ONE)
+
+    assert (ended.code, ended.message) == (0, {})
+
+
+def test_a_signal_of_what_is_run_beside_the_program_interrupts_it(tmp_path: Path) -> None:
+    """As by `kubectl exec POD -- kill 1`."""
+    lab = SupervisorLab(tmp_path)
+    process = lab.start(*python(UP), by=AS_ONE)
+    one = child_of(process)
+    beside = subprocess.Popen(
+        ["nsenter", "--user", "--pid", "--preserve-credentials", "--target", str(one)]
+        + [*python("import os, time\nos.kill(1, 15)\ntime.sleep(600)")]
+    )
+    ended = lab.end(process, seconds=60)
+    beside.wait(60)
+
     assert ended.code == ExitCode.PREEMPTED
-    assert ended.message["programSignal"] == 15
+    assert ended.message["interrupted"] is True
 
 
 def test_without_it_nothing_is_left(tmp_path: Path) -> None:
@@ -63,10 +113,7 @@ def test_without_it_nothing_is_left(tmp_path: Path) -> None:
     lab = SupervisorLab(tmp_path)
     source = "import os, time\nos.fork()\nprint('up', flush=True)\ntime.sleep(600)"
     process = lab.start(*python(source), by=AS_ONE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    (one,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(one), signal.SIGKILL)
+    os.kill(child_of(process), signal.SIGKILL)
     # Its pipes end only when no process holds them.
     assert lab.end(process, seconds=20).code != 0
 
@@ -75,11 +122,12 @@ def test_hundreds_that_ignore_it_are_killed_in_time(tmp_path: Path) -> None:
     source = (
         "import os, signal, time\nsignal.signal(15, signal.SIG_IGN)\n"
         "for _ in range(500):\n if os.fork() == 0: os.setsid(); time.sleep(600)\n"
-        "os.kill(1, 15)\ntime.sleep(600)"
+        "print('up', flush=True)\ntime.sleep(600)"
     )
-    ended = SupervisorLab(tmp_path).run(
-        *python(source), by=AS_ONE, environment={"TRAINYARD_GRACE_SECONDS": "1"}
-    )
+    lab = SupervisorLab(tmp_path)
+    process = lab.start(*python(source), by=AS_ONE, environment={"TRAINYARD_GRACE_SECONDS": "1"})
+    os.kill(child_of(process), signal.SIGTERM)
+    ended = lab.end(process)
 
     assert ended.code == ExitCode.PREEMPTED
     assert b"killed 501 processes" in ended.err
@@ -99,12 +147,13 @@ def test_a_signal_during_its_start_is_not_lost(tmp_path: Path) -> None:
         for child in children:
             status = Path(f"/proc/{child}/status").read_text()
             mask = int(status.partition("SigBlk:")[2].split()[0], 16)
-            if mask >> (signal.SIGTERM - 1) & 1:
+            # `unshare` blocks it as well, and lets it through before it becomes Python.
+            if "Name:\tunshare" not in status and mask >> (signal.SIGTERM - 1) & 1:
                 return int(child)
         return None
 
     os.kill(eventually(blocked, within=60, every=0.001), signal.SIGTERM)
-    ended = lab.end(process, seconds=20)
+    ended = lab.end(process)
 
     assert ended.code == ExitCode.PREEMPTED
     assert ended.message["interrupted"] is True

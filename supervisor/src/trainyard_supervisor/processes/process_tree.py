@@ -99,12 +99,13 @@ def signal_all(number: int, but_group: int | None = None) -> None:
 def _all_processes() -> list[Process]:
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208 # a thousand entries, no Path for each
-        if name.isdigit() and (process := _process(name)) is not None:
+        if name.isdigit() and (process := process_of(name)) is not None:
             found.append(process)
     return found
 
 
-def _process(pid: str) -> Process | None:
+def process_of(pid: str) -> Process | None:
+    """A process by its number, None if there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 # as above
             # The name of the program stands in brackets and may hold any character.
