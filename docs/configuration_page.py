@@ -119,6 +119,12 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("ACCELERATE_USE_CPU", "true in sessions without GPUs."),
             ("PYTHONUNBUFFERED", "1: what a program prints is in its log at once."),
             ("COLUMNS", "200: lines of progress are not wrapped."),
+            (
+                "KUBEFLOW_TRAINER_SERVER_URL",
+                "Where worker 0 may [report its status](supervisor.md#status-by-http); set by the"
+                " supervisor.",
+            ),
+            ("KUBEFLOW_TRAINER_SERVER_TOKEN", "File with a token for it."),
             ("TQDM_MININTERVAL", "5: seconds between two updates of a bar."),
             (
                 "OMP_NUM_THREADS",

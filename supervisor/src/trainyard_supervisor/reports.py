@@ -69,6 +69,11 @@ class Reports:
         """Report progress."""
         self._put("heartbeat", dict(content))
 
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Report values of one step."""
+        masked = {self.mask.in_text(name): value for name, value in values.items()}
+        self._put("metrics", (step, None, masked))
+
     def program_reports(self) -> bool:
         """Whether the program itself reports in this attempt."""
         return self._own_streams is not None and any(self._own_streams.glob("rank-*"))

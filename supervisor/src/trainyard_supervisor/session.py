@@ -23,6 +23,8 @@ from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.resume.start import Start, attempt_of, prepared
 from trainyard_supervisor.settings import Settings, settings
+from trainyard_supervisor.status_server.listener import StatusListener, is_wanted
+from trainyard_supervisor.status_server.taker import StatusTaker
 from trainyard_supervisor.stop_signals import StopSignals
 from trainyard_supervisor.supervision import Supervision
 
@@ -63,14 +65,17 @@ def run_session(
         said.append(NOT_MASKED.format(lines=mask.left_out))
     reports = Reports(given, said.append, mask)
     progress = DerivedProgress(reports.heartbeat, reports.program_reports)
+    reads = given.worker == 0 and given.reads_progress
+    status = _status(progress, reports, said.append) if reads and given.attempt else None
     supervision = Supervision(
         signals,
         reports,
-        progress if given.worker == 0 and given.reads_progress else None,
+        progress if reads else None,
         Patience(given.own_grace_seconds, linger),
         said,
+        status,
     )
-    code = _supervised(supervision, command, progress, given, code_dir)
+    code = _supervised(supervision, command, progress, given, code_dir, status)
     reports.finish(deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic()))
     return code
 
@@ -81,6 +86,7 @@ def _supervised(
     progress: DerivedProgress,
     given: Settings,
     code_dir: Path,
+    status: StatusTaker | None,
 ) -> int:
     """Run the program, and leave what is to say of its end; the exit code."""
     kills = memory_kills()
@@ -89,6 +95,7 @@ def _supervised(
         added = _entered_environment(given, supervision)
         start = _start(command, given, supervision)
         added |= {**_caches(supervision), **start.environment}
+        added |= status.environment if status is not None else {}
         own = {**program_environment(os.environ, _library()), **added}
         program = supervision.run(start.command, own)
     except CannotStart as error:
@@ -158,6 +165,19 @@ def _deliver_outputs(given: Settings, supervision: Supervision) -> None:
     from trainyard_supervisor.outputs.delivering import deliver
 
     deliver(given.attempt, given.run_dir, supervision.say, lambda: supervision.stopped)
+
+
+def _status(
+    progress: DerivedProgress, reports: Reports, say: Callable[[str], None]
+) -> StatusTaker | None:
+    """The place where the program may report its status; None where another one is set."""
+    if not is_wanted(os.environ):
+        return None
+    try:
+        return StatusTaker(StatusListener(), progress, reports)
+    except OSError as error:
+        say(f"programs cannot report their status here ({error}); what they print is read")
+        return None
 
 
 def deliver_seconds(stopped: float | None, grace: float, now: float) -> float:

@@ -23,6 +23,7 @@ from trainyard_supervisor.processes.program_start import start
 from trainyard_supervisor.processes.senders import Sender
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
+from trainyard_supervisor.status_server.taker import StatusTaker
 from trainyard_supervisor.stop_signals import StopSignals
 
 SMALL_BYTES = 32 << 10
@@ -42,8 +43,10 @@ class Supervision:
         progress: DerivedProgress | None,
         patience: Patience,
         said: deque[str],
+        status: StatusTaker | None = None,
     ) -> None:
         """`progress` is None on workers other than 0; `said` has sentences for the log."""
+        self._status = status
         self._said = said
         self.worker_exit: Exit | None = None
         """How the worker ended that failed first, where a launcher says so."""
@@ -82,6 +85,8 @@ class Supervision:
         for pump in self._pumps:
             pump.started()
             self._selector.register(pump.descriptor, selectors.EVENT_READ, self._reader(pump))
+        if self._status is not None:
+            self._status.watch(self._selector)
         while self._left:
             self._turn()
         process.returncode = 0
@@ -114,6 +119,8 @@ class Supervision:
             return
         for pump in self._pumps:
             pump.close(time.monotonic())
+        if self._status is not None:
+            self._status.take()
         self._pid = 0
         for mirror in (self._out, self._err):
             mirror.flush()
@@ -121,6 +128,8 @@ class Supervision:
     def close(self) -> None:
         """Take the rest of the output, and wait a little for the reader of the log."""
         self.take_rest()
+        if self._status is not None:
+            self._status.close()
         self._say_what_others_said()
         for mirror in (self._out, self._err):
             mirror.close(MIRROR_SECONDS)

@@ -1,4 +1,4 @@
-"""Heartbeats from what a program prints, as long as it does not report itself."""
+"""Heartbeats from what a program prints or posts, as long as it does not report itself."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ LINES_AT_ONCE = 100
 """Lines that are looked at: at once after a while of fewer, and all the time."""
 HEARTBEAT_SECONDS = 2.0
 RATE_SECONDS = 60.0
+REPORTED_SECONDS = 60.0
+"""How long a report of the program counts more than what is printed."""
 LINE_CHARACTERS = 1000
 """Longer lines are no progress."""
 
@@ -33,6 +35,7 @@ class DerivedProgress:
         self._allowance = float(LINES_AT_ONCE)
         self._refilled: float | None = None
         self._latest: Progress | None = None
+        self._reported_until = 0.0
         self._sent: Progress | None = None
         self._next = 0.0
         self._points: deque[tuple[float, int]] = deque()
@@ -45,8 +48,12 @@ class DerivedProgress:
         if reading is None:
             return
         progress = self._tracker.see(reading, now)
-        if progress is not None:
+        if progress is not None and now >= self._reported_until:
             self._latest = progress
+
+    def report(self, progress: Progress, now: float) -> None:
+        """Take the progress that the program itself has reported, not by printing it."""
+        self._latest, self._reported_until = progress, now + REPORTED_SECONDS
 
     def wake(self) -> float | None:
         """When `beat` has something to send."""

@@ -1,0 +1,94 @@
+"""The place where a program reports its status: an address, a token, and what came there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainyard_supervisor.status_server.trainer_status import TrainerStatus
+
+URL, TOKEN = "KUBEFLOW_TRAINER_SERVER_URL", "KUBEFLOW_TRAINER_SERVER_TOKEN"
+CERTIFICATE = "KUBEFLOW_TRAINER_SERVER_CA_CERT"
+PATH = "/trainer-status"
+MAX_WAITING = 100
+"""Reports that wait to be looked at; then the oldest are forgotten."""
+
+
+class StatusListener:
+    """Listens on the loopback; nothing else is done until a program connects."""
+
+    def __init__(self) -> None:
+        """Raises OSError if there is no loopback or no place for the token."""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self._token = secrets.token_urlsafe(24)
+        handle, self._token_file = tempfile.mkstemp(prefix="trainyard-status-")
+        with os.fdopen(handle, "w") as file:
+            file.write(self._token)
+        self._came: deque[TrainerStatus] = deque(maxlen=MAX_WAITING)
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program finds the place by."""
+        port = self._socket.getsockname()[1]
+        return {URL: f"http://127.0.0.1:{port}{PATH}", TOKEN: self._token_file}
+
+    @property
+    def connected(self) -> int:
+        """A descriptor that is readable when the first program connects: call `serve` then."""
+        return self._socket.fileno()
+
+    @property
+    def came(self) -> int:
+        """A descriptor that is readable when a report came: call `take` then."""
+        return self._read
+
+    def serve(self) -> None:
+        """Answer calls in another thread."""
+        # Imported where a program connects: it takes memory that the others need not.
+        from trainyard_supervisor.status_server.server import serve
+
+        thread = threading.Thread(
+            target=serve,
+            args=(self._socket, self._token, self._put),
+            name="trainyard-status",
+            daemon=True,
+        )
+        thread.start()
+
+    def take(self) -> list[TrainerStatus]:
+        """The reports that came since the last call, oldest first."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                pass
+        found = []
+        while self._came:
+            found.append(self._came.popleft())
+        return found
+
+    def close(self) -> None:
+        """Remove the token."""
+        with contextlib.suppress(OSError):
+            Path(self._token_file).unlink()
+
+    def _put(self, status: TrainerStatus) -> None:
+        self._came.append(status)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"\0")
+
+
+def is_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether nothing else is set as that place, be it empty. Pure."""
+    return not any(name in environment for name in (URL, TOKEN, CERTIFICATE))
