@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,30 @@ def test_a_runtime_says_what_its_pods_carry(tmp_path: Path) -> None:
 )
 def test_what_would_break_the_installation_is_refused(values: dict[str, Any]) -> None:
     assert render(values).code != 0
+
+
+# ── quantities ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", ["50Gi", "1.5Ti", "0.5Ti", "500G", "1Pi", "2e12"])
+def test_sizes_are_quantities_as_in_a_claim(size: str) -> None:
+    found = render({"storage.size": size, "trainer.scratch.max": size})
+    assert found.code == 0, found.error
+
+    claim = found.named("PersistentVolumeClaim", "ty-data")["spec"]
+    assert str(claim["resources"]["requests"]["storage"]) == size
+    policy = json.dumps(found.of("ValidatingAdmissionPolicy"))
+    assert f'quantity(\\"{size}\\")' in policy
+
+
+@pytest.mark.parametrize("size", ["0", "0.0Gi", "-1Gi", "50GB", "50 Gi", "much", ""])
+def test_other_sizes_are_refused(size: str) -> None:
+    assert "storage/size" in render({"storage.size": size}).error
+
+
+def test_resources_take_fractions_as_a_pod_does() -> None:
+    requests = {"gateway.resources.requests.cpu": 0.5, "environments.resources.limits.cpu": 1.5}
+    found = render(requests)
+
+    (container,) = template(found, "gateway")["spec"]["containers"]
+    assert container["resources"]["requests"]["cpu"] == 0.5

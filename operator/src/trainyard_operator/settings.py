@@ -22,8 +22,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard_api import contract, environment, names, settings_file
+from trainyard_api.quantity import SpaceQuantity
 from trainyard_api.queue import TrainingQueueSpec
-from trainyard_api.session.resources import MEMORY_PATTERN
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_operator.core.config import (
     EnvironmentConfig,
@@ -216,7 +216,7 @@ class Settings(BaseSettings):
     start_timeout_seconds: float = Field(default=120, gt=0)
     """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
     """
-    scratch: str = Field(default="1Gi", pattern=MEMORY_PATTERN)
+    scratch: SpaceQuantity = "1Gi"
     """Space for temporary files of a session that asks for none (resources.scratch)."""
     caches: bool = True
     """Whether caches of programs (`HF_HOME` and the like) are kept on the volume, by user."""

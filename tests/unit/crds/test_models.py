@@ -108,7 +108,7 @@ def test_cpu_quantities(cpu: str | int) -> None:
     assert spec.resources.cpu == str(cpu)
 
 
-@pytest.mark.parametrize("cpu", ["", "1e3", "-1", "0m", "two", None, [1]], ids=repr)
+@pytest.mark.parametrize("cpu", ["", "1e30", "-1", "0m", "two", None, [1]], ids=repr)
 def test_bad_cpu_quantities(cpu: object) -> None:
     assert "resources.cpu" in refused({"command": ["x"], "resources": {"cpu": cpu}})
 

@@ -171,7 +171,7 @@ def test_a_secret_is_named_and_its_values_are_nowhere() -> None:
     ("resources", "shm", "scratch", "disk"),
     [
         pytest.param({}, "1024Mi", "1Gi", "1280Mi", id="defaults"),
-        pytest.param({"memory": "7"}, "3", "1Gi", "1280Mi", id="odd-memory"),
+        pytest.param({"memory": "20000001"}, "10000000", "1Gi", "1280Mi", id="odd-memory"),
         pytest.param({"sharedMemory": "64Mi"}, "64Mi", "1Gi", "1280Mi", id="own-shared-memory"),
         pytest.param({"scratch": "20Gi"}, "1024Mi", "20Gi", "20736Mi", id="own-scratch"),
         pytest.param({"scratch": "999T"}, "1024Mi", "999T", "999000268435456", id="large-scratch"),

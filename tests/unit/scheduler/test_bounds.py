@@ -10,6 +10,7 @@ import pytest
 from operator_state import CONFIG, NOW, make_job, make_pod, make_session, make_state
 
 from trainyard_api.phase import Phase
+from trainyard_api.quantity import LARGEST_AMOUNT, millicores, whole
 from trainyard_operator.core.lifecycle import evaluate
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.clocks import past
@@ -17,7 +18,6 @@ from trainyard_scheduler.facts import Allocation, Policy
 from trainyard_scheduler.objects import fields
 from trainyard_scheduler.preemption import has_run_enough, lost
 from trainyard_scheduler.readiness import IN_QUEUE, readiness
-from trainyard_scheduler.resources import LARGEST_AMOUNT, millicores, whole
 from trainyard_scheduler.usage import AllocationCache
 
 FUTURE = NOW + 1e9

@@ -11,11 +11,11 @@ from operator_state import CONFIG, INSTALLATION, make_session
 
 from trainyard_api import names
 from trainyard_api.phase import Phase
+from trainyard_api.quantity import quantity
 from trainyard_operator.core.manifests import build_job
 from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.model import InvalidSession, Session
 from trainyard_scheduler.objects.pods import pod_requests
-from trainyard_scheduler.resources import quantity
 
 META = {"name": "s", "uid": "u", "resourceVersion": "5", "generation": 2}
 SPEC = {"command": ["run"]}

@@ -8,6 +8,7 @@ from typing import Any
 from trainyard_api import names
 from trainyard_api.queue import TrainingQueueSpec, TrainingQueueStatus
 from trainyard_api.render.structural import structural_schema
+from trainyard_api.session.resources import SAME_CEL
 from trainyard_api.session.spec import IMMUTABLE_FIELDS, TrainingSessionSpec
 from trainyard_api.session.status import TrainingSessionStatus
 
@@ -83,7 +84,7 @@ def session_crd() -> Manifest:
             "metadata": {"type": "object"},
             "spec": {
                 "description": "The wanted session.",
-                **structural_schema(TrainingSessionSpec, immutable=IMMUTABLE_FIELDS),
+                **structural_schema(TrainingSessionSpec, IMMUTABLE_FIELDS, {"resources": SAME_CEL}),
             },
             "status": {
                 "description": "The observed state.",

@@ -7,6 +7,7 @@ JSON. Pure; tests/integration/crds asks a real API server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,9 +30,12 @@ _KEPT = (
     "maxItems",
     "pattern",
     "x-kubernetes-int-or-string",
+    "x-kubernetes-validations",
     "x-kubernetes-preserve-unknown-fields",
 )
 
+_INT_OR_STRING = ("integer", "string")
+"""Custom resources take no fraction as a number here, other than pods; only the API does."""
 _LIST_KEYS: dict[str, list[str]] = {
     "conditions": ["type"],
     "env": ["name"],
@@ -41,20 +45,28 @@ _LIST_KEYS: dict[str, list[str]] = {
 """Lists that are merged by key under server-side apply."""
 
 
-def structural_schema(model: type[BaseModel], immutable: tuple[str, ...] = ()) -> Schema:
-    """The structural schema of `model`; fields in `immutable` (Python names) cannot change."""
+def structural_schema(
+    model: type[BaseModel],
+    immutable: tuple[str, ...] = (),
+    same: Mapping[str, str] | None = None,
+) -> Schema:
+    """The structural schema of `model`; fields in `immutable` (Python names) cannot change.
+
+    `same` has the CEL that compares a field (by its name on the wire); others must be equal.
+    """
     root = model.model_json_schema(by_alias=True)
     schema = _convert(root, root.get("$defs", {}))
     _add_rules(schema, model)
     if immutable:
-        _freeze(schema, [model.model_fields[name].alias or name for name in immutable])
+        _freeze(schema, [model.model_fields[name].alias or name for name in immutable], same or {})
     return schema
 
 
 def _convert(node: Schema, definitions: dict[str, Schema]) -> Schema:
     node = _resolve(node, definitions)
     if node.get("x-kubernetes-int-or-string"):
-        return {**{k: node[k] for k in _KEPT if k in node}, "anyOf": node["anyOf"]}
+        kinds = [{"type": kind} for kind in _INT_OR_STRING]
+        return {**{k: node[k] for k in _KEPT if k in node}, "anyOf": kinds}
     out = {key: node[key] for key in _KEPT if key in node}
     if isinstance(out.get("default"), dict):
         out["default"] = {k: v for k, v in out["default"].items() if v is not None}
@@ -142,11 +154,14 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _freeze(schema: Schema, fields: list[str]) -> None:
+def _freeze(schema: Schema, fields: list[str], same: Mapping[str, str]) -> None:
     for field in fields:
         rules = schema["properties"][field].setdefault("x-kubernetes-validations", [])
         rules.append(
-            {"rule": "self == oldSelf", "message": f"{field} cannot change after creation"}
+            {
+                "rule": same.get(field, "self == oldSelf"),
+                "message": f"{field} cannot change after creation",
+            }
         )
     optional = [f for f in fields if "default" not in schema["properties"][f]]
     schema.setdefault("x-kubernetes-validations", []).extend(

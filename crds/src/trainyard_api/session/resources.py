@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from trainyard_api.model import ClosedModel
-
-CPU_PATTERN = r"^([1-9][0-9]{0,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$"
-MEMORY_PATTERN = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
-
-
-def _quantity(pattern: str) -> tuple[Any, ...]:
-    schema = {
-        "anyOf": [{"type": "integer"}, {"type": "string"}],
-        "pattern": pattern,
-        "x-kubernetes-int-or-string": True,
-    }
-    to_text = BeforeValidator(lambda v: str(v) if isinstance(v, (int, float)) else v)
-    return (to_text, Field(pattern=pattern), WithJsonSchema(schema))
-
-
-_CPU_CHECK, _CPU_FIELD, _CPU_SCHEMA = _quantity(CPU_PATTERN)
-_MEMORY_CHECK, _MEMORY_FIELD, _MEMORY_SCHEMA = _quantity(MEMORY_PATTERN)
-CpuQuantity = Annotated[str, _CPU_CHECK, _CPU_FIELD, _CPU_SCHEMA]
-MemoryQuantity = Annotated[str, _MEMORY_CHECK, _MEMORY_FIELD, _MEMORY_SCHEMA]
+from trainyard_api.quantity import CpuQuantity, MemoryQuantity, SpaceQuantity, same_cel
 
 
 class Resources(ClosedModel):
@@ -34,10 +14,22 @@ class Resources(ClosedModel):
     gpus: int = Field(default=1, ge=0, le=64)
     """Whole GPUs per worker; 0 trains on the CPU."""
     cpu: CpuQuantity = "1"
-    """CPU cores per worker, such as 2 or 500m."""
+    """CPU cores per worker, such as 2, 500m or '1.5'."""
     memory: MemoryQuantity = "2Gi"
-    """Memory per worker, such as 4Gi."""
-    shared_memory: MemoryQuantity | None = None
+    """Memory per worker, such as 4Gi or 1.5Gi; at least 16Mi."""
+    shared_memory: SpaceQuantity | None = None
     """Size of /dev/shm per worker; counts towards memory. Default: half of memory."""
-    scratch: MemoryQuantity | None = None
+    scratch: SpaceQuantity | None = None
     """Space for temporary files and caches per worker, on the node's disk at /tmp. Default and maximum are the administrator's."""
+
+
+SAME_CEL = " && ".join(
+    (
+        "self.gpus == oldSelf.gpus",
+        same_cel("cpu", optional=False),
+        same_cel("memory", optional=False),
+        f"({same_cel('sharedMemory', optional=True)})",
+        f"({same_cel('scratch', optional=True)})",
+    )
+)
+"""Whether the API server finds the same resources as before, whichever way they are written."""

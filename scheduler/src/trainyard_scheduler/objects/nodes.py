@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trainyard_api.quantity import whole
 from trainyard_scheduler.facts import Node, Taint, Toleration
 from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.fields import Json, items, mapping, text
-from trainyard_scheduler.resources import resource_vector, whole
+from trainyard_scheduler.resources import resource_vector
 
 DEFAULT_MAX_PODS = 110
 """The kubelet's own default."""

@@ -13,6 +13,7 @@ from trainyard_api import names
 from trainyard_api.attempt import AttemptDataset
 from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
+from trainyard_api.quantity import millicores, whole
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Shape
@@ -30,7 +31,6 @@ from trainyard_scheduler.objects.fields import (
 )
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
-from trainyard_scheduler.resources import millicores, whole
 
 GATEWAY_STATUS = ("progress", "metrics", "dataset", "code", "model")
 """Parts of the status that the gateway writes."""

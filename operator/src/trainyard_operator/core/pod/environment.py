@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainyard_api import contract
+from trainyard_api.quantity import millicores
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.pod.storage import TEMPORARY_DIR
-from trainyard_scheduler.resources import millicores
 
 Manifest = dict[str, Any]
 

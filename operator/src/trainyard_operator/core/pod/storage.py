@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from trainyard_api.quantity import LARGEST_AMOUNT, whole
 from trainyard_api.session.resources import Resources
-from trainyard_scheduler.resources import LARGEST_AMOUNT, whole
 
 Manifest = dict[str, Any]
 
