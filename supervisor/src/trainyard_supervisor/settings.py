@@ -25,6 +25,7 @@ class Attempt:
     token_file: Path
     stream: str | None = None
     """What its reports are called; None by the worker's number."""
+    workers: int = 1
 
 
 class Output(NamedTuple):
@@ -82,13 +83,13 @@ def _attempt(environment: Mapping[str, str]) -> Attempt | None:
     try:
         found: Any = json.loads(described)
         uid, number = str(found["uid"]), int(found["attempt"])
-        stream = found.get("stream")
+        stream, workers = found.get("stream"), int(found.get("workers") or 1)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{contract.ENV_RUN} is no JSON object with uid and attempt ({error})"
         ) from error
     token_file = environment.get(contract.ENV_TOKEN_FILE) or contract.TOKEN_FILE
-    return Attempt(uid, number, url, Path(token_file), str(stream) if stream else None)
+    return Attempt(uid, number, url, Path(token_file), str(stream) if stream else None, workers)
 
 
 def _outputs(environment: Mapping[str, str]) -> tuple[Output, ...]:

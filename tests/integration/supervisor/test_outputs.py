@@ -139,6 +139,19 @@ def test_an_output_that_cannot_be_taken_is_a_sentence_and_no_failure(
     assert left(lab) == []
 
 
+@pytest.mark.parametrize("workers", [1, 2], ids=["one worker", "two workers"])
+def test_files_that_another_worker_may_still_write_are_copied(
+    lab: SupervisorLab, gateway: ReportStandIn, workers: int
+) -> None:
+    gateway.tree_answers = [503] * 10_000
+    declare(lab, OUTPUT, workers=workers)
+    lab.run(*python(WRITES))
+    (lab.folder / "out" / "notes.txt").write_text("later")
+
+    [staged] = (lab.folder / contract.ARTIFACTS).glob("*/files/notes.txt")
+    assert staged.read_text() == {1: "later", 2: "notes"}[workers]
+
+
 def test_a_path_that_is_a_link_within_the_run_folder_is_followed(
     lab: SupervisorLab, gateway: ReportStandIn
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,6 @@ from trainyard.reporting.artifacts.walk import LeftOut, Walk
 from trainyard_api.code import CodeManifest, bundle_name, problem
 
 BOTH = pytest.mark.parametrize("linked", [False, True], ids=["copied", "linked"])
-AS_ROOT = os.geteuid() == 0
 
 
 class Volume:
@@ -112,20 +113,44 @@ def test_what_cannot_travel_is_left_out_and_named(volume: Volume, linked: bool) 
         assert said in note
 
 
-@pytest.mark.skipif(AS_ROOT, reason="root reads everything")
-def test_unreadable_files_and_folders_are_left_out_and_named(volume: Volume) -> None:
-    (volume.out / "kept").write_text("1")
-    (volume.out / "closed").write_text("1")
-    (volume.out / "closed").chmod(0)
-    (volume.out / "folder").mkdir()
-    (volume.out / "folder" / "x").write_text("1")
-    (volume.out / "folder").chmod(0)
+UNREADABLE = """
+import ctypes, os, shutil, sys, tempfile  # all before another user may not read them
+from pathlib import Path
+from trainyard.reporting.artifacts.staging import Stager
 
-    tree = volume.stage()
+top = Path(tempfile.mkdtemp())
+top.chmod(0o777)
+if os.geteuid() == 0:
+    # Root reads everything.
+    os.setegid(65534)
+    os.seteuid(65534)
+for name in ("kept", "closed", "folder/x", "inner/closed"):
+    place = top / "out" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+for name in ("closed", "folder", "inner/closed"):
+    (top / "out" / name).chmod(0)
+(top / "place").mkdir()
+print(*Stager(top / "place", linked=sys.argv[1] == "linked").stage(top / "out").notes)
+print((top / "place" / "manifest.json").read_text())
+(top / "out" / "folder").chmod(0o700)
+os.seteuid(os.getuid())
+shutil.rmtree(top)
+"""
 
-    assert [e.path for e in volume.manifest.entries] == ["kept"]
-    assert "closed cannot be read" in tree.notes[0]
-    assert "folder is a folder that cannot be read" in tree.notes[0]
+
+@pytest.mark.parametrize("how", ["copied", "linked"])
+def test_unreadable_files_and_folders_are_left_out_and_named(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNREADABLE, how], capture_output=True, text=True, check=True
+    )
+
+    said, manifest = done.stdout.splitlines()
+    assert said == (
+        "left out: closed cannot be read: Permission denied; folder is a folder that cannot be read:"
+        " Permission denied; inner/closed cannot be read: Permission denied"
+    )
+    assert [e.path for e in CodeManifest.model_validate_json(manifest).entries] == ["kept"]
 
 
 def test_of_many_that_are_left_out_the_first_are_named_and_all_counted(volume: Volume) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trainyard.reporting.artifacts.sources import own_folders, source_at
-from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped
+from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped, reason
 from trainyard.reporting.artifacts.waiting import WaitingTrees, drop
 from trainyard_api.names import is_artifact_name
 from trainyard_supervisor.settings import Attempt, Output
@@ -30,7 +30,8 @@ def take(
         except StagingStopped:
             return False
         except (CannotStage, OSError) as error:
-            say(f"the output '{output.name}' ({output.path}) is not registered: {error}")
+            why = reason(error)
+            say(f"the output '{output.name}' ({output.path}) is not registered: {why}")
     return True
 
 
@@ -48,8 +49,9 @@ def _take(  # one output and what all share
     source = source_at(Path(output.path), run_dir, inside=True)
     part = trees.part()
     try:
-        # Links: nothing of the session runs any more that could write into a file.
-        tree = Stager(part, linked=True, stopped=stopped).stage(source, own_folders(run_dir))
+        # Links, unless a worker in another pod may still write into a file.
+        linked = attempt.workers == 1
+        tree = Stager(part, linked=linked, stopped=stopped).stage(source, own_folders(run_dir))
         report = {
             "sessionUid": attempt.session_uid,
             "attempt": attempt.number,

@@ -14,7 +14,7 @@ from typing import Any
 from trainyard.reporting.artifacts.delivery import Delivery
 from trainyard.reporting.artifacts.errors import ArtifactError
 from trainyard.reporting.artifacts.sources import own_folders, source_at
-from trainyard.reporting.artifacts.staging import CannotStage, Stager
+from trainyard.reporting.artifacts.staging import CannotStage, Stager, reason
 from trainyard.reporting.artifacts.waiting import Report, WaitingTrees, drop
 from trainyard.reporting.transport import NotDeliveredError, Transport
 from trainyard_api.names import is_artifact_name
@@ -75,7 +75,7 @@ class ArtifactLog:
                 drop(part)
                 raise
         except (CannotStage, OSError) as error:
-            raise ArtifactError(f"{path} is not taken as '{called}': {error}") from error
+            raise ArtifactError(f"{path} is not taken as '{called}': {reason(error)}") from error
         for note in tree.notes:
             self._warn(f"'{called}': {note}")
         self._send(report)

@@ -126,9 +126,7 @@ class Stager:
         except TooManyNames as error:
             raise CannotStage(str(error)) from error
         except OSError as error:
-            if error.errno in _FULL:
-                raise CannotStage("the data volume is full") from error
-            raise CannotStage(f"it cannot be staged: {error}") from error
+            raise CannotStage(reason(error)) from error
 
     def _staged(self, source: Path, without: Collection[Path]) -> Tree:
         is_folder = source.is_dir()
@@ -256,6 +254,14 @@ class Stager:
     def _check_stop(self) -> None:
         if self._stopped():
             raise StagingStopped
+
+
+def reason(error: Exception) -> str:
+    """Why something could not be staged, in words. Pure."""
+    if isinstance(error, OSError):
+        full = error.errno in _FULL
+        return "the data volume is full" if full else f"it cannot be staged ({error})"
+    return str(error)
 
 
 def _name_of(source: Path) -> str:
