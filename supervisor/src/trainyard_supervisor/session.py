@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from trainyard.reporting.secret_mask import SecretMask, values_of
+from trainyard.reporting.secret_mask import SHORTEST, SecretMask, keys_too_short, values_of
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
 from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
@@ -40,6 +40,14 @@ NOT_MASKED = (
 )
 
 
+TOO_SHORT = (
+    "values of less than {shortest} bytes are not masked in the log: {keys}; print none of them, or"
+    " give them longer values"
+)
+MOST_KEYS = 20
+"""Keys that are named at most."""
+
+
 def run_session(
     command: Sequence[str],
     run_dir: Path,
@@ -61,8 +69,6 @@ def run_session(
         return _refused(CannotStart("BadCommand", str(error)), termination_file, print_line)
     said: deque[str] = deque()
     mask = SecretMask(values_of(secrets_dir, os.environ))
-    if mask.left_out:
-        said.append(NOT_MASKED.format(lines=mask.left_out))
     reports = Reports(given, said.append, mask)
     progress = DerivedProgress(reports.heartbeat, reports.program_reports)
     reads = given.worker == 0 and given.reads_progress
@@ -75,6 +81,7 @@ def run_session(
         said,
         status,
     )
+    _say_what_is_not_masked(supervision, secrets_dir)
     code = _supervised(supervision, command, progress, given, code_dir, status)
     reports.finish(deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic()))
     return code
@@ -178,6 +185,15 @@ def _status(
     except OSError as error:
         say(f"programs cannot report their status here ({error}); what they print is read")
         return None
+
+
+def _say_what_is_not_masked(supervision: Supervision, secrets_dir: Path) -> None:
+    if supervision.mask.left_out:
+        supervision.say(NOT_MASKED.format(lines=supervision.mask.left_out))
+    if keys := keys_too_short(secrets_dir):
+        more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
+        named = ", ".join(keys[:MOST_KEYS]) + more
+        supervision.say(TOO_SHORT.format(shortest=SHORTEST, keys=named))
 
 
 def deliver_seconds(stopped: float | None, grace: float, now: float) -> float:

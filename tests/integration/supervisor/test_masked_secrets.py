@@ -71,6 +71,42 @@ def test_no_form_of_a_value_leaves_the_program(tmp_path: Path) -> None:
     assert (tmp_path / "own").read_text() == TOKEN
 
 
+def test_colours_within_a_value_do_not_show_it(tmp_path: Path) -> None:
+    lab = SupervisorLab(tmp_path)
+    given = lab.secret("hub", HUB_TOKEN=TOKEN)
+    program = (
+        "import os, sys\nred, off = '\\x1b[31m', '\\x1b[0m'\ntoken = os.environ['HUB_TOKEN']\n"
+        "print('it', red + token[:5] + off + token[5:] + red)\n"
+        "sys.stderr.write(red.join(token))"
+    )
+    ended = lab.run(*python(program), environment=given)
+
+    assert ended.out == b"it \x1b[31m***\x1b[0m\x1b[31m\n"
+    assert ended.err == b"***" + b"\x1b[31m" * (len(TOKEN) - 1)
+
+
+def test_keys_whose_values_are_too_short_are_named_and_not_shown(tmp_path: Path) -> None:
+    with report_stand_in() as gateway:
+        lab = SupervisorLab(tmp_path, gateway)
+        given = lab.secret(
+            "hub", HUB_TOKEN=TOKEN, HUB_PIN="90c17", HUB_LINES="one\ntwo\n", HUB_NO=""
+        )
+        ended = lab.run(*python("print('hello')"), environment=given)
+        lines = gateway.lines()
+
+    said = "values of less than 8 bytes are not masked in the log: hub/HUB_LINES, hub/HUB_PIN;"
+    assert said.encode() in ended.err
+    assert [line for line in lines if said in line and "90c17" not in line]
+    assert b"90c17" not in ended.err
+
+
+def test_long_values_need_no_word(tmp_path: Path) -> None:
+    lab = SupervisorLab(tmp_path)
+    given = lab.secret("hub", HUB_TOKEN=TOKEN, HUB_KEY=KEY)
+
+    assert lab.run(*python("print('hello')"), environment=given).err == b""
+
+
 def test_what_waits_on_the_volume_is_masked_as_well(tmp_path: Path) -> None:
     with report_stand_in() as gateway:
         gateway.answers = [503] * 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,25 @@ PIECES = [
 ]
 
 
+RED, RESET = b"\x1b[31m", b"\x1b[0m"
+PIECES += [
+    pytest.param([b"a can" + RED + b"ary-5f1c b\n"], b"a ***" + RED + b" b\n", id="a colour in it"),
+    pytest.param([RED + VALUE + RESET], RED + b"***" + RESET, id="colours around it"),
+    pytest.param(
+        [RESET.join(bytes([byte]) for byte in VALUE)], b"***" + RESET * 10, id="a colour per byte"
+    ),
+    pytest.param([b"cana\x1b[3", b"1mry-5f1c"], b"***\x1b[31m", id="cut in a colour"),
+    pytest.param(
+        [b"cana\x1b", b"[31mry-5", RED + b"f1c"], b"***" + RED * 2, id="cut in two colours"
+    ),
+    pytest.param([b"canary-5\x1b[3"], b"***", id="half of a colour at the end"),
+    pytest.param(
+        [b"cana" + RED + b"ries\n"], b"cana" + RED + b"ries\n", id="another coloured word"
+    ),
+    pytest.param([b"\x1b[canary", b"-5f1c"], b"\x1b[***", id="what looks like a colour"),
+]
+
+
 @pytest.mark.parametrize(("pieces", "expected"), PIECES)
 def test_pieces(pieces: list[bytes], expected: bytes) -> None:
     assert shown(*pieces) == expected
@@ -49,6 +70,39 @@ def test_however_it_is_cut_the_same_is_shown(words: list[bytes], data: st.DataOb
     found = shown(*pieces)
     assert VALUE not in found
     assert found == shown(whole)
+
+
+@given(
+    st.lists(
+        st.sampled_from([VALUE[:3], VALUE[3:], VALUE, RED, RESET, b"\x1b[", b"\x1b", b"c", b"\n"])
+    ),
+    st.data(),
+)
+def test_no_value_with_colours_is_shown_however_it_is_cut(
+    words: list[bytes], data: st.DataObject
+) -> None:
+    whole = b"".join(words)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    places = [0, *cuts, len(whole)]
+    pieces = [whole[a:b] for a, b in zip(places, places[1:], strict=False)]
+
+    found = shown(*pieces)
+
+    assert VALUE not in found
+    assert VALUE not in re.sub(rb"\x1b\[[0-?]*[ -/]*[@-~]", b"", found)
+    if VALUE not in re.sub(rb"\x1b\[[0-?]*[ -/]*[@-~]", b"", whole) and VALUE not in whole:
+        # The half of a value may stand at the end.
+        assert found == whole or found.endswith(b"***")
+
+
+def test_endless_colours_in_a_value_hold_little_back() -> None:
+    stream = MaskedStream(MASK, 0.0)
+    given = len(b"can")
+    out = len(stream.feed(b"can", 0.0))
+    for _ in range(100):
+        out += len(stream.feed(RED * 1000, 0.0))
+        given += 1000 * len(RED)
+        assert given - out < 100 << 10
 
 
 def test_what_waits_is_shown_after_a_while() -> None:

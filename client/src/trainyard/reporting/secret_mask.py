@@ -95,6 +95,24 @@ def values_of(folder: Path, environment: Mapping[str, str]) -> list[bytes]:
     return list(found)
 
 
+def keys_too_short(folder: Path) -> list[str]:
+    """`SECRET/KEY` of each value that is mounted below `folder` and cannot be masked.
+
+    None of its lines has `SHORTEST` bytes.
+    """
+    found = []
+    for file in _files(folder):
+        try:
+            with file.open("rb") as content:
+                lines = content.read(MOST_BYTES).splitlines()
+        except OSError:
+            continue
+        longest = max((len(line.strip()) for line in lines), default=0)
+        if 0 < longest < SHORTEST:
+            found.append(f"{file.parent.name}/{file.name}")
+    return found
+
+
 def _files(folder: Path) -> Iterator[Path]:
     try:
         secrets = sorted(folder.iterdir())

@@ -1,7 +1,8 @@
 r"""A stream of bytes without the values of Secrets, also where a value comes in several pieces.
 
 What may be the beginning of a value is held back until more comes, at most `HOLD_SECONDS`, and
-never beyond the end of a line: what is looked for has none in it.
+never beyond the end of a line: what is looked for has none in it. Colours within a value do not
+hide it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from trainyard.reporting.secret_mask import MASK, SHORTEST, SecretMask
+from trainyard_supervisor.output.uncoloured import ESCAPE, Uncoloured
 
 HOLD_SECONDS = 10.0
 """As long as a line waits for its end before it is reported."""
 WORK_PER_SECOND = 2e9
 """Bytes times texts that are looked for: mostly a quarter of a second of a processor's time."""
 WORK_AT_ONCE = 8e9
+WORK_OF_COLOURS = 20
+"""Looking through output with colours costs as much as looking for so many texts."""
+MOST_HELD = 64 << 10
+"""More is not held back, whatever it may be the beginning of: a value within endless colours."""
 
 
 class MaskedStream:
@@ -39,15 +45,18 @@ class MaskedStream:
         """What may be shown after `chunk` came."""
         if not self._sorted:
             return chunk
-        self._work -= len(chunk) * len(self._sorted)
         data = self._held + chunk
-        at = self._open(data)
+        coloured = ESCAPE in data
+        self._work -= len(chunk) * (len(self._sorted) + (WORK_OF_COLOURS if coloured else 0))
+        at = self._cut(data) if coloured else self._open(data)
         self._held = data[at:]
+        if len(self._held) > MOST_HELD:
+            return self._masked(data[:at]) + self.rest()
         if not self._held:
             self._since = None
         elif chunk:
             self._since = now
-        return self._mask.in_bytes(data[:at])
+        return self._masked(data[:at])
 
     def wake(self) -> float | None:
         """When `settle` has something to show."""
@@ -61,7 +70,7 @@ class MaskedStream:
     def rest(self) -> bytes:
         """What is held back: the half of a value is masked as well, a few characters are shown."""
         held = self.drop()
-        shown = self._mask.in_bytes(held)
+        shown = self._masked(held)
         return MASK.encode() if shown == held and len(held) >= SHORTEST else shown
 
     def drop(self) -> bytes:
@@ -69,15 +78,34 @@ class MaskedStream:
         held, self._held, self._since = self._held, b"", None
         return held
 
+    def _masked(self, data: bytes) -> bytes:
+        if ESCAPE in data:
+            data = Uncoloured(data).replaced(self._mask.forms, MASK.encode())
+        return self._mask.in_bytes(data)
+
+    def _cut(self, data: bytes) -> int:
+        """As `_open`, where a value may stand as it is or with colours in it."""
+        view = Uncoloured(data)
+        held = self._open(view.text)
+        cut = min(self._open(data), view.place(held) if held < len(view.text) else len(data))
+        while True:
+            before = cut
+            if (found := self._value_across(data, cut)) is not None:
+                cut = found[0]
+            if (found := self._value_across(view.text, view.index(cut))) is not None:
+                cut = min(cut, view.place(found[0]))
+            if cut == before:
+                return cut
+
     def _open(self, data: bytes) -> int:
         """Where the part of `data` begins that more bytes may make a value of."""
         start = max(data.rfind(b"\n") + 1, data.rfind(b"\r") + 1, len(data) - self._longest + 1, 0)
         while True:
             at = self._beginning(data, start)
-            end = self._end_of_value_across(data, at) if at < len(data) else None
-            if end is None:
+            across = self._value_across(data, at) if at < len(data) else None
+            if across is None:
                 return at
-            start = end
+            start = across[1]
 
     def _beginning(self, data: bytes, start: int) -> int:
         """The first place from `start` on whose rest is the beginning of something longer."""
@@ -92,10 +120,10 @@ class MaskedStream:
                     return at
         return len(data)
 
-    def _end_of_value_across(self, data: bytes, at: int) -> int | None:
-        """The end of a whole value that begins before `at` and ends behind it."""
+    def _value_across(self, data: bytes, at: int) -> tuple[int, int] | None:
+        """Begin and end of a whole value that begins before `at` and ends behind it."""
         for form in self._mask.forms:
             found = data.find(form, max(0, at - len(form) + 1), at + len(form) - 1)
             if found >= 0:
-                return found + len(form)
+                return found, found + len(form)
         return None
