@@ -8,7 +8,7 @@ import hashlib
 import io
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -52,6 +52,8 @@ class PackageIndex:
     def __init__(self) -> None:
         self.files: dict[str, dict[str, tuple[bytes, str]]] = {}
         self.requests: list[str] = []
+        self.asked: Callable[[], object] = lambda: None
+        """Called at each request before its answer, while whoever asks waits."""
         self.credentials: tuple[str, str] | None = None
         """User and password that every request needs."""
         self.status = 200
@@ -103,6 +105,7 @@ def package_index() -> Iterator[PackageIndex]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             index.requests.append(self.path)
+            index.asked()
             status, content = index.status, b""
             if index.credentials is not None:
                 given = base64.b64encode(":".join(index.credentials).encode()).decode()
