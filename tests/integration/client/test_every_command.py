@@ -200,6 +200,31 @@ def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
+    ("assigned", "sentence"),
+    [
+        ("packages.file=gpu.cfg", "names no list of packages"),
+        ("packages.file=3", "packages.file: Input should be a valid string"),
+        ("packages.file=", "give exactly one of file"),
+        ("packages.fil=gpu.txt", "did you mean 'file'?"),
+        ("packages.requirements=einops", "packages.requirements: Input should be a valid list"),
+        ("packages={file: gpu.txt, requirements: [einops]}", "give exactly one of file"),
+        (f"code.bundle={'0' * 64}", "`trainyard run` sends the folder: leave out `code`"),
+    ],
+    ids=["no-list", "number", "empty", "misspelt", "no-lines", "both", "code"],
+)
+def test_wrong_fields_of_the_folder_are_refused_before_it_is_read(
+    cli: CommandLine, tmp_path: Path, assigned: str, sentence: str
+) -> None:
+    nowhere = tmp_path / "nowhere"
+
+    said = cli.run("run", "--folder", str(nowhere), "--set", assigned, "--", "python", "train.py")
+
+    assert said.code == 2
+    assert sentence in said.err
+    assert str(nowhere) not in said.err
+
+
+@pytest.mark.parametrize(
     ("file", "text", "sentence"),
     [
         ("trainyard.yaml", "resource: {}", "trainyard.yaml: resource: unknown field; did you mean"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import yaml
@@ -69,6 +69,16 @@ def packages_of(given: Any, source: str) -> dict[str, Any] | bool:
     )
 
 
+def fields_of_packages(packages: Mapping[str, Any] | bool) -> dict[str, Any]:
+    """The spec's fields for `packages` of a folder that is not read yet, to check them. Pure."""
+    if isinstance(packages, bool):
+        return {}
+    file = packages.get("file")
+    # It is looked up in the folder when that is sent: here its name counts.
+    named = {"file": PurePosixPath(file).name or file} if isinstance(file, str) else {}
+    return {"packages": {**packages, **named}, "code": {"bundle": _ANY_BUNDLE}}
+
+
 def _project(folder: Path) -> Any:
     path = folder / PROJECT
     if not path.is_file():
@@ -89,10 +99,7 @@ def _checked(found: Any, source: str) -> dict[str, Any]:
     if not isinstance(working_dir, str):
         raise UsageProblem(f"{source}: workingDir is the name of a folder")
     spec = {key: value for key, value in found.items() if key not in (*_OWN, "packages")}
-    packages = packages_of(found.get("packages"), source)
-    if not isinstance(packages, bool):
-        # A file is looked up in the folder when it is sent.
-        spec |= {"packages": packages, "code": {"bundle": _ANY_BUNDLE}}
+    spec |= fields_of_packages(packages_of(found.get("packages"), source))
     # A program is given on the command line as well.
     wrong = manifest.check({"command": ["x"], **spec} if "training" not in spec else spec)[1]
     if wrong:

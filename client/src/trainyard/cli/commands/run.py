@@ -107,12 +107,12 @@ class _Mode:
 
 
 def _run(folder: Path, name: str | None, wanted: dict[str, Any], mode: _Mode) -> None:
-    _require_program(wanted)
+    _require_own_program(wanted)
     spec = dict(wanted)
     working_dir = str(spec.pop("workingDir", "")).strip("/").removeprefix("./")
     packages = folder_defaults.packages_of(spec.pop("packages", None), "packages")
     # Wrong options are refused before the folder is read.
-    manifest.submission(name, spec)
+    manifest.submission(name, {**spec, **folder_defaults.fields_of_packages(packages)})
     if mode.save:
         output.remark(f"defaults written to {folder_defaults.save(folder, wanted)}")
     with gateway() as (client, _):
@@ -132,9 +132,14 @@ def _run(folder: Path, name: str | None, wanted: dict[str, Any], mode: _Mode) ->
             _follow(client, session)
 
 
-def _require_program(wanted: dict[str, Any]) -> None:
+def _require_own_program(wanted: dict[str, Any]) -> None:
     if "training" in wanted:
         raise UsageProblem("`trainyard run` starts a program; `trainyard submit` takes training")
+    if "code" in wanted:
+        raise UsageProblem(
+            "`trainyard run` sends the folder: leave out `code`; `trainyard submit --set "
+            "code.bundle=…` takes a bundle that was sent before"
+        )
     if not wanted.get("command"):
         raise UsageProblem(
             "there is no program: give one after --, such as `trainyard run -- python train.py`; "
