@@ -239,6 +239,10 @@ class FailureClass(SentencedEnum):
         "EnvironmentNotBuilt",
         "The installation of the packages was killed, broke in an unknown way, or took too long.",
     )
+    ENVIRONMENT_GONE = (
+        "EnvironmentGone",
+        "The packages were removed from the volume before the program could start, in four attempts in a row.",
+    )
     UNSCHEDULABLE = (
         "Unschedulable",
         "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set).",

@@ -280,14 +280,36 @@ def test_an_installation_that_nobody_wants_is_ended(
 # ── packages that are gone when the program starts ────────────────────────────────────────────────────────
 
 
-def gone(**more: Any) -> SessionState:
-    runs = session(phase=Phase.STARTING, status={**STATUS, "attempt": 1, "failures": 1}, **more)
-    job = make_job(runs, finished="Failed")
+def gone(attempt: int = 1, missing: tuple[int, int] = (0, 0), **more: Any) -> SessionState:
+    """After `attempt`; `missing` is the last attempt that found them removed, and how many in a row."""
+    status = {**STATUS, "attempt": attempt, "failures": 1}
+    status |= {"missing_attempt": missing[0], "missing_times": missing[1]}
+    runs = session(phase=Phase.STARTING, status=status, **more)
+    job = make_job(runs, attempt, finished="Failed")
     report = orjson.dumps({"reason": "EnvironmentGone", "message": "not there"}).decode()
     pod = make_pod(job, runs, "Failed", exit_code=64, termination_message=report, ended=NOW - 3)
     return evaluate(
-        runs, {1: job}, {pod.uid: pod}, ADMISSIBLE, True, NOW, CONFIG, (), NO_PREPARATION
+        runs, {attempt: job}, {pod.uid: pod}, ADMISSIBLE, True, NOW, CONFIG, (), NO_PREPARATION
     )
+
+
+@pytest.mark.parametrize(
+    ("attempt", "missing", "times"),
+    [(1, (0, 0), 1), (2, (1, 1), 2), (4, (3, 3), 4), (5, (3, 3), 1), (9, (1, 3), 1)],
+    ids=["first", "again", "fourth in a row", "after one that started", "long ago"],
+)
+def test_packages_that_are_gone_again_and_again_end_the_session(
+    attempt: int, missing: tuple[int, int], times: int
+) -> None:
+    found = gone(attempt, missing)
+
+    if times <= 3:
+        assert (found.phase, found.reason) == (Phase.PENDING, Reason.PREPARING_ENVIRONMENT)
+        assert found.changes["environmentMissing"] == {"attempt": attempt, "times": times}
+        return
+    assert (found.phase, found.reason) == (Phase.FAILED, C.ENVIRONMENT_GONE)
+    assert "removed from the volume 4 times in a row" in found.message
+    assert "environments.maxBytes" in found.changes["failure"]["hint"]
 
 
 def test_packages_that_are_gone_are_installed_again_and_use_no_retry() -> None:

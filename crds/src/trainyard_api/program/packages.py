@@ -97,6 +97,15 @@ class InstalledPackages(OpenModel):
     """Image of the runtime over which they were installed."""
 
 
+class MissingEnvironment(OpenModel):
+    """Attempts that found their packages removed from the volume, and did not start."""
+
+    attempt: int | None = None
+    """The last one."""
+    times: int | None = None
+    """How many in a row."""
+
+
 class EnvironmentBuild(OpenModel):
     """How the installation of the packages goes."""
 

@@ -9,7 +9,11 @@ from pydantic import Field
 
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import Phase
-from trainyard_api.program.packages import EnvironmentBuild, InstalledPackages
+from trainyard_api.program.packages import (
+    EnvironmentBuild,
+    InstalledPackages,
+    MissingEnvironment,
+)
 from trainyard_api.session.failure import Disruption, Failure
 from trainyard_api.session.progress import MetricValue, Progress
 from trainyard_api.session.queue_status import QueueStatus
@@ -91,6 +95,8 @@ class TrainingSessionStatus(OpenModel):
     """The packages that were installed for the session; absent before that."""
     environment_build: EnvironmentBuild | None = None
     """How the installation of the packages goes."""
+    environment_missing: MissingEnvironment | None = None
+    """Attempts that found the packages removed; they are installed again, three times in a row."""
     failure: Failure | None = None
     """Why the last attempt failed."""
     model: ModelReference | None = None

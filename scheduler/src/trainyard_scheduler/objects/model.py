@@ -98,6 +98,10 @@ class SessionStatus:
     """When its packages may be installed again."""
     build_message: str = ""
     """Why the last installation failed."""
+    missing_attempt: int = 0
+    """The last attempt that found its packages removed."""
+    missing_times: int = 0
+    """How many in a row did."""
     dataset: bytes = b""
     """The dataset as the gateway registered it, in JSON."""
     progress_attempt: int = 0

@@ -29,7 +29,7 @@ class OwnedJob(TypedDict):
 def numbered_job(
     raw: Json, number_label: str, name_of: Callable[[str, str, int], str]
 ) -> tuple[int, OwnedJob] | None:
-    """The Job's number and common fields; None for a Job of nobody or under another name.
+    """The Job's number and common fields; None for a Job of no session or under another name.
 
     `name_of` gives the name that a Job has by its session's name, UID and the number. Raises as
     `parse_job`.

@@ -157,6 +157,7 @@ def _status(status: Json) -> SessionStatus:
 def _environment(status: Json) -> dict[str, Any]:
     """The packages that are installed, and how their installation goes."""
     found, build = mapping(status.get("environment")), mapping(status.get("environmentBuild"))
+    missing = mapping(status.get("environmentMissing"))
     return {
         "environment": lock_of(found),
         "environment_image": text(found.get("image")),
@@ -164,6 +165,8 @@ def _environment(status: Json) -> dict[str, Any]:
         "build_failures": count(build.get("failures")),
         "build_retry": parse_seconds(build.get("retryTime")),
         "build_message": text(build.get("message")),
+        "missing_attempt": ordinal(missing.get("attempt")),
+        "missing_times": count(missing.get("times")),
     }
 
 

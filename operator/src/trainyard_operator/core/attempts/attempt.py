@@ -247,6 +247,13 @@ class Attempt:
             failure["lastLogLines"] = list(cause.lines)
         return {"failure": failure}
 
+    def missing_environments(self) -> int:
+        """Attempts in a row, up to this one, that found their packages removed."""
+        before = self.status.missing_attempt
+        if before == self.number:
+            return max(1, self.status.missing_times)
+        return self.status.missing_times + 1 if before == self.number - 1 else 1
+
     def failed_at_its_start(self) -> bool:
         """Whether its program failed soon, and before a sign of progress of this session.
 

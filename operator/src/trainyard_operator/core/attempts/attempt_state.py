@@ -18,6 +18,7 @@ from trainyard_operator.core.attempts.diagnosis import (
     DISRUPTED,
     Cause,
     ended_early,
+    environment_gone,
     failure_of,
     operator_failure,
     stuck,
@@ -37,6 +38,8 @@ Mostly the Job is complete a second later, which saves a write.
 """
 MOST_ALIKE: Final = 2
 """Memory that ran out so often in the same way before any sign of progress is not retried."""
+MOST_MISSING: Final = 3
+"""Attempts in a row for which removed packages are installed again."""
 _NO_GOAL: Final = (
     "All workers ended with exit code 0; the program reported no goal that could be checked."
 )
@@ -281,8 +284,20 @@ class _Evaluation:
 
     def _prepare_again(self) -> SessionState:
         """Its packages were removed from the volume meanwhile; its program did not fail."""
-        changes = {**self.attempt.accounting(), "environment": None, "retryTime": None}
-        message = "Its packages are not on the volume any more; they are installed again."
+        times = self.attempt.missing_environments()
+        if times > MOST_MISSING:
+            return self._failed(environment_gone(times))
+        missing = {"attempt": self.attempt.number, "times": times}
+        changes = {
+            **self.attempt.accounting(),
+            "environment": None,
+            "environmentMissing": missing,
+            "retryTime": None,
+        }
+        message = (
+            "Its packages are not on the volume any more; they are installed again "
+            f"({times} of {MOST_MISSING})."
+        )
         return SessionState(Phase.PENDING, message, Reason.PREPARING_ENVIRONMENT, changes)
 
     def _resumed(self) -> SessionState:

@@ -55,6 +55,8 @@ HINTS: dict[FailureClass, str] = {
     "submit a new session then.",
     C.NO_ROOM_FOR_ENVIRONMENT: "An administrator frees space on the data volume, enlarges it, or raises environments.maxBytes.",
     C.ENVIRONMENT_NOT_BUILT: "See the last lines of the log; if they say nothing, an administrator looks at the Job's events.",
+    C.ENVIRONMENT_GONE: "An administrator raises environments.maxBytes, so that installed packages stay until their "
+    "session starts, or looks for what else removes folders below environments/ of the data volume; submit a new session then.",
     C.UNSCHEDULABLE: "No node took the pod although the scheduler found a place: check the message, node taints and the data volume.",
     C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt resumes from the last checkpoint.",
     C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
@@ -165,6 +167,15 @@ def ended_early(position: str) -> Cause:
     """The cause of an attempt that ended with 0 before its goal; `position` is where it was."""
     message = f"The program ended with exit code 0 at {position}, before its goal."
     return operator_failure(C.ENDED_EARLY, message)
+
+
+def environment_gone(times: int) -> Cause:
+    """The cause of attempts in a row that found their packages removed from the volume."""
+    message = (
+        f"Its packages were removed from the volume {times} times in a row before its program "
+        "could start."
+    )
+    return operator_failure(C.ENVIRONMENT_GONE, message)
 
 
 def cause_of_pod(pod: Pod, *, gang: bool = False) -> Cause:
