@@ -85,6 +85,23 @@ FAILED = session(
 )
 WAITING_HEAD = {"spec": {**FAST, "resources": {"gpus": 2}}}
 
+PREPARES: dict[str, Any] = {
+    "conditions": [
+        {
+            "type": "Admitted",
+            "status": "False",
+            "reason": "PreparingEnvironment",
+            "last_transition_time": NOW,
+        }
+    ]
+}
+PREPARING = session(
+    "Pending",
+    spec={**ONE_GPU, "code": {"bundle": "a" * 64}, "packages": {"file": "gpu/reqs<1>.txt"}},
+    message="Its packages are being installed.",
+    **PREPARES,
+)
+
 WORD_FOR_WORD: dict[str, tuple[Session, str]] = {
     "queued": (
         QUEUED,
@@ -94,6 +111,23 @@ WORD_FOR_WORD: dict[str, tuple[Session, str]] = {
         "Starts about 14:20 (in 20m00s), 14:50 at the latest\n"
         "Waits for: WaitingForGPUs\n"
         "<i>Waits for &lt;GPUs&gt;.</i>",
+    ),
+    "pending while its packages are installed": (
+        PREPARING,
+        "📦 <b>a</b>\nPending · 1 GPU\n"
+        "Installs the packages of gpu/reqs&lt;1&gt;.txt before it waits for GPUs: /logs\n"
+        "<i>Its packages are being installed.</i>",
+    ),
+    "pending until its packages are installed again": (
+        session("Pending", spec={"packages": {"requirements": ["einops"]}}, **PREPARES,
+                environment_build={"failures": 2, "retry_time": later(minutes=4)}),
+        "📦 <b>a</b>\nPending · CPU\n"
+        "Installs 1 package with dependencies before it waits for GPUs: /logs\n"
+        "Next try about 14:04 after 2 failures",
+    ),
+    "queued after its packages were installed": (
+        changed(session("Queued", spec={"packages": {"requirements": ["einops"]}}), **PREPARES),
+        "🕒 <b>a</b>\nQueued · CPU",
     ),
     "queued again after evictions": (
         session("Queued", attempt=3, preemptions=2, disruption={
@@ -294,6 +328,12 @@ def test_the_list_says_of_an_ended_session_only_when_it_ended() -> None:
     )
     unknown = session("Running", progress={"eta_seconds": 5}, queue={})
     assert sessions.sessions([unknown], 1, AT) == "<b>1 session</b>\n🏃 <code>a</code> Running"
+
+
+def test_a_session_whose_packages_are_installed_in_a_list() -> None:
+    assert sessions.sessions([PREPARING], 1, AT) == (
+        "<b>1 session</b>\n📦 <code>a</code> Pending · installs packages"
+    )
 
 
 def test_no_sessions() -> None:

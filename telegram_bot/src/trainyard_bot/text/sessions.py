@@ -16,7 +16,7 @@ from trainyard_api.phase import WAITING, Phase
 from trainyard_api.session.failure import Failure
 from trainyard_api.session.progress import Progress
 from trainyard_api.session.queue_status import EstimatedStart
-from trainyard_bot.text import formats
+from trainyard_bot.text import formats, preparation
 from trainyard_bot.text.answers import NO_SESSIONS
 from trainyard_bot.text.formats import (
     LIST_LIMIT,
@@ -59,7 +59,7 @@ def session(shown: Session, local: LocalTime) -> str:
     status = shown.status
     parts = [_title(shown)]
     if shown.phase in WAITING or (status.queue and shown.phase == Phase.SUSPENDED):
-        parts += _queue_position(shown, local)
+        parts += preparation.lines(shown, local) + _queue_position(shown, local)
     elif not shown.finished:
         parts += _progress(shown, local)
     else:
@@ -82,8 +82,10 @@ def _gpus(number: int) -> str:
     return count(number, "GPU") if number else "CPU"
 
 
-def _icon(phase: str) -> str:
-    return ICONS.get(phase, _UNKNOWN_ICON)
+def _icon(shown: Session) -> str:
+    if preparation.is_preparing(shown):
+        return preparation.ICON
+    return ICONS.get(shown.phase, _UNKNOWN_ICON)
 
 
 def _title(shown: Session) -> str:
@@ -93,7 +95,7 @@ def _title(shown: Session) -> str:
         about.append(f"attempt {integer(attempt)}")
     if shown.spec.priority:
         about.append(f"priority {shown.spec.priority}")
-    return f"{_icon(shown.phase)} <b>{name_of(shown.name)}</b>\n{' · '.join(about)}"
+    return f"{_icon(shown)} <b>{name_of(shown.name)}</b>\n{' · '.join(about)}"
 
 
 def _queue_position(shown: Session, local: LocalTime) -> list[str]:
@@ -225,6 +227,8 @@ def sessions(listed: Sequence[Session], total: int, local: LocalTime) -> str:
 def _list_line(shown: Session, local: LocalTime) -> str:
     status = shown.status
     about = [inline(shown.phase, 64)]
+    if preparation.is_preparing(shown):
+        about.append(preparation.IN_A_LIST)
     if status.progress and status.progress.percent is not None and not shown.finished:
         about.append(percent(status.progress.percent))
         if status.progress.eta_seconds is not None:
@@ -233,7 +237,7 @@ def _list_line(shown: Session, local: LocalTime) -> str:
         about.append(f"position {integer(status.queue.position)}")
     if status.completion_time is not None:
         about.append(local.clock(status.completion_time))
-    return f"{_icon(shown.phase)} <code>{name_of(shown.name)}</code> {' · '.join(about)}"
+    return f"{_icon(shown)} <code>{name_of(shown.name)}</code> {' · '.join(about)}"
 
 
 def queue(waiting: Sequence[QueueEntry], local: LocalTime) -> str:
