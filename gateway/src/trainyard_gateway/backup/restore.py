@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trainyard_gateway.backup.archive import Manifest, read_archive
+from trainyard_gateway.backup.code import Placement
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder, sync_folder
 from trainyard_gateway.settings import Settings
@@ -52,6 +53,7 @@ async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
 async def _restore(data: Path, database: Database, stream: BinaryIO) -> Manifest:
     folder = data / f".restore-{uuid.uuid4().hex}"
     placed: list[Path] = []
+    code = Placement(data)
     try:
         manifest = await asyncio.to_thread(read_archive, stream, folder)
         if manifest.revision != migrate.HEAD:
@@ -60,11 +62,13 @@ async def _restore(data: Path, database: Database, stream: BinaryIO) -> Manifest
                 "restore it with the version that made it"
             )
         _place(folder, data, placed)
+        await asyncio.to_thread(code.place, folder, manifest.members)
         await database.write(lambda c: dump.load(c, folder / "tables"))
         return manifest
     except BaseException:
         for path in placed:
             shutil.rmtree(path, ignore_errors=True)
+        code.withdraw()
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

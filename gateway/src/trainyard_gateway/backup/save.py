@@ -3,7 +3,7 @@
 Guarantees:
 
 - The archive shows one moment: it holds every file that its database names, with the hash that the
-  file was registered with.
+  file was registered with, and every bundle of code.
 - No request waits for a backup: registered files never change, so that hard links keep them until
   they are read.
 """
@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from trainyard_api import timestamps
+from trainyard_gateway.backup import code
 from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder
@@ -59,7 +60,7 @@ async def save(settings: Settings, stream: BinaryIO) -> Manifest:
                     raise BackupError(
                         f"the database names {gone}, which is not on the volume: delete that dataset or model, or put its file back"
                     ) from None
-        return _write(folder, hashes, stream)
+        return _write(settings.data_dir, folder, hashes, stream)
     except BrokenPipeError:
         raise
     except DumpError as error:
@@ -80,6 +81,7 @@ def _hold(connection: Connection, data: Path, folder: Path) -> dict[str, str]:
         hashes[path] = sha256
         if lists_others:
             hashes |= _hold_tree(data, folder, path)
+    hashes |= code.hold(data, folder, _linked)
     make_folder(folder / "tables")
     dump.dump(connection, folder / "tables")
     return hashes
@@ -101,24 +103,30 @@ def _hold_tree(data: Path, folder: Path, manifest: str) -> dict[str, str]:
 
 
 def _link(source: Path, target: Path) -> None:
-    make_folder(target.parent)
     try:
-        try:
-            os.link(source, target, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            shutil.copyfile(source, target, follow_symlinks=False)
+        _linked(source, target)
     except FileNotFoundError:
         raise _FileGone(source) from None
 
 
-def _write(folder: Path, hashes: dict[str, str], stream: BinaryIO) -> Manifest:
+def _linked(source: Path, target: Path) -> None:
+    make_folder(target.parent)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def _write(data: Path, folder: Path, hashes: dict[str, str], stream: BinaryIO) -> Manifest:
     writer = ArchiveWriter(stream)
     for path in sorted((folder / "tables").iterdir()):
         writer.add(f"tables/{path.name}", path)
     for name, sha256 in hashes.items():
         if writer.add(name, folder / name).sha256 != sha256:
+            if name.startswith(f"{code.FOLDER}/"):
+                raise BackupError(code.damaged(data, name))
             raise BackupError(
                 f"{name} has another hash than when it was registered: the volume has lost it; delete that dataset or model"
             )

@@ -125,6 +125,13 @@ class CodeFolders:
             (self._bundles / bundle).rename(hidden)
         shutil.rmtree(hidden, ignore_errors=True)
 
+    def remove_unused(self, sha256: str) -> None:
+        """Remove a content, unless a bundle has it."""
+        path = self._content(sha256)
+        with suppress(FileNotFoundError):
+            if path.lstat().st_nlink == 1:
+                path.unlink()
+
     def sweep(self, before: float) -> int:
         """Remove contents of no bundle and incomplete files, unchanged since `before`.
 
