@@ -70,7 +70,7 @@ def run_session(
     said: deque[str] = deque()
     mask = SecretMask(values_of(secrets_dir, os.environ))
     reports = Reports(given, said.append, mask)
-    progress = DerivedProgress(reports.heartbeat, reports.program_reports)
+    progress = DerivedProgress(reports.heartbeat, reports.program_reports, again=given.again)
     reads = given.worker == 0 and given.reads_progress
     status = _status(progress, reports, said.append) if reads and given.attempt else None
     supervision = Supervision(

@@ -56,6 +56,11 @@ class Settings:
     """What worker 0 registers when the program has ended well."""
 
     @property
+    def again(self) -> bool:
+        """Whether an attempt of the session came before."""
+        return self.attempt is not None and self.attempt.number > 1
+
+    @property
     def own_grace_seconds(self) -> float:
         """From the stop signal to the supervisor's SIGKILL."""
         return self.grace_seconds - min(MARGIN_SECONDS, self.grace_seconds / 4)

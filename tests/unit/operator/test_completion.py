@@ -66,6 +66,7 @@ END = [
     pytest.param(SHORT, [told(16, 16)], Phase.SUCCEEDED, "Succeeded", id="goal lowered to what is done"),
     pytest.param({}, [told(999)], Phase.SUCCEEDED, "Succeeded", id="steps counted from 0"),
     pytest.param({}, [told(990, stride=10)], Phase.SUCCEEDED, "Succeeded", id="every tenth step reported"),
+    pytest.param(SHORT, [told(0, 0)], Phase.SUCCEEDED, "Succeeded", id="no goal in this attempt, one in the attempt before"),
     pytest.param(SHORT, [LEFT], Phase.FAILED, "EndedEarly", id="ended early"),
     pytest.param({}, [told(16)], Phase.FAILED, "EndedEarly", id="ended early by its own word"),
     pytest.param({"progress_attempt": 1, "epochs_done": 1, "epochs_total": 9, "eta_at": NOW - 20}, [LEFT], Phase.FAILED, "EndedEarly", id="ended early in epochs"),

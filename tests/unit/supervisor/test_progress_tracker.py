@@ -150,6 +150,21 @@ def test_a_derived_total_makes_no_success_a_failure(succeeded: bool, total: int)
     assert sent[-1]["totalSteps"] == total
 
 
+@pytest.mark.parametrize(
+    ("succeeded", "again", "end"),
+    [(True, True, {"step": 0}), (True, False, None), (False, True, None)],
+    ids=["success after another attempt", "success of the first attempt", "failure"],
+)
+def test_a_success_of_which_nothing_was_read_missed_no_goal_of_an_attempt_before(
+    succeeded: bool, again: bool, end: dict[str, int] | None
+) -> None:
+    """The bar of the attempt before had a goal; this attempt ended before its bar was trusted."""
+    progress = DerivedProgress(lambda _: None, lambda: False, again=again)
+    progress.see(Line(tqdm(150, 190)), 1.0)
+
+    assert progress.finish(succeeded=succeeded) == end
+
+
 def test_of_a_flood_of_lines_a_bounded_number_is_looked_at() -> None:
     progress = DerivedProgress(lambda _: None, lambda: False)
     for n in range(5000):

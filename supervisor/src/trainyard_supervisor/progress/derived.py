@@ -9,6 +9,7 @@ from typing import Any
 from trainyard_supervisor.output.line_splitter import Line
 from trainyard_supervisor.progress.bars import bar
 from trainyard_supervisor.progress.lines import stated
+from trainyard_supervisor.progress.tables import TableReader
 from trainyard_supervisor.progress.tracker import Progress, ProgressTracker
 
 LINES_PER_SECOND = 20
@@ -26,11 +27,18 @@ class DerivedProgress:
     """The progress of one program; `send` takes the content of a heartbeat."""
 
     def __init__(
-        self, send: Callable[[dict[str, Any]], None], program_reports: Callable[[], bool]
+        self,
+        send: Callable[[dict[str, Any]], None],
+        program_reports: Callable[[], bool],
+        *,
+        again: bool = False,
     ) -> None:
+        """`again` tells that an attempt came before, which may have shown a goal."""
         self._send = send
         self._program_reports = program_reports
+        self._again = again
         self._tracker = ProgressTracker()
+        self._tables = TableReader()
         self._off = False
         self._allowance = float(LINES_AT_ONCE)
         self._refilled: float | None = None
@@ -44,7 +52,9 @@ class DerivedProgress:
         """Look for progress in a line or a state of one, in a bounded number of them a second."""
         if self._off or len(line.text) > LINE_CHARACTERS or not self._allowed(now):
             return
-        reading = bar(line.text) or (stated(line.text) if line.whole else None)
+        reading = bar(line.text)
+        if reading is None and line.whole:
+            reading = self._tables.see(line.text) or stated(line.text)
         if reading is None:
             return
         progress = self._tracker.see(reading, now)
@@ -73,10 +83,13 @@ class DerivedProgress:
     def finish(self, *, succeeded: bool) -> dict[str, int] | None:
         """The end of the program as the termination message takes it, which is reported, too.
 
-        A program that succeeded has done all that it wanted.
+        A program that succeeded has done all that it wanted. If nothing was read of it, this says
+        so: what was read of an attempt before is not a goal that it missed.
         """
-        if self._off or self._latest is None or self._program_reports():
+        if self._off or self._program_reports():
             return None
+        if self._latest is None:
+            return {"step": 0} if succeeded and self._again else None
         last = self._latest
         if succeeded:
             last = last._replace(
