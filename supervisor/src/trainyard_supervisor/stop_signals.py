@@ -75,7 +75,7 @@ class StopSignals:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.number is None:
-            # Whoever sees the number finds the time.
+            # In this order: where the number is seen, the time is there.
             self.arrived = time.monotonic()
             self.number = number
 

@@ -20,7 +20,7 @@ WORK_AT_ONCE = 8e9
 WORK_OF_COLOURS = 20
 """Looking through output with colours costs as much as looking for so many texts."""
 MOST_HELD = 64 << 10
-"""More is not held back, whatever it may be the beginning of: a value within endless colours."""
+"""More bytes are not held back, which are a piece of a value and endless colours."""
 
 
 class MaskedStream:

@@ -1,4 +1,4 @@
-"""Who sent a signal: a process of the program, or somebody outside."""
+"""Who sent a signal: a process of the program, or one outside."""
 
 from __future__ import annotations
 
