@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from poll import eventually
-from report_stand_in import ReportStandIn
+from report_stand_in import ReportStandIn, staged
 
 from trainyard.reporting import ArtifactError, NoOpReporter
 from trainyard.reporting.artifacts.logged import ArtifactLog, artifact_name
@@ -223,6 +225,47 @@ def test_a_process_that_was_forked_off_stages_and_loses_nothing(
     assert os.waitpid(child, 0)[1] == 0
     assert [t["name"] for t in gateway.trees] == ["s.of-the-parent", "s.of-the-child"]
     assert session.waiting == ["mine"]
+
+
+def test_a_process_that_is_killed_anywhere_leaves_whole_trees_and_reports(
+    tmp_path: Path, out: Path
+) -> None:
+    """Killed at 12 places: before it stages, meanwhile, and between tree and report."""
+    for number in range(20):
+        (out / f"{number}.bin").write_bytes(bytes([number]) * 1000)
+    began = time.monotonic()
+    Session(tmp_path, NOBODY).log.log(out, "first")
+    takes = time.monotonic() - began
+    for turn in range(12):
+        ready, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(tell, b"x")
+                for version in range(1000):
+                    (out / "weights.pt").write_text(f"{turn} {version}")
+                    Session(tmp_path, NOBODY).log.log(out, f"n{version % 3}")
+            finally:
+                os._exit(1)
+        os.read(ready, 1)
+        # Each turn later than the one before, as long as two of them take on this machine.
+        threading.Event().wait(2 * takes * turn / 12)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ready)
+        os.close(tell)
+        reports = len(check_staged(tmp_path))
+
+    assert reports > 1
+    WaitingTrees(tmp_path).clean()
+    assert len(check_staged(tmp_path)) == reports
+    assert not list((tmp_path / contract.ARTIFACTS).glob(".part-*"))
+
+
+def check_staged(run_dir: Path) -> list[dict[str, bytes]]:
+    """The files of all trees that are reported; each one is what its report says."""
+    bodies = [json.loads(report.read()) for report in WaitingTrees(run_dir).reports()]
+    return [staged(run_dir, body) for body in bodies]
 
 
 def test_a_program_that_ends_without_a_word_leaves_the_report(
