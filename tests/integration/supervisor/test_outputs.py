@@ -155,10 +155,12 @@ def test_files_that_another_worker_may_still_write_are_copied(
 def test_a_path_that_is_a_link_within_the_run_folder_is_followed(
     lab: SupervisorLab, gateway: ReportStandIn
 ) -> None:
-    declare(lab, {"path": "latest", "name": "mine"})
-    lab.run(*python(f"{WRITES}\nos.symlink('out/deep', 'latest')"))
+    declare(lab, {"path": "latest", "name": "mine"}, {"path": "best.pt", "name": "file"})
+    links = "os.symlink('out/deep', 'latest'); os.symlink('out/deep/weights.pt', 'best.pt')"
+    lab.run(*python(f"{WRITES}\n{links}"))
 
-    assert list(gateway.files.values()) == [{"weights.pt": b"weights"}]
+    contents = {t["name"]: gateway.files[t["tree"]] for t in gateway.trees}
+    assert contents == {"mine": {"weights.pt": b"weights"}, "file": {"best.pt": b"weights"}}
 
 
 def test_an_output_may_hold_another_and_all_of_the_run_folder(

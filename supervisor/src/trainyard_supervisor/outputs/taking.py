@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trainyard.reporting.artifacts.sources import own_folders, source_at
+from trainyard.reporting.artifacts.sources import name_at, own_folders, source_at
 from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped, reason
 from trainyard.reporting.artifacts.waiting import WaitingTrees, drop
 from trainyard_api.names import is_artifact_name
@@ -46,12 +46,14 @@ def _take(  # one output and what all share
     if not is_artifact_name(output.name):
         raise CannotStage("that is no name in the registry")
     # Relative to the working directory, which the supervisor shares with its program.
-    source = source_at(Path(output.path), run_dir, inside=True)
+    path = Path(output.path)
+    source = source_at(path, run_dir, inside=True)
     part = trees.part()
     try:
         # Links, unless a worker in another pod may still write into a file.
         linked = attempt.workers == 1
-        tree = Stager(part, linked=linked, stopped=stopped).stage(source, own_folders(run_dir))
+        stager = Stager(part, linked=linked, stopped=stopped)
+        tree = stager.stage(source, own_folders(run_dir), name_at(path))
         report = {
             "sessionUid": attempt.session_uid,
             "attempt": attempt.number,

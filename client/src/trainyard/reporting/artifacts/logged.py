@@ -13,7 +13,7 @@ from typing import Any
 
 from trainyard.reporting.artifacts.delivery import Delivery
 from trainyard.reporting.artifacts.errors import ArtifactError
-from trainyard.reporting.artifacts.sources import own_folders, source_at
+from trainyard.reporting.artifacts.sources import name_at, own_folders, source_at
 from trainyard.reporting.artifacts.staging import CannotStage, Stager, reason
 from trainyard.reporting.artifacts.waiting import Report, WaitingTrees, drop
 from trainyard.reporting.transport import NotDeliveredError, Transport
@@ -63,7 +63,8 @@ class ArtifactLog:
             source = source_at(path, self._run_dir)
             part = self._trees.part()
             try:
-                tree = Stager(part, linked=False).stage(source, own_folders(self._run_dir))
+                own = own_folders(self._run_dir)
+                tree = Stager(part, linked=False).stage(source, own, name_at(path))
                 receipt = {
                     "name": called,
                     "tree": tree.sha256,
@@ -148,7 +149,7 @@ def artifact_name(name: str | None, path: Path, session: str, names: Collection[
     """
     prefix = f"{session}."
     if name is None:
-        plain = _NOT_IN_NAMES.sub("-", Path(os.path.abspath(path)).name).strip("-_.") or "artifact"  # noqa: PTH100
+        plain = _NOT_IN_NAMES.sub("-", name_at(path)).strip("-_.") or "artifact"
         called = f"{prefix}{plain}"[:LONGEST_NAME].rstrip("-_.")
     else:
         called = name if name in names or name.startswith(prefix) else f"{prefix}{name}"

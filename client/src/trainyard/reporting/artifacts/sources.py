@@ -29,6 +29,11 @@ def source_at(path: Path, run_dir: Path, *, inside: bool = False) -> Path:
     return real
 
 
+def name_at(path: Path) -> str:
+    """The last name of `path` itself: `best.pt`, also where that is a link to `epoch-3.pt`."""
+    return Path(os.path.abspath(path)).name  # noqa: PTH100  # links are not followed
+
+
 def own_folders(run_dir: Path) -> tuple[Path, ...]:
     """The folders in a run folder that are Trainyard's: what waits for the gateway."""
     run = Path(os.path.realpath(run_dir))

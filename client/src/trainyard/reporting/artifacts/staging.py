@@ -116,30 +116,29 @@ class Stager:
         self._number = self._bytes = 0
         self._made = ""
 
-    def stage(self, source: Path, without: Collection[Path] = ()) -> Tree:
-        """Stage a file as a tree of one, or a folder but for the folders `without`.
+    def stage(self, source: Path, without: Collection[Path] = (), called: str = "") -> Tree:
+        """Stage a folder but for the folders `without`, or a file as a tree of one.
 
-        `source` is a real path. Raises CannotStage and StagingStopped.
+        `source` is a real path; a file is called `called` in its tree, by default as it is.
+        Raises CannotStage and StagingStopped.
         """
         try:
-            return self._staged(source, without)
+            return self._staged(source, without, called or source.name)
         except TooManyNames as error:
             raise CannotStage(str(error)) from error
         except OSError as error:
             raise CannotStage(reason(error)) from error
 
-    def _staged(self, source: Path, without: Collection[Path]) -> Tree:
+    def _staged(self, source: Path, without: Collection[Path], called: str) -> Tree:
         is_folder = source.is_dir()
-        top = source if is_folder else source.parent
-        found: Iterable[Found] = [Found(_name_of(source))]
-        if is_folder:
-            found = Walk(top, without, self._left_out)
+        found: Iterable[Found]
+        found = Walk(source, without, self._left_out) if is_folder else [Found(_checked(called))]
         self._files.mkdir()
         with (self._place / contract.TREE_MANIFEST).open("wb") as file:
             manifest = _Manifest(file, self._most)
             for entry in found:
                 self._check_stop()
-                self._add(manifest, top, entry)
+                self._add(manifest, source / entry.path if is_folder else source, entry)
             sha256 = manifest.ended()
         if not manifest.entries:
             said = self._left_out.sentence()
@@ -158,12 +157,12 @@ class Stager:
             ),
         )
 
-    def _add(self, manifest: _Manifest, top: Path, entry: Found) -> None:
+    def _add(self, manifest: _Manifest, place: Path, entry: Found) -> None:
         if entry.target:
             manifest.add(path=entry.path, target=entry.target)
         elif entry.is_folder:
             manifest.add(path=entry.path, folder=True)
-        elif (copied := self._file(top / entry.path, entry.path)) is not None:
+        elif (copied := self._file(place, entry.path)) is not None:
             mode = {"executable": True} if copied.executable else {}
             manifest.add(path=entry.path, sha256=copied.sha256, size=copied.size, **mode)
             self._number += 1
@@ -264,12 +263,12 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def _name_of(source: Path) -> str:
+def _checked(name: str) -> str:
     """The name of a file as a path of its tree. Raises CannotStage."""
-    wrong = path_problem(source.name)
+    wrong = path_problem(name)
     if wrong is not None:
-        raise CannotStage(f"{shown(source.name)}: {wrong}")
-    return source.name
+        raise CannotStage(f"{shown(name)}: {wrong}")
+    return name
 
 
 def _write(new: BinaryIO, chunk: bytes) -> None:
