@@ -19,12 +19,14 @@ TWINS = {
     "async_connection.py": "sync_connection.py",
     "code/async_code.py": "code/sync_code.py",
     "files/async_files.py": "files/sync_files.py",
+    "trees/async_trees.py": "trees/sync_trees.py",
 }
 NAMES = {
     "async_client": "sync_client",
     "async_connection": "sync_connection",
     "async_code": "sync_code",
     "async_files": "sync_files",
+    "async_trees": "sync_trees",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -20,6 +20,7 @@ from trainyard.files.async_files import AsyncFiles
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
+from trainyard.trees.async_trees import AsyncTrees
 from trainyard_api.datasets.choices import SchemaChoices
 
 T = TypeVar("T", responses.Dataset, responses.Model)
@@ -53,6 +54,7 @@ class AsyncClient:
         self._connection = AsyncConnection(url, key, timeout, transport, retries, on_response)
         self.code = AsyncCode(self._connection)
         self.files = AsyncFiles(self._connection)
+        self.trees = AsyncTrees(self._connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -299,7 +301,8 @@ class AsyncClient:
     ) -> Path:
         """Download a model's file and check its hash; default: the newest version.
 
-        A download that broke off is continued, also by another process.
+        Raises Invalid for a tree, which `trees.fetch` restores. A download that broke off is
+        continued, also by another process.
         """
         download = await async_in_thread(Download, target, progress)
         return await self._connection.download(calls.download_model(name, version), download)

@@ -23,6 +23,7 @@ from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state
 from trainyard.retry import RETRIES, Retries
 from trainyard.sync_connection import Connection, OnResponse
 from trainyard.transfer import Download, Progress, Upload
+from trainyard.trees.sync_trees import Trees
 from trainyard_api.datasets.choices import SchemaChoices
 
 T = TypeVar("T", responses.Dataset, responses.Model)
@@ -56,6 +57,7 @@ class Client:
         self._connection = Connection(url, key, timeout, transport, retries, on_response)
         self.code = Code(self._connection)
         self.files = Files(self._connection)
+        self.trees = Trees(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -302,7 +304,8 @@ class Client:
     ) -> Path:
         """Download a model's file and check its hash; default: the newest version.
 
-        A download that broke off is continued, also by another process.
+        Raises Invalid for a tree, which `trees.fetch` restores. A download that broke off is
+        continued, also by another process.
         """
         download = in_thread(Download, target, progress)
         return self._connection.download(calls.download_model(name, version), download)

@@ -617,6 +617,7 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     assert "version 2" in cli.ok("models", "put", str(safetensors(file, 5))).out
     versions = cli.ok("models", "ls", "net", "-o", "json").json["models"]
     about = dict(line.split(None, 1) for line in cli.ok("models", "info", "net", "--version", "1").out.splitlines())  # fmt: skip
+    assert "model.safetensors" in cli.ok("models", "files", "net").out
     cli.ok("models", "get", "net", str(there))
     cli.ok("models", "get", "net", str(there / "first"), "--version", "1")
     cli.ok("models", "get", "net", str(there))

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import bad_files
 import httpx
 import pytest
 from cluster import unique
@@ -184,8 +185,6 @@ def test_names_are_the_sessions_own(lab: GatewayLab, http: httpx.Client, run: Pa
 def test_a_name_below_the_sessions_that_is_an_upload_is_not_taken(
     lab: GatewayLab, http: httpx.Client, trainer: Trainer, run: Path
 ) -> None:
-    import bad_files
-
     content = bad_files.safetensors({"w": bad_files.tensor(0, 4)}, bytes(4))
     name = f"{trainer.session}.best"
     assert http.post("/models", params={"name": name}, content=content).status_code == 201
@@ -308,8 +307,6 @@ def test_what_is_no_file_of_a_version_says_what_it_is(
 
 
 def test_a_model_of_one_file_is_read_the_same_way(http: httpx.Client) -> None:
-    import bad_files
-
     content = bad_files.safetensors({"w": bad_files.tensor(0, 4)}, bytes(4))
     name = unique("m")
     assert http.post("/models", params={"name": name}, content=content).status_code == 201

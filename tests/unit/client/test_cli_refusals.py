@@ -56,6 +56,7 @@ COMMANDS = {
     "models ls NAME": "models ls m",
     "models info": "models info m",
     "models get": "models get m",
+    "models files": "models files m weights",
     "models put": "models put m.safetensors",
     "models verify": "models verify m",
     "models verify --dataset": "models verify m --dataset m.safetensors",

@@ -459,5 +459,5 @@ def test_a_model_tells_its_epoch_and_notes() -> None:
     assert ("note", "no validation sample of class 'a'") in rows
     spoilt = {"epochs": "2", "trained": [], "notes": "none"}
     assert {r[0] for r in cli_models.details(one.model_copy(update={"card": spoilt}), NOW).rows} == {
-        "name", "version", "size", "age", "sha256",
+        "name", "version", "kind", "files", "size", "age", "sha256",
     }  # fmt: skip

@@ -20,6 +20,9 @@ from trainyard.code.sync_code import Code
 from trainyard.files import calls as file_calls
 from trainyard.files.async_files import AsyncFiles
 from trainyard.files.sync_files import Files
+from trainyard.trees import calls as tree_calls
+from trainyard.trees.async_trees import AsyncTrees
+from trainyard.trees.sync_trees import Trees
 
 OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 GIVEN = {
@@ -45,7 +48,7 @@ def every_call() -> list[Call[object]]:
     made = []
     functions = [
         function
-        for module in (calls, code_calls, file_calls)
+        for module in (calls, code_calls, file_calls, tree_calls)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not function.__name__.startswith("_")
     ]
@@ -64,6 +67,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
     assert public(Code) == public(AsyncCode)
     assert public(Files) == public(AsyncFiles)
+    assert public(Trees) == public(AsyncTrees)
     assert list(inspect.signature(Client).parameters) == list(
         inspect.signature(AsyncClient).parameters
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import shutil
 import time
@@ -161,8 +162,6 @@ def test_what_is_no_report_of_it(tmp_path: Path, changes: dict[str, object]) -> 
     pending = PendingReport(tree.tree, "report-s.json")
     whole = TreeReport.model_validate(tree.report(UID, "s"))
     body = TreeReport.model_validate(tree.report(UID, "s")).model_copy().wire() | changes
-
-    import json
 
     assert parsed(json.dumps(whole.wire()).encode(), UID, pending) == whole
     assert parsed(json.dumps(body).encode(), UID, pending) is None

@@ -55,8 +55,14 @@ class Model(OpenModel):
 
     name: str
     version: int
+    kind: str = "file"
+    """`file` is one safetensors file; `tree` is a folder, or any other file."""
     sha256: str
     size_bytes: int
+    files: int = 1
+    """Number of files."""
+    flags: list[str] = []
+    """`pickle`: some of its files run code when Python loads them."""
     created: str
     session_uid: str | None = None
     card: dict[str, Any] = {}

@@ -78,8 +78,8 @@ class Models:
             place = f"/api/v1/models/{name}/versions/{row.version}"
             raise Unprocessable(
                 f"version {row.version} of {name!r} is a tree of {row.files} files, not one file; "
-                f"GET {place}/files lists them, {place}/archive packs them; or run "
-                f"`trainyard models get {name}`"
+                f"`trainyard models get {name}` downloads it, {place}/files lists its files, and "
+                f"{place}/archive packs them"
             )
         return info_of(row), self._store.root / row.file
 

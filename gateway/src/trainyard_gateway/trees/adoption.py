@@ -107,9 +107,9 @@ class TreeAdoption:
 
     async def _adopt(self, report: TreeReport, origin: ModelOrigin) -> ModelRow:
         async with self._turns:
+            await self._quota.admit(self._database, report.size_bytes)
+            self._store.require(report.size_bytes)
             manifest = await to_thread.run_sync(self._manifest, report, limiter=self._threads)
-            await self._quota.admit(self._database, manifest.size_bytes)
-            self._store.require(manifest.size_bytes)
             made = await asyncio.to_thread(self._store.new_folder)
             try:
                 copy = TreeCopy(

@@ -141,6 +141,6 @@ def _shown(path: str) -> str:
 
 def _nothing(row: ModelRow, path: str) -> NotFound:
     return NotFound(
-        f"version {row.version} of {row.name!r} has no file or folder {_shown(path)!r}; GET "
-        f"/api/v1/models/{row.name}/versions/{row.version}/files lists them"
+        f"version {row.version} of {row.name!r} has no file or folder {_shown(path)!r}; "
+        f"`trainyard models files {row.name}` lists what it has"
     )

@@ -110,6 +110,8 @@ class RegistryHandlers:
         return Reply(shown, keyboards.for_dataset(dataset))
 
     async def _file(self, newest: Model) -> Reply:
+        if newest.kind != "file":
+            return Reply(answers.is_folder(newest.name, newest.files))
         if newest.size_bytes > FILE_LIMIT:
             return Reply(answers.too_big(newest.name, newest.size_bytes))
         with tempfile.TemporaryDirectory(prefix="trainyard-bot-") as folder:

@@ -114,6 +114,14 @@ def too_big(name: str, size_bytes: int) -> str:
     )
 
 
+def is_folder(name: str, files: int) -> str:
+    """The answer if a model is no single file."""
+    return (
+        f"<b>{name_of(name)}</b> is a folder of {count(files, 'file')}; I send single files only. "
+        f"Use the command line: <code>trainyard models get {name_of(name)}</code>"
+    )
+
+
 def accepted() -> str:
     """Below a complete form that the gateway would accept."""
     return "✅ The gateway accepts this."

@@ -50,7 +50,9 @@ def model(newest: Model, versions: int, local: LocalTime) -> str:
 
 
 def _model_facts(one: Model, local: LocalTime) -> str:
-    facts = [f"version {integer(one.version)}", formats.size(one.size_bytes)]
+    files = [] if one.kind == "file" else [count(one.files, "file")]
+    flags = [f"⚠️ {inline(flag, 32)}" for flag in one.flags[:4]]
+    facts = [f"version {integer(one.version)}", *files, formats.size(one.size_bytes), *flags]
     return " · ".join(facts + _created(one.created, local))
 
 

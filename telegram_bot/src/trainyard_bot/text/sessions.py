@@ -50,6 +50,7 @@ ICONS: Final[Mapping[str, str]] = MappingProxyType(
 _UNKNOWN_ICON: Final = "❔"
 """For a phase of a newer gateway."""
 
+OUTPUTS_SHOWN: Final = 5
 _LOG_TAIL_LIMIT: Final = 1200
 """UTF-16 code units of the last log lines of a failed session."""
 
@@ -186,7 +187,19 @@ def _outcome(shown: Session, local: LocalTime) -> list[str]:
     if status.model:
         name, version = name_of(status.model.name), integer(status.model.version)
         lines.append(f"Model <code>{name}</code> version {version}")
-    return lines
+    return lines + _outputs(shown)
+
+
+def _outputs(shown: Session) -> list[str]:
+    """The folders that are registered, at most `OUTPUTS_SHOWN`."""
+    found = shown.status.outputs or []
+    lines = [
+        f"Output <code>{name_of(one.name)}</code> version {integer(one.version)}, "
+        f"{count(one.files or 0, 'file')}, {formats.size(one.size_bytes or 0)}"
+        for one in found[:OUTPUTS_SHOWN]
+    ]
+    rest = len(found) - OUTPUTS_SHOWN
+    return [*lines, f"… and {integer(rest)} more"] if rest > 0 else lines
 
 
 def _failure(failure: Failure) -> list[str]:

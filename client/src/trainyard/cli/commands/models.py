@@ -1,4 +1,4 @@
-"""`models ls|info|get|put|verify|rm`."""
+"""`models ls|info|get|files|put|verify|rm`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from trainyard import transfer
 from trainyard.cli import output, verification
+from trainyard.cli.commands.folders import trees
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import Exit, UsageProblem
 from trainyard.cli.output import Format, FormatOption
@@ -62,24 +63,55 @@ def info(
 def get(
     name: NameArgument,
     target: Annotated[
-        Path | None, typer.Argument(help="File or folder. Default: MODEL.safetensors here.")
+        Path | None,
+        typer.Argument(
+            help="File or folder. Default: MODEL.safetensors here, or the folder MODEL for a tree."
+        ),
     ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
 ) -> None:
-    """Download a model; an interrupted download is resumed.
+    """Download a model, a file or a folder; an interrupted download is resumed.
 
-    The hash is checked. A file that is there and has other content is not overwritten.
+    Hashes are checked. A file that is there and has other content is not overwritten. Of a folder,
+    files that are there already are not sent again; ends with 6 when something is not here as the
+    model has it.
     """
-    path = target or Path()
-    if path.is_dir():
-        path = path / f"{name}.safetensors"
-    if not path.parent.is_dir():
-        raise UsageProblem(f"there is no folder {path.parent}; make it first")
-    with gateway() as (client, _), progress_bar(name) as progress:
-        if path.exists() and transfer.hash_of(path) != client.model(name, version).sha256:
+    with gateway() as (client, _):
+        found = client.model(name, version)
+        if found.kind == "tree":
+            trees.fetch(client, found, target)
+            return
+        path = target or Path()
+        if path.is_dir():
+            path = path / f"{name}.safetensors"
+        if not path.parent.is_dir():
+            raise UsageProblem(f"there is no folder {path.parent}; make it first")
+        if path.exists() and transfer.hash_of(path) != found.sha256:
             raise UsageProblem(f"{path} is there with other content; give another FILE")
-        client.download_model(name, path, version, progress=progress)
+        with progress_bar(name) as progress:
+            client.download_model(name, path, found.version, progress=progress)
     output.done(f"model {name} is in {path} ({formats.size(path.stat().st_size)}, hash checked)")
+
+
+@app.command("files")
+def files(
+    name: NameArgument,
+    path: Annotated[
+        str, typer.Argument(metavar="[PATH]", help="Folder or file in it. Default: everything.")
+    ] = "",
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List the files of a model with their sizes, flags and hashes.
+
+    The flag pickle is on files that run code when Python loads them.
+    """
+    with gateway() as (client, _):
+        number = version or client.model(name).version
+        place = path.removeprefix("./").removesuffix("/")
+        found = client.trees.files(name, number, "" if place == "." else place)
+    output.remark_more(found.cursor, len(found.files))
+    output.show(form, found.wire(), trees.listing(found, wide=form is Format.WIDE))
 
 
 @app.command("put")
@@ -165,8 +197,10 @@ def listing(found: list[Model], now: datetime, *, wide: bool) -> Table:
         Column("VERSION", lambda m: str(m.version), right=True),
         Column("METRICS", lambda m: metrics(m.card)),
         Column("SESSION", lambda m: str(part(m.card, "session").get("name") or formats.UNKNOWN)),
+        Column("FILES", lambda m: f"{m.files:,}", right=True),
         Column("SIZE", lambda m: formats.size(m.size_bytes), right=True),
         Column("AGE", lambda m: formats.since(m.created, now), right=True),
+        Column("FLAGS", lambda m: ", ".join(m.flags) or formats.UNKNOWN, wide=True),
         Column("SHA256", lambda m: m.sha256, wide=True),
     ]
     empty = "no models; a session that succeeds makes one"
@@ -181,7 +215,10 @@ def details(found: Model, now: datetime) -> Table:
         ("version", str(found.version)),
         ("session", str(part(found.card, "session").get("name") or formats.UNKNOWN)),
         ("dataset", str(part(found.card, "dataset").get("name") or formats.UNKNOWN)),
+        ("kind", found.kind),
+        ("files", f"{found.files:,}"),
         ("size", formats.size(found.size_bytes)),
+        ("flags", ", ".join(found.flags) or formats.UNKNOWN),
         ("age", formats.since(found.created, now)),
         ("sha256", found.sha256),
         ("epochs", _epochs(found.card)),

@@ -159,6 +159,7 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
     facts += [(m.name, formats.number(m.value)) for m in state.metrics or []]
     if state.model:
         facts.append(("model", f"{state.model.name} version {state.model.version}"))
+    facts += [("output", found) for found in session_fields.outputs(session)]
     if failure:
         facts.append(("failure", f"{failure.failure_class}: {failure.message or ''}".rstrip(": ")))
         facts.append(("what to do", failure.hint or ""))

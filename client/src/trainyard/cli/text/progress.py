@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from trainyard.cli.text import formats
-from trainyard.cli.text.session_fields import epochs, loss_name, starts_in
+from trainyard.cli.text.session_fields import epochs, loss_name, outputs, starts_in
 from trainyard_api.interruptions import interruptions
 from trainyard_api.phase import WAITING, Phase
 
@@ -134,7 +134,11 @@ def _ending(session: Session) -> list[str]:
         model = state.model
         what = f"model {model.name} version {model.version}"
         lines.append(f"{what}: trainyard models get {model.name}")
-    elif session.phase != Phase.SUCCEEDED and state.message:
+    for found, said in zip(state.outputs or (), outputs(session), strict=True):
+        lines.append(f"output {said}: trainyard models get {found.name}")
+    if state.model or state.outputs:
+        return lines
+    if session.phase != Phase.SUCCEEDED and state.message:
         lines.append(state.message)
     return lines
 

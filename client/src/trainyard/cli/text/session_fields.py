@@ -72,6 +72,21 @@ def packages(session: Session) -> str:
     return f"{found.packages or 'those'} of {source}, in {found.lock[:12]}"
 
 
+def outputs(session: Session) -> list[str]:
+    """`digits.best version 3, 12 files, 3.1 MiB, pickle` of each folder that is registered."""
+    return [
+        ", ".join(
+            (
+                f"{found.name} version {found.version}",
+                formats.count(found.files or 0, "file"),
+                formats.size(found.size_bytes or 0),
+                *(found.flags or ()),
+            )
+        )
+        for found in session.status.outputs or ()
+    ]
+
+
 def progress(session: Session) -> str:
     """`62%`; `-` while unknown."""
     found = session.status.progress

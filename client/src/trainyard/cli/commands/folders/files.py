@@ -91,15 +91,16 @@ def get(
             )
         else:
             raise UsageProblem(f"{path} is no file and no folder: nothing of it is read")
-    _say(fetched, into)
+    say_fetched(fetched, into)
 
 
-def _say(fetched: Fetched, into: Path) -> None:
+def say_fetched(fetched: Fetched, into: Path, what: str = "") -> None:
+    """Say what was downloaded. Raises FilesNotWhole where something is missing or different."""
     for sentences, word in ((fetched.renamed, "renamed"), (fetched.left_out, "left out")):
         for sentence in _first(sentences):
             output.remark(f"{word}: {sentence}", "yellow")
     files = formats.count(fetched.files, "file")
-    output.done(f"{files} ({formats.size(fetched.size_bytes)}) in {into}")
+    output.done(f"{what}{files} ({formats.size(fetched.size_bytes)}) in {into}")
     if fetched.not_whole:
         raise FilesNotWhole("; ".join(_first(fetched.not_whole)))
 
