@@ -59,6 +59,12 @@ def finished(gateway: Client, name: str) -> Session:
     return eventually(check, within=420, every=0.5, what=f"the end of {name}")
 
 
+def is_queued(gateway: Client, name: str) -> bool:
+    found = gateway.status(name)
+    assert found.phase == "Queued", found
+    return True
+
+
 class GpuWitness:
     """Adds up the GPUs of all bound, unfinished trainer pods at every event of an independent watch."""
 
@@ -112,7 +118,7 @@ def test_overflow_waits_and_every_session_leaves_a_model(
     with watching(installation) as witness:
         names = [gateway.start_training(spec(), unique("digits")).name for _ in range(3)]
         # A session's place counts from when its dataset was found, which takes the gateway a moment.
-        eventually(lambda: gateway.status(names[2]).phase == "Queued", within=120, what="Queued")
+        eventually(lambda: is_queued(gateway, names[2]), within=240, what="Queued")
         manifest = yaml.safe_load((ROOT / "examples" / "session.yaml").read_text())
         applied = manifest["metadata"]["name"]
         installation.kubectl("apply", "-f", "-", manifest=manifest)
