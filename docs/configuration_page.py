@@ -83,7 +83,11 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 "not set without one. The supervisor sets it.",
             ),
             (contract.ENV_COMPLETION_INDEX, "The worker's number, from 0; Kubernetes sets it."),
-            ("RANK", "With several workers: the same number, for torch.distributed."),
+            (
+                "NVIDIA_VISIBLE_DEVICES",
+                "void in sessions without GPUs; otherwise the device plugin says which are seen.",
+            ),
+            ("RANK", "With several workers: the worker's number, for torch.distributed."),
             ("WORLD_SIZE", "With several workers: their number."),
             ("MASTER_ADDR", "With several workers: the host name of worker 0."),
             (

@@ -27,13 +27,13 @@ SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 RESERVED: Final = (
     "(TRAINYARD|KUBERNETES|PET|TORCHELASTIC)_.*"
     "|JOB_COMPLETION_INDEX|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE"
-    "|NODE_RANK|GROUP_RANK|MASTER_ADDR|MASTER_PORT"
+    "|NODE_RANK|GROUP_RANK|MASTER_ADDR|MASTER_PORT|NVIDIA_VISIBLE_DEVICES"
 )
 """Names that only Trainyard and Kubernetes set, as a regular expression of the whole name."""
 RESERVED_MESSAGE: Final = (
     "env sets a name that Trainyard or Kubernetes sets itself (RANK, WORLD_SIZE, LOCAL_RANK,"
-    " LOCAL_WORLD_SIZE, NODE_RANK, GROUP_RANK, MASTER_ADDR, MASTER_PORT, JOB_COMPLETION_INDEX, or"
-    " one that begins with TRAINYARD_, KUBERNETES_, PET_ or TORCHELASTIC_): leave it out"
+    " LOCAL_WORLD_SIZE, NODE_RANK, GROUP_RANK, MASTER_ADDR, MASTER_PORT, JOB_COMPLETION_INDEX,"
+    " NVIDIA_VISIBLE_DEVICES, or one that begins with TRAINYARD_, KUBERNETES_, PET_ or TORCHELASTIC_): leave it out"
 )
 
 _RESERVED = re.compile(RESERVED)

@@ -3,8 +3,9 @@
 Guarantees:
 
 - `job_name` depends on (session name, UID, attempt) only. An attempt has the same name after every
-  restart of the operator. Two attempts or two sessions never share a name. The name is a DNS label
-  of at most 63 characters.
+  restart of the operator. Two attempts or two sessions never share a name. With the index of any of
+  a thousand workers it is a DNS label of at most 63 characters; of a long session name as much is
+  left out as the number of the attempt needs.
 - `is_session_name` accepts exactly the names for which every child name and label value is valid.
 """
 
@@ -35,6 +36,10 @@ LABEL_COMPONENT: Final = f"{GROUP}/component"
 """On Jobs and pods that are no attempt: what they are."""
 ENVIRONMENT_BUILDER: Final = "environment-builder"
 """Component that installs the packages of a session."""
+TRAINER_CONTAINER: Final = "trainer"
+"""The container with the program of a session, in the pods of its attempts."""
+BUILDER_CONTAINER: Final = "builder"
+"""The container that installs packages."""
 LABEL_PREPARES: Final = f"{GROUP}/prepares"
 """On the pods of such a Job: UID of the session whose packages it installs."""
 LABEL_BUILD: Final = f"{GROUP}/build"
@@ -43,6 +48,8 @@ LABEL_EGRESS: Final = f"{GROUP}/egress"
 """On pods of sessions: `internet` if their runtime may reach it."""
 LABEL_COMPLETION_INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Set by Kubernetes on the pods of Indexed Jobs: the worker's index."""
+LABEL_JOB: Final = "batch.kubernetes.io/job-name"
+"""Set by Kubernetes on the pods of Jobs."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "trainyard"
 
@@ -59,7 +66,10 @@ GATEWAY_FIELD_MANAGER: Final = "trainyard-gateway"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 
 SESSION_NAME_MAX: Final = 48
-"""With the UID's hash and the attempt, a child's name has at most 63 characters."""
+"""With the UID's hash and a number of one digit, a child's name has at most 60 characters."""
+HOST_NAME_MAX: Final = 63
+"""Longest DNS label: a worker's host name is its Job's name, `-` and its index."""
+_INDEX_ROOM: Final = len("-999")
 
 _SESSION_NAME = re.compile(rf"[a-z0-9](?:[-a-z0-9]{{0,{SESSION_NAME_MAX - 2}}}[a-z0-9])?")
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[-._A-Za-z0-9]{0,126}[A-Za-z0-9])?")
@@ -81,12 +91,12 @@ def is_artifact_name(name: str) -> bool:
 
 def job_name(session: str, uid: str, attempt: int) -> str:
     """The name of the Job of one attempt, `<session>-<8 hex of the UID>-<attempt>`."""
-    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}-{attempt}"
+    return _numbered(session, uid, str(attempt), HOST_NAME_MAX - _INDEX_ROOM)
 
 
 def builder_name(session: str, uid: str, number: int) -> str:
     """The name of a Job that installs packages, `<session>-<8 hex of the UID>-e<number>`."""
-    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}-e{number}"
+    return _numbered(session, uid, f"e{number}", HOST_NAME_MAX)
 
 
 def builder_stream(pod_uid: str) -> str:
@@ -95,8 +105,18 @@ def builder_stream(pod_uid: str) -> str:
 
 
 def rendezvous_name(session: str, uid: str) -> str:
-    """The name of the headless Service for the rendezvous of a session's workers."""
-    return f"{session[:SESSION_NAME_MAX]}-{_short(uid)}"
+    """The name of the headless Service for the rendezvous of a session's workers.
+
+    It begins with a letter: Kubernetes before 1.34 takes no other name of a Service.
+    """
+    letter = "s" if session[:1].isdigit() else ""
+    return f"{letter}{session[:SESSION_NAME_MAX]}-{_short(uid)}"
+
+
+def _numbered(session: str, uid: str, number: str, longest: int) -> str:
+    end = f"-{_short(uid)}-{number}"
+    room = min(SESSION_NAME_MAX, longest - len(end))
+    return f"{session[:room].rstrip('-')}{end}"
 
 
 def _short(uid: str) -> str:

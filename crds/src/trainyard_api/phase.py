@@ -161,6 +161,7 @@ class Reason(SentencedEnum):
     ADMITTED = "Admitted", "The queue gave it its GPUs."
     PODS_STARTING = "PodsStarting", "Its pods are being placed and their images pulled."
     PODS_RUNNING = "PodsRunning", "All workers run."
+    NODE_NOT_READY = "NodeNotReady", "A worker's node is not ready or does not answer."
     SUCCEEDED = "Succeeded", "All workers ended with 0, at the goal if one is known."
 
 
@@ -207,9 +208,17 @@ class FailureClass(SentencedEnum):
         "WorkerLost",
         "A worker lost the connection to another worker, and no other cause is known.",
     )
+    INVALID_IMAGE = (
+        "InvalidImage",
+        "The image's name is no valid one, or the runtime never pulls it and the node does not have it.",
+    )
     IMAGE_UNAVAILABLE = (
         "ImageUnavailable",
-        "The kubelet cannot pull the image (`ImagePullBackOff` and the like).",
+        "The kubelet could not pull the image for `startTimeoutSeconds`: the registry does not have it, or refuses.",
+    )
+    REGISTRY_UNAVAILABLE = (
+        "RegistryUnavailable",
+        "The same, and the kubelet's words say that the registry does not answer, or has too much to do.",
     )
     CONTAINER_CONFIG = (
         "ContainerConfig",
@@ -218,6 +227,22 @@ class FailureClass(SentencedEnum):
     SETUP_FAILED = (
         "SetupFailed",
         "Trainyard's init container, which puts the supervisor into the pod, cannot be started or fails.",
+    )
+    QUOTA_EXCEEDED = (
+        "QuotaExceeded",
+        "A ResourceQuota of the namespace was used up for `startTimeoutSeconds`.",
+    )
+    POD_REFUSED = (
+        "PodRefused",
+        "A pod was refused: by a LimitRange or an admission policy of the namespace, or by its node's kubelet.",
+    )
+    START_TIMEOUT = (
+        "StartTimeout",
+        "A pod has its node, and its containers did not start within `startTimeoutSeconds`: sandbox, network, volume, device or kubelet.",
+    )
+    SCRATCH_FULL = (
+        "ScratchFull",
+        "A worker wrote more to its node's disk than its limit, and the kubelet evicted it.",
     )
     ENVIRONMENT_NOT_RESOLVED = (
         "EnvironmentNotResolved",
@@ -245,11 +270,11 @@ class FailureClass(SentencedEnum):
     )
     UNSCHEDULABLE = (
         "Unschedulable",
-        "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set).",
+        "kube-scheduler finds no node for `startTimeoutSeconds` (120 s unless set), or the node was full when the pod came.",
     )
     EVICTED = (
         "Evicted",
-        "The pod was evicted: a drain, node pressure, a pod of higher priority.",
+        "The pod was evicted: a drain, node pressure, a pod of higher priority. Only node pressure uses a retry.",
     )
     NODE_LOST = (
         "NodeLost",
@@ -289,7 +314,12 @@ RETRYABLE: Final = frozenset(
         FailureClass.WORKER_LOST,
         FailureClass.EVICTED,
         FailureClass.NODE_LOST,
+        FailureClass.IMAGE_UNAVAILABLE,
+        FailureClass.REGISTRY_UNAVAILABLE,
         FailureClass.SETUP_FAILED,
+        FailureClass.QUOTA_EXCEEDED,
+        FailureClass.POD_REFUSED,
+        FailureClass.START_TIMEOUT,
         FailureClass.UNSCHEDULABLE,
         FailureClass.STALLED,
         FailureClass.JOB_DELETED,
@@ -298,6 +328,19 @@ RETRYABLE: Final = frozenset(
     }
 )
 """Failures that another attempt can survive; all others end the session at once."""
+
+UNCOUNTED: Final = frozenset(
+    {
+        FailureClass.REGISTRY_UNAVAILABLE,
+        FailureClass.QUOTA_EXCEEDED,
+        FailureClass.UNSCHEDULABLE,
+        FailureClass.NODE_LOST,
+    }
+)
+"""Failures of the cluster, in which the program has no part: they use no retry.
+
+The session goes back to the queue and keeps its age.
+"""
 
 
 class EventReason(SentencedEnum):

@@ -98,6 +98,7 @@ class ListWatch:
         path: str,
         *,
         label_selector: str | None = None,
+        field_selector: str | None = None,
         by_page: bool = False,
         metadata_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -108,9 +109,8 @@ class ListWatch:
         self.last_contact: float | None = None
         """When the API server last sent data, by `clock`; None before the first list."""
         self._kube = kube
-        self._query: dict[str, str | int] = (
-            {"labelSelector": label_selector} if label_selector else {}
-        )
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        self._query: dict[str, str | int] = {k: v for k, v in selectors.items() if v}
         self._by_page = by_page
         self._metadata_only = metadata_only
         self._clock = clock

@@ -1,6 +1,6 @@
 """Keeps the `ClusterState` in step with the cluster.
 
-Objects come from six list-watches and from the answers to this program's writes.
+Objects come from seven list-watches and from the answers to this program's writes.
 
 Guarantees:
 
@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -36,14 +37,11 @@ from trainyard_kube import (
     paths,
 )
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.lingering import Lingering
 from trainyard_scheduler.objects import parse
-from trainyard_scheduler.objects.model import Job
 from trainyard_scheduler.objects.store import ClusterState
 
 _log = structlog.stdlib.get_logger(__name__)
-
-LINGER_SECONDS = 2.0
-"""How long the watch of pods may lag behind the watch of Jobs: a deleted Job is kept so long."""
 
 SILENT_SECONDS = 150.0
 """A watch that received no event for this long, not even a bookmark, is dead."""
@@ -81,7 +79,7 @@ class Informer:
         """resourceVersion of each object that cannot be parsed, by UID."""
         self.config = config
         self._installation = config.installation
-        self._later = later
+        self._lingering = Lingering(self.state, later, changed)
         self._changed = changed
         self._clock = clock
         self._node_uids: dict[str, str] = {}
@@ -96,6 +94,9 @@ class Informer:
             "pods": _kind(self._put_pod, self.state.drop_pod, self.state.pods),
             "secrets": _Kind(
                 self._put_secret, self.state.drop_secret, self._secret_version, self._secrets
+            ),
+            "warnings": _kind(
+                self._put_warning, self.state.drop_warning, self.state.warnings.events
             ),
             "nodes": _Kind(self._put_node, self._drop_node, self._node_version, self._nodes),
         }
@@ -166,13 +167,20 @@ class Informer:
                 self._apply(kind, raw)
             case Deleted(raw):
                 self._pass(kind, raw)
-                self.kinds[kind].drop(raw["metadata"]["uid"])
+                self._deleted(kind, raw)
             case Stale(reason):
                 self._stale.add(kind)
                 _log.warning("the API server does not answer", watch=kind, reason=reason)
             case Live():
                 self._stale.discard(kind)
                 _log.info("the API server answers again", watch=kind)
+
+    def _deleted(self, kind: str, raw: Json) -> None:
+        if kind == "pods":
+            with suppress(parse.UnparsableObject):
+                self._lingering.drop_pod(parse.pod(raw, self._installation))
+                return
+        self.kinds[kind].drop(raw["metadata"]["uid"])
 
     def _drop_others(self, kind: str, listed: frozenset[str], version: int) -> None:
         """A list is complete: an object that is not in it is gone, unless it was created later."""
@@ -200,6 +208,10 @@ class Informer:
 
     def _put_session(self, raw: Json) -> None:
         uid = raw["metadata"]["uid"]
+        if parse.is_orphaning(raw):
+            # Its Jobs are to run on without it (kubectl delete --cascade=orphan).
+            self.state.drop_session(uid)
+            return
         before = self.state.sessions.get(uid)
         self.state.put_session(parse.session(raw, self._installation, before))
 
@@ -219,8 +231,16 @@ class Informer:
         job, builder = parse.job(raw, self._installation), parse.builder(raw)
         if job is not None:
             self.state.put_job(job)
+        else:
+            self._disown(raw["metadata"]["uid"])
         if builder is not None:
             self.state.put_builder(builder)
+
+    def _disown(self, uid: str) -> None:
+        """Forget a Job that lost its owner, once that is gone: its session may be seen later."""
+        known = self.state.jobs.get(uid)
+        if known is not None and known.session_uid not in self.state.sessions:
+            self.state.drop_job(uid)
 
     def _job_version(self, uid: str) -> int | None:
         item = self.state.jobs.get(uid) or self.state.builders.jobs.get(uid)
@@ -230,26 +250,8 @@ class Informer:
         return _versions([*self.state.jobs.values(), *self.state.builders.jobs.values()])
 
     def _drop_job(self, uid: str) -> None:
-        """Drop a Job.
-
-        If not all its pods have shown up yet, keep it for `LINGER_SECONDS`: they may still hold
-        resources.
-        """
         self.state.drop_builder(uid)
-        job = self.state.jobs.get(uid)
-        if job is None or job.finished or not self._has_unseen_pods(job):
-            self.state.drop_job(uid)
-            return
-        self.state.put_job(replace(job, deleting=True))
-        self._later(LINGER_SECONDS, lambda: self._drop_lingering(uid))
-
-    def _drop_lingering(self, uid: str) -> None:
-        self.state.drop_job(uid)
-        self._changed()
-
-    def _has_unseen_pods(self, job: Job) -> bool:
-        seen = [p for p in self.state.pods_for(job.session_uid).values() if p.job_uid == job.uid]
-        return len(seen) < job.workers
+        self._lingering.drop_job(uid)
 
     def _put_pod(self, raw: Json) -> None:
         self.state.put_pod(parse.pod(raw, self._installation))
@@ -263,6 +265,10 @@ class Informer:
 
     def _secrets(self) -> Mapping[str, int]:
         return _versions((self.state.secrets or {}).values())
+
+    def _put_warning(self, raw: Json) -> None:
+        if (found := parse.warning(raw)) is not None:
+            self.state.put_warning(found)
 
     def _put_node(self, raw: Json) -> None:
         self._node_uids[raw["metadata"]["uid"]] = raw["metadata"]["name"]
@@ -288,7 +294,10 @@ class Informer:
 
 
 def _watches(kube: KubeClient, namespace: str, clock: Callable[[], float]) -> dict[str, ListWatch]:
-    """One watch for each kind. Of Secrets it asks for the metadata of released ones only."""
+    """One watch for each kind.
+
+    Of Secrets it asks for the metadata of released ones only, of Events for warnings only.
+    """
     found = {
         kind: ListWatch(kube, path, by_page=True, clock=clock)
         for kind, path in _paths(namespace).items()
@@ -300,6 +309,9 @@ def _watches(kube: KubeClient, namespace: str, clock: Callable[[], float]) -> di
         by_page=True,
         metadata_only=True,
         clock=clock,
+    )
+    found["warnings"] = ListWatch(
+        kube, paths.events(namespace), field_selector="type=Warning", by_page=True, clock=clock
     )
     return found
 

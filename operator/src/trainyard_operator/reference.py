@@ -9,8 +9,9 @@ import sys
 from typing import Final
 
 from trainyard_api.contract import EXIT_CLASSES
-from trainyard_api.phase import RETRYABLE, FailureClass
-from trainyard_operator.core.attempts.diagnosis import HINTS
+from trainyard_api.phase import RETRYABLE, UNCOUNTED, FailureClass
+from trainyard_operator.core.attempts.hints import HINTS
+from trainyard_operator.core.attempts.starting import ROWS
 
 _HEAD: Final = """\
 # Why a session failed
@@ -31,20 +32,89 @@ kubectl get ts NAME -o jsonpath='{.status.failure}'
 trainyard status NAME
 ```
 
-A class that is *retried* gets another attempt from the last checkpoint, up to `spec.retry.limit`
-times. The pause before a retry is `spec.retry.backoffSeconds`; it doubles with every further
-failure and is at most one hour. Other classes end the session at once, because another attempt
-would fail in the same way. So does a `ProgramError` within five minutes and before any step or
-checkpoint, and an `OutOfMemory` that happens twice in the same way before any step or checkpoint.
+What follows stands in the column *Then*:
+
+- *retried*: another attempt from the last checkpoint, up to `spec.retry.limit` times. The pause
+  before it is `spec.retry.backoffSeconds`; it doubles with every further failure and is at most one
+  hour.
+- *back to the queue*: the cluster is the cause, not the program. The session keeps its age, and no
+  retry is counted. The pause starts with `spec.retry.backoffSeconds` or 10 s, doubles while
+  attempts end in the same way, and is at most one hour.
+- *ends*: another attempt would fail in the same way.
+
+A `ProgramError` within five minutes and before any step or checkpoint ends the session, too, and so
+does an `OutOfMemory` that happens twice in the same way before any step or checkpoint.
 
 Preemption and suspension are not failures and use no retry. Neither is an attempt that the cluster
 ended: a drain, another eviction by the API, a pod of higher priority, a lost node. `Evicted` counts
 as a failure only where the kubelet evicted the pod. [operator.md](operator.md#how-an-attempt-ended)
 says how the operator judges an end.
 
-| Class | Retried | Trainer's exit code | Seen when | What to do |
+| Class | Then | Trainer's exit code | Seen when | What to do |
 | --- | --- | --- | --- | --- |
 """
+
+_STARTS: Final = """
+## A worker that does not start
+
+The first row that holds counts, for each worker (`core/attempts/starting.py`). `status.message`
+says it from the beginning, with the newest `Warning` Event of the pod or the Job; what goes its
+usual way is said after half of the start timeout. The time counts from the pod's placement, or from
+its creation before that. `startTimeoutSeconds` is 120 unless set.
+
+| Kubernetes shows | Given up | Class | Then |
+| --- | --- | --- | --- |
+"""
+_LASTING: Final = """
+Only the container `trainer` is judged, also if others were put into its pod. If its program has
+ended and another container keeps the pod alive, the operator ends the attempt: 30 s after a
+success, and after the grace period and 30 s after a failure.
+
+## States that last
+
+| State | `status.message` says | Way out |
+| --- | --- | --- |
+"""
+
+LASTING: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "`Running`, and a worker's node is silent or not ready",
+        "since when, and the node's words; the condition `Running` is `Unknown`",
+        "The node comes back, or Kubernetes marks its pods as lost after five minutes.",
+    ),
+    (
+        "`Running`, and Kubernetes marked a pod as lost",
+        "the mark, and both ways out",
+        "An administrator deletes the node, or taints it with `node.kubernetes.io/out-of-"
+        "service`. The attempt uses no retry.",
+    ),
+    (
+        "`Suspending`, `Stopping`, or an attempt that is being ended",
+        "after the grace period and 30 s: which pod is left, where, and why",
+        "As the message says: the node, its kubelet, or a finalizer.",
+    ),
+    (
+        "`Queued`, and pods of the last attempt live",
+        "the same",
+        "The same.",
+    ),
+    (
+        "`Queued`, and the API server refuses the Job",
+        "the refusal",
+        "It is tried again every 30 s.",
+    ),
+    (
+        "`Queued`, and it pauses",
+        "when the next attempt may start, and why the last one ended",
+        "It starts by itself.",
+    ),
+    (
+        "The session's Job is deleted with `--cascade=orphan`",
+        "a pod that was left behind is named",
+        "Orphaned pods run to their end. No new attempt starts beside them.",
+    ),
+)
+"""States that last: which one, what the session says, and the way out."""
 
 
 def page() -> str:
@@ -54,10 +124,21 @@ def page() -> str:
         codes.setdefault(kind, []).append(int(code))
     rows = []
     for kind in FailureClass:
-        retried = "yes" if kind in RETRYABLE else "no"
         shown = ", ".join(str(code) for code in codes.get(kind, ()))
-        rows.append(f"| `{kind.value}` | {retried} | {shown} | {kind.sentence} | {HINTS[kind]} |\n")
-    return _HEAD + "".join(rows)
+        rows.append(
+            f"| `{kind.value}` | {_then(kind)} | {shown} | {kind.sentence} | {HINTS[kind]} |\n"
+        )
+    starts = [
+        f"| {r.shown} | {r.patience.value} | `{r.kind.value}` | {_then(r.kind)} |\n" for r in ROWS
+    ]
+    lasting = [f"| {' | '.join(row)} |\n" for row in LASTING]
+    return "".join([_HEAD, *rows, _STARTS, *starts, _LASTING, *lasting])
+
+
+def _then(kind: FailureClass) -> str:
+    if kind in UNCOUNTED:
+        return "back to the queue"
+    return "retried" if kind in RETRYABLE else "ends"
 
 
 if __name__ == "__main__":

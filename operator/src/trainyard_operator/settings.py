@@ -214,8 +214,7 @@ class Settings(BaseSettings):
     minimum_run_seconds: float = Field(default=300, ge=0)
     """A session is not preempted before it has run this long."""
     start_timeout_seconds: float = Field(default=120, gt=0)
-    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
-    """
+    """How long a pod may wait for its node, sandbox or image before the attempt is ended."""
     scratch: SpaceQuantity = "1Gi"
     """Space for temporary files of a session that asks for none (resources.scratch)."""
     caches: bool = True

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from trainyard_api.phase import Reason
-from trainyard_scheduler.facts import QueueRules, Shape
+from trainyard_scheduler.facts import Node, QueueRules, Runtime, Shape
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import SessionSpec
 from trainyard_scheduler.objects.store import ClusterState
-from trainyard_scheduler.placement import could_ever_fit
-from trainyard_scheduler.resources import CPU, MEMORY, gpus
+from trainyard_scheduler.placement import could_ever_fit, when_up
+from trainyard_scheduler.resources import CPU, FIRST_GPU, MEMORY, ResourceVector, gpus
+
+MOST_NAMED: Final = 3
+"""Taints and labels that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +96,72 @@ def _fits_somewhere(
     runtime = config.runtimes[shape.runtime]
     if could_ever_fit(state.nodes.values(), runtime, shape):
         return None
-    nodes = [n for n in state.nodes.values() if runtime.matches(n)]
-    most = max((gpus(n.allocatable) for n in nodes), default=0)
-    asked = (
-        f"{gpus(shape.worker)} GPUs, {shape.worker[CPU] / 1000:g} CPUs and "
-        f"{shape.worker[MEMORY] / 2**30:.1f} GiB"
-    )
-    message = (
-        f"{shape.workers} × ({asked}) will never fit: this runtime has {len(nodes)} nodes, "
-        f"the largest with {most} GPUs, together {sum(gpus(n.allocatable) for n in nodes)}. "
-        "Ask for less, or add nodes."
-    )
+    resource = config.gpu_resources[runtime.gpu_kind]
+    message = _why_never(state.nodes.values(), runtime, shape, resource)
     return Admissibility(False, Reason.NEVER_FITS, message)
+
+
+def _why_never(nodes: Iterable[Node], runtime: Runtime, shape: Shape, gpu_resource: str) -> str:
+    """Why the workers would not fit even into an empty cluster.
+
+    `gpu_resource` is what nodes call the GPUs of the runtime.
+    """
+    up = [when_up(node) for node in nodes]
+    usable = [node for node in up if runtime.matches(node)]
+    found = (
+        f"{shape.workers} × ({_amounts(shape.worker)}) will never fit: of {_count(len(up), 'node')}"
+        f" runtime {runtime.name!r} may use {len(usable)}"
+    )
+    found += _sizes(usable, shape, FIRST_GPU + runtime.gpu_kind, gpu_resource)
+    excluded = _excluded([node for node in up if node not in usable], runtime)
+    more = f" {excluded}" if excluded else ""
+    return f"{found}.{more} Ask for less, or add nodes."[:1024]
+
+
+def _sizes(nodes: list[Node], shape: Shape, kind: int, gpu_resource: str) -> str:
+    if not nodes:
+        return ""
+    if shape.worker[kind] and not any(node.allocatable[kind] for node in nodes):
+        return f", and none of them offers {gpu_resource} (is its device plugin there?)"
+    largest = max(nodes, key=lambda node: (gpus(node.allocatable), node.allocatable[CPU]))
+    together = sum(gpus(node.allocatable) for node in nodes)
+    return (
+        f"; the largest, {largest.name}, has {_amounts(largest.allocatable)}, and all together have"
+        f" {_count(together, 'GPU')}"
+    )
+
+
+def _excluded(nodes: list[Node], runtime: Runtime) -> str:
+    """Which labels and taints keep the runtime off how many nodes, and what can be changed."""
+    labels: Counter[str] = Counter()
+    taints: Counter[str] = Counter()
+    for node in nodes:
+        if runtime.selects(node):
+            taints.update(str(taint) for taint in runtime.repelled(node))
+        else:
+            labels.update(f"{k}={v}" for k, v in runtime.node_selector - node.labels)
+    words = [f"{_count(n, 'node')} without the label {name}" for name, n in _first(labels)]
+    words += [f"{_count(n, 'node')} with the taint {name}" for name, n in _first(taints)]
+    if not words:
+        return ""
+    ways = [f"runtimes.{runtime.name}.nodeSelector"] if labels else []
+    ways += [f"runtimes.{runtime.name}.tolerations"] if taints else []
+    return (
+        f"Left out: {', '.join(words)}. If it is to run there, an administrator changes"
+        f" {' and '.join(ways)}."
+    )
+
+
+def _first(counted: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED]
+
+
+def _amounts(vector: ResourceVector) -> str:
+    return (
+        f"{_count(gpus(vector), 'GPU')}, {_count(vector[CPU] / 1000, 'CPU')} and"
+        f" {vector[MEMORY] / 2**30:.1f} GiB"
+    )
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:g} {what}{'' if number == 1 else 's'}"

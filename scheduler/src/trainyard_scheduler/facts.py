@@ -19,6 +19,10 @@ class Taint:
     value: str
     effect: str
 
+    def __str__(self) -> str:
+        value = f"={self.value}" if self.value else ""
+        return f"{self.key}{value}:{self.effect}"
+
 
 @dataclass(frozen=True, slots=True)
 class Toleration:
@@ -41,6 +45,17 @@ class Toleration:
 
 
 @dataclass(frozen=True, slots=True)
+class Unready:
+    """Why a node is not ready."""
+
+    silent: bool
+    """Its kubelet does not answer; otherwise it says itself that the node is not ready."""
+    since: float | None = None
+    """Seconds since the epoch: its last heartbeat, or when it said so."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node and its allocatable resources."""
 
@@ -52,6 +67,8 @@ class Node:
     taints: tuple[Taint, ...] = ()
     version: int = 0
     """resourceVersion."""
+    unready: Unready | None = None
+    """None while it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +83,19 @@ class Runtime:
 
     def matches(self, node: Node) -> bool:
         """Whether node selector and taints admit its pods to `node`."""
-        return self.node_selector <= node.labels and all(
-            taint.effect == "PreferNoSchedule" or any(t.accepts(taint) for t in self.tolerations)
+        return self.selects(node) and not self.repelled(node)
+
+    def selects(self, node: Node) -> bool:
+        """Whether `node` has the labels of the node selector."""
+        return self.node_selector <= node.labels
+
+    def repelled(self, node: Node) -> tuple[Taint, ...]:
+        """The taints of `node` that keep its pods off."""
+        return tuple(
+            taint
             for taint in node.taints
+            if taint.effect != "PreferNoSchedule"
+            and not any(t.accepts(taint) for t in self.tolerations)
         )
 
 

@@ -12,6 +12,7 @@ Guarantees:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import replace
 
 from trainyard_scheduler.facts import Node, Runtime, Shape
 from trainyard_scheduler.resources import CPU, MEMORY, ResourceVector, copies, gpus, minus, scaled
@@ -65,14 +66,14 @@ def could_ever_fit(nodes: Iterable[Node], runtime: Runtime, shape: Shape) -> boo
 
     Nodes that are down or cordoned count as well: they may come back.
     """
-    room = sum(copies(n.allocatable, shape.worker) for n in nodes if runtime.matches(_when_up(n)))
+    room = sum(copies(n.allocatable, shape.worker) for n in nodes if runtime.matches(when_up(n)))
     return room >= shape.workers
 
 
 _CONDITION_TAINTS = "node.kubernetes.io/"
 
 
-def _when_up(node: Node) -> Node:
+def when_up(node: Node) -> Node:
     """The node without the taints that Kubernetes itself sets and removes.
 
     These are the taints of conditions: not ready, unschedulable, under pressure.
@@ -80,4 +81,4 @@ def _when_up(node: Node) -> Node:
     if not any(t.key.startswith(_CONDITION_TAINTS) for t in node.taints):
         return node
     lasting = tuple(t for t in node.taints if not t.key.startswith(_CONDITION_TAINTS))
-    return Node(node.name, node.allocatable, node.usable, node.labels, lasting, node.version)
+    return replace(node, taints=lasting)

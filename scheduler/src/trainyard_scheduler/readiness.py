@@ -9,9 +9,12 @@ from typing import Final
 from trainyard_api import names, timestamps
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
+from trainyard_scheduler.objects.held_up import held_up
 from trainyard_scheduler.objects.model import Job, Session, current_attempt
 from trainyard_scheduler.objects.store import ClusterState
 
+LONGEST_WORDS: Final = 800
+"""Most characters of a failure that a waiting session repeats."""
 LONGEST_PAUSE_SECONDS: Final = 3600
 """Longest pause after a failure. A later time for the next attempt is wrong and does not count."""
 
@@ -64,14 +67,15 @@ def readiness(  # noqa: PLR0913  # the session and everything that it may wait f
     *,
     resume_ready: bool,
     live_pods: bool,
+    holds: str = "",
     unreleased: tuple[str, ...] = (),
     prepared: bool = True,
 ) -> Readiness:
     """What a session without an open attempt waits for at `now`, in seconds since the epoch.
 
     `resume_ready` is whether the session that resumeFrom names exists; `live_pods` whether pods of
-    an earlier attempt have not ended; `unreleased` are the Secrets that it names and may not have;
-    `prepared` is whether its packages are installed.
+    an earlier attempt have not ended, and `holds` what keeps them from it; `unreleased` are the
+    Secrets that it names and may not have; `prepared` is whether its packages are installed.
     """
     retry = session.status.retry
     if (stopped := _stopped_by_owner(session)) is not None:
@@ -85,11 +89,21 @@ def readiness(  # noqa: PLR0913  # the session and everything that it may wait f
     if retry is not None and now < retry <= now + LONGEST_PAUSE_SECONDS:
         at = timestamps.to_seconds_text(retry)
         message = f"Pauses after its last attempt; the next one may start at {at}."
-        return Readiness(Reason.WAITING_FOR_RETRY, message)
+        return Readiness(Reason.WAITING_FOR_RETRY, f"{message}{_last_words(session)}")
     if live_pods:
         message = "Waits until the pods of its last attempt are gone."
-        return Readiness(Reason.WAITING_FOR_PREVIOUS_PODS, message)
+        more = f" {holds}" if holds else ""
+        return Readiness(Reason.WAITING_FOR_PREVIOUS_PODS, f"{message}{more}")
     return IN_QUEUE
+
+
+def _last_words(session: Session) -> str:
+    """Why its last attempt failed; empty if it did not."""
+    status = session.status
+    if not status.failed_attempt or status.failed_attempt != status.attempt:
+        return ""
+    words = status.failure_message[:LONGEST_WORDS]
+    return f" Why it ended ({status.failure_class}): {words}"
 
 
 def _stopped_by_owner(session: Session) -> Readiness | None:
@@ -173,12 +187,14 @@ def readiness_in(
     if state.secrets is None and session.status.unreleased:
         # Only the operator sees which Secrets are released.
         return Readiness(Reason.SECRET_NOT_RELEASED, session.status.unreleased)
+    live = [p for p in state.pods_for(session.uid).values() if p.live]
     return readiness(
         session,
         validator.answer(session.spec, state),
         now,
         resume_ready=source is None or source in state.names,
-        live_pods=any(p.live for p in state.pods_for(session.uid).values()),
+        live_pods=bool(live),
+        holds=held_up(live, state.nodes, now, jobs.values()),
         unreleased=state.unreleased(session),
         prepared=not session.spec.packages or bool(session.status.environment),
     )

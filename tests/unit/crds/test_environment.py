@@ -25,7 +25,7 @@ def errors(**spec: Any) -> list[str]:
     [
         "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR",
         "MASTER_PORT", "JOB_COMPLETION_INDEX", "TRAINYARD_RUN", "TRAINYARD_X", "KUBERNETES_SERVICE_HOST",
-        "PET_NNODES", "TORCHELASTIC_RUN_ID",
+        "PET_NNODES", "TORCHELASTIC_RUN_ID", "NVIDIA_VISIBLE_DEVICES",
     ],
 )  # fmt: skip
 def test_a_name_that_is_set_already_is_refused_by_name(name: str) -> None:

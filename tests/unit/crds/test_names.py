@@ -14,12 +14,26 @@ SESSION_NAMES = st.from_regex(names.SESSION_NAME_PATTERN, fullmatch=True)
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
-@given(name=SESSION_NAMES, uid=st.uuids().map(str), attempt=st.integers(1, 10_000))
-def test_child_names_are_dns_labels(name: str, uid: str, attempt: int) -> None:
+MOST_WORKERS = 64
+
+
+@given(
+    name=SESSION_NAMES | st.just("a" * 48),
+    uid=st.uuids().map(str),
+    number=st.integers(1, 2**31 - 1),
+)
+def test_child_names_are_dns_labels(name: str, uid: str, number: int) -> None:
     name = name.rstrip("\n")
-    for child in (names.job_name(name, uid, attempt), names.rendezvous_name(name, uid)):
+    last_worker = f"{names.job_name(name, uid, number)}-{MOST_WORKERS - 1}"
+    children = (last_worker, names.builder_name(name, uid, number))
+    for child in (*children, names.rendezvous_name(name, uid)):
         assert DNS_LABEL.fullmatch(child)
         assert len(child) <= 63
+
+
+@pytest.mark.parametrize("name", ["2024-run", "0", "a1"])
+def test_a_service_begins_with_a_letter(name: str) -> None:
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", names.rendezvous_name(name, "u"))
 
 
 @given(name=SESSION_NAMES, uids=st.lists(st.uuids().map(str), min_size=2, max_size=2, unique=True))

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from operator_state import NOW, make_job, make_pod, make_session
 
-from trainyard_api.phase import RETRYABLE, FailureClass
-from trainyard_operator.core.attempts.diagnosis import HINTS, failure_of, stuck
+from trainyard_api.phase import RETRYABLE, UNCOUNTED, FailureClass
+from trainyard_operator.core.attempts.diagnosis import failure_of
+from trainyard_operator.core.attempts.hints import HINTS
 
 C = FailureClass
 SESSION = make_session(workers=2)
@@ -55,6 +56,14 @@ FAILED = [
     pytest.param({"disruption": "DeletionByTaintManager"}, C.NODE_LOST, id="node-unreachable"),
     pytest.param({"reason": "NodeLost"}, C.NODE_LOST, id="node-lost"),
     pytest.param({}, C.UNKNOWN, id="nothing-known"),
+    pytest.param({"reason": "Evicted", "message": 'Usage of EmptyDir volume "tmp" exceeds the limit "1Gi". '}, C.SCRATCH_FULL, id="scratch-volume"),
+    pytest.param({"exit_code": 137, "reason": "Evicted", "message": 'Container trainer exceeded its local ephemeral storage limit "1280Mi". '}, C.SCRATCH_FULL, id="disk-of-the-container"),
+    pytest.param({"exit_code": 143, "disruption": "TerminationByKubelet", "reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1280Mi. "}, C.SCRATCH_FULL, id="disk-of-the-pod"),
+    pytest.param({"reason": "Evicted", "message": "The node was low on resource: ephemeral-storage."}, C.EVICTED, id="disk-of-the-node"),
+    pytest.param({"reason": "UnexpectedAdmissionError", "message": "Allocate failed due to device plugin GetPreferredAllocation rpc failed"}, C.POD_REFUSED, id="device-plugin-refuses"),
+    pytest.param({"reason": "NodeAffinity", "message": "Predicate NodeAffinity failed"}, C.POD_REFUSED, id="kubelet-refuses"),
+    pytest.param({"reason": "OutOfnvidia.com/gpu", "message": "Node didn't have enough resource"}, C.UNSCHEDULABLE, id="no-room-any-more"),
+    pytest.param({"reason": "Terminated", "message": "Pod was terminated in response to imminent node shutdown."}, C.NODE_LOST, id="node-shut-down"),
     pytest.param({"setup_reason": "Error", "setup_message": "no space"}, C.SETUP_FAILED, id="init-container-failed"),
     pytest.param({"setup_reason": "OOMKilled"}, C.OUT_OF_MEMORY, id="init-container-without-memory"),
     pytest.param({"setup_reason": "Error", "reason": "Evicted"}, C.EVICTED, id="evicted-before-its-start"),
@@ -120,19 +129,12 @@ def test_an_interrupted_program_is_neither_an_error_nor_a_success(code: int) -> 
     assert (found.kind, found.preempted) == (C.EVICTED, True)
 
 
-def test_an_init_container_that_cannot_start_ends_the_attempt_and_is_tried_again() -> None:
-    job = make_job(SESSION)
-    ill = make_pod(
-        job, SESSION, "Pending", setup_reason="ImagePullBackOff", setup_message="no such image"
-    )
-    found = stuck([ill], NOW, 120)
-    assert found is not None
-    assert (found.kind, found.kind in RETRYABLE) == (C.SETUP_FAILED, True)
-    assert "no such image" in found.message
-
-
 def test_every_class_has_a_hint() -> None:
     assert set(HINTS) == set(FailureClass)
+
+
+def test_what_costs_no_retry_may_be_tried_again() -> None:
+    assert UNCOUNTED <= RETRYABLE
 
 
 def test_the_trainers_own_words_come_first() -> None:
@@ -193,6 +195,22 @@ def test_the_worker_that_failed_first_decides(
     assert found.preempted == ("termination_message" in guilty)
 
 
+def test_a_job_whose_node_is_gone_says_that_it_lost_it() -> None:
+    message = "Pod ns/x has condition DisruptionTarget matching FailJob rule at index 0"
+    job = make_job(SESSION, finished="Failed", reason="PodFailurePolicy", message=message)
+    found = failure_of(job, [], node_lost=True)
+    assert found is not None
+    assert (found.kind, found.told_by_job) == (C.NODE_LOST, True)
+
+
+def test_a_program_that_ended_is_judged_though_another_container_lives() -> None:
+    job = make_job(SESSION)
+    [found] = [failure_of(job, [make_pod(job, SESSION, "Running", exit_code=65, ended=NOW)])]
+    assert found is not None
+    assert (found.kind, found.exit_code) == (C.BAD_DATA, 65)
+    assert failure_of(job, [make_pod(job, SESSION, "Running", exit_code=0, ended=NOW)]) is None
+
+
 GHOSTS = [
     pytest.param("Container trainer for pod ns/x failed with exit code 65 matching FailJob rule at index 1", C.BAD_DATA, 65, id="exit-code"),
     pytest.param("Pod ns/x has condition DisruptionTarget matching FailJob rule at index 0", C.EVICTED, None, id="disruption"),
@@ -210,20 +228,3 @@ def test_the_job_remembers_for_pods_that_are_gone(
     )
     assert found is not None
     assert (found.kind, found.exit_code, found.preempted) == (kind, code, False)
-
-
-STUCK = [
-    pytest.param({"waiting_reason": "ImagePullBackOff"}, C.IMAGE_UNAVAILABLE, id="image"),
-    pytest.param({"waiting_reason": "InvalidImageName"}, C.IMAGE_UNAVAILABLE, id="image-name"),
-    pytest.param({"waiting_reason": "ErrImagePull"}, None, id="pull-may-still-work"),
-    pytest.param({"waiting_reason": "CreateContainerConfigError"}, C.CONTAINER_CONFIG, id="config"),
-    pytest.param({"waiting_reason": "ContainerCreating"}, None, id="creating"),
-    pytest.param({"unschedulable": "0/1 nodes", "unschedulable_since": NOW - 120}, C.UNSCHEDULABLE, id="unschedulable"),
-    pytest.param({"unschedulable": "0/1 nodes", "unschedulable_since": NOW - 119}, None, id="not-yet"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("pod", "kind"), STUCK)
-def test_pods_that_never_start(pod: dict[str, Any], kind: FailureClass | None) -> None:
-    found = stuck([make_pod(make_job(SESSION), SESSION, "Pending", **pod)], NOW, 120)
-    assert (found.kind if found else None) == kind

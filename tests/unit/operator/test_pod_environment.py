@@ -104,6 +104,15 @@ def test_threads_follow_the_cpus_of_a_process(cpu: str, gpus: int, threads: str)
     assert variables(resources={"cpu": cpu, "gpus": gpus})["OMP_NUM_THREADS"] == threads
 
 
+@pytest.mark.parametrize(
+    ("gpus", "seen"), [(0, "void"), (1, None), (8, None)], ids=["none", "one", "eight"]
+)
+def test_a_session_without_gpus_sees_none_whatever_its_image_says(
+    gpus: int, seen: str | None
+) -> None:
+    assert variables(resources={"gpus": gpus}).get("NVIDIA_VISIBLE_DEVICES") == seen
+
+
 def test_the_session_comes_over_its_runtime_and_that_over_the_defaults() -> None:
     config = with_default(env={"COLUMNS": "120", "HF_HOME": "/opt/models", "SITE": "north"})
     found = variables(config, env=[{"name": "COLUMNS", "value": "80"}, {"name": "DEPTH"}])

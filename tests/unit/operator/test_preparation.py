@@ -228,9 +228,13 @@ RUNNING: dict[str, tuple[dict[str, Any] | None, Phase, str]] = {
     "no pod yet": (None, Phase.PENDING, "are being installed"),
     "runs": ({"phase": "Running"}, Phase.PENDING, "trainyard logs s1"),
     "no node": ({"phase": "Pending", "unschedulable": "0/1 nodes"}, Phase.PENDING, "0/1 nodes"),
-    "its image cannot be had": ({"phase": "Pending", "waiting_reason": "ImagePullBackOff", "waiting_message": "x"}, Phase.FAILED, "ImageUnavailable"),
+    "its image cannot be had yet": ({"phase": "Pending", "waiting_reason": "ImagePullBackOff", "waiting_message": "no such image"}, Phase.PENDING, "no such image"),
+    "its image cannot be had": ({"phase": "Pending", "waiting_reason": "ImagePullBackOff", "waiting_message": "x", "scheduled": NOW - 120}, Phase.PENDING, "again in 60 s"),
+    "its registry is away": ({"phase": "Pending", "waiting_reason": "ErrImagePull", "waiting_message": "i/o timeout", "scheduled": NOW - 120}, Phase.PENDING, "again in 10 s"),
+    "its image is none": ({"phase": "Pending", "waiting_reason": "InvalidImageName", "waiting_message": "x"}, Phase.FAILED, "InvalidImage"),
+    "its sandbox is not made": ({"phase": "Pending", "assigned": "n1", "waiting_reason": "ContainerCreating", "scheduled": NOW - 120}, Phase.PENDING, "again in 60 s"),
     "a Secret is not there": ({"phase": "Pending", "waiting_reason": "CreateContainerConfigError", "waiting_message": "no secret"}, Phase.FAILED, "no secret"),
-    "our image cannot be had": ({"phase": "Pending", "setup_reason": "ImagePullBackOff", "setup_message": "y"}, Phase.PENDING, "again in 60 s"),
+    "our image cannot be had": ({"phase": "Pending", "setup_reason": "ImagePullBackOff", "setup_message": "y", "scheduled": NOW - 120}, Phase.PENDING, "again in 60 s"),
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainyard_api.phase import FailureClass
-from trainyard_operator.core.attempts.diagnosis import HINTS
+from trainyard_operator.core.attempts.hints import HINTS
+from trainyard_operator.core.attempts.starting import ROWS
 from trainyard_operator.reference import page
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -20,8 +21,16 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_class_has_its_row_and_hint() -> None:
     assert set(HINTS) == set(FailureClass)
-    rows = [line for line in page().splitlines() if line.startswith("| `")]
+    classes = page().partition("## A worker that does not start")[0]
+    rows = [line for line in classes.splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [kind.value for kind in FailureClass]
+
+
+def test_every_row_of_the_table_of_starts_is_on_the_page() -> None:
+    starts = page().partition("## A worker that does not start")[2]
+    assert [
+        row.shown for row in ROWS if f"| {row.shown} | {row.patience.value} |" not in starts
+    ] == []
 
 
 def test_every_metric_is_documented() -> None:

@@ -21,7 +21,6 @@ from trainyard_operator.core.pod import placement, security, supervisor, token
 from trainyard_operator.core.pod.storage import TEMPORARY_DIR
 from trainyard_scheduler.objects.model import Session
 
-CONTAINER: Final = "builder"
 JOB_TTL_SECONDS: Final = 24 * 3600
 """Finished Jobs and their pods are deleted after a day; status and logs stay."""
 LONGEST_SECONDS: Final = 3600
@@ -70,7 +69,7 @@ def build_builder(session: Session, number: int, config: OperatorConfig) -> Mani
             "activeDeadlineSeconds": LONGEST_SECONDS,
             "podReplacementPolicy": "Failed",
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-            "podFailurePolicy": {"rules": failure_rules(CONTAINER)},
+            "podFailurePolicy": {"rules": failure_rules(names.BUILDER_CONTAINER)},
             "template": {
                 "metadata": placement.metadata_of(runtime, labels),
                 "spec": _pod(session, spec, spec.packages, runtime, config),
@@ -114,7 +113,7 @@ def _container(
     config: OperatorConfig,
 ) -> Manifest:
     return {
-        "name": CONTAINER,
+        "name": names.BUILDER_CONTAINER,
         "image": runtime.image,
         "imagePullPolicy": runtime.image_pull_policy,
         "command": list(supervisor.COMMAND),

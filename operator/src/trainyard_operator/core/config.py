@@ -82,8 +82,7 @@ class OperatorConfig:
     """By runtime."""
     installation: InstallationConfig
     start_timeout_seconds: float = 120.0
-    """How long kube-scheduler may fail to place a pod before the attempt counts as Unschedulable.
-    """
+    """How long a pod may wait for its node, sandbox or image before the attempt is ended."""
     environments: EnvironmentConfig = field(default=EnvironmentConfig())
     caches: bool = True
     """Whether caches of programs are kept on the volume, by user."""

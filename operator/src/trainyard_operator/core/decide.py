@@ -37,6 +37,7 @@ from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_operator.core.queue_status import MAX_STATUS_UPDATES, queue_totals, select_updates
 from trainyard_operator.core.session_state import SessionState
 from trainyard_operator.core.status import merge_patch, render, render_invalid
+from trainyard_operator.core.surroundings import Surroundings
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.admission import Admit, Preempt, run_cycle
 from trainyard_scheduler.forecast import after_cycle
@@ -193,6 +194,7 @@ class _Decision:
             self.config,
             state.unreleased(session),
             Preparation(state.builders.jobs_for(uid), state.builders.pods_for(uid)),
+            Surroundings(state.nodes, state.warnings),
         )
         refusal = state.refusals.get(uid)
         starts = found.in_queue or found.build is not None

@@ -23,6 +23,7 @@ from trainyard_operator.core.environments.preparation import (
     prepare,
 )
 from trainyard_operator.core.session_state import SessionState
+from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.objects.model import BuilderJob, Job, Pod, Session, queued_now
 from trainyard_scheduler.readiness import Readiness, readiness
@@ -44,14 +45,15 @@ def evaluate(  # noqa: PLR0913  # the session and everything that bears on it
     config: OperatorConfig,
     unreleased: tuple[str, ...] = (),
     preparation: Preparation = NO_PREPARATION,
+    around: Surroundings = NOTHING_KNOWN,
 ) -> SessionState:
     """What `session` is at `now`, in seconds since the epoch.
 
     `jobs` are its Jobs by attempt, `pods` its pods by UID. `resume_ready` is whether the session
     that resumeFrom names exists; `unreleased` are the Secrets that it names and may not have;
-    `preparation` are the Jobs and pods that install its packages.
+    `preparation` are the Jobs and pods that install its packages; `around` are nodes and warnings.
     """
-    attempt = Attempt(session, jobs, pods, now, config)
+    attempt = Attempt(session, jobs, pods, now, config, around)
     if session.status.phase in TERMINAL:
         return _finished(attempt, preparation)
     if attempt.open:
@@ -95,6 +97,7 @@ def _waiting(
         now,
         resume_ready=resume_ready,
         live_pods=bool(attempt.live),
+        holds=attempt.held_up(),
         unreleased=unreleased,
         prepared=is_prepared(session, attempt.config),
     )
@@ -105,11 +108,11 @@ def _waiting(
         case Reason.SUSPENDED_BY_OWNER:
             return _suspended(session, ready.message, preparation)
         case Reason.PREPARING_ENVIRONMENT:
-            return prepare(session, preparation, now, attempt.config)
+            return prepare(session, preparation, now, attempt.config, attempt.around)
         case Reason.WAITING_FOR_RETRY:
             return _queued(attempt, ready.reason, ready.message, wake=session.status.retry)
         case Reason.WAITING_FOR_PREVIOUS_PODS:
-            return _queued(attempt, ready.reason, ready.message)
+            return _queued(attempt, ready.reason, ready.message, wake=attempt.late_at())
         case Reason.WAITING_FOR_TURN:
             return _queued(attempt, ready.reason, ready.message, in_queue=True)
         case Reason.DATASET_UNKNOWN_YET | Reason.CODE_UNKNOWN_YET:

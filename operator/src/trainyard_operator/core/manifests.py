@@ -8,7 +8,7 @@ from trainyard_api import contract, names
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.pod import placement
-from trainyard_operator.core.pod_template import CONTAINER, pod_spec
+from trainyard_operator.core.pod_template import pod_spec
 from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
@@ -63,7 +63,7 @@ def _job_spec(workers: int, template: Manifest) -> Manifest:
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
         "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-        "podFailurePolicy": {"rules": failure_rules(CONTAINER)},
+        "podFailurePolicy": {"rules": failure_rules(names.TRAINER_CONTAINER)},
         "template": template,
     }
 

@@ -29,8 +29,6 @@ from trainyard_scheduler.objects.model import Session
 
 Manifest = dict[str, Any]
 
-CONTAINER = "trainer"
-
 
 def pod_spec(
     session: Session,
@@ -92,7 +90,7 @@ def _container(
 ) -> Manifest:
     program = [expansion.escape(w) for w in spec.command or runtime.command]
     container: Manifest = {
-        "name": CONTAINER,
+        "name": names.TRAINER_CONTAINER,
         "image": runtime.image,
         "imagePullPolicy": runtime.image_pull_policy,
         "command": list(supervisor.COMMAND),

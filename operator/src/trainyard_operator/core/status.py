@@ -124,8 +124,10 @@ def _conditions(
     admitted = phase in (Phase.STARTING, Phase.RUNNING)
     why = Reason.ADMITTED if admitted else reason
     conditions.append((ConditionType.ADMITTED, _truth(admitted), why, "" if admitted else message))
-    running = phase == Phase.RUNNING
-    conditions.append((ConditionType.RUNNING, _truth(running), reason, message))
+    running = _truth(phase == Phase.RUNNING)
+    if found.reason == Reason.NODE_NOT_READY:
+        running = "Unknown"
+    conditions.append((ConditionType.RUNNING, running, reason, message))
     if phase == Phase.SUCCEEDED:
         conditions.append((ConditionType.COMPLETE, "True", Reason.SUCCEEDED, message))
     if phase == Phase.FAILED:

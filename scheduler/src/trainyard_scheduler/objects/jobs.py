@@ -28,4 +28,5 @@ def parse_job(raw: Json, gpu_resources: Sequence[str]) -> Job | None:
         worker=pod_requests(raw["spec"]["template"], gpu_resources),
         nodes=tuple(n for n in block(annotations.get(names.ANNOTATION_NODES)).split(",") if n),
         backfilled=annotations.get(names.ANNOTATION_BACKFILLED) == "true",
+        suspended=raw["spec"].get("suspend") is True,
     )

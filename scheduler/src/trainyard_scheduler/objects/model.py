@@ -42,6 +42,8 @@ class SessionSpec:
     """Names of the Secrets whose keys its program gets."""
     code: str | None = None
     """The bundle of code."""
+    grace_seconds: int = 60
+    """From SIGTERM to SIGKILL."""
     packages: bool = False
     """Whether it asks for packages over those of its runtime."""
 
@@ -74,6 +76,8 @@ class SessionStatus:
     failure_message: str = ""
     failure_line: str = ""
     """The last line that the program printed."""
+    failure_time: float | None = None
+    """When it was detected."""
     failure_alike: int = 0
     """Attempts in a row that ended like this before any sign of progress."""
     disrupted_attempt: int = 0
@@ -204,6 +208,8 @@ class Job:
     message: str = ""
     finish_time: float | None = None
     deleting: bool = False
+    suspended: bool = False
+    """`spec.suspend`, which Trainyard never sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +254,13 @@ class Pod:
     deleting: bool = False
     assigned: str = ""
     """The node that it was bound to, also after its end."""
+    created: float | None = None
+    scheduled: float | None = None
+    """When it was bound to its node."""
+    sandboxed: bool = False
+    """Its sandbox, network and volumes are there; next come images and containers."""
+    seen_by_kubelet: bool = False
+    """Its node's kubelet has reported on its containers."""
     preferred_nodes: tuple[str, ...] = ()
     """The nodes of its preferred node affinity."""
     waiting_reason: str = ""
@@ -275,6 +288,8 @@ class Pod:
     """When that condition was set."""
     deletion: float | None = None
     """When its deletion was asked for."""
+    deletion_end: float | None = None
+    """When the grace period of its deletion ends."""
     worker: int = 0
     """Index of the worker, from 0."""
 
@@ -282,6 +297,16 @@ class Pod:
     def live(self) -> bool:
         """Whether it has not ended."""
         return self.phase not in ("Succeeded", "Failed")
+
+    @property
+    def outcome(self) -> str:
+        """Succeeded or Failed once its program has ended; otherwise its phase.
+
+        Another container that was put beside the program may keep the pod itself alive.
+        """
+        if not self.live or self.exit_code is None:
+            return self.phase
+        return "Failed" if self.exit_code else "Succeeded"
 
 
 @dataclass(frozen=True, slots=True)

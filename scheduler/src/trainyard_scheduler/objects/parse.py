@@ -26,8 +26,20 @@ from trainyard_scheduler.objects.nodes import parse_node
 from trainyard_scheduler.objects.pods import parse_pod
 from trainyard_scheduler.objects.queues import parse_queue
 from trainyard_scheduler.objects.sessions import parse_session
+from trainyard_scheduler.objects.warning_events import WarningEvent, parse_warning
 
-__all__ = ["UnparsableObject", "builder", "job", "node", "pod", "queue", "secret", "session"]
+__all__ = [
+    "UnparsableObject",
+    "builder",
+    "is_orphaning",
+    "job",
+    "node",
+    "pod",
+    "queue",
+    "secret",
+    "session",
+    "warning",
+]
 
 
 def session(
@@ -40,6 +52,13 @@ def session(
     """
     with parsing("TrainingSession", raw):
         return parse_session(raw, config, before)
+
+
+def is_orphaning(raw: Json) -> bool:
+    """Whether an object is being deleted and what it owns is to stay."""
+    meta = fields.mapping(raw.get("metadata"))
+    finalizers = meta.get("finalizers")
+    return "deletionTimestamp" in meta and isinstance(finalizers, list) and "orphan" in finalizers
 
 
 def queue(raw: Json) -> Queue:
@@ -77,3 +96,9 @@ def pod(raw: Json, config: InstallationConfig) -> Pod:
     """A pod, of a session or of anyone else."""
     with parsing("pod", raw):
         return parse_pod(raw, config.gpu_resources)
+
+
+def warning(raw: Json) -> WarningEvent | None:
+    """A Warning Event about a pod or Job; None for any other Event."""
+    with parsing("Event", raw):
+        return parse_warning(raw)

@@ -24,6 +24,7 @@ from trainyard_scheduler.resources import ResourceVector, maximum, plus, resourc
 
 _STARTING = ("PodInitializing", "ContainerCreating")
 _ENDED = ("Succeeded", "Failed")
+_SANDBOX = "PodReadyToStartContainers"
 
 
 def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
@@ -31,38 +32,77 @@ def parse_pod(raw: Json, gpu_resources: Sequence[str]) -> Pod:
 
     Raises ValueError, TypeError, LookupError or AttributeError if it makes no sense.
     """
-    meta, status, spec = raw["metadata"], mapping(raw.get("status")), mapping(raw.get("spec"))
-    labels, owners = mapping(meta.get("labels")), items(meta.get("ownerReferences"))
-    owner: Json = next((o for o in owners if o.get("controller")), {})
-    ours = owner.get("kind") == "Job" and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+    meta = raw["metadata"]
     base = {
         "uid": meta["uid"],
         "name": meta["name"],
         "version": fields.version(meta),
         "node": used_node(raw),
         "requests": pod_requests(raw, gpu_resources),
-        "phase": text(status.get("phase")),
+        "phase": text(mapping(raw.get("status")).get("phase")),
     }
-    if not ours:
+    labels, owners = mapping(meta.get("labels")), items(meta.get("ownerReferences"))
+    owner: Json = next((o for o in owners if o.get("controller")), {})
+    ours = owner.get("kind") == "Job" or _is_orphan(labels, owners)
+    if not ours or labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY:
         return Pod(**base)
+    return Pod(**base, job_uid=text(owner.get("uid")), **_labels(labels), **_worker(raw))
+
+
+def _labels(labels: Json) -> dict[str, Any]:
+    """Which worker of which session it is, or whose packages it installs."""
     builds = labels.get(names.LABEL_COMPONENT) == names.ENVIRONMENT_BUILDER
-    return Pod(
-        **base,
-        session_uid="" if builds else text(labels.get(names.LABEL_SESSION_UID)),
-        prepares=text(labels.get(names.LABEL_PREPARES)) if builds else "",
-        job_uid=text(owner.get("uid")),
-        deleting="deletionTimestamp" in meta,
-        deletion=_deletion(meta),
-        assigned=text(spec.get("nodeName")),
-        preferred_nodes=_preferred_nodes(spec),
-        reason=text(status.get("reason")),
-        message=text(status.get("message")),
-        worker=number(labels.get(names.LABEL_COMPLETION_INDEX)),
-        attempt=number(labels.get(names.LABEL_ATTEMPT)),
+    return {
+        "session_uid": "" if builds else text(labels.get(names.LABEL_SESSION_UID)),
+        "prepares": text(labels.get(names.LABEL_PREPARES)) if builds else "",
+        "worker": number(labels.get(names.LABEL_COMPLETION_INDEX)),
+        "attempt": number(labels.get(names.LABEL_ATTEMPT)),
+    }
+
+
+def _worker(raw: Json) -> dict[str, Any]:
+    """What is read of the pods of sessions only."""
+    meta, status, spec = raw["metadata"], mapping(raw.get("status")), mapping(raw.get("spec"))
+    container = _status_of(status, _program(spec))
+    return {
+        "deleting": "deletionTimestamp" in meta,
+        "deletion": _deletion(meta),
+        "deletion_end": parse_seconds(meta.get("deletionTimestamp")),
+        "assigned": text(spec.get("nodeName")),
+        "created": parse_seconds(meta.get("creationTimestamp")),
+        "seen_by_kubelet": bool(items(status.get("containerStatuses"))),
+        "preferred_nodes": _preferred_nodes(spec),
+        "reason": text(status.get("reason")),
+        "message": text(status.get("message")),
         **_conditions(status),
-        **_container(status),
-        **_setup(status),
-    )
+        **(_container(container) or _without_word(meta, status)),
+        **(_setup(status) if _waits(container) else {}),
+    }
+
+
+def _is_orphan(labels: Json, owners: list[Json]) -> bool:
+    """Whether it is a worker whose Job was deleted without it; its session waits for its end."""
+    marks = (names.LABEL_COMPLETION_INDEX, names.LABEL_JOB, names.LABEL_ATTEMPT)
+    return not owners and all(text(labels.get(mark)) for mark in marks)
+
+
+def _program(spec: Json) -> str:
+    """The name of the container with the program; others may have been put beside it."""
+    given = [text(c.get("name")) for c in items(spec.get("containers"))]
+    known = (names.TRAINER_CONTAINER, names.BUILDER_CONTAINER)
+    return next((name for name in given if name in known), next(iter(given), ""))
+
+
+def _status_of(status: Json, container: str) -> Json:
+    """The status of the container of this name, {} if the kubelet has not reported on it."""
+    found = items(status.get("containerStatuses"))
+    return next((c for c in found if text(c.get("name")) == container), {})
+
+
+def _waits(container: Json) -> bool:
+    """Whether the program has not begun to run: only then do init containers matter."""
+    state = mapping(container.get("state"))
+    return not mapping(state.get("running")) and not mapping(state.get("terminated"))
 
 
 def pod_requests(raw: Json, gpu_resources: Sequence[str]) -> ResourceVector:
@@ -124,13 +164,19 @@ def _preferred_nodes(spec: Json) -> tuple[str, ...]:
 def _conditions(status: Json) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for condition in items(status.get("conditions")):
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+        kind, truth = condition.get("type"), condition.get("status")
+        since = parse_seconds(condition.get("lastTransitionTime"))
+        if (kind, truth) == ("PodScheduled", "False"):
             message, reason = text(condition.get("message")), text(condition.get("reason"))
             found["unschedulable"] = message or reason or "?"
-            found["unschedulable_since"] = parse_seconds(condition.get("lastTransitionTime"))
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            found["unschedulable_since"] = since
+        if (kind, truth) == ("PodScheduled", "True"):
+            found["scheduled"] = since
+        if (kind, truth) == (_SANDBOX, "True"):
+            found["sandboxed"] = True
+        if (kind, truth) == ("DisruptionTarget", "True"):
             found["disruption"] = text(condition.get("reason")) or "?"
-            found["disrupted"] = parse_seconds(condition.get("lastTransitionTime"))
+            found["disrupted"] = since
     return found
 
 
@@ -148,11 +194,18 @@ def _setup(status: Json) -> dict[str, Any]:
     return {}
 
 
-def _container(status: Json) -> dict[str, Any]:
-    containers = items(status.get("containerStatuses"))
-    if not containers:
+def _without_word(meta: Json, status: Json) -> dict[str, Any]:
+    """Of a pod that runs, and whose kubelet says nothing of the program: it began with the pod."""
+    if status.get("phase") != "Running":
         return {}
-    state = mapping(containers[0].get("state"))
+    began = parse_seconds(status.get("startTime")) or parse_seconds(meta.get("creationTimestamp"))
+    return {"started": began}
+
+
+def _container(container: Json) -> dict[str, Any]:
+    state = mapping(container.get("state"))
+    if not state:
+        return {}
     if waiting := mapping(state.get("waiting")):
         return {
             "waiting_reason": text(waiting.get("reason")),

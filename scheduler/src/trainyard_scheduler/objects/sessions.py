@@ -93,6 +93,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         max_runtime=spec.max_runtime_seconds,
         stall_timeout=spec.stall_timeout_seconds,
         ttl=spec.ttl_seconds_after_finished,
+        grace_seconds=spec.grace_period_seconds,
         secrets=tuple(spec.secrets or ()),
         kind=_kind(spec),
         json=orjson.dumps(raw),
@@ -184,6 +185,7 @@ def _failure(failure: Json) -> dict[str, Any]:
         "failure_exit_code": exit_code(failure.get("exitCode")),
         "failure_message": text(failure.get("message")),
         "failure_line": text(lines[-1]) if isinstance(lines, list) and lines else "",
+        "failure_time": parse_seconds(failure.get("time")),
         "failure_alike": count(failure.get("alike")),
     }
 

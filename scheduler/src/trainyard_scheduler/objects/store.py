@@ -27,6 +27,7 @@ from trainyard_scheduler.objects.model import (
     ReleasedSecret,
     Session,
 )
+from trainyard_scheduler.objects.warning_events import WarningEvent, WarningIndex
 from trainyard_scheduler.resources import ResourceVector, minus, plus
 
 _Kept = TypeVar("_Kept")
@@ -55,6 +56,8 @@ class ClusterState:
     """Secrets that are released to sessions; None in a program that may not see any."""
     builders: BuilderIndex = field(default_factory=BuilderIndex)
     """Jobs and pods that install packages."""
+    warnings: WarningIndex = field(default_factory=WarningIndex)
+    """Warning Events about pods and Jobs."""
     assumed: dict[str, Assumed] = field(default_factory=dict)
     """By session UID."""
     unbound: dict[str, Pod] = field(default_factory=dict)
@@ -105,11 +108,31 @@ class ClusterState:
         self.nodes[item.name] = item
         if old is None or replace(old, version=item.version) != item:
             self.revision += 1
+        if old is None or old.unready != item.unready:
+            self._touch_users_of_node(item.name)
 
     def drop_node(self, name: str) -> None:
         """Remove a node; an unknown name changes nothing."""
         if self.nodes.pop(name, None) is not None:
             self.revision += 1
+            self._touch_users_of_node(name)
+
+    def _touch_users_of_node(self, name: str) -> None:
+        """Its pods' sessions say what became of the node."""
+        pods = (p for p in self.pods.values() if p.assigned == name)
+        self.touched.update(p.session_uid or p.prepares for p in pods)
+
+    def put_warning(self, item: WarningEvent) -> None:
+        """Add or replace a Warning Event."""
+        self.warnings.put(item)
+        if pod := self.pods.get(item.about):
+            self.touched.add(pod.session_uid or pod.prepares)
+        if job := self.jobs.get(item.about) or self.builders.jobs.get(item.about):
+            self.touched.add(job.session_uid)
+
+    def drop_warning(self, uid: str) -> None:
+        """Forget a Warning Event; what it said stays in the status."""
+        self.warnings.drop(uid)
 
     def put_queue(self, item: Queue) -> None:
         """Add or replace a queue."""

@@ -5,18 +5,22 @@ Times are seconds since the epoch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from trainyard_api import names, timestamps
 from trainyard_api.phase import DesiredState, FailureClass, Phase
-from trainyard_operator.core.attempts.diagnosis import HINTS, Cause, operator_failure
+from trainyard_operator.core.attempts.diagnosis import Cause, failure_of, operator_failure
 from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
-from trainyard_operator.core.attempts.position import Position
+from trainyard_operator.core.attempts.hints import HINTS
+from trainyard_operator.core.attempts.repetition import times_alike
+from trainyard_operator.core.attempts.starting import Wait, waits_of
+from trainyard_operator.core.attempts.waiting import waiting_workers
 from trainyard_operator.core.config import OperatorConfig
+from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.objects.fields import MAX_COUNT
+from trainyard_scheduler.objects.held_up import held_up, late_at
 from trainyard_scheduler.objects.model import (
     Job,
     Pod,
@@ -29,9 +33,14 @@ from trainyard_scheduler.readiness import desired_state, has_open_attempt
 
 FAILED_BY_OPERATOR: Final = frozenset(
     {
+        FailureClass.INVALID_IMAGE,
         FailureClass.IMAGE_UNAVAILABLE,
+        FailureClass.REGISTRY_UNAVAILABLE,
         FailureClass.CONTAINER_CONFIG,
         FailureClass.SETUP_FAILED,
+        FailureClass.QUOTA_EXCEEDED,
+        FailureClass.POD_REFUSED,
+        FailureClass.START_TIMEOUT,
         FailureClass.UNSCHEDULABLE,
         FailureClass.STALLED,
         FailureClass.DEADLINE_EXCEEDED,
@@ -40,9 +49,8 @@ FAILED_BY_OPERATOR: Final = frozenset(
 """Failures that the operator finds while the Job still runs, and ends it for."""
 
 
-START_SECONDS: Final = 300.0
-"""A program that ran so long has done more than to start, also where it reports no step."""
-_NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
+OUTLIVED_SECONDS: Final = 30.0
+"""So long after its program a pod that is not over is kept alive by another container."""
 
 
 class Attempt:
@@ -58,12 +66,14 @@ class Attempt:
         pods: Mapping[str, Pod],
         now: float,
         config: OperatorConfig,
+        around: Surroundings = NOTHING_KNOWN,
     ) -> None:
         self.session = session
         self.spec, self.status = session.spec, session.status
         self.jobs = jobs
         self.now = now
         self.config = config
+        self.around = around
         self.number = current_attempt(session, jobs)
         self.job = jobs.get(self.number)
         self.live = [p for p in pods.values() if p.live]
@@ -81,9 +91,9 @@ class Attempt:
 
     def started(self) -> float | None:
         """When the last worker began to run; None until all of them run."""
-        running = [p for p in self.own if p.phase == "Running" and p.started is not None]
+        running = [p for p in self.own if p.outcome == "Running" and p.started is not None]
         workers = self.spec.shape.workers
-        done = [p for p in self.own if p.phase == "Succeeded" and p.started is not None]
+        done = [p for p in self.own if p.outcome == "Succeeded"]
         if not running or len(running) + len(done) < workers:
             return None
         started = max(p.started for p in running + done if p.started is not None)
@@ -91,11 +101,28 @@ class Attempt:
 
     def all_succeeded(self) -> bool:
         """Whether every worker has succeeded. The Job may not say so yet."""
-        return sum(p.phase == "Succeeded" for p in self.own) >= self.spec.shape.workers
+        return sum(p.outcome == "Succeeded" for p in self.own) >= self.spec.shape.workers
 
     def ended_pods(self) -> int:
-        """How many of its pods show that they ended."""
-        return sum(not p.live for p in self.own)
+        """How many of its pods show that their programs ended."""
+        return sum(p.outcome in ("Succeeded", "Failed") for p in self.own)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the status says that all its workers ran once."""
+        return self.status.attempt_started is not None and self.is_current
+
+    def cause(self) -> Cause | None:
+        """Why it failed, as its pods and its Job say; None as long as nothing failed."""
+        nodes = [*(self.job.nodes if self.job else ()), *(p.assigned for p in self.own)]
+        return failure_of(self.job, self.own, node_lost=any(map(self.around.lost, nodes)))
+
+    def waits(self, job: Job) -> tuple[Wait, ...]:
+        """What its workers wait for whose programs have not begun to run."""
+        pods = {p.worker for p in self.own}
+        missing = () if self.has_run else set(range(self.spec.shape.workers)) - pods
+        workers = waiting_workers(job, self.own, self.around, sorted(missing))
+        return waits_of(workers, self.config.start_timeout_seconds, self.now)
 
     # ── who ended it ──────────────────────────────────────────────────────────────────────
 
@@ -119,7 +146,49 @@ class Attempt:
     def leaving(self) -> bool:
         """Whether its owner, the queue or the operator wants it to end."""
         stays = desired_state(self.session) == DesiredState.RUNNING
-        return not stays or self.suspending or self.failed_by_operator
+        return not stays or self.suspending or self.failed_by_operator or self.overstays
+
+    @property
+    def overstays(self) -> bool:
+        """Whether its program has failed, and its Job has not ended in the time that takes."""
+        until = self.stays_until()
+        return until is not None and until <= self.now
+
+    def stays_until(self) -> float | None:
+        """When a Job whose program has failed has had its time; None if none has failed."""
+        time = past(self.status.failure_time, self.now)
+        if self.status.failed_attempt != self.number or time is None:
+            return None
+        return time + self.spec.grace_seconds + OUTLIVED_SECONDS
+
+    @property
+    def outlived(self) -> bool:
+        """Whether another container keeps a pod alive long after its program ended."""
+        return any(end <= self.now for end in self._outlived_at())
+
+    def outlived_at(self) -> float | None:
+        """When that will be the case, in seconds since the epoch; None if it never will."""
+        return min((end for end in self._outlived_at() if end > self.now), default=None)
+
+    def _outlived_at(self) -> list[float]:
+        ended = (p for p in self.own if p.live and p.exit_code is not None and not p.deleting)
+        known = ((p.ended, p.started, p.created) for p in ended)
+        times = ([t for t in ts if t is not None and past(t, self.now)] for ts in known)
+        return [(found[0] if found else 0.0) + OUTLIVED_SECONDS for found in times]
+
+    def troubled_node(self) -> tuple[str, str] | None:
+        """A node of its live pods that is not well, and what is wrong with it."""
+        pods = sorted((p for p in self.own if p.live), key=lambda p: p.worker)
+        found = ((p.assigned, self.around.trouble(p)) for p in pods)
+        return next(((name, trouble) for name, trouble in found if trouble), None)
+
+    def held_up(self) -> str:
+        """Which of its pods do not end, and why; empty while they have time to."""
+        return held_up(self.live, self.around.nodes, self.now, self.jobs.values())
+
+    def late_at(self) -> float | None:
+        """When the first of them has had its time."""
+        return late_at(self.live, self.now, self.jobs.values())
 
     def was_ended(self, job: Job) -> bool:
         """Whether the operator deleted its Job before it was complete."""
@@ -133,7 +202,7 @@ class Attempt:
         found = self._disruption_of_pods()
         if found is not None or self.status.disrupted_attempt != self.number:
             return found
-        if len(self.own) >= self.spec.shape.workers:
+        if len(self.own) >= self.spec.shape.workers and not self.suspending:
             # The pods are all there and unmarked: Kubernetes took the mark back.
             return None
         return Disruption(self.status.disruption_reason, self.status.disruption_message)
@@ -141,7 +210,7 @@ class Attempt:
     def _disruption_of_pods(self) -> Disruption | None:
         job = self.job
         others = job is None or job.deleting or job.finished == "Failed" or self.leaving
-        failed = any(p.phase == "Failed" for p in self.own)
+        failed = any(p.outcome == "Failed" for p in self.own)
         return disruption_of(self.own, job, deletion_counts=not others and not failed)
 
     def disruption_changes(self) -> dict[str, Any]:
@@ -154,15 +223,6 @@ class Attempt:
         return {"disruption": None} if remembered and self.disruption() is None else {}
 
     # ── how long it may take ──────────────────────────────────────────────────────────────
-
-    def podless(self, job: Job) -> Cause | None:
-        """The failure if its Job has had no pods for the start timeout."""
-        if self.own or self.now - job.created < self.config.start_timeout_seconds:
-            return None
-        message = (
-            f"No pods appeared for Job {job.name}: `kubectl describe job {job.name}` says why."
-        )
-        return operator_failure(FailureClass.CONTAINER_CONFIG, message)
 
     def overdue(self, started: float | None) -> Cause | None:
         """The failure if all attempts together have run for maxRuntimeSeconds."""
@@ -239,55 +299,10 @@ class Attempt:
             "reason": cause.reason,
             "message": cause.message,
             "hint": cause.hint or HINTS[cause.kind],
-            "alike": self._alike(cause),
+            "alike": times_alike(self.status, self.number, cause),
         }
         if cause.exit_code is not None:
             failure["exitCode"] = cause.exit_code
         if cause.lines:
             failure["lastLogLines"] = list(cause.lines)
         return {"failure": failure}
-
-    def missing_environments(self) -> int:
-        """Attempts in a row, up to this one, that found their packages removed."""
-        before = self.status.missing_attempt
-        if before == self.number:
-            return max(1, self.status.missing_times)
-        return self.status.missing_times + 1 if before == self.number - 1 else 1
-
-    def failed_at_its_start(self) -> bool:
-        """Whether its program failed soon, and before a sign of progress of this session.
-
-        False where its pods are gone, which would say so.
-        """
-        status = self.status
-        stated = Position.stated(self.own)
-        if status.steps_done or status.epochs_done or status.checkpoint is not None:
-            return False
-        if stated is not None and (stated.step or stated.epoch):
-            return False
-        began = [p.started for p in self.own if p.started is not None]
-        ended = [p.ended for p in self.own if p.ended is not None]
-        return bool(began and ended) and max(ended) - min(began) < START_SECONDS
-
-    def _alike(self, cause: Cause) -> int:
-        """How many attempts in a row ended like this one before any sign of progress."""
-        status = self.status
-        if status.failed_attempt == self.number:
-            return max(1, status.failure_alike)
-        progressed = status.progress_attempt >= status.failed_attempt and (
-            status.steps_done > 0 or status.epochs_done > 0 or status.checkpoint is not None
-        )
-        if status.failed_attempt == 0 or progressed:
-            return 1
-        before = (status.failure_class, status.failure_exit_code)
-        texts = (status.failure_message, status.failure_line)
-        now = (cause.message, cause.lines[-1] if cause.lines else "")
-        same = before == (cause.kind, cause.exit_code) and [*map(_shape, texts)] == [
-            *map(_shape, now)
-        ]
-        return max(1, status.failure_alike) + 1 if same else 1
-
-
-def _shape(text: str) -> str:
-    """A message without its numbers, which are other addresses, times and process ids each time."""
-    return _NUMBERS.sub("0", text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from signal import Signals
 from typing import Any
 
@@ -26,54 +26,14 @@ from trainyard_api.contract import (
 from trainyard_api.phase import FailureClass
 from trainyard_api.visible_text import visible
 from trainyard_operator.core.attempts import disruption
+from trainyard_operator.core.attempts.hints import HINTS
+from trainyard_operator.core.attempts.starting import Wait
 from trainyard_scheduler.objects.model import Job, Pod
 
 C = FailureClass
 LOG_LINES = 20
 LINE_LENGTH = 512
 
-HINTS: dict[FailureClass, str] = {
-    C.OUT_OF_MEMORY: "Ask for more resources.memory, or lower training.batchSize. /dev/shm (resources.sharedMemory) counts towards memory.",
-    C.BAD_CONFIGURATION: "Correct spec.training as the message says and submit a new session.",
-    C.BAD_DATA: "Correct the dataset where the message points, upload it again and submit a new session.",
-    C.DATASET_MISSING: "Upload the dataset again and submit a new session.",
-    C.CHECKPOINT_MISSING: "Look up the checkpoints of the session named in resumeFrom, or start without resumeFrom.",
-    C.DIVERGED: "The loss became NaN or infinite: lower training.learningRate, set training.gradientClip, or use fp32 or bf16.",
-    C.VOLUME_FULL: "Free space on the data volume (old models, datasets, runs) or enlarge it.",
-    C.ACCESS_DENIED: "The gateway did not accept the trainer's token: check the gateway's log and the clocks of the nodes.",
-    C.PROGRAM_ERROR: "Correct the program as its last lines say (lastLogLines; `trainyard logs` shows all) and submit a new session.",
-    C.WORKER_LOST: "A worker of the gang went away; look at its node and at lastLogLines.",
-    C.IMAGE_UNAVAILABLE: "Check the runtime's image in the installation's values, the registry and the pull secret.",
-    C.CONTAINER_CONFIG: "The program could not be started: check the command, the runtime's image (it needs python3 "
-    "of 3.9 or newer in its PATH), the Secrets and the data volume.",
-    C.SETUP_FAILED: "The next attempt tries again. If it fails, too, an administrator checks the operator's image "
-    "(operator.image), the registry and the pull secret.",
-    C.ENVIRONMENT_NOT_RESOLVED: "Correct the list of packages as the message says and submit a new session.",
-    C.TORCH_WOULD_BE_REPLACED: "Take a version of the package that works with the runtime's torch, or another runtime, "
-    "and submit a new session.",
-    C.INDEX_UNAVAILABLE: "An administrator checks environments.indexUrl and the network policy of installations; "
-    "submit a new session then.",
-    C.NO_ROOM_FOR_ENVIRONMENT: "An administrator frees space on the data volume, enlarges it, or raises environments.maxBytes.",
-    C.ENVIRONMENT_NOT_BUILT: "See the last lines of the log; if they say nothing, an administrator looks at the Job's events.",
-    C.ENVIRONMENT_GONE: "An administrator raises environments.maxBytes, so that installed packages stay until their "
-    "session starts, or looks for what else removes folders below environments/ of the data volume; submit a new session then.",
-    C.UNSCHEDULABLE: "No node took the pod although the scheduler found a place: check the message, node taints and the data volume.",
-    C.EVICTED: "The node ran short of memory or disk, or was drained; the next attempt resumes from the last checkpoint.",
-    C.NODE_LOST: "The node stopped answering; the next attempt resumes from the last checkpoint on another one.",
-    C.STALLED: "Look at the last lines, or raise stallTimeoutSeconds if steps may be that slow.",
-    C.DEADLINE_EXCEEDED: "Raise maxRuntimeSeconds, or continue from the last checkpoint with a new session and resumeFrom.",
-    C.ENDED_EARLY: "If it stops early on purpose, let it lower its goal: trainyard.init().goal(total_steps=steps_done). "
-    "Otherwise let it exit with another code than 0, and continue with a new session and resumeFrom.",
-    C.JOB_DELETED: "Suspend or stop the session instead of deleting its Job.",
-    C.KILLED: "The program was killed by a signal from outside; look at the node if it happens again.",
-    C.UNKNOWN: "The pods went away before they could report; look at the events of the Job and of the node.",
-}
-"""What to do about each class."""
-
-_IMAGE = frozenset(
-    {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _NOT_STARTED = frozenset(
     {
         "ProgramNotFound",
@@ -90,6 +50,11 @@ _NOT_STARTED = frozenset(
 """Reasons of the supervisor for a program that it cannot start."""
 _OLD_PYTHON = "trainyard: the image's python3"
 """So begins what the supervisor prints where the image's Python is too old for it."""
+_OWN_DISK = re.compile(
+    r"Usage of EmptyDir volume|Container \S+ exceeded its local ephemeral storage limit"
+    r"|Pod ephemeral local storage usage exceeds"
+)
+"""So begins what the kubelet says of a pod that wrote more than its own limit."""
 _NO_START = ("StartError", "ContainerCannotRun")
 DISRUPTED = frozenset({C.EVICTED, C.NODE_LOST, C.WORKER_LOST, C.KILLED, C.UNKNOWN})
 """Classes that a disruption of one worker can have as its consequence in any worker."""
@@ -110,6 +75,8 @@ class Cause:
     """The supervisor says that a stop signal ended it before its goal; not a failure."""
     environment_gone: bool = False
     """Its packages are not on the volume any more, so that it did not start; not a failure."""
+    told_by_job: bool = False
+    """The pods are gone, and only the Job says that the cluster took one off its node."""
 
     @property
     def is_failure(self) -> bool:
@@ -117,9 +84,12 @@ class Cause:
         return not self.preempted and not self.environment_gone
 
 
-def failure_of(job: Job | None, pods: Iterable[Pod]) -> Cause | None:
-    """The cause of an attempt's failure, None as long as nothing failed."""
-    failed = [p for p in pods if p.phase == "Failed"]
+def failure_of(job: Job | None, pods: Iterable[Pod], *, node_lost: bool = False) -> Cause | None:
+    """The cause of an attempt's failure, None as long as nothing failed.
+
+    `node_lost` is whether a node that was chosen for it is gone or does not answer.
+    """
+    failed = [p for p in pods if p.outcome == "Failed"]
     gang = job is not None and job.workers > 1
     causes = sorted(
         ((_weight(p), cause_of_pod(p, gang=gang)) for p in failed), key=lambda item: item[0]
@@ -128,7 +98,7 @@ def failure_of(job: Job | None, pods: Iterable[Pod]) -> Cause | None:
         return causes[0][1]
     if job is None or job.finished != "Failed":
         return None
-    return cause_of_job(job.reason, job.message, gang=gang)
+    return cause_of_job(job.reason, job.message, gang=gang, node_lost=node_lost)
 
 
 def _weight(pod: Pod) -> tuple[int, float, int, int]:
@@ -143,19 +113,9 @@ def _weight(pod: Pod) -> tuple[int, float, int, int]:
     return (int(follower), pod.ended or 0.0, int(interrupted), pod.worker)
 
 
-def stuck(pods: Iterable[Pod], now: float, start_timeout: float) -> Cause | None:
-    """Why pods that have not started never will, None while they still may."""
-    for pod in pods:
-        if pod.setup_reason in _IMAGE | _CONFIG:
-            return _cause(C.SETUP_FAILED, pod.setup_reason, _setup_sentence(pod))
-        if pod.waiting_reason in _IMAGE:
-            return _cause(C.IMAGE_UNAVAILABLE, pod.waiting_reason, pod.waiting_message)
-        if pod.waiting_reason in _CONFIG:
-            return _cause(C.CONTAINER_CONFIG, pod.waiting_reason, pod.waiting_message)
-        since = pod.unschedulable_since
-        if pod.unschedulable and since is not None and now - since >= start_timeout:
-            return _cause(C.UNSCHEDULABLE, "Unschedulable", pod.unschedulable)
-    return None
+def cause_of_wait(wait: Wait) -> Cause:
+    """The cause of an attempt that is ended because a worker has not started in time."""
+    return _cause(wait.row.kind, wait.reason, wait.message)
 
 
 def operator_failure(kind: FailureClass, message: str) -> Cause:
@@ -212,8 +172,8 @@ def _started(report: dict[str, Any]) -> bool:
 
 def _kind(pod: Pod, report: dict[str, Any], gang: bool) -> FailureClass:
     code = pod.exit_code
-    if "OOMKilled" in (pod.terminated_reason, pod.setup_reason):
-        return C.OUT_OF_MEMORY
+    if (over := _over_its_limit(pod)) is not None:
+        return over
     if code == ExitCode.BAD_CONFIGURATION and _not_started(pod, report):
         return C.CONTAINER_CONFIG
     if _interrupted(report):
@@ -223,11 +183,30 @@ def _kind(pod: Pod, report: dict[str, Any], gang: bool) -> FailureClass:
     if (disrupted := disruption.class_of(pod)) is not None:
         return disrupted
     if code is None:
-        return C.SETUP_FAILED if pod.setup_reason else C.UNKNOWN
+        return _never_ran(pod)
     if code == ExitCode.PREEMPTED and gang:
         # Workers agree to leave when one of them is asked to; this one was not.
         return C.WORKER_LOST
     return _by_signal(pod, code)
+
+
+def _over_its_limit(pod: Pod) -> FailureClass | None:
+    """The class of a pod that used more than it asked for; None for any other."""
+    if "OOMKilled" in (pod.terminated_reason, pod.setup_reason):
+        return C.OUT_OF_MEMORY
+    if pod.reason == "Evicted" and _OWN_DISK.match(pod.message):
+        return C.SCRATCH_FULL
+    return None
+
+
+def _never_ran(pod: Pod) -> FailureClass:
+    """The class of a pod that ended before its program began."""
+    if pod.setup_reason:
+        return C.SETUP_FAILED
+    if pod.reason.startswith("OutOf"):
+        # Another pod was quicker; kube-scheduler did not know of it.
+        return C.UNSCHEDULABLE
+    return C.POD_REFUSED if pod.reason else C.UNKNOWN
 
 
 def _not_started(pod: Pod, report: dict[str, Any]) -> bool:
@@ -275,7 +254,9 @@ def _setup_sentence(pod: Pod) -> str:
     return f"The pod of worker {pod.worker} could not be prepared for the program: {words}"
 
 
-def cause_of_job(reason: str, message: str, *, gang: bool = False) -> Cause:
+def cause_of_job(
+    reason: str, message: str, *, gang: bool = False, node_lost: bool = False
+) -> Cause:
     """From what a failed Job says, when its pods are gone."""
     match = _JOB_EXIT.search(message)
     if match:
@@ -287,7 +268,8 @@ def cause_of_job(reason: str, message: str, *, gang: bool = False) -> Cause:
         found = cause_of_pod(ghost, gang=gang)
         return Cause(found.kind, reason, message, code, (), found.hint, found.preempted)
     if "DisruptionTarget" in message:
-        return _cause(C.EVICTED, reason, message)
+        kind = C.NODE_LOST if node_lost else C.EVICTED
+        return replace(_cause(kind, reason, message), told_by_job=True)
     return _cause(C.UNKNOWN, reason or "Unknown", message or "The Job failed.")
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from trainyard_api.phase import FailureClass
 from trainyard_scheduler.clocks import CLOCK_SKEW_SECONDS
+from trainyard_scheduler.objects.held_up import WAY_OUT
 from trainyard_scheduler.objects.model import Job, Pod
 
 POD_DELETED: Final = "PodDeleted"
@@ -93,8 +94,5 @@ def _message(pod: Pod, reason: str) -> str:
     verb = "is being" if pod.live else "was"
     sentence = f"Worker {pod.worker} {verb} taken off{where} ({reason}){words}"
     if pod.live and pod.disruption in NODE_LOSSES:
-        sentence += (
-            " If the node does not come back, delete it (`kubectl delete node"
-            f" {pod.assigned or 'NAME'}`), and the session continues elsewhere."
-        )
+        sentence += f" {WAY_OUT.format(pod.assigned or 'NAME')}"
     return sentence

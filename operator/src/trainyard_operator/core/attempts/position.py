@@ -15,6 +15,7 @@ from trainyard_scheduler.objects.model import Pod, SessionStatus
 
 REPORT_SECONDS: Final = 3.0
 """Programs report at most this often: the last report may be so much behind the end."""
+_ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Position:
     def stated(cls, pods: Iterable[Pod]) -> Self | None:
         """What the first worker's program left as its last word; None if it left none."""
         for pod in pods:
-            if pod.worker == 0 and not pod.live and (end := _end(pod.termination_message)):
+            if pod.worker == 0 and pod.outcome in _ENDED and (end := _end(pod.termination_message)):
                 return cls(
                     count(end.get("step")),
                     count(end.get("totalSteps")),

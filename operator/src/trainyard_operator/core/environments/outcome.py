@@ -9,13 +9,13 @@ from trainyard_api.contract import ENVIRONMENT_KEY, BuilderExit, ExitCode
 from trainyard_api.phase import FailureClass
 from trainyard_operator.core.attempts import disruption
 from trainyard_operator.core.attempts.diagnosis import (
-    HINTS,
     Cause,
     cause_of_job,
     cause_of_pod,
     operator_failure,
     termination_report,
 )
+from trainyard_operator.core.attempts.hints import HINTS
 from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.model import BuilderJob, Pod
 from trainyard_scheduler.objects.sessions import lock_of

@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trainyard_api import timestamps
-from trainyard_api.phase import FailureClass, Phase, Reason
-from trainyard_operator.core.attempts.diagnosis import Cause, stuck
+from trainyard_api.phase import RETRYABLE, UNCOUNTED, Phase, Reason
+from trainyard_operator.core.attempts.diagnosis import Cause, cause_of_wait
+from trainyard_operator.core.attempts.starting import first_due, first_reported, next_look, waits_of
+from trainyard_operator.core.attempts.waiting import refusal, waiting_worker
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.environments.outcome import Again, Built, Refused, end_of
 from trainyard_operator.core.session_state import SessionState
+from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.objects.model import BuilderJob, Pod, Session
 
 MOST_FAILURES: Final = 3
@@ -68,7 +71,11 @@ def is_prepared(session: Session, config: OperatorConfig) -> bool:
 
 
 def prepare(
-    session: Session, found: Preparation, now: float, config: OperatorConfig
+    session: Session,
+    found: Preparation,
+    now: float,
+    config: OperatorConfig,
+    around: Surroundings = NOTHING_KNOWN,
 ) -> SessionState:
     """What a session without its packages is at `now`, in seconds since the epoch."""
     ended = session.status.builds
@@ -82,7 +89,10 @@ def prepare(
         return _pending("The installation of its packages is being ended.")
     if job.finished:
         return _ended(session, job, found.pod_of(job), now)
-    return _running(session, job, found.pod_of(job), now, config)
+    pod = found.pod_of(job)
+    if pod is None:
+        return _podless(session, job, now, config, around)
+    return _running(session, job, pod, now, config, around)
 
 
 def _next(session: Session, now: float, config: OperatorConfig) -> SessionState:
@@ -101,24 +111,40 @@ def _next(session: Session, now: float, config: OperatorConfig) -> SessionState:
     return replace(_pending(message), build=status.builds + 1)
 
 
-def _running(
-    session: Session, job: BuilderJob, pod: Pod | None, now: float, config: OperatorConfig
+def _podless(
+    session: Session, job: BuilderJob, now: float, config: OperatorConfig, around: Surroundings
 ) -> SessionState:
-    if pod is None:
-        due = job.created + config.start_timeout_seconds
-        if now >= due:
-            # A Job whose pod is refused says why in its events.
-            words = f"`kubectl describe job {job.name}` says why."
-            return _pending(f"No pod appeared for Job {job.name}: {words}")
+    """Its Job has no pod. It holds no GPU, so it may wait."""
+    if warning := around.warning(job.uid):
+        return _pending(f"Kubernetes makes no pod for Job {job.name}: {refusal(warning)}")
+    due = job.created + config.start_timeout_seconds
+    if now < due:
         return _pending(_under_way(session), wake=due)
-    if pod.unschedulable:
+    words = f"`kubectl describe job {job.name}` may."
+    return _pending(f"No pod appeared for Job {job.name}, and no event says why: {words}")
+
+
+def _running(  # the session, its Job and pod, and what bears on them
+    session: Session,
+    job: BuilderJob,
+    pod: Pod,
+    now: float,
+    config: OperatorConfig,
+    around: Surroundings,
+) -> SessionState:
+    if pod.unschedulable and not pod.assigned:
         return _pending(f"The installation of its packages waits for a node: {pod.unschedulable}")
-    cause = stuck([pod], now, math.inf)
-    if cause is None:
+    if pod.started is not None or not pod.live:
         return _pending(_under_way(session))
-    if cause.kind == FailureClass.SETUP_FAILED:
-        return _again(session, job, Again(cause, counts=True), now)
-    return _failed(job, cause, now)
+    waits = waits_of([waiting_worker(job, pod, around)], config.start_timeout_seconds, now)
+    due, told = first_due(waits, now), first_reported(waits, now)
+    if due is not None:
+        cause = cause_of_wait(due)
+        if cause.kind not in RETRYABLE:
+            return _failed(job, cause, now)
+        return _again(session, job, Again(cause, counts=cause.kind not in UNCOUNTED), now)
+    message = told.message if told is not None else _under_way(session)
+    return _pending(message, wake=next_look(waits, now))
 
 
 def _under_way(session: Session) -> str:

@@ -38,6 +38,7 @@ def variables(
         | dict(caches)
         | dict(runtime)
         | given
+        | _devices(spec)
         | _processes(spec, first_worker)
         | dict(own)
     )
@@ -61,6 +62,15 @@ def _defaults(spec: TrainingSessionSpec) -> dict[str, str]:
         "TQDM_MININTERVAL": "5",
         "OMP_NUM_THREADS": str(_threads(spec)),
     }
+
+
+def _devices(spec: TrainingSessionSpec) -> dict[str, str]:
+    """Without GPUs: none is to be seen.
+
+    Many images say `all`, and a node whose default runtime is NVIDIA's would show every GPU. With
+    GPUs the device plugin says which.
+    """
+    return {} if spec.resources.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}
 
 
 def _threads(spec: TrainingSessionSpec) -> int:
