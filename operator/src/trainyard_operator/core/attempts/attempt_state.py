@@ -230,10 +230,10 @@ class _Evaluation:
     def _complete_soon(self, job: Job) -> SessionState:
         """All workers have succeeded, and the Job does not say so yet."""
         own = self.attempt.own
-        last = max((p.ended for p in own if p.ended is not None), default=self.now)
+        last = max((p.ended for p in own if p.ended is not None), default=job.created)
         if self.attempt.outlived:
             return self._complete_beside_others(replace(job, finish_time=last))
-        started = max((p.started for p in own if p.started is not None), default=self.now)
+        started = max((p.started for p in own if p.started is not None), default=job.created)
         message = f"All workers have ended; waits for Job {job.name} to be complete."
         # The node's clock may differ from this one, so the difference counts in both directions.
         recent = abs(self.now - last) < ENDING_DELAY_SECONDS
