@@ -37,7 +37,7 @@ from trainyard_kube import (
     paths,
 )
 from trainyard_operator.core.config import OperatorConfig
-from trainyard_operator.lingering import Lingering
+from trainyard_operator.core.lingering import Lingering
 from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.store import ClusterState
 

@@ -9,7 +9,7 @@ from typing import Final
 from trainyard_api import names, timestamps
 from trainyard_api.phase import HOLDING_GPUS, TERMINAL, DesiredState, Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
-from trainyard_scheduler.objects.held_up import held_up
+from trainyard_scheduler.held_up import held_up
 from trainyard_scheduler.objects.model import Job, Session, current_attempt
 from trainyard_scheduler.objects.store import ClusterState
 

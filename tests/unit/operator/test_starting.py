@@ -10,9 +10,9 @@ import pytest
 from operator_state import CONFIG, NOW, make_job, make_pod, make_session, node
 
 from trainyard_api.phase import RETRYABLE, UNCOUNTED, FailureClass, Phase, Reason
+from trainyard_operator.core.attempts.surroundings import Surroundings
 from trainyard_operator.core.lifecycle import evaluate
 from trainyard_operator.core.session_state import SessionState
-from trainyard_operator.core.surroundings import Surroundings
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.facts import Node, Unready
 from trainyard_scheduler.objects.model import Job, Pod, Session

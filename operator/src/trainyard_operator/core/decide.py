@@ -27,6 +27,7 @@ from trainyard_operator.core.actions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.attempts.surroundings import Surroundings
 from trainyard_operator.core.builder_job import build_builder
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.config import OperatorConfig
@@ -37,7 +38,6 @@ from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_operator.core.queue_status import MAX_STATUS_UPDATES, queue_totals, select_updates
 from trainyard_operator.core.session_state import SessionState
 from trainyard_operator.core.status import merge_patch, render, render_invalid
-from trainyard_operator.core.surroundings import Surroundings
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.admission import Admit, Preempt, run_cycle
 from trainyard_scheduler.forecast import after_cycle

@@ -15,6 +15,7 @@ from trainyard_api import timestamps
 from trainyard_api.phase import TERMINAL, Phase, Reason
 from trainyard_operator.core.attempts.attempt import Attempt
 from trainyard_operator.core.attempts.attempt_state import evaluate_attempt
+from trainyard_operator.core.attempts.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.environments.preparation import (
     NO_PREPARATION,
@@ -23,7 +24,6 @@ from trainyard_operator.core.environments.preparation import (
     prepare,
 )
 from trainyard_operator.core.session_state import SessionState
-from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.objects.model import BuilderJob, Job, Pod, Session, queued_now
 from trainyard_scheduler.readiness import Readiness, readiness

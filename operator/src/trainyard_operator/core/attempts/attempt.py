@@ -15,12 +15,12 @@ from trainyard_operator.core.attempts.disruption import Disruption, disruption_o
 from trainyard_operator.core.attempts.hints import HINTS
 from trainyard_operator.core.attempts.repetition import times_alike
 from trainyard_operator.core.attempts.starting import Wait, waits_of
+from trainyard_operator.core.attempts.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_operator.core.attempts.waiting import waiting_workers
 from trainyard_operator.core.config import OperatorConfig
-from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.clocks import past
+from trainyard_scheduler.held_up import held_up, late_at
 from trainyard_scheduler.objects.fields import MAX_COUNT
-from trainyard_scheduler.objects.held_up import held_up, late_at
 from trainyard_scheduler.objects.model import (
     Job,
     Pod,

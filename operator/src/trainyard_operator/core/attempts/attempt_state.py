@@ -20,7 +20,7 @@ from trainyard_operator.core.attempts.disruption import NODE_LOSSES, Disruption
 from trainyard_operator.core.attempts.result import ended, succeeded
 from trainyard_operator.core.attempts.starting import Wait, first_due, first_reported, next_look
 from trainyard_operator.core.session_state import SessionState
-from trainyard_scheduler.objects.held_up import WAY_OUT
+from trainyard_scheduler.held_up import WAY_OUT
 from trainyard_scheduler.objects.model import Job
 from trainyard_scheduler.readiness import desired_state
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from trainyard_api.phase import FailureClass
 from trainyard_scheduler.clocks import CLOCK_SKEW_SECONDS
-from trainyard_scheduler.objects.held_up import WAY_OUT
+from trainyard_scheduler.held_up import WAY_OUT
 from trainyard_scheduler.objects.model import Job, Pod
 
 POD_DELETED: Final = "PodDeleted"

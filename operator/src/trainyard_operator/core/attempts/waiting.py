@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from trainyard_operator.core.surroundings import Surroundings
+from trainyard_operator.core.attempts.surroundings import Surroundings
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.objects.model import BuilderJob, Job, Pod
 

@@ -15,11 +15,11 @@ from trainyard_api import timestamps
 from trainyard_api.phase import RETRYABLE, UNCOUNTED, Phase, Reason
 from trainyard_operator.core.attempts.diagnosis import Cause, cause_of_wait
 from trainyard_operator.core.attempts.starting import first_due, first_reported, next_look, waits_of
+from trainyard_operator.core.attempts.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_operator.core.attempts.waiting import refusal, waiting_worker
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.environments.outcome import Again, Built, Refused, end_of
 from trainyard_operator.core.session_state import SessionState
-from trainyard_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from trainyard_scheduler.objects.model import BuilderJob, Pod, Session
 
 MOST_FAILURES: Final = 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from trainyard_scheduler.facts import Node
-from trainyard_scheduler.objects.held_up import node_trouble
+from trainyard_scheduler.held_up import node_trouble
 from trainyard_scheduler.objects.model import Pod
 from trainyard_scheduler.objects.warning_events import WarningIndex
 
