@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from trainyard_api import contract
 from trainyard_supervisor.ending.due import LINGER_SECONDS
-from trainyard_supervisor.session import run_session
 
 USAGE = """\
 usage: trainyard_supervisor [--run-dir FOLDER] [--termination-message FILE] [--linger SECONDS]
@@ -36,6 +35,9 @@ def main(arguments: Sequence[str]) -> int:
 
         install(Path(arguments[1]))
         return 0
+    # Imported where a program is run: the archive is written sooner without it.
+    from trainyard_supervisor.session import run_session
+
     own, command = _parted(arguments)
     try:
         options = parsed(own)

@@ -77,7 +77,9 @@ def test_the_archive_reports_by_the_library_that_programs_import(folder: Path) -
         shared = {
             name: archive.read(name)
             for name in archive.namelist()
-            if name.startswith("trainyard/") and not name.endswith("__init__.py")
+            if name.startswith("trainyard/")
+            and name.endswith(".py")
+            and not name.endswith("__init__.py")
         }
 
     assert "trainyard/reporting/sender.py" in shared

@@ -122,6 +122,7 @@ def test_a_job_whole() -> None:
                             "imagePullPolicy": "IfNotPresent",
                             "command": [
                                 "python3",
+                                "-S",
                                 "-m",
                                 "trainyard_supervisor",
                                 "install",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
 import tempfile
 import threading
@@ -30,7 +29,7 @@ class StatusListener:
         """Raises OSError if there is no loopback or no place for the token."""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setblocking(False)
-        self._token = secrets.token_urlsafe(24)
+        self._token = os.urandom(24).hex()  # `secrets` would import OpenSSL
         handle, self._token_file = tempfile.mkstemp(prefix="trainyard-status-")
         with os.fdopen(handle, "w") as file:
             file.write(self._token)

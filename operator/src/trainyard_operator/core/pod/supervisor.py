@@ -32,7 +32,15 @@ def init_container(image: str, trainer: Manifest) -> Manifest:
         "name": INIT_CONTAINER,
         "image": image,
         "imagePullPolicy": trainer["imagePullPolicy"],
-        "command": ["python3", "-m", "trainyard_supervisor", "install", contract.SUPERVISOR_DIR],
+        # -S: it needs no package of others, and starts sooner without looking for them.
+        "command": [
+            "python3",
+            "-S",
+            "-m",
+            "trainyard_supervisor",
+            "install",
+            contract.SUPERVISOR_DIR,
+        ],
         "resources": {
             kind: {name: amounts[kind][name] for name in ("cpu", "memory", "ephemeral-storage")}
             for kind in ("requests", "limits")
