@@ -84,6 +84,16 @@ class ConditionType(TextEnum):
     """The session succeeded (`kubectl wait --for=condition=Complete`)."""
     FAILED = "Failed"
     """The session failed; reason and message say why."""
+    READY = "Ready"
+    """The session is what its owner asked for: it runs, has succeeded, or is suspended or stopped."""
+    STALLED = "Stalled"
+    """Without a change by its owner nothing happens any more; absent otherwise."""
+
+
+SETTLED: Final = frozenset(
+    {Phase.RUNNING, Phase.SUCCEEDED, Phase.SUSPENDED, Phase.STOPPED, Phase.CANCELLED}
+)
+"""Phases in which a session is what its owner asked for."""
 
 
 class SentencedEnum(TextEnum):

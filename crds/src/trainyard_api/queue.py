@@ -38,6 +38,8 @@ class TrainingQueueStatus(OpenModel):
     """Sessions that wait."""
     gpus_used: int | None = None
     """GPUs that this queue's sessions hold."""
+    gpus_total: int | None = None
+    """GPUs of all nodes that sessions of any queue can use."""
     observed_generation: int | None = None
     """Generation of the spec that this was derived from."""
 

@@ -109,9 +109,9 @@ specs = st.fixed_dictionaries(
     optional={
         "resources": st.sampled_from(
             [
-                {"gpus": 0, "cpu": "9999.999", "memory": "999999999999999T"},
-                {"gpus": 64, "sharedMemory": "999999999999999T"},
-                {"gpus": 1, "cpu": "0", "memory": "1"},
+                {"gpus": 0, "cpu": "10k", "memory": "1Ei"},
+                {"gpus": 64, "sharedMemory": "1Ei"},
+                {"gpus": 1, "cpu": "1n", "memory": "16Mi"},
             ]
         ),
         "workers": st.sampled_from([1, 2, 64]),

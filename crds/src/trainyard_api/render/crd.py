@@ -40,6 +40,7 @@ _AGE = Column("Age", ".metadata.creationTimestamp", "date", "Time since creation
 
 SESSION_COLUMNS = (
     Column("Phase", ".status.phase", description="Phase of the session."),
+    Column("Reason", ".status.reason", description="Why it is in this phase, in one word."),
     Column(
         "Progress",
         ".status.progress.percentDisplay",
@@ -48,18 +49,21 @@ SESSION_COLUMNS = (
     Column("ETA", ".status.progress.etaDisplay", description="Remaining time at the current rate."),
     Column("Queue", ".spec.queue", description="The queue it waits in."),
     Column("Pos", ".status.queue.position", "integer", "Position in the queue; 1 is next."),
-    Column("GPUs", ".spec.resources.gpus", "integer", "GPUs per worker."),
+    Column("GPUs", ".status.gpus", "integer", "GPUs of all workers together."),
+    Column("User", ".metadata.labels.trainyard\\.io/user", description="Whose session it is."),
     Column("Priority", ".spec.priority", "integer", "Higher starts first."),
     _AGE,
     Column("Workers", ".spec.workers", "integer", "Number of workers.", 1),
     Column("Attempt", ".status.attempt", "integer", "Number of the current attempt.", 1),
+    Column("Failures", ".status.failures", "integer", "Failed attempts that count.", 1),
     Column("Dataset", ".spec.dataset", description="The dataset that it trains on.", priority=1),
-    Column("Reason", ".status.message", description="Why it is in this phase.", priority=1),
+    Column("Message", ".status.message", description="The reason as a sentence.", priority=1),
 )
 
 QUEUE_COLUMNS = (
     Column("Quota", ".spec.gpuQuota", "integer", "Guaranteed GPUs."),
     Column("Used", ".status.gpusUsed", "integer", "GPUs in use."),
+    Column("Total", ".status.gpusTotal", "integer", "GPUs of all nodes that sessions can use."),
     Column("Running", ".status.running", "integer", "Sessions that hold GPUs."),
     Column("Waiting", ".status.waiting", "integer", "Sessions that wait."),
     Column("Weight", ".spec.weight", "integer", "Share of unguaranteed GPUs."),

@@ -29,7 +29,7 @@ class Condition(OpenModel):
     """One aspect of the session's state, machine-readable."""
 
     type: str = Field(max_length=64)
-    """Accepted, DatasetReady, Admitted, Running, Complete or Failed."""
+    """Accepted, DatasetReady, Admitted, Running, Complete, Failed, Ready or Stalled."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=64)
@@ -55,8 +55,12 @@ class TrainingSessionStatus(OpenModel):
     """Pending, Queued, Starting, Running, Suspending, Suspended, Stopping, Succeeded, Failed, Stopped or Cancelled."""
     message: str | None = Field(default=None, max_length=1024)
     """One sentence on why the session is in this phase."""
+    reason: str | None = Field(default=None, max_length=64)
+    """The same in one word from a closed list; for a session in the queue why it does not run yet."""
+    gpus: int | None = None
+    """GPUs of all workers together."""
     conditions: list[Condition] | None = Field(default=None, max_length=16)
-    """The state, machine-readable."""
+    """Accepted, DatasetReady, Admitted, Running, Complete, Failed; and for programs that wait Ready and Stalled."""
     attempt: int | None = None
     """Number of the current or last attempt, from 1; absent before the first."""
     failures: int | None = None

@@ -215,7 +215,9 @@ class _Decision:
         elif found.delete_jobs:
             jobs = tuple((j.name, j.uid) for j in found.delete_jobs)
             self.writes.append(DeleteJobs(session.uid, jobs))
-        elif not found.delayed and not found.in_queue and session.status.phase not in TERMINAL:
+        elif session.status.phase in TERMINAL:
+            self._write_status(session, found, None, Lane.INFORMATIONAL)
+        elif not found.delayed and not found.in_queue:
             self._write_status(session, found, _not_in_queue(found), lane_of(found))
 
     def _write_status(

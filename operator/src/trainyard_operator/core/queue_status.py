@@ -169,5 +169,6 @@ def queue_totals(queue: Queue, snapshot: Snapshot) -> Mapping[str, Any]:
         "running": len(allocations),
         "waiting": len(snapshot.waiting.get(queue.name, ())),
         "gpusUsed": sum(a.gpus for a in allocations),
+        "gpusTotal": snapshot.gpu_capacity(),
         "observedGeneration": queue.generation,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from trainyard_api import timestamps
-from trainyard_api.phase import TERMINAL, ConditionType, Phase, Reason
+from trainyard_api.phase import SETTLED, TERMINAL, ConditionType, Phase, Reason
 from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.objects import fields
@@ -34,7 +34,7 @@ def render(
     """
     current: Status = orjson.loads(session.status.own)
     if session.status.phase in TERMINAL:
-        return current, current
+        return current, _observed(current, session.generation)
     wanted = {**current, **{k: v for k, v in found.changes.items() if v is not None}}
     for name, value in found.changes.items():
         if value is None:
@@ -42,15 +42,22 @@ def render(
     wanted["phase"] = found.phase.value
     wanted["message"] = found.message[:MESSAGE_LENGTH]
     wanted["observedGeneration"] = session.generation
+    wanted["gpus"] = session.spec.shape.gpus
     for name in ("failure", "disruption"):
         _keep_time(name, current, wanted, now)
     if found.phase != Phase.QUEUED:
         wanted.pop("queue", None)
     elif queue is not None:
         wanted["queue"] = dict(queue)
+    wanted["reason"], _ = _why(found, wanted.get("queue"))
     conditions = _conditions(session, found, admissibility, wanted.get("queue"))
     wanted["conditions"] = _merged(current.get("conditions"), conditions, session.generation, now)
     return current, wanted
+
+
+def _observed(current: Status, generation: int) -> Status:
+    """The status of a session that has ended: only the generation that was seen follows."""
+    return {**current, "observedGeneration": generation}
 
 
 def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
@@ -60,13 +67,19 @@ def render_invalid(item: InvalidSession, now: float) -> tuple[Status, Status]:
     """
     current: Status = orjson.loads(item.own)
     if fields.text(current.get("phase")) in TERMINAL:
-        return current, current
+        return current, _observed(current, item.generation)
     message = f"The spec cannot be used: {item.why}"[:MESSAGE_LENGTH]
-    conditions: list[Condition] = [(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message)]
+    why = (Reason.INVALID_SPEC, message)
+    conditions: list[Condition] = [
+        (ConditionType.ACCEPTED, "False", *why),
+        (ConditionType.READY, "False", *why),
+        (ConditionType.STALLED, "True", *why),
+    ]
     wanted = {
         **current,
         "phase": Phase.PENDING.value,
         "message": message,
+        "reason": Reason.INVALID_SPEC.value,
         "observedGeneration": item.generation,
         "conditions": _merged(current.get("conditions"), conditions, item.generation, now),
     }
@@ -115,12 +128,8 @@ def _conditions(
     admissibility: Admissibility,
     queue: Mapping[str, Any] | None,
 ) -> list[Condition]:
-    phase, message = found.phase, found.message
+    phase, (reason, message) = found.phase, _why(found, queue)
     conditions: list[Condition] = [_accepted(found, admissibility), _dataset(session, found)]
-    reason = str(found.reason)
-    if phase == Phase.QUEUED and queue is not None:
-        reason = str(queue.get("reason") or reason)
-        message = str(queue.get("message") or message)
     admitted = phase in (Phase.STARTING, Phase.RUNNING)
     why = Reason.ADMITTED if admitted else reason
     conditions.append((ConditionType.ADMITTED, _truth(admitted), why, "" if admitted else message))
@@ -132,7 +141,19 @@ def _conditions(
         conditions.append((ConditionType.COMPLETE, "True", Reason.SUCCEEDED, message))
     if phase == Phase.FAILED:
         conditions.append((ConditionType.FAILED, "True", reason, message))
+    conditions.append((ConditionType.READY, _truth(phase in SETTLED), reason, message))
+    if phase == Phase.FAILED:
+        conditions.append((ConditionType.STALLED, "True", reason, message))
     return conditions
+
+
+def _why(found: SessionState, queue: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Why it is in its phase: in one word, and as a sentence."""
+    reason, message = str(found.reason), found.message
+    if found.phase == Phase.QUEUED and queue is not None:
+        reason = str(queue.get("reason") or reason)
+        message = str(queue.get("message") or message)
+    return reason, message
 
 
 def _accepted(found: SessionState, admissibility: Admissibility) -> Condition:
