@@ -125,3 +125,15 @@ def test_installing_again_replaces_what_was_there(tmp_path: Path) -> None:
 
     assert not (tmp_path / "lib" / "trainyard" / "stale.py").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["lib", "supervisor.pyz"]
+
+
+def test_nothing_loads_the_library_of_hashes_while_a_program_runs(
+    tmp_path: Path, folder: Path
+) -> None:
+    """It would take four megabytes of twenty; only code and outputs need it."""
+    with report_stand_in() as gateway:
+        lab = SupervisorLab(tmp_path, gateway)
+        by = (sys.executable, "-I", "-S", str(folder / "supervisor.pyz"))
+        ended = lab.run("sh", "-c", "grep -c -e _hashlib -e libcrypto /proc/$PPID/maps", by=by)
+
+    assert ended.out == b"0\n"
