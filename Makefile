@@ -234,6 +234,8 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  $(LOCK) requirements/ray.in -o requirements/ray.lock && \
+	  uv pip compile --quiet --generate-hashes --python-version 3.14 --python-platform x86_64-manylinux_2_40 --only-binary :all: \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements/programs.in -o requirements/programs.lock && \
 	  for project in operator gateway telegram_bot trainer-image; do \
 	    $(LOCK) -c requirements/dev.lock $$project/pyproject.toml -o requirements/$$project.lock; \
 	  done && \

@@ -35,10 +35,17 @@ class ContainerLogs:
                 self._start(name)
 
     def close(self) -> None:
-        """Wait until the containers have said everything."""
+        """Wait until the containers have said everything, a minute for each at most."""
         for process, reader in zip(self._processes, self._readers, strict=True):
-            process.wait(60)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             reader.join(60)
+            if process.stdout is not None:
+                process.stdout.close()
+        self._processes, self._readers = [], []
 
     def missing(self, log: Sequence[str]) -> list[str]:
         """Lines of the containers that the log does not hold as often. Pure but for the lines."""

@@ -17,7 +17,7 @@ from trainyard.errors import TrainyardError
 
 LIST = """
 import hashlib, json, pathlib, sys
-[top] = pathlib.Path('/data').rglob('runs/' + sys.argv[1] + '/work')
+top = pathlib.Path('/data/runs', sys.argv[1], 'work')
 files = (p for p in top.rglob('*') if p.is_file() and not p.is_symlink())
 print(json.dumps({str(p.relative_to(top)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}))
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from data import MAKERS
+from example_data import MAKERS
 
 HERE = Path(__file__).parent
 
@@ -21,11 +21,13 @@ class Program:
     command: list[str]
     ready: str
     outputs: list[str]
+    shipped: bool = False
     files: list[str] = field(default_factory=list)
     data: str | None = None
     requirements: list[str] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
     resumed: str | None = None
+    progress: list[str] = field(default_factory=list)
     memory: str = "1Gi"
 
     def lay(self, folder: Path) -> None:

@@ -10,8 +10,8 @@ from lifecycle import Row
 
 BEGIN, END = "<!-- make programs -->", "<!-- end of make programs -->"
 HEAD = [
-    "| Program | Packages | Log | Progress | Evicted | Preempted | Resumed | Files |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| Program | As its wheel ships it | Packages | Log | Progress | Evicted | Preempted | Resumed | Files |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 ]
 
 
@@ -24,6 +24,7 @@ def _line(row: Row) -> str:
     missing = f", {len(row.missing)} missing" if row.missing else ""
     cells = [
         row.name,
+        "yes" if row.shipped else "a script",
         ", ".join(f"`{re.split('[=<>~]', p)[0]}`" for p in row.packages) or "those of the runtime",
         f"{row.lines} lines{missing}",
         _progress(row),
@@ -36,8 +37,8 @@ def _line(row: Row) -> str:
 
 
 def _progress(row: Row) -> str:
-    shown = [name for name, seen in (("percent", row.percent), ("time left", row.eta)) if seen]
-    return ", ".join(shown) or ("steps" if row.steps else "none")
+    shown = [x for x in ("percent", "time left") if x in row.progress]
+    return ", ".join(shown) or ("steps" if row.progress else "none")
 
 
 def _yes(value: bool) -> str:
