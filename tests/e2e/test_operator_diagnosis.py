@@ -30,6 +30,7 @@ def release(kubeconfig: Path) -> Iterator[Installation]:
     """An installation whose sessions may be preempted soon, with a runtime that no registry has."""
     values = {
         "operator.minimumRunSeconds": 1,
+        "operator.startTimeoutSeconds": 60,
         "runtimes.absent": {"image": "registry.invalid/trainyard/none:1"},
     }
     with installed(kubeconfig, **values) as found:
@@ -126,7 +127,9 @@ def test_a_program_that_is_not_there(release: Installation) -> None:
 
 
 def test_an_image_that_nobody_has(release: Installation) -> None:
-    failure = failed(release, create(release, "image", command=["x"], runtime="absent"))
+    """The kubelet may try for startTimeoutSeconds: a registry may come back."""
+    name = create(release, "image", command=["x"], runtime="absent")
+    failure = failed(release, name, within=240)
     assert failure["class"] == "ImageUnavailable"
     assert "registry.invalid/trainyard/none:1" in failure["message"]
 
