@@ -10,7 +10,7 @@ import pytest
 from bot_objects import dataset, model
 
 from trainyard.models import Gpu, Node, System, Usage
-from trainyard_bot.text import registry
+from trainyard_bot.text import answers, registry
 from trainyard_bot.text.formats import LocalTime
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -47,6 +47,18 @@ def test_model() -> None:
     )
     assert registry.model(model("bare"), 1, AT) == (
         "📦 <b>bare</b>\nversion 1 · 0 B · 14:00\nSHA-256 <code>ab</code>"
+    )
+
+
+def test_a_folder_says_so() -> None:
+    tree = model("best", kind="tree", files=12, flags=["pickle"], size_bytes=MIB)
+
+    assert registry.models([tree], AT).splitlines()[1] == (
+        "📦 <code>best</code> version 1 · 12 files · 1.0 MiB · ⚠️ pickle · 14:00"
+    )
+    assert answers.is_folder("best<", 12) == (
+        "<b>best&lt;</b> is a folder of 12 files; I send single files only. "
+        "Use the command line: <code>trainyard models get best&lt;</code>"
     )
 
 

@@ -458,3 +458,15 @@ def test_long_texts_are_cut(shown: Session, kept: str) -> None:
 
     assert kept in text
     assert kept[0] * len(kept) not in text
+
+
+def test_outputs_are_named_and_bounded() -> None:
+    outputs = [
+        {"name": f"o{n}<", "version": n, "sha256": "0", "files": 2, "size_bytes": 1024}
+        for n in range(1, 9)
+    ]
+    shown = sessions.session(changed(SUCCEEDED, outputs=outputs), AT).splitlines()
+
+    assert "Output <code>o1&lt;</code> version 1, 2 files, 1.0 KiB" in shown
+    assert "… and 3 more" in shown
+    assert sum(line.startswith("Output ") for line in shown) == 5

@@ -119,6 +119,22 @@ def test_the_end_of_a_success() -> None:
     ]
 
 
+def test_a_session_names_the_folders_that_it_registered() -> None:
+    outputs = [
+        {"name": "a.best", "version": 2, "sha256": "0", "files": 3, "sizeBytes": 2048},
+        {"name": "b", "version": 1, "sha256": "1", "files": 1, "sizeBytes": 1, "flags": ["pickle"]},
+    ]
+    session = screens.session("a", "Succeeded", status={"outputs": outputs})
+    said = ["a.best version 2, 3 files, 2.0 KiB", "b version 1, 1 file, 1 B, pickle"]
+
+    assert progress.ending(session)[1:] == [
+        f"output {said[0]}: trainyard models get a.best",
+        f"output {said[1]}: trainyard models get b",
+    ]
+    shown = [line.split(maxsplit=1) for line in table.plain(sessions.details(session, NOW)).splitlines()]  # fmt: skip
+    assert [rest for name, rest in shown if name == "output"] == said
+
+
 def test_interruptions_are_told_beside_what_failed() -> None:
     taken = {"attempt": 2, "reason": "EvictionByEvictionAPI", "message": "Worker 0 was evicted."}
     moved = screens.session("moved", "Failed", status={"preemptions": 2, "disruption": taken})

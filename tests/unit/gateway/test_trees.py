@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from staged_trees import StagedTree, stage
+from hypothesis import given
+from hypothesis import strategies as st
+from staged_trees import StagedTree, manifest_of, stage
 from tree_lab import UID, Session, TreeLab, tree_lab
 
 from trainyard_api import contract
@@ -25,7 +27,7 @@ from trainyard_gateway.settings import Settings
 from trainyard_gateway.trees import rights
 from trainyard_gateway.trees.recovery import parsed
 from trainyard_gateway.trees.staged import UNFINISHED_SECONDS, PendingReport, StagedTrees
-from trainyard_gateway.trees.stored import StoredTrees
+from trainyard_gateway.trees.stored import Entry, StoredTree, StoredTrees
 
 B = "22222222-2222-4222-8222-222222222222"
 FILES = {"a.txt": b"1", "d/b.txt": b"22", "d/same": b"1", "m.pkl": b"\x80\x04K\x01."}
@@ -293,3 +295,42 @@ async def test_a_backup_notices_a_tree_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "models" / id / "manifest.json").write_bytes(b"{")
     with pytest.raises(BackupError, match="is damaged"):
         await saved(tmp_path)
+
+
+PART = st.text("ab.-é \U0001f600", min_size=1, max_size=3).filter(lambda p: p not in (".", ".."))
+PATH = st.lists(PART, min_size=1, max_size=4).map("/".join)
+
+
+@given(st.sets(PATH, min_size=1, max_size=20), PATH, st.integers(1, 4))
+def test_pages_and_places_of_any_paths(paths: set[str], asked: str, most: int) -> None:
+    manifest = manifest_of({path: path.encode() for path in paths})
+    listed = json.loads(manifest.text())["entries"]
+    tree = StoredTree(Path(), [Entry(e["path"], e["sha256"]) for e in listed], frozenset())
+
+    def pages(folder: str) -> list[str]:
+        seen: list[str] = []
+        start = 0
+        while found := list(tree.below(folder, start))[:most]:
+            seen += [entry.path for _, entry in found]
+            start = found[-1][0] + 1
+        return seen
+
+    assert pages("") == sorted(paths)
+    assert pages(asked) == sorted(p for p in paths if p.startswith(f"{asked}/"))
+    assert tree.is_folder(asked) is any(p.startswith(f"{asked}/") for p in paths)
+    for path in {*paths, asked}:
+        found = tree.find(path)
+        assert (found is not None and found.path == path) is (path in paths)
+
+
+async def test_few_entries_stay_in_memory(tmp_path: Path) -> None:
+    async with tree_lab(tmp_path) as lab:
+        rows = [await lab.adopt(stage(lab.run(), {"a": b"%d" % n, "b": b""})) for n in range(3)]
+        stored = StoredTrees(lab.store.root, most=4)
+
+        first = stored.read(rows[0])
+        assert stored.read(rows[0]) is first
+        for row in rows:
+            stored.read(row)
+        assert stored.read(rows[2]) is stored.read(rows[2])
+        assert stored.read(rows[0]) is not first

@@ -58,12 +58,20 @@ class TreeRecovery(Recovery):
 
     async def take_in(self, uid: str) -> bool:
         """Register what a session staged. Returns whether nothing is left."""
+        # The program decides what is in there: neither a tree nor a session delays the others.
         try:
             found = await asyncio.to_thread(self._staged.pending, uid)
-            for pending in found:
-                await self._register(uid, pending)
-            return await asyncio.to_thread(self._staged.remove_abandoned, uid) and not found
         except Exception as error:
+            self.log_once(uid, error)
+            return False
+        for pending in found:
+            try:
+                await self._register(uid, pending)
+            except Exception as error:
+                self.log_once(uid, error)
+        try:
+            return await asyncio.to_thread(self._staged.remove_abandoned, uid) and not found
+        except OSError as error:
             self.log_once(uid, error)
             return False
 
