@@ -1,6 +1,29 @@
-{{/* Names and labels. Every object is called <release>-<component>; the release name is shortened to fit. */}}
+{{/* Names and labels. Every object is called <release>-<component>. A longer name is shortened and gets a hash, so that no two
+are the same; an installation of an earlier chart, which had no hash, keeps its names. */}}
 {{- define "trainyard.name" -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $short := .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- if gt (len .Release.Name) 40 -}}
+{{- $old := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-operator" $short) -}}
+{{- if ne (dig "metadata" "annotations" "meta.helm.sh/release-name" "" ($old | default dict)) .Release.Name -}}
+{{- $short = printf "%s-%s" (.Release.Name | trunc 31 | trimSuffix "-") (.Release.Name | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- end -}}
+{{- $short -}}
+{{- end -}}
+
+{{/* Prefix of objects that belong to no namespace. A namespace with a hyphen is parted from the name by a dot, so that ml-team/x
+and ml/team-x differ; an installation of an earlier chart keeps its names. */}}
+{{- define "trainyard.clusterName" -}}
+{{- $name := include "trainyard.name" . -}}
+{{- $plain := printf "%s-%s" .Release.Namespace $name -}}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" "ClusterRoleBinding" "" (printf "%s-operator" $plain) | default dict -}}
+{{- $owner := printf "%s/%s" (dig "metadata" "annotations" "meta.helm.sh/release-namespace" "" $binding) (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $binding) -}}
+{{- $ours := eq $owner (printf "%s/%s" .Release.Namespace .Release.Name) -}}
+{{- if or $ours (and (not $binding) (not (contains "-" .Release.Namespace))) -}}
+{{- $plain -}}
+{{- else -}}
+{{- printf "%s.%s" .Release.Namespace $name -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Labels of an object: include "trainyard.labels" (dict "root" . "component" "operator") */}}
@@ -116,6 +139,17 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- if and .Values.database.storage.enabled .Values.database.url -}}
 {{- fail "database.storage is for SQLite; with database.url leave database.storage.enabled false" -}}
+{{- end -}}
+{{- if .Values.crds.enabled -}}
+{{- range $plural := list "trainingsessions" "trainingqueues" -}}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (printf "%s.trainyard.io" $plural) -}}
+{{- if $crd -}}
+{{- $owner := printf "%s/%s" (dig "metadata" "annotations" "meta.helm.sh/release-namespace" "" $crd) (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $crd) -}}
+{{- if ne $owner (printf "%s/%s" $.Release.Namespace $.Release.Name) -}}
+{{- fail (printf "the CRD %s is not of this release but of %s (namespace/release): set crds.enabled=false and keep the CRDs up to date there" $crd.metadata.name (ternary "nobody" $owner (eq $owner "/"))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
 {{- fail "priority.min must not be above priority.max" -}}

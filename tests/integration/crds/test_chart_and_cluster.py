@@ -72,3 +72,41 @@ def test_a_key_that_somebody_else_made_is_left_alone(
     secret(core, namespace, None, **{"api-key": KEY})
 
     assert keys(kubeconfig, namespace) is None
+
+
+def test_crds_of_others_are_refused_in_words(kubeconfig: Path, namespace: str) -> None:
+    """Those of the tests are of no release."""
+    found = render_in(kubeconfig, namespace)
+
+    assert found.code != 0
+    assert "is not of this release but of nobody" in found.error
+    assert "crds.enabled=false" in found.error
+
+
+def test_cluster_wide_names_of_an_earlier_chart_are_kept(kubeconfig: Path, namespace: str) -> None:
+    """The namespace has a hyphen. Before, it and the release were joined by another."""
+    name = f"{namespace}-ty"
+    owner = {"meta.helm.sh/release-name": "ty", "meta.helm.sh/release-namespace": namespace}
+    body = {
+        "metadata": {
+            "name": f"{name}-operator",
+            "annotations": owner,
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        },
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "x"},
+    }
+
+    def prefix() -> str:
+        found = render_in(kubeconfig, namespace, {"crds.enabled": False})
+        assert found.code == 0, found.error
+        (policy,) = found.of("ValidatingAdmissionPolicy")
+        return str(policy["metadata"]["name"]).removesuffix("-sessions")
+
+    assert prefix() == f"{namespace}.ty"
+    with api_client(kubeconfig) as api:
+        rbac = client.RbacAuthorizationV1Api(api)
+        rbac.create_cluster_role_binding(body)
+        try:
+            assert prefix() == name
+        finally:
+            rbac.delete_cluster_role_binding(body["metadata"]["name"])

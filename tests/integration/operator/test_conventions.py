@@ -62,9 +62,11 @@ def test_columns_of_sessions(lab: Lab) -> None:
 
 
 def test_columns_of_queues(lab: Lab) -> None:
-    def shown() -> bool:
+    def shown() -> dict[str, str]:
         row = table(lab, "tq", "default")
-        # Nodes of other tests count as well.
-        return row.get("USED") == "0" and int(row.get("TOTAL") or 0) >= 4
+        return row if row.get("TOTAL") else {}
 
-    eventually(shown, within=45, what="the GPUs of the cluster")
+    row = eventually(shown, within=90, what="the GPUs of the cluster")
+
+    assert row["USED"] == "0"
+    assert int(row["TOTAL"]) >= 4, "nodes of other tests count as well"
