@@ -1,7 +1,7 @@
 """Kubernetes quantities, such as `500m`, `1.5Gi` or `1e3`: their parser, and types of fields.
 
 A field of the types below takes what a pod takes: a number or a text. The API server checks the
-same bounds by the same sentence (`Amount.cel`), and compares by value (`same_cel`): `1` is
+same bounds by the same sentence (`QuantityRange.cel`), and compares by value (`same_cel`): `1` is
 `"1000m"`.
 """
 
@@ -77,7 +77,7 @@ def _amount(value: Decimal) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class QuantityRange:
     """Which quantities a field takes."""
 
     least: str | None
@@ -122,7 +122,7 @@ def same_cel(field: str, *, optional: bool) -> str:
     return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
 
 
-def _type(amount: Amount) -> tuple[BeforeValidator, WithJsonSchema]:
+def _type(amount: QuantityRange) -> tuple[BeforeValidator, WithJsonSchema]:
     schema: dict[str, Any] = {
         "anyOf": [{"type": "integer"}, {"type": "number"}, {"type": "string"}],
         "x-kubernetes-int-or-string": True,
@@ -131,15 +131,15 @@ def _type(amount: Amount) -> tuple[BeforeValidator, WithJsonSchema]:
     return BeforeValidator(amount.check), WithJsonSchema(schema)
 
 
-CPU: Final = Amount(
+CPU: Final = QuantityRange(
     None, "10k", "give CPU cores as a quantity above 0 and at most 10k, such as 2, 500m or '1.5'"
 )
-MEMORY: Final = Amount(
+MEMORY: Final = QuantityRange(
     "16Mi",
     "1Ei",
     "give bytes as a quantity from 16Mi to 1Ei, such as 4Gi or 1.5Gi; a number without a unit is bytes",
 )
-SPACE: Final = Amount(
+SPACE: Final = QuantityRange(
     None,
     "1Ei",
     "give bytes as a quantity above 0 and at most 1Ei, such as 4Gi; a number without a unit is bytes",

@@ -67,7 +67,7 @@ def test_whatever_comes_is_read_or_refused_in_a_sentence(text: str) -> None:
             assert 0 < quantity.quantity(text) <= quantity.quantity(amount.most)
 
 
-def reads(amount: quantity.Amount, text: str) -> bool:
+def reads(amount: quantity.QuantityRange, text: str) -> bool:
     """Whether the text is taken as it is; the alternative is the sentence."""
     try:
         return amount.check(text) == text
