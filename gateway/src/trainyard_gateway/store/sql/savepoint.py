@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
@@ -26,14 +25,15 @@ class TransactionRolledBack(Exception):
 def in_savepoint(connection: Connection, action: Callable[[Connection], T]) -> T:
     """Run `action` inside a savepoint and return its result.
 
-    If it raises, only its own changes are undone.
+    If it raises, only its own changes are undone. Whatever goes wrong with the savepoint itself
+    says nothing about `action`: drivers raise errors of many kinds when a connection is lost.
 
     Raises TransactionRolledBack if the database gave up the whole transaction, otherwise what
     `action` raises.
     """
     try:
         savepoint = connection.begin_nested()
-    except DBAPIError as error:
+    except Exception as error:
         raise TransactionRolledBack(error) from error
     try:
         result = action(connection)
@@ -44,10 +44,13 @@ def in_savepoint(connection: Connection, action: Callable[[Connection], T]) -> T
             raise TransactionRolledBack(error) from error
         try:
             savepoint.rollback()
-        except DBAPIError:
+        except Exception:
             raise TransactionRolledBack(error) from error
         raise
-    savepoint.commit()
+    try:
+        savepoint.commit()
+    except Exception as error:
+        raise TransactionRolledBack(error) from error
     return result
 
 
