@@ -18,6 +18,7 @@ from cluster import ROOT
 from command_line import CommandLine, Said, rest_of
 from gateway_lab import GatewayFactory, GatewayLab
 from poll import eventually
+from staged_trees import stage
 from trained_models import Life, save_model
 
 pytestmark = pytest.mark.integration
@@ -220,6 +221,21 @@ def test_what_a_program_leaves(reader: Reader) -> None:
 
     assert "out/" in listed
     assert (reader.folder / "results" / "out" / "last.ckpt").read_bytes() == b"weights"
+
+
+def test_the_results_in_the_registry(reader: Reader) -> None:
+    outputs = [{"path": "runs/detect/train/weights", "name": "detector"}]
+    with reader.lab.client() as gateway:
+        session = gateway.start_training({"command": ["x"], "outputs": outputs}, "detects")
+    trainer = reader.lab.trainer(session.uid, session.name)
+    tree = stage(reader.lab.data / "runs" / session.uid, {"best.pt": b"weights"})
+    answer = trainer.post("tree", tree.report(session.uid, "detector"))
+    assert answer.status_code == 201, answer.text
+    listed = reader.ok("trainyard models files detector").out
+    reader.ok("trainyard models get detector")
+
+    assert "best.pt" in listed
+    assert (reader.folder / "detector" / "best.pt").read_bytes() == b"weights"
 
 
 def test_the_model(reader: Reader) -> None:

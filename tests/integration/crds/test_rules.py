@@ -19,6 +19,7 @@ from trainyard_api.command.template import (
     is_structured,
 )
 from trainyard_api.environment import RESERVED_MESSAGE
+from trainyard_api.quantity import CPU, MEMORY, SPACE
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +43,10 @@ def model(task: str, architecture: str, **parameters: Any) -> dict[str, Any]:
     return trained(task, model=chosen)
 
 
+def asks(**resources: str) -> dict[str, Any]:
+    return COMMAND | {"resources": {"gpus": 1, **resources}}
+
+
 IMAGES, TEXT = "image-classification", "language-modeling"
 
 CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -49,6 +54,9 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         COMMAND,
         TRAINING | COMMAND,
     ),
+    CPU.sentence: (asks(cpu="1.5"), asks(cpu="11k")),
+    MEMORY.sentence: (asks(memory="16Mi"), asks(memory="512")),
+    SPACE.sentence: (asks(scratch="1"), asks(scratch="0")),
     "training needs a dataset": (TRAINING, {"training": TABLE}),
     "code needs a command: the program that starts in it": (COMMAND | CODE, TRAINING | CODE),
     RESERVED_MESSAGE: (

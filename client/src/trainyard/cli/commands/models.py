@@ -76,6 +76,8 @@ def get(
     files that are there already are not sent again; ends with 6 when something is not here as the
     model has it.
     """
+    if target is not None and not target.parent.is_dir():
+        raise UsageProblem(f"there is no folder {target.parent}; make it first")
     with gateway() as (client, _):
         found = client.model(name, version)
         if found.kind == "tree":
@@ -84,8 +86,6 @@ def get(
         path = target or Path()
         if path.is_dir():
             path = path / f"{name}.safetensors"
-        if not path.parent.is_dir():
-            raise UsageProblem(f"there is no folder {path.parent}; make it first")
         if path.exists() and transfer.hash_of(path) != found.sha256:
             raise UsageProblem(f"{path} is there with other content; give another FILE")
         with progress_bar(name) as progress:
