@@ -25,7 +25,7 @@ class TransactionRolledBack(Exception):
 def in_savepoint(connection: Connection, action: Callable[[Connection], T]) -> T:
     """Run `action` inside a savepoint and return its result.
 
-    If it raises, only its own changes are undone. Whatever goes wrong with the savepoint itself
+    If it raises, only its own changes are undone. A fault of the savepoint itself
     says nothing about `action`: drivers raise errors of many kinds when a connection is lost.
 
     Raises TransactionRolledBack if the database gave up the whole transaction, otherwise what
