@@ -29,6 +29,7 @@ API_MODULES = (
     "command/template.py",
     "contract.py",
     "files/__init__.py",
+    "files/durability.py",
     "files/links.py",
     "files/names.py",
     "files/paths.py",

@@ -13,7 +13,6 @@ Guarantees:
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import json
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainyard_api import contract
+from trainyard_api.files.durability import make_durable
 from trainyard_supervisor.code.manifest import (
     CONTENTS,
     MANIFEST,
@@ -100,7 +100,7 @@ def _copied(
         if entry.target:
             _place(part, entry.path).symlink_to(entry.target)
     (target.parent / contract.WORK_MADE).touch()
-    _sync(part)
+    make_durable(part)
     part.rename(target)
     return True
 
@@ -163,17 +163,6 @@ def _place(part: Path, path: str) -> Path:
     place = part / path
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
-
-
-def _sync(folder: Path) -> None:
-    """Make everything durable at once: to do so for each of many files takes minutes."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        ctypes.CDLL(None).syncfs(handle)
-    except (OSError, AttributeError):
-        os.sync()
-    finally:
-        os.close(handle)
 
 
 def _refused(error: OSError) -> CannotStart:

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 
 from trainyard.reporting.artifacts.walk import Found, LeftOut, TooManyNames, Walk
 from trainyard_api import contract
+from trainyard_api.files.durability import make_durable
 from trainyard_api.files.paths import path_problem, shown
 
 TRIES = 3
@@ -143,7 +144,7 @@ class Stager:
         if not manifest.entries:
             said = self._left_out.sentence()
             raise CannotStage("nothing is in it" + (f" ({said})" if said else ""))
-        synced(self._place)
+        make_durable(self._place)
         return Tree(sha256, self._number, self._bytes, self._notes())
 
     def _notes(self) -> tuple[str, ...]:
@@ -278,16 +279,3 @@ def _write(new: BinaryIO, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[new.write(view) :]
-
-
-def synced(folder: Path) -> None:
-    """Make everything below a folder durable at once: file by file, many take minutes."""
-    import ctypes  # a program that stages nothing need not have it
-
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        ctypes.CDLL(None).syncfs(handle)
-    except (OSError, AttributeError):
-        os.sync()
-    finally:
-        os.close(handle)
