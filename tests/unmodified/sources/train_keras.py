@@ -2,4 +2,4 @@ import os; os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras, numpy as np
 r = np.random.default_rng(0); x = r.normal(size=(512, 8)).astype("float32"); y = (x[:, 0] * x[:, 1] > 0).astype("float32")
 m = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1, "sigmoid")]); m.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-m.fit(x, y, validation_split=.2, epochs=int(__import__("sys").argv[1]), callbacks=[keras.callbacks.BackupAndRestore("backup"), keras.callbacks.ModelCheckpoint("ckpt/{epoch:02d}.keras"), keras.callbacks.CSVLogger("log.csv")])
+m.fit(x, y, validation_split=.2, epochs=int(__import__("sys").argv[1]), callbacks=[keras.callbacks.BackupAndRestore("backup", double_checkpoint=True), keras.callbacks.ModelCheckpoint("ckpt/{epoch:02d}.keras"), keras.callbacks.CSVLogger("log.csv")])
