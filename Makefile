@@ -144,32 +144,32 @@ life: setup ## Install, upgrade, roll back and remove with five training and twe
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name life --gpus 8
 	@TRAINYARD_LIVE=5 TRAINYARD_CROWD=15 TRAINYARD_TEST_KUBECONFIG="$$($(RUN) trainyard_cluster kubeconfig --name life)" \
-	  $(RUN) pytest -q -s tests/e2e/test_installation_life.py; code=$$?; $(RUN) trainyard_cluster down --name life; exit $$code
+	  $(RUN) pytest -q -s tests/e2e/test_installation_life.py || code=$$?; $(RUN) trainyard_cluster down --name life; exit $${code:-0}
 
 FROM ?= HEAD
 upgrade: setup ## Upgrade an installation of another commit (FROM=) to this tree, with sessions in every state (15 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name upgrade --gpus 4
-	@$(VENV)/bin/python tests/upgrade $(FROM) --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name upgrade)"; \
-	  code=$$?; $(RUN) trainyard_cluster down --name upgrade; exit $$code
+	@$(VENV)/bin/python tests/upgrade $(FROM) --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name upgrade)" || code=$$?; \
+	  $(RUN) trainyard_cluster down --name upgrade; exit $${code:-0}
 
 programs: setup ## Run the programs of tests/unmodified as sessions, each evicted and preempted in the middle (PROGRAMS="--only NAME")
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name programs --gpus 4
-	@$(VENV)/bin/python tests/unmodified --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name programs)" $(PROGRAMS); \
-	  code=$$?; $(RUN) trainyard_cluster down --name programs; exit $$code
+	@$(VENV)/bin/python tests/unmodified --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name programs)" $(PROGRAMS) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name programs; exit $${code:-0}
 
 flows: setup ## Try every network flow from the pods of an installation, beside what the policies say (3 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name bench
-	@$(VENV)/bin/python bench/network --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@$(VENV)/bin/python bench/network --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 bench-idle: setup ## Measure memory and CPU of an idle installation (5 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name bench
-	@$(VENV)/bin/python bench/idle --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@$(VENV)/bin/python bench/idle --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 gpu-check: ## Check the trainer on one NVIDIA GPU; needs a CUDA build of torch (8 min; PYTHON= chooses it)
 	@PYTHONPATH=crds/src:client/src:trainer-image/src $(PYTHON) bench/gpu $(BENCH)
@@ -177,8 +177,8 @@ gpu-check: ## Check the trainer on one NVIDIA GPU; needs a CUDA build of torch (
 bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflow and pandas (20 min on a quiet machine)
 	@$(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python --target build/bench-site -r requirements/bench.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
-	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@PYTHONPATH=build/bench-site $(VENV)/bin/python bench/trainer --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 bench-supervisor: setup ## Measure what the supervisor costs a program, beside the bare one (2 min)
 	@PYTHONPATH=tests/support $(VENV)/bin/python bench/supervisor $(BENCH)
@@ -187,8 +187,8 @@ RAY := build/ray
 bench-edit: setup $(RAY)/.ready ## Measure the time from a saved edit to the new code's first line, beside Ray (10 min on a quiet machine)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name bench --gpus 4
-	@$(VENV)/bin/python bench/edit --ray $(CURDIR)/$(RAY)/bin --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@$(VENV)/bin/python bench/edit --ray $(CURDIR)/$(RAY)/bin --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 $(RAY)/.ready: requirements/ray.lock | setup
 	@test -x $(RAY)/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python $(RAY)
@@ -197,8 +197,8 @@ $(RAY)/.ready: requirements/ray.lock | setup
 
 bench-operator: setup ## Measure the operator on a separate control plane with simulated nodes (15 min)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
-	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)"; \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
 	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
@@ -208,8 +208,8 @@ hostile: setup ## 20,000 hostile reports and objects, and callers, against real 
 	@rm -rf build/hostile
 	@TRAINYARD_HOSTILE_REPORTS=$${TRAINYARD_HOSTILE_REPORTS:-20000} TRAINYARD_HOSTILE_ATTACK_SECONDS=$(HOSTILE_SECONDS) \
 	  TRAINYARD_HOSTILE_OBJECTS=$${TRAINYARD_HOSTILE_OBJECTS:-6000} \
-	  $(RUN) pytest -q -s -n 0 tests/property/hostile tests/property/operator/test_poison.py; code=$$?; \
-	  $(VENV)/bin/python tests/support/hostile_picture.py build/hostile bench/results/hostile; exit $$code
+	  $(RUN) pytest -q -s -n 0 tests/property/hostile tests/property/operator/test_poison.py || code=$$?; \
+	  $(VENV)/bin/python tests/support/hostile_picture.py build/hostile bench/results/hostile; exit $${code:-0}
 
 bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (30 min)
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -218,8 +218,8 @@ bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (3
 	@test -x build/mlflow/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/mlflow
 	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
-	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH); \
-	  code=$$?; $(RUN) trainyard_cluster down --name bench; exit $$code
+	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 LOCK = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(foreach package,$(PACKAGES),--no-emit-package $(package))
