@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trainyard_supervisor.output.line_splitter import Line
 from trainyard_supervisor.progress.derived import REPORTED_SECONDS, DerivedProgress
 from trainyard_supervisor.progress.tracker import Progress
+from trainyard_supervisor.status_server.known_values import MOST_NAMES, KnownValues
 from trainyard_supervisor.status_server.listener import is_wanted
 from trainyard_supervisor.status_server.trainer_status import (
     MAX_METRICS,
@@ -144,3 +145,14 @@ def test_what_is_reported_counts_more_than_what_is_printed_for_a_minute() -> Non
 )
 def test_a_session_can_switch_it_off(environment: dict[str, str], wanted: bool) -> None:
     assert is_wanted(environment) is wanted
+
+
+def test_only_new_values_count_and_names_without_end_take_no_memory_without_end() -> None:
+    known = KnownValues()
+
+    assert known.new_in({"loss": math.nan, "rate": 1.0}).keys() == {"loss", "rate"}
+    assert known.new_in({"loss": math.nan, "rate": 2.0}) == {"rate": 2.0}
+    for number in range(3 * MOST_NAMES):
+        known.new_in({f"m{number}": 0.0})
+    assert len(known._values) == MOST_NAMES
+    assert known.new_in({f"m{3 * MOST_NAMES - 1}": 0.0}) == {}

@@ -24,11 +24,16 @@ def serve(listening: socket.socket, token: str, take: Callable[[TrainerStatus], 
         given_token = token
         taker = staticmethod(take)
 
-    server = HTTPServer(listening.getsockname(), Handler, bind_and_activate=False)
+    server = _Server(listening.getsockname(), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listening
     listening.setblocking(True)
     server.serve_forever(poll_interval=60)
+
+
+class _Server(HTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up is no output of the program: there is no traceback of it."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.progress.tracker import Progress
 from trainyard_supervisor.reports import Reports
+from trainyard_supervisor.status_server.known_values import KnownValues
 from trainyard_supervisor.status_server.listener import StatusListener
 
 
@@ -20,7 +21,7 @@ class StatusTaker:
     ) -> None:
         self._listener, self._progress, self._reports = listener, progress, reports
         self._reported: Progress | None = None
-        self._values: dict[str, float] = {}
+        self._known = KnownValues()
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -58,7 +59,6 @@ class StatusTaker:
 
     def _put(self, metrics: Mapping[str, float]) -> None:
         """Report the values that are new: a program repeats the last ones in each report."""
-        new = {n: v for n, v in metrics.items() if repr(v) != repr(self._values.get(n))}
+        new = self._known.new_in(metrics)
         if new:
-            self._values.update(new)
             self._reports.metrics(self._reported.step if self._reported is not None else 0, new)
