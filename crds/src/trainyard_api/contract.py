@@ -92,6 +92,11 @@ TREE_FILES: Final = "files"
 """In the folder of a tree: its files at their paths, without links and empty folders."""
 TREE_REPORT_PREFIX: Final = "report-"
 """In the folder of a tree, written last: `report-<name>.json`, the report of the tree as `name`."""
+ENDED: Final = ".trainyard/ended"
+"""Folder below the run folder: of each attempt and worker, that its program ended with 0.
+
+The supervisor of a later attempt then runs no program, and delivers what is left.
+"""
 MAX_TREE_ENTRIES: Final = 100_000
 MAX_TREE_MANIFEST_BYTES: Final = 32 << 20
 

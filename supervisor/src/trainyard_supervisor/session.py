@@ -13,12 +13,14 @@ from pathlib import Path
 from trainyard.reporting.secret_mask import SHORTEST, SecretMask, keys_too_short, values_of
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
+from trainyard_supervisor import conclusion
+from trainyard_supervisor.conclusion import leave
 from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
-from trainyard_supervisor.ending.outcome import Facts, ended_well, outcome, within_limit
+from trainyard_supervisor.ending.kept_end import KeptEnd, kept
+from trainyard_supervisor.ending.outcome import Outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
 from trainyard_supervisor.processes.caches import usable
 from trainyard_supervisor.processes.memory_kills import memory_kills
-from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.resume.start import Start, attempt_of, prepared
@@ -32,8 +34,6 @@ DELIVER_SECONDS = 10.0
 """How long the last reports are tried; what is not delivered stays in the spool."""
 EXIT_SECONDS = 1.0
 """What is kept of the grace for the end of the supervisor itself."""
-MESSAGE_BYTES = 64 << 10
-"""How much of the program's own termination message is read."""
 NOT_MASKED = (
     "the Secrets of this session hold {lines:,} lines more than are looked for in the output;"
     " those would not be masked"
@@ -99,6 +99,8 @@ def _supervised(
     kills = memory_kills()
     try:
         _enter_code(given, supervision, code_dir)
+        if (before := _ended_before(given)) is not None:
+            return _ended(conclusion.of_earlier(given, supervision, before), given, supervision)
         added = _entered_environment(given, supervision)
         start = _start(command, given, supervision)
         added |= {**_caches(supervision), **start.environment}
@@ -113,65 +115,26 @@ def _supervised(
         supervision.close()
         return code
     supervision.take_rest()
-    found = outcome(_facts(supervision, program, progress, given, memory_kills() > kills))
-    _leave(given.termination_file, found.message)
-    _deliver_outputs(given, supervision)
+    out_of_memory = memory_kills() > kills
+    found = conclusion.of_program(
+        given, supervision, program, progress, out_of_memory=out_of_memory
+    )
+    return _ended(found, given, supervision)
+
+
+def _ended_before(given: Settings) -> KeptEnd | None:
+    """How the program has ended in an earlier attempt; None if it is to run."""
+    if given.attempt is None or not given.again:
+        return None
+    return kept(given.run_dir, given.attempt, given.worker)
+
+
+def _ended(found: Outcome, given: Settings, supervision: Supervision) -> int:
+    """Leave what is to say of the end, and send what waits; the exit code."""
+    leave(given.termination_file, found.message)
+    conclusion.deliver_outputs(given, supervision)
     supervision.close()
     return found.exit_code
-
-
-def _facts(
-    supervision: Supervision,
-    program: Exit | None,
-    progress: DerivedProgress,
-    given: Settings,
-    out_of_memory: bool,
-) -> Facts:
-    """What is known when everything has ended; declared outputs are taken now."""
-    own_message = supervision.mask.in_message(_read(given.termination_file))
-    stopped = supervision.stopped
-    taken = None
-    if not stopped and ended_well(program, own_message):
-        taken = _taken_outputs(given, supervision)
-    if taken is not True:
-        # Whose outputs are taken has ended before a signal that comes later.
-        stopped = supervision.stopped
-    return Facts(
-        program=program,
-        stopped=stopped,
-        own_message=own_message,
-        last_lines=supervision.last_lines,
-        derived_end=progress.finish(succeeded=not stopped and program == Exit(0, None)),
-        worker_exit=supervision.worker_exit,
-        out_of_memory=out_of_memory,
-        outputs_taken=taken is not False,
-    )
-
-
-def _taken_outputs(given: Settings, supervision: Supervision) -> bool | None:
-    """Whether the declared outputs were taken before a signal; None if there are none to take."""
-    if given.attempt is None or given.worker or not given.outputs:
-        return None
-    # Imported where there are outputs: hashes take memory that the others need not.
-    from trainyard_supervisor.outputs.taking import take
-
-    return take(
-        given.outputs,
-        given.attempt,
-        given.run_dir,
-        supervision.say,
-        lambda: supervision.stopped,
-    )
-
-
-def _deliver_outputs(given: Settings, supervision: Supervision) -> None:
-    """Send what waits in the run folder, unless a signal asks to end."""
-    waits = (given.run_dir / contract.ARTIFACTS).is_dir()
-    if given.attempt is None or given.worker or not waits or supervision.stopped:
-        return
-    from trainyard_supervisor.outputs.delivering import deliver
-
-    deliver(given.attempt, given.run_dir, supervision.say, lambda: supervision.stopped)
 
 
 def _status(
@@ -288,20 +251,5 @@ def _refused(error: CannotStart, file: Path, say: Callable[[str], None]) -> int:
     sentence = error.message + (f" ({error.hint})" if error.hint else "")
     say(sentence)
     said = {"reason": error.reason, "message": error.message[:1500], "hint": error.hint[:500]}
-    _leave(file, within_limit(said, []))
+    leave(file, within_limit(said, []))
     return ExitCode.BAD_CONFIGURATION
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as content:
-            return content.read(MESSAGE_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _leave(file: Path, message: str) -> None:
-    with contextlib.suppress(OSError):
-        # The kubelet makes the file; elsewhere there is none.
-        if message and file.exists():
-            file.write_text(message)

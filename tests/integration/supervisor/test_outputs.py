@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from poll import eventually
 from report_stand_in import ReportStandIn, report_stand_in
 from supervisor_lab import SupervisorLab, python
 
@@ -228,51 +226,6 @@ def test_a_refused_output_is_said_and_the_program_has_succeeded(
     assert ended.code == 0
     assert b"'mine' is not registered: " in ended.err
     assert (gateway.trees, left(lab)) == ([], [])
-
-
-SLOW = """
-import os
-os.makedirs('out')
-with open('out/big', 'wb') as file: file.truncate(200 << 30)
-print('written', flush=True)
-"""
-
-
-def test_a_signal_while_outputs_are_taken_is_an_interruption(
-    lab: SupervisorLab, gateway: ReportStandIn
-) -> None:
-    """A file of 200 GiB, all of it a hole, takes minutes to hash."""
-    process = lab.start(*python(SLOW))
-    place = lab.folder / contract.ARTIFACTS
-    eventually(
-        lambda: any(place.glob(".part-*/files/big")), within=60, what="the output is being taken"
-    )
-    process.terminate()
-    ended = lab.end(process)
-
-    assert ended.code == ExitCode.PREEMPTED
-    assert ended.message["interrupted"] is True
-    assert gateway.trees == []
-    (lab.folder / "out" / "big").unlink()
-    again = lab.run(*python(WRITES.replace("out/deep", "out/deep/")))
-    assert (again.code, len(gateway.trees), left(lab)) == (0, 1, [])
-
-
-def test_killed_while_outputs_are_taken_the_next_attempt_takes_them(
-    lab: SupervisorLab, gateway: ReportStandIn
-) -> None:
-    process = lab.start(*python(SLOW))
-    place = lab.folder / contract.ARTIFACTS
-    eventually(
-        lambda: any(place.glob(".part-*/files/big")), within=60, what="the output is being taken"
-    )
-    process.send_signal(signal.SIGKILL)
-    lab.end(process)
-    assert left(lab) != []
-    shutil.rmtree(lab.folder / "out")
-
-    assert lab.run(*python(WRITES)).code == 0
-    assert (len(gateway.trees), left(lab)) == (1, [])
 
 
 LOGS = f"""

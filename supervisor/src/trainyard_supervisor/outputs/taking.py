@@ -25,6 +25,8 @@ def take(
     """
     trees = WaitingTrees(run_dir)
     for output in outputs:
+        if stopped():
+            return False
         try:
             _take(output, attempt, run_dir, trees, say, stopped)
         except StagingStopped:
