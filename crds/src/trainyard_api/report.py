@@ -17,6 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from trainyard_api.contract import MAX_METRIC_NAME, MAX_TREE_ENTRIES
 from trainyard_api.model import OpenModel
+from trainyard_api.run_report import RunReport
 from trainyard_api.visible_text import checked_name
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -119,6 +120,8 @@ class Batch(OpenModel):
     """Progress of the training."""
     checkpoint: CheckpointReport | None = None
     """The latest durable checkpoint."""
+    runs: list[RunReport] = Field(default=[], max_length=1000, fail_fast=True)
+    """What is new of the runs of the program, in the words of MLflow's protocol."""
 
 
 class BatchReceipt(OpenModel):

@@ -21,11 +21,13 @@ from trainyard_gateway.http.openapi.document import text_of
 from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
 from trainyard_gateway.http.problems import ProblemBody
 from trainyard_gateway.http.report_route import ReportFastPath
+from trainyard_gateway.mlflow.errors import ROOT
 from trainyard_gateway.routes import (
     code,
     datasets,
     events,
     keys,
+    mlflow,
     model_files,
     models,
     report,
@@ -35,6 +37,7 @@ from trainyard_gateway.routes import (
     uploads,
 )
 from trainyard_gateway.routes.deps import allowed, services_of
+from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
 from trainyard_gateway.services import Services, running
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig
@@ -91,6 +94,7 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
         authenticator=authenticator,
         policies=RouterPolicies(
             {PREFIX + m.router.prefix: getattr(m, "POLICY", DEFAULT) for m in MODULES}
+            | {f"{ROOT}/": MLFLOW_POLICY}
         ),
     )
     if settings.cors_origins:
@@ -122,6 +126,8 @@ def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     problem: dict[int | str, dict[str, Any]] = {422: {"model": ProblemBody}}
     for module in MODULES:
         app.include_router(module.router, prefix=PREFIX, responses=problem)
+    for router in mlflow.ROUTERS:
+        app.include_router(router)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route(

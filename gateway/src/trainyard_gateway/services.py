@@ -24,6 +24,7 @@ from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
+from trainyard_gateway.mlflow.door import MlflowDoor, open_door
 from trainyard_gateway.nodes.system import SystemMonitor
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
@@ -82,6 +83,7 @@ class Services:
     status_writer: StatusWriter
     system: SystemMonitor
     trees: Trees
+    mlflow: MlflowDoor
     tasks: TaskSupervisor
 
 
@@ -161,6 +163,7 @@ class _Registries:
     code: CodeBundles
     volume: FileStore
     trees: TreePlaces
+    artifacts: FileStore
 
 
 async def _open_registries(
@@ -181,6 +184,7 @@ async def _open_registries(
         code=_code(settings, stores["datasets"]),
         volume=stores["datasets"],
         trees=TreePlaces(stores["models"], settings.data_dir / "runs", database, of_models),
+        artifacts=FileStore(settings.data_dir / "artifacts", settings.reserve_bytes),
     )
     known = (
         await made.datasets.identities(),
@@ -195,6 +199,8 @@ async def _open_registries(
         if folders := await asyncio.to_thread(store.clean, identities, older_than, aside):
             message = "moved unknown folders to .lost" if aside else "removed old uploads"
             _log.warning(message, root=str(store.root), folders=len(folders))
+    made.artifacts.open()
+    await asyncio.to_thread(made.artifacts.clean_incoming, older_than)
     return made
 
 
@@ -252,5 +258,6 @@ async def _build(
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
+        mlflow=await open_door(database, registries.artifacts, cache.attempt_of),
         tasks=TaskSupervisor(),
     )

@@ -51,7 +51,7 @@ def took(batch: Batch, duplicate: bool) -> None:
     if duplicate:
         DUPLICATES.inc()
         return
-    if batch.metrics:
+    if batch.metrics or batch.runs:
         POINTS.inc(count_points([batch]))
     if batch.logs:
         LINES.inc(len(batch.logs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 
 from starlette.datastructures import Headers
@@ -29,11 +30,14 @@ class Authenticator:
         self._failures = FailedLoginThrottle(time.monotonic)
         self._buckets = TokenBuckets(requests_per_second, time.monotonic)
 
-    def authenticate(self, scope: Scope) -> Caller:
-        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests."""
+    def authenticate(self, scope: Scope, *, basic: bool = False) -> Caller:
+        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests.
+
+        `basic`: whether the key may also be the password of HTTP's Basic authentication.
+        """
         client = counted_address(scope)
         try:
-            key = key_of(Headers(scope=scope))
+            key = key_of(Headers(scope=scope), basic=basic)
         except Problem:
             self._audit_log.record(scope, False, "malformed")
             raise
@@ -55,17 +59,31 @@ class Authenticator:
         return caller
 
 
+_LONGEST_BASIC = 4096
+"""Characters of the user and the password, as they are sent."""
 _REFUSALS = {"revoked": "the API key was revoked", "expired": "the API key has expired"}
 
 
-def key_of(headers: Headers) -> str | None:
+def key_of(headers: Headers, *, basic: bool = False) -> str | None:
     """The key of a request, None without one. Raises BadRequest for two."""
     named, authorization = headers.getlist("x-api-key"), headers.getlist("authorization")
     if len(named) + len(authorization) > 1:
         raise BadRequest("give the key once: either Authorization or X-API-Key")
     if named:
         return named[0] or None
-    return bearer(headers)
+    return (password(headers) if basic else None) or bearer(headers)
+
+
+def password(headers: Headers) -> str | None:
+    """The password of Basic authentication, whoever the user is; None without one."""
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic" or len(text) > _LONGEST_BASIC:
+        return None
+    try:
+        decoded = base64.b64decode(text.strip(), validate=True).decode()
+    except ValueError:
+        return None
+    return decoded.partition(":")[2] or None
 
 
 def bearer(headers: Headers) -> str | None:

@@ -64,10 +64,7 @@ class FileStore:
         volume, another one may be writing them. Folders in `.lost` are removed after LOST_SECONDS.
         Returns the names of the unknown folders.
         """
-        limit = time.time() - older_than
-        for path in self._incoming.iterdir():
-            if path.lstat().st_mtime <= limit:
-                remove_anything(path)
+        limit = self.clean_incoming(older_than)
         orphans = [
             path.name
             for path in self.root.iterdir()
@@ -84,6 +81,17 @@ class FileStore:
             if path.lstat().st_mtime <= time.time() - LOST_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
         return orphans
+
+    def clean_incoming(self, older_than: float) -> float:
+        """Remove incomplete files that have not changed for `older_than` seconds.
+
+        Returns the time before which they were changed, in seconds since the epoch.
+        """
+        limit = time.time() - older_than
+        for path in self._incoming.iterdir():
+            if path.lstat().st_mtime <= limit:
+                remove_anything(path)
+        return limit
 
     def _put_aside(self, folder: str) -> None:
         make_folder(self._lost)

@@ -28,6 +28,8 @@ MANIFEST_BODY = BodyBound(16 << 20, 250_000)
 """A manifest of as many files as `codeMaxFiles` can allow."""
 TREE_REPORT_BODY = BodyBound(64 << 10, 1_000)
 NODE_BODY = BodyBound(64 << 10, 1_000)
+MLFLOW_BODY = BodyBound(4 << 20, 100_000)
+"""MLflow's clients send at most a megabyte; the schema of a dataset may have more."""
 FILE_BODY = BodyBound(None, None)
 """A file: streamed to the volume, bounded by quota, reserve and the size of its part."""
 OTHER_BODY = BodyBound()
@@ -56,6 +58,10 @@ class RouterPolicy:
     """Whether an API key is needed. Without, the routes verify a pod's token themselves."""
     body: BodyBound | None = OTHER_BODY
     """Bound of a body. None: the routes bound it themselves. A route that streams may lift it."""
+    pods: bool = False
+    """Whether the token of a pod may come instead of a key; the routes verify it."""
+    basic: bool = False
+    """Whether the key may be the password of Basic authentication."""
 
 
 DEFAULT = RouterPolicy()

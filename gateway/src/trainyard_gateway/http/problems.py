@@ -16,6 +16,7 @@ from starlette.types import Scope
 from trainyard_api.model import FieldError, OpenModel, clip
 from trainyard_api.visible_text import visible
 from trainyard_gateway import errors
+from trainyard_gateway.mlflow import errors as mlflow_errors
 from trainyard_gateway.store.errors import is_unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -128,7 +129,9 @@ def answer(
     fields: WrongFields | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem as a response of at most a few kilobytes."""
+    """A problem as a response of at most a few kilobytes; MLflow's clients get MLflow's shape."""
+    if scope["path"].startswith(f"{mlflow_errors.ROOT}/"):
+        return _of_mlflow(scope, status, detail, fields, headers)
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
@@ -150,6 +153,23 @@ def answer(
         if omitted := fields.omitted + len(fields.errors) - len(listed):
             content["errorsOmitted"] = omitted
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _of_mlflow(
+    scope: Scope,
+    status: int,
+    detail: str,
+    fields: WrongFields | None,
+    headers: dict[str, str] | None,
+) -> Response:
+    known = status != 404 or "endpoint" in scope
+    status, code = mlflow_errors.of_status(status, known)
+    wrong = (
+        "; ".join(f"{_shown(f.field)}: {f.message}" for f in fields.errors[:5]) if fields else ""
+    )
+    message = f"{detail}: {wrong}" if wrong and wrong not in detail else detail
+    content = {"error_code": code, "message": _shown(message, MOST_DETAIL)}
+    return JSONResponse(content, status, headers)
 
 
 def _release(error: BaseException | None) -> None:

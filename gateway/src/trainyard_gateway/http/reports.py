@@ -79,7 +79,7 @@ def require_lines_only(trainer: Trainer, batch: Batch) -> None:
         return
     if (batch.stream, batch.attempt) != (trainer.stream, trainer.attempt):
         raise NotPermitted(f"this token reports as {trainer.stream} of attempt {trainer.attempt}")
-    if batch.metrics or batch.heartbeat or batch.checkpoint:
+    if batch.metrics or batch.heartbeat or batch.checkpoint or batch.runs:
         raise NotPermitted("this token reports lines of the log only")
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import orjson
 
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.store import sessions
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.runs import of_sessions
 from trainyard_gateway.store.sessions import SessionRow
 from trainyard_kube import (
     Applied,
@@ -55,6 +56,11 @@ class SessionCache:
     def get(self, uid: str) -> Json | None:
         """A live object."""
         return self._objects.get(uid)
+
+    def attempt_of(self, uid: str) -> int:
+        """The current or last attempt of a session of the cluster; 1 where none is known."""
+        status = (self._objects.get(uid) or {}).get("status") or {}
+        return int(status.get("attempt") or 1)
 
     async def run(self) -> None:
         """Follow the cluster without end."""
@@ -129,17 +135,27 @@ class SessionCache:
     async def _replace(self, objects: dict[str, Json]) -> None:
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
-        await self._database.write(lambda c: sessions.mark_deleted_except(c, objects.keys()))
+        await self._database.write(lambda c: _mark_deleted_except(c, objects.keys()))
         self.stale = None
         self.synced.set()
 
     async def _remember(self, bodies: list[Json], deleted: bool = False) -> None:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
-            await self._database.write(lambda c: sessions.save(c, rows))
+            await self._database.write(lambda c: _save(c, rows))
         for body in bodies:
             for listener in self._listeners:
                 listener(body["metadata"]["uid"])
+
+
+def _save(connection: Connection, rows: list[SessionRow]) -> None:
+    sessions.save(connection, rows)
+    of_sessions.save(connection, rows)
+
+
+def _mark_deleted_except(connection: Connection, present: Set[str]) -> None:
+    sessions.mark_deleted_except(connection, present)
+    of_sessions.mark_gone_except(connection, present)
 
 
 def _absent(name_or_uid: str) -> NotFound:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, func, insert, literal, select, text
 from trainyard_gateway.store.errors import DumpError
 from trainyard_gateway.store.registry import datasets as dataset_rows
 from trainyard_gateway.store.registry.models import TREE
+from trainyard_gateway.store.runs import artifacts
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.tables import (
     datasets,
@@ -39,7 +40,7 @@ class RegisteredFile(NamedTuple):
     """A file that a row of `datasets` or `models` names."""
 
     path: str
-    """Below the data folder: `datasets/…` or `models/…`."""
+    """Below the data folder: `datasets/…`, `models/…` or `artifacts/…`."""
     sha256: str
     lists_others: bool = False
     """Whether it is the list of a tree's files, which belong to it."""
@@ -67,8 +68,12 @@ def registered_files(connection: Connection) -> list[RegisteredFile]:
     schemas = dataset_rows.schema_files(connection)
     files += [RegisteredFile(f"datasets/{s.path}", s.sha256) for s in schemas]
     versions = connection.execute(select(models.c.file, models.c.sha256, models.c.kind))
-    return files + [
+    files += [
         RegisteredFile(f"models/{file}", sha256, kind == TREE) for file, sha256, kind in versions
+    ]
+    logged = artifacts.contents(connection)
+    return files + [
+        RegisteredFile(f"artifacts/{owner}/{sha256}", sha256) for owner, sha256 in logged
     ]
 
 

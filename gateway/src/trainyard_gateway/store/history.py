@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from trainyard_gateway.store.schema.run_tables import repeated_points
 from trainyard_gateway.store.schema.tables import (
     batches,
     history_marks,
@@ -99,7 +100,11 @@ def _remove_series(connection: Connection, uid: str, rows: int) -> bool:
     first = connection.execute(query).scalar()
     if first is None:
         return False
-    removed = _remove_points(connection, first, rows) or _remove_summaries(connection, first, rows)
+    removed = (
+        _remove_points(connection, first, rows)
+        or _remove_summaries(connection, first, rows)
+        or _remove_repeated(connection, first, rows)
+    )
     if not removed:
         connection.execute(delete(series).where(series.c.id == first))
     return True
@@ -123,6 +128,16 @@ def _remove_summaries(connection: Connection, series_id: int, rows: int) -> int:
     oldest = select(rollups.c.first_step).where(of_level).order_by(rollups.c.first_step).limit(rows)
     statement = delete(rollups).where(of_level, rollups.c.first_step.in_(oldest))
     return connection.execute(statement).rowcount
+
+
+def _remove_repeated(connection: Connection, series_id: int, rows: int) -> int:
+    of_series = repeated_points.c.series_id == series_id
+    query = select(repeated_points.c.step).where(of_series).order_by(repeated_points.c.step)
+    steps = connection.execute(query.limit(rows)).scalars().all()
+    if not steps:
+        return 0
+    some = repeated_points.c.step.between(steps[0], steps[-1])
+    return connection.execute(delete(repeated_points).where(of_series, some)).rowcount
 
 
 def _remove_batches(connection: Connection, uid: str, rows: int) -> int:

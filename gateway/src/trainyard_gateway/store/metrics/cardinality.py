@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
+from trainyard_api.mlflow import series_key_of
 from trainyard_api.report import Batch
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.store.schema.tables import series
@@ -46,6 +47,11 @@ class MetricNameLimit:
         Raises TooManyMetricNames at the first batch that exceeds the limit.
         """
         for batch in batches:
+            for report in batch.runs:
+                if report.metrics:
+                    key = series_key_of(batch.session_uid, report.run)
+                    known = self._known_names(connection, key)
+                    self._add(known, {point.key for point in report.metrics})
             if not batch.metrics:
                 continue
             known = self._known_names(connection, batch.session_uid)

@@ -142,3 +142,17 @@ def rows_of_session(connection: Connection, uid: str, names: Sequence[str] = ())
     wanted = {escape_nul(name) for name in names}
     rows = _OF_SESSION.fetch_rows(connection, uid)
     return [row for row in rows if row.name in wanted] if wanted else list(rows)
+
+
+def rows_of_many(connection: Connection, keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Rows of `series` of several sessions or runs, by what they are stored under and by name."""
+    found: dict[str, list[Any]] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = series.c.session_uid.in_(keys[start : start + _KEYS_AT_ONCE])
+        query = select(series).where(some).order_by(series.c.session_uid, series.c.name)
+        for row in connection.execute(query):
+            found.setdefault(row.session_uid, []).append(row)
+    return found
+
+
+_KEYS_AT_ONCE = 500

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from trainyard_api.report import Batch
+from trainyard_api.run_report import RunPoint
 from trainyard_api.timestamps import to_micros
-from trainyard_gateway.store.metrics import rollups
+from trainyard_gateway.store.metrics import repeated, rollups
 from trainyard_gateway.store.metrics.series import (
     POINT_COLUMNS,
     Point,
@@ -28,6 +30,15 @@ from trainyard_gateway.store.sql.text import escape_nul
 PointsByStep = dict[int, Point]
 
 
+class RunPoints(NamedTuple):
+    """Values of a run, in the order in which its program logged them."""
+
+    key: str
+    """What the series of the run are stored under."""
+    attempt: int
+    points: Sequence[RunPoint]
+
+
 class MetricWriter:
     """Writes metrics. With `exclusive` (only this process writes) it caches series."""
 
@@ -39,27 +50,33 @@ class MetricWriter:
         """Empty the cache, which may hold what a failed transaction did not write."""
         self._series.clear()
 
-    def write(self, connection: Connection, batches: Sequence[Batch]) -> None:
-        """Write the metrics of the batches, the older batches first.
+    def write(
+        self, connection: Connection, batches: Sequence[Batch], runs: Sequence[RunPoints] = ()
+    ) -> None:
+        """Write the metrics of the batches and of runs, the older ones first.
 
         Points after the newest step of their series are inserted; the others replace points or are
-        late.
+        late. Of runs every value is kept, also several of one step.
         """
         with_metrics = [batch for batch in batches if batch.metrics]
-        if not with_metrics:
+        if not with_metrics and not runs:
             return
-        names = _names_by_session(with_metrics)
+        names = _names_by_session(with_metrics, runs)
         states = self._series.find_or_create(connection, names)
         touched = [states[uid][name] for uid in names for name in names[uid]]
         # In the order of the primary key of `metrics`, so that neighbours are written together.
         touched.sort(key=_series_id)
         totals_before = [state.total for state in touched]
         rewound = collect_points(with_metrics, states)
+        again = collect_run_points(runs, states)
         pending = [point for state in touched for point in state.take_pending()]
         self._bulk_insert(connection, metrics, POINT_COLUMNS, pending)
         for state in touched:
             if state.id in rewound:
                 _rewrite(connection, state, rewound[state.id])
+            if state.id in again and (kept := repeated.write(connection, state, again[state.id])):
+                rewound[state.id] = kept
+                _rewrite(connection, state, kept)
         grown = [
             (state.id, state.total)
             for state, before in zip(touched, totals_before, strict=True)
@@ -102,6 +119,31 @@ def collect_points(
     return rewound
 
 
+def collect_run_points(
+    runs: Sequence[RunPoints], states: Mapping[str, Mapping[str, SeriesState]]
+) -> dict[int, list[Point]]:
+    """Add the points after the highest step of each state to its pending points.
+
+    Returns the other points by series id, in order.
+    """
+    again: dict[int, list[Point]] = {}
+    for run in runs:
+        of_run, attempt = states[run.key], run.attempt
+        for row in run.points:
+            state, value = of_run[row.key], float(row.value)
+            step, time = row.step, row.timestamp * 1000
+            point = (state.id, step, attempt, None, time, value if value == value else None)
+            if step > state.max_step and step >= 0:
+                state.max_step = step
+                state.total += 1
+                if attempt >= state.newest[2]:
+                    state.newest = point
+                state.pending.append(point)
+            else:
+                again.setdefault(state.id, []).append(point)
+    return again
+
+
 def _rewrite(connection: Connection, state: SeriesState, points: PointsByStep) -> None:
     """Write points at or below the highest step of a series.
 
@@ -121,9 +163,11 @@ def _rewrite(connection: Connection, state: SeriesState, points: PointsByStep) -
     state.total = rollups.count_points(connection, state.id)
 
 
-def _names_by_session(batches: Sequence[Batch]) -> dict[str, set[str]]:
-    """Metric names, as they are stored, by session UID."""
+def _names_by_session(batches: Sequence[Batch], runs: Sequence[RunPoints]) -> dict[str, set[str]]:
+    """Metric names, as they are stored, by session UID or what series of a run are under."""
     found: dict[str, set[str]] = {}
+    for run in runs:
+        found.setdefault(run.key, set()).update(point.key for point in run.points)
     for batch in batches:
         found.setdefault(batch.session_uid, set()).update(*(row.values for row in batch.metrics))
     return {uid: {escape_nul(name) for name in names} for uid, names in found.items()}

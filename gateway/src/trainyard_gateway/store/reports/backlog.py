@@ -60,12 +60,20 @@ class Backlog:
 
 def count_points(batches: Iterable[Batch]) -> int:
     """The number of metric values in the batches."""
-    return sum(len(row.values) for batch in batches for row in batch.metrics)
+    return sum(
+        sum(len(row.values) for row in batch.metrics) + sum(len(r.metrics) for r in batch.runs)
+        for batch in batches
+    )
 
 
 def weight(batches: Iterable[Batch]) -> int:
     """What the batches take in memory until they are applied, in points."""
-    return sum(count_points([batch]) + _of_lines(batch) for batch in batches)
+    return sum(count_points([batch]) + _of_lines(batch) + _of_runs(batch) for batch in batches)
+
+
+def _of_runs(batch: Batch) -> int:
+    records = sum(len(r.params) + len(r.tags) + len(r.inputs) for r in batch.runs)
+    return LINE_POINTS * (len(batch.runs) + records)
 
 
 def _of_lines(batch: Batch) -> int:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from trainyard_api.mlflow import run_id_of
 from trainyard_api.report import Batch, LogLine
 from trainyard_gateway.store.logs.lines import insert_lines
 from trainyard_gateway.store.metrics.cardinality import MetricNameLimit
-from trainyard_gateway.store.metrics.writer import MetricWriter
+from trainyard_gateway.store.metrics.writer import MetricWriter, RunPoints
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_gateway.store.reports.inbox import (
     Inbox,
@@ -23,6 +24,7 @@ from trainyard_gateway.store.reports.inbox import (
     insert_exclusive,
     insert_shared,
 )
+from trainyard_gateway.store.runs import reports as run_reports
 from trainyard_gateway.store.schema.tables import batches as batches_table
 from trainyard_gateway.store.sql.bulk_insert import BulkInsert
 from trainyard_gateway.store.sql.savepoint import TransactionRolledBack, in_savepoint
@@ -92,8 +94,13 @@ class InboxProcessor:
         rows = [(e.stream_id, e.batch.sequence, *_step_range(e.batch)) for e in entries]
         self._bulk_insert(connection, batches_table, _BATCH_COLUMNS, rows)
         batches = [entry.batch for entry in entries]
-        self._metrics.write(connection, batches)
+        accepted, notes = run_reports.apply(connection, batches)
+        of_runs = [RunPoints(key, b.attempt, r.metrics) for b, r, key in accepted if r.metrics]
+        self._metrics.write(connection, batches, of_runs)
         insert_lines(connection, batches, self._log_max_bytes)
+        if notes:
+            noted = [_noted(batch, note) for batch, note in notes]
+            insert_lines(connection, noted, self._log_max_bytes)
         for batch in batches:
             if batch.heartbeat or batch.checkpoint:
                 note = heartbeats.update(connection, batch)
@@ -104,7 +111,7 @@ class InboxProcessor:
 def _noted(batch: Batch, note: str) -> Batch:
     """A batch whose only content is a line of the gateway's own."""
     line = LogLine(time=datetime.now(UTC), level="warning", message=note)
-    return batch.model_copy(update={"metrics": [], "logs": [line]})
+    return batch.model_copy(update={"metrics": [], "runs": [], "logs": [line]})
 
 
 _BATCH_COLUMNS = ("stream_id", "sequence", "first_step", "last_step")
@@ -113,4 +120,6 @@ _BATCH_COLUMNS = ("stream_id", "sequence", "first_step", "last_step")
 def _step_range(batch: Batch) -> tuple[int | None, int | None]:
     """The lowest and the highest step of a batch's metrics; None without metrics."""
     steps = [row.step for row in batch.metrics]
+    own = run_id_of(batch.session_uid)
+    steps += [p.step for r in batch.runs if r.run == own for p in r.metrics if p.step >= 0]
     return (min(steps), max(steps)) if steps else (None, None)

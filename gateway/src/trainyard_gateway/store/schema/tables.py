@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -23,7 +22,9 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData()
+from trainyard_gateway.store.schema import run_tables
+
+metadata = run_tables.metadata
 # Tables of reports have no foreign keys, whose checks cost PostgreSQL a third of its time. Streams
 # are never deleted, series only long after their session; their ids are read in the transaction
 # that uses them.
@@ -102,7 +103,8 @@ series = Table(
     metadata,
     Column("id", _Number, primary_key=True, autoincrement=True),
     Column("session_uid", String(64), nullable=False),
-    Column("name", String(128), nullable=False),
+    # SQLite bounds no text, and a table of it keeps what it was made with.
+    Column("name", String(250).with_variant(String(128), "sqlite"), nullable=False),
     Column("total", BigInteger, nullable=False),
     Column("max_step", BigInteger, nullable=False),
     Column("last_attempt", Integer, nullable=False),

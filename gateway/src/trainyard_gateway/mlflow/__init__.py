@@ -1,0 +1,1 @@
+"""MLflow's protocol: runs, experiments, artifacts and models, for programs that report to MLflow."""

@@ -1,0 +1,151 @@
+"""Runs and experiments as MLflow's protocol writes them. Pure.
+
+Fields without a value are left out, as its servers leave them out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainyard_api.run_report import RunInput
+from trainyard_api.visible_text import visible
+from trainyard_gateway.errors import NotFound
+from trainyard_gateway.store.metrics.points import LoggedPoint
+from trainyard_gateway.store.runs.experiments import ExperimentRow
+from trainyard_gateway.store.runs.rows import RunRow
+from trainyard_gateway.store.runs.search import RUN_NAME_TAG
+
+Json = dict[str, Any]
+SESSION_TAG = "trainyard.session"
+PHASE_TAG = "trainyard.phase"
+"""Tags that the gateway adds to the run of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What belongs to a run."""
+
+    metrics: Sequence[Any] = ()
+    """Rows of `series`."""
+    params: Sequence[Any] = ()
+    tags: Sequence[Any] = ()
+    inputs: Sequence[RunInput] = ()
+    outputs: Sequence[Any] = ()
+    session: str | None = None
+    """Name of the session whose run it is."""
+    user: str = field(default="")
+
+
+def artifact_root(experiment_id: str) -> str:
+    """Where the artifacts of an experiment are."""
+    return f"mlflow-artifacts:/{experiment_id}"
+
+
+def artifact_uri(run: RunRow) -> str:
+    """Where the artifacts of a run are."""
+    return f"{artifact_root(run.experiment_id)}/{run.id}/artifacts"
+
+
+def experiment(row: ExperimentRow, tags: Mapping[str, str]) -> Json:
+    """An experiment."""
+    shown: Json = {
+        "experiment_id": row.id,
+        "name": row.name,
+        "artifact_location": artifact_root(row.id),
+        "lifecycle_stage": row.lifecycle,
+        "last_update_time": row.updated,
+        "creation_time": row.created,
+    }
+    return shown | ({"tags": pairs(tags.items())} if tags else {})
+
+
+def run_info(run: RunRow) -> Json:
+    """The head of a run."""
+    shown: Json = {
+        "run_id": run.id,
+        "run_uuid": run.id,
+        "experiment_id": run.experiment_id,
+        "run_name": run.name,
+        "user_id": run.user,
+        "status": run.status,
+        "start_time": run.start_time,
+        "artifact_uri": artifact_uri(run),
+        "lifecycle_stage": run.lifecycle,
+    }
+    return shown | ({"end_time": run.end_time} if run.end_time is not None else {})
+
+
+def whole_run(run: RunRow, records: Records) -> Json:
+    """A run with the newest value of each metric."""
+    tags = {row.key: row.value for row in records.tags}
+    if run.name:
+        tags[RUN_NAME_TAG] = run.name
+    if run.is_session:
+        tags |= {SESSION_TAG: records.session or run.name, PHASE_TAG: str(run.phase)}
+        tags.setdefault("mlflow.user", run.user)
+    data = {
+        "metrics": [newest(row) for row in records.metrics],
+        "params": [{"key": row.key, "value": row.value} for row in records.params],
+        "tags": pairs(sorted(tags.items())),
+    }
+    inputs = [dataset_input(each) for each in records.inputs]
+    outputs = [{"model_id": row.model_id, "step": row.step} for row in records.outputs]
+    return {
+        "info": run_info(run),
+        "data": {name: value for name, value in data.items() if value},
+        "inputs": {"dataset_inputs": inputs} if inputs else {},
+        "outputs": {"model_outputs": outputs} if outputs else {},
+    }
+
+
+def newest(row: Any) -> Json:
+    """The newest value of a metric; `row`: of `series`."""
+    value = math.nan if row.last_value is None else row.last_value
+    return _metric(row.name, value, row.last_time // 1000, row.last_step)
+
+
+def logged(key: str, point: LoggedPoint) -> Json:
+    """One value of a metric's history."""
+    value = math.nan if point.nan else point.value
+    return _metric(key, value, point.time // 1000, point.step)
+
+
+def dataset_input(given: RunInput) -> Json:
+    """A dataset that a run used."""
+    dataset = given.dataset
+    shown = {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "source_type": dataset.source_type,
+        "source": dataset.source,
+        "schema": dataset.schema_,
+        "profile": dataset.profile,
+    }
+    kept = {name: value for name, value in shown.items() if value}
+    return {"tags": pairs(given.tags.items()), "dataset": kept}
+
+
+def pairs(items: Iterable[tuple[str, str]]) -> list[Json]:
+    """Tags."""
+    return [{"key": key, "value": value} for key, value in items]
+
+
+def json_value(value: float) -> float | str:
+    """A value as JSON: numbers, or NaN, Infinity and -Infinity as text."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _metric(key: str, value: float, timestamp: int, step: int) -> Json:
+    return {"key": key, "value": json_value(value), "timestamp": timestamp, "step": step}
+
+
+def no_tag(key: str, owner: str) -> NotFound:
+    """The answer where a tag is to be removed that is not there."""
+    return NotFound(f"No tag with name: {visible(key)} in {owner}")

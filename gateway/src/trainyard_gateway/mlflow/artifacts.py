@@ -1,0 +1,153 @@
+"""Artifacts of runs and logged models: files on the volume by their hash, found in the database.
+
+Guarantees:
+
+- A file is there whole or not at all; the same path again replaces it.
+- Nothing that a caller sends becomes a path on the volume.
+- The reserve of the volume stays free, and an owner has at most `MOST_FILES` files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from trainyard_api.visible_text import visible
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
+from trainyard_gateway.files.file_store import FileStore, Received
+from trainyard_gateway.mlflow import answers, listing, logged_models
+from trainyard_gateway.mlflow.answers import Json
+from trainyard_gateway.mlflow.finding import active_run, run_of
+from trainyard_gateway.mlflow.places import Place
+from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.runs import artifacts
+from trainyard_gateway.store.runs.artifacts import ArtifactRow
+
+MOST_FILES = 100_000
+"""Files of one run or one logged model."""
+MOST_LISTED = 100_000
+"""Files that a listing reads."""
+
+
+class Artifacts:
+    """The files of runs and logged models."""
+
+    def __init__(self, store: FileStore, database: Database) -> None:
+        """`store`: a folder for each owner, with its contents by hash."""
+        self._store, self._database = store, database
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def put(
+        self, place: Place, chunks: AsyncIterator[bytes], declared: int | None, visitor: Visitor
+    ) -> None:
+        """Receive a file. Raises NotFound, BadRequest, NotPermitted and OutOfSpace."""
+        if place.version is not None:
+            raise NotPermitted("A version of a registered model stays as it is")
+        if not place.path:
+            raise BadRequest("Invalid path: a file needs a name below artifacts/")
+        await self._database.read(lambda c: _require_room(c, place, visitor), applied=False)
+        received = await self._store.receive(chunks, declared)
+        try:
+            async with self._turn(place.owner):
+                # Kept first: a row without a file would be wrong.
+                await asyncio.to_thread(self._store.keep, received, place.owner, received.sha256)
+                await self._database.write(lambda c: _put(c, place, received, visitor))
+        finally:
+            self._store.discard(received)
+
+    async def file(self, place: Place, visitor: Visitor) -> tuple[ArtifactRow, Path]:
+        """A file and where it is. Raises NotFound."""
+
+        def find(connection: Connection) -> ArtifactRow:
+            require_owner(connection, place, visitor)
+            row = artifacts.find(connection, place.owner, place.path)
+            if row is None:
+                raise NotFound(f"No such artifact: '{visible(place.path)[:200]}'")
+            return row
+
+        row = await self._database.read(find, applied=False)
+        return row, self._store.root / row.owner / row.sha256
+
+    async def list(self, place: Place, visitor: Visitor) -> list[Json]:
+        """What a folder holds; nothing where there is none. A file's own path lists that file."""
+
+        def read(connection: Connection) -> list[Json]:
+            require_owner(connection, place, visitor)
+            found = artifacts.below(connection, place.owner, place.path, MOST_LISTED)
+            return listing.listed(((row.path, row.size_bytes) for row in found), place.path)
+
+        return await self._database.read(read, applied=False)
+
+    async def list_of_run(self, place: Place, visitor: Visitor) -> Json:
+        """What a folder of a run holds, with paths from the run's first folder on."""
+        run = await self._database.read(lambda c: run_of(c, place.owner, visitor), applied=False)
+        found = await self.list(place, visitor)
+        prefix = f"{place.path}/" if place.path else ""
+        shown = [each | {"path": prefix + each["path"]} for each in found]
+        return {"root_uri": answers.artifact_uri(run), "files": shown}
+
+    async def delete(self, place: Place, visitor: Visitor) -> None:
+        """Remove a file or a folder; contents that no other file has go too."""
+
+        def change(connection: Connection) -> list[str]:
+            _require_active(connection, place, visitor)
+            hashes = _hashes(connection, place)
+            artifacts.remove(connection, place.owner, place.path)
+            return [h for h in hashes if not artifacts.has_content(connection, place.owner, h)]
+
+        if place.version is not None:
+            raise NotPermitted("A version of a registered model stays as it is")
+        async with self._turn(place.owner):
+            unused = frozenset(await self._database.write(change))
+            await asyncio.to_thread(
+                self._store.remove_files, place.owner, lambda name: name in unused
+            )
+
+    def _turn(self, owner: str) -> asyncio.Lock:
+        """One change at a time: a content must not go while a file with it comes."""
+        return self._turns.setdefault(owner, asyncio.Lock())
+
+
+def require_owner(connection: Connection, place: Place, visitor: Visitor) -> None:
+    """Whether the run or the logged model is there for the caller. Raises NotFound."""
+    if place.is_model:
+        logged_models.model_of(connection, place.owner, visitor)
+    else:
+        run_of(connection, place.owner, visitor)
+
+
+def _require_active(connection: Connection, place: Place, visitor: Visitor) -> None:
+    if place.is_model:
+        logged_models.model_of(connection, place.owner, visitor)
+    else:
+        active_run(connection, place.owner, visitor)
+
+
+def _require_room(connection: Connection, place: Place, visitor: Visitor) -> None:
+    _require_active(connection, place, visitor)
+    if artifacts.count(connection, place.owner) >= MOST_FILES:
+        raise BadRequest(f"{place.owner} has {MOST_FILES} artifacts; pack files into an archive")
+    folders = place.path.split("/")[:-1]
+    for depth in range(1, len(folders) + 1):
+        folder = "/".join(folders[:depth])
+        if artifacts.find(connection, place.owner, folder) is not None:
+            raise BadRequest(f"'{visible(folder)[:200]}' is a file; nothing lies below it")
+    if artifacts.below(connection, place.owner, place.path, 1):
+        raise BadRequest(f"'{visible(place.path)[:200]}' is a folder; give the file another name")
+
+
+def _put(connection: Connection, place: Place, received: Received, visitor: Visitor) -> None:
+    _require_active(connection, place, visitor)
+    now = int(time.time() * 1000)
+    row = ArtifactRow(place.owner, place.path, received.sha256, received.size_bytes, now)
+    artifacts.put(connection, row)
+
+
+def _hashes(connection: Connection, place: Place) -> set[str]:
+    found = {row.sha256 for row in artifacts.below(connection, place.owner, place.path, MOST_FILES)}
+    one = artifacts.find(connection, place.owner, place.path)
+    return found | ({one.sha256} if one is not None else set())

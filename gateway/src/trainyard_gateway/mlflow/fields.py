@@ -1,0 +1,77 @@
+"""Bounded fields of MLflow's requests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from trainyard_api import mlflow
+
+Missing = None
+"""Proto messages leave out what has no value."""
+
+
+class Request(BaseModel):
+    """A request. Unknown fields are ignored, as newer clients send more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _key(text: str) -> str:
+    if (fault := mlflow.key_fault(text)) is not None:
+        raise ValueError(fault)
+    return text
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number, not a boolean")
+    return value
+
+
+Key = Annotated[str, Field(min_length=1), AfterValidator(_key)]
+"""Name of a metric, a param or a tag."""
+Text = Annotated[str, Field(max_length=8_000)]
+Id = Annotated[str, Field(max_length=256)]
+"""An id from outside: what is not there is answered as missing."""
+Millis = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=253_402_214_400_000)]
+"""Milliseconds since the epoch; numbers or digits."""
+Step = Annotated[int, BeforeValidator(_no_boolean), Field(ge=-(2**53), le=2**53)]
+Value = Annotated[float, BeforeValidator(_no_boolean)]
+"""A number, or NaN, Infinity, -Infinity as text."""
+ExperimentName = Annotated[str, Field(min_length=1, max_length=mlflow.MAX_EXPERIMENT_NAME)]
+ParamValue = Annotated[str, Field(max_length=mlflow.MAX_PARAM_VALUE)]
+TagValue = Annotated[str, Field(max_length=mlflow.MAX_TAG_VALUE)]
+Token = Annotated[str, Field(max_length=200)]
+Filter = Annotated[str, Field(max_length=40_000)]
+
+
+class Tag(Request):
+    """A tag of a run."""
+
+    key: Key
+    value: TagValue = ""
+
+
+class ExperimentTag(Request):
+    """A tag of an experiment, of a model or of a version."""
+
+    key: Key
+    value: str = Field(default="", max_length=100_000)
+
+
+class Param(Request):
+    """A param of a run."""
+
+    key: Key
+    value: ParamValue = ""
+
+
+class Metric(Request):
+    """One value of a metric."""
+
+    key: Key
+    value: Value
+    timestamp: Millis
+    step: Step = 0

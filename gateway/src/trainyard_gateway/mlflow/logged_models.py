@@ -1,0 +1,254 @@
+"""Logged models: folders of artifacts that a run made, with params and tags."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field
+
+from trainyard_api.visible_text import visible
+from trainyard_gateway.errors import NotFound
+from trainyard_gateway.mlflow import answers, filters, matching, places, tokens
+from trainyard_gateway.mlflow.answers import Json
+from trainyard_gateway.mlflow.fields import ExperimentTag, Filter, Id, Param, Request, Token
+from trainyard_gateway.mlflow.finding import active_experiment, active_run, run_of
+from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.runs import logged_models
+from trainyard_gateway.store.runs.conditions import Field as Kind
+from trainyard_gateway.store.runs.conditions import Order
+from trainyard_gateway.store.runs.logged_models import LoggedModelRow
+
+Status = Literal[
+    "LOGGED_MODEL_UNSPECIFIED",
+    "LOGGED_MODEL_PENDING",
+    "LOGGED_MODEL_READY",
+    "LOGGED_MODEL_UPLOAD_FAILED",
+]
+MOST_SEARCHED = 10_000
+"""The newest logged models that a search looks at."""
+MOST_PARAMS = 10_000
+MOST_TAGS = 1_000
+
+
+class CreateLoggedModel(Request):
+    """POST logged-models."""
+
+    experiment_id: Id
+    name: Annotated[str, Field(max_length=500)] = ""
+    model_type: Annotated[str, Field(max_length=500)] = ""
+    source_run_id: Id = ""
+    params: list[Param] = Field(default=[], max_length=1000)
+    tags: list[ExperimentTag] = Field(default=[], max_length=100)
+
+
+class FinalizeLoggedModel(Request):
+    """PATCH logged-models/{id}."""
+
+    status: Status
+
+
+class LogModelParams(Request):
+    """POST logged-models/{id}/params."""
+
+    params: list[Param] = Field(default=[], max_length=1000)
+
+
+class SetModelTags(Request):
+    """PATCH logged-models/{id}/tags."""
+
+    tags: list[ExperimentTag] = Field(default=[], max_length=100)
+
+
+class OrderBy(Request):
+    """One key of an order of logged models."""
+
+    field_name: Filter
+    ascending: bool = True
+
+
+class SearchLoggedModels(Request):
+    """POST logged-models/search."""
+
+    experiment_ids: list[Id] = Field(default=[], max_length=10_000)
+    filter: Filter = ""
+    max_results: int = Field(default=50, ge=1, le=MOST_SEARCHED)
+    order_by: list[OrderBy] = Field(default=[], max_length=100)
+    page_token: Token | None = None
+
+
+class LoggedModels:
+    """Logged models."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, asked: CreateLoggedModel, visitor: Visitor) -> Json:
+        """Make a logged model, which is pending until it is finalized."""
+        now = int(time.time() * 1000)
+
+        def change(connection: Connection) -> LoggedModelRow:
+            experiment = active_experiment(connection, asked.experiment_id)
+            if asked.source_run_id or visitor.session_uid is not None:
+                active_run(connection, asked.source_run_id, visitor)
+            id = f"m-{uuid.uuid4().hex}"
+            row = LoggedModelRow(
+                id=id,
+                experiment_id=experiment.id,
+                run_id=asked.source_run_id,
+                name=asked.name.replace("\0", "\\0") or f"model-{id[2:10]}",
+                model_type=asked.model_type.replace("\0", "\\0"),
+                status="LOGGED_MODEL_PENDING",
+                created=now,
+                updated=now,
+                params=_packed({param.key: param.value for param in asked.params}),
+                tags=_packed({tag.key: tag.value for tag in asked.tags}),
+            )
+            logged_models.add(connection, row)
+            return row
+
+        return {"model": shown(await self._database.write(change))}
+
+    async def get(self, id: str, visitor: Visitor) -> Json:
+        """A logged model. Raises NotFound."""
+        row = await self._database.read(lambda c: model_of(c, id, visitor), applied=False)
+        return {"model": shown(row)}
+
+    async def finalize(self, id: str, asked: FinalizeLoggedModel, visitor: Visitor) -> Json:
+        """Say whether a logged model is complete."""
+        changed = await self._change(id, visitor, lambda _: {"status": asked.status})
+        return {"model": shown(changed)}
+
+    async def log_params(self, id: str, asked: LogModelParams, visitor: Visitor) -> Json:
+        """Add params."""
+        new = {param.key: param.value for param in asked.params}
+        await self._change(
+            id, visitor, lambda row: {"params": _merged(row.params, new, MOST_PARAMS)}
+        )
+        return {}
+
+    async def set_tags(self, id: str, asked: SetModelTags, visitor: Visitor) -> Json:
+        """Set tags."""
+        new = {tag.key: tag.value for tag in asked.tags}
+        await self._change(id, visitor, lambda row: {"tags": _merged(row.tags, new, MOST_TAGS)})
+        return {}
+
+    async def delete_tag(self, id: str, key: str, visitor: Visitor) -> Json:
+        """Remove a tag. Raises NotFound."""
+
+        def without(row: LoggedModelRow) -> dict[str, str]:
+            tags = orjson.loads(row.tags)
+            if tags.pop(key, None) is None:
+                raise answers.no_tag(key, f"logged model with id {id}")
+            return {"tags": _packed(tags)}
+
+        await self._change(id, visitor, without)
+        return {}
+
+    async def search(self, asked: SearchLoggedModels, visitor: Visitor) -> Json:
+        """A page of the newest logged models of experiments. Raises BadRequest."""
+        conditions = filters.parse_filter(asked.filter, filters.LOGGED_MODELS)
+        orders = tuple(_order(each) for each in asked.order_by)
+        offset = tokens.offset_of(asked.page_token)
+
+        def read(connection: Connection) -> list[LoggedModelRow]:
+            found = logged_models.of_experiments(connection, asked.experiment_ids, MOST_SEARCHED)
+            return [row for row in found if _is_visible(connection, row, visitor)]
+
+        found = await self._database.read(read, applied=False)
+        matching_ones = [row for row in found if matching.matches(_facts(row), conditions)]
+        ordered = matching.ordered(matching_ones, _facts, orders)
+        page = ordered[offset : offset + asked.max_results]
+        answer: Json = {"models": [shown(row) for row in page]} if page else {}
+        if len(ordered) > offset + len(page):
+            answer["next_page_token"] = tokens.of_offset(offset + len(page))
+        return answer
+
+    async def _change(
+        self, id: str, visitor: Visitor, change: Callable[[LoggedModelRow], Mapping[str, str]]
+    ) -> LoggedModelRow:
+        now = int(time.time() * 1000)
+
+        def carry_out(connection: Connection) -> LoggedModelRow:
+            row = model_of(connection, id, visitor)
+            values: dict[str, Any] = {**change(row), "updated": now}
+            logged_models.change(connection, row.id, **values)
+            return row._replace(**values)
+
+        return await self._database.write(carry_out)
+
+
+def model_of(connection: Connection, id: str, visitor: Visitor) -> LoggedModelRow:
+    """A logged model. Raises NotFound; one of another session is not there for a pod."""
+    row = logged_models.find(connection, id) if places.is_logged_model_id(id) else None
+    if row is None or not _is_visible(connection, row, visitor):
+        raise NotFound(f"Logged model with ID '{visible(id[:64])}' not found.")
+    return row
+
+
+def artifact_uri(row: LoggedModelRow) -> str:
+    """Where its files are."""
+    return f"{answers.artifact_root(row.experiment_id)}/models/{row.id}/artifacts"
+
+
+def shown(row: LoggedModelRow) -> Json:
+    """A logged model as the protocol writes it. Pure."""
+    tags, params = orjson.loads(row.tags), orjson.loads(row.params)
+    info: Json = {
+        "model_id": row.id,
+        "experiment_id": row.experiment_id,
+        "name": row.name,
+        "creation_timestamp_ms": row.created,
+        "last_updated_timestamp_ms": row.updated,
+        "artifact_uri": artifact_uri(row),
+        "status": row.status,
+        "model_type": row.model_type,
+        "source_run_id": row.run_id,
+    }
+    data = {"params": answers.pairs(params.items())} if params else {}
+    return {"info": info | ({"tags": answers.pairs(tags.items())} if tags else {}), "data": data}
+
+
+def _is_visible(connection: Connection, row: LoggedModelRow, visitor: Visitor) -> bool:
+    if visitor.session_uid is None:
+        return True
+    try:
+        run_of(connection, row.run_id, visitor)
+    except NotFound:
+        return False
+    return True
+
+
+def _facts(row: LoggedModelRow) -> matching.Facts:
+    return matching.Facts(
+        {
+            "name": row.name,
+            "model_id": row.id,
+            "model_type": row.model_type,
+            "status": row.status.removeprefix("LOGGED_MODEL_"),
+            "source_run_id": row.run_id,
+            "creation_timestamp": row.created,
+            "last_updated_timestamp": row.updated,
+        },
+        {Kind.TAG: orjson.loads(row.tags), Kind.PARAM: orjson.loads(row.params)},
+    )
+
+
+def _order(asked: OrderBy) -> Order:
+    [order] = filters.parse_orders([asked.field_name], filters.LOGGED_MODELS)
+    return Order(order.field, order.key, asked.ascending)
+
+
+def _packed(texts: Mapping[str, str]) -> str:
+    return orjson.dumps({k: v.replace("\0", "\\0") for k, v in texts.items()}).decode()
+
+
+def _merged(present: str, new: Mapping[str, str], most: int) -> str:
+    merged: dict[str, Any] = {**orjson.loads(present), **new}
+    if len(merged) > most:
+        raise matching.too_many(most)
+    return _packed(merged)

@@ -1,0 +1,92 @@
+"""Metric values of a request on their one way: a batch of the exactly-once ingest.
+
+A client that gets no answer sends its request again, as a new batch; values that are there already
+count once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import secrets
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from trainyard_api.report import Batch
+from trainyard_api.run_report import RunNumber, RunPoint, RunReport
+from trainyard_gateway.mlflow.fields import Metric
+from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.store.runs.rows import RunRow
+from trainyard_gateway.store.store import Store
+
+
+class MetricLog:
+    """Sends values to the store as the sender `mlflow-<process>`."""
+
+    def __init__(self, database: Store, attempt_of: Callable[[str], int]) -> None:
+        """`attempt_of`: the current attempt of the session with this UID, 1 before the first."""
+        self._database, self._attempt_of = database, attempt_of
+        self._stream = f"mlflow-{secrets.token_hex(8)}"
+        self._numbers = itertools.count(1)
+
+    async def log(self, run: RunRow, metrics: Sequence[Metric], visitor: Visitor) -> None:
+        """Make values durable. Raises TooManyMetricNames."""
+        if not metrics:
+            return
+        batch = batch_of(
+            run, metrics, self._attempt(run, visitor), self._stream, next(self._numbers)
+        )
+        await self._database.ingest(batch, body_of(batch))
+
+    def _attempt(self, run: RunRow, visitor: Visitor) -> int:
+        if visitor.session_uid is not None:
+            return visitor.attempt
+        return self._attempt_of(run.session_uid) if run.session_uid is not None else 1
+
+
+def batch_of(
+    run: RunRow, metrics: Sequence[Metric], attempt: int, stream: str, sequence: int
+) -> Batch:
+    """Values of a run as a batch; they are checked already. Pure."""
+    points = [
+        RunPoint.model_construct(
+            key=each.key,
+            value=_number(each.value),
+            timestamp=each.timestamp,
+            step=each.step,
+        )
+        for each in metrics
+    ]
+    report = RunReport.model_construct(run=run.id, metrics=points)
+    return Batch.model_construct(
+        session_uid=run.session_uid or run.id,
+        attempt=attempt,
+        stream=stream,
+        sequence=sequence,
+        runs=[report],
+    )
+
+
+def body_of(batch: Batch) -> bytes:
+    """The batch as JSON, as far as `batch_of` fills it. Pure."""
+    [report] = batch.runs
+    metrics = [
+        {"key": p.key, "value": p.value, "timestamp": p.timestamp, "step": p.step}
+        for p in report.metrics
+    ]
+    return orjson.dumps(
+        {
+            "sessionUid": batch.session_uid,
+            "attempt": batch.attempt,
+            "stream": batch.stream,
+            "sequence": batch.sequence,
+            "runs": [{"run": report.run, "metrics": metrics}],
+        }
+    )
+
+
+def _number(value: float) -> RunNumber:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

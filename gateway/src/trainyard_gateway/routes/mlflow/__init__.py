@@ -1,0 +1,8 @@
+"""Routes of MLflow's protocol, below `/mlflow`."""
+
+from __future__ import annotations
+
+from trainyard_gateway.routes.mlflow import artifacts, experiments, logged_models, other, runs
+
+ROUTERS = (experiments.router, runs.router, logged_models.router, artifacts.router, other.router)
+"""All of them; those of `other` answer what is not here, and come last."""

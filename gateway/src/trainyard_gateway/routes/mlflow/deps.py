@@ -1,0 +1,102 @@
+"""What the routes of MLflow's protocol declare that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel, ValidationError
+
+from trainyard_api.model import field_errors
+from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.errors import BadRequest, NotPermitted
+from trainyard_gateway.http.policy import MLFLOW_BODY, RouterPolicy
+from trainyard_gateway.mlflow.door import MlflowDoor
+from trainyard_gateway.mlflow.errors import ROOT
+from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
+from trainyard_gateway.routes.deps import services_of
+
+T = TypeVar("T", bound=BaseModel)
+
+POLICY = RouterPolicy(body=MLFLOW_BODY, pods=True, basic=True)
+API = f"{ROOT}/api/2.0/mlflow"
+_MOST_ERRORS = 5
+
+
+async def _door(request: Request) -> MlflowDoor:
+    return services_of(request).mlflow
+
+
+DoorDep = Annotated[MlflowDoor, Depends(_door)]
+
+
+async def visitor_of(request: Request) -> Visitor:
+    """Who asks: the key that the middleware has verified, or a pod, verified here."""
+    caller = getattr(request.state, "caller", None)
+    if caller is not None:
+        return Visitor(caller.name, caller.scopes)
+    trainer = await services_of(request).tokens.trainer(request.scope)
+    if trainer.stream is not None:
+        raise NotPermitted("this token reports lines of the log only")
+    return Visitor("", OF_PODS, trainer.session_uid, trainer.attempt)
+
+
+def visitor_with(scope: Scope) -> Callable[[Request], Awaitable[Visitor]]:
+    """A dependency: the caller may do this."""
+
+    async def allowed(request: Request) -> Visitor:
+        found = await visitor_of(request)
+        found.require(scope)
+        return found
+
+    return allowed
+
+
+ReaderDep = Annotated[Visitor, Depends(visitor_with(Scope.SESSIONS_READ))]
+WriterDep = Annotated[Visitor, Depends(visitor_with(Scope.SESSIONS_WRITE))]
+
+READER = Depends(visitor_with(Scope.SESSIONS_READ))
+"""For `dependencies=[…]` of a route that needs no more of its caller."""
+
+
+async def _owner(request: Request) -> None:
+    found = await visitor_of(request)
+    found.require(Scope.SESSIONS_WRITE)
+    if found.session_uid is not None:
+        raise NotPermitted("the program of a session may not change experiments; an API key may")
+
+
+OWNER = Depends(_owner)
+"""The caller may change what belongs to all: the owner of a key, and no pod."""
+
+
+async def asked(request: Request, kind: type[T]) -> T:
+    """The request as a model: of its query for GET, else of its JSON. Raises BadRequest."""
+    try:
+        if request.method == "GET":
+            return kind.model_validate(_query(request))
+        return kind.model_validate_json(await request.body() or b"{}")
+    except ValidationError as error:
+        wrong = field_errors(error, kind, _MOST_ERRORS)
+        text = "; ".join(
+            f"Invalid value{f' {w.given}' if w.given else ''} for parameter '{w.field}' supplied: {w.message}"
+            for w in wrong
+        )
+        raise BadRequest(text) from error
+
+
+def _query(request: Request) -> dict[str, Any]:
+    """Query parameters; one that comes several times is a list."""
+    found: dict[str, Any] = {}
+    for key in request.query_params:
+        values = request.query_params.getlist(key)
+        found[key] = values if len(values) > 1 else values[0]
+    return found
+
+
+def answered(content: Any) -> Response:
+    """A response in JSON."""
+    body = content if isinstance(content, bytes) else orjson.dumps(content)
+    return Response(body, media_type="application/json")

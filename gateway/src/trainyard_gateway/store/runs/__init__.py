@@ -1,0 +1,1 @@
+"""Rows of runs and experiments, as MLflow's protocol knows them."""

@@ -1,0 +1,54 @@
+"""Rows of `logged_models`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from trainyard_gateway.store.schema.run_tables import logged_models
+
+
+class LoggedModelRow(NamedTuple):
+    """A row of `logged_models`."""
+
+    id: str
+    experiment_id: str
+    run_id: str
+    """The run that made it; empty without one."""
+    name: str
+    model_type: str
+    status: str
+    created: int
+    """Milliseconds since the epoch."""
+    updated: int
+    params: str
+    """An object of texts as JSON."""
+    tags: str
+
+
+def find(connection: Connection, id: str) -> LoggedModelRow | None:
+    """The logged model with this id."""
+    query = select(logged_models).where(logged_models.c.id == id)
+    row = connection.execute(query).one_or_none()
+    return LoggedModelRow(*row) if row is not None else None
+
+
+def add(connection: Connection, row: LoggedModelRow) -> None:
+    """Insert a logged model."""
+    connection.execute(insert(logged_models).values(row._asdict()))
+
+
+def change(connection: Connection, id: str, **values: Any) -> None:
+    """Set columns of a logged model."""
+    connection.execute(update(logged_models).where(logged_models.c.id == id).values(values))
+
+
+def of_experiments(
+    connection: Connection, experiments: Sequence[str], limit: int
+) -> list[LoggedModelRow]:
+    """The newest logged models of experiments."""
+    query = select(logged_models).where(logged_models.c.experiment_id.in_(experiments))
+    query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(limit)
+    return [LoggedModelRow(*row) for row in connection.execute(query)]
