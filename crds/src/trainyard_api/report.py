@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from trainyard_api.contract import MAX_METRIC_NAME, MAX_TREE_ENTRIES
+from trainyard_api.mlflow.run_report import RunReport
 from trainyard_api.model import OpenModel
-from trainyard_api.run_report import RunReport
 from trainyard_api.visible_text import checked_name
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024

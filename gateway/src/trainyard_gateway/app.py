@@ -21,7 +21,7 @@ from trainyard_gateway.http.openapi.document import text_of
 from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
 from trainyard_gateway.http.problems import ProblemBody
 from trainyard_gateway.http.report_route import ReportFastPath
-from trainyard_gateway.mlflow.errors import ROOT
+from trainyard_gateway.mlflow.wire.errors import ROOT
 from trainyard_gateway.routes import (
     code,
     datasets,

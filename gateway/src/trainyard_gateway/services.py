@@ -220,20 +220,33 @@ def _connect(cache: SessionCache, database: Store, *listeners: Callable[[str], N
         database.on_applied(listener)
 
 
+def _estimator(
+    settings: Settings, kube: KubeClient, cache: SessionCache, datasets: Datasets
+) -> Estimator:
+    snapshots = SnapshotReader(kube, settings.namespace, cache)
+    return Estimator(snapshots, settings.installation(), datasets)
+
+
+def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> TrainerIdentity:
+    accounts = Accounts(
+        settings.namespace, settings.trainer_audience, settings.monitor_service_account
+    )
+    return TrainerIdentity(kube, accounts, cache.live)
+
+
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
     namespace = settings.namespace
     registries = await _open_registries(settings, database, inspector)
-    datasets, models = registries.datasets, registries.models
-    code, volume = registries.code, registries.volume
+    datasets, models, code = registries.datasets, registries.models, registries.code
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
     hub, slots = Hub(), ArchiveSlots()
     _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
-    accounts = Accounts(namespace, settings.trainer_audience, settings.monitor_service_account)
+    identity = _identity(settings, kube, cache)
     return Services(
         settings=settings,
         database=database,
@@ -243,16 +256,16 @@ async def _build(
         hub=hub,
         authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
         cache=cache,
-        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
-        estimator=Estimator(
-            SnapshotReader(kube, namespace, cache), settings.installation(), datasets
+        commands=SessionCommands(
+            kube, namespace, cache, database, datasets, code, registries.volume
         ),
+        estimator=_estimator(settings, kube, cache, datasets),
         code=code,
         datasets=datasets,
         models=models,
         dataset_uploads=registries.dataset_uploads,
         model_uploads=registries.model_uploads,
-        tokens=TokenAuthenticator(TrainerIdentity(kube, accounts, cache.live), audit_log),
+        tokens=TokenAuthenticator(identity, audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
         run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days, slots),
         status_writer=status_writer,

@@ -75,7 +75,7 @@ def key_of(headers: Headers, *, basic: bool = False) -> str | None:
 
 
 def password(headers: Headers) -> str | None:
-    """The password of Basic authentication, whoever the user is; None without one."""
+    """The password of Basic authentication, with any user; None without one."""
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic" or len(text) > _LONGEST_BASIC:
         return None

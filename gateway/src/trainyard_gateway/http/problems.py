@@ -16,7 +16,7 @@ from starlette.types import Scope
 from trainyard_api.model import FieldError, OpenModel, clip
 from trainyard_api.visible_text import visible
 from trainyard_gateway import errors
-from trainyard_gateway.mlflow import errors as mlflow_errors
+from trainyard_gateway.mlflow.wire import errors as mlflow_errors
 from trainyard_gateway.store.errors import is_unavailable
 
 MEDIA_TYPE = "application/problem+json"

@@ -1,1 +1,1 @@
-"""MLflow's protocol: runs, experiments, artifacts and models, for programs that report to MLflow."""
+"""MLflow's protocol: runs, experiments, artifacts and models, for programs that report to it."""

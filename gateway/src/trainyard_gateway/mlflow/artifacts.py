@@ -18,11 +18,12 @@ from weakref import WeakValueDictionary
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
 from trainyard_gateway.files.file_store import FileStore, Received
-from trainyard_gateway.mlflow import answers, listing, logged_models
-from trainyard_gateway.mlflow.answers import Json
+from trainyard_gateway.mlflow import logged_models
 from trainyard_gateway.mlflow.finding import active_run, run_of
-from trainyard_gateway.mlflow.places import Place
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire import answers, listing
+from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.mlflow.wire.places import Place
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import artifacts
 from trainyard_gateway.store.runs.artifacts import ArtifactRow

@@ -7,10 +7,12 @@ import time
 from trainyard_api import mlflow
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, NotPermitted
-from trainyard_gateway.mlflow import answers, filters, tokens
-from trainyard_gateway.mlflow.answers import Json
+from trainyard_gateway.mlflow import filters
 from trainyard_gateway.mlflow.finding import active_experiment, experiment_of
-from trainyard_gateway.mlflow.requests import (
+from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire import answers, tokens
+from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.mlflow.wire.requests import (
     LIFECYCLES,
     CreateExperiment,
     DeleteExperimentTag,
@@ -19,7 +21,6 @@ from trainyard_gateway.mlflow.requests import (
     SetExperimentTag,
     UpdateExperiment,
 )
-from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import experiments, rows
 from trainyard_gateway.store.runs.conditions import Search

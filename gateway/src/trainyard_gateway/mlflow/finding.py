@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from trainyard_api import mlflow
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import BadRequest, NotFound
-from trainyard_gateway.mlflow.answers import Records
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire.answers import Records
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.metrics import series
 from trainyard_gateway.store.runs import experiments, records, rows

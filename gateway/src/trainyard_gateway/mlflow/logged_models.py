@@ -12,11 +12,12 @@ from pydantic import Field
 
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.mlflow import answers, filters, matching, places, tokens
-from trainyard_gateway.mlflow.answers import Json
-from trainyard_gateway.mlflow.fields import ExperimentTag, Filter, Id, Param, Request, Token
+from trainyard_gateway.mlflow import filters, matching
 from trainyard_gateway.mlflow.finding import active_experiment, active_run, run_of
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire import answers, places, tokens
+from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.mlflow.wire.fields import ExperimentTag, Filter, Id, Param, Request, Token
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import logged_models
 from trainyard_gateway.store.runs.conditions import Field as Kind

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
+from trainyard_api.mlflow.run_report import RunNumber, RunPoint, RunReport
 from trainyard_api.report import Batch
-from trainyard_api.run_report import RunNumber, RunPoint, RunReport
-from trainyard_gateway.mlflow.fields import Metric
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire.fields import Metric
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.store import Store
 

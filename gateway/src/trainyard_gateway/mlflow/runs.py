@@ -11,14 +11,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trainyard_api.run_report import RunDataset, RunInput, RunOutput
+from trainyard_api.mlflow.run_report import RunDataset, RunInput, RunOutput
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.mlflow import answers
-from trainyard_gateway.mlflow.answers import Json
-from trainyard_gateway.mlflow.fields import Metric
 from trainyard_gateway.mlflow.finding import active_experiment, active_run, records_of, run_of
 from trainyard_gateway.mlflow.logging import MetricLog
-from trainyard_gateway.mlflow.requests import (
+from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire import answers
+from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.mlflow.wire.fields import Metric
+from trainyard_gateway.mlflow.wire.requests import (
     CreateRun,
     DeleteTag,
     LogBatch,
@@ -30,7 +31,6 @@ from trainyard_gateway.mlflow.requests import (
     SetTag,
     UpdateRun,
 )
-from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.runs import records, rows
 from trainyard_gateway.store.runs.experiments import ACTIVE, DELETED
@@ -228,7 +228,7 @@ def _set_params(connection: Connection, run: RunRow, params: Mapping[str, str]) 
         ]
         raise BadRequest(
             f"Changing param values is not allowed. Run {run.id}: {'; '.join(changed)}. Log each "
-            "value of a param in a run of its own, or as a tag or a metric"
+            "value of a param in another run, or as a tag or a metric"
         )
 
 

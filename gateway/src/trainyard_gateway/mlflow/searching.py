@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import orjson
 
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.mlflow import answers, filters, tokens
-from trainyard_gateway.mlflow.answers import Json
+from trainyard_gateway.mlflow import filters
 from trainyard_gateway.mlflow.finding import records_of, run_of
-from trainyard_gateway.mlflow.requests import LIFECYCLES, GetBulk, GetHistory, SearchRuns
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire import answers, tokens
+from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.mlflow.wire.requests import LIFECYCLES, GetBulk, GetHistory, SearchRuns
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.metrics import points
 from trainyard_gateway.store.runs import search

@@ -8,7 +8,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import NotPermitted
 
 OF_PODS = frozenset({Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.MODELS_READ})
-"""What a pod may do, with the runs of its own session."""
+"""What a pod may do with the runs of its session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.mlflow.errors import ROOT
-from trainyard_gateway.mlflow.places import Place, of_run, place_of
-from trainyard_gateway.mlflow.requests import ListArtifacts
+from trainyard_gateway.mlflow.wire.errors import ROOT
+from trainyard_gateway.mlflow.wire.places import Place, of_run, place_of
+from trainyard_gateway.mlflow.wire.requests import ListArtifacts
 from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import body_chunks, declared_size
 from trainyard_gateway.routes.mlflow.deps import API, DoorDep, ReaderDep, WriterDep, answered, asked

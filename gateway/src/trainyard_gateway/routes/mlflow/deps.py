@@ -14,8 +14,8 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotPermitted
 from trainyard_gateway.http.policy import MLFLOW_BODY, RouterPolicy
 from trainyard_gateway.mlflow.door import MlflowDoor
-from trainyard_gateway.mlflow.errors import ROOT
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
+from trainyard_gateway.mlflow.wire.errors import ROOT
 from trainyard_gateway.routes.deps import services_of
 
 T = TypeVar("T", bound=BaseModel)

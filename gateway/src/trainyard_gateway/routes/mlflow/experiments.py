@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from trainyard_gateway.mlflow.requests import (
+from trainyard_gateway.mlflow.wire.requests import (
     CreateExperiment,
     DeleteExperimentTag,
     ExperimentById,

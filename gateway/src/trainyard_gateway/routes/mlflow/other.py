@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from trainyard_gateway.mlflow.errors import ROOT
+from trainyard_gateway.mlflow.wire.errors import ROOT
 from trainyard_gateway.routes.mlflow.deps import READER, answered
 
 router = APIRouter(include_in_schema=False)

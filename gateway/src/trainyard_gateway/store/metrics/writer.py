@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from trainyard_api.mlflow.run_report import RunPoint
 from trainyard_api.report import Batch
-from trainyard_api.run_report import RunPoint
 from trainyard_api.timestamps import to_micros
 from trainyard_gateway.store.metrics import repeated, rollups
 from trainyard_gateway.store.metrics.series import (

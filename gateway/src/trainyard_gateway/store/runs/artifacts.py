@@ -25,7 +25,7 @@ class ArtifactRow(NamedTuple):
 
 
 def put(connection: Connection, row: ArtifactRow) -> None:
-    """Insert a file, or replace the one at its path. Raises nothing of its own."""
+    """Insert a file, or replace the one at its path."""
     statement = upsert(connection, artifacts)
     new = {name: statement.excluded[name] for name in ("sha256", "size_bytes", "created")}
     keys = ["owner", "path"]

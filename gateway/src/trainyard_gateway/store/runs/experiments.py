@@ -72,7 +72,7 @@ def add(connection: Connection, name: str, now: int) -> ExperimentRow:
 
 
 def ensure_default(connection: Connection, now: int) -> None:
-    """Make the experiment that a run belongs to unless it is told another one."""
+    """Make the experiment that a run belongs to by default."""
     if find(connection, mlflow.DEFAULT_EXPERIMENT_ID) is None:
         add(connection, mlflow.DEFAULT_EXPERIMENT, now)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
-from trainyard_api.run_report import RunInput, RunOutput
+from trainyard_api.mlflow.run_report import RunInput, RunOutput
 from trainyard_gateway.store.schema.run_tables import (
     run_inputs,
     run_outputs,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from trainyard_api import mlflow
+from trainyard_api.mlflow.run_report import RunCreated, RunReport
 from trainyard_api.phase import Phase
 from trainyard_api.report import Batch
-from trainyard_api.run_report import RunCreated, RunReport
 from trainyard_gateway.store.runs import experiments, records, rows
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.runs.search import RUN_NAME_TAG
@@ -51,7 +51,7 @@ def _run_of(connection: Connection, session_uid: str, report: RunReport) -> RunR
     if run is not None:
         return run if session_uid in (run.session_uid, run.series_key) else None
     if report.run == mlflow.run_id_of(session_uid):
-        # The cluster has not told of the session yet.
+        # The watch has not brought the session yet.
         return _added(connection, session_uid, report.run, RunCreated())
     if report.created is not None:
         return _added(connection, session_uid, report.run, report.created)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainyard_api.run_report import RunInput
+from trainyard_api.mlflow.run_report import RunInput
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.metrics.points import LoggedPoint

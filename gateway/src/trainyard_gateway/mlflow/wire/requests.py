@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from trainyard_api import mlflow
-from trainyard_api.run_report import RunStatus
-from trainyard_gateway.mlflow.fields import (
+from trainyard_api.mlflow.run_report import RunStatus
+from trainyard_gateway.mlflow.wire.fields import (
     ExperimentName,
     ExperimentTag,
     Filter,

@@ -1,6 +1,6 @@
-"""What MLflow's protocol calls sessions and experiments, and its bounds. Pure, standard library only.
+"""What MLflow's protocol calls sessions and experiments, and its bounds. Pure.
 
-Gateway, relay and import share it: whoever makes an id makes the same one.
+It needs the standard library only. All programs that make an id make the same one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEY: Final = re.compile(r"[/\w.\- :]{1,250}")
 
 
 def run_id_of(session_uid: str) -> str:
-    """The id of a session's run: its UID without dashes. A retry goes on in the same run."""
+    """The id of a session's run: its UID without dashes. All its attempts are one run."""
     return session_uid.replace("-", "")
 
 
@@ -52,7 +52,9 @@ def experiment_id_of(name: str, salt: int = 0) -> str:
     if name == DEFAULT_EXPERIMENT:
         return DEFAULT_EXPERIMENT_ID
     text = f"{name}\0{salt}" if salt else name
-    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    number = int.from_bytes(
+        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big"
+    )
     return str((number >> (64 - _ID_BITS)) or 1)
 
 

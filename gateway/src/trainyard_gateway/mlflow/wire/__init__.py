@@ -1,0 +1,1 @@
+"""What MLflow's clients send and read, without what is done about it."""
