@@ -60,9 +60,7 @@ class Session:
         place: points.Place | None = points.FIRST
         found: list[tuple[int, int, float]] = []
         while place is not None:
-            page, place = await self.read(
-                lambda c, at=place: points.page(c, key, "loss", at, limit)
-            )
+            page, place = await self.read(partial(_page, key=key, place=place, limit=limit))
             found += [(p.step, p.time // 1000, math.nan if p.nan else p.value) for p in page]
         return found
 
