@@ -232,7 +232,8 @@ def _volumes(layout: Layout, kubectl: Kubectl) -> None:
         folder.chmod(0o2770)
     wait(lambda: _applied(kubectl, objects), what="the API server taking objects", seconds=30)
     for volume in kubectl.get("pv")["items"]:
-        if volume["status"].get("phase") in ("Released", "Failed"):
+        # Others make volumes, too, which are not folders of this node.
+        if volume["status"].get("phase") in ("Released", "Failed") and "local" in volume["spec"]:
             _free(Path(volume["spec"]["local"]["path"]), volume["metadata"]["name"], kubectl)
 
 
