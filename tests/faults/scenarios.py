@@ -276,9 +276,7 @@ def node_removed(s: Stage) -> None:
     s.wait(name, "Running")
     pod = s.pod(name)
     s.lab.core.delete_node(pod.spec.node_name)
-    s.lab.core.delete_namespaced_pod(
-        pod.metadata.name, s.lab.namespace, grace_period_seconds=0
-    )
+    s.collect(pod)
     s.wait(name, "Pending")
     s.node(8)
     s.expect(name, "Running", attempt=2, failures=0)
@@ -368,7 +366,7 @@ def edit_after_end(s: Stage) -> None:
     name = s.create("done", "sleep", "0.2")
     s.expect(name, "Succeeded", attempt=1)
     s.lab.patch(name, ttlSecondsAfterFinished=3600)
-    s.expect(name, "Succeeded", observedGeneration=2)
+    s.until(lambda: s.lab.status(name)["observedGeneration"] == 2, "observedGeneration follows")
 
 
 @scenario

@@ -230,6 +230,16 @@ class Stage:
             pod.metadata.name, self.lab.namespace, {"status": status}
         )
 
+    def collect(self, pod: client.V1Pod) -> None:
+        """What the garbage collector of pods does forty seconds after its node is gone."""
+        marked = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC"}
+        where = (pod.metadata.name, self.lab.namespace)
+        self.lab.core.patch_namespaced_pod_status(
+            *where, {"status": {"phase": "Failed", "conditions": [marked]}}
+        )
+        with suppress(client.ApiException):
+            self.lab.core.delete_namespaced_pod(*where, grace_period_seconds=0)
+
     # ── the end ───────────────────────────────────────────────────────────────────────────────
 
     def clear(self) -> None:
