@@ -85,6 +85,7 @@ lint: setup ## ruff, format check
 types: setup ## mypy, strict on all src
 	@$(RUN) mypy $(SRC)
 	@$(RUN) mypy tests/support
+	@MYPYPATH=tests/support $(RUN) mypy tests/faults
 	@$(RUN) mypy scan
 
 imports: setup ## Layer contracts
@@ -124,12 +125,30 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
 mutation-bot: setup ## Change the bot's parsing and rendering a thousand times; its tests must notice (25 min)
 	@$(VENV)/bin/python tests/mutation
+
+faults: setup ## Try two faults between operator and API server in every scenario (5 min; docs/faults.md)
+	@$(RUN) pytest -q -n 0 tests/faults
+
+FAULTS ?= full baseline mutants table
+faults-full: setup ## Kill the operator at every write of every scenario, and every other fault; goes on where it was interrupted (FAULTS=)
+	@$(RUN) trainyard_cluster up --name faults --gpus 0 --kwok-nodes 1
+	@for part in $(FAULTS); do \
+	  $(VENV)/bin/python tests/faults $$part --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name faults)" || code=$$?; done; \
+	  $(RUN) trainyard_cluster down --name faults; exit $${code:-0}
+
+HOURS ?= 2
+SEED ?= 0
+soak: setup ## Random scenarios and faults for HOURS=2, with the operator's memory and descriptors in build/faults/soak.jsonl (SEED=)
+	@$(RUN) trainyard_cluster up --name faults --gpus 0 --kwok-nodes 1
+	@$(VENV)/bin/python tests/faults soak --hours $(HOURS) --seed $(SEED) \
+	  --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name faults)" || code=$$?; \
+	  $(RUN) trainyard_cluster down --name faults; exit $${code:-0}
 
 kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and uploads, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-500} $(RUN) pytest -q -s tests/integration/gateway/test_killed_gateway.py

@@ -1,10 +1,10 @@
 """The fault suite from the command line: `make faults-full`, `make soak`; docs/faults.md explains it.
 
-    python tests/faults full      every crash point of every scenario, then the other faults; goes on where it was interrupted
-    python tests/faults mutants   seeded bugs, each of which has to be caught
-    python tests/faults baseline  the crash points of a textbook operator
-    python tests/faults soak      random scenarios and faults for hours, with memory and descriptors
-    python tests/faults table     the tables of docs/faults.md from what was run
+python tests/faults full      every crash point of every scenario, then the other faults; goes on where it was interrupted
+python tests/faults mutants   seeded bugs, each of which has to be caught
+python tests/faults baseline  the crash points of a textbook operator
+python tests/faults soak      random scenarios and faults for hours, with memory and descriptors
+python tests/faults table     the tables of docs/faults.md from what was run
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ sys.path[:0] = [str(ROOT / "tests" / "support")]
 from cluster import apply_crds, find_kubeconfig  # noqa: E402
 from fault_plan import CRASHES, PERTURBATIONS, Call, Fault, Kind, points  # noqa: E402
 from lane import Lane, Outcome, lane  # noqa: E402
+from ledger import Ledger, broken, table  # noqa: E402
 from operator_process import OPERATOR  # noqa: E402
-from results import Ledger, broken, table  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 from seeded_bugs import check_bugs  # noqa: E402
 from soak import soak  # noqa: E402
@@ -122,10 +122,12 @@ class Run:
             thread.join()
 
     def _work(self, todo: queue.SimpleQueue[Work]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            with lane(self._kubeconfig, Path(folder), self._module) as own:
-                while not todo.empty():
-                    self._one(own, *todo.get())
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            lane(self._kubeconfig, Path(folder), self._module) as own,
+        ):
+            while not todo.empty():
+                self._one(own, *todo.get())
 
     def _one(self, own: Lane, name: str, fault: Fault | None) -> None:
         patience = 60.0 if self._operator == NAIVE else 180.0

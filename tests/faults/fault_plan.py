@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Final
 
 MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+BY_TIME: Final = frozenset({"POST leases", "PUT leases", "PATCH trainingqueues/status"})
+"""Requests whose number depends on how long a trial takes."""
 _PATH = re.compile(
     r"^/apis?/(?:(?P<group>[^/]+)/)?(?P<version>v[0-9][^/]*)"
     r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$"
@@ -107,12 +109,12 @@ def resource_of(path: str) -> str:
 def points(counts: Mapping[str, int], kinds: Iterable[Kind]) -> list[Fault]:
     """Every fault of `kinds` at every request that a run without faults made.
 
-    Of the Lease only the first request counts: how often it is renewed is a matter of time.
+    Of the Lease and of the queue's figures only the first request counts: the others are a matter of time.
     """
     calls = [
         Call(what, number)
         for what, count in sorted(counts.items())
-        for number in range(1, (1 if what.endswith(" leases") else count) + 1)
+        for number in range(1, (1 if what in BY_TIME else count) + 1)
     ]
     return [Fault(kind, call) for call in calls for kind in kinds]
 

@@ -58,6 +58,12 @@ class Trial:
     last_write: float = 0.0
     """When the last mutating request came, the Lease's apart."""
 
+    def comes_now(self, what: str) -> bool:
+        """Whether the request that was just counted is the one of the fault."""
+        if self.fault is None or self.struck is not None:
+            return False
+        return (self.fault.call.what, self.fault.call.number) == (what, self.counts[what])
+
 
 class FaultProxy:
     """Runs in a thread; all methods may be called from anywhere."""
@@ -135,10 +141,9 @@ class FaultProxy:
             if not what.endswith(" leases"):
                 trial.last_write = time.monotonic()
             fault = trial.fault
-            if fault is not None and trial.struck is None:
-                if (fault.call.what, fault.call.number) == (what, trial.counts[what]):
-                    trial.struck = time.monotonic()
-                    return await self._strike(request, fault, trial)
+            if fault is not None and trial.comes_now(what):
+                trial.struck = time.monotonic()
+                return await self._strike(request, fault, trial)
         try:
             if request.query.get("watch") in ("true", "1"):
                 return await self._watch(request)
@@ -175,6 +180,15 @@ class FaultProxy:
             self.freeze()
             return _answer(*answer)
         trial.over = time.monotonic()
+        self._trouble_watches(fault)
+        if fault.kind is Kind.UNCLEAR:
+            return _refusal(fault.kind)
+        if fault.kind in (Kind.LOST, Kind.OUTAGE):
+            return _abort(request)
+        return await _cut(request, answer) if fault.kind is Kind.CUT else _answer(*answer)
+
+    def _trouble_watches(self, fault: Fault) -> None:
+        """What the fault does to the watches."""
         if fault.kind in _LAGGING:
             self._hold(_LAGGING[fault.kind], fault.seconds)
         elif fault.kind is Kind.UNSEEN:
@@ -184,12 +198,6 @@ class FaultProxy:
             self._break(fault.kind)
         elif fault.kind is Kind.OUTAGE:
             self._close(fault.seconds)
-            return _abort(request)
-        if fault.kind is Kind.UNCLEAR:
-            return _refusal(fault.kind)
-        if fault.kind is Kind.LOST:
-            return _abort(request)
-        return await _cut(request, answer) if fault.kind is Kind.CUT else _answer(*answer)
 
     def _hold(self, resources: frozenset[str] | None, seconds: float) -> None:
         """Deliver nothing of these watches (None: of all) for a while; the fault is over then."""
@@ -202,7 +210,7 @@ class FaultProxy:
         self._loop.call_later(seconds, what)
 
     def _expire_all(self) -> None:
-        """Break all watches; the next of each collection is told that its version is too old."""
+        """Break all watches; until each collection is listed again, their versions are too old."""
         for watch in list(self._watches):
             self._expire.add(watch.path)
             watch.abort()
@@ -226,6 +234,8 @@ class FaultProxy:
             raise RuntimeError("the proxy is not started")
         body, query = await request.read(), dict(request.query)
         lists = request.method == "GET" and "limit" in query and "watch" not in query
+        if lists:
+            self._expire.discard(request.path)
         if lists and self.trial.stale and "continue" not in query:
             query |= {"resourceVersion": self.trial.stale, "resourceVersionMatch": "Exact"}
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _OF_A_HOP}
@@ -246,7 +256,6 @@ class FaultProxy:
         if self._http is None:
             raise RuntimeError("the proxy is not started")
         if request.path in self._expire:
-            self._expire.discard(request.path)
             return web.json_response(EXPIRED, status=410)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _OF_A_HOP}
         async with self._http.get(request.path, params=dict(request.query), headers=headers) as far:
@@ -283,9 +292,11 @@ class _Watch:
     def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
         self.path = request.path
         self._request, self._response = request, response
+        self._broken = False
 
     async def write(self, chunk: bytes) -> None:
-        await self._response.write(chunk)
+        if not self._broken:
+            await self._response.write(chunk)
 
     def abort(self) -> None:
         if self._request.transport is not None:
@@ -293,6 +304,7 @@ class _Watch:
 
     def break_off(self, kind: Kind) -> None:
         """An ERROR event, or half a line and a reset."""
+        self._broken = True
         error = json.dumps({"type": "ERROR", "object": _failure(500, "InternalError")}).encode()
         text = error + b"\n" if kind is Kind.STREAM_ERROR else error[:20]
         task = asyncio.ensure_future(self._last(text, reset=kind is not Kind.STREAM_ERROR))
@@ -302,8 +314,8 @@ class _Watch:
     async def _last(self, text: bytes, *, reset: bool) -> None:
         with suppress(OSError, RuntimeError):
             await self._response.write(text)
+        await asyncio.sleep(0.05)
         if reset:
-            await asyncio.sleep(0.05)
             self.abort()
 
 
@@ -334,9 +346,7 @@ async def _cut(request: web.Request, answer: _Answer) -> web.StreamResponse:
     return _abort(request, response)
 
 
-def _abort(
-    request: web.Request, response: web.StreamResponse | None = None
-) -> web.StreamResponse:
+def _abort(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
     """Reset the connection."""
     if request.transport is not None:
         request.transport.abort()

@@ -111,7 +111,10 @@ class Recorder:
             if known is None:
                 return False
             current = all(known.get(uid, at + 1) >= version for uid, version in there.items())
-            created = all(uid in known or version <= self._deleted.get(uid, 0) for uid, version in there.items())
+            created = all(
+                uid in known or version <= self._deleted.get(uid, 0)
+                for uid, version in there.items()
+            )
             return current and created and all(uid in there or v > at for uid, v in known.items())
 
     def _list(self, kind: str) -> Object:

@@ -87,7 +87,7 @@ class Lane:
         outcome = Outcome(scenario, fault)
         with keeper:
             try:
-                self._play(scenario, stage, trial, outcome, keeper, usual)
+                self._play(scenario, stage, trial, outcome, usual)
             finally:
                 outcome.violations += self._clear(stage, patience)
         if not self.keep_operator:
@@ -96,13 +96,12 @@ class Lane:
         outcome.struck = trial.struck is not None
         return outcome
 
-    def _play(  # noqa: PLR0913  # the trial's parts
+    def _play(  # the trial's parts
         self,
         scenario: str,
         stage: Stage,
         trial: Trial,
         outcome: Outcome,
-        keeper: Keeper,
         usual: Mapping[str, int] | None,
     ) -> None:
         found = outcome.violations
@@ -119,7 +118,7 @@ class Lane:
         found += violations(events, self._gpus(scenario), [CANARY])
         found += stage.lost(events) + stage.overtaken(events)
         found += at_rest(world_of(events))
-        found += self._about_process(keeper, stage)
+        found += self._about_process()
         found += self._about_writes(trial, usual)
 
     def _release_lease(self) -> None:
@@ -141,7 +140,7 @@ class Lane:
     def _gpus(self, scenario: str) -> int:
         return GPUS + LARGE_NODE * 2 if scenario == "node-removed" else GPUS
 
-    def _about_process(self, keeper: Keeper, stage: Stage) -> Iterator[Violation]:
+    def _about_process(self) -> Iterator[Violation]:
         for code in self.operator.ended:
             yield Violation("I6 operator runs", f"the operator ended by itself with {code}")
         if CANARY in self.operator.log.read_text(errors="replace"):
@@ -191,18 +190,14 @@ class Lane:
             self.lab.core.patch_namespaced_pod(
                 pod.metadata.name, self.lab.namespace, {"metadata": {"finalizers": None}}
             )
-        self.lab.core.delete_collection_namespaced_pod(
-            self.lab.namespace, grace_period_seconds=0
-        )
+        self.lab.core.delete_collection_namespaced_pod(self.lab.namespace, grace_period_seconds=0)
         eventually(lambda: not self.lab.pods() and not self.lab.jobs(), within=180, what="clean")
 
 
 class Keeper:
     """Starts an operator again when one was killed, and a second one while the first is stopped."""
 
-    def __init__(
-        self, operator: OperatorProcess, trial: Trial, lab: Lab, successor: str
-    ) -> None:
+    def __init__(self, operator: OperatorProcess, trial: Trial, lab: Lab, successor: str) -> None:
         self._operator, self._trial, self._lab, self._successor = operator, trial, lab, successor
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -223,9 +218,9 @@ class Keeper:
             if self._operator.frozen and self._trial.over is None:
                 self._overtake()
             struck = self._trial.struck is not None
-            if self._operator.watch(self._successor if other and struck else None):
-                if struck and self._trial.over is None:
-                    self._trial.over = time.monotonic()
+            started = self._operator.watch(self._successor if other and struck else None)
+            if started and struck and self._trial.over is None:
+                self._trial.over = time.monotonic()
 
     def _overtake(self) -> None:
         self._operator.succeed(self._successor)
@@ -281,4 +276,3 @@ def _kubeconfig(url: str, namespace: str) -> str:
             "users": [{"name": name, "user": {}}],
         }
     )
-

@@ -32,7 +32,7 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
 
 
 @kopf.on.create(GROUP, VERSION, PLURAL)
-def create(  # noqa: PLR0913  # kopf's arguments
+def create(  # kopf's arguments
     body: kopf.Body, spec: kopf.Spec, meta: kopf.Meta, name: str, patch: kopf.Patch, **_: object
 ) -> None:
     """Start the Job as soon as enough GPUs are free."""
@@ -109,7 +109,9 @@ def manifest(
 @kopf.on.event("batch", "v1", "jobs", labels={"trainyard.io/session": kopf.PRESENT})
 def job_changed(body: kopf.Body, labels: kopf.Labels, **_: object) -> None:
     """Copy the end of the Job into the status."""
-    ended = {c["type"] for c in body.get("status", {}).get("conditions", ()) if c["status"] == "True"}
+    ended = {
+        c["type"] for c in body.get("status", {}).get("conditions", ()) if c["status"] == "True"
+    }
     phase = "Succeeded" if "Complete" in ended else "Failed" if "Failed" in ended else None
     if phase is None:
         return

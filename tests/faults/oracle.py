@@ -226,7 +226,9 @@ def _unsettled(world: World) -> Iterator[Violation]:
         if phase in HOLDING_GPUS and not jobs and not live:
             yield Violation("I6 status is true", f"{name} is {phase} without a Job or pods")
         if builders and phase != "Pending":
-            yield Violation("I6 status is true", f"{name} is {phase}, and its packages are installed")
+            yield Violation(
+                "I6 status is true", f"{name} is {phase}, and its packages are installed"
+            )
         wrong = [j for j in jobs if _labels(j).get(names.LABEL_ATTEMPT) != str(status.get("attempt"))]  # fmt: skip
         if wrong:
             yield Violation("I6 status is true", f"{name} does not name the attempt that runs")

@@ -12,8 +12,7 @@ from typing import Final
 
 import psutil
 from fault_plan import Call, Fault, Kind
-from lane import Lane, lane
-from results import LIMIT_SECONDS
+from lane import LIMIT_SECONDS, Lane, lane
 from scenarios import SCENARIOS
 
 CALLS: Final = ("POST jobs", "PATCH trainingsessions/status", "DELETE jobs")

@@ -183,9 +183,7 @@ class Stage:
         name = self.name(prefix)
         body = {"metadata": {"name": name}, "stringData": {"TOKEN": CANARY}}
         self.lab.core.create_namespaced_secret(self.lab.namespace, body)
-        self.undo.append(
-            lambda: self.lab.core.delete_namespaced_secret(name, self.lab.namespace)
-        )
+        self.undo.append(lambda: self.lab.core.delete_namespaced_secret(name, self.lab.namespace))
         return name
 
     # ── the gateway ───────────────────────────────────────────────────────────────────────────

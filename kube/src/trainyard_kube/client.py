@@ -33,7 +33,8 @@ class KubeClient:
     """One connection pool to one API server; use it as an async context manager.
 
     No call is retried. Every call raises Unreachable when no response arrives within 30 s (5 s to
-    connect), and the ApiError of the response's status otherwise: see `trainyard_kube.errors`.
+    connect) or when it is no JSON object, and the ApiError of the response's status otherwise: see
+    `trainyard_kube.errors`.
     `path` comes from `trainyard_kube.paths`; `query` are URL parameters.
     """
 
@@ -101,6 +102,8 @@ class KubeClient:
         query = {"limit": PAGE_SIZE, **query}
         while True:
             page = await self._json("GET", path, query=query, headers=headers)
+            if not isinstance(page.get("metadata"), dict) or "items" not in page:
+                raise Unreachable(f"what came from {self.config.server} is no list")
             yield page
             if not (token := page["metadata"].get("continue")):
                 return
@@ -214,8 +217,7 @@ class KubeClient:
         async with self._request(
             method, path, data=data, query=query or {}, headers=headers
         ) as response:
-            result: Json = orjson.loads(await _read(response))
-            return result
+            return parsed(await _read(response), self.config.server)
 
     @asynccontextmanager
     async def _request(
@@ -253,6 +255,20 @@ class KubeClient:
                 response.release()
             else:
                 _abandon(response)
+
+
+def parsed(text: bytes, server: str) -> Json:
+    """The JSON object that an API server sent.
+
+    Raises Unreachable if it is none: something between here and the API server sent it.
+    """
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Unreachable(f"what came from the API server at {server} is no JSON object")
+    return found
 
 
 def _metadata(kind: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
     KubeError
     ├── ConfigError            kubeconfig or in-cluster files are missing or invalid
-    ├── Unreachable            no response: refused, timed out, unknown host
+    ├── Unreachable            no response: refused, timed out, unknown host; or no JSON object
     └── ApiError               a response with a status of 400 or more
         ├── Unauthorized       401
         ├── Forbidden          403

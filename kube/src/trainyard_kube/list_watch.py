@@ -9,8 +9,8 @@ Guarantees:
 - `Live` or `Synced` follows a `Stale` when the API server responds again.
 - With `by_page`, a list yields its pages as `Listed`, then `Synced`. The pages of an interrupted
   list are still correct.
-- After an expired version (410), an error inside the stream, a closed stream or a silent stream, it
-  watches from the last known version, or lists again and yields `Synced`.
+- After an expired version (410), an error or a broken line inside the stream, a closed stream or a
+  silent stream, it watches from the last known version, or lists again and yields `Synced`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
-from trainyard_kube.client import Json, KubeClient
-from trainyard_kube.errors import Gone, KubeError, TooManyRequests, from_status
+from trainyard_kube.client import Json, KubeClient, parsed
+from trainyard_kube.errors import Gone, KubeError, TooManyRequests, Unreachable, from_status
 
 BACKOFF_SECONDS: Final = (1.0, 2.0, 3.0, 5.0)
 """Seconds to wait after the first, second, … failure in a row; the last value repeats."""
@@ -187,11 +185,21 @@ class ListWatch:
                 self._stale = False
                 yield Live()
             async for line in lines:
-                event = orjson.loads(line)
+                event = self._event(line)
                 self._heard()
                 change = self._change(event["type"], event["object"])
                 if change is not None:
                     yield change
+
+    def _event(self, line: bytes) -> Json:
+        """An event of the stream. Raises Unreachable if the line is none."""
+        event = parsed(line, self._kube.config.server)
+        body = event.get("object")
+        if not isinstance(event.get("type"), str) or not isinstance(body, dict):
+            raise Unreachable("a line of the watch is no event")
+        if event["type"] != "ERROR" and not (body.get("metadata") or {}).get("resourceVersion"):
+            raise Unreachable("an event of the watch has no version")
+        return event
 
     def _change(self, kind: str, body: dict[str, Any]) -> Change | None:
         if kind == "ERROR":

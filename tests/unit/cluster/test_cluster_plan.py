@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from trainyard_cluster import registry
 from trainyard_cluster.embedded import certificates, config
+from trainyard_cluster.embedded.node import released
 from trainyard_cluster.errors import ClusterError
 from trainyard_cluster.plan import SLOTS, Addresses, Layout, Wanted, processes, slots
 from trainyard_cluster.programs.versions import NODE_PARTS
@@ -119,3 +120,11 @@ def test_volumes_of_two_clusters_lie_apart() -> None:
     ]
 
     assert len(paths) == len(set(paths)) == 16
+
+
+def test_only_the_own_volumes_are_freed() -> None:
+    folders = {"volume-1": Path("one"), "volume-2": Path("two")}
+    phases = {"volume-1": "Released", "volume-2": "Bound", "someone-elses": "Released"}
+    volumes = [{"metadata": {"name": n}, "status": {"phase": p}} for n, p in phases.items()]
+
+    assert released(volumes, folders) == {"volume-1": Path("one")}

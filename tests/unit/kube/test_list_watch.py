@@ -47,11 +47,15 @@ class ScriptedApiServer:
         self.expired = 0
         """So many requests for a further page are told that their token is too old."""
         self.scripts: list[Script] = []
+        self.strange: list[str] = []
+        """What comes first in the place of lists."""
         self.lists = 0
         self.watched_from: list[str] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
+            if self.strange:
+                return web.Response(text=self.strange.pop(), content_type="text/html")
             return self.page(int(request.query.get("continue", 0)))
         self.watched_from.append(request.query["resourceVersion"])
         response = web.StreamResponse()
@@ -204,6 +208,36 @@ async def test_an_error_inside_the_stream_is_said_once_and_survived() -> None:
 
     assert [type(c) for c in got] == [Synced, Stale, Live, Applied]
     assert server.lists == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"<html>Bad Gateway</html>\n", id="a page of a load balancer"),
+        pytest.param(b'{"type": "ADDED", "obj{"type"\n', id="half an event"),
+        pytest.param(b"[]\n", id="no object"),
+        pytest.param(b'{"type": "ADDED"}\n', id="an event about nothing"),
+        pytest.param(event("MODIFIED", {"metadata": {}}), id="an event without a version"),
+    ],
+)
+async def test_a_broken_line_is_said_once_and_survived(line: bytes) -> None:
+    server = ScriptedApiServer()
+    server.scripts = [say(line), say(event("ADDED", session("b", 11)), then=stay_open)]
+    async with watching(server) as changes:
+        got = await take(changes, 4)
+
+    assert [type(c) for c in got] == [Synced, Stale, Live, Applied]
+    assert server.watched_from == ["10", "10"]
+
+
+@pytest.mark.parametrize("text", ["<html>Welcome</html>", "[]", '{"message": "ok"}'])
+async def test_what_is_no_list_is_no_answer(text: str) -> None:
+    server = ScriptedApiServer()
+    server.strange.append(text)
+    async with watching(server) as changes:
+        got = await take(changes, 2)
+
+    assert [type(c) for c in got] == [Stale, Synced]
 
 
 async def test_a_broken_connection_continues_from_the_last_version_seen() -> None:

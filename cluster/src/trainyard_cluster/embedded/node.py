@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -224,17 +226,22 @@ def _volumes(layout: Layout, kubectl: Kubectl) -> None:
     """Create volume folders for group 10001 and their objects; free released volumes."""
     objects = config.base_objects(layout)
     volumes = [o for o in objects if o["kind"] == "PersistentVolume"]
-    for volume in volumes:
-        folder = Path(volume["spec"]["local"]["path"])
+    folders = {v["metadata"]["name"]: Path(v["spec"]["local"]["path"]) for v in volumes}
+    for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, POD_USER, POD_USER)
         # setgid: subPath folders that the kubelet creates as root get the group of the pods.
         folder.chmod(0o2770)
     wait(lambda: _applied(kubectl, objects), what="the API server taking objects", seconds=30)
-    for volume in kubectl.get("pv")["items"]:
-        # Others make volumes, too, which are not folders of this node.
-        if volume["status"].get("phase") in ("Released", "Failed") and "local" in volume["spec"]:
-            _free(Path(volume["spec"]["local"]["path"]), volume["metadata"]["name"], kubectl)
+    for name, folder in released(kubectl.get("pv")["items"], folders).items():
+        _free(folder, name, kubectl)
+
+
+def released(volumes: list[dict[str, Any]], folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Those of `folders` (by volume) whose claim is gone. Volumes of others are left alone."""
+    ended = ("Released", "Failed")
+    names = {v["metadata"]["name"] for v in volumes if v["status"].get("phase") in ended}
+    return {name: folder for name, folder in folders.items() if name in names}
 
 
 def _applied(kubectl: Kubectl, objects: list[dict[str, object]]) -> bool:
