@@ -34,6 +34,8 @@ LIMIT_SECONDS: Final = 60.0
 GPUS: Final = 4
 LARGE_NODE: Final = 8
 QUIET_SECONDS: Final = 3.0
+GRACE_SECONDS: Final = 5.0
+"""How long rest is waited for after something was wrong already."""
 LEASE: Final = "t-operator"
 
 
@@ -107,17 +109,16 @@ class Lane:
         found = outcome.violations
         try:
             SCENARIOS[scenario](stage)
-            self._rest(stage.patience)
         except OutcomeError as error:
             found.append(Violation("I1 outcome", str(error)))
         except NotInTimeError as error:
             found.append(Violation("I1 converges", f"{error}: {error.__cause__ or ''}"[:500]))
+        found += self._rest(GRACE_SECONDS if found else stage.patience)
         over = trial.over or trial.struck
         outcome.recovery = max(0.0, time.monotonic() - over) if over else 0.0
         events = self.recorder.events()
         found += violations(events, self._gpus(scenario), [CANARY])
         found += stage.lost(events) + stage.overtaken(events)
-        found += at_rest(world_of(events))
         found += self._about_process()
         found += self._about_writes(trial, usual)
 
@@ -128,14 +129,21 @@ class Lane:
                 LEASE, self.lab.namespace
             )
 
-    def _rest(self, patience: float) -> None:
-        """Wait until the status of each session is what its Jobs and pods are."""
+    def _rest(self, patience: float) -> list[Violation]:
+        """Wait until the status of each session is what its Jobs and pods are; what is not so at the end."""
+        left: list[Violation] = []
 
         def resting() -> bool:
-            assert (left := at_rest(world_of(self.recorder.seen()))) == [], left
-            return True
+            left[:] = at_rest(world_of(self.recorder.seen()))
+            return not left
 
-        eventually(resting, within=patience, every=0.05, what="rest")
+        # What the scenario has seen already, the watches must have seen, too.
+        self.recorder.settle()
+        try:
+            eventually(resting, within=patience, every=0.05, what="rest")
+        except NotInTimeError:
+            return left
+        return []
 
     def _gpus(self, scenario: str) -> int:
         return GPUS + LARGE_NODE * 2 if scenario == "node-removed" else GPUS
