@@ -87,17 +87,32 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt,required
 
 FROM base AS trainer
 ARG TORCH_FROM=index
-# The distribution's own reference BLAS is some thirty times slower than this one. Test programs and headers only fill disks.
+# The libraries that wheels may expect of any Linux (PEP 600, auditwheel's policies), and OpenMP's, which many of them
+# expect, too. Nobody draws here: the software renderer below libGL, and its compiler, only fill disks.
+RUN apt-get update -q \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+      libx11-6 libxext6 libxrender1 libice6 libsm6 libgl1 libglib2.0-0 libexpat1 libgomp1 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
+      /usr/lib/*/libgallium* /usr/lib/*/libLLVM* /usr/lib/llvm-*
+# torchvision and torchaudio are those that the distribution compiled for its torch: wheels are not made for it.
+# Its reference BLAS is some thirty times slower than this one. Its MPI brings AMD's compiler, which nothing here runs.
+# Test programs and headers only fill disks, too.
 RUN if [ "${TORCH_FROM}" = distribution ]; then \
       apt-get update -q \
-   && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-torch libopenblas0-pthread \
+   && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+        python3-torch python3-torchvision python3-torchaudio libopenblas0-pthread \
    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
-        /usr/lib/python3/dist-packages/torch/test /usr/lib/python3/dist-packages/torch/include \
+        /usr/lib/python3/dist-packages/torch/test /usr/lib/python3/dist-packages/torch/include /usr/lib/libtorch-test \
+        /usr/lib/*/libamd_comgr* /usr/lib/*/libamdhip64* /usr/lib/*/libLLVM* /usr/lib/llvm-* \
+   && find /usr/lib/python3/dist-packages/networkx /usr/lib/python3/dist-packages/sympy -type d -name tests \
+        -exec rm -rf {} + \
    && cd /usr/lib/python3/dist-packages/torch/distributed \
    && sed -i 's/^\( *\)multi_tenant=True,$/\1multi_tenant=True, use_libuv=False,/' elastic/rendezvous/*.py \
    && sed -i 's/^\( *\)is_master=False,$/\1is_master=False, use_libuv=False,/' rendezvous.py \
    && test "$(grep -l use_libuv=False rendezvous.py elastic/rendezvous/*.py | wc -l)" = 4 \
-   && python3 -m compileall -q /usr/lib/python3/dist-packages/torch; \
+   && python3 -m compileall -q /usr/lib/python3/dist-packages/torch /usr/lib/python3/dist-packages/torchvision \
+        /usr/lib/python3/dist-packages/torchaudio \
+   && python3 -c 'import torch, torchvision.ops, torchaudio'; \
     fi
 COPY --from=trainer-dependencies /opt/trainyard /opt/trainyard
 COPY crds/src data/src client/src trainer-image/src /opt/app/

@@ -131,10 +131,11 @@ def prove(
 
 def _start(yard: Yard, program: Program, name: str, folder: Path, attempts: int) -> None:
     env = {**program.env, "LAST_ATTEMPT": str(attempts)}
-    variables = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
+    options = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
+    options += ["--resume", program.resume] if program.resume else []
     yard.cli.ok(
         "run", "--detach", "--folder", str(folder), "--name", name, "--gpus", "1", "--cpu", "1",
-        "--memory", program.memory, *variables, "--", *program.command,
+        "--memory", program.memory, *options, "--", *program.command,
     )  # fmt: skip
 
 

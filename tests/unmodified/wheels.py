@@ -26,7 +26,7 @@ from trainyard_cluster.embedded.network import enter
 from trainyard_cluster.plan import Layout
 
 PYTHON: Final = "3.14"
-LEFT_OUT: Final = re.compile(r"(torch|triton|(nvidia|cuda)-[a-z0-9-]*)==")
+LEFT_OUT: Final = re.compile(r"(torch(vision|audio)?|triton|(nvidia|cuda)-[a-z0-9-]*)==")
 """What the runtime's image has."""
 NEWEST_GLIBC: Final = 40
 """Wheels for `manylinux_2_N` up to this one are fetched; the image's C library is newer."""

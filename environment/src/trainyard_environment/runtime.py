@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_environment.errors import bad_arguments
+from trainyard_environment.linked import TORCH, linked_to_torch
 
 DESCRIBE_SECONDS = 120
 _DESCRIBE = r"""
@@ -71,13 +72,16 @@ class Runtime:
     paths: tuple[str, ...]
     """Folders of packages, in the order of `sys.path`."""
     packages: Mapping[str, Package]
+    linked: Mapping[str, str] = field(default_factory=dict)
+    """Version by name of the packages that are compiled for its torch, such as torchvision."""
 
     @property
     def held(self) -> dict[str, str]:
         """Version by name of the packages that no environment replaces; {} without torch."""
-        if "torch" not in self.packages:
+        if TORCH not in self.packages:
             return {}
-        return {n: p.version for n, p in sorted(self.packages.items()) if _HELD.fullmatch(n)}
+        own = {n: p.version for n, p in self.packages.items() if _HELD.fullmatch(n)}
+        return dict(sorted({**self.linked, **own}.items()))
 
     def has(self, name: str, version: str) -> bool:
         """Whether the runtime has this very version."""
@@ -106,13 +110,16 @@ def described(executable: str = sys.executable) -> Runtime:
             f"The runtime's Python does not say what packages it has: {why}",
             "Tell the administrator: its image cannot be used with packages.",
         ) from error
-    return runtime_of(executable, found)
+    return runtime_of(executable, found, linked_to_torch(found["paths"]))
 
 
-def runtime_of(executable: str, found: Mapping[str, Any]) -> Runtime:
+def runtime_of(
+    executable: str, found: Mapping[str, Any], linked: Mapping[str, str] | None = None
+) -> Runtime:
     """What the description says. Pure."""
     packages = {
         name: Package(name, str(version), tuple((str(n), str(v)) for n, v in scripts))
         for name, (version, scripts) in found["packages"].items()
     }
-    return Runtime(executable, found["version"], found["platform"], tuple(found["paths"]), packages)
+    paths = tuple(found["paths"])
+    return Runtime(executable, found["version"], found["platform"], paths, packages, linked or {})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trainyard_api.contract import TERMINATION_MESSAGE_BYTES
 from trainyard_environment.errors import CannotBuild
 from trainyard_environment.last_word import HINT_BYTES, MESSAGE_BYTES, of_failure, within
-from trainyard_environment.making.environment import paths_file
+from trainyard_environment.making.environment import made_for_another_torch, paths_file
 from trainyard_environment.making.wrappers import wrapper
 from trainyard_environment.redaction import Redaction
 from trainyard_environment.request.asked import Asked, Requirement
@@ -272,13 +272,28 @@ def test_stand_ins_have_versions_that_no_index_has() -> None:
     assert (public(found["torch"]), shown(found["triton"])) == ("2.15.0", "3.9.0")
 
 
-def test_only_torch_and_its_packages_are_held() -> None:
+def test_only_torch_its_packages_and_those_compiled_for_it_are_held() -> None:
     listed = {"torch": ["2", []], "nvidia-nccl": ["1", []], "numpy": ["1", []], "torchvision": ["1", []], "triton": ["3", []]}  # fmt: skip
     found = {"version": "3.11.7", "platform": "linux", "paths": [], "packages": listed}
 
     assert runtime_of("p", found).held == {"nvidia-nccl": "1", "torch": "2", "triton": "3"}
+    assert runtime_of("p", found, {"torchvision": "1"}).held == {
+        "nvidia-nccl": "1", "torch": "2", "torchvision": "1", "triton": "3",
+    }  # fmt: skip
     del listed["torch"]
-    assert runtime_of("p", found).held == {}
+    assert runtime_of("p", found, {"torchvision": "1"}).held == {}
+
+
+@pytest.mark.parametrize(
+    ("torch", "doubtful"),
+    [("2.15.0", False), ("2.14.1+debian", True), ("2.9.0a0+145a3a7.nv26", True), ("", False)],
+    ids=["the index's own", "a distribution's", "a vendor's", "none"],
+)
+def test_what_is_compiled_for_another_torch_is_said(torch: str, doubtful: bool) -> None:
+    said = made_for_another_torch("torchsparse", "2.1", torch)
+
+    assert (said is not None) is doubtful
+    assert said is None or ("torchsparse 2.1" in said and torch in said)
 
 
 def test_the_name_follows_all_that_determines_the_content() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from trainyard_api import contract
 from trainyard_environment.errors import CannotBuild
+from trainyard_environment.linked import TORCH, linked_to_torch
 from trainyard_environment.making.wrappers import write_wrappers
 from trainyard_environment.resolving.failures import failure
 from trainyard_environment.resolving.locked import Pin
@@ -44,11 +45,29 @@ def make(
             )
         )  # fmt: skip
     site = site_packages(target, runtime)
+    for name, version in linked_to_torch([str(site)]).items():
+        if (
+            doubt := made_for_another_torch(name, version, runtime.held.get(TORCH, ""))
+        ) is not None:
+            say(doubt)
     (site / PATHS_FILE).write_text(paths_file(runtime.paths))
     wrappers = write_wrappers(target / "bin", runtime)
     if wrappers:
         say(f"programs of the runtime: {', '.join(wrappers[:40])}")
     _compile(runtime.executable, target)
+
+
+def made_for_another_torch(name: str, version: str, torch: str) -> str | None:
+    """What to say of a package that is compiled for the index's torch; None if that is `torch`. Pure.
+
+    A version with a local part, such as `2.14.1+debian`, is one that the index does not have.
+    """
+    if "+" not in torch:
+        return None
+    return (
+        f"{name} {version} is compiled for the index's build of torch, and the runtime has {torch}: "
+        f"if it cannot be loaded, a runtime is needed that has {name} itself"
+    )
 
 
 def site_packages(target: Path, runtime: Runtime) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainyard_environment.errors import CannotBuild
+from trainyard_environment.linked import TORCH
 from trainyard_environment.request.asked import Asked, Requirement
 from trainyard_environment.resolving import stand_ins
 from trainyard_environment.resolving.failures import failure, words
@@ -19,7 +20,7 @@ from trainyard_environment.runtime import Runtime
 TENSORBOARD = "tensorboard"
 """Programs that write its files, if it is there, can be watched."""
 _WANTED = r"(?<![\w.-]){name}((?:[<>=!~]=?|===)[0-9][^\s,`)]*)"
-_HELD_WORDS = re.compile(r"(?<![\w-])(torch|triton|nvidia-[\w-]+)(?![\w-])")
+_NAME = r"(?<![\w.-]){name}(?![\w-])"
 
 
 class Resolver:
@@ -68,25 +69,32 @@ class Resolver:
 
     def _refused(self, asked: Asked, done: Done) -> CannotBuild:
         found = failure(done.said, "The packages cannot be resolved")
-        if _is_outside(done) or not _HELD_WORDS.search(done.said):
+        named = self._named(asked, done.said)
+        if _is_outside(done) or not named:
             return found
-        replaced = self._replaced(asked, done.said)
+        replaced = self._replaced(asked, done.said, named)
         if replaced is None:
             return found
         name, wanted = replaced
         has = shown(self._held[name])
         return would_be_replaced(name, has, wanted, words(done.said))
 
-    def _replaced(self, asked: Asked, said: str) -> tuple[str, str] | None:
+    def _named(self, asked: Asked, said: str) -> list[str]:
+        """What the runtime holds and uv names, first what is asked for by name, then torch."""
+        names = {one.name for one in asked.requirements}
+        held = [n for n in self._held if re.search(_NAME.format(name=re.escape(n)), said)]
+        return sorted(held, key=lambda name: (name not in names, name != TORCH))
+
+    def _replaced(self, asked: Asked, said: str, named: Sequence[str]) -> tuple[str, str] | None:
         """What the request would bring instead of a package of the runtime."""
         lines = [one.text for one in asked.requirements]
         done, pins = self._compile(asked, lines, hold=False)
         if done.code == 0:
             versions = {pin.name: pin.version for pin in pins}
-            for name in sorted(self._held, key=lambda name: name != "torch"):
+            for name in named:
                 if name in versions and public(versions[name]) != public(self._held[name]):
                     return name, versions[name]
-        for name in sorted(self._held, key=lambda name: name != "torch"):
+        for name in named:
             for wanted in re.findall(_WANTED.format(name=re.escape(name)), said):
                 if wanted.lstrip("=<>!~") != self._held[name]:
                     return name, wanted
@@ -130,7 +138,8 @@ class Resolver:
         lines = [one for one in asked.requirements if one.name in self._held]
         for pin in self._applying(lines):
             has = shown(self._held[pin.name])
-            if pin.name == "torch" and public(pin.version) != public(has):
+            of_programs = pin.name == TORCH or pin.name in self._runtime.linked
+            if of_programs and public(pin.version) != public(has):
                 raise would_be_replaced(pin.name, has, pin.version)
             if pin.version != has:
                 self._say(f"{pin.name} {has} of the runtime stands for {pin.version} of the lock")
