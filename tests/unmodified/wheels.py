@@ -61,7 +61,11 @@ def fetch(requirements: Sequence[str], folder: Path) -> None:
     )
     if done.returncode != 0:
         raise AssertionError(f"{requirements} cannot be resolved: {done.stderr[-2000:]}")
-    _download(without_runtime(done.stdout), folder)
+    pins = without_runtime(done.stdout)
+    complete = folder / f"complete-{hashlib.sha256(pins.encode()).hexdigest()[:16]}"
+    if not complete.is_file():
+        _download(pins, folder)
+        complete.touch()
 
 
 def fetch_locked(lock: Path, folder: Path) -> Path:
