@@ -14,6 +14,7 @@ from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
+from trainyard_supervisor.metric_sources import MetricSources
 from trainyard_supervisor.settings import Attempt, Settings
 
 STREAM = "supervisor-{worker}"
@@ -29,6 +30,7 @@ class Reports:
         self.budget = LineBudget(since=time.monotonic())
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.mask = mask
+        self.sources = MetricSources()
         self._worker = settings.worker
         self._own_streams: Path | None = None
         self._sender: Sender | None = None

@@ -19,11 +19,12 @@ from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
 from trainyard_supervisor.ending.kept_end import KeptEnd, kept
 from trainyard_supervisor.ending.outcome import Outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
+from trainyard_supervisor.event_files.start import event_feed
 from trainyard_supervisor.processes.caches import usable
 from trainyard_supervisor.processes.memory_kills import memory_kills
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
-from trainyard_supervisor.resume.start import Start, attempt_of, prepared
+from trainyard_supervisor.resume.start import Start, attempt_of, code_copied, prepared
 from trainyard_supervisor.settings import Settings, settings
 from trainyard_supervisor.status_server.listener import StatusListener, is_wanted
 from trainyard_supervisor.status_server.taker import StatusTaker
@@ -72,6 +73,7 @@ def run_session(
     reports = Reports(given, said.append, mask)
     progress = DerivedProgress(reports.heartbeat, reports.program_reports, again=given.again)
     reads = given.worker == 0 and given.reads_progress
+    events = event_feed(given, reports, said.append)
     status = _status(progress, reports, said.append) if reads and given.attempt else None
     supervision = Supervision(
         signals,
@@ -80,10 +82,15 @@ def run_session(
         Patience(given.own_grace_seconds, linger),
         said,
         status,
+        events,
     )
     _say_what_is_not_masked(supervision, secrets_dir)
     code = _supervised(supervision, command, progress, given, code_dir, status)
-    reports.finish(deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic()))
+    until = time.monotonic()
+    until += deliver_seconds(signals.arrived, given.grace_seconds, until)
+    reports.finish(until - time.monotonic())
+    if events is not None:
+        events.stop(max(0.0, until - time.monotonic()))
     return code
 
 
@@ -210,8 +217,7 @@ def _start(command: Sequence[str], given: Settings, supervision: Supervision) ->
         attempt = attempt_of(os.environ, given.worker)
     except (ValueError, TypeError, AttributeError) as error:
         raise CannotStart("BadCommand", str(error)) from error
-    made = given.run_dir / contract.WORK_MADE
-    since = made.stat().st_mtime_ns if made.exists() else -1
+    since = code_copied(given.run_dir)
     return prepared(
         command, attempt, given.run_dir, since, supervision.say, lambda: supervision.stopped
     )

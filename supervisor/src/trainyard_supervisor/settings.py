@@ -50,6 +50,8 @@ class Settings:
     termination_file: Path
     reads_progress: bool = True
     """Whether progress is read from what the program prints."""
+    follows_event_files: bool = True
+    """Whether scalars are taken from the event files that the program writes."""
     environment_dir: Path | None = None
     """The session's packages over those of the runtime; None if it asks for none."""
     outputs: tuple[Output, ...] = ()
@@ -74,7 +76,8 @@ def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Pa
         grace_seconds=_grace(environment.get(contract.ENV_GRACE_SECONDS)),
         run_dir=run_dir,
         termination_file=termination_file,
-        reads_progress=_reads_progress(environment.get(contract.ENV_PROGRESS)),
+        reads_progress=_is_on(environment, contract.ENV_PROGRESS),
+        follows_event_files=_is_on(environment, contract.ENV_EVENT_FILES),
         environment_dir=_environment_dir(environment.get(contract.ENV_ENVIRONMENT_DIR)),
         outputs=_outputs(environment),
     )
@@ -123,10 +126,11 @@ def _grace(given: str | None) -> float:
     return seconds
 
 
-def _reads_progress(given: str | None) -> bool:
-    if given in (None, "", "on", "off"):
-        return given != "off"
-    raise ValueError(f"{contract.ENV_PROGRESS} is '{given[:40]}', neither on nor off")
+def _is_on(environment: Mapping[str, str], name: str) -> bool:
+    given = environment.get(name) or "on"
+    if given in ("on", "off"):
+        return given == "on"
+    raise ValueError(f"{name} is '{given[:40]}', neither on nor off")
 
 
 def _environment_dir(given: str | None) -> Path | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from trainyard.reporting.secret_mask import SecretMask
 from trainyard_supervisor.ending.due import Action, Patience, State, due
 from trainyard_supervisor.ending.launcher_report import worker_exit
+from trainyard_supervisor.event_files.feed import EventFeed
 from trainyard_supervisor.output.line_splitter import Line
 from trainyard_supervisor.output.masked_stream import MaskedStream
 from trainyard_supervisor.output.mirror import Mirror
@@ -31,12 +32,16 @@ COLLECT_SECONDS = 0.1
 """After a small piece of output: one turn for many lines costs less than one for each of them."""
 MIRROR_SECONDS = 1.0
 """How long the reader of the log may take for the rest at the end."""
+EVENT_FILES_SECONDS = 10.0
+"""How long the rest of event files is read at the end."""
+STOPPED_SECONDS = 1.0
+"""The same after a stop signal."""
 
 
 class Supervision:
     """Runs one program; `run` returns how it ended."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a program is run with
         self,
         signals: StopSignals,
         reports: Reports,
@@ -44,9 +49,10 @@ class Supervision:
         patience: Patience,
         said: deque[str],
         status: StatusTaker | None = None,
+        events: EventFeed | None = None,
     ) -> None:
         """`progress` is None on workers other than 0; `said` has sentences for the log."""
-        self._status = status
+        self._status, self._events = status, events
         self._said = said
         self.worker_exit: Exit | None = None
         """How the worker ended that failed first, where a launcher says so."""
@@ -87,6 +93,8 @@ class Supervision:
             self._selector.register(pump.descriptor, selectors.EVENT_READ, self._reader(pump))
         if self._status is not None:
             self._status.watch(self._selector)
+        if self._events is not None:
+            self._events.watch(self._selector, self.say, self._show)
         while self._left:
             self._turn()
         process.returncode = 0
@@ -121,6 +129,11 @@ class Supervision:
             pump.close(time.monotonic())
         if self._status is not None:
             self._status.take()
+        if self._events is not None:
+            self._events.finish(
+                STOPPED_SECONDS if self.stopped else EVENT_FILES_SECONDS, lambda: self.stopped
+            )
+            self._events.take(self.say, self._show)
         self._pid = 0
         for mirror in (self._out, self._err):
             mirror.flush()
@@ -186,6 +199,10 @@ class Supervision:
                     self._selector.register(mirror.descriptor, selectors.EVENT_WRITE, mirror.flush)
                 else:
                     self._selector.unregister(mirror.descriptor)
+
+    def _show(self, step: int, epoch: int | None) -> None:
+        if self._progress is not None:
+            self._progress.observe(step, epoch, time.monotonic())
 
     def _line(self, level: str, line: Line) -> None:
         if self._progress is not None:

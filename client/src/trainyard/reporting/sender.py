@@ -74,6 +74,21 @@ class Sender:
         if self._idle or len(self._items) >= BATCH_ITEMS:
             self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """Batches in the spool that are not acknowledged."""
+        return len(self._waiting)
+
+    def put_batch(self, items: list[Item], before: Callable[[int], None]) -> None:
+        """Spool items as one batch in the caller's thread; `before` gets its sequence first.
+
+        Raises OSError; then `before` is called with the same sequence the next time.
+        """
+        with self._batching:
+            before(self._sequence + 1)
+            self._make_batch(items)
+        self._wake.set()
+
     def flush(self) -> bool:
         """Spool all queued items in the caller's thread; False if the disk write failed."""
         try:

@@ -154,6 +154,7 @@ def _environment(session: Session, config: OperatorConfig) -> list[Manifest]:
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
         contract.ENV_GRACE_SECONDS: str(GRACE_SECONDS),
         contract.ENV_PROGRESS: "off",
+        contract.ENV_EVENT_FILES: "off",
         contract.ENV_INDEX_URL: chosen.index_url,
         contract.ENV_INDEX_CA: f"{_INDEX_DIR}/{_CA_FILE}" if chosen.ca_config_map else "",
         contract.ENV_ENVIRONMENTS_MAX_BYTES: str(chosen.max_bytes),

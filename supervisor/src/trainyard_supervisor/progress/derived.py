@@ -10,7 +10,7 @@ from trainyard_supervisor.output.line_splitter import Line
 from trainyard_supervisor.progress.bars import bar
 from trainyard_supervisor.progress.lines import stated
 from trainyard_supervisor.progress.tables import TableReader
-from trainyard_supervisor.progress.tracker import Progress, ProgressTracker
+from trainyard_supervisor.progress.tracker import STALE_SECONDS, Progress, ProgressTracker
 
 LINES_PER_SECOND = 20
 LINES_AT_ONCE = 100
@@ -44,6 +44,8 @@ class DerivedProgress:
         self._refilled: float | None = None
         self._latest: Progress | None = None
         self._reported_until = 0.0
+        self._read: float | None = None
+        """When progress was last read of a line."""
         self._sent: Progress | None = None
         self._next = 0.0
         self._points: deque[tuple[float, int]] = deque()
@@ -58,12 +60,21 @@ class DerivedProgress:
         if reading is None:
             return
         progress = self._tracker.see(reading, now)
-        if progress is not None and now >= self._reported_until:
+        if progress is None:
+            return
+        self._read = now
+        if now >= self._reported_until:
             self._latest = progress
 
     def report(self, progress: Progress, now: float) -> None:
         """Take the progress that the program itself has reported, not by printing it."""
         self._latest, self._reported_until = progress, now + REPORTED_SECONDS
+
+    def observe(self, step: int, epoch: int | None, now: float) -> None:
+        """Take the step to which the program has written values, unless it shows more than that."""
+        shows = self._read is not None and now - self._read < STALE_SECONDS
+        if not shows and now >= self._reported_until:
+            self._latest = Progress(step, None, epoch)
 
     def wake(self) -> float | None:
         """When `beat` has something to send."""

@@ -59,6 +59,12 @@ def attempt_of(environment: Mapping[str, str], worker: int) -> Attempt | None:
     )
 
 
+def code_copied(run_dir: Path) -> int:
+    """When the code was copied to the run folder (nanoseconds); -1 without code."""
+    made = run_dir / contract.WORK_MADE
+    return made.stat().st_mtime_ns if made.exists() else -1
+
+
 def prepared(
     command: Sequence[str],
     attempt: Attempt | None,

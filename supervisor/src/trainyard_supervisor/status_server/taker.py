@@ -6,6 +6,7 @@ import selectors
 import time
 from collections.abc import Mapping
 
+from trainyard_supervisor.metric_sources import Source
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.progress.tracker import Progress
 from trainyard_supervisor.reports import Reports
@@ -59,6 +60,7 @@ class StatusTaker:
 
     def _put(self, metrics: Mapping[str, float]) -> None:
         """Report the values that are new: a program repeats the last ones in each report."""
-        new = self._known.new_in(metrics)
+        claim = self._reports.sources.claim
+        new = self._known.new_in({n: v for n, v in metrics.items() if claim(n, Source.STATUS)})
         if new:
             self._reports.metrics(self._reported.step if self._reported is not None else 0, new)

@@ -1,0 +1,249 @@
+"""Reads what is new in the event files of a run folder.
+
+Guarantees: a value is given once, however its file grows, and again only if its file is written
+anew. Nothing that a file holds raises an error. What was read counts when `keep` is called; until
+then the same is read again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from trainyard_supervisor.event_files.finding import Found, event_files
+from trainyard_supervisor.event_files.memory import Memory, Place
+from trainyard_supervisor.event_files.naming import MOST_NAMES, Names
+from trainyard_supervisor.event_files.records import Records, read_records
+from trainyard_supervisor.event_files.rows import MOST_STEP, Row, epoch_of, rows_of
+from trainyard_supervisor.event_files.summaries import event_of
+
+MOST_FILES = 500
+"""Files that are followed at a time: those that changed last."""
+BATCH_BYTES = 64 << 10
+"""Bytes that become one batch: at most a few thousand values."""
+PATIENCE = 5
+"""Looks at what is no record, until it is passed over."""
+_HEAD_BYTES = 64
+_CLOCK_SECONDS = 2.0
+"""What the clocks of two attempts may differ; and writers may know whole seconds only."""
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the follower needs to know of the session and its attempt."""
+
+    attempt: int = 1
+    since: int = -1
+    """Files that changed until then (nanoseconds since 1970) came with the code."""
+    started: float = 0.0
+    """The begin of the attempt, in seconds since 1970."""
+    takes: Callable[[str], bool] = lambda _: True
+    """Whether a metric is taken from event files."""
+    shown: Callable[[str], str] = str
+    """A name without what must not be shown."""
+
+
+class _Look(NamedTuple):
+    """What the last look at a file has found."""
+
+    seen: tuple[int, int] = (-1, -1)
+    """Its size and time, if nothing more was to be read."""
+    stuck: int = 0
+    """Looks in a row at which no record stood at its place."""
+
+
+@dataclass
+class Reading:
+    """What is new; it counts when it is kept."""
+
+    step: int | None
+    """The highest step of this attempt."""
+    epoch: int | None
+    """Whole epochs that are done, where the program writes them."""
+    rows: list[Row] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    """How far the files are read with it."""
+    looks: dict[str, _Look] = field(default_factory=dict)
+    taken: int = 0
+    """Bytes that were looked at."""
+
+
+class Follower:
+    """The event files below `root` during one attempt; one thread calls it."""
+
+    def __init__(
+        self, root: Path, memory: Memory, session: Session, say: Callable[[str], None]
+    ) -> None:
+        self.memory = memory
+        self._root, self._session, self._say = root, session, say
+        self._names = Names(memory.owners)
+        memory.owners = self._names.owners
+        self._there: dict[str, Found] = {}
+        self._folders: set[str] = set()
+        self._looks: dict[str, _Look] = {}
+        self._said: set[str] = set()
+        self._step: int | None = None
+        self._epoch: int | None = None
+
+    def scan(self) -> None:
+        """Look for files that are new or gone."""
+        found, whole = event_files(self._root)
+        if not whole:
+            self._say_once("the run folder has too many files: event files may not be found")
+        if len(found) > MOST_FILES:
+            self._say_once(f"of all event files the {MOST_FILES} that changed last are followed")
+        newest = sorted(found, key=lambda one: one.changed)[-MOST_FILES:]
+        self._there = {one.path: one for one in newest}
+        self._folders = {_folder(path) for path in self._there}
+        places = self.memory.places
+        moved = {place.inode: path for path, place in places.items() if path not in self._there}
+        for path, one in self._there.items():
+            if path in places:
+                continue
+            if one.inode in moved:
+                self._rename(moved[one.inode], path)
+            else:
+                came = one.changed <= self._session.since
+                places[path] = Place(position=one.size if came else 0, inode=one.inode)
+        gone = [path for path in places if path not in self._there]
+        for path in gone[: max(0, len(gone) - MOST_FILES)]:
+            del places[path]
+            self._looks.pop(path, None)
+
+    @property
+    def files(self) -> int:
+        """How many event files there are."""
+        return len(self._there)
+
+    def read(self, *, last: bool = False) -> Reading:
+        """What is new, in one batch; nothing is read if there is no more for now.
+
+        `last`: no program writes any more, so that what is no record will not become one.
+        """
+        reading = Reading(self._step, self._epoch)
+        for path in self._there:
+            if reading.taken >= BATCH_BYTES:
+                break
+            reading.taken += self._read_file(path, reading, BATCH_BYTES - reading.taken, last)
+        return reading
+
+    def keep(self, reading: Reading) -> None:
+        """What was read is safe: go on after it."""
+        self.memory.places.update(reading.places)
+        self._looks.update(reading.looks)
+        self._step, self._epoch = reading.step, reading.epoch
+
+    def _read_file(self, path: str, reading: Reading, most: int, last: bool) -> int:
+        """Read on in a file, about `most` bytes; how many it was."""
+        look = self._looks.get(path, _Look())
+        try:
+            handle = os.open(self._root / path, _OPEN)
+        except OSError:
+            # It is gone or no file any more; the next scan sees that.
+            return 0
+        try:
+            about = os.fstat(handle)
+            now = (about.st_size, about.st_mtime_ns)
+            if not stat.S_ISREG(about.st_mode) or (now == look.seen):
+                return 0
+            place = _place(handle, self.memory.places[path], about)
+            found = read_records(
+                lambda at, count: os.pread(handle, count, at),
+                place.position,
+                about.st_size,
+                most,
+                passes_over=last or look.stuck >= PATIENCE,
+            )
+            after = _with_head(handle, place, found.end)
+        except OSError as error:
+            self._say_once(f"the event file {path} cannot be read ({error.strerror})")
+            return 0
+        finally:
+            os.close(handle)
+        whole = found.taken < most and not found.stuck
+        reading.looks[path] = _Look(
+            now if whole else (-1, -1), look.stuck + 1 if found.stuck else 0
+        )
+        reading.places[path] = self._take(path, after, found, reading)
+        return found.taken
+
+    def _take(self, path: str, place: Place, found: Records, reading: Reading) -> Place:
+        """Add the values of records to `reading`; the place with what they tell of the file."""
+        damaged = found.damaged
+        for content in found.contents:
+            try:
+                event = event_of(content)
+            except ValueError:
+                damaged += len(content)
+                continue
+            if not place.attempt:
+                place = replace(place, attempt=self._attempt_of(event.wall_time))
+            if not event.values:
+                continue
+            if not 0 <= event.step <= MOST_STEP:
+                self._say_once(f"values of the event file {path} at step {event.step} are left out")
+                continue
+            name_of = partial(self._name, _folder(path), place.attempt)
+            reading.rows += rows_of(event, name_of)
+            if place.attempt == self._session.attempt:
+                reading.step = max(event.step, reading.step or 0)
+                epoch = epoch_of(event)
+                reading.epoch = reading.epoch if epoch is None else epoch
+        if damaged:
+            self._say_once(f"the event file {path} is damaged: what is no record is passed over")
+        return place
+
+    def _name(self, folder: str, attempt: int, tag: str) -> str | None:
+        name = self._names.of(folder, tag, attempt, self._folders)
+        if name is None:
+            self._say_once(f"more than {MOST_NAMES:,} metrics in event files: the rest is left out")
+            return None
+        name = self._session.shown(name)
+        return name if self._session.takes(name) else None
+
+    def _attempt_of(self, wall_time: float) -> int:
+        """The attempt that wrote a file whose first event has this time."""
+        before = 0 < wall_time < self._session.started - _CLOCK_SECONDS
+        return max(1, self._session.attempt - before)
+
+    def _rename(self, old: str, new: str) -> None:
+        """A file that was moved goes on where it is now, under the same names."""
+        places = self.memory.places
+        places[new] = places.pop(old)
+        before, now = _folder(old), _folder(new)
+        if before not in self._folders:
+            self._names.move(before, now)
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said and len(self._said) < MOST_FILES:
+            self._said.add(sentence)
+            self._say(sentence)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _place(handle: int, place: Place, about: os.stat_result) -> Place:
+    """Where to read on; at the beginning if the file is another one now."""
+    if about.st_size >= place.position:
+        head = zlib.crc32(os.pread(handle, place.head_bytes, 0))
+        if head == place.head:
+            return replace(place, inode=about.st_ino)
+    return Place(inode=about.st_ino)
+
+
+def _with_head(handle: int, place: Place, end: int) -> Place:
+    count = min(end, _HEAD_BYTES)
+    if count == place.head_bytes:
+        return replace(place, position=end)
+    return replace(
+        place, position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
+    )

@@ -1,0 +1,112 @@
+"""What is remembered of event files, over attempts: how far each was read, and the names.
+
+A batch of values and the places up to which it was read belong together: before the batch is in the
+spool, its number and the places are written here. If the number is found in the spool later, the
+places count; otherwise the batch was never made, and its values are read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from trainyard_supervisor.event_files.naming import Owner
+
+FILE = ".trainyard/event-files.json"
+"""Below the run folder."""
+MOST_BYTES = 4 << 20
+LastSequence = Callable[[int], int]
+"""The highest number of a batch that an attempt has made, 0 for none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far an event file was read."""
+
+    position: int = 0
+    head: int = 0
+    """Checksum of its first bytes, as many as `head_bytes`: another one is of another file."""
+    head_bytes: int = 0
+    inode: int = 0
+    attempt: int = 0
+    """The attempt that wrote it; 0 until something was read."""
+
+
+@dataclass
+class Memory:
+    """The places of all files, and the names."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    """By path, relative to the run folder."""
+    owners: dict[str, Owner] = field(default_factory=dict)
+
+
+class Batch(NamedTuple):
+    """A batch that is made next."""
+
+    attempt: int
+    sequence: int
+    after: Mapping[str, Place]
+    """How far files are read with it."""
+
+
+def load(run_dir: Path, last_sequence: LastSequence) -> Memory:
+    """What attempts before have left; nothing if it cannot be read.
+
+    What is remembered of a batch is decided now, and written: later its traces may be gone.
+    """
+    try:
+        with (run_dir / FILE).open("rb") as file:
+            content: Any = json.loads(file.read(MOST_BYTES))
+        memory = Memory(_places(content["files"]), _owners(content["names"]))
+        pending = content.get("pending")
+        if pending is None:
+            return memory
+        if last_sequence(int(pending["attempt"])) >= int(pending["sequence"]):
+            memory.places.update(_places(pending["files"]))
+        save(run_dir, memory)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Memory()
+    return memory
+
+
+def save(run_dir: Path, memory: Memory, batch: Batch | None = None) -> None:
+    """Write what is remembered, and what will count once `batch` is made. Raises OSError."""
+    content: dict[str, Any] = {
+        "files": {path: astuple(place) for path, place in memory.places.items()},
+        "names": memory.owners,
+    }
+    if batch is not None:
+        content["pending"] = {
+            "attempt": batch.attempt,
+            "sequence": batch.sequence,
+            "files": {path: astuple(place) for path, place in batch.after.items()},
+        }
+    target = run_dir / FILE
+    target.parent.mkdir(exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8", errors="surrogatepass") as written:
+        json.dump(content, written)
+        written.flush()
+        os.fsync(written.fileno())
+    temporary.replace(target)
+
+
+def _places(given: Any) -> dict[str, Place]:
+    found = {}
+    for path, numbers in given.items():
+        place = Place(*(int(number) for number in numbers))
+        if min(astuple(place)) < 0:
+            raise ValueError(path)
+        found[str(path)] = place
+    return found
+
+
+def _owners(given: Any) -> dict[str, Owner]:
+    return {
+        str(name): Owner(str(folder), int(attempt)) for name, (folder, attempt) in given.items()
+    }
