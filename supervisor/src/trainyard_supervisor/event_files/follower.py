@@ -184,7 +184,7 @@ class Follower:
                 damaged += len(content)
                 continue
             if not place.attempt:
-                place = replace(place, attempt=self._attempt_of(event.wall_time))
+                place = replace(place, attempt=self._attempt_of(path, event.wall_time))
             if not event.values:
                 continue
             if not 0 <= event.step <= MOST_STEP:
@@ -208,9 +208,10 @@ class Follower:
         name = self._session.shown(name)
         return name if self._session.takes(name) else None
 
-    def _attempt_of(self, wall_time: float) -> int:
-        """The attempt that wrote a file whose first event has this time."""
-        before = 0 < wall_time < self._session.started - _CLOCK_SECONDS
+    def _attempt_of(self, path: str, wall_time: float) -> int:
+        """The attempt that wrote a file: the one before if file and first event are that old."""
+        begin = self._session.started - _CLOCK_SECONDS
+        before = max(wall_time, self._there[path].changed / 1e9) < begin
         return max(1, self._session.attempt - before)
 
     def _rename(self, old: str, new: str) -> None:
