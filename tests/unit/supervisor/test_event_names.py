@@ -18,6 +18,7 @@ from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, Owner, ca
         pytest.param("catboost_info/learn", "Logloss", (), "learn/Logloss", id="CatBoost"),
         pytest.param("runs/detect/train", "train/box_loss", (), "train/box_loss", id="said already"),
         pytest.param("runs/x/loss_a", "loss", ("runs/x", "runs"), "loss_a/loss", id="add_scalars"),
+        pytest.param("runs/x/1795897111.04", "hparam/a", ("runs/x",), "hparam/a", id="add_hparams"),
         pytest.param("runs/x/a/test", "loss", ("runs/x",), "a/test/loss", id="below another"),
         pytest.param("", "loss", (), "loss", id="the run folder itself"),
         pytest.param("test", "loss", (""), "test/loss", id="below the run folder"),

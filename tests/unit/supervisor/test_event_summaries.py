@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import suppress
 
 import pytest
 from event_file_bytes import event, field, simple, tensor, version
@@ -85,20 +86,16 @@ def test_nan_and_infinities_are_values() -> None:
 
 @given(content=st.binary(max_size=200))
 def test_bytes_of_any_kind_are_an_event_or_none(content: bytes) -> None:
-    try:
+    with suppress(ValueError):
         event_of(content)
-    except ValueError as error:
-        assert str(error)
 
 
 @given(data=st.data())
 def test_a_changed_event_is_an_event_or_none(data: st.DataObject) -> None:
     content = bytearray(event(7, [tensor("loss", of(FLOAT, field(5, 0.5)), "scalars")]))
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(ValueError):
         event_of(bytes(content))
-    except ValueError as error:
-        assert str(error)
 
 
 def test_an_event_of_many_values_becomes_rows_that_the_gateway_takes() -> None:

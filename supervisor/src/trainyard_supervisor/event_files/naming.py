@@ -12,6 +12,7 @@ folder before it only where that is needed:
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -27,6 +28,7 @@ PARTS = frozenset(
 )
 """Folders that are named for a part of the data."""
 _MOST_KNOWN = 20_000
+_TIME = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
 
 
 class Owner(NamedTuple):
@@ -82,7 +84,9 @@ def candidates(folder: str, tag: str, folders: Collection[str]) -> list[str]:
     nested = next((one for one in sorted(above, key=len, reverse=True) if one in folders), None)
     prefix = ""
     if nested is not None:
-        prefix = folder[len(nested) + 1 :]
+        below = folder[len(nested) + 1 :].split("/")
+        # PyTorch's `add_hparams` makes a folder that is named for the time.
+        prefix = "/".join(part for part in below if not _TIME.fullmatch(part))
     elif parts and parts[-1].lower() in PARTS and tag.partition("/")[0].lower() not in PARTS:
         prefix = parts[-1]
     found = [_joined(prefix, tag)]
