@@ -138,7 +138,7 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ),
     (
         "Packages",
-        "The first two are read by the supervisor, the others by the builder of environments"
+        "The first three are read by the supervisor, the others by the builder of environments"
         " ([environments.md](environments.md)).",
         (
             (
@@ -146,6 +146,10 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 "Folder with the session's packages over those of the runtime.",
             ),
             (contract.ENV_PROGRESS, "`off`: no progress is read from what the program prints."),
+            (
+                contract.ENV_EVENT_FILES,
+                "`off`: [event files](supervisor.md#event-files) of the program are not followed.",
+            ),
             (contract.ENV_INDEX_URL, "URL of the package index. Default: uv's own."),
             (contract.ENV_INDEX_CA, "File with the CA of the index. Default: uv's own."),
             (contract.ENV_INDEX_USERNAME, "User at the index."),
