@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from trainyard_supervisor.event_files.finding import event_files
+from trainyard_supervisor.event_files.followed import Followed
 from trainyard_supervisor.event_files.follower import Follower, Session
-from trainyard_supervisor.event_files.memory import Memory
 
 FOLDER = Path(__file__).parent / "event_files"
 WRITERS = sorted(path.name for path in FOLDER.iterdir())
@@ -55,7 +55,7 @@ NAMES = {
 def test_every_point_is_the_one_that_tensorboard_shows(writer: str) -> None:
     root = FOLDER / writer
     said: list[str] = []
-    follower = Follower(root, Memory(), Session(), said.append)
+    follower = Follower(root, Followed(), Session(), said.append)
     follower.scan()
     found = []
     names = set()

@@ -57,10 +57,7 @@ def run_session(
     code_dir: Path = Path(contract.CODE_DIR),
     secrets_dir: Path = Path(contract.SECRETS_DIR),
 ) -> int:
-    """Run `command` as the environment describes; the supervisor's exit code.
-
-    Processes that live on after the program are ended after `linger` seconds.
-    """
+    """Run `command`; the supervisor's exit code. Processes left are ended after `linger` seconds."""
     signals = StopSignals()
     try:
         given = settings(os.environ, run_dir, termination_file)
@@ -86,9 +83,9 @@ def run_session(
     )
     _say_what_is_not_masked(supervision, secrets_dir)
     code = _supervised(supervision, command, progress, given, code_dir, status)
-    until = time.monotonic()
-    until += deliver_seconds(signals.arrived, given.grace_seconds, until)
-    reports.finish(until - time.monotonic())
+    seconds = deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic())
+    until = time.monotonic() + seconds
+    reports.finish(seconds)
     if events is not None:
         events.stop(max(0.0, until - time.monotonic()))
     return code

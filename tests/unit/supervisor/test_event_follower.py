@@ -14,8 +14,8 @@ from event_file_bytes import event, record, scalar, simple, version
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainyard_supervisor.event_files.followed import FILE, Batch, load, save
 from trainyard_supervisor.event_files.follower import PATIENCE, Follower, Session
-from trainyard_supervisor.event_files.memory import FILE, Batch, load, save
 from trainyard_supervisor.event_files.naming import MOST_NAMES
 
 NAME = "events.out.tfevents.1.host.1.0"
@@ -39,9 +39,9 @@ class Lab:
 
     def start(self) -> None:
         """A supervisor begins, after the one before was killed or had ended."""
-        memory = load(self.root, self.last)
+        followed = load(self.root, self.last)
         session = Session(self.attempt, self.since, self.started, self.taken)
-        self.follower = Follower(self.root, memory, session, self.said.append)
+        self.follower = Follower(self.root, followed, session, self.said.append)
         self.follower.scan()
 
     def last(self, attempt: int) -> int:
@@ -54,8 +54,8 @@ class Lab:
             return True
         if reading.rows:
             number = self.last(self.attempt) + 1
-            memory = self.follower.memory
-            save(self.root, memory, Batch(self.attempt, number, reading.places))
+            followed = self.follower.followed
+            save(self.root, followed, Batch(self.attempt, number, reading.places))
             if killed == "spool":
                 return True
             self.batches[self.attempt, number] = [

@@ -23,6 +23,13 @@ def of(dtype: int, value: bytes) -> bytes:
     return field(1, dtype) + value
 
 
+def values_of(content: bytes) -> int:
+    """How many values an event has; 0 for none."""
+    with suppress(ValueError):
+        return len(event_of(content).values)
+    return 0
+
+
 NUMBERS = [
     pytest.param(of(FLOAT, field(5, struct.pack("<f", 0.5))), 0.5, id="packed float"),
     pytest.param(of(FLOAT, field(5, 0.5)), 0.5, id="float"),
@@ -86,16 +93,14 @@ def test_nan_and_infinities_are_values() -> None:
 
 @given(content=st.binary(max_size=200))
 def test_bytes_of_any_kind_are_an_event_or_none(content: bytes) -> None:
-    with suppress(ValueError):
-        event_of(content)
+    assert values_of(content) >= 0
 
 
 @given(data=st.data())
 def test_a_changed_event_is_an_event_or_none(data: st.DataObject) -> None:
     content = bytearray(event(7, [tensor("loss", of(FLOAT, field(5, 0.5)), "scalars")]))
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    with suppress(ValueError):
-        event_of(bytes(content))
+    assert values_of(bytes(content)) <= 1
 
 
 def test_an_event_of_many_values_becomes_rows_that_the_gateway_takes() -> None:

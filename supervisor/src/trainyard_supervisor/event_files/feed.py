@@ -1,4 +1,4 @@
-"""Reports what a program writes to event files, in a thread of its own."""
+"""Reports what a program writes to event files, in another thread."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ class EventFeed:
             while not self._ending.wait(self._look_seconds):
                 self._look()
             self._look_last()
-        except Exception as error:  # of any kind: the program goes on, and its log says it
+        except Exception as error:  # of any kind: the program runs, and its log says it
             self._say(f"event files are not followed any more ({type(error).__name__}: {error})")
             self._whole = True
 
     def _begin(self) -> None:
-        """Go on with what attempts before have left."""
+        """Take up what attempts before have left."""
         if self._stream.has_left:
             self._found_follower()
             with contextlib.suppress(OSError):
@@ -139,8 +139,8 @@ class EventFeed:
             # Imported where there are event files: it takes memory that the others need not.
             from trainyard_supervisor.event_files.follower import Follower
 
-            memory = self._stream.memory()
-            self._follower = Follower(self._run_dir, memory, self._session(), self._say)
+            followed = self._stream.followed()
+            self._follower = Follower(self._run_dir, followed, self._session(), self._say)
         return self._follower
 
     def _look(self) -> None:
@@ -178,7 +178,7 @@ class EventFeed:
         """Send and keep what was read; whether there may be more."""
         if reading.rows:
             try:
-                self._stream.send(reading.rows, follower.memory, reading.places)
+                self._stream.send(reading.rows, follower.followed, reading.places)
             except OSError as error:
                 if not self._refused:
                     self._say(f"values of event files wait: the volume takes none ({error})")

@@ -1,8 +1,8 @@
 """Reads what is new in the event files of a run folder.
 
-Guarantees: a value is given once, however its file grows, and again only if its file is written
-anew. Nothing that a file holds raises an error. What was read counts when `keep` is called; until
-then the same is read again.
+Guarantees: a value is given once, however its file grows, and again only if its file is replaced.
+Nothing that a file holds raises an error. What was read counts when `keep` is called; until then the
+same is read again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainyard_supervisor.event_files.finding import Found, event_files
-from trainyard_supervisor.event_files.memory import Memory, Place
+from trainyard_supervisor.event_files.followed import Followed, Place
 from trainyard_supervisor.event_files.naming import MOST_NAMES, Names
 from trainyard_supervisor.event_files.records import Records, read_records
 from trainyard_supervisor.event_files.rows import MOST_STEP, Row, epoch_of, rows_of
@@ -79,12 +79,12 @@ class Follower:
     """The event files below `root` during one attempt; one thread calls it."""
 
     def __init__(
-        self, root: Path, memory: Memory, session: Session, say: Callable[[str], None]
+        self, root: Path, followed: Followed, session: Session, say: Callable[[str], None]
     ) -> None:
-        self.memory = memory
+        self.followed = followed
         self._root, self._session, self._say = root, session, say
-        self._names = Names(memory.owners)
-        memory.owners = self._names.owners
+        self._names = Names(followed.owners)
+        followed.owners = self._names.owners
         self._there: dict[str, Found] = {}
         self._folders: set[str] = set()
         self._looks: dict[str, _Look] = {}
@@ -102,7 +102,7 @@ class Follower:
         newest = sorted(found, key=lambda one: one.changed)[-MOST_FILES:]
         self._there = {one.path: one for one in newest}
         self._folders = {_folder(path) for path in self._there}
-        places = self.memory.places
+        places = self.followed.places
         moved = {place.inode: path for path, place in places.items() if path not in self._there}
         for path, one in self._there.items():
             if path in places:
@@ -135,8 +135,8 @@ class Follower:
         return reading
 
     def keep(self, reading: Reading) -> None:
-        """What was read is safe: go on after it."""
-        self.memory.places.update(reading.places)
+        """What was read is safe: read after it the next time."""
+        self.followed.places.update(reading.places)
         self._looks.update(reading.looks)
         self._step, self._epoch = reading.step, reading.epoch
 
@@ -153,7 +153,7 @@ class Follower:
             now = (about.st_size, about.st_mtime_ns)
             if not stat.S_ISREG(about.st_mode) or (now == look.seen):
                 return 0
-            place = _place(handle, self.memory.places[path], about)
+            place = _place(handle, self.followed.places[path], about)
             found = read_records(
                 lambda at, count: os.pread(handle, count, at),
                 place.position,
@@ -215,8 +215,8 @@ class Follower:
         return max(1, self._session.attempt - before)
 
     def _rename(self, old: str, new: str) -> None:
-        """A file that was moved goes on where it is now, under the same names."""
-        places = self.memory.places
+        """A file was moved: it is read further where it is now, under the same names."""
+        places = self.followed.places
         places[new] = places.pop(old)
         before, now = _folder(old), _folder(new)
         if before not in self._folders:

@@ -1,7 +1,7 @@
 """What the values of event files are called as metrics.
 
 TensorBoard shows a tag by the folder of its file. A retry writes a new folder (`version_1` after
-`version_0`), and its curve has to go on under the same name; a validation writes a folder beside
+`version_0`), and its curve continues under the same name; a validation writes a folder beside
 that of the training, and its curve must be another one. So a value is called by its tag, with a
 folder before it only where that is needed:
 

@@ -26,7 +26,7 @@ class Records(NamedTuple):
 
     contents: list[bytes]
     end: int
-    """Where to go on."""
+    """Where to read next."""
     taken: int
     """Bytes that were looked at; those of long records were not."""
     damaged: int

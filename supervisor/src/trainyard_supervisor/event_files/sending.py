@@ -10,7 +10,7 @@ from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
-from trainyard_supervisor.event_files.memory import FILE, Batch, Memory, Place, load, save
+from trainyard_supervisor.event_files.followed import FILE, Batch, Followed, Place, load, save
 from trainyard_supervisor.event_files.rows import Row
 from trainyard_supervisor.settings import Attempt
 
@@ -26,7 +26,7 @@ class EventStream:
         self._root = run_dir / contract.SPOOL
         self._sender: Sender | None = None
 
-    def memory(self) -> Memory:
+    def followed(self) -> Followed:
         """What attempts before have left; to be called before anything is sent."""
         return load(self._run_dir, self._last_sequence)
 
@@ -54,7 +54,7 @@ class EventStream:
             self._sender = Sender(transport, spool, identity, self._warn)
         return self._sender
 
-    def send(self, rows: Sequence[Row], memory: Memory, after: dict[str, Place]) -> None:
+    def send(self, rows: Sequence[Row], followed: Followed, after: dict[str, Place]) -> None:
         """Spool rows as one batch; `after` are the places after it. Raises OSError."""
         now = time.time()
         items = [
@@ -63,7 +63,7 @@ class EventStream:
         ]
 
         def remember(sequence: int) -> None:
-            save(self._run_dir, memory, Batch(self._attempt.number, sequence, after))
+            save(self._run_dir, followed, Batch(self._attempt.number, sequence, after))
 
         self.open().put_batch(items, remember)
 

@@ -37,7 +37,7 @@ class Place:
 
 
 @dataclass
-class Memory:
+class Followed:
     """The places of all files, and the names."""
 
     places: dict[str, Place] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     """How far files are read with it."""
 
 
-def load(run_dir: Path, last_sequence: LastSequence) -> Memory:
+def load(run_dir: Path, last_sequence: LastSequence) -> Followed:
     """What attempts before have left; nothing if it cannot be read.
 
     What is remembered of a batch is decided now, and written: later its traces may be gone.
@@ -62,23 +62,23 @@ def load(run_dir: Path, last_sequence: LastSequence) -> Memory:
     try:
         with (run_dir / FILE).open("rb") as file:
             content: Any = json.loads(file.read(MOST_BYTES))
-        memory = Memory(_places(content["files"]), _owners(content["names"]))
+        followed = Followed(_places(content["files"]), _owners(content["names"]))
         pending = content.get("pending")
         if pending is None:
-            return memory
+            return followed
         if last_sequence(int(pending["attempt"])) >= int(pending["sequence"]):
-            memory.places.update(_places(pending["files"]))
-        save(run_dir, memory)
+            followed.places.update(_places(pending["files"]))
+        save(run_dir, followed)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return Memory()
-    return memory
+        return Followed()
+    return followed
 
 
-def save(run_dir: Path, memory: Memory, batch: Batch | None = None) -> None:
+def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:
     """Write what is remembered, and what will count once `batch` is made. Raises OSError."""
     content: dict[str, Any] = {
-        "files": {path: astuple(place) for path, place in memory.places.items()},
-        "names": memory.owners,
+        "files": {path: astuple(place) for path, place in followed.places.items()},
+        "names": followed.owners,
     }
     if batch is not None:
         content["pending"] = {
