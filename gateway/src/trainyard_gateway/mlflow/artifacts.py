@@ -56,7 +56,10 @@ class Artifacts:
             async with self._turn(place.owner):
                 # Kept first: a row without a file would be wrong.
                 await asyncio.to_thread(self._store.keep, received, place.owner, received.sha256)
-                await self._database.write(lambda c: _put(c, place, received, visitor))
+                unused = await self._database.write(lambda c: _put(c, place, received, visitor))
+                await asyncio.to_thread(
+                    self._store.remove_files, place.owner, lambda name: name == unused
+                )
         finally:
             self._store.discard(received)
 
@@ -141,11 +144,16 @@ def _require_room(connection: Connection, place: Place, visitor: Visitor) -> Non
         raise BadRequest(f"'{visible(place.path)[:200]}' is a folder; give the file another name")
 
 
-def _put(connection: Connection, place: Place, received: Received, visitor: Visitor) -> None:
+def _put(connection: Connection, place: Place, received: Received, visitor: Visitor) -> str | None:
+    """Returns the hash of a content that no file has any more."""
     _require_active(connection, place, visitor)
+    before = artifacts.find(connection, place.owner, place.path)
     now = int(time.time() * 1000)
     row = ArtifactRow(place.owner, place.path, received.sha256, received.size_bytes, now)
     artifacts.put(connection, row)
+    if before is None or artifacts.has_content(connection, place.owner, before.sha256):
+        return None
+    return before.sha256
 
 
 def _hashes(connection: Connection, place: Place) -> set[str]:

@@ -1,0 +1,127 @@
+"""MLflow's protocol against requests of any kind: every answer is MLflow's, none is a fault of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from gateway_lab import GatewayFactory
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = int(os.environ.get("TRAINYARD_MLFLOW_EXAMPLES", "300"))
+API = "/mlflow/api/2.0/mlflow"
+FILES = "/mlflow/api/2.0/mlflow-artifacts/artifacts"
+RUN = "0123456789abcdef" * 2
+POSTS = [
+    *(f"experiments/{o}" for o in ("create", "search", "update", "delete", "restore")),
+    *(f"experiments/{o}" for o in ("set-experiment-tag", "delete-experiment-tag")),
+    *(f"runs/{o}" for o in ("create", "update", "delete", "restore", "search", "log-metric")),
+    *(f"runs/{o}" for o in ("log-parameter", "log-batch", "set-tag", "delete-tag", "outputs")),
+    *("runs/log-inputs", "logged-models", "logged-models/search", "nothing/at-all"),
+]
+GETS = [
+    *("experiments/get", "experiments/get-by-name", "runs/get", "metrics/get-history"),
+    *("metrics/get-history-bulk", "artifacts/list", "experiments/search", "logged-models/m-1"),
+]
+TEXTS = st.one_of(
+    st.sampled_from(["", "0", RUN, "loss", "a/b", "../a", "RUNNING", "NaN", "ALL", "\0", "\ud7ff", "🙂"]),
+    st.sampled_from(["metrics.loss < 1", "params.`a b` = 'c'", "tags.x IS NOT NULL", "run_id IN ('a')"]),
+    st.sampled_from(["metrics.loss DESC", "start_time", "attributes.end_time > 5 AND name LIKE '%'"]),
+    st.text(max_size=30),
+)  # fmt: skip
+NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.floats(), st.booleans(), st.none())
+VALUES = st.recursive(
+    st.one_of(TEXTS, NUMBERS), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
+PAIRS = st.lists(
+    st.fixed_dictionaries({}, optional={
+        "key": TEXTS, "value": st.one_of(TEXTS, NUMBERS), "timestamp": NUMBERS, "step": NUMBERS,
+    }),
+    max_size=4,
+)  # fmt: skip
+NAMES = (
+    "experiment_id", "name", "new_name", "run_name", "run_id", "run_uuid", "key", "value", "filter",
+    "timestamp", "step", "status", "end_time", "start_time", "user_id", "max_results", "page_token",
+    "order_by", "run_view_type", "view_type", "experiment_ids", "metric_key", "experiment_name",
+    "source_run_id", "model_type", "path",
+)  # fmt: skip
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(NAMES, VALUES),
+        "tags": st.one_of(PAIRS, VALUES),
+        "params": st.one_of(PAIRS, VALUES),
+        "metrics": st.one_of(PAIRS, VALUES),
+        "datasets": st.lists(
+            st.fixed_dictionaries({}, optional={"dataset": VALUES, "tags": PAIRS}), max_size=2
+        ),
+    },
+)
+PLAUSIBLE = st.fixed_dictionaries(
+    {
+        "run_id": st.just(RUN),
+        "experiment_id": st.just("0"),
+        "key": st.sampled_from(["loss", "a", "b c"]),
+        "value": st.sampled_from([1.5, "2", "NaN", "-Infinity", 10**400]),
+        "timestamp": st.integers(0, 2**64),
+        "metric_key": st.sampled_from(["loss", "a"]),
+    },
+    optional=dict.fromkeys(("step", "filter", "order_by", "max_results", "page_token"), VALUES),
+)
+
+
+@pytest.fixture(scope="module")
+def door(gateway_factory: GatewayFactory) -> Iterator[httpx.Client]:
+    """HTTP with the administrator's key; there is a run."""
+    lab = gateway_factory()
+    with httpx.Client(
+        base_url=lab.url, headers={"Authorization": f"Bearer {lab.key}"}, timeout=60
+    ) as found:
+        found.post(f"{API}/runs/create", json={"run_id": RUN}).raise_for_status()
+        yield found
+
+
+def require_answer(answer: httpx.Response) -> None:
+    """An answer is no fault of the gateway, and errors have MLflow's shape."""
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        assert set(answer.json()) == {"error_code", "message"}, answer.text
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(operation=st.sampled_from(POSTS), body=st.one_of(BODIES, PLAUSIBLE))
+def test_requests_with_bodies(door: httpx.Client, operation: str, body: dict[str, Any]) -> None:
+
+    require_answer(door.post(f"{API}/{operation}", content=json.dumps(body)))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    operation=st.sampled_from(GETS),
+    query=st.dictionaries(st.sampled_from(NAMES), st.one_of(TEXTS, st.lists(TEXTS, max_size=3))),
+)
+def test_requests_with_queries(door: httpx.Client, operation: str, query: dict[str, Any]) -> None:
+    require_answer(door.get(f"{API}/{operation}", params=query))
+
+
+PARTS = [RUN, "0", "artifacts", "..", ".", "", "a", "%00", "registry", "models", "%c3%a9", "1"]
+PATHS = st.one_of(
+    st.lists(st.sampled_from(PARTS), max_size=7).map("/".join),
+    st.binary(max_size=20).map(lambda raw: "".join(f"%{b:02x}" for b in raw)),
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(method=st.sampled_from(["GET", "PUT", "DELETE"]), path=PATHS)
+def test_paths_of_files(door: httpx.Client, method: str, path: str) -> None:
+    url = httpx.URL(str(door.base_url)).copy_with(raw_path=f"{FILES}/{path}".encode())
+    content = b"x" if method == "PUT" else None
+
+    require_answer(door.request(method, url, content=content))
