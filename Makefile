@@ -6,7 +6,10 @@ SHELL := /bin/bash
 NAME ?= trainyard
 GPUS ?= 4
 KWOK_NODES ?= 0
+NODES ?=
 PROVIDER ?=
+KIND_IMAGE ?=
+KIND_CONFIG ?=
 PYTHON ?= python3
 export NAME GPUS KWOK_NODES PROVIDER
 
@@ -25,7 +28,7 @@ DEMO_PROJECTS := crds client cluster images demo
 .PHONY: help demo demo-down test
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*##"; printf "\nUsage: make \033[36m<target>\033[0m\n"} \
-	  /^[a-zA-Z_-]+:.*?##/ { printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2 } \
+	  /^[a-zA-Z_-]+:.*?##/ { printf "  \033[36m%-19s\033[0m %s\n", $$1, $$2 } \
 	  /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 demo: demo-setup ## Bring up a cluster, install Trainyard, train six sessions, verify a model
@@ -38,15 +41,32 @@ test: ## Run every check there is: lint, types, contracts, generated files, all 
 	@./tests/run
 
 ##@ Cluster and images
-.PHONY: cluster-up cluster-down cluster-status images
-cluster-up: demo-setup ## A real single-node Kubernetes (NAME=, GPUS=, KWOK_NODES=, PROVIDER=kind|embedded)
-	@$(DEMO) trainyard_cluster up --name $(NAME) --gpus $(GPUS) --kwok-nodes $(KWOK_NODES) $(if $(PROVIDER),--provider $(PROVIDER))
+.PHONY: cluster-up cluster-down cluster-status cluster-node-kill cluster-node-revive cluster-node-drain cluster-node-cut cluster-node-mend images
+cluster-up: demo-setup ## A real Kubernetes (NAME=, NODES=, GPUS= of each node, KWOK_NODES=, PROVIDER=kind|embedded, KIND_IMAGE=, KIND_CONFIG=)
+	@$(DEMO) trainyard_cluster up --name $(NAME) --gpus $(GPUS) --kwok-nodes $(KWOK_NODES) $(if $(NODES),--nodes $(NODES)) $(if $(PROVIDER),--provider $(PROVIDER)) \
+	  $(if $(KIND_IMAGE),--kind-image $(KIND_IMAGE)) $(if $(KIND_CONFIG),--kind-config $(KIND_CONFIG))
 
 cluster-down: demo-setup ## Remove the cluster and all that it made
 	@$(DEMO) trainyard_cluster down --name $(NAME)
 
 cluster-status: demo-setup ## Parts, memory, GPUs and kubeconfig of the cluster
 	@$(DEMO) trainyard_cluster status --name $(NAME)
+
+NODE ?= 2
+cluster-node-kill: demo-setup ## kill -9 kubelet and containerd of a node (NODE=2; WHOLE=1: everything, as at a loss of power)
+	@$(DEMO) trainyard_cluster node kill $(NODE) --name $(NAME) $(if $(WHOLE),--whole)
+
+cluster-node-revive: demo-setup ## Start what is missing on a node, mend its cuts, uncordon it (NODE=2)
+	@$(DEMO) trainyard_cluster node revive $(NODE) --name $(NAME)
+
+cluster-node-drain: demo-setup ## Cordon a node and evict its pods (NODE=2)
+	@$(DEMO) trainyard_cluster node drain $(NODE) --name $(NAME)
+
+cluster-node-cut: demo-setup ## Drop everything between two nodes (NODE=2 OTHER=3)
+	@$(DEMO) trainyard_cluster node cut $(NODE) $(OTHER) --name $(NAME)
+
+cluster-node-mend: demo-setup ## Undo cluster-node-cut (NODE=2 OTHER=3)
+	@$(DEMO) trainyard_cluster node mend $(NODE) $(OTHER) --name $(NAME)
 
 images: demo-setup ## Build the four images (docker or buildah) into build/images
 	@$(DEMO) trainyard_images build

@@ -7,17 +7,16 @@ from functools import cache
 
 import pytest
 from chart_render import Rendered, render
-from flows import FLOWS, Flow, allows
+from flows import FLOWS, VALUES, Flow, allows
 from installation import ROOT
 
-WITH_BOT = {"bot.enabled": True, "bot.tokenSecret": "telegram", "bot.chats": [1]}
 DATABASE = {"database.url": "postgresql://t@db.example:6000/t", "database.passwordSecret": "db"}
 ONLY = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
 
 
 @cache
 def rendered() -> Rendered:
-    return render(WITH_BOT)
+    return render(VALUES)
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=str)

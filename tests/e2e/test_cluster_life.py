@@ -161,6 +161,66 @@ def test_a_folder_that_is_not_there_any_more(name: str) -> None:
     eventually(lambda: everything(name) == before, within=60, what="nothing left")
 
 
+def _up_to(name: str, words: str, *options: str) -> None:
+    """Bring a cluster up and kill the command with SIGKILL once it says `words`."""
+    with subprocess.Popen(
+        [*COMMAND, "up", "--name", name, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if words in line:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        assert words in said, said
+
+
+def _ready(name: str) -> dict[str, bool]:
+    return {node["name"]: node["ready"] for node in state(name)["nodes"]}
+
+
+def test_three_real_nodes_one_of_them_killed(name: str) -> None:
+    before = everything(name)
+    _up_to(name, f"start node {name}.n2", "--nodes", "3", "--gpus", "2")
+    assert cluster("down", "--name", name).code == 0
+    assert everything(name) == before, "cut off in the middle"
+
+    said = cluster("up", "--name", name, "--nodes", "3", "--gpus", "2")
+    assert said.code == 0, said.text
+    assert "NOT enforced" not in said.text
+    nodes = [name, f"{name}.n2", f"{name}.n3"]
+    assert [(n["name"], n["ready"], n["gpus"]) for n in state(name)["nodes"]] == [
+        (node, True, 2) for node in nodes
+    ]
+    first = pids(name)
+    assert None not in first.values()
+
+    assert cluster("node", "kill", "2", "--name", name).code == 0
+    killed = {part for part, pid in pids(name).items() if pid is None}
+    assert killed == {f"{name}.n2/kubelet", f"{name}.n2/containerd"}
+    eventually(
+        lambda: _ready(name) == {nodes[0]: True, nodes[1]: False, nodes[2]: True},
+        within=180,
+        every=1,
+        what="Kubernetes missing the node",
+    )
+    said = cluster("node", "revive", nodes[1], "--name", name)
+    assert said.code == 0, said.text
+    assert all(_ready(name).values())
+    assert {part for part, pid in pids(name).items() if pid != first[part]} == killed
+
+    assert cluster("up", "--name", name, "--nodes", "2", "--gpus", "2").code == 0
+    assert _ready(name) == {nodes[0]: True, nodes[1]: True}, "what is not wanted any more is gone"
+    for _ in range(2):
+        assert cluster("down", "--name", name).code == 0
+    assert everything(name) == before
+
+
 def test_images_that_the_node_lost_are_loaded_again(name: str, tmp_path: Path) -> None:
     assert cluster("up", "--name", name, "--gpus", "0").code == 0
     layout, reference = registry.layout(name), "localhost/trainyard/tiny:1"

@@ -21,6 +21,7 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "trainer": {"trainyard.io/session-uid": "a"},
     "other trainer": {"trainyard.io/session-uid": "b"},
+    "open trainer": {"trainyard.io/session-uid": "c", "trainyard.io/egress": "internet"},
     "installation of packages": {"trainyard.io/component": "environment-builder"},
     "stranger": {"app": "something else"},
 }
@@ -34,6 +35,7 @@ ADDRESSES = {
     "API server": "10.0.0.1",
     "DNS": "10.0.0.2",
     "internet": "203.0.113.1",
+    "private network": "172.31.255.1",
     "machine's credentials": "169.254.169.254",
 }
 """What is no pod; addresses that stand for it."""
@@ -65,6 +67,13 @@ FLOWS = (
     Flow("trainer", "internet", 443, False, "training data is uploaded as datasets"),
     Flow("trainer", "machine's credentials", 80, False, "user code needs no access"),
     Flow("trainer", "stranger", 8080, False, "user code needs no access"),
+    Flow("open trainer", "gateway", 8080, True, "reports"),
+    Flow("open trainer", "internet", 443, True, "its runtime has `egress: internet`"),
+    Flow("open trainer", "internet", 22, True, "its runtime has `egress: internet`"),
+    Flow("open trainer", "private network", 443, False, "the internet alone"),
+    Flow("open trainer", "machine's credentials", 80, False, "user code needs no access"),
+    Flow("open trainer", "API server", 6443, False, "user code needs no access"),
+    Flow("open trainer", "stranger", 8080, False, "user code needs no access"),
     Flow("installation of packages", "gateway", 8080, True, "lines of the session's log"),
     Flow("installation of packages", "internet", 443, True, "the index of packages (`environments.egress` restricts it)"),
     Flow("installation of packages", "internet", 22, False, "indexes use HTTP"),
@@ -94,7 +103,36 @@ FLOWS = (
     Flow("gateway", "operator", 8080, False, "they communicate through the API server"),
     Flow("gateway", "internet", 80, False, "it downloads nothing"),
 )  # fmt: skip
-"""With the chart's default values and the bot."""
+"""With the chart's default values, the bot, and a runtime `open` with `egress: internet`."""
+VALUES: dict[str, Any] = {
+    "bot.enabled": True,
+    "bot.tokenSecret": "telegram",
+    "bot.chats": [1],
+    "runtimes.open": {"egress": "internet"},
+}
+"""Values of the chart for them."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A flow, and what came of trying it."""
+
+    flow: Flow
+    said: str
+
+    @property
+    def as_documented(self) -> bool:
+        """Whether it passed if it is allowed, and did not if it is not."""
+        return self.said.startswith("reached" if self.flow.allowed else "not reached")
+
+
+def table(measured: Iterable[Measured]) -> str:
+    """The flows in Markdown."""
+    lines = ["| From | To | Port | Allowed | Measured |", "| --- | --- | ---: | --- | --- |"]
+    for one in measured:
+        flow, allowed = one.flow, "yes" if one.flow.allowed else "no"
+        lines.append(f"| {flow.source} | {flow.target} | {flow.port} | {allowed} | {one.said} |")
+    return "\n".join(lines) + "\n"
 
 
 def allows(policies: Iterable[Policy], flow: Flow) -> bool:

@@ -15,9 +15,9 @@ from rich.console import Console
 from trainyard_cluster import footprint as footprints
 from trainyard_cluster import kind, registry
 from trainyard_cluster import status as states
-from trainyard_cluster.embedded import images, node
+from trainyard_cluster.embedded import cluster, faults, images
 from trainyard_cluster.errors import ClusterError, NotPossible, StepFailed
-from trainyard_cluster.plan import Wanted
+from trainyard_cluster.plan import MAX_NODES, Wanted, node_layout
 from trainyard_cluster.programs import parts
 from trainyard_cluster.progress import Progress
 from trainyard_cluster.shell import tail
@@ -26,7 +26,17 @@ app = typer.Typer(
     help="A real Kubernetes for one machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
+node = typer.Typer(
+    help="Take a node away and give it back.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(node, name="node")
+
 Name = Annotated[str, typer.Option(help="Name of the cluster.")]
+
+
+NodeArgument = Annotated[
+    str, typer.Argument(metavar="NODE", help="Number or name of the node; 1 has the control plane.")
+]
 
 
 class Provider(StrEnum):
@@ -44,9 +54,9 @@ class Output(StrEnum):
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913  one argument is one option
     name: Name = "trainyard",
-    gpus: Annotated[int, typer.Option(min=0, max=64, help="Simulated GPUs of the node.")] = 4,
+    gpus: Annotated[int, typer.Option(min=0, max=64, help="Simulated GPUs of each node.")] = 4,
     kwok_nodes: Annotated[int, typer.Option(min=0, max=1000, help="Simulated nodes.")] = 0,
     kwok_gpus: Annotated[int, typer.Option(min=0, max=64, help="GPUs per simulated node.")] = 8,
     provider: Annotated[
@@ -55,15 +65,28 @@ def up(
             help="Default: kind where Docker answers and no KWOK nodes are asked for, else embedded."
         ),
     ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_NODES,
+            help="Real nodes, each with a kubelet and a container runtime. Default: as many as there are, else 1.",
+        ),
+    ] = None,
+    kind_image: Annotated[str | None, typer.Option(help="Node image for kind.")] = None,
+    kind_config: Annotated[
+        Path | None, typer.Option(help="File with a cluster configuration for kind.")
+    ] = None,
 ) -> None:
     """Start the cluster, or repair it."""
-    wanted = Wanted(name, gpus, kwok_nodes, kwok_gpus)
     progress = Progress(Console())
     with _explained():
+        options = kind.Options(kind_image, kind_config)
+        record = registry.read(name)
+        count = nodes or (record.nodes if record else 1)
+        wanted = Wanted(name, gpus, kwok_nodes, kwok_gpus, count)
         progress.console.print(f"[bold]cluster {name}[/bold]", highlight=False)
-        chosen = provider or _provider_of(name, kwok_nodes)
-        bring_up = kind.up if chosen is Provider.KIND else node.up
-        kubeconfig = bring_up(wanted, progress)
+        kubeconfig = _bring_up(wanted, options, provider, record, progress)
         progress.console.print(
             f"  export KUBECONFIG={kubeconfig}", highlight=False, markup=False, soft_wrap=True
         )
@@ -74,8 +97,12 @@ def down(name: Name = "trainyard") -> None:
     """Remove the cluster and everything that it created."""
     progress = Progress(Console())
     with _explained():
-        take_down = kind.down if _provider_of(name) is Provider.KIND else node.down
-        take_down(name, progress)
+        record = registry.read(name)
+        # Without a record both may have left something.
+        if record.provider == Provider.KIND if record else kind.available():
+            kind.down(name, progress)
+        if record is None or record.provider == Provider.EMBEDDED:
+            cluster.down(name, progress)
 
 
 @app.command()
@@ -100,7 +127,7 @@ def status(
 
 @app.command()
 def load_image(archive: Path, name: Name = "trainyard") -> None:
-    """Load an image archive (docker or OCI) into the node."""
+    """Load an image archive (docker or OCI) into every node."""
     progress = Progress(Console())
     with _explained():
         record = registry.existing(name)
@@ -108,7 +135,9 @@ def load_image(archive: Path, name: Name = "trainyard") -> None:
             if record.provider == Provider.KIND:
                 kind.load(name, archive)
             else:
-                images.load(registry.layout(name), archive)
+                layout = registry.layout(name)
+                for number in range(1, record.nodes + 1):
+                    images.load(node_layout(layout, number), archive)
 
 
 @app.command()
@@ -134,12 +163,79 @@ def footprint() -> None:
     typer.echo(json.dumps(footprints.read(), indent=2))
 
 
-def _provider_of(name: str, kwok_nodes: int = 0) -> Provider:
-    record = registry.read(name)
+@node.command()
+def kill(
+    target: NodeArgument,
+    name: Name = "trainyard",
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Pods and network, too: the machine loses its power.")
+    ] = False,
+) -> None:
+    """SIGKILL kubelet and containerd of a node. Its pods run on unless --whole."""
+    progress = Progress(Console())
+    with _explained():
+        faults.kill(faults.find(name, target, progress), whole=whole, progress=progress)
+
+
+@node.command()
+def revive(target: NodeArgument, name: Name = "trainyard") -> None:
+    """Start what is missing on a node, mend its cuts, and uncordon it."""
+    progress = Progress(Console())
+    with _explained():
+        faults.revive(faults.find(name, target, progress), progress)
+
+
+@node.command()
+def drain(
+    target: NodeArgument,
+    name: Name = "trainyard",
+    seconds: Annotated[int, typer.Option(min=1, help="How long to wait for its pods.")] = 300,
+) -> None:
+    """Cordon a node and evict its pods, as before maintenance."""
+    progress = Progress(Console())
+    with _explained():
+        faults.drain(faults.find(name, target, progress), progress, seconds=seconds)
+
+
+@node.command()
+def cut(target: NodeArgument, other: NodeArgument, name: Name = "trainyard") -> None:
+    """Drop everything between two nodes. A node cut from node 1 has no control plane."""
+    progress = Progress(Console())
+    with _explained():
+        one, second = (faults.find(name, text, progress) for text in (target, other))
+        faults.cut(one, second, progress)
+
+
+@node.command()
+def mend(target: NodeArgument, other: NodeArgument, name: Name = "trainyard") -> None:
+    """Undo `cut`."""
+    progress = Progress(Console())
+    with _explained():
+        one, second = (faults.find(name, text, progress) for text in (target, other))
+        faults.mend(one, second, progress)
+
+
+def _bring_up(
+    wanted: Wanted,
+    options: kind.Options,
+    provider: Provider | None,
+    record: registry.Record | None,
+    progress: Progress,
+) -> Path:
+    # kind has no simulated nodes. Tests and benchmarks need them and the embedded node.
+    simple = not wanted.kwok_nodes and wanted.nodes == 1
+    chosen = provider or _provider_of(record, prefers_kind=simple)
+    if chosen is Provider.KIND:
+        return kind.up(wanted, options, progress)
+    if options != kind.Options():
+        raise NotPossible("--kind-image and --kind-config are for PROVIDER=kind")
+    return cluster.up(wanted, progress)
+
+
+def _provider_of(record: registry.Record | None, *, prefers_kind: bool) -> Provider:
     if record is not None:
         return Provider(record.provider)
-    # kind has no simulated nodes. Tests and benchmarks need them and the embedded node.
-    return Provider.EMBEDDED if kwok_nodes or not kind.available() else Provider.KIND
+    return Provider.KIND if prefers_kind and kind.available() else Provider.EMBEDDED
 
 
 @contextmanager

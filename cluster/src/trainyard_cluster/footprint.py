@@ -26,9 +26,9 @@ def read() -> dict[str, list[str]]:
             line for line in run(["ip", "-4", "route"]).splitlines() if "172.30." in line
         ),
         "cgroups": sorted(
-            str(path) for h in leftovers.hierarchies() for path in h.glob("trainyard-*")
+            str(path) for h in leftovers.all_hierarchies() for path in h.glob("trainyard-*")
         ),
-        "clusters": registry.names(),
+        "clusters": registry.folders(),
         "runFolders": sorted(str(p) for p in Path("/run/trainyard").glob("*")),
     }
 

@@ -24,10 +24,11 @@ class Record:
     gpus: int
     kwok_nodes: int
     kwok_gpus: int
+    nodes: int = 1
 
     def wanted(self, name: str) -> Wanted:
         """The options as `Wanted`."""
-        return Wanted(name, self.gpus, self.kwok_nodes, self.kwok_gpus)
+        return Wanted(name, self.gpus, self.kwok_nodes, self.kwok_gpus, self.nodes)
 
 
 def root() -> Path:
@@ -57,12 +58,21 @@ def write(name: str, record: Record) -> None:
     target = layout(name).state / "cluster.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(record)))
+    values = asdict(record)
+    if record.nodes == 1:
+        # Versions that know one node only read this record, too.
+        del values["nodes"]
+    temporary.write_text(json.dumps(values))
     temporary.replace(target)
 
 
 def names() -> list[str]:
-    """All clusters that have a folder."""
+    """All clusters that have a folder; folders of their further nodes have another kind of name."""
+    return sorted(p.name for p in root().glob("*") if p.is_dir() and _NAME.fullmatch(p.name))
+
+
+def folders() -> list[str]:
+    """Names of all folders of clusters and of their further nodes."""
     return sorted(p.name for p in root().glob("*") if p.is_dir())
 
 

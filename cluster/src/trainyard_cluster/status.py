@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.table import Table
 
 from trainyard_cluster import registry
-from trainyard_cluster.embedded import supervise
+from trainyard_cluster.embedded import nodes, supervise
 from trainyard_cluster.errors import StepFailed
 from trainyard_cluster.kubectl import Kubectl
-from trainyard_cluster.plan import GPU, Addresses, processes
-from trainyard_cluster.programs import parts
+from trainyard_cluster.plan import GPU, Addresses
+from trainyard_cluster.programs import parts, policies
 from trainyard_cluster.progress import seconds
+from trainyard_cluster.registry import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,42 @@ class State:
 def read(name: str) -> State:
     """The state of an existing cluster."""
     record = registry.existing(name)
-    layout, at = registry.layout(name), Addresses(record.slot)
-    bin_dir = parts.bin_dir()
+    layout, bin_dir = registry.layout(name), parts.bin_dir()
+    embedded = record.provider == "embedded"
+    server = Addresses(record.slot).server if embedded else server_of(layout.kubeconfig)
+    rows = _embedded_parts(name, record) if embedded else []
+    found = _nodes(Kubectl(bin_dir / "kubectl", layout.kubeconfig))
+    return State(name, record.provider, server, str(layout.kubeconfig), rows, found)
+
+
+def server_of(kubeconfig: Path) -> str:
+    """The API server's URL in a kubeconfig; "unknown" if there is none."""
+    try:
+        clusters = yaml.safe_load(kubeconfig.read_text())["clusters"]
+        return str(clusters[0]["cluster"]["server"])
+    except (OSError, yaml.YAMLError, LookupError, TypeError):
+        return "unknown"
+
+
+def _embedded_parts(name: str, record: Record) -> list[Part]:
+    """The processes of every node; those of further nodes have the node's name before theirs."""
+    layout, at, bin_dir = registry.layout(name), Addresses(record.slot), parts.bin_dir()
+    engine = policies.location()
     rows = []
-    if record.provider == "embedded":
-        rows = [
-            _part(p.name, supervise.find(p.name, layout.run))
-            for p in processes(layout, at, bin_dir, record.wanted(name))
+    for number in range(1, record.nodes + 1):
+        one = nodes.node(layout, at, number, bin_dir, record.wanted(name), engine)
+        prefix = "" if number == 1 else f"{one.name}/"
+        rows += [
+            _part(f"{prefix}{p.name}", supervise.find(p.name, one.layout.run)) for p in one.parts
         ]
-    nodes = _nodes(Kubectl(bin_dir / "kubectl", layout.kubeconfig))
-    return State(name, record.provider, at.server, str(layout.kubeconfig), rows, nodes)
+    return rows
 
 
 def heading(state: State) -> str:
     """Name, provider, address and memory in one line."""
-    memory = f"{state.memory_bytes / 2**20:.0f} MiB"
-    return f"cluster {state.name} ({state.provider}) · {state.server} · {memory}"
+    # The processes of a kind cluster run in containers, where this command does not look.
+    memory = f" · {state.memory_bytes / 2**20:.0f} MiB" if state.parts else ""
+    return f"cluster {state.name} ({state.provider}) · {state.server}{memory}"
 
 
 def table(state: State) -> Table:

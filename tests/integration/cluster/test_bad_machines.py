@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -122,8 +123,20 @@ def test_a_name_that_a_kind_cluster_has(home: dict[str, str]) -> None:
         (["kubeconfig", "--name=absent"], "there is no cluster called 'absent' (there are: none)"),
         (["status", "--name=absent"], "make it with `make cluster-up NAME=absent`"),
         (["load-image", "--name=absent", "x.tar"], "there is no cluster called 'absent'"),
+        (["node", "kill", "2", "--name=absent"], "there is no cluster called 'absent'"),
+        (
+            ["up", "--provider=embedded", "--kind-image=x"],
+            "--kind-image and --kind-config are for PROVIDER=kind",
+        ),
     ],
-    ids=["bad name", "kubeconfig of nothing", "status of nothing", "image into nothing"],
+    ids=[
+        "bad name",
+        "kubeconfig of nothing",
+        "status of nothing",
+        "image into nothing",
+        "node of nothing",
+        "kind's options",
+    ],
 )
 def test_wrong_names(home: dict[str, str], arguments: list[str], sentence: str) -> None:
     said = cluster(*arguments, env=home)
@@ -131,6 +144,61 @@ def test_wrong_names(home: dict[str, str], arguments: list[str], sentence: str) 
     assert said.code in (1, 2)
     assert sentence in said.text
     assert "Traceback" not in said.text
+
+
+def _recorded(home: Mapping[str, str], provider: str, nodes: int) -> None:
+    record = Path(home["XDG_STATE_HOME"], "trainyard", "clusters", "mine", "cluster.json")
+    record.parent.mkdir(parents=True)
+    values = {"provider": provider, "slot": 0, "gpus": 4, "kwok_nodes": 0, "kwok_gpus": 8}
+    record.write_text(json.dumps({**values, "nodes": nodes}))
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["kill", "4"], "has no node '4' (there are: 1, 2, 3)"),
+        (["revive", "other.n2"], "has no node 'other.n2'"),
+        (["drain", "0"], "has no node '0'"),
+        (["kill", "1", "--whole"], "holds the control plane and the switch between the nodes"),
+        (["cut", "2", "mine.n2"], "name two nodes; mine.n2 is one"),
+    ],
+    ids=["no such number", "another cluster's", "zero", "the control plane", "from itself"],
+)
+def test_nodes_that_cannot_be_taken_away(
+    home: dict[str, str], tmp_path: Path, command: list[str], sentence: str
+) -> None:
+    _recorded(home, "embedded", 3)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "kube-network-policies").touch()
+    env = {**home, "TRAINYARD_PARTS": str(parts)}
+
+    said = cluster("node", *command, "--name=mine", env=env)
+
+    assert said.code == 2, said.text
+    assert sentence in said.text
+
+
+def test_nodes_of_a_kind_cluster_are_left_to_docker(home: dict[str, str]) -> None:
+    _recorded(home, "kind", 1)
+
+    said = cluster("node", "kill", "1", "--name=mine", env=home)
+
+    assert said.code == 2
+    assert "can be killed, drained and cut in an embedded one only" in said.text
+
+
+def test_a_kind_cluster_whose_docker_is_away_is_not_forgotten(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    _recorded(home, "kind", 1)
+    env = {**home, **programs(tmp_path / "bin", "ip")}
+
+    said = cluster("down", "--name=mine", env=env)
+
+    assert said.code == 2
+    assert "lives in Docker, which does not answer `docker info`" in said.text
+    assert Path(home["XDG_STATE_HOME"], "trainyard", "clusters", "mine", "cluster.json").is_file()
 
 
 @pytest.mark.parametrize("gpus", ["-1", "65", "many"])

@@ -10,10 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from trainyard_cluster import registry
-from trainyard_cluster.embedded import certificates, config
-from trainyard_cluster.embedded.node import released
+from trainyard_cluster.embedded import certificates, objects
+from trainyard_cluster.embedded.commands import processes
 from trainyard_cluster.errors import ClusterError
-from trainyard_cluster.plan import SLOTS, Addresses, Layout, Wanted, processes, slots
+from trainyard_cluster.plan import SLOTS, Addresses, Layout, Place, Wanted, slots
 from trainyard_cluster.programs.versions import NODE_PARTS
 
 BIN = Path("/bin-dir")
@@ -55,7 +55,7 @@ def test_addresses_of_a_slot_are_one_point_to_point_network() -> None:
 
 @pytest.mark.parametrize(("kwok_nodes", "more"), [(0, set()), (3, {"kwok"})], ids=["plain", "kwok"])
 def test_all_parts_run_and_kwok_only_when_wanted(kwok_nodes: int, more: set[str]) -> None:
-    parts = processes(layout(), Addresses(1), BIN, Wanted("demo", kwok_nodes=kwok_nodes))
+    parts = processes(layout(), Place(1, Addresses(1)), BIN, Wanted("demo", kwok_nodes=kwok_nodes))
 
     assert {p.name for p in parts} == {"containerd", *NODE_PARTS, *more} - {"kubectl"}
     assert parts[0].name == "containerd", "the runtime is there before the kubelet"
@@ -67,7 +67,7 @@ def test_no_part_listens_beyond_the_node() -> None:
     """Everything but the API server binds to the loopback of the node's own namespace."""
     arguments = [
         argument
-        for part in processes(layout(), Addresses(1), BIN, Wanted())
+        for part in processes(layout(), Place(1, Addresses(1)), BIN, Wanted())
         for argument in part.argv
     ]
 
@@ -84,7 +84,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
 
 def test_certificates_hold_what_python_and_kubernetes_ask_for(tmp_path: Path) -> None:
     found = Layout("demo", tmp_path)
-    at = Addresses(5)
+    at = Place(1, Addresses(5))
 
     certificates.create(found, at)
 
@@ -105,7 +105,7 @@ def test_certificates_hold_what_python_and_kubernetes_ask_for(tmp_path: Path) ->
 
 def test_half_made_certificates_are_made_again(tmp_path: Path) -> None:
     found = Layout("demo", tmp_path)
-    certificates.create(found, Addresses(5))
+    certificates.create(found, Place(1, Addresses(5)))
     (found.pki / "done").unlink()
 
     assert not certificates.current(found)
@@ -115,8 +115,7 @@ def test_volumes_of_two_clusters_lie_apart() -> None:
     paths = [
         volume["spec"]["local"]["path"]
         for name in ("demo", "test")
-        for volume in config.base_objects(layout(name))
-        if volume["kind"] == "PersistentVolume"
+        for volume in objects.volumes(layout(name))
     ]
 
     assert len(paths) == len(set(paths)) == 16
@@ -127,4 +126,4 @@ def test_only_the_own_volumes_are_freed() -> None:
     phases = {"volume-1": "Released", "volume-2": "Bound", "someone-elses": "Released"}
     volumes = [{"metadata": {"name": n}, "status": {"phase": p}} for n, p in phases.items()]
 
-    assert released(volumes, folders) == {"volume-1": Path("one")}
+    assert objects.released(volumes, folders) == {"volume-1": Path("one")}

@@ -12,10 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from trainyard_cluster.plan import API_SERVICE_IP, Addresses, Layout
+from trainyard_cluster.errors import StepFailed
+from trainyard_cluster.plan import API_SERVICE_IP, Layout, Place
 
 RECIPE = "2"
 """A new value makes an older cluster create new certificates."""
+POLICY_USER = "trainyard:network-policies"
+"""The engine that enforces NetworkPolicies, as a user of the API."""
 _YEARS = dt.timedelta(days=3650)
 
 
@@ -29,10 +32,10 @@ class Identity:
     hosts: tuple[str, ...] = ()
 
 
-def identities(layout: Layout, at: Addresses) -> list[Identity]:
-    """Every client and server of the cluster that has a certificate. Pure."""
+def identities(layout: Layout, place: Place) -> list[Identity]:
+    """Every client and server of the cluster's first node that has a certificate. Pure."""
     api_names = (
-        at.node,
+        place.node,
         API_SERVICE_IP,
         "127.0.0.1",
         "kubernetes",
@@ -43,23 +46,32 @@ def identities(layout: Layout, at: Addresses) -> list[Identity]:
     return [
         Identity("apiserver", "kube-apiserver", hosts=api_names),
         Identity("apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
-        Identity("kubelet-serving", f"system:node:{layout.name}", hosts=(at.node, layout.name)),
-        Identity("kubelet", f"system:node:{layout.name}", "system:nodes"),
+        *node_identities(layout, place),
         Identity("admin", "trainyard-admin", "system:masters"),
         Identity("controller-manager", "system:kube-controller-manager"),
         Identity("scheduler", "system:kube-scheduler"),
         Identity("kube-proxy", "system:kube-proxy"),
         Identity("coredns", "system:coredns"),
+        Identity("network-policies", POLICY_USER),
+    ]
+
+
+def node_identities(layout: Layout, place: Place) -> list[Identity]:
+    """The certificates that every node has for itself. Pure."""
+    user = f"system:node:{layout.name}"
+    return [
+        Identity("kubelet-serving", user, hosts=(place.node, layout.name)),
+        Identity("kubelet", user, "system:nodes"),
     ]
 
 
 def current(layout: Layout) -> bool:
-    """Whether this cluster's certificates are complete and current."""
+    """Whether this cluster's authority is complete and current."""
     done = layout.pki / "done"
     return done.exists() and done.read_text() == RECIPE
 
 
-def create(layout: Layout, at: Addresses) -> None:
+def create(layout: Layout, place: Place) -> None:
     """Create the authority, the service-account key and all certificates in `layout.pki`."""
     layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -71,12 +83,55 @@ def create(layout: Layout, at: Addresses) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     _write(layout.pki / "ca", ca_key, ca)
-    for identity in identities(layout, at):
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(layout.pki / identity.file, key, _sign(identity, key.public_key(), ca, ca_key))
+    _sign_all(identities(layout, place), layout.pki, ca, ca_key)
     _service_account_key(layout.pki)
     # Written last, so that an interrupted call starts again.
     (layout.pki / "done").write_text(RECIPE)
+
+
+def add_missing(layout: Layout, place: Place) -> None:
+    """Create certificates of identities that the cluster did not have when it was made."""
+    missing = [i for i in identities(layout, place) if not _there(layout.pki, i)]
+    if missing:
+        _sign_all(missing, layout.pki, *_authority(layout))
+
+
+def node_current(cluster: Layout, node: Layout, place: Place) -> bool:
+    """Whether a further node has certificates of the cluster's present authority."""
+    ours, theirs = node.pki / "ca.crt", cluster.pki / "ca.crt"
+    return (
+        all(_there(node.pki, i) for i in node_identities(node, place))
+        and ours.exists()
+        and ours.read_bytes() == theirs.read_bytes()
+    )
+
+
+def create_for_node(cluster: Layout, node: Layout, place: Place) -> None:
+    """Create a further node's certificates, signed by the cluster's authority."""
+    node.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sign_all(node_identities(node, place), node.pki, *_authority(cluster))
+    # Written last, so that an interrupted call starts again.
+    (node.pki / "ca.crt").write_bytes((cluster.pki / "ca.crt").read_bytes())
+
+
+def _there(pki: Path, identity: Identity) -> bool:
+    # The certificate is written after its key.
+    return (pki / f"{identity.file}.crt").exists()
+
+
+def _authority(layout: Layout) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = serialization.load_pem_private_key((layout.pki / "ca.key").read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise StepFailed(f"{layout.pki}/ca.key is not the key that this program wrote")
+    return x509.load_pem_x509_certificate((layout.pki / "ca.crt").read_bytes()), key
+
+
+def _sign_all(
+    wanted: list[Identity], pki: Path, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey
+) -> None:
+    for identity in wanted:
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write(pki / identity.file, key, _sign(identity, key.public_key(), ca, ca_key))
 
 
 def _sign(

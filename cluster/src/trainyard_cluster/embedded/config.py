@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trainyard_cluster.plan import GPU, Addresses, Layout
+from trainyard_cluster.plan import POD_CIDR, Layout, Place
 
 PAUSE_IMAGE = "localhost/trainyard/pause:1"
 
@@ -46,20 +45,20 @@ disabled_plugins = [
 """
 
 
-def cni(layout: Layout) -> str:
-    """One bridge, addresses from a file, host ports; no masquerading: nothing leaves the node."""
-    subnet = [[{"subnet": "10.244.0.0/16"}]]
+def cni(layout: Layout, place: Place) -> str:
+    """One link per pod, addresses from a file, host ports.
+
+    The node routes every packet between its pods, so that NetworkPolicies see it; a bridge would
+    pass it on beside them. No masquerading: nothing leaves the cluster.
+    """
     plugins: list[dict[str, Any]] = [
         {
-            "type": "bridge",
-            "bridge": "cni0",
-            "isGateway": True,
+            "type": "ptp",
             "ipMasq": False,
-            "hairpinMode": True,
             "ipam": {
                 "type": "host-local",
                 "dataDir": f"{layout.run}/cni",
-                "ranges": subnet,
+                "ranges": [[{"subnet": place.pods}]],
                 "routes": [{"dst": "0.0.0.0/0"}],
             },
         },
@@ -68,7 +67,7 @@ def cni(layout: Layout) -> str:
     return json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}, indent=2)
 
 
-def kubelet(layout: Layout, at: Addresses) -> str:
+def kubelet(layout: Layout, place: Place) -> str:
     """The kubelet: a separate cgroup root; no image clean-up, because no image can be pulled."""
     return yaml.safe_dump(
         {
@@ -87,7 +86,7 @@ def kubelet(layout: Layout, at: Addresses) -> str:
             "cgroupRoot": f"/{layout.cgroup}",
             "failCgroupV1": False,
             "failSwapOn": False,
-            "clusterDNS": [at.node],
+            "clusterDNS": [place.at.node],
             "clusterDomain": "cluster.local",
             "resolvConf": f"{layout.config}/resolv.conf",
             "podLogsDir": f"{layout.state}/pod-logs",
@@ -110,7 +109,7 @@ def kubelet(layout: Layout, at: Addresses) -> str:
 
 
 def kube_proxy(layout: Layout) -> str:
-    """Services by iptables in the namespace; masquerades all, because pods share one bridge."""
+    """Services by iptables in the namespace. What pods send keeps their address between nodes."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -118,7 +117,8 @@ def kube_proxy(layout: Layout) -> str:
             "clientConnection": {"kubeconfig": f"{layout.config}/kube-proxy.kubeconfig"},
             "mode": "iptables",
             "hostnameOverride": layout.name,
-            "iptables": {"masqueradeAll": True, "minSyncPeriod": "100ms"},
+            "clusterCIDR": POD_CIDR,
+            "iptables": {"masqueradeAll": False, "minSyncPeriod": "100ms"},
             "conntrack": {
                 "maxPerCore": 0,
                 "min": 0,
@@ -191,117 +191,3 @@ def kubeconfig(server: str, ca: str, certificate: str, key: str) -> str:
         },
         sort_keys=False,
     )
-
-
-def base_objects(layout: Layout, volumes: int = 8) -> list[dict[str, Any]]:
-    """The first objects: rights of DNS, a default storage class, volumes on the node."""
-    return [
-        _coredns_role(),
-        _coredns_binding(),
-        _storage_class(),
-        *(_volume(layout, number) for number in range(1, volumes + 1)),
-    ]
-
-
-def _coredns_role() -> dict[str, Any]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "system:coredns"},
-        "rules": [
-            {
-                "apiGroups": [""],
-                "resources": ["services", "pods", "namespaces"],
-                "verbs": ["list", "watch"],
-            },
-            {
-                "apiGroups": ["discovery.k8s.io"],
-                "resources": ["endpointslices"],
-                "verbs": ["list", "watch"],
-            },
-        ],
-    }
-
-
-def _coredns_binding() -> dict[str, Any]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "system:coredns"},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "system:coredns",
-        },
-        "subjects": [
-            {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "system:coredns"}
-        ],
-    }
-
-
-def _storage_class() -> dict[str, Any]:
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {
-            "name": "standard",
-            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-        },
-        "provisioner": "kubernetes.io/no-provisioner",
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "reclaimPolicy": "Retain",
-    }
-
-
-def volume_path(layout: Layout, number: int) -> Path:
-    """Folder of volume `number`."""
-    return layout.volumes / f"volume-{number}"
-
-
-def _volume(layout: Layout, number: int) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"volume-{number}"},
-        "spec": {
-            "capacity": {"storage": "100Gi"},
-            "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": "standard",
-            "local": {"path": str(volume_path(layout, number))},
-            "nodeAffinity": {
-                "required": {
-                    "nodeSelectorTerms": [
-                        {
-                            "matchExpressions": [
-                                {
-                                    "key": "kubernetes.io/hostname",
-                                    "operator": "In",
-                                    "values": [layout.name],
-                                }
-                            ]
-                        }
-                    ]
-                }
-            },
-        },
-    }
-
-
-def kwok_node(number: int, gpus: int) -> dict[str, Any]:
-    """A simulated node: kube-scheduler places pods there, but they do not run. It is tainted."""
-    amounts = {"cpu": "64", "memory": "512Gi", "pods": "1000", "ephemeral-storage": "1Ti"}
-    resources = {**amounts, GPU: str(gpus)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": f"kwok-{number}",
-            "labels": {"type": "kwok", "kubernetes.io/hostname": f"kwok-{number}"},
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
-        },
-        "spec": {
-            "taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]
-        },
-        "status": {"capacity": resources, "allocatable": resources},
-    }

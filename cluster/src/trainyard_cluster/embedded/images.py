@@ -13,12 +13,17 @@ from pathlib import Path
 from trainyard_cluster.embedded.config import PAUSE_IMAGE
 from trainyard_cluster.errors import NotPossible
 from trainyard_cluster.plan import Layout
-from trainyard_cluster.shell import run
+from trainyard_cluster.shell import run, succeeds
 
 
 def ctr(layout: Layout, *arguments: str | Path) -> str:
     """Run containerd's client in the kubelet's namespace."""
     return run(["ctr", f"--address={layout.containerd_socket}", "--namespace=k8s.io", *arguments])
+
+
+def answers(layout: Layout) -> bool:
+    """Whether containerd answers a call."""
+    return succeeds(["ctr", f"--address={layout.containerd_socket}", "--timeout=2s", "version"])
 
 
 def present(layout: Layout) -> dict[str, str]:

@@ -16,8 +16,11 @@ _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CNI_RESULTS = Path("/var/lib/cni/results")
 
 
-def stop_pods(layout: Layout) -> None:
-    """End every process in this cluster's cgroups and every shim of its runtime."""
+def stop_pods(layout: Layout, *, grace_seconds: float = 0.2) -> None:
+    """End every process in this node's cgroups and every shim of its runtime.
+
+    Without grace they get no SIGTERM: as when the machine loses its power.
+    """
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         pids = [*_pids_in_cgroups(layout), *_shims(layout)]
@@ -26,7 +29,7 @@ def stop_pods(layout: Layout) -> None:
         for pid in pids:
             running = supervise.running_at(pid)
             if running is not None:
-                supervise.terminate(running, grace_seconds=0.2)
+                supervise.terminate(running, grace_seconds)
 
 
 def stop_unrecorded(layout: Layout, parts: Iterable[str], recorded: frozenset[int]) -> None:
@@ -76,7 +79,7 @@ def make_cgroups(layout: Layout) -> None:
 
 def remove_cgroups(layout: Layout) -> None:
     """Remove the empty cgroups of this cluster, deepest first."""
-    for hierarchy in hierarchies():
+    for hierarchy in all_hierarchies():
         root = hierarchy / layout.cgroup
         if root.exists():
             for folder, _, _ in sorted(os.walk(root), key=lambda entry: -len(entry[0])):
@@ -117,8 +120,14 @@ def hierarchies() -> list[Path]:
     )
 
 
+def all_hierarchies() -> list[Path]:
+    """Those of `hierarchies`, and the v2 one beside v1, in which runc makes cgroups as well."""
+    unified = _CGROUP_ROOT / "unified"
+    return [*hierarchies(), unified] if unified.is_dir() else hierarchies()
+
+
 def _pids_in_cgroups(layout: Layout) -> list[int]:
-    return sorted({pid for h in hierarchies() for pid in pids_below(h / layout.cgroup)})
+    return sorted({pid for h in all_hierarchies() for pid in pids_below(h / layout.cgroup)})
 
 
 def pids_below(cgroup: Path) -> Iterator[int]:

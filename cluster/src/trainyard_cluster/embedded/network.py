@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from trainyard_cluster.errors import StepFailed, Taken
@@ -23,11 +24,10 @@ def choose_slot(layout: Layout, taken: frozenset[int]) -> int:
 def complete(layout: Layout, at: Addresses) -> bool:
     """Whether both ends of the link have their addresses and are up."""
     return (
-        (_NETNS_DIR / layout.netns).exists()
-        and at.host in _output(["ip", "-4", "-o", "addr", "show", "dev", layout.link, "up"])
-        and at.node
-        in _output([*enter(layout), "ip", "-4", "-o", "addr", "show", "dev", "eth0", "up"])
-        and "dev lo" in _output([*enter(layout), "ip", "route", "show", "default"])
+        exists(layout)
+        and at.host in output(["ip", "-4", "-o", "addr", "show", "dev", layout.link, "up"])
+        and at.node in addresses(layout, "eth0")
+        and "dev lo" in output([*enter(layout), "ip", "route", "show", "default"])
     )
 
 
@@ -55,8 +55,27 @@ def down(layout: Layout) -> None:
     """Remove link and namespace if they exist."""
     if (Path("/sys/class/net") / layout.link).exists():
         run(["ip", "link", "delete", layout.link])
-    if (_NETNS_DIR / layout.netns).exists():
+    delete_namespace(layout)
+
+
+def exists(layout: Layout) -> bool:
+    """Whether the namespace is there."""
+    return (_NETNS_DIR / layout.netns).exists()
+
+
+def addresses(layout: Layout, interface: str) -> str:
+    """What `ip addr` says of an interface in the namespace; "" if it is down or not there."""
+    return output([*enter(layout), "ip", "-4", "-o", "addr", "show", "dev", interface, "up"])
+
+
+def delete_namespace(layout: Layout) -> None:
+    """Remove the namespace if it is there."""
+    path = _NETNS_DIR / layout.netns
+    # Path.is_mount knows folders only.
+    if os.path.ismount(path):
         run(["ip", "netns", "delete", layout.netns])
+    # `ip netns add` that was killed in the middle leaves a file on which nothing is mounted.
+    path.unlink(missing_ok=True)
 
 
 def contains(layout: Layout, pid: int) -> bool:
@@ -69,7 +88,8 @@ def contains(layout: Layout, pid: int) -> bool:
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def _output(argv: list[str]) -> str:
+def output(argv: list[str]) -> str:
+    """What a command prints; "" if it fails."""
     try:
         return run(argv)
     except StepFailed:

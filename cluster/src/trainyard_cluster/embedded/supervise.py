@@ -77,8 +77,9 @@ def stop(name: str, pid_dir: Path, grace_seconds: float = 10.0) -> None:
 
 
 def terminate(running: Running, grace_seconds: float) -> None:
-    """End one process and wait for its end."""
-    for number, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
+    """End one process and wait for its end. Without grace it gets SIGKILL at once."""
+    steps = [(signal.SIGTERM, grace_seconds)] if grace_seconds else []
+    for number, patience in (*steps, (signal.SIGKILL, 10.0)):
         try:
             os.kill(running.pid, number)
         except ProcessLookupError:

@@ -57,7 +57,7 @@ def obtain(wanted: set[str], progress: Progress) -> Path:
             f"{folder} (from ${ENV_FOLDER}) lacks {', '.join(sorted(missing))}; put the programs there or unset it"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / "lock"):
+    with locked(folder.parent / "lock"):
         missing = {name for name in wanted if not (folder / name).exists()}
         missing -= _download(missing, folder, progress)
         _build(missing, folder, progress)
@@ -103,12 +103,12 @@ def _build(missing: set[str], folder: Path, progress: Progress) -> None:
             ldflags = (
                 f"{_LDFLAGS} -X k8s.io/component-base/version.gitVersion={versions.KUBERNETES}"
             )
-            _go_build("node", folder / "kube-node", ldflags, logs / "node.log")
+            go_build(SOURCES / "node", folder / "kube-node", ldflags, logs / "node.log")
         for name in versions.NODE_PARTS:
             _link(folder / name, "kube-node")
     if "pause" in missing:
         with progress.step("build the pod sandbox"):
-            _go_build("pause", folder / "pause", _LDFLAGS, logs / "pause.log")
+            go_build(SOURCES / "pause", folder / "pause", _LDFLAGS, logs / "pause.log")
     for name in sorted(missing & versions.GO_TOOLS.keys()):
         tool = versions.GO_TOOLS[name]
         with progress.step(f"build {name} {tool.version} with Go (about a minute)"):
@@ -124,12 +124,12 @@ def _build(missing: set[str], folder: Path, progress: Progress) -> None:
             run(argv, log=logs / f"{name}.log", env=env)
 
 
-def _go_build(source: str, target: Path, ldflags: str, log: Path) -> None:
+def go_build(source: Path, target: Path, ldflags: str, log: Path, *options: str) -> None:
     """Build a temporary file and rename it, so that no partial program remains."""
     temporary = target.with_suffix(".building")
     run(
-        ["go", "build", "-trimpath", "-ldflags", ldflags, "-o", temporary, "."],
-        cwd=SOURCES / source,
+        ["go", "build", "-trimpath", "-ldflags", ldflags, *options, "-o", temporary, "."],
+        cwd=source,
         log=log,
         env=_go_env(),
     )
@@ -146,7 +146,7 @@ def _link(link: Path, target: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Lock out a second caller that builds the same programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:

@@ -10,7 +10,7 @@ ETCD: Final = "v3.7.0"
 COREDNS: Final = "v1.15.0"
 HELM: Final = "v4.3.1"
 KWOK: Final = "v0.8.0"
-KIND: Final = "v0.32.0"
+KIND: Final = "v0.33.0"
 
 DEBIAN_PACKAGES: Final = {
     "containerd": "containerd",
@@ -18,7 +18,7 @@ DEBIAN_PACKAGES: Final = {
     "iptables": "iptables",
     "ip": "iproute2",
     "nsenter": "util-linux",
-    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "/usr/lib/cni/ptp": "containernetworking-plugins",
 }
 """Program (or file) → the Debian package that contains it."""
 

@@ -225,7 +225,7 @@ class _Decision:
     ) -> None:
         admissibility = self.cache.admissibility.get(session.uid, ADMISSIBLE)
         current, wanted = render(session, found, admissibility, queue, self.now)
-        self._patch(session, current, wanted, lane, event_for(session, found, wanted))
+        self._patch(session, current, wanted, lane, event_for(session, found, current, wanted))
 
     def _patch(
         self,
