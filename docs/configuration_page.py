@@ -129,6 +129,16 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 " supervisor.",
             ),
             ("KUBEFLOW_TRAINER_SERVER_TOKEN", "File with a token for it."),
+            (
+                "MLFLOW_TRACKING_URI",
+                "Where [MLflow's clients](supervisor.md#mlflow) report; set by the supervisor, as are"
+                " the two below.",
+            ),
+            ("MLFLOW_RUN_ID", "The session's run; on workers other than 0 a nested run of it."),
+            (
+                "MLFLOW_EXPERIMENT_ID",
+                "The run's experiment, unless `MLFLOW_EXPERIMENT_NAME` is set.",
+            ),
             ("TQDM_MININTERVAL", "5: seconds between two updates of a bar."),
             (
                 "OMP_NUM_THREADS",
@@ -150,6 +160,8 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 contract.ENV_EVENT_FILES,
                 "`off`: [event files](supervisor.md#event-files) of the program are not followed.",
             ),
+            (contract.ENV_STATUS_SERVER, "`off`: no status is taken by Kubeflow's protocol."),
+            (contract.ENV_MLFLOW, "`off`: nothing is taken of MLflow's clients."),
             (contract.ENV_INDEX_URL, "URL of the package index. Default: uv's own."),
             (contract.ENV_INDEX_CA, "File with the CA of the index. Default: uv's own."),
             (contract.ENV_INDEX_USERNAME, "User at the index."),

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from trainyard_api import contract
 from trainyard_api.code import CodeManifest, bundle_name, problem
+from trainyard_api.runs.lines import merge
+
+FILES = "/api/2.0/mlflow-artifacts/artifacts/"
 
 
 @dataclass
@@ -33,6 +37,12 @@ class ReportStandIn:
     """Contents by path by tree."""
     wrong: Any = field(default_factory=list)
     """The `errors` of an answer that refuses."""
+    mlflow: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    """Answers of the door `/mlflow` by method and path, such as `POST /api/2.0/mlflow/runs/search`; 404 for others."""
+    asked: list[str] = field(default_factory=list)
+    """Method and path of each call of that door, in order."""
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+    """Files that were put there, by path."""
     url: str = ""
     hangs_up: bool = False
     """Closes each connection after its answer without a word, as a server does with one that is idle for long."""
@@ -41,7 +51,7 @@ class ReportStandIn:
         """(step, metric, value) of everything, a later attempt replacing an earlier one."""
         found: dict[tuple[int, str], Any] = {}
         for _, batch in sorted(self.batches.items(), key=lambda item: (item[0][1], item[0][3])):
-            for row in batch["metrics"]:
+            for row in batch.get("metrics", ()):
                 for name, value in row["values"].items():
                     found[(row["step"], name)] = value
         return sorted((step, name, value) for (step, name), value in found.items())
@@ -49,7 +59,37 @@ class ReportStandIn:
     def lines(self) -> list[str]:
         """Printed lines in order."""
         ordered = sorted(self.batches.items(), key=lambda item: (item[0][1], item[0][3]))
-        return [entry["message"] for _, batch in ordered for entry in batch["logs"]]
+        return [entry["message"] for _, batch in ordered for entry in batch.get("logs", ())]
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """What the batches say of each run, all together, in the order of their streams."""
+        found: dict[str, dict[str, Any]] = {}
+        for _, batch in sorted(self.batches.items(), key=lambda item: (item[0][1], item[0][3])):
+            for report in batch.get("runs", ()):
+                merge(found.setdefault(report["run"], {}), report)
+        return found
+
+    def points(self, run: str) -> list[tuple[str, int, Any]]:
+        """(metric, step, value) of a run, in the order in which they came."""
+        return [
+            (p["key"], p["step"], p["value"]) for p in self.runs().get(run, {}).get("metrics", ())
+        ]
+
+    def door(self, method: str, path: str, body: bytes, token: str) -> tuple[int, bytes]:
+        """One call of MLflow's protocol that the relay has passed on."""
+        path = path.removeprefix("/mlflow")
+        self.asked.append(f"{method} {path}")
+        if token != "Bearer token":
+            return 401, b'{"error_code": "UNAUTHENTICATED", "message": "told so"}'
+        if method == "PUT":
+            self.artifacts[unquote(path).removeprefix(FILES)] = body
+            return 200, b"{}"
+        if method == "GET" and (kept := self.artifacts.get(unquote(path).removeprefix(FILES))):
+            return 200, kept
+        status, answer = self.mlflow.get(
+            f"{method} {path.partition('?')[0]}", (404, {"error_code": "ENDPOINT_NOT_FOUND"})
+        )
+        return status, json.dumps(answer).encode()
 
     def handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """One request."""
@@ -110,14 +150,20 @@ def report_stand_in() -> Iterator[ReportStandIn]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, answer = state.handle(self.path, body)
-            content = json.dumps(answer).encode()
+            given = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            if self.path.startswith("/mlflow/"):
+                token = self.headers["Authorization"]
+                status, content = state.door(self.command, self.path, given, token)
+            else:
+                status, answer = state.handle(self.path, json.loads(given))
+                content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
             self.close_connection = state.hangs_up
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815  # as http.server calls them
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

@@ -38,7 +38,7 @@ class SupervisorLab:
         self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         if gateway is not None:
             self.environment |= {
-                contract.ENV_RUN: json.dumps({"uid": "uid", "attempt": 1, "outputModel": "m"}),
+                contract.ENV_RUN: attempt_json(),
                 contract.ENV_GATEWAY_URL: gateway.url,
                 contract.ENV_TOKEN_FILE: str(folder / "token"),
             }
@@ -78,6 +78,11 @@ class SupervisorLab:
     def run(self, *command: str, **options: Any) -> Ended:
         """Start and end."""
         return self.end(self.start(*command, **options))
+
+
+def attempt_json(attempt: int = 1, **more: Any) -> str:
+    """What the operator says of an attempt."""
+    return json.dumps({"uid": "uid", "attempt": attempt, "outputModel": "m", **more})
 
 
 def python(source: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from trainyard_supervisor.ending.due import LINGER_SECONDS, Patience
 from trainyard_supervisor.ending.kept_end import KeptEnd, kept
 from trainyard_supervisor.ending.outcome import Outcome, within_limit
 from trainyard_supervisor.errors import CannotStart
+from trainyard_supervisor.event_files.feed import EventFeed
 from trainyard_supervisor.event_files.start import event_feed
 from trainyard_supervisor.processes.caches import usable
 from trainyard_supervisor.processes.memory_kills import memory_kills
@@ -26,10 +27,9 @@ from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
 from trainyard_supervisor.resume.start import Start, attempt_of, code_copied, prepared
 from trainyard_supervisor.settings import Settings, settings
-from trainyard_supervisor.status_server.listener import StatusListener, is_wanted
-from trainyard_supervisor.status_server.taker import StatusTaker
 from trainyard_supervisor.stop_signals import StopSignals
 from trainyard_supervisor.supervision import Supervision
+from trainyard_supervisor.takers import Takers, takers_of
 
 DELIVER_SECONDS = 10.0
 """How long the last reports are tried; what is not delivered stays in the spool."""
@@ -70,25 +70,39 @@ def run_session(
     reports = Reports(given, said.append, mask)
     progress = DerivedProgress(reports.heartbeat, reports.program_reports, again=given.again)
     reads = given.worker == 0 and given.reads_progress
+    takers = takers_of(given, os.environ, progress, reports, said.append)
     events = event_feed(given, reports, said.append)
-    status = _status(progress, reports, said.append) if reads and given.attempt else None
     supervision = Supervision(
         signals,
         reports,
         progress if reads else None,
         Patience(given.own_grace_seconds, linger),
         said,
-        status,
+        takers,
         events,
     )
     _say_what_is_not_masked(supervision, secrets_dir)
-    code = _supervised(supervision, command, progress, given, code_dir, status)
+    code = _supervised(supervision, command, progress, given, code_dir, takers)
     seconds = deliver_seconds(signals.arrived, given.grace_seconds, time.monotonic())
+    _send_rest(takers, reports, events, seconds, lambda: signals.number is not None)
+    for sentence in said:
+        print_line(mask.in_text(sentence))
+    return code
+
+
+def _send_rest(
+    takers: Takers,
+    reports: Reports,
+    events: EventFeed | None,
+    seconds: float,
+    stopped: Callable[[], bool],
+) -> None:
+    """Send the last reports for at most `seconds`."""
     until = time.monotonic() + seconds
-    reports.finish(seconds)
+    takers.finish(seconds, stopped)
+    reports.finish(max(0.0, until - time.monotonic()))
     if events is not None:
         events.stop(max(0.0, until - time.monotonic()))
-    return code
 
 
 def _supervised(
@@ -97,7 +111,7 @@ def _supervised(
     progress: DerivedProgress,
     given: Settings,
     code_dir: Path,
-    status: StatusTaker | None,
+    takers: Takers,
 ) -> int:
     """Run the program, and leave what is to say of its end; the exit code."""
     kills = memory_kills()
@@ -108,7 +122,7 @@ def _supervised(
         added = _entered_environment(given, supervision)
         start = _start(command, given, supervision)
         added |= {**_caches(supervision), **start.environment}
-        added |= status.environment if status is not None else {}
+        added |= takers.environment(os.environ)
         own = {**program_environment(os.environ, _library()), **added}
         program = supervision.run(start.command, own)
     except CannotStart as error:
@@ -139,19 +153,6 @@ def _ended(found: Outcome, given: Settings, supervision: Supervision) -> int:
     conclusion.deliver_outputs(given, supervision)
     supervision.close()
     return found.exit_code
-
-
-def _status(
-    progress: DerivedProgress, reports: Reports, say: Callable[[str], None]
-) -> StatusTaker | None:
-    """The place where the program may report its status; None where another one is set."""
-    if not is_wanted(os.environ):
-        return None
-    try:
-        return StatusTaker(StatusListener(), progress, reports)
-    except OSError as error:
-        say(f"programs cannot report their status here ({error}); what they print is read")
-        return None
 
 
 def _say_what_is_not_masked(supervision: Supervision, secrets_dir: Path) -> None:

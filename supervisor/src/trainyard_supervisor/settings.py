@@ -26,6 +26,8 @@ class Attempt:
     stream: str | None = None
     """What its reports are called; None by the worker's number."""
     workers: int = 1
+    session: str = ""
+    """Name of the session."""
 
 
 class Output(NamedTuple):
@@ -52,6 +54,10 @@ class Settings:
     """Whether progress is read from what the program prints."""
     follows_event_files: bool = True
     """Whether scalars are taken from the event files that the program writes."""
+    takes_status: bool = True
+    """Whether programs may report their status by Kubeflow's protocol."""
+    takes_mlflow: bool = True
+    """Whether MLflow's clients may report."""
     environment_dir: Path | None = None
     """The session's packages over those of the runtime; None if it asks for none."""
     outputs: tuple[Output, ...] = ()
@@ -78,6 +84,8 @@ def settings(environment: Mapping[str, str], run_dir: Path, termination_file: Pa
         termination_file=termination_file,
         reads_progress=_is_on(environment, contract.ENV_PROGRESS),
         follows_event_files=_is_on(environment, contract.ENV_EVENT_FILES),
+        takes_status=_is_on(environment, contract.ENV_STATUS_SERVER),
+        takes_mlflow=_is_on(environment, contract.ENV_MLFLOW),
         environment_dir=_environment_dir(environment.get(contract.ENV_ENVIRONMENT_DIR)),
         outputs=_outputs(environment),
     )
@@ -92,12 +100,14 @@ def _attempt(environment: Mapping[str, str]) -> Attempt | None:
         found: Any = json.loads(described)
         uid, number = str(found["uid"]), int(found["attempt"])
         stream, workers = found.get("stream"), int(found.get("workers") or 1)
+        session = str(found.get("session") or "")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{contract.ENV_RUN} is no JSON object with uid and attempt ({error})"
         ) from error
     token_file = environment.get(contract.ENV_TOKEN_FILE) or contract.TOKEN_FILE
-    return Attempt(uid, number, url, Path(token_file), str(stream) if stream else None, workers)
+    stream = str(stream) if stream else None
+    return Attempt(uid, number, url, Path(token_file), stream, workers, session)
 
 
 def _outputs(environment: Mapping[str, str]) -> tuple[Output, ...]:

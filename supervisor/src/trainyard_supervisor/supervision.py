@@ -24,8 +24,8 @@ from trainyard_supervisor.processes.program_start import start
 from trainyard_supervisor.processes.senders import Sender
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.reports import Reports
-from trainyard_supervisor.status_server.taker import StatusTaker
 from trainyard_supervisor.stop_signals import StopSignals
+from trainyard_supervisor.takers import Takers
 
 SMALL_BYTES = 32 << 10
 COLLECT_SECONDS = 0.1
@@ -48,11 +48,11 @@ class Supervision:
         progress: DerivedProgress | None,
         patience: Patience,
         said: deque[str],
-        status: StatusTaker | None = None,
+        takers: Takers,
         events: EventFeed | None = None,
     ) -> None:
         """`progress` is None on workers other than 0; `said` has sentences for the log."""
-        self._status, self._events = status, events
+        self._takers, self._events = takers, events
         self._said = said
         self.worker_exit: Exit | None = None
         """How the worker ended that failed first, where a launcher says so."""
@@ -91,8 +91,7 @@ class Supervision:
         for pump in self._pumps:
             pump.started()
             self._selector.register(pump.descriptor, selectors.EVENT_READ, self._reader(pump))
-        if self._status is not None:
-            self._status.watch(self._selector)
+        self._takers.watch(self._selector)
         if self._events is not None:
             self._events.watch(self._selector, self.say, self._show)
         while self._left:
@@ -127,8 +126,7 @@ class Supervision:
             return
         for pump in self._pumps:
             pump.close(time.monotonic())
-        if self._status is not None:
-            self._status.take()
+        self._takers.take()
         if self._events is not None:
             self._events.finish(
                 STOPPED_SECONDS if self.stopped else EVENT_FILES_SECONDS, lambda: self.stopped
@@ -141,8 +139,7 @@ class Supervision:
     def close(self) -> None:
         """Take the rest of the output, and wait a little for the reader of the log."""
         self.take_rest()
-        if self._status is not None:
-            self._status.close()
+        self._takers.close()
         self._say_what_others_said()
         for mirror in (self._out, self._err):
             mirror.close(MIRROR_SECONDS)

@@ -186,6 +186,11 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
         {"resumeFrom": {"session": "a"}},
         {"resumeFrom": {"checkpoint": "best"}},
     ),
+    "reporting": (
+        TRAINING | {"reporting": {"mlflow": False}},
+        {"reporting": {"mlflow": False}},
+        {"reporting": {"mlflow": True}},
+    ),
     "resources": (TRAINING, {"resources": {"gpus": 1}}, {"resources": {"gpus": 2}}),
     "workers": (TRAINING, {"workers": 1}, {"workers": 2}),
     "runtime": (TRAINING, {"runtime": "default"}, {"runtime": "other"}),

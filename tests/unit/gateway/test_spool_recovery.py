@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from trainyard.reporting.spool import Spool
+from trainyard_api.runs.lines import line_of
 from trainyard_gateway.files import spool
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
@@ -74,6 +75,32 @@ def test_a_batch_of_this_session_is_one() -> None:
 )
 def test_what_is_no_batch_of_it(content: bytes | None) -> None:
     assert parsed(content, A, FIRST) is None
+
+
+LINES = SpooledBatch("000001", "relay-0", "000000000003.jsonl")
+RUN = A.replace("-", "")
+
+
+def test_lines_of_calls_are_a_batch_without_the_one_that_was_cut_off() -> None:
+    report = {"run": RUN, "metrics": [{"key": "loss", "value": 0.5, "timestamp": 1, "step": 2}]}
+    batch = parsed(line_of(report) + line_of({"run": RUN, "tags": {"k": "v"}}) + b'{"run', A, LINES)
+
+    assert batch is not None
+    assert (batch.attempt, batch.stream, batch.sequence) == (1, "relay-0", 3)
+    (run,) = batch.runs
+    assert (run.run, run.tags, [point.step for point in run.metrics]) == (RUN, {"k": "v"}, [2])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(line_of({"run": "no run"}), id="not valid"),
+        pytest.param(line_of({"run": RUN, "metrics": 5}), id="no list"),
+        pytest.param(line_of({"run": RUN, "params": [1], "tags": 7}), id="no names"),
+    ],
+)
+def test_what_are_no_lines_of_calls(content: bytes) -> None:
+    assert parsed(content, A, LINES) is None
 
 
 def spooled(root: Path, attempt: int = 1, stream: str = "rank-0", count: int = 1) -> None:

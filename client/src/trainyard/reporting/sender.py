@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -14,8 +13,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from trainyard.reporting.json_numbers import number
+from trainyard.reporting.ordered_delivery import OrderedDelivery
 from trainyard.reporting.spool import Entry, Spool
-from trainyard.reporting.transport import NotDeliveredError, RejectedError, Transport
+from trainyard.reporting.transport import Transport
 
 Encoder = Callable[[Any], bytes]
 _quick: Encoder | None
@@ -33,7 +33,6 @@ BATCH_ITEMS = 2000
 """Rows and lines per batch; well below the gateway's limit of bytes."""
 MEMORY_ITEMS = 100_000
 """Default of the values held in memory."""
-_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 Item = tuple[str, float, Any]
 """Kind (metrics, logs, heartbeat, checkpoint), wall-clock seconds, content."""
@@ -51,7 +50,7 @@ class Sender:
         memory_items: int = MEMORY_ITEMS,
     ) -> None:
         """`memory_items` are held while the disk takes none; then the oldest are dropped."""
-        self._transport = transport
+        self._delivery = OrderedDelivery(transport, warn)
         self._spool = spool
         self._identity = identity
         self._warn = warn
@@ -63,8 +62,6 @@ class Sender:
         """Whether nothing was queued for `FLUSH_SECONDS`."""
         self._sequence = spool.last_sequence()
         self._waiting: deque[Entry] = deque(spool.entries())
-        self._failures = 0
-        self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name="trainyard-report", daemon=True)
         self._thread.start()
 
@@ -112,7 +109,7 @@ class Sender:
         try:
             self._work_until_stopped()
         finally:
-            self._transport.close()
+            self._delivery.close()
 
     def _work_until_stopped(self) -> None:
         while True:
@@ -120,7 +117,7 @@ class Sender:
             self._collect(last)
             try:
                 self._make_batches()
-                delivered = self._deliver()
+                delivered = self._delivery.deliver(self._waiting, self._spool.remove)
             except OSError as error:
                 # The disk is full or gone: the training continues, and the thread tries again.
                 self._warn(f"cannot spool reports: {error}")
@@ -155,41 +152,6 @@ class Sender:
         body = encoded({**self._identity, "sequence": sequence, **make_batch(items)})
         self._waiting.append(self._spool.put(sequence, body))
         self._sequence = sequence
-
-    def _deliver(self) -> bool:
-        """Send in order until one fails; whether nothing is left."""
-        while self._waiting:
-            if time.monotonic() < self._not_before:
-                return False
-            entry = self._waiting[0]
-            try:
-                self._transport.post("/report/batches", entry.read())
-            except FileNotFoundError:
-                self._waiting.popleft()
-                continue
-            except RejectedError as error:
-                self._warn(f"a report was refused and dropped: {error}")
-            except NotDeliveredError as error:
-                self._postpone(error)
-                return False
-            self._failures = 0
-            self._waiting.popleft()
-            self._spool.remove(entry)
-        return True
-
-    def _postpone(self, error: NotDeliveredError) -> None:
-        if self._failures == 0:
-            self._warn(f"reports wait on disk: {error}")
-        pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
-        # Jitter, so that many trainers do not retry at the same moment.
-        pause = max(pause, error.retry_after or 0.0) * _jitter()
-        self._failures += 1
-        self._not_before = time.monotonic() + pause
-
-
-def _jitter() -> float:
-    """A factor from 0.75 to 1.25, not from the program's own random numbers."""
-    return 0.75 + os.urandom(1)[0] / 510
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:

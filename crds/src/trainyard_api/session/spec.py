@@ -21,6 +21,7 @@ from trainyard_api.program.code import Code
 from trainyard_api.program.packages import Packages
 from trainyard_api.session.names import ArtifactName
 from trainyard_api.session.outputs import Outputs
+from trainyard_api.session.reporting import Reporting
 from trainyard_api.session.resources import Resources
 from trainyard_api.session.resume import ResumeFrom
 from trainyard_api.session.retry import Retry
@@ -66,6 +67,8 @@ class TrainingSessionSpec(RuledModel):
     command stays as it is. Immutable."""
     resume_from: ResumeFrom | None = None
     """Start from another session's checkpoint instead of from scratch. Immutable."""
+    reporting: Reporting | None = None
+    """How the program's own reports are taken, beside those by trainyard. Default: in every way. Immutable."""
     resources: Resources = Field(default=Resources())
     """Resources of each worker. Immutable."""
     workers: int = Field(default=1, ge=1, le=64)
@@ -164,6 +167,7 @@ IMMUTABLE_FIELDS = (
     "outputs",
     "resume",
     "resume_from",
+    "reporting",
     "resources",
     "workers",
     "runtime",

@@ -1,7 +1,8 @@
 """Reports that a trainer wrote but could not deliver before it ended.
 
 They are in `runs/<session UID>/spool/<attempt>/<stream>/<sequence>.json`, where
-`trainyard.reporting.spool` writes them.
+`trainyard.reporting.spool` writes them, or in `….jsonl`, where `trainyard.reporting.line_spool`
+writes a line for each call of MLflow's clients.
 
 Guarantees: links that the program has put there are not followed; at most `AT_ONCE` names and one
 batch are in memory.
@@ -27,7 +28,7 @@ AT_ONCE = 2000
 """Batches of one look; a program may have left more files than anybody wants to list."""
 
 _ATTEMPT, _STREAM = re.compile(r"\d{6}"), re.compile(r"[a-z0-9-]{1,64}")
-_BATCH = re.compile(r"\d{12}\.json")
+_BATCH = re.compile(r"\d{12}\.jsonl?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +38,16 @@ class SpooledBatch:
     attempt: str
     stream: str
     file: str
+
+    @property
+    def sequence(self) -> int:
+        """Its number within the stream."""
+        return int(self.file.partition(".")[0])
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether the file has a line for each call instead of the batch itself."""
+        return self.file.endswith(".jsonl")
 
 
 class SpoolFolders:

@@ -13,12 +13,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from io import BytesIO
 
 import structlog
 from pydantic import ValidationError
 
 from trainyard_api.phase import TERMINAL
 from trainyard_api.report import Batch
+from trainyard_api.runs.lines import batch_of
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpooledBatch, SpoolFolders
 from trainyard_gateway.sessions.cache import SessionCache
@@ -49,11 +51,15 @@ def over(
 
 def parsed(content: bytes | None, uid: str, left: SpooledBatch) -> Batch | None:
     """The batch in a spool file; None if its trainer cannot have written it. Pure."""
+    place = (uid, int(left.attempt), left.stream, left.sequence)
     try:
+        if left.is_lines:
+            names = ("sessionUid", "attempt", "stream", "sequence")
+            lines = batch_of(dict(zip(names, place, strict=True)), BytesIO(content or b""))
+            return Batch.model_validate(lines)
         batch = Batch.model_validate_json(content or b"")
-    except ValidationError:
+    except (ValidationError, TypeError, AttributeError):
         return None
-    place = (uid, int(left.attempt), left.stream, int(left.file.removesuffix(".json")))
     return (
         batch if place == (batch.session_uid, batch.attempt, batch.stream, batch.sequence) else None
     )

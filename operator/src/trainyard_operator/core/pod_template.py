@@ -131,6 +131,7 @@ def _environment(
         contract.ENV_GATEWAY_URL: config.gateway_url,
         contract.ENV_TOKEN_FILE: contract.TOKEN_FILE,
         contract.ENV_GRACE_SECONDS: str(spec.grace_period_seconds),
+        **environment.switched_off(spec.reporting),
     }
     if session.status.environment:
         own[contract.ENV_ENVIRONMENT_DIR] = contract.ENVIRONMENT_DIR

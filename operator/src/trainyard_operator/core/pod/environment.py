@@ -10,6 +10,7 @@ from typing import Any
 
 from trainyard_api import contract
 from trainyard_api.quantity import millicores
+from trainyard_api.session.reporting import Reporting
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.pod.storage import TEMPORARY_DIR
@@ -47,6 +48,18 @@ def variables(
         names = ("RANK", "NODE_RANK", "GROUP_RANK", "PET_NODE_RANK")
         found += [{"name": name, "valueFrom": _INDEX} for name in names]
     return found
+
+
+def switched_off(reporting: Reporting | None) -> dict[str, str]:
+    """Which ways of reporting the supervisor leaves out. Pure."""
+    asked = reporting or Reporting()
+    ways = {
+        contract.ENV_MLFLOW: asked.mlflow,
+        contract.ENV_STATUS_SERVER: asked.trainer_status,
+        contract.ENV_PROGRESS: asked.output,
+        contract.ENV_EVENT_FILES: asked.event_files,
+    }
+    return {name: "off" for name, wanted in ways.items() if not wanted}
 
 
 def _defaults(spec: TrainingSessionSpec) -> dict[str, str]:
