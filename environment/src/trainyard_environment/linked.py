@@ -30,7 +30,7 @@ def linked_to_torch(paths: Sequence[str]) -> dict[str, str]:
             name, version = normalised(one.metadata["Name"]), one.version
             if name not in seen and any(map(_names_torch, _compiled(one, name))):
                 found[name] = version
-        except Exception:  # What is no package raises whatever it likes.
+        except Exception:  # What is no package may raise anything.
             continue
         seen.add(name)
     return found

@@ -58,9 +58,9 @@ def make(
 
 
 def made_for_another_torch(name: str, version: str, torch: str) -> str | None:
-    """What to say of a package that is compiled for the index's torch; None if that is `torch`. Pure.
+    """What to say of a package that is compiled for the index's torch; None if it fits. Pure.
 
-    A version with a local part, such as `2.14.1+debian`, is one that the index does not have.
+    The index has no version of `torch` with a local part, such as `2.14.1+debian`.
     """
     if "+" not in torch:
         return None
