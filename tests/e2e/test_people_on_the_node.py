@@ -143,9 +143,10 @@ def deployed(installation: Installation) -> Iterator[BotApi]:
         installation.kubectl("create", *secret)
         installation.kubectl("apply", "-f", "-", manifest=service_of(api))
         try:
-            installation.upgrade(
-                **{"bot.enabled": True, "bot.tokenSecret": "telegram", "bot.chats": [CHAT]}
-            )
+            bot_values = {"bot.enabled": True, "bot.tokenSecret": "telegram", "bot.chats": [CHAT]}
+            # The policy of the bot allows 443 and the ports of proxies.
+            port = urlsplit(api.url).port
+            installation.upgrade(**bot_values, **{"networkPolicy.proxyPorts": [port]})
             bot = f"deploy/{RELEASE}-bot"
             installation.kubectl("set", "env", bot, "TRAINYARD_BOT_API_BASE_URL=http://telegram")
             installation.kubectl("rollout", "status", bot, "--timeout=120s")

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from trainyard_cluster.errors import StepFailed, Taken
-from trainyard_cluster.plan import Addresses, Layout, slots
-from trainyard_cluster.shell import run
+from trainyard_cluster.plan import POD_CIDR, Addresses, Layout, slots
+from trainyard_cluster.shell import run, succeeds
 
 _NETNS_DIR = Path("/run/netns")
 
@@ -49,6 +49,18 @@ def up(layout: Layout, at: Addresses) -> None:
         "sysctl -qw net.ipv4.ip_forward=1",
     ):
         run([*enter(layout), *command.split()])
+
+
+def let_services_reach_the_host(layout: Layout) -> None:
+    """Let pods reach Services whose endpoints are on the host, which has no route to pods.
+
+    What pods send to the host itself gets no answer.
+    """
+    through_service = ["-m", "conntrack", "--ctstate", "DNAT"]
+    rule = ["POSTROUTING", "-s", POD_CIDR, "-o", "eth0", *through_service, "-j", "MASQUERADE"]
+    nat = [*enter(layout), "iptables", "--wait", "-t", "nat"]
+    if not succeeds([*nat, "-C", *rule]):
+        run([*nat, "-A", *rule])
 
 
 def down(layout: Layout) -> None:
