@@ -227,6 +227,10 @@ class AsyncClient:
         """Delete a model with all its versions. Raises NotFound."""
         await self._connection.deliver(calls.delete_model(name))
 
+    async def delete_version(self, name: str, version: int) -> None:
+        """Delete one version of a model. Raises NotFound."""
+        await self._connection.deliver(calls.delete_version(name, version))
+
     async def upload_dataset(
         self,
         name: str,

@@ -181,6 +181,11 @@ def delete_model(name: str) -> Call[OpenModel]:
     return Call("DELETE", f"/models/{_part(name)}", None)
 
 
+def delete_version(name: str, version: int) -> Call[OpenModel]:
+    """DELETE /models/{name}/versions/{version}."""
+    return Call("DELETE", f"/models/{_part(name)}/versions/{version}", None)
+
+
 def system() -> Call[models.System]:
     """GET /system/info."""
     return Call("GET", "/system/info", models.System)

@@ -230,6 +230,10 @@ class Client:
         """Delete a model with all its versions. Raises NotFound."""
         self._connection.deliver(calls.delete_model(name))
 
+    def delete_version(self, name: str, version: int) -> None:
+        """Delete one version of a model. Raises NotFound."""
+        self._connection.deliver(calls.delete_version(name, version))
+
     def upload_dataset(
         self,
         name: str,

@@ -131,6 +131,40 @@ def test_run_sends_the_folder_and_names_it_in_the_session(
     assert (tmp_path / "back" / "src" / "train.py").exists()
 
 
+def test_what_run_and_submit_keep_of_a_program(
+    lab: GatewayLab, cli: CommandLine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    make({"train.py": ""}, folder)
+    command = ("run", "--folder", str(folder), "--detach", "--gpus", "0")
+    program = ("--", "python", "train.py")
+    kept = ("--artifact", "out/best=detector", "--artifact", "./runs/last model/")
+
+    said = cli.ok(*command, "--name", "k1", *kept, "--save", *program)
+    cli.ok(*command, "--name", "k2", "--artifact", "lr=0.1/x", "--artifact", "new=detector")
+    make({"trainyard.yaml": "outputs: [{path: a, name: b}]\n", "train.py": ""}, folder)
+    cli.ok(*command, "--name", "k3", *program)
+    make({"pyproject.toml": "[tool.trainyard]\noutputs = [{path = 'a', name = 'c'}]\n"}, folder)
+    (folder / "trainyard.yaml").unlink()
+    cli.ok(*command, "--name", "k4", *program)
+    cli.ok("submit", "--name", "k5", "--artifact", "/data/run/out=kept", "--", "x")
+    again = cli.ok("submit", "--dry-run", "--artifact", "out=kept", "--", "x")
+
+    assert "./runs/last model/ becomes a version of model last-model" in said.err
+    assert "detector" not in said.err.partition("becomes a version")[2]
+    assert "- path: out\n    name: kept\n" in again.out
+    with lab.client() as gateway:
+        specs = [gateway.status(f"k{n}").spec for n in range(1, 6)]
+    found = [[(o.path, o.name) for o in spec.outputs or ()] for spec in specs]
+    assert found == [
+        [("out/best", "detector"), ("./runs/last model/", "last-model")],
+        [("./runs/last model/", "last-model"), ("lr=0.1/x", "x"), ("new", "detector")],
+        [("a", "b")],
+        [("a", "c")],
+        [("/data/run/out", "kept")],
+    ]
+
+
 def test_run_says_which_packages_it_asks_for_and_can_be_overruled(
     lab: GatewayLab, cli: CommandLine, tmp_path: Path
 ) -> None:
@@ -172,6 +206,19 @@ def test_run_says_which_packages_it_asks_for_and_can_be_overruled(
         (("--", "train.py"), "write `-- python train.py"),
         (("--gpus", "-1", "--", "python", "train.py"), "resources.gpus"),
         (("--working-dir", "src", "--", "python", "train.py"), "the working folder src is not"),
+        (("--artifact", "out=", "--", "python", "train.py"), "write it as PATH=NAME"),
+        (("--artifact", "=x", "--", "python", "train.py"), "write it as PATH=NAME"),
+        (("--artifact", "...", "--", "python", "train.py"), "write it as PATH=NAME"),
+        (
+            ("--artifact", "../out=x", "--", "python", "train.py"),
+            "'../out' is no path of an output",
+        ),
+        (("--artifact", "/home/me=x", "--", "python", "train.py"), "below /data/run"),
+        (("--artifact", "out=ü", "--", "python", "train.py"), "'ü' is no name of a model"),
+        (
+            ("--artifact", "a/x", "--artifact", "b/x", "--", "python", "train.py"),
+            "two outputs are called x",
+        ),
     ],
     ids=[
         "none",
@@ -183,6 +230,13 @@ def test_run_says_which_packages_it_asks_for_and_can_be_overruled(
         "no-interpreter",
         "wrong-option",
         "no-folder",
+        "artifact-without-name",
+        "artifact-without-path",
+        "artifact-of-dots",
+        "artifact-outside",
+        "artifact-elsewhere",
+        "artifact-of-no-name",
+        "artifacts-of-one-name",
     ],
 )
 def test_a_run_that_cannot_work_is_a_sentence_before_anything_is_sent(
@@ -624,6 +678,12 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     other = cli.run("models", "get", "net", str(there / "first"))
     unanswered = cli.run("models", "rm", "net")
     foreign = cli.run("models", "verify", "net", "--dataset", __file__)
+    unanswered_too = cli.run("models", "rm", "net@2")
+    absent = cli.run("models", "rm", "net@3", "--yes")
+    with_colon = cli.run("models", "rm", "net:2", "--yes")
+    one = cli.ok("models", "rm", "net@2", "--yes")
+    left = cli.ok("models", "ls", "net", "-o", "json").json["models"]
+    assert "version 3" in cli.ok("models", "put", str(file)).out
     cli.ok("models", "rm", "net", "--yes")
 
     assert sorted(v["version"] for v in versions) == [1, 2]
@@ -636,7 +696,11 @@ def test_models_from_put_to_rm(cli: CommandLine, lab: GatewayLab, tmp_path: Path
     assert "is there with other content; give another FILE" in other.err
     assert (there / "first").read_bytes() == safetensors(file, 4).read_bytes()
     assert sorted(p.name for p in there.iterdir()) == ["first", "net.safetensors"]
-    assert unanswered.code != 0
+    assert 0 not in (unanswered.code, unanswered_too.code)
+    assert (absent.code, "no model 'net' version 3" in absent.err) == (5, True)
+    assert (with_colon.code, "as in net@2" in with_colon.err) == (2, True)
+    assert one.out == "version 2 of model net deleted\n"
+    assert [v["version"] for v in left] == [1]
     # A model that Trainyard has not trained states nothing that could be measured.
     assert (foreign.code, "model card" in foreign.err) == (1, True), foreign
     assert cli.run("models", "ls", "net").code == 5

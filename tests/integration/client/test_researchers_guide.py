@@ -225,7 +225,10 @@ def test_what_a_program_leaves(reader: Reader) -> None:
 
 def test_the_results_in_the_registry(reader: Reader) -> None:
     outputs = [{"path": "runs/detect/train/weights", "name": "detector"}]
+    reader.ok(next(c for c in all_commands() if "--artifact" in c))
     with reader.lab.client() as gateway:
+        (spec,) = [s.spec for s in gateway.sessions().sessions if s.spec.outputs]
+        assert [output.wire() for output in spec.outputs] == outputs
         session = gateway.start_training({"command": ["x"], "outputs": outputs}, "detects")
     trainer = reader.lab.trainer(session.uid, session.name)
     tree = stage(reader.lab.data / "runs" / session.uid, {"best.pt": b"weights"})

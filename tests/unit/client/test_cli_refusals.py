@@ -61,6 +61,7 @@ COMMANDS = {
     "models verify": "models verify m",
     "models verify --dataset": "models verify m --dataset m.safetensors",
     "models rm": "models rm m --yes",
+    "models rm VERSION": "models rm m@2 --yes",
     "datasets ls": "datasets ls -o json",
     "datasets info": "datasets info d",
     "datasets schema": "datasets schema d --target t",

@@ -20,6 +20,8 @@ from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session.spec import TrainingSessionSpec
 
 _TOP = ("apiVersion", "kind", "metadata", "spec")
+_BY_NAME = ("env", "outputs")
+"""Lists whose entries have a name each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,13 @@ def submission(name: str | None, spec: Mapping[str, Any]) -> Submission:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, field by field; variables of `env` by their names."""
+    """`over` laid on `base`, field by field; `env` and `outputs` entry by entry, by their names."""
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         below = out.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             out[key] = merged(below, value)
-        elif key == "env" and isinstance(value, list) and isinstance(below, list):
+        elif key in _BY_NAME and isinstance(value, list) and isinstance(below, list):
             out[key] = _laid_by_name(below, value)
         else:
             out[key] = copy.deepcopy(value)

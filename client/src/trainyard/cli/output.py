@@ -28,6 +28,11 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format, typer.Option("--output", "-o", help="Form of the answer.", show_default=True)
 ]
+_NOT_FILES = "Form of the answer; --artifact names what the program leaves."
+SessionFormatOption = Annotated[
+    Format, typer.Option("--output", "-o", help=_NOT_FILES, show_default=True)
+]
+"""The same where a session is described, whose outputs are another thing."""
 
 
 def to_terminal() -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import reduce
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Final
 
 import typer
 
-from trainyard.cli import manifest
+from trainyard.cli import manifest, output
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.options import checked_priority
 from trainyard_api.phase import ResumeMode
 from trainyard_api.training import Architecture, Task
 
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+|\.(?=\.)")
 TRAINING: Final = "What to train"
 PLACEMENT: Final = "Where and when"
 
@@ -60,6 +63,13 @@ SecretOption = Annotated[
         metavar="SECRET",
     ),
 ]
+_ARTIFACT_HELP: Final = (
+    "File or folder that becomes a version of model NAME when the program has ended well. Default: "
+    "its own name. Repeatable."
+)
+ArtifactOption = Annotated[
+    list[str] | None, _option(_ARTIFACT_HELP, TRAINING, "--artifact", metavar="PATH[=NAME]")
+]
 ResumeOption = Annotated[
     ResumeMode | None,
     _option("auto: known programs get the path of their newest checkpoint.", TRAINING),
@@ -94,13 +104,20 @@ def training_fields(
 
 
 def program_fields(
-    variables: list[str] | None, secrets: list[str] | None, resume: ResumeMode | None
+    variables: list[str] | None,
+    secrets: list[str] | None,
+    artifacts: list[str] | None,
+    resume: ResumeMode | None,
 ) -> dict[str, Any]:
-    """`env`, `secrets` and `resume` of the options that were given. Raises UsageProblem."""
+    """`env`, `secrets`, `outputs` and `resume` of the options that were given.
+
+    Says which name was chosen for an artifact without one. Raises UsageProblem.
+    """
     return given(
         {
             "env": [_variable(v) for v in variables or []] or None,
             "secrets": secrets or None,
+            "outputs": [_artifact(a) for a in artifacts or []] or None,
             "resume": resume and resume.value,
         }
     )
@@ -114,6 +131,26 @@ def _variable(text: str) -> dict[str, str]:
             " Secret (--secret)"
         )
     return {"name": name, "value": value}
+
+
+def _artifact(text: str) -> dict[str, str]:
+    path, sign, name = text.rpartition("=")
+    if not sign or "/" in name:
+        # No name of a model holds a slash: the sign belongs to the path.
+        path, sign, name = text, "", ""
+    if sign and path and name:
+        return {"path": path, "name": name}
+    chosen = _NOT_IN_NAMES.sub("-", PurePosixPath(path).name).strip("-_.")
+    if sign or not chosen:
+        raise UsageProblem(
+            f"--artifact {text!r}: write it as PATH=NAME, such as out/best=detector; without =NAME "
+            "the model is called as the file or folder"
+        )
+    output.remark(
+        f"{path} becomes a version of model {chosen} (--artifact {path}=NAME chooses another)",
+        "dim",
+    )
+    return {"path": path, "name": chosen}
 
 
 def placement_fields(

@@ -146,6 +146,15 @@ class Models:
         for id in await self._database.write(lambda c: models.remove(c, name)):
             await asyncio.to_thread(self._store.remove, id)
 
+    async def remove_version(self, name: str, version: int) -> None:
+        """Delete one version: row and files. Raises NotFound."""
+        if not is_artifact_name(name):
+            raise _absent(name)
+        id = await self._database.write(lambda c: models.remove_version(c, name, version))
+        if id is None:
+            raise _absent(name, version)
+        await asyncio.to_thread(self._store.remove, id)
+
     async def _require(self, name: str) -> None:
         if not is_artifact_name(name) or not await self._database.read(
             lambda c: models.exists(c, name), applied=False

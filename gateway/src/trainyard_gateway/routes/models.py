@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from trainyard_api.model import OpenModel
@@ -107,3 +107,11 @@ async def download(
 async def remove(services: ServicesDep, name: str) -> None:
     """Delete a model with all its versions."""
     await services.models.remove(name)
+
+
+@router.delete("/{name}/versions/{version}", status_code=204, dependencies=_WRITE)
+async def remove_version(
+    services: ServicesDep, name: str, version: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> None:
+    """Delete one version of a model. The others keep their numbers; its own is not given again."""
+    await services.models.remove_version(name, version)

@@ -169,6 +169,10 @@ def verify(
 def _name_and_version(text: str) -> tuple[str, int | None]:
     """`digits@3` as name and version."""
     name, at, version = text.partition("@")
+    if not at and ":" in text:
+        raise UsageProblem(
+            f"{text!r}: a version stands behind @, as in {text.replace(':', '@', 1)}"
+        )
     if not at:
         return name, None
     if not version.isascii() or not version.isdigit() or not 1 <= int(version[:12]) < 2**31:
@@ -178,12 +182,27 @@ def _name_and_version(text: str) -> tuple[str, int | None]:
 
 @app.command("rm")
 def rm(
-    names: Annotated[list[str], typer.Argument(metavar="MODEL...")],
+    names: Annotated[list[str], typer.Argument(metavar="MODEL[@VERSION]...")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete models with all their versions."""
+    """Delete models with all their versions, or single versions.
+
+    trainyard models rm digits@3
+
+    The other versions keep their numbers, and the number of a deleted one is not given again as
+    long as the model has others.
+    """
+    wanted = [_name_and_version(name) for name in names]
     with gateway() as (client, _):
-        for name in names:
+        for name, version in wanted:
+            if version is not None:
+                # Asked is about what is there.
+                found = client.model(name, version)
+                size = formats.size(found.size_bytes)
+                _confirm(f"delete version {version} of {name} ({size})?", yes)
+                client.delete_version(name, version)
+                output.done(f"version {version} of model {name} deleted")
+                continue
             versions = len(client.versions(name).models)
             _confirm(f"delete {name} with {formats.count(versions, 'version')}?", yes)
             client.delete_model(name)

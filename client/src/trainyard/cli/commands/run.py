@@ -17,7 +17,7 @@ from trainyard.cli.commands.submit import DryRunOption, NameOption, report, star
 from trainyard.cli.commands.watch import left_running, show_ending
 from trainyard.cli.connection import gateway
 from trainyard.cli.errors import UsageProblem
-from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.output import Format, SessionFormatOption
 
 if TYPE_CHECKING:
     from trainyard.client import Client
@@ -55,6 +55,7 @@ def run(  # noqa: PLR0913  one argument is one option
     dataset: options.DatasetOption = None,
     env: options.EnvOption = None,
     secret: options.SecretOption = None,
+    artifact: options.ArtifactOption = None,
     resume: options.ResumeOption = None,
     assignments: options.SetOption = None,
     gpus: options.GpusOption = None,
@@ -66,7 +67,7 @@ def run(  # noqa: PLR0913  one argument is one option
     save: SaveOption = False,
     dry_run: DryRunOption = False,
     detach: DetachOption = False,
-    form: FormatOption = Format.TABLE,
+    form: SessionFormatOption = Format.TABLE,
 ) -> None:
     """Send this folder and start the program in it, as it is.
 
@@ -78,7 +79,7 @@ def run(  # noqa: PLR0913  one argument is one option
     pyproject.toml. Ctrl-C stops following the log, never the session.
     """
     given: dict[str, Any] = {"command": program or None, "dataset": dataset}
-    given |= options.program_fields(env, secret, resume)
+    given |= options.program_fields(env, secret, artifact, resume)
     given |= _folder_fields(working_dir, packages, no_packages=no_packages)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)

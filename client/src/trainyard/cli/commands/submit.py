@@ -14,7 +14,7 @@ from trainyard.cli.connection import gateway
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.manifest import Submission
 from trainyard.cli.options import read_manifest
-from trainyard.cli.output import Format, FormatOption
+from trainyard.cli.output import Format, SessionFormatOption
 from trainyard.errors import TrainyardError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def submit(  # noqa: PLR0913  one argument is one option
     seed: options.SeedOption = None,
     env: options.EnvOption = None,
     secret: options.SecretOption = None,
+    artifact: options.ArtifactOption = None,
     resume: options.ResumeOption = None,
     assignments: options.SetOption = None,
     gpus: options.GpusOption = None,
@@ -57,7 +58,7 @@ def submit(  # noqa: PLR0913  one argument is one option
     priority: options.PriorityOption = None,
     dry_run: DryRunOption = False,
     watch: WatchOption = False,
-    form: FormatOption = Format.TABLE,
+    form: SessionFormatOption = Format.TABLE,
 ) -> None:
     """Start a training session.
 
@@ -68,7 +69,7 @@ def submit(  # noqa: PLR0913  one argument is one option
     trainyard submit --gpus 2 -- python train.py --depth 4
     """
     program = {"command": command or None, "dataset": dataset}
-    program |= options.program_fields(env, secret, resume)
+    program |= options.program_fields(env, secret, artifact, resume)
     training = options.training_fields(task, model, epochs, batch_size, learning_rate, seed)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     placement = options.placement_fields(resources, workers, queue, priority)

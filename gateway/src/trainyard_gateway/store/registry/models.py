@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, case, delete, func, insert, or_, select
 
 from trainyard_gateway.paging import first_page
-from trainyard_gateway.store.schema.tables import models, sessions
+from trainyard_gateway.store.schema.tables import model_numbers, models, sessions
 
 
 class ModelRow(NamedTuple):
@@ -126,18 +126,48 @@ def is_of_others(connection: Connection, name: str, uid: str, session: str) -> b
 def add_next_version(connection: Connection, row: ModelRow) -> ModelRow:
     """Insert a row as the next version of its model and return it; `row.version` is ignored.
 
-    Numbers are consecutive, since one transaction writes at a time.
+    Numbers are consecutive, since one transaction writes at a time; one that a deleted version has
+    had is not given again.
     """
-    newest = select(func.coalesce(func.max(models.c.version), 0)).where(models.c.name == row.name)
-    row = row._replace(version=connection.execute(newest).scalar_one() + 1)
+    last = max(_highest(connection, row.name), _last_number(connection, row.name))
+    row = row._replace(version=last + 1)
     connection.execute(insert(models).values(row._asdict()))
     return row
 
 
 def remove(connection: Connection, name: str) -> list[str]:
     """Delete all versions of a model; returns their ids."""
+    connection.execute(delete(model_numbers).where(model_numbers.c.name == name))
     statement = delete(models).where(models.c.name == name).returning(models.c.id)
     return list(connection.execute(statement).scalars())
+
+
+def remove_version(connection: Connection, name: str, version: int) -> str | None:
+    """Delete one version of a model; returns its id, None if there is no such version.
+
+    Its number stays taken as long as the model has another version.
+    """
+    last = max(_highest(connection, name), _last_number(connection, name))
+    statement = delete(models).where(models.c.name == name, models.c.version == version)
+    id = connection.execute(statement.returning(models.c.id)).scalar_one_or_none()
+    if id is None:
+        return None
+    connection.execute(delete(model_numbers).where(model_numbers.c.name == name))
+    if 0 < _highest(connection, name) < last:
+        connection.execute(insert(model_numbers).values(name=name, last=last))
+    return str(id)
+
+
+def _highest(connection: Connection, name: str) -> int:
+    """The number of the newest version of a model, 0 without one."""
+    newest = select(func.coalesce(func.max(models.c.version), 0)).where(models.c.name == name)
+    return int(connection.execute(newest).scalar_one())
+
+
+def _last_number(connection: Connection, name: str) -> int:
+    """The highest number of a deleted version that must not come again; 0 if there is none."""
+    query = select(model_numbers.c.last).where(model_numbers.c.name == name)
+    return int(connection.execute(query).scalar_one_or_none() or 0)
 
 
 def ids(connection: Connection) -> set[str]:

@@ -246,6 +246,17 @@ models = Table(
     Index("models_by_session", "session_uid"),
 )
 
+model_numbers = Table(
+    "model_numbers",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+"""Of models whose newest version was deleted: the highest number that a version has had.
+
+The number is not given to another version. A row goes with the last version of its model.
+"""
+
 uploads = Table(
     "uploads",
     metadata,
