@@ -131,11 +131,10 @@ def prove(
 
 def _start(yard: Yard, program: Program, name: str, folder: Path, attempts: int) -> None:
     env = {**program.env, "LAST_ATTEMPT": str(attempts)}
-    options = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
-    options += ["--resume", program.resume] if program.resume else []
+    variables = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
     yard.cli.ok(
         "run", "--detach", "--folder", str(folder), "--name", name, "--gpus", "1", "--cpu", "1",
-        "--memory", program.memory, *options, "--", *program.command,
+        "--memory", program.memory, *variables, "--", *program.command,
     )  # fmt: skip
 
 

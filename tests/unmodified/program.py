@@ -29,7 +29,6 @@ class Program:
     resumed: str | None = None
     progress: list[str] = field(default_factory=list)
     memory: str = "1Gi"
-    resume: str | None = None
 
     def lay(self, folder: Path) -> None:
         """Write the folder: the files, their data and the requirements."""
