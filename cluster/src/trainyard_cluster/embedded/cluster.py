@@ -97,7 +97,7 @@ def _network_and_files(first: Node, wanted: Wanted, progress: Progress) -> None:
             # Processes of an interrupted call would stay in the old namespace.
             processes.stop(layout)
             network.up(layout, place.at)
-    network.let_services_reach_the_host(layout)
+    network.let_services_reach_the_host(layout, place.at)
     with progress.step("certificates and configuration"):
         if not certificates.current(layout):
             processes.stop(layout)

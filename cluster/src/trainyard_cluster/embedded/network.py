@@ -51,13 +51,18 @@ def up(layout: Layout, at: Addresses) -> None:
         run([*enter(layout), *command.split()])
 
 
-def let_services_reach_the_host(layout: Layout) -> None:
+def let_services_reach_the_host(layout: Layout, at: Addresses) -> None:
     """Let pods reach Services whose endpoints are on the host, which has no route to pods.
 
     What pods send to the host itself gets no answer.
     """
-    through_service = ["-m", "conntrack", "--ctstate", "DNAT"]
-    rule = ["POSTROUTING", "-s", POD_CIDR, "-o", "eth0", *through_service, "-j", "MASQUERADE"]
+    through_service = ["-d", f"{at.host}/32", "-m", "conntrack", "--ctstate", "DNAT"]
+    masquerade(layout, "-s", POD_CIDR, *through_service)
+
+
+def masquerade(layout: Layout, *packets: str) -> None:
+    """Give packets that leave by eth0 the node's address, unless a rule does so already."""
+    rule = ["POSTROUTING", "-o", "eth0", *packets, "-j", "MASQUERADE"]
     nat = [*enter(layout), "iptables", "--wait", "-t", "nat"]
     if not succeeds([*nat, "-C", *rule]):
         run([*nat, "-A", *rule])

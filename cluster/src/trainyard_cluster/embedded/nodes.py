@@ -66,6 +66,7 @@ def up(one: Node, pause: Path) -> None:
         processes.stop(layout)
         switch.join(one.cluster, layout, place)
     switch.connect(one.cluster, layout)
+    network.let_services_reach_the_host(layout, place.at)
     if not certificates.node_current(one.cluster, layout, place):
         processes.stop(layout)
         certificates.create_for_node(one.cluster, layout, place)

@@ -10,6 +10,7 @@ from trainyard_cluster.plan import Layout, Place
 from trainyard_cluster.shell import run, succeeds
 
 BRIDGE = "nodes"
+SWITCH_CIDR = "10.245.0.0/24"
 
 
 def routes(place: Place, others: Iterable[Place]) -> list[str]:
@@ -63,6 +64,8 @@ def leave(cluster: Layout, node: Layout) -> None:
 
 def prepare(cluster: Layout, first: Place) -> None:
     """Make the switch in the first node's namespace if it is missing."""
+    # The host has no route to further nodes either.
+    network.masquerade(cluster, "-s", SWITCH_CIDR)
     if succeeds([*enter(cluster), "ip", "link", "show", "dev", BRIDGE]):
         return
     _each(
