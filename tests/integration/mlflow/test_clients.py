@@ -112,3 +112,42 @@ def test_the_life_of_a_program(mlflow: MlflowClient) -> None:
     assert found["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
     assert found["experiments"] == [name]
     assert found["default"] == "Default"
+
+
+LOGGED = """
+import pathlib, tempfile
+with mlflow.start_run() as run:
+    made = mlflow.initialize_logged_model(
+        name="net", params={"depth": "3"}, tags={"a": "1"}, source_run_id=run.info.run_id
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "MLmodel").write_text("flavors: {}")
+        client.log_model_artifacts(made.model_id, folder)
+    ready = mlflow.finalize_logged_model(made.model_id, "READY")
+    client.set_logged_model_tags(made.model_id, {"b": "2"})
+    client.delete_logged_model_tag(made.model_id, "a")
+found = mlflow.get_logged_model(made.model_id)
+listed = [f.path for f in client.list_logged_model_artifacts(made.model_id)]
+searched = client.search_logged_models(
+    ["0"], filter_string="name = 'net' AND tags.b = '2' AND params.depth = '3'"
+)
+give(
+    pending=str(made.status), ready=str(ready.status), tags=found.tags, params=found.params,
+    source=found.source_run_id == run.info.run_id, listed=listed,
+    searched=[m.model_id == made.model_id for m in searched],
+    none=len(client.search_logged_models(["0"], filter_string="name = 'other'")),
+    missing=refused(mlflow.get_logged_model, "m-" + "0" * 32),
+)
+"""
+
+
+def test_logged_models(newest: MlflowClient) -> None:
+    found = newest.run(LOGGED)
+
+    assert (found["pending"], found["ready"]) == ("PENDING", "READY")
+    assert {k: v for k, v in found["tags"].items() if not k.startswith("mlflow.")} == {"b": "2"}
+    assert found["params"] == {"depth": "3"}
+    assert found["source"]
+    assert found["listed"] == ["MLmodel"]
+    assert (found["searched"], found["none"]) == ([True], 0)
+    assert found["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
