@@ -22,7 +22,7 @@ RECORDING = Path(__file__).with_name("recording.jsonl")
 MADE = re.compile(r'"(run_id|run_uuid|experiment_id|model_id)": ?"([^"]+)"')
 EXPERIMENT = re.compile(r'(experiment_id(?:s": \["|": "|=)|path=|artifacts/)1(?=["/&%]|$)')
 """Where a request names the experiment that was made: the first one of that server."""
-NOT_HERE = {"workspace", "workspaces_enabled", "trace_archival_enabled", "features_enabled"} | {
+NOT_HERE = {"gateway", "workspace", "workspaces_enabled", "trace_archival_enabled", "features_enabled"} | {
     "presigned_upload_run_id_supported", "presigned_upload_model_id_supported",
 }  # fmt: skip
 """Fields of what this gateway does not have."""
