@@ -140,7 +140,7 @@ class Lane:
         # What the scenario has seen already, the watches must have seen, too.
         self.recorder.settle()
         try:
-            eventually(resting, within=patience, every=0.05, what="rest")
+            eventually(resting, within=patience, every=0.1, what="rest")
         except NotInTimeError:
             return left
         return []
@@ -149,8 +149,9 @@ class Lane:
         return GPUS + LARGE_NODE * 2 if scenario == "node-removed" else GPUS
 
     def _about_process(self) -> Iterator[Violation]:
-        for code in self.operator.ended:
-            yield Violation("I6 operator runs", f"the operator ended by itself with {code}")
+        for code, times in Counter(self.operator.ended).items():
+            what = f"the operator ended by itself with {code}, {times} times"
+            yield Violation("I6 operator runs", what)
         if CANARY in self.operator.log.read_text(errors="replace"):
             yield Violation("I11 no secret in the log", "the operator's log holds a secret")
 
@@ -183,7 +184,7 @@ class Lane:
             return not left and not self.lab.jobs() and not self.lab.pods()
 
         try:
-            eventually(gone, within=patience, every=0.1, what="all gone")
+            eventually(gone, within=patience, every=0.2, what="all gone")
         except NotInTimeError:
             self._force()
             return left or [Violation("I4 no orphan", "Jobs or pods are left")]
@@ -222,7 +223,7 @@ class Keeper:
     def _run(self) -> None:
         fault = self._trial.fault
         other = fault is not None and fault.kind is Kind.SUCCESSOR
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.1):
             if self._operator.frozen and self._trial.over is None:
                 self._overtake()
             struck = self._trial.struck is not None

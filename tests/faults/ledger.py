@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fault_plan import Fault, Kind
 from lane import LIMIT_SECONDS, Outcome
 
 LOST: Final = ("I1 no session lost", "I1 converges", "I1 outcome", "I1 none without a status")
-DOUBLED: Final = ("I2",)
+DOUBLED: Final = ("I2 one",)
 ORPHANS: Final = ("I4",)
 OVERCOMMIT: Final = ("I3",)
 
@@ -37,7 +38,7 @@ class Ledger:
         line = {
             "operator": operator,
             "scenario": outcome.scenario,
-            "kind": fault.kind.value if fault else "",
+            "kind": kind_of(fault),
             "call": str(fault.call) if fault else "",
             "struck": outcome.struck,
             "violations": [[v.check, v.what] for v in outcome.violations],
@@ -53,6 +54,13 @@ class Ledger:
     def done(self, operator: str) -> set[tuple[str, str, str]]:
         """(scenario, kind, call) of the trials that were made."""
         return {(x["scenario"], x["kind"], x["call"]) for x in self.lines() if x["operator"] == operator}  # fmt: skip
+
+
+def kind_of(fault: Fault | None) -> str:
+    """The kind of a fault, an outage with its length; empty without a fault."""
+    if fault is None:
+        return ""
+    return f"outage of {fault.seconds:g} s" if fault.kind is Kind.OUTAGE else fault.kind.value
 
 
 @dataclass(frozen=True, slots=True)

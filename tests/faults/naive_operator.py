@@ -31,6 +31,13 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     kubernetes.config.load_kube_config(os.environ["KUBECONFIG"])
 
 
+@kopf.on.login()
+def login(**_: object) -> kopf.ConnectionInfo:
+    """The proxy asks for no credentials."""
+    configuration = kubernetes.client.Configuration.get_default_copy()
+    return kopf.ConnectionInfo(server=configuration.host)
+
+
 @kopf.on.create(GROUP, VERSION, PLURAL)
 def create(  # kopf's arguments
     body: kopf.Body, spec: kopf.Spec, meta: kopf.Meta, name: str, patch: kopf.Patch, **_: object

@@ -113,15 +113,6 @@ BUGS: Final = (
         "submit",
     ),
     _bug(
-        "no-adoption",
-        "A Job that is there already is an error.",
-        _WRITER,
-        "            if not _owned_by(job, write.uid):",
-        "            if True:",
-        "submit",
-        kinds=(Kind.LOST, Kind.TWICE, Kind.STALE),
-    ),
-    _bug(
         "pending-workers-are-free",
         "GPUs of pods that are not bound yet count as free.",
         _USAGE,

@@ -80,7 +80,7 @@ class Stage:
 
     def until(self, check: Callable[[], object], what: str) -> Any:
         """The first true result of `check`."""
-        return eventually(check, within=self.patience, every=0.05, what=what)
+        return eventually(check, within=self.patience, every=0.2, what=what)
 
     def wait(self, name: str, *phases: str) -> dict[str, Any]:
         """The status once the session is in one of these phases."""
