@@ -128,8 +128,11 @@ class Recorder:
             try:
                 if not version:
                     version = self._begin_again(kind)
+                before = version
                 for event in self._watch(kind, version):
                     version = self._see(kind, event)
+                if version == before:
+                    version = self._refresh(kind, version)
             except (client.ApiException, OSError, HTTPError):
                 continue
 
@@ -139,6 +142,13 @@ class Recorder:
             self._gaps += self._known[kind] is not None
             self._known[kind] = _versions(listed)
         return str(listed["metadata"]["resourceVersion"])
+
+    def _refresh(self, kind: str, version: str) -> str:
+        """A newer version if nothing happened since; versions of kinds that rest for minutes expire."""
+        listed = self._list(kind)
+        with self._lock:
+            same = self._known[kind] == _versions(listed)
+        return str(listed["metadata"]["resourceVersion"]) if same else version
 
     def _watch(self, kind: str, version: str) -> Iterable[Object]:
         answer = self._lists[kind](

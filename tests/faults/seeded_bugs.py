@@ -21,7 +21,7 @@ PACKAGES: Final = {
     "trainyard_scheduler": ROOT / "scheduler" / "src",
     "trainyard_kube": ROOT / "kube" / "src",
 }
-PATIENCE: Final = 60.0
+PATIENCE: Final = 45.0
 """Seconds after which a session that does not come on counts as stuck."""
 
 Edit = tuple[str, str, str]
@@ -140,15 +140,6 @@ BUGS: Final = (
         "queue",
         "burst",
         "stop-running",
-    ),
-    _bug(
-        "terminal-is-not-final",
-        "A session that has ended is judged again.",
-        _LIFE,
-        "    if session.status.phase in TERMINAL:\n        return _finished",
-        "    if session.status.phase in TERMINAL and attempt.job is None:\n        return _finished",
-        "final-failure",
-        "submit",
     ),
     _bug(
         "attempt-of-status-only",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from operator_state import GIB, NOW, amount, make_job, make_pod, make_session, make_state, node
 
 from trainyard_api.phase import Phase
 from trainyard_scheduler.facts import Allocation
-from trainyard_scheduler.objects.model import Assumed
+from trainyard_scheduler.objects.model import Assumed, queued_now
 from trainyard_scheduler.objects.store import ClusterState, unbound_workers
 from trainyard_scheduler.resources import minus
 from trainyard_scheduler.usage import AllocationCache, free_resources
@@ -138,3 +140,18 @@ def test_a_job_whose_session_is_gone_still_takes_what_its_pods_will_take() -> No
     assert of(state, AllocationCache()) == {}
     state.drop_job("job-a-1")
     assert free_resources(state)["n1"] == node("n1", 4).allocatable
+
+
+@pytest.mark.parametrize(
+    ("phase", "created", "since"),
+    [
+        pytest.param(None, NOW - 40, NOW - 40, id="no status yet"),
+        pytest.param(None, NOW + 40, NOW, id="created by a clock that is ahead"),
+        pytest.param(Phase.PENDING, NOW - 40, NOW, id="something was missing before"),
+        pytest.param(Phase.SUSPENDED, NOW - 40, NOW, id="resumed"),
+    ],
+)
+def test_since_when_a_session_waits(phase: Phase | None, created: float, since: float) -> None:
+    session = replace(make_session("a", phase=phase), created=created, version=7)
+
+    assert queued_now(session, NOW) == float(int(since)) + 0.000007

@@ -355,9 +355,12 @@ def remaining_seconds(session: Session) -> float | None:
 
 
 def queued_now(session: Session, now: float) -> float:
-    """`now` in whole seconds since the epoch, with the resourceVersion as the fraction.
+    """Since when a session that is ready waits, in seconds since the epoch.
 
-    So sessions that became ready in the same second keep their order, also over restarts: versions
-    rise with every write in the cluster.
+    That is `now`, and the creation of a session without any status: an operator that was killed
+    before it could write one must not cost it its place. The seconds are whole, with the
+    resourceVersion as the fraction. So sessions that became ready in the same second keep their
+    order, also over restarts: versions rise with every write in the cluster.
     """
-    return float(int(now)) + (session.version % 1_000_000) / 1_000_000
+    since = now if session.status.phase is not None else min(session.created, now)
+    return float(int(since)) + (session.version % 1_000_000) / 1_000_000
