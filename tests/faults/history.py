@@ -15,6 +15,7 @@ from poll import eventually
 from urllib3.exceptions import HTTPError
 
 Object = dict[str, Any]
+EXPIRED = 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,12 @@ class Recorder:
                     version = self._begin_again(kind)
                 before = version
                 for event in self._watch(kind, version):
-                    version = self._see(kind, event)
+                    version = self._see(kind, event, version)
                 if version == before:
                     version = self._refresh(kind, version)
-            except (client.ApiException, OSError, HTTPError):
+            except client.ApiException as error:
+                version = "" if error.status == EXPIRED else version
+            except (OSError, HTTPError):
                 continue
 
     def _begin_again(self, kind: str) -> str:
@@ -165,10 +168,11 @@ class Recorder:
         finally:
             answer.close()
 
-    def _see(self, kind: str, event: Object) -> str:
+    def _see(self, kind: str, event: Object, before: str) -> str:
         found = event["object"]
         if event["type"] == "ERROR":
-            return ""
+            # Others, such as "too large resource version" of a cache that lags, lose nothing.
+            return "" if found.get("code") == EXPIRED else before
         version = str(found["metadata"]["resourceVersion"])
         if event["type"] != "BOOKMARK":
             seen = Seen(kind, event["type"] == "DELETED", found)
