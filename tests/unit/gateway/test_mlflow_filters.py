@@ -102,8 +102,11 @@ def test_each_kind_of_search_has_its_words() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
+    found: tuple[Condition, ...] = ()
     with suppress(BadRequest):
-        parse_filter(text, RUNS)
+        found = parse_filter(text, RUNS)
+
+    assert all(condition.operator for condition in found)
 
 
 @given(st.sampled_from(["params", "tags"]), st.text(st.characters(codec="utf-8"), max_size=20))
