@@ -18,6 +18,10 @@ Object = dict[str, Any]
 EXPIRED = 410
 
 
+class HistoryGap(Exception):
+    """A watch of the recorder expired, as it may on a machine with much other work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One event of a watch."""
@@ -84,10 +88,10 @@ class Recorder:
         return version
 
     def events(self) -> list[Seen]:
-        """All events since `begin`, in order. Raises RuntimeError if a watch lost some."""
+        """All events since `begin`, in order. Raises HistoryGap if a watch lost some."""
         self.settle()
         if self._gaps:
-            raise RuntimeError("the watch of the history expired; this trial says nothing")
+            raise HistoryGap("a watch of the history expired; this trial says nothing")
         return self.seen()
 
     def seen(self) -> list[Seen]:

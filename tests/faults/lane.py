@@ -16,7 +16,7 @@ import yaml
 from cluster import fresh_namespace
 from fault_plan import Fault, Kind
 from fault_proxy import FaultProxy, Trial
-from history import Recorder
+from history import HistoryGap, Recorder
 from kubernetes import client
 from operator_lab import Lab
 from operator_process import OPERATOR, Forker, OperatorProcess
@@ -31,6 +31,7 @@ PATIENCE: Final = 180.0
 """Seconds for each wait: long enough for a machine that is ten times slower than usual."""
 LIMIT_SECONDS: Final = 60.0
 """The promise: so long after the end of a fault everything is as it should be."""
+TRIES: Final = 5
 GPUS: Final = 4
 LARGE_NODE: Final = 8
 QUIET_SECONDS: Final = 3.0
@@ -78,7 +79,19 @@ class Lane:
         usual: Mapping[str, int] | None = None,
         patience: float = PATIENCE,
     ) -> Outcome:
-        """One trial. `usual` are the requests of a run without a fault."""
+        """One trial. `usual` are the requests of a run without a fault.
+
+        It is repeated if its history has a gap; after `TRIES` of these raises HistoryGap.
+        """
+        for _ in range(TRIES - 1):
+            with suppress(HistoryGap):
+                return self._run(scenario, fault, usual, patience)
+            self.operator.end()
+        return self._run(scenario, fault, usual, patience)
+
+    def _run(
+        self, scenario: str, fault: Fault | None, usual: Mapping[str, int] | None, patience: float
+    ) -> Outcome:
         started, token = time.monotonic(), uuid.uuid4().hex[:6]
         stage = Stage(self.lab, token, patience)
         trial = self.proxy.begin(fault, self.recorder.begin())
