@@ -49,7 +49,7 @@ def strays(layout: Layout) -> bool:
 
 
 def alive(layout: Layout, part: str) -> bool:
-    """Whether the process runs. Raises StepFailed otherwise: waiting for an ended one is useless."""
+    """Whether the process runs. Raises StepFailed if it does not: nothing is to be waited for."""
     if supervise.find(part, layout.run) is None:
         raise StepFailed(f"{part} ended", layout.logs / f"{part}.log")
     return True
