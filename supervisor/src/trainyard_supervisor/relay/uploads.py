@@ -38,7 +38,7 @@ class Uploads:
         self._sender, self._experiment_of, self._say = sender, experiment_of, say
         self._turn = threading.Condition()
         self._news = bool(store.waiting())
-        self._failures = 0
+        self._failures, self._away = 0, False
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="trainyard-artifacts", daemon=True)
         self._thread.start()
@@ -53,7 +53,7 @@ class Uploads:
         """Wait until nothing waits; False if the gateway is away or it takes longer."""
         with self._turn:
             return (
-                self._turn.wait_for(lambda: not self._news or self._failures > 0, seconds)
+                self._turn.wait_for(lambda: not self._news or self._away, seconds)
                 and not self._news
             )
 
@@ -88,6 +88,7 @@ class Uploads:
         with self._lock:
             waiting = self._store.waiting()
         if not self._sender.drain(RUN_SECONDS):
+            self._away = self._sender.away
             return False
         return all(self._send(artifact) for artifact in waiting)
 
@@ -105,7 +106,9 @@ class Uploads:
                 )
                 said = b"".join(answer.pieces())[:500]
         except (Refusal, OSError, HTTPException):
+            self._away = True
             return False
+        self._away = False
         if answer.status in PASSING or answer.status == 404 and self._failures < UNKNOWN_TRIES:
             return False
         if answer.status >= 300:
