@@ -57,7 +57,7 @@ def run_session(
     code_dir: Path = Path(contract.CODE_DIR),
     secrets_dir: Path = Path(contract.SECRETS_DIR),
 ) -> int:
-    """Run `command`; the supervisor's exit code. Processes left are ended after `linger` seconds."""
+    """Run `command`; the supervisor's exit code. Processes left end after `linger` seconds."""
     signals = StopSignals()
     try:
         given = settings(os.environ, run_dir, termination_file)

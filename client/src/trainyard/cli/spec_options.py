@@ -104,17 +104,21 @@ def training_fields(
 
 
 def program_fields(
+    command: list[str] | None,
+    dataset: str | None,
     variables: list[str] | None,
     secrets: list[str] | None,
     artifacts: list[str] | None,
     resume: ResumeMode | None,
 ) -> dict[str, Any]:
-    """`env`, `secrets`, `outputs` and `resume` of the options that were given.
+    """What the options say of the program: command, dataset, env, secrets, outputs and resume.
 
     Says which name was chosen for an artifact without one. Raises UsageProblem.
     """
     return given(
         {
+            "command": command or None,
+            "dataset": dataset,
             "env": [_variable(v) for v in variables or []] or None,
             "secrets": secrets or None,
             "outputs": [_artifact(a) for a in artifacts or []] or None,

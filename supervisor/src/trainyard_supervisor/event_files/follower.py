@@ -1,8 +1,8 @@
 """Reads what is new in the event files of a run folder.
 
 Guarantees: a value is given once, however its file grows, and again only if its file is replaced.
-Nothing that a file holds raises an error. What was read counts when `keep` is called; until then the
-same is read again.
+Nothing that a file holds raises an error. What was read counts when `keep` is called; until then
+the same is read again.
 """
 
 from __future__ import annotations

@@ -78,14 +78,12 @@ def run(  # noqa: PLR0913  one argument is one option
     before it waits for GPUs. Defaults come from trainyard.yaml, or [tool.trainyard] in
     pyproject.toml. Ctrl-C stops following the log, never the session.
     """
-    given: dict[str, Any] = {"command": program or None, "dataset": dataset}
-    given |= options.program_fields(env, secret, artifact, resume)
+    given = options.program_fields(program, dataset, env, secret, artifact, resume)
     given |= _folder_fields(working_dir, packages, no_packages=no_packages)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
     given |= options.placement_fields(resources, workers, queue, priority)
     fields = options.with_assignments(options.given(given), assignments)
-    mode = _Mode(form, save, dry_run, detach)
-    _run(folder, name, manifest.merged(folder_defaults.read(folder), fields), mode)
+    _run(folder, name, fields, _Mode(form, save, dry_run, detach))
 
 
 def _folder_fields(
@@ -107,7 +105,8 @@ class _Mode:
     detach: bool
 
 
-def _run(folder: Path, name: str | None, wanted: dict[str, Any], mode: _Mode) -> None:
+def _run(folder: Path, name: str | None, fields: dict[str, Any], mode: _Mode) -> None:
+    wanted = manifest.merged(folder_defaults.read(folder), fields)
     _require_own_program(wanted)
     spec = dict(wanted)
     working_dir = str(spec.pop("workingDir", "")).strip("/").removeprefix("./")

@@ -68,13 +68,12 @@ def submit(  # noqa: PLR0913  one argument is one option
 
     trainyard submit --gpus 2 -- python train.py --depth 4
     """
-    program = {"command": command or None, "dataset": dataset}
-    program |= options.program_fields(env, secret, artifact, resume)
+    program = options.program_fields(command, dataset, env, secret, artifact, resume)
     training = options.training_fields(task, model, epochs, batch_size, learning_rate, seed)
     resources = {"gpus": gpus, "cpu": cpu, "memory": memory}
-    placement = options.placement_fields(resources, workers, queue, priority)
-    fields = options.given({**program, "training": training or None, **placement})
-    _submit(_wanted(file, name, fields, assignments), form, dry_run, watch)
+    program |= options.placement_fields(resources, workers, queue, priority)
+    given = options.given({**program, "training": training or None})
+    _submit(_wanted(file, name, given, assignments), form, dry_run, watch)
 
 
 def _submit(wanted: list[Submission], form: Format, dry_run: bool, watch: bool) -> None:
