@@ -219,6 +219,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "outputModel": (TRAINING, {"outputModel": "m"}),
     "outputs": (COMMAND, OUTPUTS),
     "packages": (COMMAND, LINES),
+    "reporting": (TRAINING | {"reporting": {"mlflow": False}}, {"reporting": None}),
     "resume": (COMMAND, {"resume": "auto"}),
     "resumeFrom": (TRAINING, {"resumeFrom": {"session": "a"}}),
     "maxRuntimeSeconds": (TRAINING | {"maxRuntimeSeconds": 60}, {"maxRuntimeSeconds": None}),
