@@ -11,7 +11,6 @@ Guarantees:
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Final
 
@@ -120,9 +119,13 @@ def _numbered(session: str, uid: str, number: str, longest: int) -> str:
 
 
 def _short(uid: str) -> str:
+    import hashlib  # who only checks names need not have OpenSSL in memory
+
     return hashlib.sha256(uid.encode()).hexdigest()[:8]
 
 
 def cache_folder(user: str) -> str:
     """Name of the folder with a user's caches on the data volume: safe for any name. Pure."""
+    import hashlib  # as above
+
     return hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -30,6 +30,7 @@ API_MODULES = (
     "contract.py",
     "files/__init__.py",
     "files/durability.py",
+    "files/hashing.py",
     "files/links.py",
     "files/names.py",
     "files/paths.py",
@@ -51,6 +52,7 @@ REPORTING = (
     "secret_mask.py",
     "sender.py",
     "spool.py",
+    "text_filter.py",
     "transport.py",
 )
 """What the supervisor imports of `trainyard.reporting`; the rest would cost it memory."""

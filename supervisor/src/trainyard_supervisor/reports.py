@@ -19,7 +19,9 @@ from trainyard_supervisor.settings import Attempt, Settings
 
 STREAM = "supervisor-{worker}"
 MEMORY_ITEMS = 2000
-"""Lines that wait in memory while the disk takes none."""
+MEMORY_CHARACTERS = 512 << 10
+"""Lines that wait in memory while the disk takes none, or not as fast as the program prints."""
+BATCH_ITEMS = 500
 LAST_LINES = 20
 
 
@@ -54,7 +56,9 @@ class Reports:
             "stream": stream,
         }
         transport = GatewayTransport(attempt.gateway_url, attempt.token_file)
-        return Sender(transport, spool, identity, warn, memory_items=MEMORY_ITEMS)
+        return Sender(
+            transport, spool, identity, warn, memory_items=MEMORY_ITEMS, batch_items=BATCH_ITEMS
+        )
 
     def line(self, level: str, message: str) -> None:
         """Report a line, unless the program prints too much; then say so in a line."""
@@ -63,9 +67,17 @@ class Reports:
         self.last_lines.append(message)
         if not self.budget.take(message, time.monotonic()):
             return
+        if self._is_full():
+            self.budget.left_out += 1
+            return
         if (note := self.budget.note()) is not None:
             self._put("logs", ("warning", note, self._worker))
         self._put("logs", (level, message, self._worker))
+
+    def _is_full(self) -> bool:
+        """Whether lines come faster than they are written to the spool."""
+        sender = self._sender
+        return sender is not None and (sender.queued > MEMORY_CHARACTERS or sender.is_full)
 
     def heartbeat(self, content: Mapping[str, Any]) -> None:
         """Report progress."""

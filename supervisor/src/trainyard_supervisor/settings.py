@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +14,7 @@ MARGIN_SECONDS = 5.0
 MAX_WORKER = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """Where to report, and as what."""
 
     session_uid: str
@@ -39,8 +37,7 @@ class Output(NamedTuple):
     """Name in the registry."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The supervisor's settings; `attempt` is None outside of a session."""
 
     attempt: Attempt | None

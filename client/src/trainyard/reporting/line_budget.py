@@ -6,8 +6,6 @@ in the pod's log in any case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 BYTES_PER_SECOND = 1 << 20
 BURST_BYTES = 8 << 20
 """Bytes that a program may print at once after it was quiet."""
@@ -15,14 +13,13 @@ LINE_BYTES = 128
 """About what a line takes beside its text."""
 
 
-@dataclass
 class LineBudget:
     """Bytes that may still be reported; times are seconds of a monotonic clock."""
 
-    level: float = BURST_BYTES
-    since: float = 0.0
-    left_out: int = 0
-    """Lines since the last one that was reported."""
+    def __init__(self, since: float = 0.0) -> None:
+        self.level, self.since = float(BURST_BYTES), since
+        self.left_out = 0
+        """Lines since the last one that was reported."""
 
     def take(self, message: str, now: float) -> bool:
         """Whether to report this line. After a pause, a tenth of the burst is there at once."""

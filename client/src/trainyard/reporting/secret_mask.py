@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trainyard.reporting.text_filter import TextFilter
+
 MASK = "***"
 SHORTEST = 8
 PIECE_BYTES = 256
@@ -35,12 +37,23 @@ class SecretMask:
         self.forms, self.left_out = _forms(values)
         """What is looked for, the longest first; and how many lines of values are not."""
         self._texts = tuple(dict.fromkeys(form.decode("utf-8", "replace") for form in self.forms))
+        self._filter = self._text_filter = TextFilter(self.forms)
+        encoded = tuple(text.encode() for text in self._texts)
+        if encoded != self.forms:
+            self._text_filter = TextFilter(encoded)
+
+    @property
+    def cost(self) -> int:
+        """To look at bytes without a value costs as much as to look for so many texts in them."""
+        return self._filter.cost
 
     def __bool__(self) -> bool:
         return bool(self.forms)
 
     def in_bytes(self, data: bytes) -> bytes:
         """`data` without them."""
+        if not self._filter.may_hold(data):
+            return data
         for form in self.forms:
             if form in data:
                 data = data.replace(form, MASK.encode())
@@ -48,6 +61,8 @@ class SecretMask:
 
     def in_text(self, text: str) -> str:
         """`text` without them."""
+        if not self.forms or not self._text_filter.may_hold(text.encode("utf-8", "surrogatepass")):
+            return text
         for form in self._texts:
             if form in text:
                 text = text.replace(form, MASK)

@@ -30,9 +30,12 @@ FLUSH_SECONDS = 1.0
 FIRST_SECONDS = 0.05
 """The same for a value that follows `FLUSH_SECONDS` without any."""
 BATCH_ITEMS = 2000
-"""Rows and lines per batch; well below the gateway's limit of bytes."""
+"""Rows and lines per batch."""
+BATCH_BYTES = 256 << 10
+"""Characters of lines after which a batch is made; well below the gateway's limit of bytes."""
 MEMORY_ITEMS = 100_000
 """Default of the values held in memory."""
+_FEW_ITEMS = 16
 
 Item = tuple[str, float, Any]
 """Kind (metrics, logs, heartbeat, checkpoint), wall-clock seconds, content."""
@@ -48,8 +51,12 @@ class Sender:
         identity: dict[str, Any],
         warn: Callable[[str], None],
         memory_items: int = MEMORY_ITEMS,
+        batch_items: int = BATCH_ITEMS,
     ) -> None:
         """`memory_items` are held while the disk takes none; then the oldest are dropped."""
+        self._batch_items = batch_items
+        self._queued = self._batched = 0
+        """Characters of lines that were queued, and that are in batches; one thread writes each."""
         self._delivery = OrderedDelivery(transport, warn)
         self._spool = spool
         self._identity = identity
@@ -67,9 +74,21 @@ class Sender:
 
     def put(self, kind: str, content: Any) -> None:
         """Queue an item; never blocks."""
-        self._items.append((kind, time.time(), content))
-        if self._idle or len(self._items) >= BATCH_ITEMS:
+        item = (kind, time.time(), content)
+        self._queued += _size(item)
+        self._items.append(item)
+        if self._idle or len(self._items) >= self._batch_items or self.queued >= BATCH_BYTES:
             self._wake.set()
+
+    @property
+    def queued(self) -> int:
+        """Characters of lines that wait in memory."""
+        return self._queued - self._batched
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a few more items would push others out."""
+        return len(self._items) + _FEW_ITEMS >= (self._items.maxlen or 0)
 
     @property
     def waiting(self) -> int:
@@ -137,21 +156,36 @@ class Sender:
     def _make_batches(self) -> None:
         with self._batching:
             while self._items:
-                count = min(len(self._items), BATCH_ITEMS)
-                items = [self._items.popleft() for _ in range(count)]
+                items, size = self._next_items()
                 try:
                     self._make_batch(items)
                 except OSError:
                     # Keep the items for the next try, unless newer ones need the space.
-                    if len(self._items) + count <= (self._items.maxlen or 0):
+                    if len(self._items) + len(items) <= (self._items.maxlen or 0):
                         self._items.extendleft(reversed(items))
+                    else:
+                        self._batched += size
                     raise
+                self._batched += size
+
+    def _next_items(self) -> tuple[list[Item], int]:
+        """The items of one batch, and the characters of their lines."""
+        items: list[Item] = []
+        size = 0
+        while self._items and len(items) < self._batch_items and size < BATCH_BYTES:
+            items.append(self._items.popleft())
+            size += _size(items[-1])
+        return items, size
 
     def _make_batch(self, items: list[Item]) -> None:
         sequence = self._sequence + 1
         body = encoded({**self._identity, "sequence": sequence, **make_batch(items)})
         self._waiting.append(self._spool.put(sequence, body))
         self._sequence = sequence
+
+
+def _size(item: Item) -> int:
+    return len(item[2][1]) if item[0] == "logs" else 0
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:
@@ -187,4 +221,13 @@ def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
         # more than 64 bits.
         with contextlib.suppress(TypeError):
             return quick(body)
-    return json.dumps(body, default=datetime.isoformat).encode()
+    # Row by row: of a whole batch the encoder would hold each number and word as a text.
+    parts = []
+    for key, value in body.items():
+        rows = ",".join(map(_encoded_row, value)) if isinstance(value, list) else None
+        parts.append(f"{json.dumps(key)}:{_encoded_row(value) if rows is None else f'[{rows}]'}")
+    return f"{{{','.join(parts)}}}".encode()
+
+
+def _encoded_row(row: Any) -> str:
+    return json.dumps(row, default=datetime.isoformat)

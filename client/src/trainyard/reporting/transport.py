@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -48,17 +47,16 @@ MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_SECONDS = 3600.0
 
 
-@dataclass
 class GatewayTransport:
-    """Keeps one connection open, and reads the token file for every request: the kubelet renews it.
+    """Keeps one connection open.
 
-    `timeout` in seconds.
+    The token file is read for every request: the kubelet renews it.
     """
 
-    url: str
-    token_file: Path
-    timeout: float = 10.0
-    _connection: http.client.HTTPConnection | None = None
+    def __init__(self, url: str, token_file: Path, timeout: float = 10.0) -> None:
+        """`timeout` in seconds."""
+        self.url, self.token_file, self.timeout = url, token_file, timeout
+        self._connection: http.client.HTTPConnection | None = None
 
     def post(self, path: str, body: bytes) -> dict[str, Any]:
         """POST to `<url>/api/v1<path>`."""

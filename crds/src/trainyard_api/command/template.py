@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ANY: Final = ""
 """The glob of `{latest-checkpoint}`: every checkpoint."""
@@ -62,8 +61,7 @@ _NEARLY: Final = re.compile(NEARLY)
 _DOUBLED: Final = re.compile(DOUBLED)
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A text, or a checkpoint (`glob`), of one word."""
 
     word: int
@@ -125,13 +123,12 @@ def _needed(pieces: Sequence[_Piece]) -> dict[int, set[str]]:
     return {part: globs or ({ANY} if part else set()) for part, globs in named.items()}
 
 
-@dataclass
 class _Place:
     """Where in the parts of a command the next piece stands."""
 
-    part: int = 0
-    last: int = 0
-    otherwise: bool = False
+    def __init__(self) -> None:
+        self.part = self.last = 0
+        self.otherwise = False
 
     def takes(self, token: str) -> bool:
         """Whether a token begins, turns or ends a part. Raises ValueError if it must not."""

@@ -6,11 +6,10 @@ reader lets through stays below the folder, also if another program wrote the li
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from trainyard_api.files.hashing import sha256_of
 from trainyard_supervisor.errors import CannotStart
 
 MANIFEST = "manifest.json"
@@ -20,8 +19,7 @@ MAX_ENTRIES = 100_000
 _SEND_AGAIN = "Start a new session from the folder with `trainyard run`."
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file (`sha256`, `size`), a link (`target`), or an empty folder (neither)."""
 
     path: str
@@ -33,7 +31,9 @@ class Entry:
 
 def entries(text: bytes, bundle: str) -> list[Entry]:
     """The entries of a bundle's list. Raises CannotStart if it is not what the name says."""
-    if hashlib.sha256(text).hexdigest() != bundle:
+    digest = sha256_of(len(text))
+    digest.update(text)
+    if digest.hexdigest() != bundle:
         raise damaged(bundle, "its list of files does not have the hash that is its name")
     try:
         listed = json.loads(text)["entries"]

@@ -14,17 +14,17 @@ Guarantees:
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from trainyard_api import contract
 from trainyard_api.files.durability import make_durable
+from trainyard_api.files.hashing import sha256_of
 from trainyard_supervisor.code.manifest import (
     CONTENTS,
     MANIFEST,
@@ -44,8 +44,7 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """What the operator says of the session's code."""
 
     bundle: str
@@ -138,7 +137,7 @@ def _make(bundle: str, contents: Path, part: Path, entry: Entry) -> None:
     if not entry.sha256:
         _place(part, entry.path).mkdir(exist_ok=True)
         return
-    digest, size = hashlib.sha256(), 0
+    digest, size = sha256_of(entry.size), 0
     mode = 0o755 if entry.executable else 0o644
     try:
         handle = os.open(contents / entry.sha256, _READ)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -34,8 +33,7 @@ class Action(Enum):
     """Nothing is left."""
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What is known; times are None for what has not happened."""
 
     processes_left: bool

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
@@ -19,8 +18,7 @@ _FACTS = (contract.INTERRUPTED_KEY, contract.PROGRAM_EXIT_KEY, contract.PROGRAM_
 """What only the supervisor knows; a program's word for it counts for nothing."""
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known when everything has ended."""
 
     program: Exit | None
@@ -40,8 +38,7 @@ class Facts:
     """Whether the declared outputs were taken, if there was anything to take."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How the supervisor ends."""
 
     exit_code: int

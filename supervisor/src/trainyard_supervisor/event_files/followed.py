@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +22,7 @@ LastSequence = Callable[[int], int]
 """The highest number of a batch that an attempt has made, 0 for none."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """How far an event file was read."""
 
     position: int = 0
@@ -36,13 +34,14 @@ class Place:
     """The attempt that wrote it; 0 until something was read."""
 
 
-@dataclass
 class Followed:
     """The places of all files, and the names."""
 
-    places: dict[str, Place] = field(default_factory=dict)
-    """By path, relative to the run folder."""
-    owners: dict[str, Owner] = field(default_factory=dict)
+    def __init__(
+        self, places: dict[str, Place] | None = None, owners: dict[str, Owner] | None = None
+    ) -> None:
+        """`places` by path, relative to the run folder."""
+        self.places, self.owners = places or {}, owners or {}
 
 
 class Batch(NamedTuple):
@@ -77,14 +76,14 @@ def load(run_dir: Path, last_sequence: LastSequence) -> Followed:
 def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:
     """Write what is remembered, and what will count once `batch` is made. Raises OSError."""
     content: dict[str, Any] = {
-        "files": {path: astuple(place) for path, place in followed.places.items()},
+        "files": followed.places,
         "names": followed.owners,
     }
     if batch is not None:
         content["pending"] = {
             "attempt": batch.attempt,
             "sequence": batch.sequence,
-            "files": {path: astuple(place) for path, place in batch.after.items()},
+            "files": dict(batch.after),
         }
     target = run_dir / FILE
     target.parent.mkdir(exist_ok=True)
@@ -100,7 +99,7 @@ def _places(given: Any) -> dict[str, Place]:
     found = {}
     for path, numbers in given.items():
         place = Place(*(int(number) for number in numbers))
-        if min(astuple(place)) < 0:
+        if min(place) < 0:
             raise ValueError(path)
         found[str(path)] = place
     return found

@@ -11,7 +11,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -184,7 +184,7 @@ class Follower:
                 damaged += len(content)
                 continue
             if not place.attempt:
-                place = replace(place, attempt=self._attempt_of(path, event.wall_time))
+                place = place._replace(attempt=self._attempt_of(path, event.wall_time))
             if not event.values:
                 continue
             if not 0 <= event.step <= MOST_STEP:
@@ -237,14 +237,14 @@ def _place(handle: int, place: Place, about: os.stat_result) -> Place:
     if about.st_size >= place.position:
         head = zlib.crc32(os.pread(handle, place.head_bytes, 0))
         if head == place.head:
-            return replace(place, inode=about.st_ino)
+            return place._replace(inode=about.st_ino)
     return Place(inode=about.st_ino)
 
 
 def _with_head(handle: int, place: Place, end: int) -> Place:
     count = min(end, _HEAD_BYTES)
     if count == place.head_bytes:
-        return replace(place, position=end)
-    return replace(
-        place, position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
+        return place._replace(position=end)
+    return place._replace(
+        position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
     )

@@ -39,7 +39,7 @@ class MaskedStream:
         """Whether so many bytes may be looked at now: the program must not wait for it."""
         grown = self._work + (now - self._refilled) * WORK_PER_SECOND
         self._work, self._refilled = min(WORK_AT_ONCE, grown), now
-        return self._work >= size * len(self._sorted)
+        return self._work >= size * self._mask.cost
 
     def feed(self, chunk: bytes, now: float) -> bytes:
         """What may be shown after `chunk` came."""
@@ -47,7 +47,9 @@ class MaskedStream:
             return chunk
         data = self._held + chunk
         coloured = ESCAPE in data
-        self._work -= len(chunk) * (len(self._sorted) + (WORK_OF_COLOURS if coloured else 0))
+        self._work -= len(chunk) * (
+            len(self._sorted) + WORK_OF_COLOURS if coloured else self._mask.cost
+        )
         at = self._cut(data) if coloured else self._open(data)
         self._held = data[at:]
         if len(self._held) > MOST_HELD:
@@ -81,7 +83,11 @@ class MaskedStream:
     def _masked(self, data: bytes) -> bytes:
         if ESCAPE in data:
             data = Uncoloured(data).replaced(self._mask.forms, MASK.encode())
-        return self._mask.in_bytes(data)
+        masked = self._mask.in_bytes(data)
+        if masked is not data:
+            # A value is there, or what looks like one: then each is looked for.
+            self._work -= len(data) * len(self._sorted)
+        return masked
 
     def _cut(self, data: bytes) -> int:
         """As `_open`, where a value may stand as it is or with colours in it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from trainyard.reporting.artifacts.removal import drop
 from trainyard.reporting.artifacts.sources import name_at, own_folders, source_at
 from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped, reason
-from trainyard.reporting.artifacts.waiting import WaitingTrees, drop
+from trainyard.reporting.artifacts.waiting import WaitingTrees
 from trainyard_api.names import is_artifact_name
 from trainyard_supervisor.settings import Attempt, Output
 

@@ -7,7 +7,6 @@ count. One that begins again counts the steps of an epoch. Bars without a name h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from trainyard_supervisor.progress.reading import Reading
@@ -27,14 +26,9 @@ class Progress(NamedTuple):
     epochs: int | None = None
 
 
-@dataclass
 class _Source:
     """One thing that is counted."""
 
-    order: int
-    within_epoch: bool
-    nested: bool
-    """Whether it began while another one was under way."""
     done: int = -1
     total: int | None = None
     restarts: int = 0
@@ -47,6 +41,10 @@ class _Source:
     seen: float = 0.0
     progress: Progress | None = None
 
+    def __init__(self, order: int, *, within_epoch: bool, nested: bool) -> None:
+        """`nested` tells that it began while another one was under way."""
+        self.order, self.within_epoch, self.nested = order, within_epoch, nested
+
     @property
     def under_way(self) -> bool:
         """Whether it is the training, and not at its end."""
@@ -56,16 +54,16 @@ class _Source:
         return goal is None or self.progress.step < goal
 
 
-@dataclass
 class ProgressTracker:
     """The progress that a program's lines tell, from the first one on."""
 
-    _sources: dict[str, _Source] = field(default_factory=dict)
-    _chosen: _Source | None = None
-    _first_epoch: int | None = None
-    _epoch: int | None = None
-    _epochs: int | None = None
-    _summary: bool = False
+    def __init__(self) -> None:
+        self._sources: dict[str, _Source] = {}
+        self._chosen: _Source | None = None
+        self._first_epoch: int | None = None
+        self._epoch: int | None = None
+        self._epochs: int | None = None
+        self._summary = False
 
     def see(self, reading: Reading, now: float) -> Progress | None:
         """The progress after `reading`; None if it says nothing new about the training.
@@ -101,7 +99,7 @@ class ProgressTracker:
             if len(self._sources) >= MAX_SOURCES:
                 return None
             nested = any(other.under_way for other in self._sources.values())
-            source = _Source(len(self._sources), reading.within_epoch, nested)
+            source = _Source(len(self._sources), within_epoch=reading.within_epoch, nested=nested)
             self._sources[reading.source] = source
         elif done < source.done:
             source.restarts += 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 _SAVED = r"checkpoint|ckpt|chkpt|snapshot"
 _COUNTED = rf"{_SAVED}|global_?step|step|epoch|iteration|iter|round|update|it|ep"
@@ -72,8 +72,7 @@ class Role(IntEnum):
     """A model, such as what a program leaves at its end."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file; `path` is relative to the run folder, `changed` in nanoseconds."""
 
     path: str
@@ -81,8 +80,7 @@ class Entry:
     changed: int
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A file, or a folder with its files."""
 
     path: str
@@ -185,7 +183,7 @@ def _matching(listed: list[Entry], pattern: re.Pattern[str]) -> list[Candidate]:
         is_folder = files[0].path != path
         role = Role.BEST if _BEST.search(_stem(path)) else Role.STATE
         one = _candidate(path, role, files, is_folder=is_folder)
-        found.append(replace(one, by_glob=True, by_transformers=_above(path) in kin))
+        found.append(one._replace(by_glob=True, by_transformers=_above(path) in kin))
     return found
 
 
@@ -235,7 +233,7 @@ def _of_folder(path: str, files: list[Entry], folders: set[str], kin: set[str]) 
         # Checkpoints lie in it: its own files are what the program left at its end.
         role = Role.PLAIN
     made = _candidate(path, role, files, is_folder=True)
-    return replace(made, by_transformers=_above(path) in kin)
+    return made._replace(by_transformers=_above(path) in kin)
 
 
 def _above(path: str) -> str:

@@ -10,21 +10,19 @@ Guarantees, for candidates whose names say what they are:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trainyard_supervisor.resume.candidates import Candidate, Role
 
 
-@dataclass(frozen=True)
-class SetAside:
+class SetAside(NamedTuple):
     """A checkpoint that would have been chosen but for its problem."""
 
     path: str
     why: str
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The chosen checkpoint, None for none, and the newer ones that were set aside."""
 
     chosen: Candidate | None

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import takewhile
 from pathlib import Path
@@ -27,12 +26,12 @@ _NOT_ENTERED = frozenset(
 )
 
 
-@dataclass
 class Listing:
     """Files that can be checkpoints; `cut_off` says why there may be more."""
 
-    entries: list[Entry] = field(default_factory=list)
-    cut_off: str = ""
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.cut_off = ""
 
 
 def listing(
@@ -70,12 +69,10 @@ def listing(
     return found
 
 
-@dataclass
 class _Limit:
-    clock: Callable[[], float]
-    until: float
-    seen: int = 0
-    reached: bool = False
+    def __init__(self, clock: Callable[[], float], until: float) -> None:
+        self.clock, self.until = clock, until
+        self.seen, self.reached = 0, False
 
     def allows(self, _: object) -> bool:
         """Whether one more name may be looked at."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from trainyard_supervisor.resume.candidates import TRAINER_STATE, Candidate
 
@@ -40,8 +40,7 @@ class Kind(Enum):
     ULTRALYTICS = "resume model="
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A program that takes a checkpoint; its own words begin at `start`."""
 
     kind: Kind

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainyard_api import contract
 from trainyard_api.command import template
@@ -23,8 +22,7 @@ _MOST_TEXT = 1 << 20
 _OUTPUT = ("--output_dir", "--output-dir", "--project_dir", "--project-dir")
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """What of the attempt bears on its start."""
 
     number: int = 1
@@ -36,8 +34,7 @@ class Attempt:
     """Whether it is the built-in trainer, which resumes by itself."""
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """What is started."""
 
     command: list[str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from trainyard_supervisor.resume.candidates import (
     INCOMPLETE_MARK,
@@ -51,7 +50,7 @@ def _last_save(candidate: Candidate) -> Candidate:
         if entry.changed > max(tags) and _step_of(candidate, entry)
     }
     kept = tuple(entry for entry in candidate.files if _step_of(candidate, entry) not in begun)
-    return replace(candidate, files=kept)
+    return candidate._replace(files=kept)
 
 
 def _tag_of(candidate: Candidate, entry: Entry) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trainyard_api import contract
 
 if TYPE_CHECKING:
     from trainyard_supervisor.status_server.trainer_status import TrainerStatus
@@ -30,7 +31,7 @@ class StatusListener:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._token = os.urandom(24).hex()  # `secrets` would import OpenSSL
-        handle, self._token_file = tempfile.mkstemp(prefix="trainyard-status-")
+        handle, self._token_file = _new_file(os.environ.get("TMPDIR"))
         with os.fdopen(handle, "w") as file:
             file.write(self._token)
         self._came: deque[TrainerStatus] = deque(maxlen=MAX_WAITING)
@@ -86,6 +87,19 @@ class StatusListener:
         self._came.append(status)
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"\0")
+
+
+def _new_file(temporary: str | None) -> tuple[int, str]:
+    """A file that only this user reads, and its path; `tempfile` would take a megabyte."""
+    name = f"trainyard-status-{os.urandom(12).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    usual = Path(contract.SCRATCH_CACHE_DIR).parent
+    place = Path(temporary or usual) / name
+    try:
+        return os.open(place, flags, 0o600), str(place)
+    except OSError:
+        # As `tempfile`: a session may have set the variable to a folder that is not there yet.
+        return os.open(usual / name, flags, 0o600), str(usual / name)
 
 
 def is_wanted(environment: Mapping[str, str]) -> bool:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainyard_api.contract import MAX_METRIC_NAME
 from trainyard_api.visible_text import is_visible
@@ -26,8 +25,7 @@ PLACES = ("current_step", "total_steps", "current_epoch", "epoch")
 """Metrics that say where the training is."""
 
 
-@dataclass(frozen=True)
-class TrainerStatus:
+class TrainerStatus(NamedTuple):
     """One report; what it does not say is None or empty."""
 
     percent: int | None

@@ -13,9 +13,10 @@ from typing import Any
 
 from trainyard.reporting.artifacts.delivery import Delivery
 from trainyard.reporting.artifacts.errors import ArtifactError
+from trainyard.reporting.artifacts.removal import drop
 from trainyard.reporting.artifacts.sources import name_at, own_folders, source_at
 from trainyard.reporting.artifacts.staging import CannotStage, Stager, reason
-from trainyard.reporting.artifacts.waiting import Report, WaitingTrees, drop
+from trainyard.reporting.artifacts.waiting import Report, WaitingTrees
 from trainyard.reporting.transport import NotDeliveredError, Transport
 from trainyard_api.names import is_artifact_name
 

@@ -15,23 +15,23 @@ file again, and a linked one would change with it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from trainyard.reporting.artifacts.walk import Found, LeftOut, TooManyNames, Walk
 from trainyard_api import contract
 from trainyard_api.files.durability import make_durable
+from trainyard_api.files.hashing import sha256_of
 from trainyard_api.files.paths import path_problem, shown
 
 TRIES = 3
 """How often a file that changes is copied."""
-_CHUNK = 1 << 20
+_CHUNK = 256 << 10
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -47,8 +47,7 @@ class StagingStopped(Exception):
     """A stop signal arrived meanwhile."""
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """A tree that is staged."""
 
     sha256: str
@@ -59,8 +58,7 @@ class Tree:
     """Sentences on what was left out, and on what changed meanwhile."""
 
 
-@dataclass(frozen=True)
-class _Copied:
+class _Copied(NamedTuple):
     sha256: str
     size: int
     executable: bool
@@ -71,7 +69,7 @@ class _Manifest:
     """Writes the canonical form of a list of files (`trainyard_api.code`), entry by entry."""
 
     def __init__(self, file: BinaryIO, most_entries: int) -> None:
-        self._file, self._digest = file, hashlib.sha256()
+        self._file, self._digest = file, sha256_of(0)
         self._most = most_entries
         self.entries = self.size = 0
         self._write(b'{"entries":[')
@@ -89,7 +87,7 @@ class _Manifest:
     def ended(self) -> str:
         """The hash of the whole."""
         self._write(b"]}")
-        return self._digest.hexdigest()
+        return str(self._digest.hexdigest())
 
     def _write(self, text: bytes) -> None:
         self._file.write(text)
@@ -116,6 +114,7 @@ class Stager:
         self._changed = LeftOut()
         self._number = self._bytes = 0
         self._made = ""
+        self._buffer = bytearray(_CHUNK)
 
     def stage(self, source: Path, without: Collection[Path] = (), called: str = "") -> Tree:
         """Stage a folder but for the folders `without`, or a file as a tree of one.
@@ -236,15 +235,19 @@ class Stager:
             with os.fdopen(os.open(target, _WRITE, mode), "wb", buffering=0) as new:
                 return self._read(old, before, new)
 
-    def _read(self, old: BinaryIO, before: os.stat_result, new: BinaryIO | None) -> _Copied:
+    def _read(self, old: FileIO, before: os.stat_result, new: FileIO | None) -> _Copied:
         """Hash as many bytes as the file had, and write them to `new`; zeros become holes."""
-        digest, size = hashlib.sha256(), 0
-        while size < before.st_size and (chunk := old.read(min(_CHUNK, before.st_size - size))):
+        digest, size = sha256_of(before.st_size), 0
+        view = memoryview(self._buffer)
+        while size < before.st_size:
+            number = old.readinto(view[: before.st_size - size])
+            if not number:
+                break
             self._check_stop()
-            digest.update(chunk)
+            digest.update(view[:number])
             if new is not None:
-                _write(new, chunk)
-            size += len(chunk)
+                _write(new, self._buffer, number)
+            size += number
         if new is not None:
             new.truncate(size)
         after = os.fstat(old.fileno())
@@ -272,10 +275,11 @@ def _checked(name: str) -> str:
     return name
 
 
-def _write(new: BinaryIO, chunk: bytes) -> None:
-    if not chunk[0] and chunk.count(0) == len(chunk):
-        new.seek(len(chunk), os.SEEK_CUR)
+def _write(new: FileIO, buffer: bytearray, number: int) -> None:
+    """Write the first bytes of a buffer; zeros alone become a hole."""
+    if not buffer[0] and buffer.count(0, 0, number) == number:
+        new.seek(number, os.SEEK_CUR)
         return
-    view = memoryview(chunk)
+    view = memoryview(buffer)[:number]
     while view:
         view = view[new.write(view) :]

@@ -12,12 +12,12 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from trainyard.reporting.artifacts.removal import drop
 from trainyard.reporting.artifacts.staging import Tree
 from trainyard_api import contract
 
@@ -126,10 +126,3 @@ class WaitingTrees:
                 if error.errno not in _NO_LOCKS:
                     raise
             yield
-
-
-def drop(folder: Path) -> None:
-    """Remove a folder or file, as far as that is possible."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.unlink()

@@ -4,7 +4,7 @@ Guarantees:
 
 - Links are never followed, so that no loop is endless and nothing from outside comes in.
 - Nothing is left out in silence, except what is gone before it is read.
-- Memory grows with the names of one folder and the depth, not with the whole tree.
+- Memory grows with the depth alone: of one folder a bounded number of names is held.
 - The order is that of the paths' bytes, also while a program changes the folder.
 """
 
@@ -17,19 +17,16 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from trainyard.reporting.artifacts.least import Least
 from trainyard_api.files.links import target_inside
 from trainyard_api.files.paths import path_problem, shown
 
 MOST_NAMES = 1_000_000
 """Names that are looked at; a folder with more is refused."""
 MOST_SHOWN = 10
-_KINDS = {
-    stat.S_IFREG: b"f",
-    stat.S_IFDIR: b"d",
-    stat.S_IFLNK: b"l",
-    stat.S_IFSOCK: b"s",
-    stat.S_IFIFO: b"p",
-}
+AT_ONCE = 4096
+"""Names of one folder that are sorted at a time; a larger one is read several times."""
+_KINDS = {stat.S_IFREG: b"f", stat.S_IFSOCK: b"s", stat.S_IFIFO: b"p"}
 _SPECIAL = {b"s": "is a socket", b"p": "is a named pipe", b"x": "is a device"}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -44,6 +41,18 @@ class Found(NamedTuple):
     path: str
     target: str = ""
     is_folder: bool = False
+
+
+class _Names(NamedTuple):
+    """Some of the names in a folder, in order."""
+
+    keys: list[bytes]
+    """Name, `/` if something lies below, NUL, kind."""
+    last: bytes
+    more: bool
+    """Whether others come behind `last`."""
+    passed: frozenset[bytes]
+    """Names up to `last` whose key would come behind it, were it a folder with files now."""
 
 
 class LeftOut:
@@ -68,11 +77,19 @@ class LeftOut:
 class Walk:
     """Iterating yields files, links and the folders with nothing in them, sorted."""
 
-    def __init__(self, top: Path, without: Collection[Path], left_out: LeftOut) -> None:
-        """`top` and the folders `without`, which do not go in, are real paths."""
+    def __init__(
+        self, top: Path, without: Collection[Path], left_out: LeftOut, at_once: int = AT_ONCE
+    ) -> None:
+        """`top` and the folders `without`, which do not go in, are real paths.
+
+        Of one folder, `at_once` names are held.
+        """
+        self._at_once = at_once
         self._top, self._without = top, frozenset(without)
         self._left_out = left_out
         self._looked_at = 0
+        self._counts = True
+        """Whether names are looked at for the first time."""
 
     def __iter__(self) -> Iterator[Found]:
         """What goes in. Raises TooManyNames, and OSError if the folder itself cannot be read."""
@@ -84,23 +101,29 @@ class Walk:
             elif not descends:
                 yield found
             elif (names := self._readable(found.path)) is not None:
-                waiting.append(self._listed(f"{found.path}/", names))
+                waiting.append(self._listed(found.path, names))
 
-    def _listed(self, above: str, names: list[bytes]) -> Iterator[tuple[Found, bool]]:
+    def _listed(self, folder: str, first: _Names) -> Iterator[tuple[Found, bool]]:
         """The entries of one folder, and whether what goes in lies below the entry."""
-        names.sort()
-        for key in names:
-            name, _, kind = key.rpartition(b"\0")
-            descends = name.endswith(b"/")
-            path = f"{above}{os.fsdecode(name[:-1] if descends else name)}"
-            found = self._taken(path, kind, self._left_out)
-            if found is None:
-                continue
-            yield found, descends
-            if found.is_folder and not descends:
-                # Nothing of it goes in; what is left out of it is said.
-                with contextlib.suppress(OSError):
-                    self._holds(path, self._left_out)
+        names: _Names | None = first
+        while names is not None:
+            for key in names.keys:
+                yield from self._entry(folder, key)
+            names = self._readable(folder, names) if names.more else None
+
+    def _entry(self, folder: str, key: bytes) -> Iterator[tuple[Found, bool]]:
+        name, _, kind = key.rpartition(b"\0")
+        descends = name.endswith(b"/")
+        own = os.fsdecode(name[:-1] if descends else name)
+        path = f"{folder}/{own}" if folder else own
+        found = self._taken(path, kind, self._left_out)
+        if found is None:
+            return
+        yield found, descends
+        if found.is_folder and not descends:
+            # Nothing of it goes in; what is left out of it is said.
+            with contextlib.suppress(OSError):
+                self._holds(path, self._left_out)
 
     def _taken(self, path: str, kind: bytes, left_out: LeftOut | None) -> Found | None:
         """The entry; None if it is left out, which is added to `left_out`."""
@@ -123,24 +146,32 @@ class Walk:
             left_out.add(path, wrong)
         return None
 
-    def _readable(self, path: str) -> list[bytes] | None:
-        """The names in a folder; None if it is gone, or cannot be read, which is said."""
+    def _readable(self, path: str, before: _Names | None = None) -> _Names | None:
+        """The next names in a folder; None if it is gone, or cannot be read, which is said."""
         try:
-            return self._names(path)
+            return self._names(path, before)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._left_out.add(path, f"is a folder that cannot be read: {error.strerror}")
             return None
 
-    def _names(self, path: str) -> list[bytes]:
-        """What is in a folder, to be sorted: name, `/` if something lies below, NUL, kind."""
-        found = []
+    def _names(self, path: str, before: _Names | None = None) -> _Names:
+        """The first names in a folder that come behind those of `before`. Raises OSError."""
+        least = Least(before.last if before else b"", self._at_once)
+        passed = before.passed if before else frozenset[bytes]()
+        self._counts = before is None
         for name, kind in self._scanned(path):
-            below = f"{path}/{name}" if path else name
-            slash = b"/" if kind == b"d" and self._descends(below) else b""
-            found.append(b"%b%b\0%b" % (os.fsencode(name), slash, kind))
-        return found
+            plain = os.fsencode(name)
+            if kind != b"d":
+                least.add(b"%b\0%b" % (plain, kind))
+            elif least.may_take(b"%b\0d" % plain, b"%b/\0d" % plain) and plain not in passed:
+                slash = b"/" if self._descends(f"{path}/{name}" if path else name) else b""
+                least.add(b"%b%b\0d" % (plain, slash))
+        keys, last = least.sorted(), least.last
+        own = (key.rpartition(b"\0")[0] for key in keys)
+        kept = {name for name in (*passed, *own) if last.startswith(name)}
+        return _Names(keys, last, least.more, frozenset(kept))
 
     def _descends(self, path: str) -> bool:
         """Whether a folder is walked through, decided once: its place in the order depends on it.
@@ -167,7 +198,7 @@ class Walk:
         try:
             with os.scandir(handle) as listed:
                 for entry in listed:
-                    self._looked_at += 1
+                    self._looked_at += self._counts
                     if self._looked_at > MOST_NAMES:
                         raise TooManyNames(f"it holds more than {MOST_NAMES:,} names")
                     if kind := _kind(entry):
@@ -180,6 +211,10 @@ def _kind(entry: os.DirEntry[str]) -> bytes:
     """What an entry is; empty if it is gone."""
     if entry.is_file(follow_symlinks=False):
         return b"f"
+    if entry.is_dir(follow_symlinks=False):
+        return b"d"
+    if entry.is_symlink():
+        return b"l"
     try:
         return _KINDS.get(stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode), b"x")
     except OSError:
