@@ -21,6 +21,7 @@ from postgres import Postgres
 
 pytestmark = pytest.mark.integration
 KINDS = ("datasets", "models")
+ARTIFACT = b"what a run has logged"
 BEFORE = 3
 """Files of each kind and batches that are acknowledged before the backup begins."""
 
@@ -86,6 +87,7 @@ def test_backup_under_load_and_restore(
     lab.start()
     reporter, uploaders = begin(lab)
     archive = tmp_path / "backup.tar"
+    artifact = logged_artifact(lab)
     with lab.client() as people:
         key = people.create_key("anna", "datasets:read").key
     with ThreadPoolExecutor() as pool:
@@ -124,6 +126,8 @@ def test_backup_under_load_and_restore(
         assert len(points) >= least
         assert points == [(n, float(n)) for n in range(1, len(points) + 1)]
     assert lab_answers(lab, key) == 200
+    with mlflow(lab) as http:
+        assert http.get(artifact).content == ARTIFACT
 
     # The trainer goes on where it is, and rows get numbers that nobody has.
     reporter.acknowledged += 1
@@ -136,6 +140,22 @@ def test_backup_under_load_and_restore(
     assert answer.status_code == 200, answer.text
     with lab.client() as people:
         people.create_key("berta", "datasets:read")
+
+
+def mlflow(lab: GatewayLab) -> httpx.Client:
+    """MLflow's protocol with the administrator's key."""
+    headers = {"Authorization": f"Bearer {lab.key}"}
+    return httpx.Client(base_url=f"{lab.url}/mlflow/api/2.0/", headers=headers, timeout=30)
+
+
+def logged_artifact(lab: GatewayLab) -> str:
+    """Log a file of a run. Returns its address."""
+    with mlflow(lab) as http:
+        run = http.post("mlflow/runs/create", json={"experiment_id": "0"}).raise_for_status()
+        uri = run.json()["run"]["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        address = f"mlflow-artifacts/artifacts/{uri}/plots/loss.bin"
+        http.put(address, content=ARTIFACT).raise_for_status()
+    return address
 
 
 def begin(lab: GatewayLab) -> tuple[Reporter, list[Uploader]]:

@@ -22,7 +22,7 @@ from trainyard_gateway.files.file_store import CHUNK, make_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-FOLDERS = ("tables", "datasets", "models", "code")
+FOLDERS = ("tables", "datasets", "models", "artifacts", "code")
 _MOST_MANIFEST_BYTES = 1 << 28
 
 

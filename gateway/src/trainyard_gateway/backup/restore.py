@@ -26,7 +26,7 @@ from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import DatabaseError, DumpError
 from trainyard_gateway.store.schema import migrate
 
-_KINDS = ("datasets", "models")
+_KINDS = ("datasets", "models", "artifacts")
 
 
 async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
