@@ -5,9 +5,10 @@ It needs the standard library only. All programs that make an id make the same o
 
 from __future__ import annotations
 
-import importlib
 import re
-from typing import Any, Final
+from typing import Final
+
+from trainyard_api.files.hashing import sha256_of
 
 MAX_KEY: Final = 250
 """Characters of the name of a metric, a param or a tag."""
@@ -52,7 +53,9 @@ def experiment_id_of(name: str, salt: int = 0) -> str:
     if name == DEFAULT_EXPERIMENT:
         return DEFAULT_EXPERIMENT_ID
     text = f"{name}\0{salt}" if salt else name
-    number = int.from_bytes(_sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    digest = sha256_of(0)
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    number = int.from_bytes(digest.digest()[:8], "big")
     return str((number >> (64 - _ID_BITS)) or 1)
 
 
@@ -68,13 +71,3 @@ def key_fault(key: str) -> str | None:
     if key.startswith("/") or any(part in ("", ".", "..") for part in key.split("/")):
         return "a name is like a relative path: no part of it is empty, . or .."
     return None
-
-
-def _sha256(content: bytes) -> Any:
-    """The hash by Python itself: OpenSSL, which `hashlib` would load, takes 4 MiB of memory."""
-    for name in ("_sha2", "_sha256", "hashlib"):
-        try:
-            return importlib.import_module(name).sha256(content)
-        except ImportError:
-            continue
-    raise AssertionError("Python has no SHA-256")

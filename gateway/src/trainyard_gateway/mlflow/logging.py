@@ -7,15 +7,15 @@ count once.
 from __future__ import annotations
 
 import itertools
-import math
 import secrets
 from collections.abc import Callable, Sequence
 
 import orjson
 
-from trainyard_api.mlflow.run_report import RunNumber, RunPoint, RunReport
+from trainyard_api.mlflow.run_report import RunPoint, RunReport
 from trainyard_api.report import Batch
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.mlflow.wire.answers import json_value
 from trainyard_gateway.mlflow.wire.fields import Metric
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.store import Store
@@ -52,7 +52,7 @@ def batch_of(
     points = [
         RunPoint.model_construct(
             key=each.key,
-            value=_number(each.value),
+            value=json_value(each.value),
             timestamp=each.timestamp,
             step=each.step,
         )
@@ -84,9 +84,3 @@ def body_of(batch: Batch) -> bytes:
             "runs": [{"run": report.run, "metrics": metrics}],
         }
     )
-
-
-def _number(value: float) -> RunNumber:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainyard_api.mlflow.run_report import RunInput
+from trainyard_api.mlflow.run_report import RunInput, RunNumber
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.metrics.points import LoggedPoint
@@ -133,7 +133,7 @@ def pairs(items: Iterable[tuple[str, str]]) -> list[Json]:
     return [{"key": key, "value": value} for key, value in items]
 
 
-def json_value(value: float) -> float | str:
+def json_value(value: float) -> RunNumber:
     """A value as JSON: numbers, or NaN, Infinity and -Infinity as text."""
     if math.isnan(value):
         return "NaN"

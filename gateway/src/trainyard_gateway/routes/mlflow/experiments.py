@@ -48,15 +48,9 @@ async def get_by_name(request: Request, door: DoorDep, visitor: ReaderDep) -> Re
     return answered(await door.experiments.get_by_name(wanted.experiment_name, visitor))
 
 
+@router.get(f"{API}/experiments/search")
 @router.post(f"{API}/experiments/search")
 async def search(request: Request, door: DoorDep, visitor: ReaderDep) -> Response:
-    """Some of them."""
-    wanted = await asked(request, SearchExperiments)
-    return answered(await door.experiments.search(wanted, visitor))
-
-
-@router.get(f"{API}/experiments/search")
-async def search_by_query(request: Request, door: DoorDep, visitor: ReaderDep) -> Response:
     """Some of them."""
     wanted = await asked(request, SearchExperiments)
     return answered(await door.experiments.search(wanted, visitor))
