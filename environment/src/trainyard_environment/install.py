@@ -20,7 +20,7 @@ from trainyard_supervisor.install import folder_of, modules, write_archive
 NOT_ARCHIVED = "install.py"
 SUPERVISOR = ("__init__.py", "errors.py", "code/__init__.py", "code/manifest.py")
 """What the builder takes from the supervisor: to read a bundle."""
-API = ("__init__.py", "contract.py", "phase.py")
+API = ("__init__.py", "contract.py", "files/__init__.py", "files/hashing.py", "phase.py")
 MAIN = """\
 import sys
 
