@@ -163,12 +163,19 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             (contract.ENV_STATUS_SERVER, "`off`: no status is taken by Kubeflow's protocol."),
             (contract.ENV_MLFLOW, "`off`: nothing is taken of MLflow's clients."),
             (contract.ENV_INDEX_URL, "URL of the package index. Default: uv's own."),
-            (contract.ENV_INDEX_CA, "File with the CA of the index. Default: uv's own."),
+            (
+                contract.ENV_INDEX_CA,
+                "File with the certificates of the index's authorities. Default: the usual ones.",
+            ),
+            (
+                contract.ENV_INDEX_CA_SOURCE,
+                "What a refusal calls this file, such as the ConfigMap that it comes from.",
+            ),
             (contract.ENV_INDEX_USERNAME, "User at the index."),
             (contract.ENV_INDEX_PASSWORD, "Password or token at the index."),
             (
                 contract.ENV_ENVIRONMENTS_MAX_BYTES,
-                "How much all environments together may take. Default: 100 GiB.",
+                "How much all environments together may take. Default: 20 GiB.",
             ),
         ),
     ),

@@ -248,6 +248,19 @@ def test_sessions_are_removed_when_the_administrator_says_so(tmp_path: Path) -> 
     assert [retention(), retention(finishedSessionSeconds=0)] == [None, 0]
 
 
+def test_the_authorities_of_the_index_reach_the_operator(tmp_path: Path) -> None:
+    def chosen(**values: str) -> tuple[str, str, str]:
+        path = tmp_path / "operator.yaml"
+        found = render({f"environments.{k}": v for k, v in values.items()})
+        path.write_text(found.named("ConfigMap", "ty-operator")["data"]["operator.yaml"])
+        config = operator_settings.load(path).config().environments
+        return config.ca_config_map, config.ca_secret, config.ca_key
+
+    assert chosen() == ("", "", "ca.crt")
+    assert chosen(caConfigMap="a", caKey="ca-bundle.crt") == ("a", "", "ca-bundle.crt")
+    assert chosen(caSecret="b") == ("", "b", "ca.crt")
+
+
 @pytest.mark.parametrize("port", ["http", "metrics"])
 def test_who_may_reach_the_gateway_can_be_narrowed(port: str) -> None:
     def peers(values: dict[str, Any]) -> Any:
@@ -519,6 +532,11 @@ def test_every_switch_takes_its_objects_away(
         ({"operator.image.digest": "sha256:beef"}, "operator/image/digest"),
         ({"networkPolicy.apiServerPorts": []}, "networkPolicy/apiServerPorts"),
         ({"operator.ageingSeconds": -1}, "operator/ageingSeconds"),
+        (
+            {"environments.caConfigMap": "a", "environments.caSecret": "b"},
+            "environments.caConfigMap and environments.caSecret both name certificates",
+        ),
+        ({"environments.caKey": "../ca.crt"}, "environments/caKey"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
 )

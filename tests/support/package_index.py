@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import io
+import ssl
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,9 +98,16 @@ class PackageIndex:
         return {f: content for files in self.files.values() for f, (content, _) in files.items()}
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that refuse its certificate go."""
+
+
 @contextlib.contextmanager
-def package_index() -> Iterator[PackageIndex]:
-    """Serve an index until the end."""
+def package_index(
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[PackageIndex]:  # a handler and its server
+    """Serve an index until the end, over HTTPS if `tls` is given."""
     index = PackageIndex()
 
     class Handler(BaseHTTPRequestHandler):
@@ -128,8 +136,13 @@ def package_index() -> Iterator[PackageIndex]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    index.url = f"http://127.0.0.1:{server.server_port}/simple"
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        # The handshake is made by the thread of each request.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    index.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/simple"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

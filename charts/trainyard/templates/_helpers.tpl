@@ -151,6 +151,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.environments.caConfigMap .Values.environments.caSecret -}}
+{{- fail "environments.caConfigMap and environments.caSecret both name certificates: leave one out" -}}
+{{- end -}}
 {{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
 {{- fail "priority.min must not be above priority.max" -}}
 {{- end -}}

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     username, password = map(
         os.environ.get, (contract.ENV_INDEX_USERNAME, contract.ENV_INDEX_PASSWORD)
     )
-    redact = Redaction(Index("", "", username or "", password or "").secrets)
+    redact = Redaction(Index("", username or "", password or "").secrets)
     os.umask(0o022)
 
     def say(sentence: str) -> None:

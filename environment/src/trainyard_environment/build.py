@@ -78,6 +78,10 @@ class _Build:
         held = ", ".join(f"{n} {v}" for n, v in runtime.held.items() if not n.startswith("nvidia"))
         self._say(f"Python {runtime.version} of {self._given.image}, with {held or 'no torch'}")
         asked = self._asked(runtime)
+        if number := len(self._given.index.authorities):
+            self._say(
+                f"the index is checked by the administrator's {_counted(number, 'certificate')}"
+            )
         for note in dict.fromkeys(asked.notes):
             self._say(note)
         self._say(f"resolving {_counted(len(asked.requirements), 'requirement')}")

@@ -1,4 +1,4 @@
-"""What the operator says to the builder, by arguments and by the container's environment. Pure."""
+"""What the operator says to the builder, by arguments and by the container's environment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trainyard_api import contract
+from trainyard_environment.authorities import authorities
 from trainyard_environment.errors import bad_arguments
 
 DEFAULT_MAX_BYTES = 20 << 30
@@ -30,9 +31,10 @@ class Index:
     """The package index; without a URL, uv's own default."""
 
     url: str
-    ca: str
     username: str
     password: str
+    authorities: tuple[str, ...] = ()
+    """Certificates in PEM that count instead of the usual authorities; () means the usual ones."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -124,16 +126,12 @@ def _index(environment: Mapping[str, str]) -> Index:
     if url:
         _check_url(url)
     ca = environment.get(contract.ENV_INDEX_CA, "")
-    if ca and not Path(ca).is_file():
-        raise bad_arguments(
-            f"{contract.ENV_INDEX_CA} names {ca[:200]!r}, which is no file.",
-            "Tell the administrator: the chart's value of the index's CA has no effect.",
-        )
+    source = environment.get(contract.ENV_INDEX_CA_SOURCE) or f"the file {ca[:200]}"
     return Index(
         url=url,
-        ca=ca,
         username=environment.get(contract.ENV_INDEX_USERNAME, ""),
         password=environment.get(contract.ENV_INDEX_PASSWORD, ""),
+        authorities=authorities(Path(ca), source) if ca else (),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PositiveInt,
     field_validator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -90,7 +91,11 @@ class EnvironmentSettings(BaseModel):
     index_url: str = Field(default="", max_length=2048, pattern=r"^(https?://[^@\s]+)?$")
     """Index of packages (simple API), without credentials. Default: that of uv."""
     ca_config_map: str = ""
-    """ConfigMap whose `ca.crt` is the authority of the index. Default: the usual ones."""
+    """ConfigMap with the certificates of the index's authorities. Default: the usual ones."""
+    ca_secret: str = ""
+    """The same in a Secret, instead of a ConfigMap."""
+    ca_key: str = Field(default="ca.crt", max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")
+    """Key of the certificates in it."""
     credentials_secret: str = ""
     """Secret with `username` and `password` for the index. Default: none."""
     max_bytes: int = Field(default=20 * 2**30, ge=2**20)
@@ -101,6 +106,12 @@ class EnvironmentSettings(BaseModel):
     """What the pod of an installation asks for, as in a container; never a GPU."""
     env: dict[VariableName, VariableValue] = {}
     """Environment variables of an installation, such as HTTPS_PROXY."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.ca_config_map and self.ca_secret:
+            raise ValueError("caConfigMap and caSecret both name certificates: leave one out")
+        return self
 
     @field_validator("resources")
     @classmethod
@@ -260,6 +271,8 @@ def _environment_config(given: EnvironmentSettings) -> EnvironmentConfig:
     return EnvironmentConfig(
         index_url=given.index_url,
         ca_config_map=given.ca_config_map,
+        ca_secret=given.ca_secret,
+        ca_key=given.ca_key,
         credentials_secret=given.credentials_secret,
         max_bytes=given.max_bytes,
         max_builders=given.max_builders,

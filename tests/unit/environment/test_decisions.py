@@ -106,7 +106,12 @@ LIST = (*BUILD, "--requirements-json", '["a"]')
             "holds credentials",
             id="holds credentials",
         ),
-        pytest.param(LIST, {"TRAINYARD_INDEX_CA": "/no/file"}, "is no file", id="is no file"),
+        pytest.param(
+            LIST,
+            {"TRAINYARD_INDEX_CA": "/no/file"},
+            "is not there: the file /no/file",
+            id="no certificates",
+        ),
         pytest.param(
             LIST,
             {"TRAINYARD_ENVIRONMENTS_MAX_BYTES": "0"},
@@ -132,14 +137,29 @@ def test_settings_without_meaning_are_refused(
 
 def test_uv_gets_credentials_by_variables_and_nothing_it_need_not_have() -> None:
     given = {"PATH": "/bin", "UV_INDEX_URL": "http://other", "TRAINYARD_RUN": "{}", "PIP_X": "1"}
-    index = Index("https://i/simple", "/ca", "me", "secret")
+    index = Index("https://i/simple", "me", "secret")
 
-    found = environment(given, index, Path("/c"))
+    found = environment(given, index, Path("/c"), None)
 
     assert found["UV_DEFAULT_INDEX"] == "trainyard=https://i/simple"
     assert found["UV_INDEX_TRAINYARD_PASSWORD"] == "secret"
-    assert found["SSL_CERT_FILE"] == "/ca"
     assert not {"UV_INDEX_URL", "TRAINYARD_RUN", "PIP_X"} & set(found)
+
+
+STORE = {"SSL_CERT_FILE": "/store.pem", "SSL_CERT_DIR": "/store", "UV_SYSTEM_CERTS": "true"}
+
+
+def test_the_usual_authorities_are_those_that_the_administrator_sets_for_installations() -> None:
+    found = environment(STORE, Index("", "", ""), Path("/c"), None)
+
+    assert {name: found.get(name) for name in STORE} == STORE
+
+
+def test_authorities_of_the_index_count_instead_of_any_other() -> None:
+    found = environment(STORE, Index("", "", "", ("pem",)), Path("/c"), Path("/c/a.pem"))
+
+    assert found["SSL_CERT_FILE"] == "/c/a.pem"
+    assert "SSL_CERT_DIR" not in found
 
 
 NOT_FOUND = "error: No solution found\n  cause: Because x was not found in the package registry and"
@@ -155,7 +175,7 @@ NOT_FOUND = "error: No solution found\n  cause: Because x was not found in the p
         pytest.param("error: x\n cause: operation timed out", 76, "IndexUnavailable", id="time"),
         pytest.param("error: x\n cause: HTTP status server error (502 Bad Gateway)", 76, "IndexUnavailable", id="bad gateway"),
         pytest.param("error: x\n cause: HTTP status client error (429 Too Many Requests)", 76, "IndexUnavailable", id="too many"),
-        pytest.param("error: x\n cause: error sending request\n cause: UnknownIssuer", 76, "IndexUnavailable", id="certificate"),
+        pytest.param("error: error sending request\n cause: invalid peer certificate", 76, "IndexUnavailable", id="certificate"),
         pytest.param("error: Failed to download `a`\n cause: No space left on device (os error 28)", 73, "NoRoomForEnvironment", id="full"),
         pytest.param("error: x\n cause: Disk quota exceeded (os error 122)", 73, "NoRoomForEnvironment", id="quota"),
         pytest.param("error: x\n cause: Read-only file system (os error 30)", 73, "VolumeNotWritable", id="read-only"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 from operator_state import CONFIG, make_session
 
 from trainyard_operator.core.builder_job import build_builder
@@ -187,8 +188,42 @@ def test_the_index_and_its_credentials_are_the_administrators() -> None:
         "UV_INDEX_TRAINYARD_PASSWORD": {"name": "index", "key": "password"},
     }
     assert container_of(job)["resources"]["limits"]["memory"] == "8Gi"
+
+
+KEYS = {"items": [{"key": "bundle.crt", "path": "ca.crt"}], "optional": True}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "volume", "called"),
+    [
+        (
+            EnvironmentConfig(ca_config_map="a", ca_key="bundle.crt"),
+            {"configMap": {"name": "a", **KEYS}},
+            "the key bundle.crt of ConfigMap a",
+        ),
+        (
+            EnvironmentConfig(ca_secret="b", ca_key="bundle.crt"),
+            {"secret": {"secretName": "b", **KEYS}},
+            "the key bundle.crt of Secret b",
+        ),
+    ],
+    ids=["a ConfigMap", "a Secret"],
+)
+def test_the_authorities_of_the_index_are_one_key_that_the_builder_looks_for(
+    chosen: EnvironmentConfig, volume: dict[str, Any], called: str
+) -> None:
+    """Optional, so that the pod starts without it and says so; the kubelet would wait for it."""
+    job = build_builder(LINES, 1, replace(CONFIG, environments=chosen))
+
     volumes = {v["name"]: v for v in pod_of(job)["volumes"]}
-    assert volumes["index-ca"]["configMap"]["name"] == "ca"
+    mounts = {m["name"]: m for m in container_of(job)["volumeMounts"]}
+    assert volumes["index-ca"] == {"name": "index-ca", **volume}
+    assert mounts["index-ca"] == {
+        "name": "index-ca",
+        "mountPath": "/etc/trainyard-index",
+        "readOnly": True,
+    }
+    assert variables(job)["TRAINYARD_INDEX_CA_SOURCE"] == called
 
 
 def test_without_an_index_of_ones_own_there_is_neither() -> None:

@@ -53,8 +53,19 @@ def test_wrong_settings_are_named_as_they_stand_in_the_file(config: Path) -> Non
         ("{indexUrl: 'https://me:secret@index.example'}", "environments.indexUrl"),
         ("{maxBuilders: 0}", "environments.maxBuilders"),
         ("{index: x}", "environments.index"),
+        ("{caConfigMap: a, caSecret: b}", "caConfigMap and caSecret both name certificates"),
+        ("{caConfigMap: a, caKey: ''}", "environments.caKey"),
+        ("{caConfigMap: a, caKey: ../x}", "environments.caKey"),
     ],
-    ids=["a GPU", "credentials in the address", "no builder", "unknown"],
+    ids=[
+        "a GPU",
+        "credentials in the address",
+        "no builder",
+        "unknown",
+        "two sources",
+        "no key",
+        "a path as the key",
+    ],  # fmt: skip
 )
 def test_wrong_settings_of_environments_are_refused(
     config: Path, chosen: str, sentence: str

@@ -10,11 +10,40 @@ from trainyard_environment.resolving.stand_ins import LOCAL
 
 WORDS = 1200
 """Characters of uv's own words in a message."""
+_UNUSED = ("warning:", "hint: Consider enabling use of system TLS certificates")
+"""Lines of no use in a failure: options of uv are not the reader's to choose."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 _NO_ROOM = re.compile(r"os error (28|122|27)\b|No space left|[Dd]isk quota exceeded")
 _NOT_WRITABLE = re.compile(r"os error (30|13)\b|Read-only file system")
 _DENIED = re.compile(r"\b(401|403|407)\b|[Uu]nauthorized|[Ff]orbidden|lack of valid authentication")
-_CERTIFICATE = re.compile(r"certificate|UnknownIssuer|[Tt][Ll][Ss] |handshake")
+_CERTIFICATE = re.compile(r"invalid peer certificate|[Tt][Ll][Ss] |handshake|InvalidContentType")
+_CERTIFICATES = (
+    (
+        # The signature of an authority that has the same name, such as after its renewal.
+        re.compile(r"UnknownIssuer|BadSignature"),
+        "the certificate of the index, or of the host that has its files, is of an unknown"
+        " authority: put the certificate of this authority where environments.caConfigMap (or"
+        " caSecret) of the chart points; what stands there counts instead of the usual ones.",
+    ),
+    (
+        re.compile(r"not valid for name"),
+        "the index's certificate is for another name: environments.indexUrl must have that one.",
+    ),
+    (
+        re.compile(r"certificate expired|not valid yet"),
+        "the index's certificate is not valid at this time: renew it, or set the node's clock.",
+    ),
+    (
+        re.compile(r"CaUsedAsEndEntity"),
+        "the index shows the certificate of an authority (CA:TRUE) as its own: it needs one that"
+        " is for servers.",
+    ),
+    (
+        re.compile(r"invalid peer certificate"),
+        "the index needs another certificate; the message says what is wrong with this one.",
+    ),
+)
+"""What uv says of a certificate, and what the administrator does."""
 _DOWN = re.compile(
     r"error sending request|Connection (refused|reset)|connect error|dns error|timed? ?out"
     r"|operation timed out|HTTP status server error|\b(429|50[0-9])\b [A-Z]|Request failed after"
@@ -39,7 +68,7 @@ _HASH = re.compile(r"[Hh]ash mismatch|hash(es)? (do|does) not match")
 def words(said: str) -> str:
     """What uv said, in one paragraph of at most `WORDS` characters."""
     lines = [_ESCAPES.sub("", line).strip() for line in said.splitlines()]
-    kept = [line for line in lines if line and not line.startswith("warning:")] or lines
+    kept = [line for line in lines if line and not line.startswith(_UNUSED)] or lines
     errors = [at for at, line in enumerate(kept) if line.startswith("error: ")]
     text = ""
     for line in kept[errors[0] if errors else 0 :]:
@@ -106,7 +135,7 @@ def _index(said: str, text: str) -> CannotBuild | None:
         return CannotBuild(
             "IndexUnavailable",
             text,
-            "Tell the administrator: the index's certificate is not that of the chart's CA.",
+            f"Tell the administrator: {_of_certificate(said)}",
             BuilderExit.INDEX_UNAVAILABLE,
         )
     if _DOWN.search(said):
@@ -117,6 +146,11 @@ def _index(said: str, text: str) -> CannotBuild | None:
             BuilderExit.INDEX_UNAVAILABLE,
         )
     return None
+
+
+def _of_certificate(said: str) -> str:
+    known = (sentence for pattern, sentence in _CERTIFICATES if pattern.search(said))
+    return next(known, "no connection by TLS can be made: is environments.indexUrl its address?")
 
 
 def _hint(said: str) -> str:

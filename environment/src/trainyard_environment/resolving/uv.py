@@ -22,6 +22,7 @@ KEPT_VARIABLES = (
     "PATH", "HOME", "TMPDIR", "LANG",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS",
 )  # fmt: skip
 COMMON = ("--no-config", "--no-python-downloads", "--color", "never", "--no-progress")
 
@@ -44,7 +45,8 @@ class Uv:
         self._folder = folder
         self._lease = lease
         self._say = say
-        self._environment = environment(os.environ, index, folder / "cache")
+        authorities = _authorities_file(index, folder)
+        self._environment = environment(os.environ, index, folder / "cache", authorities)
         self._redact = Redaction(index.secrets)
 
     def run(self, *arguments: str, quiet: bool = False) -> Done:
@@ -88,8 +90,21 @@ class Uv:
         return said
 
 
-def environment(given: Mapping[str, str], index: Index, cache: Path) -> dict[str, str]:
-    """The environment of uv: credentials stand here, and not in its arguments. Pure."""
+def _authorities_file(index: Index, folder: Path) -> Path | None:
+    if not index.authorities:
+        return None
+    file = folder / "authorities.pem"
+    file.write_text("".join(index.authorities))
+    return file
+
+
+def environment(
+    given: Mapping[str, str], index: Index, cache: Path, authorities: Path | None
+) -> dict[str, str]:
+    """The environment of uv: credentials stand here, and not in its arguments. Pure.
+
+    `authorities` is the file of certificates that count instead of the usual ones.
+    """
     found = {name: given[name] for name in KEPT_VARIABLES if given.get(name)}
     found |= {"UV_CACHE_DIR": str(cache), "NO_COLOR": "1"}
     if index.url:
@@ -97,10 +112,9 @@ def environment(given: Mapping[str, str], index: Index, cache: Path) -> dict[str
         if index.username or index.password:
             found[contract.ENV_INDEX_USERNAME] = index.username
             found[contract.ENV_INDEX_PASSWORD] = index.password
-    if index.ca:
-        found["SSL_CERT_FILE"] = index.ca
-    elif "SSL_CERT_FILE" in given:
-        found["SSL_CERT_FILE"] = given["SSL_CERT_FILE"]
+    if authorities is not None:
+        found["SSL_CERT_FILE"] = str(authorities)
+        found.pop("SSL_CERT_DIR", None)
     return found
 
 

@@ -156,7 +156,7 @@ def _environment(session: Session, config: OperatorConfig) -> list[Manifest]:
         contract.ENV_PROGRESS: "off",
         contract.ENV_EVENT_FILES: "off",
         contract.ENV_INDEX_URL: chosen.index_url,
-        contract.ENV_INDEX_CA: f"{_INDEX_DIR}/{_CA_FILE}" if chosen.ca_config_map else "",
+        **_authorities(chosen),
         contract.ENV_ENVIRONMENTS_MAX_BYTES: str(chosen.max_bytes),
         "HOME": TEMPORARY_DIR,
         "TMPDIR": TEMPORARY_DIR,
@@ -171,6 +171,21 @@ def _environment(session: Session, config: OperatorConfig) -> list[Manifest]:
     run = {"name": contract.ENV_RUN, "value": _run(session, config)}
     plain = [{"name": k, "value": expansion.escape(v)} for k, v in {**chosen.env, **values}.items()]
     return [uid, run, *plain, *_credentials(chosen)]
+
+
+def _authorities(chosen: EnvironmentConfig) -> dict[str, str]:
+    """Where the certificates of the index's authorities are, and what people call that."""
+    if not (chosen.ca_config_map or chosen.ca_secret):
+        return {contract.ENV_INDEX_CA: ""}
+    kind, name = (
+        ("ConfigMap", chosen.ca_config_map)
+        if chosen.ca_config_map
+        else ("Secret", chosen.ca_secret)
+    )
+    return {
+        contract.ENV_INDEX_CA: f"{_INDEX_DIR}/{_CA_FILE}",
+        contract.ENV_INDEX_CA_SOURCE: f"the key {chosen.ca_key} of {kind} {name}",
+    }
 
 
 def _run(session: Session, config: OperatorConfig) -> str:
@@ -221,7 +236,7 @@ def _mounts(spec: TrainingSessionSpec, chosen: EnvironmentConfig) -> list[Manife
     if spec.code and spec.packages and spec.packages.file:
         source = {"subPath": f"code/bundles/{spec.code.bundle}", "readOnly": True}
         mounts.append({"name": "data", "mountPath": contract.CODE_DIR, **source})
-    if chosen.ca_config_map:
+    if chosen.ca_config_map or chosen.ca_secret:
         mounts.append({"name": "index-ca", "mountPath": _INDEX_DIR, "readOnly": True})
     return mounts
 
@@ -235,8 +250,14 @@ def _volumes(config: OperatorConfig) -> list[Manifest]:
         token.volume(),
         supervisor.volume(),
     ]
-    if config.environments.ca_config_map:
-        keys = [{"key": _CA_FILE, "path": _CA_FILE}]
-        source = {"name": config.environments.ca_config_map, "items": keys}
-        volumes.append({"name": "index-ca", "configMap": source})
+    if source := _authorities_source(config.environments):
+        volumes.append({"name": "index-ca", **source})
     return volumes
+
+
+def _authorities_source(chosen: EnvironmentConfig) -> Manifest:
+    # Optional: if it is not there, the builder says so at once. The kubelet would wait for it.
+    keys = {"items": [{"key": chosen.ca_key, "path": _CA_FILE}], "optional": True}
+    if chosen.ca_config_map:
+        return {"configMap": {"name": chosen.ca_config_map, **keys}}
+    return {"secret": {"secretName": chosen.ca_secret, **keys}} if chosen.ca_secret else {}

@@ -44,7 +44,11 @@ class EnvironmentConfig:
     index_url: str = ""
     """Index of packages; empty is the usual one."""
     ca_config_map: str = ""
-    """ConfigMap whose `ca.crt` is the certificate authority of the index; empty without one."""
+    """ConfigMap with the certificates of the index's authorities; empty without one."""
+    ca_secret: str = ""
+    """The same in a Secret; at most one of the two is named."""
+    ca_key: str = "ca.crt"
+    """Key of the certificates in it."""
     credentials_secret: str = ""
     """Secret with `username` and `password` for the index; empty without one."""
     max_bytes: int = 20 * 2**30
