@@ -145,7 +145,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit bench-trace fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -238,6 +238,9 @@ bench-operator: setup ## Measure the operator on a separate control plane with s
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
+
+bench-trace: setup ## Replay weeks of a real lab in simulated time under several policies; writes docs/replayed-weeks.md (15 min)
+	@$(VENV)/bin/python bench/replay $(BENCH)
 
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
 	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py

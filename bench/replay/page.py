@@ -1,0 +1,165 @@
+"""The page and the pictures of a comparison, made of its results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+Summary = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""By policy and figure: mean, low, high."""
+
+BLUE, GREY = "#0072B2", "#999999"
+BASE: Final = "best-effort FIFO"
+PICTURES: Final = {
+    "replayed-waits.svg": (
+        ("meanWait.all", "mean wait, h", 3600.0),
+        ("wait95.large", "95 % wait of 4 GPUs and more, h", 3600.0),
+        ("meanWait.largest", "mean wait of the largest, h", 3600.0),
+        ("wastedByPreemptionGpuHours", "GPU-hours lost by preemption", 1.0),
+    ),
+    "replayed-estimates.svg": (
+        ("atSubmission.medianError", "median error at submission, h", 3600.0),
+        ("atSubmission.coverage", "share of starts in the interval", 1.0),
+        ("atSubmission.medianWidth", "median width of the interval, h", 3600.0),
+    ),
+}
+
+
+def table(summary: Summary) -> str:
+    """Waits and costs of each policy, as a table of Markdown."""
+    columns: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+        ("Mean wait, h", lambda f: _hours(f, "meanWait.all")),
+        ("95 % wait, h", lambda f: _hours(f, "wait95.all")),
+        ("95 % wait of 1 GPU, h", lambda f: _hours(f, "wait95.small")),
+        ("… of 4 and more, h", lambda f: _hours(f, "wait95.large")),
+        ("Mean wait of the largest, h", lambda f: _hours(f, "meanWait.largest")),
+        ("GPUs busy, %", lambda f: _plain(f, "busyShare", 100, 1)),
+        ("Preemptions", lambda f: _plain(f, "preemptions", 1, 1)),
+        ("GPU-hours lost by them", lambda f: _plain(f, "wastedByPreemptionGpuHours", 1, 2)),
+        ("Fairness", lambda f: _plain(f, "fairness", 1, 2)),
+    )
+    return _table(summary, columns)
+
+
+def estimates_table(summary: Summary, of: str) -> str:
+    """How good estimates were, as a table of Markdown; `of` is when they were made."""
+    columns: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+        ("Estimates of a replay", lambda f: _plain(f, f"{of}.estimates", 1, 0)),
+        ("With an interval, %", lambda f: _plain(f, f"{of}.known", 100, 0)),
+        ("Median error, h", lambda f: _hours(f, f"{of}.medianError")),
+        ("90 % error, h", lambda f: _hours(f, f"{of}.error90")),
+        ("Start in the interval, %", lambda f: _plain(f, f"{of}.coverage", 100, 1)),
+        ("Median width, h", lambda f: _hours(f, f"{of}.medianWidth")),
+    )
+    told = {name: figures for name, figures in summary.items() if f"{of}.estimates" in figures}
+    return _table(told, columns)
+
+
+def clusters_table(replays: Sequence[Mapping[str, Any]]) -> str:
+    """What was replayed, and each cluster's mean wait beside that of best-effort FIFO."""
+    lines = [
+        "| Cluster | Week from | Sessions | GPUs | Mean wait, FIFO, h | Ours ÷ FIFO | Oracle ÷ FIFO"
+        " | Start in ours' interval, % | Its width ÷ that of limits |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for cluster in dict.fromkeys(r["cluster"] for r in replays):
+        members = [r for r in replays if r["cluster"] == cluster]
+
+        def mean(name: str, figure: str, members: list[Mapping[str, Any]] = members) -> float:
+            values = [r["figures"].get(name, {}).get(figure) for r in members]
+            known = [v for v in values if v is not None]
+            return sum(known) / len(known) if known else float("nan")
+
+        fifo = mean(BASE, "meanWait.all")
+        width = mean("EASY, users' limits", "atSubmission.medianWidth")
+        first = members[0]
+        lines.append(
+            f"| {cluster} | {first['week']} | {first['sessions']:,} | {first['gpus']} |"
+            f" {fifo / 3600:.2f} | {_ratio(mean('ours', 'meanWait.all'), fifo)} |"
+            f" {_ratio(mean('oracle', 'meanWait.all'), fifo)} |"
+            f" {100 * mean('ours', 'atSubmission.coverage'):.0f} |"
+            f" {_ratio(mean('ours', 'atSubmission.medianWidth'), width)} |"
+        )
+    return "\n".join(lines)
+
+
+def _ratio(value: float, of: float) -> str:
+    return f"{value / of:.2f}" if of > 0 else "–"
+
+
+def _table(
+    summary: Summary, columns: Sequence[tuple[str, Callable[[Mapping[str, Any]], str]]]
+) -> str:
+    lines = [
+        f"| Policy | {' | '.join(title for title, _ in columns)} |",
+        f"| --- |{' ---: |' * len(columns)}",
+    ]
+    for name, figures in summary.items():
+        lines.append(f"| {name} | {' | '.join(show(figures) for _, show in columns)} |")
+    return "\n".join(lines)
+
+
+def _hours(figures: Mapping[str, Any], name: str) -> str:
+    return _plain(figures, name, 1 / 3600, 2)
+
+
+def _plain(figures: Mapping[str, Any], name: str, factor: float, places: int) -> str:
+    found = figures.get(name)
+    if found is None:
+        return "–"
+    mean, half = found["mean"] * factor, (found["high"] - found["mean"]) * factor
+    return f"{mean:,.{places}f} ± {half:,.{places}f}" if half else f"{mean:,.{places}f}"
+
+
+def draw(summary: Summary, panels: Sequence[tuple[str, str, float]], out: Path) -> None:
+    """One row of bars for each figure, with the confidence interval of each policy."""
+    drawn = Figure(
+        figsize=(3.4 * len(panels) + 2.2, 0.42 * len(summary) + 1.4), layout="constrained"
+    )
+    FigureCanvasSVG(drawn)
+    axes = drawn.subplots(1, len(panels), sharey=True)
+    names = list(summary)[::-1]
+    for axis, (figure, label, unit) in zip(axes, panels, strict=True):
+        for row, name in enumerate(names):
+            found = summary[name].get(figure)
+            if found is None:
+                continue
+            low, mean, high = (found[key] / unit for key in ("low", "mean", "high"))
+            error = [[mean - max(0.0, low)], [high - mean]]
+            colour = BLUE if name.startswith("ours") else GREY
+            axis.barh(row, mean, xerr=error, color=colour, error_kw={"elinewidth": 1})
+        axis.set_yticks(range(len(names)), names)
+        axis.set_xlabel(label)
+        axis.grid(alpha=0.25, axis="x")
+    drawn.savefig(out, format="svg", metadata={"Date": None})
+
+
+def write(results: Mapping[str, Any], path: Path, pictures: Path) -> None:
+    """Write the page and the pictures beside it."""
+    summary = results["summary"]["programs tell"]
+    for name, panels in PICTURES.items():
+        draw(summary, panels, pictures / name)
+    template = (Path(__file__).parent / "page.md").read_text()
+    told = [r for r in results["replays"] if r["toldByProgram"] > 0]
+    parts = {
+        "waits": table(summary),
+        "submission": estimates_table(summary, "atSubmission"),
+        "time": estimates_table(summary, "overTime"),
+        "clusters": clusters_table(told),
+        "nothing": table(results["summary"]["programs tell nothing"]),
+        "nothing-estimates": estimates_table(
+            results["summary"]["programs tell nothing"], "atSubmission"
+        ),
+        "seeds": str(len({r["seed"] for r in told})),
+        "count": str(len({r["cluster"] for r in told})),
+        "trace": results["trace"],
+        "load": f"{100 * results['load']:.0f}",
+        "slowest": f"{max(s for r in results['replays'] for s in r['cpuSeconds'].values()):.0f}",
+    }
+    for name, text in parts.items():
+        template = template.replace(f"{{{{{name}}}}}", text)
+    path.write_text(template)
