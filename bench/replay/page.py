@@ -143,7 +143,7 @@ def write(results: Mapping[str, Any], path: Path, pictures: Path) -> None:
     summary = results["summary"]["programs tell"]
     for name, panels in PICTURES.items():
         draw(summary, panels, pictures / name)
-    template = (Path(__file__).parent / "page.md").read_text()
+    template = (Path(__file__).parent / "page.txt").read_text()
     told = [r for r in results["replays"] if r["toldByProgram"] > 0]
     parts = {
         "waits": table(summary),
