@@ -20,8 +20,8 @@ ENDED_BEFORE = (
     " deliver its outputs"
 )
 LEFT_FOR_THE_NEXT = (
-    "a signal asks to end before the outputs are taken: the next attempt takes them, and does not"
-    " run the program again"
+    "a signal asks to end, and the time for that is over before the outputs are taken: the next"
+    " attempt takes them, and does not run the program again"
 )
 NOT_KEPT = (
     "that the program has ended with 0 cannot be written to the run folder ({why}): an attempt"
@@ -39,9 +39,12 @@ def of_program(
 ) -> Outcome:
     """How it ends after a program that has run, or was not started for a signal (None)."""
     own_message = supervision.mask.in_message(read(given.termination_file))
-    stopped = supervision.stopped
+    stopped = supervision.stopped_before_end
     derived = progress.finish(succeeded=not stopped and program == Exit(0, None))
-    well = not stopped and ended_well(program, own_message)
+    well = ended_well(program, own_message, stopped=stopped)
+    if stopped and given.attempt is not None and given.attempt.workers > 1:
+        # Other workers may have been interrupted.
+        well = False
     taken, lasting = None, False
     if well:
         lasting = _kept(given, supervision, KeptEnd(own_message, derived))
@@ -49,7 +52,7 @@ def of_program(
     return outcome(
         Facts(
             program=program,
-            # What has ended well before a signal was not interrupted, but for its outputs.
+            # What has ended well was not interrupted, but for its outputs.
             stopped=(taken is False or not well) and supervision.stopped,
             own_message=own_message,
             last_lines=supervision.last_lines,
@@ -100,9 +103,10 @@ def _kept(given: Settings, supervision: Supervision, end: KeptEnd) -> bool:
 
 
 def _taken_outputs(given: Settings, supervision: Supervision, *, lasting: bool) -> bool | None:
-    """Whether the declared outputs were taken before a signal; None if there are none to take.
+    """Whether the declared outputs were taken in time; None if there are none to take.
 
-    `lasting` tells that the end of the program is kept.
+    After a stop signal the rest of the grace is theirs. `lasting` tells that the end of the program
+    is kept.
     """
     if given.attempt is None or given.worker or not given.outputs:
         return None
@@ -114,7 +118,7 @@ def _taken_outputs(given: Settings, supervision: Supervision, *, lasting: bool) 
         given.attempt,
         given.run_dir,
         supervision.say,
-        lambda: supervision.stopped,
+        lambda: supervision.out_of_time,
     )
     if not taken and lasting:
         supervision.say(LEFT_FOR_THE_NEXT)

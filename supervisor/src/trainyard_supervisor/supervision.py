@@ -116,6 +116,18 @@ class Supervision:
         return self._signals.number is not None
 
     @property
+    def stopped_before_end(self) -> bool:
+        """Whether a stop signal arrived before the program itself had ended."""
+        arrived = self._signals.arrived
+        return arrived is not None and (self._ended_at is None or arrived <= self._ended_at)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a stop signal has arrived, and the grace is over but for the supervisor's own."""
+        arrived = self._signals.arrived
+        return arrived is not None and time.monotonic() >= arrived + self._patience.grace
+
+    @property
     def last_lines(self) -> list[str]:
         """The last lines of the output, oldest first."""
         return list(self._reports.last_lines)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from poll import eventually
 from report_stand_in import ReportStandIn, report_stand_in
-from supervisor_lab import SupervisorLab, python
+from supervisor_lab import Ended, SupervisorLab, python
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
@@ -41,10 +41,14 @@ def lab(tmp_path: Path, gateway: ReportStandIn) -> SupervisorLab:
     return SupervisorLab(tmp_path, gateway)
 
 
-def attempt(number: int, worker: int = 0, **more: Any) -> dict[str, str]:
+def attempt(number: int, worker: int = 0, grace: str = "2", **more: Any) -> dict[str, str]:
     outputs = [{"path": "out", "name": "mine"}]
     run = {"uid": "uid", "attempt": number, "outputs": outputs, **more}
-    return {contract.ENV_RUN: json.dumps(run), contract.ENV_COMPLETION_INDEX: str(worker)}
+    return {
+        contract.ENV_RUN: json.dumps(run),
+        contract.ENV_COMPLETION_INDEX: str(worker),
+        contract.ENV_GRACE_SECONDS: grace,
+    }
 
 
 def runs(lab: SupervisorLab) -> int:
@@ -93,6 +97,128 @@ def test_the_next_attempt_delivers_the_outputs_and_runs_nothing(
     assert b"is not run again" in second.err
     assert second.message["end"] == {"step": 6, "totalSteps": 6}
     assert not (lab.folder / contract.ARTIFACTS).exists()
+
+
+def waiting(lab: SupervisorLab) -> list[str]:
+    """Contents of the outputs that wait for the gateway with their report."""
+    place = lab.folder / contract.ARTIFACTS
+    reported = {report.parent for report in place.glob("*/report-mine.json")}
+    return [(tree / "files" / "big").read_text() for tree in reported]
+
+
+def test_a_signal_leaves_the_rest_of_the_grace_to_the_outputs(
+    lab: SupervisorLab, gateway: ReportStandIn
+) -> None:
+    process = started(lab, SLOW, environment=attempt(1, grace="600"))
+    process.terminate()
+    os.truncate(lab.folder / "out" / "big", 5)
+    ended = lab.end(process)
+
+    assert (ended.code, "interrupted" in ended.message) == (0, False)
+    assert (waiting(lab), gateway.trees) == (["\0" * 5], []), "the gateway finds it there"
+
+
+AT_SIGTERM = """
+import os, signal, time
+open('runs', 'a').write('x')
+def stop(*_):
+    os.makedirs('out', exist_ok=True)
+    {writes}
+    {says}
+    os._exit({code})
+signal.signal(signal.SIGTERM, stop)
+print('up', flush=True)
+time.sleep(600)
+"""
+SMALL = "open('out/big', 'w').write('whole')"
+LARGE = "open('out/big', 'w').truncate(200 << 30)"
+GOAL = "open('termination-log', 'w').write('{\"end\": {\"step\": 8, \"totalSteps\": 8}}')"
+BEFORE = "open('termination-log', 'w').write('{\"end\": {\"step\": 7, \"totalSteps\": 8}}')"
+
+
+def stopped(lab: SupervisorLab, environment: dict[str, str], **parts: Any) -> Ended:
+    """How a supervisor ends whose program does so much at SIGTERM."""
+    source = AT_SIGTERM.format(**{"writes": SMALL, "says": "pass", "code": 0, **parts})
+    process = lab.start(*python(source), environment=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    process.terminate()
+    return lab.end(process)
+
+
+def test_a_program_that_reaches_its_goal_after_the_signal_delivers(
+    lab: SupervisorLab, gateway: ReportStandIn
+) -> None:
+    ended = stopped(lab, attempt(1, grace="600"), says=GOAL)
+
+    assert (ended.code, ended.message) == (0, {"end": {"step": 8, "totalSteps": 8}})
+    assert (waiting(lab), gateway.trees) == (["whole"], [])
+
+
+def test_if_the_grace_does_not_suffice_the_next_attempt_delivers(
+    lab: SupervisorLab, gateway: ReportStandIn
+) -> None:
+    first = stopped(lab, attempt(1, grace="6"), says=GOAL, writes=LARGE)
+    os.truncate(lab.folder / "out" / "big", 5)
+    lab.message_file.write_text("")
+    second = lab.run(*python(SLOW), environment=attempt(2))
+
+    assert (first.code, first.message["interrupted"]) == (ExitCode.PREEMPTED, True)
+    assert b"the next attempt takes them" in first.err
+    assert (second.code, runs(lab)) == (0, 1)
+    assert [gateway.files[t["tree"]] for t in gateway.trees] == [{"big": b"\0" * 5}]
+
+
+LEAVES_A_CHILD = """
+import os, signal, time
+open('runs', 'a').write('x')
+os.makedirs('out', exist_ok=True)
+open('out/big', 'w').write('whole')
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    while not os.path.exists('go'): time.sleep(0.01)
+"""
+"""Ends with 0; a process of it goes on until there is a file `go`."""
+
+
+def test_a_signal_after_the_programs_own_end_with_0_is_no_interruption(
+    lab: SupervisorLab, gateway: ReportStandIn
+) -> None:
+    process = lab.start(*python(LEAVES_A_CHILD), environment=attempt(1, grace="600"))
+    assert process.stderr is not None
+    while b"the program has ended" not in process.stderr.readline():
+        assert process.poll() is None
+    process.terminate()
+    (lab.folder / "go").touch()
+    ended = lab.end(process)
+
+    sent = [gateway.files[t["tree"]]["big"].decode() for t in gateway.trees]
+    assert (ended.code, [*waiting(lab), *sent]) == (0, ["whole"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "more"),
+    [
+        pytest.param({}, {}, id="no goal is known"),
+        pytest.param({"says": BEFORE}, {}, id="before its goal"),
+        pytest.param({"says": GOAL, "code": 1}, {}, id="at its goal with an error"),
+        pytest.param({"says": GOAL}, {"workers": 2}, id="at its goal, one of two workers"),
+    ],
+)
+def test_what_a_signal_interrupted_runs_again_and_delivers_when_it_ends_well(
+    lab: SupervisorLab, gateway: ReportStandIn, parts: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """The second attempt resumes where nothing is left to do, and ends at once."""
+    stopped(lab, attempt(1, **more), **parts)
+    left = waiting(lab)
+    lab.message_file.write_text("")
+    resumed = "open('runs', 'a').write('x'); open('out/big', 'a').write(' and resumed')"
+    second = lab.run(*python(resumed), environment=attempt(2, **more))
+
+    assert (left, second.code, runs(lab)) == ([], 0, 2)
+    assert [(t["attempt"], gateway.files[t["tree"]]) for t in gateway.trees] == [
+        (2, {"big": b"whole and resumed"})
+    ]
 
 
 def test_what_the_program_left_as_its_message_is_left_by_the_next_attempt(

@@ -52,21 +52,23 @@ def test_the_exit_code(found: Outcome, code: int) -> None:
 
 
 WELL = [
-    pytest.param(Exit(0, None), "", True, id="0"),
-    pytest.param(Exit(0, None), "its own text", True, id="0 with a text"),
-    pytest.param(Exit(0, None), REACHED, True, id="0 at the goal"),
-    pytest.param(Exit(0, None), BEFORE, False, id="0 before the goal"),
-    pytest.param(Exit(1, None), REACHED, False, id="1 at the goal"),
-    pytest.param(Exit(None, 9), "", False, id="killed"),
-    pytest.param(None, "", False, id="never started"),
+    pytest.param(Exit(0, None), "", True, False, id="0"),
+    pytest.param(Exit(0, None), "its own text", True, False, id="0 with a text"),
+    pytest.param(Exit(0, None), REACHED, True, True, id="0 at the goal"),
+    pytest.param(Exit(0, None), BEFORE, False, False, id="0 before the goal"),
+    pytest.param(Exit(1, None), REACHED, False, False, id="1 at the goal"),
+    pytest.param(Exit(None, 9), "", False, False, id="killed"),
+    pytest.param(Exit(None, 9), REACHED, False, False, id="killed at the goal"),
+    pytest.param(None, "", False, False, id="never started"),
 ]
 
 
-@pytest.mark.parametrize(("program", "message", "well"), WELL)
+@pytest.mark.parametrize(("program", "message", "well", "stopped_well"), WELL)
 def test_outputs_count_where_the_program_did_what_it_wanted(
-    program: Exit | None, message: str, well: bool
+    program: Exit | None, message: str, well: bool, stopped_well: bool
 ) -> None:
-    assert ended_well(program, message) is well
+    assert ended_well(program, message, stopped=False) is well
+    assert ended_well(program, message, stopped=True) is stopped_well
 
 
 MESSAGES = [

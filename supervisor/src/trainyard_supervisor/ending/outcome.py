@@ -118,9 +118,13 @@ def _end(derived: Mapping[str, int], *, finished: bool) -> dict[str, int]:
     return end
 
 
-def ended_well(program: Exit | None, own_message: str) -> bool:
-    """Whether a program that no signal stopped did what it wanted: then its outputs count. Pure."""
-    return _is_success(program) and _goal_met(_own(own_message)) is not False
+def ended_well(program: Exit | None, own_message: str, *, stopped: bool) -> bool:
+    """Whether a program did what it wanted, so that its outputs count. Pure.
+
+    After a stop signal only its own word that it reached its goal tells that.
+    """
+    met = _goal_met(_own(own_message))
+    return _is_success(program) and (met is True if stopped else met is not False)
 
 
 def _goal_met(own: Mapping[str, Any]) -> bool | None:

@@ -20,7 +20,7 @@ def take(
     say: Callable[[str], None],
     stopped: Callable[[], bool],
 ) -> bool:
-    """Stage each output and its report; False if a stop signal came meanwhile.
+    """Stage each output and its report; False if `stopped` said meanwhile to end.
 
     An output that is missing or cannot be staged is a sentence, and no failure.
     """
