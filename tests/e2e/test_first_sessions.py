@@ -136,8 +136,9 @@ def test_overflow_waits_and_every_session_leaves_a_model(
     assert [session.phase for session in ended] == ["Succeeded"] * 4, [
         session.status.failure for session in ended
     ]
+    # Two that are admitted together start in any order: their pods are made side by side.
     starts = [str(session.status.start_time) for session in ended]
-    assert starts == sorted(starts), "the queue drained in order"
+    assert max(starts[:2]) <= min(starts[2:]), "who waited started after those that ran"
     assert witness.most == 4, f"GPUs in use at most, over {witness.events} events"
     for session in ended:
         accuracy = gateway.metrics(session.name).get("val/accuracy")
