@@ -112,7 +112,7 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         "Defaults in a trainer's pod",
         "A runtime's `env` and a session's `spec.env` override these.",
         (
-            ("HOME", "/tmp: scratch space, empty at the start of each attempt."),
+            ("HOME", "Scratch space at `/tmp`, empty at the start of each attempt."),
             ("USER", "trainyard; the image need not know the pod's user."),
             ("LOGNAME", "The same."),
             ("XDG_CACHE_HOME", CACHES.format("")),
@@ -223,6 +223,20 @@ def rows(settings: type[BaseModel], prefix: str) -> Iterator[str]:
         meaning = " ".join(field.description.split()).replace("|", "\\|")
         environment = f" `{prefix}{name.upper()}` |" if prefix else ""
         yield f"| `{to_camel(name)}` |{environment} {default(field)} | {meaning} |\n"
+        if isinstance(field.default, BaseModel):
+            yield from inner_rows(to_camel(name), type(field.default), "  |" if prefix else "")
+
+
+def inner_rows(name: str, settings: type[BaseModel], environment: str) -> Iterator[str]:
+    """A row for each setting within `name`; its variable of the environment takes all, as JSON."""
+    for inner, field in settings.model_fields.items():
+        if not field.description:
+            raise SystemExit(f"{settings.__name__}.{inner} has no docstring")
+        meaning = " ".join(field.description.split()).replace("|", "\\|")
+        whole = f"{name}.{to_camel(inner)}"
+        yield f"| `{whole}` |{environment} {default(field)} | {meaning} |\n"
+        if isinstance(field.default, BaseModel):
+            yield from inner_rows(whole, type(field.default), environment)
 
 
 def default(field: Any) -> str:
@@ -233,6 +247,8 @@ def default(field: Any) -> str:
         return "made at the start"
     if field.default is None:
         return ""
+    if isinstance(field.default, BaseModel):
+        return "as below"
     return f"`{json.dumps(field.default, default=str)}`".replace("|", "\\|")
 
 

@@ -20,6 +20,7 @@ from programs import (
 from schemas import of_definition, of_kubernetes
 
 from trainyard_operator import settings
+from trainyard_operator.core.builder_job import build_builder
 from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.model import Session
@@ -52,7 +53,7 @@ def write_targets() -> dict[str, Path]:
 
 
 def runtime_objects(objects: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Job and Service that the operator would make of examples/session.yaml with two workers."""
+    """What the operator would make of examples/session.yaml with two workers, and with packages."""
     configuration = folder / "operator.yaml"
     configuration.write_text(
         next(
@@ -71,6 +72,12 @@ def runtime_objects(objects: list[dict[str, Any]], folder: Path) -> list[dict[st
     if not isinstance(session, Session):
         raise ToolMissingError(f"examples/session.yaml: {session.why}")
     made = [build_job(session, 1, ("node-1", "node-2"), config), build_service(session, config)]
+    own = {"command": ["python", "train.py"], "packages": {"requirements": ["einops"]}}
+    raw["spec"] = own | {"resources": raw["spec"]["resources"]}
+    asks = parse.session(raw, config.installation)
+    if not isinstance(asks, Session):
+        raise ToolMissingError(f"examples/session.yaml with packages: {asks.why}")
+    made.append(build_builder(asks, 1, config))
     return [json.loads(json.dumps(o)) for o in made]
 
 

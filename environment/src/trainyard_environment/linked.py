@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -26,13 +27,11 @@ def linked_to_torch(paths: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen = {TORCH}
     for one in metadata.distributions(path=list(paths)):
-        try:
+        with suppress(Exception):  # What is no package may raise anything.
             name, version = normalised(one.metadata["Name"]), one.version
             if name not in seen and any(map(_names_torch, _compiled(one, name))):
                 found[name] = version
-        except Exception:  # What is no package may raise anything.
-            continue
-        seen.add(name)
+            seen.add(name)
     return found
 
 

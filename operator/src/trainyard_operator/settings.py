@@ -71,10 +71,12 @@ ExtendedResource = Annotated[str, Field(max_length=317, pattern=r"^[a-z0-9.-]+/[
 class ResourceSettings(BaseModel):
     """What the pod of an installation asks for, as in a container."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     requests: dict[str, str] = {}
+    """Quantities by resource."""
     limits: dict[str, str] = {}
+    """Quantities by resource."""
 
 
 class EnvironmentSettings(BaseModel):

@@ -130,16 +130,16 @@ class _Place:
         self.part = self.last = 0
         self.otherwise = False
 
-    def takes(self, token: str) -> bool:
-        """Whether a token begins, turns or ends a part. Raises ValueError if it must not."""
-        if token == "{if-checkpoint}":
+    def takes(self, mark: str) -> bool:
+        """Whether a mark begins, turns or ends a part. Raises ValueError if it must not."""
+        if mark == "{if-checkpoint}":
             if self.part:
                 raise ValueError("{if-checkpoint} stands within another one")
             self.part = self.last = self.last + 1
             self.otherwise = False
-        elif self.part and token == "{end}":
+        elif self.part and mark == "{end}":
             self.part = 0
-        elif self.part and token == "{else}":
+        elif self.part and mark == "{else}":
             if self.otherwise:
                 raise ValueError("{if-checkpoint} has two {else}")
             self.otherwise = True
