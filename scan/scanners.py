@@ -146,7 +146,9 @@ def _checkov(arguments: Sequence[str], log: Path) -> list[str]:
 
 def bandit_shipped(log: Path) -> list[str]:
     """Every level, in what runs at an installation, starts no programs and reads no pickles."""
-    return _bandit([*SHIPPED, f"--exclude={','.join((*STARTERS, *READERS))}", "--severity-level=all"], log)
+    return _bandit(
+        [*SHIPPED, f"--exclude={','.join((*STARTERS, *READERS))}", "--severity-level=all"], log
+    )
 
 
 def bandit_workshop(log: Path) -> list[str]:
