@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from case_ids import is_telling
+from failures import failures
 from time_by_folder import totals
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,3 +80,23 @@ def test_times_are_summed_by_folder() -> None:
     ]
 
     assert totals(cases) == [("tests/integration/gateway", 2, 5.0), ("tests/e2e", 1, 2.0)]
+
+
+def test_the_end_of_a_run_says_why_tests_failed(tmp_path: Path) -> None:
+    report = tmp_path / "tests.xml"
+    report.write_text(
+        """<testsuites><testsuite>
+        <testcase classname="tests.unit.test_a" name="test_good"/>
+        <testcase classname="tests.unit.test_a" name="test_bad"><failure message="m">def f():
+&gt;   assert 1 == 2
+E   assert 1 == 2
+
+a.py:1: AssertionError</failure></testcase>
+        <testcase classname="tests.unit.test_a" name="test_plain"><error message="gone"/></testcase>
+        </testsuite></testsuites>"""
+    )
+
+    assert list(failures(report)) == [
+        "tests.unit.test_a::test_bad: failure\n  E   assert 1 == 2\n",
+        "tests.unit.test_a::test_plain: error\n  gone\n",
+    ]
