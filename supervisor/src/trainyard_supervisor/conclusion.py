@@ -6,8 +6,9 @@ import contextlib
 from pathlib import Path
 
 from trainyard_api import contract
-from trainyard_supervisor.ending.kept_end import KeptEnd, keep
+from trainyard_supervisor.ending.kept_end import KeptEnd, keep, reserve
 from trainyard_supervisor.ending.outcome import Facts, Outcome, ended_well, outcome
+from trainyard_supervisor.outputs.taken import NOTHING, Taken
 from trainyard_supervisor.processes.process_tree import Exit
 from trainyard_supervisor.progress.derived import DerivedProgress
 from trainyard_supervisor.settings import Settings
@@ -29,6 +30,12 @@ NOT_KEPT = (
 )
 
 
+def prepare(given: Settings) -> None:
+    """Provide for the end of a program with outputs, before it is started."""
+    if given.attempt is not None and given.outputs:
+        reserve(given.run_dir, given.worker)
+
+
 def of_program(
     given: Settings,
     supervision: Supervision,
@@ -45,7 +52,7 @@ def of_program(
     if stopped and given.attempt is not None and given.attempt.workers > 1:
         # Other workers may have been interrupted.
         well = False
-    taken, lasting = None, False
+    taken, lasting = NOTHING, False
     if well:
         lasting = _kept(given, supervision, KeptEnd(own_message, derived))
         taken = _taken_outputs(given, supervision, lasting=lasting)
@@ -53,13 +60,15 @@ def of_program(
         Facts(
             program=program,
             # What has ended well was not interrupted, but for its outputs.
-            stopped=(taken is False or not well) and supervision.stopped,
+            stopped=not (taken.in_time and well) and supervision.stopped,
             own_message=own_message,
             last_lines=supervision.last_lines,
             derived_end=derived,
             worker_exit=supervision.worker_exit,
             out_of_memory=out_of_memory,
-            outputs_taken=taken is not False,
+            outputs_taken=taken.in_time,
+            # Where the end is not kept, a retry would run the program again.
+            without_space=taken.without_space if lasting else (),
         )
     )
 
@@ -71,11 +80,12 @@ def of_earlier(given: Settings, supervision: Supervision, end: KeptEnd) -> Outco
     return outcome(
         Facts(
             program=Exit(0, None),
-            stopped=taken is False,
+            stopped=not taken.in_time,
             own_message=end.message,
             last_lines=supervision.last_lines,
             derived_end=end.derived,
-            outputs_taken=taken is not False,
+            outputs_taken=taken.in_time,
+            without_space=taken.without_space,
         )
     )
 
@@ -102,14 +112,14 @@ def _kept(given: Settings, supervision: Supervision, end: KeptEnd) -> bool:
     return True
 
 
-def _taken_outputs(given: Settings, supervision: Supervision, *, lasting: bool) -> bool | None:
-    """Whether the declared outputs were taken in time; None if there are none to take.
+def _taken_outputs(given: Settings, supervision: Supervision, *, lasting: bool) -> Taken:
+    """What became of the declared outputs.
 
     After a stop signal the rest of the grace is theirs. `lasting` tells that the end of the program
     is kept.
     """
     if given.attempt is None or given.worker or not given.outputs:
-        return None
+        return NOTHING
     # Imported where there are outputs: hashes take memory that the others need not.
     from trainyard_supervisor.outputs.taking import take
 
@@ -120,7 +130,7 @@ def _taken_outputs(given: Settings, supervision: Supervision, *, lasting: bool) 
         supervision.say,
         lambda: supervision.out_of_time,
     )
-    if not taken and lasting:
+    if not taken.in_time and lasting:
         supervision.say(LEFT_FOR_THE_NEXT)
     return taken
 

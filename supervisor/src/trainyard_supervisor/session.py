@@ -123,6 +123,7 @@ def _supervised(
         start = _start(command, given, supervision)
         added |= {**_caches(supervision), **start.environment}
         added |= takers.environment(os.environ)
+        conclusion.prepare(given)
         own = {**program_environment(os.environ, _library()), **added}
         program = supervision.run(start.command, own)
     except CannotStart as error:

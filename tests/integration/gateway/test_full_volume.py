@@ -11,6 +11,7 @@ import httpx
 import pytest
 from gateway_lab import GatewayFactory, GatewayLab, Trainer
 from poll import eventually
+from small_volume import fill_up, small_volume
 
 pytestmark = pytest.mark.integration
 
@@ -22,16 +23,8 @@ NOW = "2026-01-01T00:00:00Z"
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Path]:
     """A small filesystem of the test's own."""
-    folder = tmp_path / "volume"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"a volume cannot be mounted here: {done.stderr.strip()}")
-    try:
+    with small_volume(tmp_path / "volume", SIZE) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -57,18 +50,6 @@ def http(lab: GatewayLab) -> Iterator[httpx.Client]:
         yield http
 
 
-def fill(volume: Path) -> Path:
-    """Take all the space there is."""
-    ballast = volume / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            pass
-    return ballast
-
-
 def batch(sequence: int) -> dict[str, Any]:
     lines = [{"time": NOW, "message": f"{sequence} " + "x" * 900} for _ in range(100)]
     row = {"step": sequence, "time": NOW, "values": {"loss": 1.0}}
@@ -83,7 +64,7 @@ def test_uploads_to_a_full_volume_are_refused_until_there_is_space(
     lab: GatewayLab, http: httpx.Client, volume: Path
 ) -> None:
     rows = b"a,y\n" + b"1,2\n2,3\n" * 50_000
-    ballast = fill(volume)
+    ballast = fill_up(volume)
     before = files(lab)
 
     declared = http.post("/datasets", params={"name": "d", **CSV}, content=rows)
@@ -103,7 +84,7 @@ def test_uploads_to_a_full_volume_are_refused_until_there_is_space(
 def test_reports_to_a_full_volume_are_kept_by_the_sender_and_stored_once_later(
     lab: GatewayLab, http: httpx.Client, trainer: Trainer, volume: Path
 ) -> None:
-    ballast = fill(volume)
+    ballast = fill_up(volume)
     acknowledged: list[int] = []
     refused = None
     for sequence in range(1, 300):

@@ -292,8 +292,9 @@ def test_a_program_that_has_not_done_all_it_wanted_runs_again(
 def test_an_end_that_cannot_be_kept_is_said_and_no_failure(
     lab: SupervisorLab, gateway: ReportStandIn
 ) -> None:
-    source = "import os; os.mkdir('out'); open('out/a', 'w'); os.mkdir('.trainyard')"
-    ended = lab.run(*python(f"{source}; open('.trainyard/ended', 'w')"), environment=attempt(1))
+    source = "import os, shutil; os.mkdir('out'); open('out/a', 'w')"
+    spoils = "shutil.rmtree('.trainyard/ended'); open('.trainyard/ended', 'w')"
+    ended = lab.run(*python(f"{source}; {spoils}"), environment=attempt(1))
 
     assert (ended.code, len(gateway.trees)) == (0, 1)
     assert b"cannot be written to the run folder" in ended.err

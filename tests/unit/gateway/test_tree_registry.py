@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_volume import fill_up, small_volume
 from staged_trees import StagedTree, manifest_of, stage
 from tree_lab import UID, Session, TreeLab, tree_lab
 
@@ -88,6 +90,41 @@ async def test_the_reserve_stays_free(tmp_path: Path) -> None:
             await lab.adopt(stage(lab.run(), FILES))
 
         assert (lab.folders(), lab.incoming()) == ([], [])
+
+
+async def test_a_full_volume_leaves_no_half_version_and_takes_the_tree_later(
+    tmp_path: Path,
+) -> None:
+    with small_volume(tmp_path / "models", 1 << 20) as volume:
+        async with tree_lab(tmp_path) as lab:
+            large = stage(lab.run(), {"a": os.urandom(2 << 20)})
+            # No bytes are asked for; the list of the files has no room.
+            empty = stage(lab.run(), {f"d/{n}": b"" for n in range(100)})
+            ballast = fill_up(volume)
+            for tree in (large, empty):
+                with pytest.raises(OutOfSpace):
+                    await lab.adopt(tree)
+            left = (lab.folders(), lab.incoming())
+            ballast.unlink()
+            row = await lab.adopt(empty)
+
+            assert left == (["ballast"], [])
+            assert (row.version, lab.folders()) == (1, [row.id])
+
+
+async def test_holes_of_sparse_files_take_no_space(tmp_path: Path) -> None:
+    """16 MiB in which 2 bytes are not zero."""
+    content = b"a" + b"\0" * ((16 << 20) - 2) + b"b"
+    async with tree_lab(tmp_path) as lab:
+        row = await lab.adopt(stage(lab.run(), {"sparse": content, "zeros": b"\0" * (3 << 20)}))
+        found = list((lab.store.root / row.id / "contents").iterdir())
+
+        assert {f.name: f.read_bytes() == content for f in found} == {
+            hashlib.sha256(content).hexdigest(): True,
+            hashlib.sha256(b"\0" * (3 << 20)).hexdigest(): False,
+        }
+        assert sorted(f.stat().st_size for f in found) == [3 << 20, 16 << 20]
+        assert sum(f.stat().st_blocks * 512 for f in found) < 3 << 20
 
 
 async def test_a_caller_that_goes_away_does_not_stop_the_copy(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ CODES = [
     pytest.param(
         ended(0, stopped=True, derived_end={"step": 9, "totalSteps": 9}), 75, id="a goal that is guessed"
     ),
+    pytest.param(ended(0, without_space=["a"]), 74, id="0, and no space for an output"),
+    pytest.param(ended(0, stopped=True, without_space=["a"]), 75, id="0 after our signal, and no space"),
+    pytest.param(ended(3, without_space=["a"]), 3, id="an error, and no space"),
     pytest.param(ended(1, worker_exit=Exit(65, None)), 65, id="a launcher's worker"),
     pytest.param(ended(1, worker_exit=Exit(None, 9)), 137, id="a launcher's killed worker"),
     pytest.param(ended(0, worker_exit=Exit(65, None)), 0, id="a launcher that started it again"),
@@ -108,6 +111,21 @@ MESSAGES = [
             "lastLogLines": ["last"],
         },
         id="an interruption",
+    ),
+    pytest.param(
+        ended(0, derived_end={"step": 3, "totalSteps": 10}, without_space=list("abcdef")),
+        {
+            "end": {"step": 3, "totalSteps": 3},
+            "reason": "VolumeFull",
+            "message": "The program has ended with 0, and the data volume is full: 'a', 'b', 'c',"
+            " 'd', 'e', … cannot be registered. A retry registers what is declared, and does not"
+            " run the program again.",
+            "hint": "Free space on the data volume, or let an administrator enlarge it. What the"
+            " program wrote is in the files of the session: trainyard files ls SESSION.",
+            "programExit": 0,
+            "lastLogLines": ["last"],
+        },
+        id="no space for outputs",
     ),
     pytest.param(
         ended(0, own_message=BEFORE, derived_end={"step": 99}),

@@ -51,7 +51,7 @@ MEANING: Final[dict[ExitCode, tuple[str, str]]] = {
         "read the log of the worker that ended first",
     ),
     ExitCode.VOLUME_FULL: (
-        "the volume has no space for checkpoints or the model",
+        "the volume has no space for checkpoints, the model or outputs",
         "free space, or enlarge the volume",
     ),
     ExitCode.PREEMPTED: (

@@ -64,11 +64,16 @@ class TreeCopy:
                     f"{left}; stage it again"
                 )
             while left and (chunk := os.read(file.handle, min(CHUNK, left))):
-                self._require(len(chunk))
-                copy.write(chunk)
+                if chunk.count(0) == len(chunk):
+                    # What may be a hole of a sparse file becomes one.
+                    copy.seek(len(chunk), os.SEEK_CUR)
+                else:
+                    self._require(len(chunk))
+                    copy.write(chunk)
                 digest.update(chunk)
                 left -= len(chunk)
                 yield
+            copy.truncate()
             copy.flush()
             if digest.hexdigest() != entry.sha256:
                 # The hash of the file is not shown: the file may not be the session's.

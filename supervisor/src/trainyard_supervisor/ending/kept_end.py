@@ -5,6 +5,7 @@ Guarantees:
 - Once it is kept, no later attempt runs the program again, however this one ends: what is left is
   to take and send its outputs. A crash of the node does not undo it.
 - With several workers it counts when the programs of all of them have ended in one attempt.
+- A volume that the program has filled takes it all the same, where space was reserved for it.
 - Half a record counts for nothing, nor one of another session, which a program may have copied.
 """
 
@@ -23,6 +24,7 @@ from trainyard_supervisor.settings import Attempt
 
 MOST_BYTES = 256 << 10
 """Of a record: more than a termination message can make it."""
+RESERVED_BYTES = 16 << 10
 _NAME = "{attempt:06d}-{worker}.json"
 _ATTEMPT = re.compile(r"(\d{6,10})-0\.json")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -37,6 +39,15 @@ class KeptEnd(NamedTuple):
     """How far it came, read from its output."""
 
 
+def reserve(run_dir: Path, worker: int) -> None:
+    """Take space for the record to come, as far as that is possible."""
+    with contextlib.suppress(OSError):
+        folder = run_dir / contract.ENDED
+        folder.mkdir(parents=True, exist_ok=True)
+        # No zeros: some file systems keep those as nothing.
+        _reserved(folder, worker).write_bytes(os.urandom(RESERVED_BYTES))
+
+
 def keep(run_dir: Path, attempt: Attempt, worker: int, end: KeptEnd) -> None:
     """Write it durably, whole or not at all. Raises OSError."""
     folder = run_dir / contract.ENDED
@@ -44,6 +55,8 @@ def keep(run_dir: Path, attempt: Attempt, worker: int, end: KeptEnd) -> None:
     place = folder / _NAME.format(attempt=attempt.number, worker=worker)
     derived = None if end.derived is None else dict(end.derived)
     record = {"sessionUid": attempt.session_uid, "message": end.message, "end": derived}
+    with contextlib.suppress(OSError):
+        _reserved(folder, worker).unlink()
     beside = place.with_suffix(".part")
     with beside.open("w") as file:
         json.dump(record, file)
@@ -82,6 +95,10 @@ def _read(file: Path, uid: str) -> KeptEnd | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return KeptEnd(found["message"], ends)
+
+
+def _reserved(folder: Path, worker: int) -> Path:
+    return folder / f".reserved-{worker}"
 
 
 def _make_names_durable(folder: Path) -> None:

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 from trainyard_api import contract
 from trainyard_api.contract import ExitCode
+from trainyard_api.phase import FailureClass
 from trainyard_supervisor.processes.process_tree import Exit
 
 SIGKILL = 9
+_SHOWN = 5
+"""Names of outputs in a sentence."""
 LINE_CHARACTERS = 300
 _GOALS = (("step", "totalSteps"), ("epoch", "epochs"))
 """What was done, and how much there is to do."""
@@ -36,6 +39,8 @@ class Facts(NamedTuple):
     """Whether the kernel killed a process of the container for its memory limit."""
     outputs_taken: bool = True
     """Whether the declared outputs were taken, if there was anything to take."""
+    without_space: Sequence[str] = ()
+    """Outputs for which the volume has no space now; a later attempt may take them."""
 
 
 class Outcome(NamedTuple):
@@ -53,8 +58,12 @@ def outcome(facts: Facts) -> Outcome:
     interrupted = facts.stopped and not done
     code = _exit_code(facts, interrupted)
     said: dict[str, Any] = dict(own)
+    without_space = code == 0 and bool(facts.without_space)
     if contract.END_KEY not in said and facts.derived_end is not None:
         said[contract.END_KEY] = _end(facts.derived_end, finished=code == 0)
+    if without_space:
+        code = ExitCode.VOLUME_FULL
+        said |= _no_space(facts.without_space)
     if interrupted:
         said[contract.INTERRUPTED_KEY] = True
     if code != 0 and facts.program is not None:
@@ -87,6 +96,17 @@ def _exit_code(facts: Facts, interrupted: bool) -> int:
     if facts.worker_exit is not None and program.code not in (None, 0):
         program = facts.worker_exit
     return program.code if program.code is not None else 128 + (program.signal or 0)
+
+
+def _no_space(names: Sequence[str]) -> dict[str, str]:
+    shown = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + ", …" * (len(names) > _SHOWN)
+    return {
+        "reason": FailureClass.VOLUME_FULL.value,
+        "message": f"The program has ended with 0, and the data volume is full: {shown} cannot be"
+        " registered. A retry registers what is declared, and does not run the program again.",
+        "hint": "Free space on the data volume, or let an administrator enlarge it. What the"
+        " program wrote is in the files of the session: trainyard files ls SESSION.",
+    }
 
 
 def _is_success(program: Exit | None) -> bool:

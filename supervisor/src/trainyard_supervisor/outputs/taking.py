@@ -7,9 +7,16 @@ from pathlib import Path
 
 from trainyard.reporting.artifacts.removal import drop
 from trainyard.reporting.artifacts.sources import name_at, own_folders, source_at
-from trainyard.reporting.artifacts.staging import CannotStage, Stager, StagingStopped, reason
+from trainyard.reporting.artifacts.staging import (
+    CannotStage,
+    Stager,
+    StagingStopped,
+    is_full,
+    reason,
+)
 from trainyard.reporting.artifacts.waiting import WaitingTrees
 from trainyard_api.names import is_artifact_name
+from trainyard_supervisor.outputs.taken import Taken
 from trainyard_supervisor.settings import Attempt, Output
 
 
@@ -19,23 +26,26 @@ def take(
     run_dir: Path,
     say: Callable[[str], None],
     stopped: Callable[[], bool],
-) -> bool:
-    """Stage each output and its report; False if `stopped` said meanwhile to end.
+) -> Taken:
+    """Stage each output and its report.
 
     An output that is missing or cannot be staged is a sentence, and no failure.
     """
     trees = WaitingTrees(run_dir)
+    without_space: list[str] = []
     for output in outputs:
         if stopped():
-            return False
+            return Taken(in_time=False)
         try:
             _take(output, attempt, run_dir, trees, say, stopped)
         except StagingStopped:
-            return False
+            return Taken(in_time=False)
         except (CannotStage, OSError) as error:
             why = reason(error)
             say(f"the output '{output.name}' ({output.path}) is not registered: {why}")
-    return True
+            if is_full(error):
+                without_space.append(output.name)
+    return Taken(in_time=True, without_space=tuple(without_space))
 
 
 def _take(  # one output and what all share
@@ -66,7 +76,7 @@ def _take(  # one output and what all share
             "sizeBytes": tree.size_bytes,
         }
         trees.put(part, tree, report)
-    except (CannotStage, OSError):
+    except (CannotStage, StagingStopped, OSError):
         drop(part)
         raise
     for note in tree.notes:

@@ -43,6 +43,10 @@ class CannotStage(Exception):
     """Nothing was staged; the message is a sentence without its subject."""
 
 
+class VolumeIsFull(CannotStage):
+    """Nothing was staged, since the volume or its quota has no space left."""
+
+
 class StagingStopped(Exception):
     """A stop signal arrived meanwhile."""
 
@@ -120,14 +124,15 @@ class Stager:
         """Stage a folder but for the folders `without`, or a file as a tree of one.
 
         `source` is a real path; a file is called `called` in its tree, by default as it is.
-        Raises CannotStage and StagingStopped.
+        Raises CannotStage, of that VolumeIsFull, and StagingStopped.
         """
         try:
             return self._staged(source, without, called or source.name)
         except TooManyNames as error:
             raise CannotStage(str(error)) from error
         except OSError as error:
-            raise CannotStage(reason(error)) from error
+            kind = VolumeIsFull if is_full(error) else CannotStage
+            raise kind(reason(error)) from error
 
     def _staged(self, source: Path, without: Collection[Path], called: str) -> Tree:
         is_folder = source.is_dir()
@@ -259,12 +264,20 @@ class Stager:
             raise StagingStopped
 
 
+def is_full(error: Exception) -> bool:
+    """Whether there was no space: another time there may be. Pure."""
+    return isinstance(error, VolumeIsFull) or getattr(error, "errno", None) in _FULL
+
+
 def reason(error: Exception) -> str:
     """Why something could not be staged, in words. Pure."""
-    if isinstance(error, OSError):
-        full = error.errno in _FULL
-        return "the data volume is full" if full else f"it cannot be staged ({error})"
-    return str(error)
+    if not isinstance(error, OSError):
+        return str(error)
+    if is_full(error):
+        return "the data volume is full"
+    if error.errno == errno.EFBIG:
+        return "a file of it is larger than the data volume or a limit of the pod allows"
+    return f"it cannot be staged ({error})"
 
 
 def _checked(name: str) -> str:
