@@ -145,7 +145,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit bench-trace fuzz hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -244,6 +244,9 @@ bench-trace: setup ## Replay weeks of a real lab in simulated time under several
 
 fuzz: setup ## Schemathesis over the whole API on both databases, 20,000 cases or more on each (7 min)
 	@TRAINYARD_FUZZ_EXAMPLES=440 $(RUN) pytest -q -s tests/property/gateway/test_gateway_fuzz.py
+
+fuzz-mlflow: setup ## MLflow's protocol with 20,000 requests of any kind (TRAINYARD_MLFLOW_EXAMPLES= of each of four kinds; 15 min)
+	@TRAINYARD_MLFLOW_EXAMPLES=$${TRAINYARD_MLFLOW_EXAMPLES:-5000} $(RUN) pytest -q -s -n 0 tests/property/gateway/test_mlflow_fuzz.py
 
 HOSTILE_SECONDS ?= 10
 hostile: setup ## 20,000 hostile reports and objects, and callers, against real programs; writes bench/results/hostile.{svg,json} (12 min, TRAINYARD_HOSTILE_SEED=)

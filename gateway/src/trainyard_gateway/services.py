@@ -25,6 +25,7 @@ from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
+from trainyard_gateway.mlflow.registry.making import RegistryPlaces
 from trainyard_gateway.nodes.system import SystemMonitor
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
@@ -106,6 +107,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         await services.keys.load()
         stack.push_async_callback(services.audit_log.close)
         stack.push_async_callback(services.trees.close)
+        stack.push_async_callback(services.mlflow.close)
         await stack.enter_async_context(services.tasks)
         await _start_tasks(services)
         yield services
@@ -227,6 +229,21 @@ def _estimator(
     return Estimator(snapshots, settings.installation(), datasets)
 
 
+async def _mlflow(
+    registries: _Registries, cache: SessionCache, status_writer: StatusWriter
+) -> MlflowDoor:
+    trees, artifacts = registries.trees, registries.artifacts
+    places = RegistryPlaces(
+        store=trees.store,
+        artifacts=artifacts.root,
+        database=trees.database,
+        quota=trees.quota,
+        sessions=cache,
+        on_registered=status_writer.notify,
+    )
+    return await open_door(artifacts, registries.models, places)
+
+
 def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> TrainerIdentity:
     accounts = Accounts(
         settings.namespace, settings.trainer_audience, settings.monitor_service_account
@@ -271,6 +288,6 @@ async def _build(
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
-        mlflow=await open_door(database, registries.artifacts, cache.attempt_of),
+        mlflow=await _mlflow(registries, cache, status_writer),
         tasks=TaskSupervisor(),
     )

@@ -1,8 +1,7 @@
 """What MLflow 3.17's client sent to MLflow's server, sent to a gateway: the answers have the same fields.
 
 `recording.jsonl` holds each request with the status and the answer of MLflow's server. The files'
-contents and the operations on the model registry are left out; long answers were cut when they were
-recorded (`whole`).
+contents are left out; long answers were cut when they were recorded (`whole`).
 """
 
 from __future__ import annotations

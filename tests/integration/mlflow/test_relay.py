@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cluster import unique
 from gateway_lab import GatewayLab
 from mlflow_clients import VERSIONS, MlflowClient, installed
 from supervisor_lab import SupervisorLab, attempt_json
@@ -29,9 +30,14 @@ with mlflow.start_run(run_name="mine") as run:
     with mlflow.start_run(run_name="child", nested=True) as child:
         mlflow.log_metric("z", 2.0)
         mlflow.log_text("of the child", "c.txt")
+    mlflow.log_text("flavors: {}", "net/MLmodel")
+    version = mlflow.register_model(f"runs:/{run.info.run_id}/net", os.environ["MODEL"])
 client = mlflow.MlflowClient()
+client.set_registered_model_alias(version.name, "champion", version.version)
+loaded = mlflow.artifacts.load_text(f"models:/{version.name}@champion/MLmodel")
 found = client.search_runs([run.info.experiment_id], "metrics.z = 2")
-print(json.dumps({"run": run.info.run_id, "child": child.info.run_id, "found": [r.info.run_id for r in found]}))
+print(json.dumps({"run": run.info.run_id, "child": child.info.run_id, "found": [r.info.run_id for r in found],
+    "version": int(version.version), "loaded": loaded}))
 """
 READ = """
 import os
@@ -59,6 +65,7 @@ def test_what_a_program_logs_in_a_pod_is_at_the_gateway(
         contract.ENV_GATEWAY_URL: lab.url,
         contract.ENV_TOKEN_FILE: str(tmp_path / "token"),
         "PYTHONPATH": str(installed(version)),
+        "MODEL": (model := unique("net")),
     }
     (tmp_path / "program.py").write_text(PROGRAM)
 
@@ -68,6 +75,11 @@ def test_what_a_program_logs_in_a_pod_is_at_the_gateway(
     said = json.loads(next(line for line in ended.out.splitlines() if line.startswith(b"{")))
     assert said["run"] == run_id_of(trainer.session_uid)
     assert said["found"] == [said["child"]]
+    assert (said["version"], said["loaded"]) == (1, "flavors: {}")
+    with lab.client() as gateway:
+        [registered] = gateway.versions(model).models
+    assert registered.session_uid == trainer.session_uid
+    assert registered.card["session"]["name"] == trainer.session
     newest = MlflowClient("newest", installed("newest"), lab.url, lab.key)
     found = newest.run(READ, RUN=said["run"], CHILD=said["child"])
     values = [[step, str(1 / (step + 1))] for step in range(20)]

@@ -108,6 +108,7 @@ print([p["value"] for p in page["metrics"]], [p["value"] for p in rest["metrics"
 print(raw("GET", f"/api/2.0/mlflow-artifacts/artifacts?path=0%2F{run}%2Fartifacts")[1].decode(), artifact("a/b.txt"))
 before = time.monotonic()
 print(call("POST", "runs/search", experiment_ids=["0"]), time.monotonic() - before < 20)
+print(call("POST", "model-versions/create", name="net", source=f"runs:/{run}/a"))
 """,
         )
 
@@ -118,6 +119,7 @@ print(call("POST", "runs/search", experiment_ids=["0"]), time.monotonic() - befo
         "[0.0, 1.0] [2.0] False",
         """{"files": [{"path": "a", "is_dir": true}]} (200, b'hello')""",
         "(424, 'TEMPORARILY_UNAVAILABLE') True",
+        "(503, 'TEMPORARILY_UNAVAILABLE')",
     ], ended.err
 
 

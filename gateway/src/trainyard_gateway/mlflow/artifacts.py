@@ -16,10 +16,12 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from trainyard_api.visible_text import visible
+from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.mlflow import logged_models
 from trainyard_gateway.mlflow.finding import active_run, run_of
+from trainyard_gateway.mlflow.registry.files import VersionFiles
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, listing
 from trainyard_gateway.mlflow.wire.answers import Json
@@ -37,15 +39,16 @@ MOST_LISTED = 100_000
 class Artifacts:
     """The files of runs and logged models."""
 
-    def __init__(self, store: FileStore, database: Database) -> None:
+    def __init__(self, store: FileStore, database: Database, versions: VersionFiles) -> None:
         """`store`: a folder for each owner, with its contents by hash."""
-        self._store, self._database = store, database
+        self._store, self._database, self._versions = store, database, versions
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def put(
         self, place: Place, chunks: AsyncIterator[bytes], declared: int | None, visitor: Visitor
     ) -> None:
         """Receive a file. Raises NotFound, BadRequest, NotPermitted and OutOfSpace."""
+        visitor.require(Scope.SESSIONS_WRITE)
         if place.version is not None:
             raise NotPermitted("A version of a registered model stays as it is")
         if not place.path:
@@ -63,8 +66,11 @@ class Artifacts:
         finally:
             self._store.discard(received)
 
-    async def file(self, place: Place, visitor: Visitor) -> tuple[ArtifactRow, Path]:
-        """A file and where it is. Raises NotFound."""
+    async def file(self, place: Place, visitor: Visitor) -> tuple[str, Path]:
+        """Hash of a file, and where it is. Raises NotFound and NotPermitted."""
+        if place.version is not None:
+            return await self._versions.file(place, visitor)
+        visitor.require(Scope.SESSIONS_READ)
 
         def find(connection: Connection) -> ArtifactRow:
             require_owner(connection, place, visitor)
@@ -74,10 +80,13 @@ class Artifacts:
             return row
 
         row = await self._database.read(find, applied=False)
-        return row, self._store.root / row.owner / row.sha256
+        return row.sha256, self._store.root / row.owner / row.sha256
 
     async def list(self, place: Place, visitor: Visitor) -> list[Json]:
         """What a folder holds; nothing where there is none. A file's own path lists that file."""
+        if place.version is not None:
+            return await self._versions.list(place, visitor)
+        visitor.require(Scope.SESSIONS_READ)
 
         def read(connection: Connection) -> list[Json]:
             require_owner(connection, place, visitor)
@@ -103,6 +112,7 @@ class Artifacts:
             artifacts.remove(connection, place.owner, place.path)
             return [h for h in hashes if not artifacts.has_content(connection, place.owner, h)]
 
+        visitor.require(Scope.SESSIONS_WRITE)
         if place.version is not None:
             raise NotPermitted("A version of a registered model stays as it is")
         async with self._turn(place.owner):

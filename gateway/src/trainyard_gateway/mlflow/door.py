@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.mlflow.artifacts import Artifacts
 from trainyard_gateway.mlflow.experiments import Experiments
 from trainyard_gateway.mlflow.logged_models import LoggedModels
+from trainyard_gateway.mlflow.registry.files import VersionFiles
+from trainyard_gateway.mlflow.registry.making import RegistryPlaces, VersionMaking
+from trainyard_gateway.mlflow.registry.registered_models import RegisteredModels
+from trainyard_gateway.mlflow.registry.searching import RegistrySearch
+from trainyard_gateway.mlflow.registry.versions import ModelVersions
 from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.searching import Searching
+from trainyard_gateway.registry.models import Models
 from trainyard_gateway.store.runs.experiments import ensure_default
-from trainyard_gateway.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +29,31 @@ class MlflowDoor:
     experiments: Experiments
     artifacts: Artifacts
     logged_models: LoggedModels
+    models: RegisteredModels
+    versions: ModelVersions
+    making: VersionMaking
+    registry: RegistrySearch
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self.making.close()
 
 
-async def open_door(
-    database: Store, files: FileStore, attempt_of: Callable[[str], int]
-) -> MlflowDoor:
-    """The operations on this store; makes the experiment that runs belong to by default.
+async def open_door(artifacts: FileStore, models: Models, places: RegistryPlaces) -> MlflowDoor:
+    """The operations on this database; makes the experiment that runs belong to by default.
 
-    `files`: the folder of artifacts; `attempt_of`: the current attempt of a session, by its UID.
+    `artifacts`: the folder of artifacts.
     """
+    database = places.database
     await database.write(lambda c: ensure_default(c, int(time.time() * 1000)))
     return MlflowDoor(
-        Runs(database, attempt_of),
+        Runs(database, places.sessions.attempt_of),
         Searching(database),
         Experiments(database),
-        Artifacts(files, database),
+        Artifacts(artifacts, database, VersionFiles(places.store.root, database)),
         LoggedModels(database),
+        RegisteredModels(database, models),
+        ModelVersions(database, models),
+        VersionMaking(places),
+        RegistrySearch(database),
     )

@@ -76,12 +76,14 @@ EXPERIMENTS: Final = Words(
     frozenset({"experiment_id"}),
 )
 REGISTERED_MODELS: Final = Words(
-    frozenset({"name"}), frozenset({"timestamp", "last_updated_timestamp"}), frozenset()
+    frozenset({"name"}),
+    frozenset({"timestamp", "last_updated_timestamp"}),
+    frozenset({"name"}),
 )
 MODEL_VERSIONS: Final = Words(
     frozenset({"name", "run_id", "source_path"}),
     frozenset({"version_number", "creation_timestamp", "last_updated_timestamp"}),
-    frozenset({"run_id"}),
+    frozenset({"name", "run_id"}),
 )
 LOGGED_MODELS: Final = Words(
     frozenset({"name", "model_id", "model_type", "status", "source_run_id"}),

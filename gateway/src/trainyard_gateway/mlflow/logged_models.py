@@ -12,7 +12,7 @@ from pydantic import Field
 
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.mlflow import filters, matching
+from trainyard_gateway.mlflow import filters, matching, texts
 from trainyard_gateway.mlflow.finding import active_experiment, active_run, run_of
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, places, tokens
@@ -106,8 +106,8 @@ class LoggedModels:
                 status="LOGGED_MODEL_PENDING",
                 created=now,
                 updated=now,
-                params=_packed({param.key: param.value for param in asked.params}),
-                tags=_packed({tag.key: tag.value for tag in asked.tags}),
+                params=texts.packed({param.key: param.value for param in asked.params}),
+                tags=texts.packed({tag.key: tag.value for tag in asked.tags}),
             )
             logged_models.add(connection, row)
             return row
@@ -128,14 +128,16 @@ class LoggedModels:
         """Add params."""
         new = {param.key: param.value for param in asked.params}
         await self._change(
-            id, visitor, lambda row: {"params": _merged(row.params, new, MOST_PARAMS)}
+            id, visitor, lambda row: {"params": texts.merged(row.params, new, MOST_PARAMS)}
         )
         return {}
 
     async def set_tags(self, id: str, asked: SetModelTags, visitor: Visitor) -> Json:
         """Set tags."""
         new = {tag.key: tag.value for tag in asked.tags}
-        await self._change(id, visitor, lambda row: {"tags": _merged(row.tags, new, MOST_TAGS)})
+        await self._change(
+            id, visitor, lambda row: {"tags": texts.merged(row.tags, new, MOST_TAGS)}
+        )
         return {}
 
     async def delete_tag(self, id: str, key: str, visitor: Visitor) -> Json:
@@ -145,7 +147,7 @@ class LoggedModels:
             tags = orjson.loads(row.tags)
             if tags.pop(key, None) is None:
                 raise answers.no_tag(key, f"logged model with id {id}")
-            return {"tags": _packed(tags)}
+            return {"tags": texts.packed(tags)}
 
         await self._change(id, visitor, without)
         return {}
@@ -242,14 +244,3 @@ def _facts(row: LoggedModelRow) -> matching.Facts:
 def _order(asked: OrderBy) -> Order:
     [order] = filters.parse_orders([asked.field_name], filters.LOGGED_MODELS)
     return Order(order.field, order.key, asked.ascending)
-
-
-def _packed(texts: Mapping[str, str]) -> str:
-    return orjson.dumps({k: v.replace("\0", "\\0") for k, v in texts.items()}).decode()
-
-
-def _merged(present: str, new: Mapping[str, str], most: int) -> str:
-    merged: dict[str, Any] = {**orjson.loads(present), **new}
-    if len(merged) > most:
-        raise matching.too_many(most)
-    return _packed(merged)

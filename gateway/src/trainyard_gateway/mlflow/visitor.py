@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import NotPermitted
 
-OF_PODS = frozenset({Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.MODELS_READ})
-"""What a pod may do with the runs of its session."""
+OF_PODS = frozenset(
+    {Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.MODELS_READ, Scope.MODELS_WRITE}
+)
+"""What a pod may do: with the runs of its session, and with models as `registry.rights` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,9 +141,12 @@ class Models:
         return await self._register(report.name, received, report.card, origin)
 
     async def remove(self, name: str) -> None:
-        """Delete all versions: rows and files. Raises NotFound."""
-        await self._require(name)
-        for id in await self._database.write(lambda c: models.remove(c, name)):
+        """Delete a model with all its versions: rows and files. Raises NotFound."""
+        known = is_artifact_name(name)
+        ids = await self._database.write(lambda c: models.remove(c, name)) if known else None
+        if ids is None:
+            raise _absent(name)
+        for id in ids:
             await asyncio.to_thread(self._store.remove, id)
 
     async def remove_version(self, name: str, version: int) -> None:

@@ -11,15 +11,13 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 from anyio import CapacityLimiter, to_thread
 from pydantic import ValidationError
 
-from trainyard_api import contract, timestamps
+from trainyard_api import contract
 from trainyard_api.code import CodeManifest, bundle_name, problem
 from trainyard_api.report import TreeReport
 from trainyard_gateway.errors import BadRequest, NotPermitted, TooManyRequests, of_volume
@@ -30,9 +28,9 @@ from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import models
 from trainyard_gateway.store.registry.models import ModelRow
-from trainyard_gateway.trees import layout, rights
+from trainyard_gateway.trees import rights
 from trainyard_gateway.trees.copying import TreeCopy, advance
-from trainyard_gateway.trees.pickles import PICKLE
+from trainyard_gateway.trees.registering import register, row_of
 from trainyard_gateway.trees.staged import StagedTrees
 
 MOST_OF_SESSION = 4
@@ -141,34 +139,16 @@ class TreeAdoption:
         manifest: CodeManifest,
         made: Path,
     ) -> ModelRow:
-        identity = uuid.uuid4().hex
-        row = ModelRow(
-            id=identity,
-            name=report.name,
-            version=0,  # set when it is inserted
-            file=layout.manifest_of(identity),
-            sha256=report.tree,
-            size_bytes=manifest.size_bytes,
-            created=timestamps.now_text(),
-            session_uid=report.session_uid,
-            kind=models.TREE,
-            files=len(manifest.files),
-            flags=PICKLE if copy.has_pickles else "",
-            card=orjson.dumps({**origin.stated_in({}), "name": report.name}).decode(),
+        card = {**origin.stated_in({}), "name": report.name}
+        row = row_of(report.name, copy, manifest, report.session_uid, card)
+        # If another gateway has registered the same meanwhile, that one is the version.
+        return await register(
+            self._store,
+            self._database,
+            made,
+            row,
+            lambda c, row: _add_within_quota(c, row, origin, self._quota),
         )
-        try:
-            await asyncio.to_thread(self._store.keep_folder, made, identity)
-            added = await self._database.write(
-                lambda c: _add_within_quota(c, row, origin, self._quota)
-            )
-        except BaseException:
-            if identity not in await self._database.read(models.ids, applied=False):
-                self._store.remove(identity)
-            raise
-        if added.id != identity:
-            # Another gateway has registered the same meanwhile.
-            self._store.remove(identity)
-        return added
 
 
 def checked(text: bytes, report: TreeReport) -> CodeManifest:

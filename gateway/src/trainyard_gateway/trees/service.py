@@ -14,7 +14,7 @@ from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.run_files.sending import ArchiveSlots
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.store import Store
 from trainyard_gateway.trees.adoption import TreeAdoption
 from trainyard_gateway.trees.reading import TreeReading
 from trainyard_gateway.trees.staged import StagedTrees
@@ -28,7 +28,7 @@ class TreePlaces:
     store: FileStore
     """The folder of models."""
     runs: Path
-    database: Database
+    database: Store
     quota: Quota
 
 

@@ -33,6 +33,9 @@ WRITES = {
     "runs/log-model": "log_model",
 }
 
+OF_MODELS = ("logged-models", "registered-models", "model-versions")
+SEARCHES = ("search", "get-latest-versions")
+
 
 class Content(NamedTuple):
     """A file as an answer."""
@@ -118,6 +121,14 @@ class Routes:
         if operation_of(query_of(target)[0]) == "logged-models/search" and not logged:
             return {"models": []}
         return None
+
+    def makes_model(self, method: str, target: str) -> bool:
+        """Whether a call keeps what was trained: the program may wait for the gateway then."""
+        path = query_of(target)[0]
+        if method == "PUT":
+            return path.startswith(f"{FILES}/")
+        kind, _, operation = operation_of(path).partition("/")
+        return method != "GET" and kind in OF_MODELS and operation not in SEARCHES
 
     def put(self, target: str, body: Readable, kind: str) -> Local:
         """Take an artifact of a run of this session. Raises Refusal."""

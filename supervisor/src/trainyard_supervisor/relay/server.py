@@ -135,10 +135,11 @@ class _Call:
                 given = None
         try:
             answer = self._relay.forward(request.method, request.target, headers, given)
-        except Refusal:
+        except Refusal as refusal:
             found = self._routes.without_gateway(request.target)
             if not isinstance(found, dict):
-                raise
+                waits = self._routes.makes_model(request.method, request.target)
+                raise (refusal.worth_waiting() if waits else refusal) from None
             self._send(200, JSON, encoded(found))
             return
         self._last |= not request.body.ended

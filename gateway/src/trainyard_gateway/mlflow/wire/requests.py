@@ -248,11 +248,6 @@ class GetBulk(Request):
     metric_key: Annotated[str, Field(min_length=1, max_length=mlflow.MAX_KEY)]
     max_results: int = Field(default=25_000, ge=1, le=25_000)
 
-    @field_validator("run_id", mode="before")
-    @classmethod
-    def _several(cls, given: Any) -> Any:
-        return [given] if isinstance(given, str) else given
-
 
 class ListArtifacts(OfRun):
     """GET artifacts/list."""

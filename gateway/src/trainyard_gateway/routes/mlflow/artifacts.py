@@ -1,6 +1,8 @@
 """`/mlflow/api/2.0/mlflow-artifacts/artifacts` and `artifacts/list`.
 
 A program's page, script or picture must never run as ours: files are sent as the run files are.
+What a caller needs depends on the path: `models:read` for versions of models, else the scopes of
+sessions.
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from trainyard_gateway.mlflow.wire.places import Place, of_run, place_of
 from trainyard_gateway.mlflow.wire.requests import ListArtifacts
 from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import body_chunks, declared_size
-from trainyard_gateway.routes.mlflow.deps import API, DoorDep, ReaderDep, WriterDep, answered, asked
+from trainyard_gateway.routes.mlflow.deps import (
+    API,
+    DoorDep,
+    ReaderDep,
+    VisitorDep,
+    answered,
+    asked,
+)
 from trainyard_gateway.routes.run_files import HARMLESS
 
 router = APIRouter(include_in_schema=False)
@@ -21,7 +30,7 @@ _FILES = f"{ROOT}/api/2.0/mlflow-artifacts/artifacts"
 
 
 @router.get(_FILES)
-async def of_folder(door: DoorDep, visitor: ReaderDep, path: str = "") -> Response:
+async def of_folder(door: DoorDep, visitor: VisitorDep, path: str = "") -> Response:
     """What a folder holds."""
     return answered({"files": await door.artifacts.list(place_of(path), visitor)})
 
@@ -35,15 +44,16 @@ async def of_run_folder(request: Request, door: DoorDep, visitor: ReaderDep) -> 
 
 
 @router.get(_FILES + "/{path:any_path}")
-async def download(path: str, door: DoorDep, visitor: ReaderDep) -> Response:
+async def download(path: str, door: DoorDep, visitor: VisitorDep) -> Response:
     """A file."""
-    row, file = await door.artifacts.file(_file(path), visitor)
-    name = row.path.rpartition("/")[2]
-    return await files.file_response(file, row.sha256, name, **HARMLESS)
+    place = _file(path)
+    sha256, file = await door.artifacts.file(place, visitor)
+    name = place.path.rpartition("/")[2]
+    return await files.file_response(file, sha256, name, **HARMLESS)
 
 
 @router.put(_FILES + "/{path:any_path}")
-async def upload(request: Request, path: str, door: DoorDep, visitor: WriterDep) -> Response:
+async def upload(request: Request, path: str, door: DoorDep, visitor: VisitorDep) -> Response:
     """Put a file there."""
     size = declared_size(request)
     await door.artifacts.put(_file(path), body_chunks(request), size, visitor)
@@ -51,7 +61,7 @@ async def upload(request: Request, path: str, door: DoorDep, visitor: WriterDep)
 
 
 @router.delete(_FILES + "/{path:any_path}")
-async def delete(path: str, door: DoorDep, visitor: WriterDep) -> Response:
+async def delete(path: str, door: DoorDep, visitor: VisitorDep) -> Response:
     """Remove a file or a folder."""
     await door.artifacts.delete(place_of(path), visitor)
     return answered({})

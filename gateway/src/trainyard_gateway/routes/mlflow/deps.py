@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_origin
 
 import orjson
 from fastapi import Depends, Request, Response
@@ -54,11 +54,18 @@ def visitor_with(scope: Scope) -> Callable[[Request], Awaitable[Visitor]]:
     return allowed
 
 
+VisitorDep = Annotated[Visitor, Depends(visitor_of)]
+"""Any caller; the operation looks at the scopes."""
 ReaderDep = Annotated[Visitor, Depends(visitor_with(Scope.SESSIONS_READ))]
 WriterDep = Annotated[Visitor, Depends(visitor_with(Scope.SESSIONS_WRITE))]
 
+ModelReaderDep = Annotated[Visitor, Depends(visitor_with(Scope.MODELS_READ))]
+ModelWriterDep = Annotated[Visitor, Depends(visitor_with(Scope.MODELS_WRITE))]
+
 READER = Depends(visitor_with(Scope.SESSIONS_READ))
 """For `dependencies=[…]` of a route that needs no more of its caller."""
+CALLER = Depends(visitor_of)
+"""For `dependencies=[…]` of a route that any caller may use."""
 
 
 async def _owner(request: Request) -> None:
@@ -76,7 +83,7 @@ async def asked(request: Request, kind: type[T]) -> T:
     """The request as a model: of its query for GET, else of its JSON. Raises BadRequest."""
     try:
         if request.method == "GET":
-            return kind.model_validate(_query(request))
+            return kind.model_validate(_query(request, kind))
         return kind.model_validate_json(await request.body() or b"{}")
     except ValidationError as error:
         wrong = field_errors(error, kind, _MOST_ERRORS)
@@ -87,12 +94,14 @@ async def asked(request: Request, kind: type[T]) -> T:
         raise BadRequest(text) from error
 
 
-def _query(request: Request) -> dict[str, Any]:
-    """Query parameters; one that comes several times is a list."""
+def _query(request: Request, kind: type[BaseModel]) -> dict[str, Any]:
+    """Query parameters; one that comes several times is a list, and so is one of a list field."""
     found: dict[str, Any] = {}
     for key in request.query_params:
         values = request.query_params.getlist(key)
-        found[key] = values if len(values) > 1 else values[0]
+        field = kind.model_fields.get(key)
+        is_list = field is not None and get_origin(field.annotation) is list
+        found[key] = values if len(values) > 1 or is_list else values[0]
     return found
 
 

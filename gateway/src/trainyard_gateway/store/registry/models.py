@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, or_, select
+from sqlalchemy import Connection, Select, case, delete, func, insert, or_, select, update
 
 from trainyard_gateway.paging import first_page
+from trainyard_gateway.store.registry import aliases, registered, version_notes
+from trainyard_gateway.store.schema.run_tables import runs
 from trainyard_gateway.store.schema.tables import model_numbers, models, sessions
 
 
@@ -135,11 +137,15 @@ def add_next_version(connection: Connection, row: ModelRow) -> ModelRow:
     return row
 
 
-def remove(connection: Connection, name: str) -> list[str]:
-    """Delete all versions of a model; returns their ids."""
+def remove(connection: Connection, name: str) -> list[str] | None:
+    """Delete a model with all its versions; returns their ids, None if there is no such model."""
     connection.execute(delete(model_numbers).where(model_numbers.c.name == name))
+    aliases.remove_all(connection, name)
+    version_notes.remove_all(connection, name)
+    had_row = registered.remove(connection, name)
     statement = delete(models).where(models.c.name == name).returning(models.c.id)
-    return list(connection.execute(statement).scalars())
+    ids = list(connection.execute(statement).scalars())
+    return ids if ids or had_row else None
 
 
 def remove_version(connection: Connection, name: str, version: int) -> str | None:
@@ -152,10 +158,41 @@ def remove_version(connection: Connection, name: str, version: int) -> str | Non
     id = connection.execute(statement.returning(models.c.id)).scalar_one_or_none()
     if id is None:
         return None
+    aliases.remove_of_version(connection, name, version)
+    version_notes.remove(connection, name, version)
     connection.execute(delete(model_numbers).where(model_numbers.c.name == name))
     if 0 < _highest(connection, name) < last:
         connection.execute(insert(model_numbers).values(name=name, last=last))
     return str(id)
+
+
+def rename(connection: Connection, name: str, new: str) -> None:
+    """Give a model and its versions another name, which no model has."""
+    for table in (models, model_numbers):
+        connection.execute(update(table).where(table.c.name == name).values(name=new))
+
+
+def has_version_of_others(connection: Connection, name: str, uid: str) -> bool:
+    """Whether a version of that model is an upload, or of a session of another user."""
+    foreign = or_(
+        models.c.session_uid.is_(None),
+        (models.c.session_uid != uid) & models.c.session_uid.not_in(_of_user_of(uid)),
+    )
+    query = select(models.c.id).where(models.c.name == name, foreign).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def are_of_same_user(connection: Connection, uid: str, other: str) -> bool:
+    """Whether two sessions are the same one or have the same user."""
+    query = select(runs.c.id).where(runs.c.series_key == other)
+    query = query.where(runs.c.series_key.in_(_of_user_of(uid)))
+    return uid == other or connection.execute(query.limit(1)).first() is not None
+
+
+def _of_user_of(uid: str) -> Select[Any]:
+    """The sessions of a session's user; none where it has no user."""
+    user = select(runs.c.user).where(runs.c.series_key == uid, runs.c.user != "")
+    return select(runs.c.series_key).where(runs.c.phase.is_not(None), runs.c.user.in_(user))
 
 
 def _highest(connection: Connection, name: str) -> int:

@@ -45,6 +45,15 @@ def change(connection: Connection, id: str, **values: Any) -> None:
     connection.execute(update(logged_models).where(logged_models.c.id == id).values(values))
 
 
+def named(connection: Connection, run_id: str, name: str) -> LoggedModelRow | None:
+    """The newest logged model of a run with this name."""
+    one = (logged_models.c.run_id == run_id) & (logged_models.c.name == name)
+    query = select(logged_models).where(one)
+    query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(1)
+    row = connection.execute(query).one_or_none()
+    return LoggedModelRow(*row) if row is not None else None
+
+
 def of_experiments(
     connection: Connection, experiments: Sequence[str], limit: int
 ) -> list[LoggedModelRow]:

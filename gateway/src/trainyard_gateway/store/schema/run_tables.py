@@ -61,6 +61,7 @@ runs = Table(
     Index("runs_by_experiment", "experiment_id", "lifecycle", "start_time", "id"),
     Index("runs_by_session", "session_uid"),
     Index("runs_by_series", "series_key"),
+    Index("runs_by_start", "lifecycle", "start_time", "id"),
 )
 """Runs.
 
@@ -164,8 +165,12 @@ registered_models = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("tags", Text, nullable=False),
+    Column("session_uid", String(64)),
 )
-"""What MLflow's protocol says of a model beside its versions, which are in `models`."""
+"""What MLflow's protocol says of a model beside its versions, which are in `models`.
+
+`session_uid`: the session whose program made the row, NULL of one that an API key made.
+"""
 
 model_versions = Table(
     "model_versions",
@@ -178,6 +183,8 @@ model_versions = Table(
     Column("description", Text, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("tags", Text, nullable=False),
+    Column("stage", String(16), nullable=False, server_default="None"),
+    Column("run_link", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("name", "version"),
 )
 """What MLflow's protocol says of a version in `models`."""

@@ -13,6 +13,7 @@ STATUS = {
     "RESOURCE_EXHAUSTED": 413,
     # 503 would be right. Clients try that again for minutes, and the program waits meanwhile.
     "TEMPORARILY_UNAVAILABLE": 424,
+    "TRY_AGAIN": 503,
     "INTERNAL_ERROR": 500,
 }
 
@@ -32,7 +33,12 @@ class Refusal(Exception):
     @property
     def body(self) -> bytes:
         """What MLflow's clients raise as RestException."""
-        return json.dumps({"error_code": self.code, "message": self.message}).encode()
+        code = "TEMPORARILY_UNAVAILABLE" if self.code == "TRY_AGAIN" else self.code
+        return json.dumps({"error_code": code, "message": self.message}).encode()
+
+    def worth_waiting(self) -> Refusal:
+        """The same, as clients try it again for minutes."""
+        return Refusal(self.message, "TRY_AGAIN")
 
 
 def away(what: str) -> Refusal:

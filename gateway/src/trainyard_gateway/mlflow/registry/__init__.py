@@ -1,0 +1,1 @@
+"""MLflow's model registry: names, aliases, tags and stages of the versions in the registry."""
