@@ -155,8 +155,8 @@ mutation-bot: setup ## Change the bot's parsing and rendering a thousand times; 
 faults: setup ## Try two faults between operator and API server in every scenario (5 min; docs/faults.md)
 	@$(RUN) pytest -q -n 0 tests/faults
 
-FAULTS ?= full baseline mutants table
-faults-full: setup ## Kill the operator at every write of every scenario, and every other fault; goes on where it was interrupted (FAULTS=)
+FAULTS ?= full gateway baseline mutants table
+faults-full: setup ## Kill operator and gateway at every write of every scenario, and every other fault; goes on where it was interrupted (FAULTS=)
 	@$(RUN) trainyard_cluster up --name faults --gpus 0 --kwok-nodes 1
 	@for part in $(FAULTS); do \
 	  $(VENV)/bin/python tests/faults $$part --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name faults)" || code=$$?; done; \

@@ -30,20 +30,30 @@ class Kind(Enum):
     """SIGSTOP after the request; a successor takes the Lease over; then SIGCONT."""
     STALE = "stale"
     """As `KILL_AFTER`; every list of the next operator is as old as before the request, its watches lag."""
+    CLOCK_BEHIND = "clock behind"
+    """As `KILL_AFTER`; the clock of the next operator is half a minute behind."""
+    CLOCK_AHEAD = "clock ahead"
+    """The same half a minute ahead."""
     LOST = "answer lost"
     """The request is carried out, and the connection is reset."""
     CUT = "answer cut"
     """The request is carried out, and the connection is reset in the middle of the body."""
     TWICE = "sent twice"
     """The request is carried out twice; the second answer is delivered."""
+    CONFLICT = "409"
+    """409, as after a change by others; the request is not carried out."""
     BUSY = "429"
     """429 with Retry-After; the request is not carried out."""
     ERROR = "500"
     """500; the request is not carried out."""
     UNCLEAR = "504"
     """The request is carried out, and answered with 504."""
+    ERRORS = "500 for a while"
+    """From the request on, every request is answered with 500, for two seconds."""
     DELAY = "delay"
     """The request reaches the API server two seconds later."""
+    SLOW = "slow"
+    """From the request on, every request and every event of a watch comes 0.3 s later, for six seconds."""
     LAG = "watches lag"
     """From the request on, the watches of Jobs and pods deliver nothing for two seconds."""
     LAG_SESSIONS = "sessions lag"
@@ -54,14 +64,31 @@ class Kind(Enum):
     """Every watch gets an ERROR event with code 500."""
     DROPPED = "watches dropped"
     """Every watch is reset in the middle of a line."""
+    SILENT = "silent watches"
+    """Every watch stays open and delivers nothing more, until the program gives it up."""
+    DATABASE_CUT = "database cut"
+    """All connections of the gateway to its database break."""
+    DATABASE_AWAY = "database away"
+    """They break, and the database takes no new ones for two seconds."""
     OUTAGE = "outage"
     """After the request nothing answers for a while."""
 
 
 CRASHES: Final = (Kind.KILL_BEFORE, Kind.KILL_AFTER)
-KILLING: Final = frozenset({*CRASHES, Kind.SUCCESSOR, Kind.STALE})
+CLOCK_SECONDS: Final = {Kind.CLOCK_BEHIND: -30.0, Kind.CLOCK_AHEAD: 30.0}
+"""What the next operator's clock shows more than this one's."""
+KILLING: Final = frozenset({*CRASHES, Kind.SUCCESSOR, Kind.STALE, *CLOCK_SECONDS})
 """Faults after which an operator is started again."""
-PERTURBATIONS: Final = tuple(k for k in Kind if k not in CRASHES and k is not Kind.OUTAGE)
+LONG: Final = (Kind.SILENT, Kind.OUTAGE)
+"""Faults that last minutes."""
+DATABASE: Final = (Kind.DATABASE_CUT, Kind.DATABASE_AWAY)
+"""Faults of the gateway's database; they come at requests of clients."""
+REQUEST: Final = "request"
+"""The kind of a client's request to the gateway, beside the gateway's own to the API server."""
+PERTURBATIONS: Final = tuple(k for k in Kind if k not in {*CRASHES, *LONG, *DATABASE})
+_OF_OPERATORS: Final = frozenset({Kind.SUCCESSOR, Kind.FROZEN, Kind.LAG})
+"""What needs a Lease, or watches that the gateway does not have."""
+OF_THE_GATEWAY: Final = tuple(k for k in PERTURBATIONS if k not in _OF_OPERATORS)
 STALE_OR_UNSEEN: Final = (Kind.STALE, Kind.LAG, Kind.LAG_SESSIONS, Kind.UNSEEN, Kind.FROZEN)
 
 
@@ -110,13 +137,19 @@ def points(counts: Mapping[str, int], kinds: Iterable[Kind]) -> list[Fault]:
     """Every fault of `kinds` at every request that a run without faults made.
 
     Of the Lease and of the queue's figures only the first request counts: the others are a matter of time.
+    Faults of the database come at the requests of clients, all others at those to the API server.
     """
     calls = [
         Call(what, number)
         for what, count in sorted(counts.items())
         for number in range(1, (1 if what in BY_TIME else count) + 1)
     ]
-    return [Fault(kind, call) for call in calls for kind in kinds]
+    return [
+        Fault(kind, call)
+        for call in calls
+        for kind in kinds
+        if (kind in DATABASE) is (call.what == REQUEST)
+    ]
 
 
 def sample(faults: list[Fault], most: int, offset: int) -> list[Fault]:

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
-from fault_plan import Fault, Kind, resource_of, what_of
+from fault_plan import KILLING, Fault, Kind, resource_of, what_of
+from proxy_answers import EXPIRED, REFUSALS, Answer, WatchStream, aborted, answered, cut, refusal
 
 from trainyard_kube import KubeConfig
 
@@ -26,18 +27,11 @@ _OF_A_HOP: Final = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host"}
 )
 _WORKLOADS: Final = frozenset({"jobs", "pods"})
+SLOW_SECONDS: Final = 0.3
+"""How much later each request and event comes while the API server is slow."""
+SLOW_FACTOR: Final = 3.0
+"""It is slow for this many times as long as other faults last."""
 _LAGGING: Final = {Kind.LAG: _WORKLOADS, Kind.LAG_SESSIONS: frozenset({"trainingsessions"})}
-EXPIRED: Final = {
-    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
-    "message": "too old resource version", "code": 410,
-}  # fmt: skip
-
-
-def _failure(code: int, reason: str) -> dict[str, Any]:
-    return {
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": f"the fault proxy says {reason}", "reason": reason, "code": code,
-    }  # fmt: skip
 
 
 @dataclass
@@ -74,10 +68,10 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._watches: set[_Watch] = set()
+        self._watches: set[WatchStream] = set()
         self._held: dict[str, float] = {}
         """By resource, until when its watches deliver nothing, in monotonic seconds."""
-        self._closed_until = 0.0
+        self._closed_until = self._failing_until = self._slow_until = 0.0
         self._expire: set[str] = set()
         self.trial = Trial()
         self.kill: Callable[[], None] = lambda: None
@@ -102,7 +96,7 @@ class FaultProxy:
         self.trial = Trial(fault, version=version)
         self._held.clear()
         self._expire.clear()
-        self._closed_until = 0.0
+        self._closed_until = self._failing_until = self._slow_until = 0.0
         return self.trial
 
     async def _start(self) -> None:
@@ -134,7 +128,7 @@ class FaultProxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if time.monotonic() < self._closed_until:
-            return _abort(request)
+            return aborted(request)
         trial, what = self.trial, what_of(request.method, request.path)
         if what is not None:
             trial.counts[what] += 1
@@ -144,21 +138,27 @@ class FaultProxy:
             if fault is not None and trial.comes_now(what):
                 trial.struck = time.monotonic()
                 return await self._strike(request, fault, trial)
+        if time.monotonic() < self._failing_until:
+            return refusal(Kind.ERROR)
         try:
             if request.query.get("watch") in ("true", "1"):
                 return await self._watch(request)
-            return _answer(*await self._forward(request))
+            return answered(*await self._forward(request))
         except (aiohttp.ClientError, OSError):
-            return _abort(request)
+            return aborted(request)
 
     async def _strike(self, request: web.Request, fault: Fault, trial: Trial) -> web.StreamResponse:
         before = trial.version
         if fault.kind is Kind.KILL_BEFORE:
             self.kill()
-            return _abort(request)
-        if fault.kind in (Kind.BUSY, Kind.ERROR):
+            return aborted(request)
+        if fault.kind in REFUSALS:
             trial.over = time.monotonic()
-            return _refusal(fault.kind)
+            if fault.kind is Kind.ERRORS:
+                self._failing_until = trial.over = trial.over + fault.seconds
+            return refusal(fault.kind)
+        if fault.kind is Kind.SLOW:
+            self._slow_until = trial.over = time.monotonic() + SLOW_FACTOR * fault.seconds
         if fault.kind is Kind.DELAY:
             await asyncio.sleep(fault.seconds)
         answer = await self._forward(request)
@@ -167,25 +167,28 @@ class FaultProxy:
         return await self._after(request, fault, trial, before, answer)
 
     async def _after(
-        self, request: web.Request, fault: Fault, trial: Trial, before: str, answer: _Answer
+        self, request: web.Request, fault: Fault, trial: Trial, before: str, answer: Answer
     ) -> web.StreamResponse:
         """The request was carried out."""
-        if fault.kind in (Kind.KILL_AFTER, Kind.SUCCESSOR, Kind.STALE):
+        if fault.kind in KILLING:
             if fault.kind is Kind.STALE:
                 trial.stale = before
                 self._hold(None, fault.seconds)
             self.kill()
-            return _abort(request)
+            return aborted(request)
         if fault.kind is Kind.FROZEN:
             self.freeze()
-            return _answer(*answer)
-        trial.over = time.monotonic()
+            return answered(*answer)
+        if fault.kind is Kind.SILENT:
+            self._silence()
+            return answered(*answer)
+        trial.over = trial.over or time.monotonic()
         self._trouble_watches(fault)
         if fault.kind is Kind.UNCLEAR:
-            return _refusal(fault.kind)
+            return refusal(fault.kind)
         if fault.kind in (Kind.LOST, Kind.OUTAGE):
-            return _abort(request)
-        return await _cut(request, answer) if fault.kind is Kind.CUT else _answer(*answer)
+            return aborted(request)
+        return await cut(request, answer) if fault.kind is Kind.CUT else answered(*answer)
 
     def _trouble_watches(self, fault: Fault) -> None:
         """What the fault does to the watches."""
@@ -221,6 +224,11 @@ class FaultProxy:
         for watch in list(self._watches):
             watch.break_off(kind)
 
+    def _silence(self) -> None:
+        """Deliver nothing more on the watches there are; `_watch` notes when the last one is given up."""
+        for watch in list(self._watches):
+            watch.silence()
+
     def _close(self, seconds: float) -> None:
         """Answer nothing any more for a while."""
         self._closed_until = self.trial.over = time.monotonic() + seconds
@@ -229,9 +237,10 @@ class FaultProxy:
 
     # ── the API server ────────────────────────────────────────────────────────────────────────
 
-    async def _forward(self, request: web.Request) -> _Answer:
+    async def _forward(self, request: web.Request) -> Answer:
         if self._http is None:
             raise RuntimeError("the proxy is not started")
+        await self._slow_down()
         body, query = await request.read(), dict(request.query)
         lists = request.method == "GET" and "limit" in query and "watch" not in query
         if lists:
@@ -262,17 +271,24 @@ class FaultProxy:
             near = web.StreamResponse(status=far.status)
             near.content_type = "application/json"
             await near.prepare(request)
-            watch = _Watch(request, near)
+            watch = WatchStream(request, near)
             self._watches.add(watch)
             try:
                 async for chunk in far.content.iter_any():
                     await self._until_released(request.path)
+                    await self._slow_down()
                     await watch.write(chunk)
             except (aiohttp.ClientError, OSError):
                 watch.abort()
             finally:
                 self._watches.discard(watch)
+                if watch.silent and not any(w.silent for w in self._watches):
+                    self.trial.over = time.monotonic()
             return near
+
+    async def _slow_down(self) -> None:
+        if time.monotonic() < self._slow_until:
+            await asyncio.sleep(SLOW_SECONDS)
 
     async def _until_released(self, path: str) -> None:
         while True:
@@ -281,73 +297,3 @@ class FaultProxy:
             if left <= 0:
                 return
             await asyncio.sleep(min(left, 0.1))
-
-
-_Answer = tuple[int, dict[str, str], bytes]
-
-
-class _Watch:
-    """One watch on its way to the program."""
-
-    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
-        self.path = request.path
-        self._request, self._response = request, response
-        self._broken = False
-
-    async def write(self, chunk: bytes) -> None:
-        if not self._broken:
-            await self._response.write(chunk)
-
-    def abort(self) -> None:
-        if self._request.transport is not None:
-            self._request.transport.abort()
-
-    def break_off(self, kind: Kind) -> None:
-        """An ERROR event, or half a line and a reset."""
-        self._broken = True
-        error = json.dumps({"type": "ERROR", "object": _failure(500, "InternalError")}).encode()
-        text = error + b"\n" if kind is Kind.STREAM_ERROR else error[:20]
-        task = asyncio.ensure_future(self._last(text, reset=kind is not Kind.STREAM_ERROR))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
-
-    async def _last(self, text: bytes, *, reset: bool) -> None:
-        with suppress(OSError, RuntimeError):
-            await self._response.write(text)
-        await asyncio.sleep(0.05)
-        if reset:
-            self.abort()
-
-
-_tasks: set[asyncio.Task[None]] = set()
-
-
-def _answer(status: int, headers: dict[str, str], content: bytes) -> web.Response:
-    return web.Response(status=status, headers=headers, body=content)
-
-
-def _refusal(kind: Kind) -> web.Response:
-    if kind is Kind.BUSY:
-        body = _failure(429, "TooManyRequests")
-        return web.json_response(body, status=429, headers={"Retry-After": "1"})
-    code, reason = (500, "InternalError") if kind is Kind.ERROR else (504, "Timeout")
-    return web.json_response(_failure(code, reason), status=code)
-
-
-async def _cut(request: web.Request, answer: _Answer) -> web.StreamResponse:
-    """Half of the body, then a reset."""
-    status, headers, content = answer
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = len(content)
-    with suppress(OSError):
-        await response.prepare(request)
-        await response.write(content[: len(content) // 2])
-        await asyncio.sleep(0.05)
-    return _abort(request, response)
-
-
-def _abort(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
-    """Reset the connection."""
-    if request.transport is not None:
-        request.transport.abort()
-    return response or web.Response()

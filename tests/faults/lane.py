@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections import Counter
@@ -14,9 +13,10 @@ from typing import Any, Final
 
 import yaml
 from cluster import fresh_namespace
-from fault_plan import Fault, Kind
+from fault_plan import Fault
 from fault_proxy import FaultProxy, Trial
 from history import HistoryGap, Recorder
+from keeper import LEASE, Keeper
 from kubernetes import client
 from operator_lab import Lab
 from operator_process import OPERATOR, Forker, OperatorProcess
@@ -35,9 +35,13 @@ TRIES: Final = 5
 GPUS: Final = 4
 LARGE_NODE: Final = 8
 QUIET_SECONDS: Final = 3.0
+"""So long without a write means that none follows, in a trial without a fault…"""
+SETTLED_SECONDS: Final = 1.0
+"""… and in one with a fault."""
+REFUSED: Final = "the API server refused a write"
+"""What the operator's log says of a write that could never have been right."""
 GRACE_SECONDS: Final = 5.0
 """How long rest is waited for after something was wrong already."""
-LEASE: Final = "t-operator"
 
 
 @dataclass
@@ -98,6 +102,7 @@ class Lane:
         if not (self.keep_operator and self.operator.pid):
             self._release_lease()
             self.operator.begin(f"first-{token}")
+        self._log_from = self.operator.log.stat().st_size
         keeper = Keeper(self.operator, trial, self.lab, f"second-{token}")
         outcome = Outcome(scenario, fault)
         with keeper:
@@ -129,6 +134,7 @@ class Lane:
         found += self._rest(GRACE_SECONDS if found else stage.patience)
         over = trial.over or trial.struck
         outcome.recovery = max(0.0, time.monotonic() - over) if over else 0.0
+        found += self._stays_at_rest(trial)
         events = self.recorder.events()
         found += violations(events, self._gpus(scenario), [CANARY])
         found += stage.lost(events) + stage.overtaken(events)
@@ -165,7 +171,13 @@ class Lane:
         for code, times in Counter(self.operator.ended).items():
             what = f"the operator ended by itself with {code}, {times} times"
             yield Violation("I6 operator runs", what)
-        if CANARY in self.operator.log.read_text(errors="replace"):
+        with self.operator.log.open("rb") as file:
+            file.seek(self._log_from)
+            log = file.read().decode(errors="replace")
+        if REFUSED in log:
+            line = next(line for line in log.splitlines() if REFUSED in line)
+            yield Violation("I6 no write is refused", line[:500])
+        if CANARY in log:
             yield Violation("I11 no secret in the log", "the operator's log holds a secret")
 
     def _about_writes(self, trial: Trial, usual: Mapping[str, int] | None) -> Iterator[Violation]:
@@ -174,18 +186,24 @@ class Lane:
             most = 3 * sum(n for w, n in usual.items() if not w.endswith(" leases")) + 30
             if count > most:
                 yield Violation("I6 no hot loop", f"{count} writes; {most} would be many")
-        elif trial.fault is None and not self._falls_quiet(trial):
-            yield Violation("I6 quiet at rest", f"{count} writes, and still more come")
 
-    def _falls_quiet(self, trial: Trial) -> bool:
+    def _stays_at_rest(self, trial: Trial) -> Iterator[Violation]:
+        """Whether the operator, once it has seen how everything ended, has nothing more to do.
+
+        Without this the verdict would come before an operator that goes on after the end.
+        """
+        began, seconds = time.monotonic(), QUIET_SECONDS if trial.fault is None else SETTLED_SECONDS
+
+        def quiet() -> bool:
+            return time.monotonic() - max(began, trial.last_write) > seconds
+
         try:
-            return eventually(
-                lambda: time.monotonic() - trial.last_write > QUIET_SECONDS,
-                within=60,
-                what="no more writes",
-            )
+            eventually(quiet, within=60, every=0.1, what="no more writes")
         except NotInTimeError:
-            return False
+            yield Violation(
+                "I6 quiet at rest", f"{sum(trial.counts.values())} writes, and more come"
+            )
+        yield from self._rest(GRACE_SECONDS)
 
     def _clear(self, stage: Stage, patience: float) -> list[Violation]:
         """Delete all sessions; what is left of them afterwards is an orphan."""
@@ -216,46 +234,6 @@ class Lane:
         eventually(lambda: not self.lab.pods() and not self.lab.jobs(), within=180, what="clean")
 
 
-class Keeper:
-    """Starts an operator again when one was killed, and a second one while the first is stopped."""
-
-    def __init__(self, operator: OperatorProcess, trial: Trial, lab: Lab, successor: str) -> None:
-        self._operator, self._trial, self._lab, self._successor = operator, trial, lab, successor
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._leases = client.CoordinationV1Api(lab.api)
-
-    def __enter__(self) -> Keeper:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(timeout=60)
-
-    def _run(self) -> None:
-        fault = self._trial.fault
-        other = fault is not None and fault.kind is Kind.SUCCESSOR
-        while not self._stop.wait(0.1):
-            if self._operator.frozen and self._trial.over is None:
-                self._overtake()
-            struck = self._trial.struck is not None
-            started = self._operator.watch(self._successor if other and struck else None)
-            if started and struck and self._trial.over is None:
-                self._trial.over = time.monotonic()
-
-    def _overtake(self) -> None:
-        self._operator.succeed(self._successor)
-        while not self._stop.wait(0.1) and self._holder() != self._successor:
-            pass
-        self._operator.thaw()
-        self._trial.over = time.monotonic()
-
-    def _holder(self) -> str:
-        lease = self._leases.read_namespaced_lease(LEASE, self._lab.namespace)
-        return str(lease.spec.holder_identity)
-
-
 @contextmanager
 def lane(
     kubeconfig: Path,
@@ -275,7 +253,7 @@ def lane(
             lab.furnish()
             with FaultProxy(KubeConfig.from_file(kubeconfig)) as proxy, Recorder(lab) as recorder:
                 through = folder / "through-the-proxy"
-                through.write_text(_kubeconfig(proxy.url, namespace))
+                through.write_text(proxied_kubeconfig(proxy.url, namespace))
                 operator = OperatorProcess(forker, lab.settings, folder, through)
                 yield Lane(lab, recorder, proxy, operator)
         finally:
@@ -283,7 +261,7 @@ def lane(
             lab.clear()
 
 
-def _kubeconfig(url: str, namespace: str) -> str:
+def proxied_kubeconfig(url: str, namespace: str) -> str:
     """Plain HTTP to the proxy; its own connection to the API server is the real one."""
     name = "faults"
     return yaml.safe_dump(

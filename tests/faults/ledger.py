@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,6 +125,19 @@ def table(lines: list[Line]) -> str:
         for kind in sorted(kinds):
             rows.append(Figures.of(x for x in own if x["kind"] == kind).row(f"{operator}: {kind}"))
     return "\n".join(rows)
+
+
+def figures(lines: list[Line]) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures by program and kind of fault, as JSON has them."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for line in lines:
+        if line["kind"]:
+            found.setdefault(line["operator"], {}).setdefault(line["kind"], {})
+    for program, kinds in found.items():
+        own = [x for x in lines if x["operator"] == program]
+        for kind in kinds:
+            kinds[kind] = asdict(Figures.of(x for x in own if x["kind"] == kind))
+    return found
 
 
 def broken(lines: list[Line]) -> list[str]:

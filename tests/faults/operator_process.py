@@ -38,9 +38,12 @@ class Forker:
             env={**kept, "PYTHONPATH": path},
         )
 
-    def start(self, arguments: list[str], environment: dict[str, str], log: Path) -> int:
-        """PID of a new child."""
-        asked = {"start": arguments, "environment": environment, "log": str(log)}
+    def start(
+        self, arguments: list[str], environment: dict[str, str], log: Path, clock: float = 0.0
+    ) -> int:
+        """PID of a new child, whose clock shows `clock` seconds more than this machine's."""
+        asked: dict[str, Any] = {"start": arguments, "environment": environment}
+        asked |= {"log": str(log), "clock": clock}
         return int(self._ask(asked))
 
     def exit_code(self, pid: int) -> int | None:
@@ -81,6 +84,8 @@ class OperatorProcess:
     ended: list[int] = field(default_factory=list)
     """Exit codes of operators that ended by themselves."""
     starts: int = 0
+    clock_seconds: float = 0.0
+    """What the clocks of operators that are started from now on show more than this machine's."""
     frozen: int = 0
     """PID of the one that is stopped, 0 if none is."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -97,6 +102,7 @@ class OperatorProcess:
             self.log.write_bytes(b"")
             self.settings["identity"] = identity
             self.ended.clear()
+            self.clock_seconds = 0.0
             self._wanted, self.starts = True, 0
             self._start()
 
@@ -105,7 +111,8 @@ class OperatorProcess:
         config.write_text(yaml.safe_dump(self.settings))
         ports = {f"TRAINYARD_OPERATOR_{p}_PORT": "0" for p in ("HEALTH", "METRICS")}
         environment = {"KUBECONFIG": str(self.kubeconfig), **ports}
-        self.pid = self.forker.start(["--config", str(config)], environment, self.log)
+        arguments = ["--config", str(config)]
+        self.pid = self.forker.start(arguments, environment, self.log, self.clock_seconds)
         self.starts += 1
 
     def kill(self) -> None:

@@ -98,6 +98,9 @@ def _about_job(seen: Seen, world: World, memory: _Memory, gpus: int) -> Iterator
     if known is not None:
         yield Violation("I2 one Job per attempt", f"attempt {attempt} has a second Job, {name}")
     yield from _new_job(job, uid, attempt, world)
+    phase = memory.sessions.get(uid, {}).get("phase")
+    if phase in TERMINAL:
+        yield Violation("I9 nothing after the end", f"{name} comes when its session is {phase}")
     if (demand := _demand(world)) > gpus:
         yield Violation("I3 no over-commit", f"with {name}, {demand} GPUs of {gpus} are given away")
 

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from fault_plan import Call, Fault, Kind
+from fault_plan import KILLING, PERTURBATIONS, Call, Fault, Kind
 from lane import LIMIT_SECONDS, Lane, lane
 from scenarios import SCENARIOS
 
 CALLS: Final = ("POST jobs", "PATCH trainingsessions/status", "DELETE jobs")
-GENTLE: Final = (
-    Kind.LOST, Kind.CUT, Kind.TWICE, Kind.BUSY, Kind.ERROR, Kind.UNCLEAR, Kind.DELAY, Kind.LAG,
-    Kind.LAG_SESSIONS, Kind.UNSEEN, Kind.STREAM_ERROR, Kind.DROPPED,
-)  # fmt: skip
+GENTLE: Final = tuple(k for k in PERTURBATIONS if k not in {*KILLING, Kind.FROZEN})
 """Faults that the operator survives, so that its memory can be followed."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from fault_plan import CRASHES, PERTURBATIONS, Call, Fault
+from fault_plan import CRASHES, PERTURBATIONS, Call, Fault, Kind
 from lane import Lane, lane
 from scenarios import SCENARIOS
 
@@ -55,3 +55,16 @@ def test_nothing_is_lost_or_doubled(own: Lane, scenario: str) -> None:
         outcome = own.run(scenario, fault)
         assert list(map(str, outcome.violations)) == [], outcome
         assert outcome.struck, fault
+
+
+@pytest.mark.parametrize(
+    ("scenario", "call"),
+    [("submit", JOBS), ("stop-running", DELETION)],
+    ids=["creation", "deletion"],
+)
+def test_a_conflict_of_the_api_server_is_tried_again(own: Lane, scenario: str, call: Call) -> None:
+    """As a busy quota answers: the operator neither gives up for half a minute nor takes the Job for gone."""
+    outcome = own.run(scenario, Fault(Kind.CONFLICT, call))
+
+    assert list(map(str, outcome.violations)) == [], outcome
+    assert outcome.struck

@@ -67,7 +67,7 @@ class GatewayLab:
                     f"--data-dir={self.data}",
                     f"--api-key-file={key_file}",
                 ],
-                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), **self._environment()},
+                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), **self.environment()},
                 stdout=sink,
                 stderr=sink,
             )
@@ -107,7 +107,8 @@ class GatewayLab:
             session = gateway.start_training({"command": ["x"]}, name or unique("s"))
         return self.trainer(session.uid, session.name, attempt)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Its settings as variables."""
         free = {"requests_per_second": "100000", "report_bytes_per_second": "1e9"}
         settings = {"reserve_bytes": "0", **free, **self.settings}
         return {f"TRAINYARD_GATEWAY_{name.upper()}": value for name, value in settings.items()}

@@ -148,7 +148,10 @@ class Writer:
                 await asyncio.sleep(0.2)
             try:
                 await self._send(write)
-            except (errors.Unreachable, errors.ServerError, errors.TooManyRequests) as error:
+            except errors.KubeError as error:
+                if not _may_succeed_later(error):
+                    self._not_taken(write, error)
+                    return
                 self._count(write, "no answer")
                 pause = _retry_pause(attempt, error)
                 if not isinstance(write, CreateJob):
@@ -158,11 +161,6 @@ class Writer:
                 if write.uid not in self._informer.state.sessions:
                     break
                 await asyncio.sleep(pause)
-            except errors.ApiError as error:
-                self._count(write, "refused")
-                _log.error("the API server refused a write", write=repr(write), error=str(error))
-                self._refused(write, error)
-                return
             else:
                 break
         self._sent(write.uid)
@@ -181,12 +179,15 @@ class Writer:
             self._informer.state.done(uid)
         self._changed()
 
-    def _refused(self, write: Write, error: errors.ApiError) -> None:
+    def _not_taken(self, write: Write, error: errors.KubeError) -> None:
+        """The same write would be refused again."""
+        self._count(write, "refused")
+        _log.error("the API server refused a write", write=repr(write), error=str(error))
         if not isinstance(write, CreateJob | CreateBuilder):
             self._later(write, REFUSED_SECONDS)
             return
         message = (
-            f"The API server refused to create Job {write.name} ({error.message or error.reason}); "
+            f"The API server refused to create Job {write.name} ({_words(error)}); "
             f"tried again every {REFUSED_SECONDS:g} s."
         )
         until = self._now() + REFUSED_SECONDS
@@ -280,7 +281,13 @@ class Writer:
         try:
             await self._kube.delete(path, uid=uid)
             self._count(write, "ok")
-        except (errors.NotFound, errors.Conflict):
+        except errors.NotFound:
+            self._count(write, "gone")
+        except errors.Conflict:
+            # Another object has its name, unless others changed it at the same moment.
+            with suppress(errors.NotFound):
+                if (await self._kube.get(path))["metadata"]["uid"] == uid:
+                    raise
             self._count(write, "gone")
 
     async def _patch_queue(self, write: PatchQueue) -> None:
@@ -292,6 +299,24 @@ class Writer:
             return
         self._count(write, "ok")
         self._informer.absorb("queues", raw)
+
+
+def _may_succeed_later(error: errors.KubeError) -> bool:
+    """Whether the same write may be taken later.
+
+    A conflict is one of others' changes at the same moment: a quota that many creations change at
+    once answers so.
+    """
+    if isinstance(error, errors.AlreadyExists):
+        return False
+    later = (errors.Unreachable, errors.ServerError, errors.TooManyRequests, errors.Conflict)
+    return isinstance(error, later)
+
+
+def _words(error: errors.KubeError) -> str:
+    if isinstance(error, errors.ApiError):
+        return error.message or error.reason
+    return str(error)
 
 
 def _retry_pause(attempt: int, error: errors.KubeError) -> float:

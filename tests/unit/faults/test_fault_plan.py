@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fault_plan import CRASHES, Call, Fault, Kind, points, what_of
+from fault_plan import CRASHES, REQUEST, Call, Fault, Kind, points, what_of
 
 SESSIONS = "/apis/trainyard.io/v1alpha1/namespaces/n/trainingsessions"
 
@@ -38,3 +38,12 @@ def test_what_time_repeats_is_tried_once() -> None:
     counts = {"PUT leases": 40, "POST leases": 1, "PATCH trainingqueues/status": 3}
 
     assert [f.call.number for f in points(counts, [Kind.KILL_AFTER])] == [1, 1, 1]
+
+
+def test_the_database_fails_at_requests_of_clients_and_the_api_server_at_the_gateways() -> None:
+    counts = {REQUEST: 1, "POST trainingsessions": 1}
+
+    assert points(counts, [Kind.DATABASE_CUT, Kind.LOST]) == [
+        Fault(Kind.LOST, Call("POST trainingsessions", 1)),
+        Fault(Kind.DATABASE_CUT, Call(REQUEST, 1)),
+    ]

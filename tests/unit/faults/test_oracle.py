@@ -101,6 +101,7 @@ def test_a_right_history_has_no_violation() -> None:
             "I3 no over-commit",
         ),
         (lambda t: (t.session("Failed"), t.session("Queued")), "I9 terminal stays"),
+        (lambda t: (t.session("Succeeded", 1), t.job(2)), "I9 nothing after the end"),
         (lambda t: (t.job(), t.session("Running", 1), t.session("Queued", 0)), "I9 attempts grow"),
         (lambda t: t.session("Queued", failures=1), "I9 failures"),
         (lambda t: t.session("Running", 1), "I2 Job before status"),
@@ -109,7 +110,7 @@ def test_a_right_history_has_no_violation() -> None:
     ],
     ids=[
         "made again", "name", "owner", "two Jobs", "pods of the last attempt", "too many GPUs",
-        "pods outlive their Job", "ended twice", "attempts", "failures", "status first",
+        "pods outlive their Job", "ended twice", "a Job after the end", "attempts", "failures", "status first",
         "generation", "secret",
     ],
 )  # fmt: skip

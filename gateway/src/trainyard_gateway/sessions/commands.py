@@ -27,6 +27,8 @@ MARK = f"{names.GROUP}/idempotency-key"
 """Annotation: hash of who started the session and of the Idempotency-Key."""
 MARK_BODY = f"{names.GROUP}/idempotency-body"
 """Annotation: hash of the request's body."""
+CONFLICTS = 3
+"""How often a change of a session is tried while others change it."""
 
 
 class SessionCommands:
@@ -90,7 +92,7 @@ class SessionCommands:
         """Create a session, or find the one that the same idempotency key has created."""
         collection, metadata = paths.sessions(self._namespace), manifest["metadata"]
         try:
-            return await self._call(self._kube.create(collection, manifest, **query))
+            return await self._call(self._created(collection, manifest, query))
         except AlreadyThere:
             wanted = metadata.get("annotations")
             if wanted is None:
@@ -105,6 +107,15 @@ class SessionCommands:
                 raise _other_body() from None
             return known
 
+    async def _created(self, collection: str, manifest: Json, query: dict[str, str]) -> Json:
+        try:
+            return await self._kube.create(collection, manifest, **query)
+        except errors.AlreadyExists:
+            raise
+        except errors.Conflict as error:
+            # A quota that many creations change at once answers so.
+            raise Unavailable(f"the cluster is busy: {error}; try again") from error
+
     async def edit(self, name_or_uid: str, spec: dict[str, Any]) -> SessionInfo:
         """Merge `spec` into the spec of a session.
 
@@ -115,11 +126,21 @@ class SessionCommands:
             raise AlreadyThere(
                 f"session {session.name!r} is gone from the cluster; only its history is left"
             )
-        path = paths.sessions(self._namespace, session.name)
-        patch = {"metadata": {"uid": session.uid}, "spec": spec}
-        changed = await self._call(self._kube.merge_patch(path, patch, names.GATEWAY_FIELD_MANAGER))
+        changed = await self._call(self._patched(session.name, session.uid, spec))
         self._cache.put(changed)
         return session_info(changed)
+
+    async def _patched(self, name: str, uid: str, spec: dict[str, Any]) -> Json:
+        path = paths.sessions(self._namespace, name)
+        patch = {"metadata": {"uid": uid}, "spec": spec}
+        for _ in range(CONFLICTS):
+            try:
+                return await self._kube.merge_patch(path, patch, names.GATEWAY_FIELD_MANAGER)
+            except errors.Conflict:
+                # Another one of that name, or others changed this one at the same moment.
+                if (await self._kube.get(path))["metadata"]["uid"] != uid:
+                    raise
+        raise Unavailable(f"others change session {name!r} all the time; try again")
 
     async def cancel(self, name_or_uid: str) -> SessionInfo:
         """Take a session out of the queue. Raises AlreadyThere when it does not wait."""
