@@ -376,6 +376,29 @@ def test_a_stall_is_measured_from_the_last_step() -> None:
     assert state_of(foreign, job, pod).changes["failure"]["class"] == "Stalled"
 
 
+def test_a_node_whose_clock_is_behind_makes_no_session_overdue() -> None:
+    spec = {"stall_timeout": 600, "max_runtime": 600}
+    fresh = make_session(phase=Phase.STARTING, spec=spec, status={"attempt": 1})
+    job = make_job(fresh, created=NOW - 50)
+    pod = make_pod(job, fresh, started=NOW - 3600)
+    found = state_of(fresh, job, pod)
+
+    assert (found.phase, found.changes["attemptStartTime"]) == (Phase.RUNNING, text(-50))
+    assert found.wake == NOW + 550
+
+
+@pytest.mark.parametrize(
+    ("ended", "seconds"), [(NOW - 3580, 20), (None, 50)], ids=["by its own clock", "pod is gone"]
+)
+def test_the_run_time_on_a_node_whose_clock_is_behind(ended: float | None, seconds: int) -> None:
+    subject = make_session(phase=Phase.RUNNING, status={"attempt": 1})
+    job = make_job(subject, created=NOW - 50, finished="Failed", finish_time=NOW)
+    pod = make_pod(job, subject, "Failed", started=NOW - 3600, ended=ended)
+    found = state_of(subject, job, pod)
+
+    assert (found.changes["runSeconds"], found.changes["attemptStartTime"]) == (seconds, text(-50))
+
+
 def test_pods_that_never_appear_are_a_failure() -> None:
     subject = make_session(phase=Phase.STARTING, status={"attempt": 1})
     found = state_of(subject, make_job(subject, created=NOW - 120))

@@ -40,7 +40,9 @@ def update(connection: Connection, batch: Batch) -> str | None:
         before = known.heartbeat if known is not None else None
         step = _step(before)
         if step is None or heartbeat.step != step:
-            values["last_step_time"] = datetime_to_text(heartbeat.time)
+            # By this clock: a node's may be behind, and a report may have waited for the gateway.
+            # Either would let a training that goes well look hung.
+            values["last_step_time"] = datetime_to_text(now)
         values["heartbeat"] = heartbeat.model_dump_json(by_alias=True, exclude_none=True)
     if batch.checkpoint is not None:
         values["checkpoint"] = batch.checkpoint.model_dump_json(by_alias=True, exclude_none=True)
@@ -80,7 +82,7 @@ class Progress(NamedTuple):
     heartbeat: Heartbeat | None
     checkpoint: CheckpointReport | None
     last_step_time: str | None
-    """When the step of the heartbeat was first reported, RFC 3339."""
+    """When the gateway first heard of the step of the heartbeat, RFC 3339."""
 
 
 def of_session(connection: Connection, uid: str) -> Progress | None:

@@ -97,7 +97,14 @@ class Attempt:
         if not running or len(running) + len(done) < workers:
             return None
         started = max(p.started for p in running + done if p.started is not None)
-        return min(started, self.now)
+        return min(self._after_job(started), self.now)
+
+    def _after_job(self, time: float) -> float:
+        """`time` of a node's clock, but not before the Job was created: that clock may be behind.
+
+        Else a session on such a node would have run for hours when it begins, and be overdue.
+        """
+        return max(time, self.job.created) if self.job is not None else time
 
     def all_succeeded(self) -> bool:
         """Whether every worker has succeeded. The Job may not say so yet."""
@@ -277,8 +284,11 @@ class Attempt:
             return changes
         ends = [p.ended for p in self.own if p.ended is not None]
         finish = self.job.finish_time if self.job else None
+        if not ends:  # the end is by another clock
+            started = self._after_job(started)
         end = min(max(ends) if ends else finish or self.now, self.now)
         ran = max(0, round(end - started))
+        started = self._after_job(started)
         changes["attemptStartTime"] = timestamps.to_seconds_text(started)
         changes["startTime"] = timestamps.to_seconds_text(self.status.started or started)
         changes["runSeconds"] = min(MAX_COUNT, self.status.run_seconds + ran)
