@@ -146,6 +146,8 @@ def test_a_job_whose_session_is_gone_still_takes_what_its_pods_will_take() -> No
     ("phase", "created", "since"),
     [
         pytest.param(None, NOW - 40, NOW - 40, id="no status yet"),
+        pytest.param(None, NOW + 20, NOW + 20, id="this clock is behind"),
+        pytest.param(Phase.PENDING, NOW + 20, NOW + 20, id="this clock is behind, later"),
         pytest.param(None, NOW + 40, NOW, id="created by a clock that is ahead"),
         pytest.param(Phase.PENDING, NOW - 40, NOW, id="something was missing before"),
         pytest.param(Phase.SUSPENDED, NOW - 40, NOW, id="resumed"),

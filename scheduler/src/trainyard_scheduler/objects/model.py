@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainyard_api.phase import DesiredState, Phase
+from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import QueueRules, Shape
 from trainyard_scheduler.resources import ResourceVector
 
@@ -358,9 +359,12 @@ def queued_now(session: Session, now: float) -> float:
     """Since when a session that is ready waits, in seconds since the epoch.
 
     That is `now`, and the creation of a session without any status: an operator that was killed
-    before it could write one must not cost it its place. The seconds are whole, with the
-    resourceVersion as the fraction. So sessions that became ready in the same second keep their
-    order, also over restarts: versions rise with every write in the cluster.
+    before it could write one must not cost it its place. It is never before its creation, which the
+    API server measured: where this clock is a little behind, newcomers would overtake those who
+    wait. The seconds are whole, with the resourceVersion as the fraction. So sessions that became
+    ready in the same second keep their order, also over restarts: versions rise with every write in
+    the cluster.
     """
-    since = now if session.status.phase is not None else min(session.created, now)
+    created = past(session.created, now) or 0.0
+    since = created if created and session.status.phase is None else max(created, now)
     return float(int(since)) + (session.version % 1_000_000) / 1_000_000
