@@ -10,6 +10,7 @@ from postgres import Postgres
 from sqlalchemy import func, select
 from store_lab import START, batch, chart, new_uid, opened, values
 
+from trainyard_api import timestamps
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.store import changes
 from trainyard_gateway.store.connect import connect
@@ -57,6 +58,19 @@ async def test_a_skipped_sequence_is_accepted_once_when_it_comes_later(
 
     assert answers == [False, True, True, True, False]
     assert sorted(found) == [3, 4, 5, 7, 9, 10]
+
+
+async def test_a_step_is_as_old_as_the_gateways_knowledge_of_it(database: Store) -> None:
+    """A node's clock may be behind, and a report may have waited: neither makes a training look hung."""
+    uid, times = new_uid(), [timestamps.now_text()]
+    for number, step in enumerate((5, 5, 6), start=1):
+        await database.ingest(batch(uid, number, {}, heartbeat={"time": START, "step": step}))
+        found = await database.read(lambda c: heartbeats.of_session(c, uid))
+        assert found is not None
+        times.append(found.last_step_time or "")
+
+    before, first, same, next_one = times
+    assert before <= first == same <= next_one <= timestamps.now_text()
 
 
 async def test_listeners_are_called_before_the_sender_gets_its_answer(database: Store) -> None:
