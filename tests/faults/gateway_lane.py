@@ -18,7 +18,7 @@ from fault_plan import CLOCK_SECONDS, DATABASE, REQUEST, Fault, Kind
 from fault_proxy import FaultProxy, Trial
 from gateway_lab import GatewayLab
 from gateway_scenarios import GATEWAY_SCENARIOS
-from gateway_stage import GatewayStage, OutcomeError
+from gateway_stage import ANSWER_SECONDS, GatewayStage, OutcomeError
 from kubernetes import client
 from lane import PATIENCE, SETTLED_SECONDS, Outcome, proxied_kubeconfig
 from operator_process import Forker, OperatorProcess
@@ -60,6 +60,8 @@ class GatewayLane:
     ) -> None:
         self.lab, self.cluster, self.proxy, self.process = lab, cluster, proxy, process
         self.door = door
+        self.http = httpx.Client(timeout=ANSWER_SECONDS)
+        self._opening: threading.Thread | None = None
         proxy.kill, proxy.freeze = process.kill, process.freeze
 
     def run(
@@ -72,7 +74,7 @@ class GatewayLane:
         """One trial. `usual` are the requests of a run without a fault."""
         started, token = time.monotonic(), uuid.uuid4().hex[:6]
         self._make_ready(token, patience)
-        stage = GatewayStage(self.lab, self.cluster, token, patience)
+        stage = GatewayStage(self.lab, self.cluster, self.http, token, patience)
         trial = self.proxy.begin(fault, stage.version())
         stage.requested = partial(self._requested, trial)
         self.process.clock_seconds = CLOCK_SECONDS.get(fault.kind, 0.0) if fault else 0.0
@@ -80,6 +82,9 @@ class GatewayLane:
         with restarts(self.process, trial):
             self._play(scenario, stage, trial, outcome, usual)
             stage.clear()
+        if self._opening is not None:
+            self._opening.join()
+            self._opening = None
         if fault is not None and fault.kind in CLOCK_SECONDS:
             self.process.end()
         outcome.counts, outcome.took = trial.counts, time.monotonic() - started
@@ -95,7 +100,7 @@ class GatewayLane:
 
     def _ready(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.lab.url}/readyz", timeout=5).status_code == 200
+            return self.http.get(f"{self.lab.url}/readyz").status_code == 200
         return False
 
     def _requested(self, trial: Trial) -> None:
@@ -111,7 +116,8 @@ class GatewayLane:
                 return
             door.shut()
             trial.over += fault.seconds
-            threading.Timer(fault.seconds, door.open).start()
+            self._opening = threading.Timer(fault.seconds, door.open)
+            self._opening.start()
 
     def _play(
         self,
@@ -208,7 +214,9 @@ def gateway_lane(
             environment=lab.environment(),
         )  # fmt: skip
         stack.callback(process.end)
-        yield GatewayLane(lab, cluster, proxy, process, door)
+        own = GatewayLane(lab, cluster, proxy, process, door)
+        stack.callback(own.http.close)
+        yield own
 
 
 def _through(door: TcpDoor, postgres: Postgres) -> dict[str, str]:
