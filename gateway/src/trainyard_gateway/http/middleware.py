@@ -36,6 +36,7 @@ from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import BodyBound, RouterPolicies, RouterPolicy
 from trainyard_gateway.http.unread_answers import UnreadAnswers
 from trainyard_gateway.request_slots import RequestSlots, Slot
+from trainyard_gateway.store.errors import is_unavailable
 
 PROBES = frozenset({"/livez", "/readyz"})
 """Paths that need no credential."""
@@ -45,6 +46,7 @@ _NUMBERS = itertools.count(1)
 """A request id is the process id and a number: unique without a system call per request."""
 
 _CLIENT_GONE = 499
+_MOST_OF_ERROR = 300
 """Status in logs and metrics of a request whose client disconnected before its response."""
 
 _log = structlog.get_logger()
@@ -151,7 +153,12 @@ def _unexpected(scope: Scope, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         # No client reads this response. The route has removed what it had received.
         return Response(status_code=_CLIENT_GONE)
-    _log.error("unexpected error", request=scope["state"]["id"], path=scope["path"], exc_info=error)
+    where = {"request": scope["state"]["id"], "path": scope["path"]}
+    if is_unavailable(error):
+        # One line for each request: without a database there are many.
+        _log.warning("the database does not answer", **where, error=f"{error!r}"[:_MOST_OF_ERROR])
+    else:
+        _log.error("unexpected error", **where, exc_info=error)
     return problems.of_unexpected(scope, error)
 
 

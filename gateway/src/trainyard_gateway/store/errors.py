@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+import errno
+import socket
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 DatabaseError = SQLAlchemyError
 """Any error that the database or its driver reports."""
+
+_AWAY: Final = ("08", "53", "57")
+"""Classes of SQLSTATE: the connection is broken, the server has no resources, or somebody stops,
+starts or restores it."""
+_NETWORK: Final = frozenset(
+    {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ETIMEDOUT}
+)
 
 
 class DumpError(Exception):
@@ -14,4 +25,16 @@ class DumpError(Exception):
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether an error says that the database does not answer, or cannot write at the moment."""
-    return isinstance(error, (OperationalError, InterfaceError, ConnectionError))
+    if isinstance(error, (OperationalError, InterfaceError, ConnectionError, TimeoutError)):
+        return True
+    if isinstance(error, OSError):  # of a connection that is being opened
+        return isinstance(error, socket.gaierror) or error.errno in _NETWORK
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _is_away(error.orig)
+    return _is_away(error)
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether PostgreSQL said so; before the first statement asyncpg's errors come as they are."""
+    state = getattr(error, "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_AWAY)
