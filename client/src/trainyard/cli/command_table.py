@@ -68,6 +68,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Show the newest values; with --plot, --png or --csv the curves.",
     ),
     Entry(
+        "tensorboard",
+        "Train",
+        "trackers.tensorboard",
+        "tensorboard",
+        "Start your TensorBoard on the event files of sessions.",
+    ),
+    Entry(
         "queue",
         "Train",
         "queue",
@@ -115,6 +122,7 @@ ENTRIES: tuple[Entry, ...] = (
         "app",
         "List and download what a session has left in its folder.",
     ),
+    Entry("import", "Keep", "trackers.imports", "app", "Bring runs of other trackers here."),
     Entry("code", "Keep", "folders.code", "app", "Send folders with programs, and get them back."),
     Entry(
         "uploads",

@@ -6,6 +6,7 @@ CliError
 ├── DatasetGone       5  the dataset that a card names was deleted
 ├── DatasetReplaced   6  the dataset that a card names has other content now
 ├── FilesNotWhole     6  files are not here as the session has them
+├── ImportNotWhole    6  runs are not here as the other tracker has them
 └── SessionNotSucceeded          1  the watched session did not succeed
 """
 
@@ -83,6 +84,12 @@ class DatasetReplaced(CliError):
 
 class FilesNotWhole(CliError):
     """Files are not here as the session has them: changed meanwhile, or others are in the way."""
+
+    code = Exit.CONFLICT
+
+
+class ImportNotWhole(CliError):
+    """What was copied from another tracker is not here as that one has it."""
 
     code = Exit.CONFLICT
 

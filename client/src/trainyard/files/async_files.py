@@ -52,6 +52,10 @@ class AsyncFiles:
         await self._connection.download(calls.run_file(session, path), download)
         return download.tag
 
+    async def receive(self, session: str, path: str, download: transfer.Download) -> None:
+        """Give a file to `download`, which says by its headers from where on. Raises NotFound."""
+        await self._connection.download(calls.run_file(session, path), download)
+
     async def archive(self, session: str, path: str, target: Path) -> Path:
         """Download a folder as a ZIP archive into a new file. Raises NotFound.
 

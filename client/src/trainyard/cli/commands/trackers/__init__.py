@@ -1,0 +1,1 @@
+"""Commands about other trackers: TensorBoard and MLflow."""

@@ -1,0 +1,101 @@
+"""`import mlflow`: brings runs of an MLflow server or folder to the gateway."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trainyard.cli import config, output
+from trainyard.cli.connection import CONNECTION_OPTIONS
+from trainyard.cli.errors import ImportNotWhole, UsageProblem
+from trainyard.cli.text import formats
+
+if TYPE_CHECKING:
+    from trainyard.cli.trackers.copying import Copied
+    from trainyard.cli.trackers.source import Source
+
+_SHOWN = 20
+"""Sentences about single runs that are printed."""
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+
+app = typer.Typer(
+    help="Bring runs of other trackers here.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+
+@app.callback()
+def group() -> None:
+    """Bring runs of other trackers here."""
+
+
+@app.command("mlflow")
+def mlflow(
+    uri: Annotated[
+        str, typer.Argument(metavar="URI", help="http(s)://…, a folder mlruns, or sqlite:///….")
+    ],
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option("--experiment", "-e", help="Only this one. Repeatable."),
+    ] = None,
+    artifacts: Annotated[bool, typer.Option(help="Whether files of runs are copied.")] = True,
+) -> None:
+    """Copy experiments, runs, metrics, params, tags and artifacts of MLflow.
+
+    A run keeps its id. Again it copies what is new: an interrupted import is continued. Ends with 6
+    if something is not here as MLflow has it.
+    """
+    from trainyard.cli.trackers.copying import Import
+    from trainyard.cli.trackers.door import Door
+    from trainyard.cli.trackers.source import CannotRead
+
+    login = config.load(os.environ)
+    try:
+        source = source_of(uri)
+        door = Door(login.url, login.key, CONNECTION_OPTIONS.get().transport())
+        try:
+            job = Import(source, door, with_files=artifacts, say=output.remark)
+            copied = job.all(experiment or ())
+        finally:
+            door.close()
+            source.close()
+    except CannotRead as error:
+        raise UsageProblem(str(error)) from error
+    say_copied(copied)
+
+
+def source_of(uri: str) -> Source:
+    """What reads `uri`. Raises CannotRead, and UsageProblem for what nothing reads."""
+    scheme = uri.partition(":")[0] if "://" in uri or uri.startswith("file:") else ""
+    if scheme in ("http", "https"):
+        from trainyard.cli.trackers.mlflow_server import MlflowServer
+
+        return MlflowServer(uri, os.environ)
+    if scheme.partition("+")[0] in DATABASES:
+        from trainyard.cli.trackers.mlflow_library import MlflowLibrary
+
+        return MlflowLibrary(uri)
+    if scheme not in ("", "file"):
+        raise UsageProblem(
+            f"nothing reads {scheme}: give the address of a server (http or https), a folder mlruns, "
+            "or a database (sqlite:///mlflow.db)"
+        )
+    from trainyard.cli.trackers.mlflow_folder import MlflowFolder
+
+    return MlflowFolder(Path(uri.removeprefix("file://").removeprefix("file:")))
+
+
+def say_copied(copied: Copied) -> None:
+    """Say what was copied. Raises ImportNotWhole where something was not."""
+    there = f", {copied.there:,} here already" if copied.there else ""
+    output.done(
+        f"{formats.count(copied.runs, 'run')} copied{there}: "
+        f"{formats.count(copied.values, 'value')} and {formats.count(copied.files, 'file')} "
+        f"({formats.size(copied.size_bytes)})"
+    )
+    if copied.problems:
+        more = len(copied.problems) - _SHOWN
+        shown = copied.problems[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+        raise ImportNotWhole("; ".join(shown))

@@ -1,0 +1,1 @@
+"""Other trackers: what the gateway has for TensorBoard, and what MLflow has for the gateway."""

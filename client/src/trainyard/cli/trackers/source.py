@@ -1,0 +1,98 @@
+"""What an import reads: experiments, runs, values and files of another tracker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
+
+
+class CannotRead(Exception):
+    """The source is none, does not answer, or holds what cannot be read; one sentence."""
+
+
+class Point(NamedTuple):
+    """One value of a metric."""
+
+    value: str
+    """A number as text, also NaN, Infinity and -Infinity."""
+    timestamp: int
+    """Milliseconds since 1970."""
+    step: int
+
+
+def protocol_number(value: float) -> str:
+    """A number as MLflow's protocol writes it. Pure."""
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+class File(NamedTuple):
+    """A file of a run."""
+
+    path: str
+    size: int | None
+    """None if the source does not say it."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment."""
+
+    id: str
+    name: str
+    tags: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run without its values and files."""
+
+    id: str
+    name: str = ""
+    user: str = ""
+    status: str = "FINISHED"
+    start_time: int = 0
+    """Milliseconds since 1970, as `end_time`."""
+    end_time: int | None = None
+    deleted: bool = False
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    artifacts: str = ""
+    """Where the source keeps its files."""
+    metrics: tuple[str, ...] = ()
+    """Names of its metrics."""
+
+
+class Source(Protocol):
+    """Another tracker. Methods raise CannotRead."""
+
+    def experiments(self) -> Iterator[Experiment]:
+        """All experiments, those that were deleted, too."""
+        ...
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """All runs of an experiment, those that were deleted, too."""
+        ...
+
+    def points(self, run: Run, metric: str) -> Iterator[Point]:
+        """The whole history of a metric."""
+        ...
+
+    def files(self, run: Run) -> Iterator[File]:
+        """All files of a run."""
+        ...
+
+    def fetch(self, run: Run, file: File, target: Path) -> None:
+        """Write the content of a file to `target`."""
+        ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...

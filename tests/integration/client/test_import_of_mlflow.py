@@ -1,0 +1,245 @@
+"""Runs of MLflow come to a gateway as they are: from a folder and from a server, twice and interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cluster import unique
+from command_line import CommandLine
+from gateway_lab import GatewayFactory, GatewayLab
+
+from trainyard.cli.trackers.copying import Import
+from trainyard.cli.trackers.door import Door
+from trainyard.cli.trackers.mlflow_folder import MlflowFolder
+from trainyard.cli.trackers.mlflow_server import MlflowServer
+from trainyard.cli.trackers.source import Experiment, Point, Run
+from trainyard.errors import Unreachable
+
+pytestmark = pytest.mark.integration
+
+VALUES = ["0.5", "nan", "inf", "-0.25", "1e-300"]
+READ = ["0.5", "NaN", "Infinity", "-0.25", "1e-300"]
+
+
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    return gateway_factory()
+
+
+@pytest.fixture
+def cli(lab: GatewayLab, tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "home", lab.url, lab.key)
+
+
+@pytest.fixture
+def source(lab: GatewayLab) -> Iterator[MlflowServer]:
+    """Reads what is at the gateway, as it reads any server of that protocol."""
+    reader = MlflowServer(f"{lab.url}/mlflow", {"MLFLOW_TRACKING_TOKEN": lab.key})
+    yield reader
+    reader.close()
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def mlruns(root: Path, name: str, runs: int = 2, values: int = 5) -> Path:
+    """A folder as MLflow's file store writes it, of one experiment."""
+    folder = root / "mlruns"
+    experiment = folder / "123456"
+    write(
+        experiment / "meta.yaml",
+        f"experiment_id: '123456'\nlifecycle_stage: active\nname: {name}\n",
+    )
+    write(experiment / "tags" / "team", "vision")
+    for number in range(runs):
+        id = run_id(name, number)
+        run = experiment / id
+        write(
+            run / "meta.yaml",
+            f"artifact_uri: mlflow-artifacts:/123456/{id}/artifacts\nend_time: {2000 + number}\nentry_point_name: ''\n"
+            f"experiment_id: '123456'\nlifecycle_stage: active\nrun_id: {id}\nrun_name: run-{number}\n"
+            f"run_uuid: {id}\nstart_time: {1000 + number}\nstatus: 3\nuser_id: ada\n",
+        )  # fmt: skip
+        write(run / "params" / "lr", "0.1")
+        write(run / "tags" / "mlflow.source.name", "train.py")
+        lines = [f"{1000 + n} {VALUES[n % 5]} {n}" for n in range(values)]
+        write(run / "metrics" / "train" / "loss", "\n".join(lines) + "\n")
+        write(run / "artifacts" / "model" / "config.json", '{"layers": 2}')
+        write(run / "artifacts" / "notes.txt", f"run {number}")
+    return folder
+
+
+def run_id(name: str, number: int) -> str:
+    return hashlib.sha256(f"{name} {number}".encode()).hexdigest()[:32]
+
+
+def experiment_of(source: MlflowServer, name: str) -> Experiment:
+    return next(one for one in source.experiments() if one.name == name)
+
+
+def test_a_folder_comes_over_as_it_is(
+    cli: CommandLine, source: MlflowServer, tmp_path: Path
+) -> None:
+    name = unique("exp")
+    said = cli.ok("import", "mlflow", str(mlruns(tmp_path, name)))
+
+    experiment = experiment_of(source, name)
+    runs = list(source.runs(experiment))
+    first = runs[0]
+    files = {file.path: file.size for file in source.files(first)}
+    target = tmp_path / "fetched"
+    source.fetch(first, next(f for f in source.files(first) if f.path == "notes.txt"), target)
+
+    assert "2 runs copied" in said.err
+    assert experiment.tags["team"] == "vision"
+    assert [(r.id, r.name, r.user, r.status) for r in runs] == [
+        (run_id(name, n), f"run-{n}", "ada", "FINISHED") for n in range(2)
+    ]
+    assert [(r.start_time, r.end_time) for r in runs] == [(1000, 2000), (1001, 2001)]
+    assert (first.params, first.metrics) == ({"lr": "0.1"}, ("train/loss",))
+    assert first.tags["mlflow.source.name"] == "train.py"
+    points = list(source.points(first, "train/loss"))
+    assert points == [Point(READ[n], 1000 + n, n) for n in range(5)]
+    assert files == {"model/config.json": 13, "notes.txt": 5}
+    assert target.read_text() == "run 0"
+
+
+def test_twice_is_once_and_what_is_new_comes(
+    cli: CommandLine, source: MlflowServer, tmp_path: Path
+) -> None:
+    name = unique("exp")
+    cli.ok("import", "mlflow", str(mlruns(tmp_path, name, runs=1)))
+    again = cli.ok("import", "mlflow", str(mlruns(tmp_path, name, runs=2)))
+    experiment = experiment_of(source, name)
+
+    assert "1 run copied, 1 here already" in again.err
+    for run in source.runs(experiment):
+        assert len(list(source.points(run, "train/loss"))) == 5
+
+
+def test_a_server_is_copied_to_another_gateway(
+    lab: GatewayLab, gateway_factory: GatewayFactory, tmp_path: Path
+) -> None:
+    name = unique("exp")
+    CommandLine(tmp_path / "one", lab.url, lab.key).ok(
+        "import", "mlflow", str(mlruns(tmp_path, name))
+    )
+    other = gateway_factory()
+    there = CommandLine(tmp_path / "two", other.url, other.key)
+    said = there.run(
+        "import", "mlflow", f"{lab.url}/mlflow", "-e", name, MLFLOW_TRACKING_TOKEN=lab.key
+    )
+    reader = MlflowServer(f"{other.url}/mlflow", {"MLFLOW_TRACKING_TOKEN": other.key})
+    runs = list(reader.runs(experiment_of(reader, name)))
+
+    assert said.code == 0, said
+    assert [run.id for run in runs] == [run_id(name, n) for n in range(2)]
+    assert [point.value for point in reader.points(runs[1], "train/loss")] == READ
+    assert {file.path for file in reader.files(runs[1])} == {"model/config.json", "notes.txt"}
+    reader.close()
+
+
+class Breaks(httpx.HTTPTransport):
+    """Fails after some calls, half of them after the gateway had done what was asked."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.left = calls
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.left -= 1
+        if self.left == 0:
+            super().handle_request(request).read()
+        if self.left <= 0:
+            raise httpx.ConnectError("cut")
+        return super().handle_request(request)
+
+
+def test_an_import_that_is_interrupted_anywhere_continues(
+    lab: GatewayLab, source: MlflowServer, tmp_path: Path
+) -> None:
+    name = unique("exp")
+    folder = mlruns(tmp_path, name, runs=2, values=2500)
+    interrupted = 0
+    for calls in range(1, 60, 3):
+        door = Door(lab.url, lab.key, Breaks(calls), pause=lambda _: None)
+        try:
+            Import(MlflowFolder(folder), door).all()
+        except Unreachable:
+            interrupted += 1
+        else:
+            break
+        finally:
+            door.close()
+    runs = list(source.runs(experiment_of(source, name)))
+
+    assert interrupted > 5
+    assert [run.status for run in runs] == ["FINISHED"] * 2
+    for run in runs:
+        steps = [point.step for point in source.points(run, "train/loss")]
+        assert steps == list(range(2500))
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        pytest.param("ftp://host/mlruns", "nothing reads ftp", id="another protocol"),
+        pytest.param("nowhere", "is no folder mlruns", id="no folder"),
+        pytest.param("http://127.0.0.1:9", "does not answer", id="no server"),
+    ],
+)
+def test_what_nothing_reads_is_said(cli: CommandLine, uri: str, words: str) -> None:
+    said = cli.run("import", "mlflow", uri)
+
+    assert said.code == 2
+    assert words in said.err
+
+
+def test_what_the_gateway_refuses_is_named_and_the_rest_comes(
+    cli: CommandLine, source: MlflowServer, tmp_path: Path
+) -> None:
+    name = unique("exp")
+    folder = mlruns(tmp_path, name)
+    write(folder / "123456" / run_id(name, 0) / "metrics" / "broken", "no line of a metric\n")
+    said = cli.run("import", "mlflow", str(folder))
+    runs = {run.name: run for run in source.runs(experiment_of(source, name))}
+
+    assert said.code == 6
+    assert "run run-0: a line of the metric broken is none" in said.err
+    assert len(list(source.points(runs["run-1"], "train/loss"))) == 5
+
+
+def test_a_run_of_a_parent_stays_below_it(lab: GatewayLab, source: MlflowServer) -> None:
+    name = unique("exp")
+    parent, child = run_id(name, 0), run_id(name, 1)
+
+    class Two:
+        """A source of two runs."""
+
+        def experiments(self) -> Iterator[Experiment]:
+            yield Experiment("1", name)
+
+        def runs(self, _: Experiment) -> Iterator[Run]:
+            yield Run(parent, "parent", start_time=1)
+            yield Run(child, "child", start_time=2, tags={"mlflow.parentRunId": parent})
+
+        def points(self, *_: object) -> Iterator[Point]:
+            yield from ()
+
+        files = fetch = points  # type: ignore[assignment]  # there are none
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    door = Door(lab.url, lab.key)
+    Import(Two(), door).all()  # type: ignore[arg-type]  # it has no files
+    door.close()
+    runs = {run.name: run for run in source.runs(experiment_of(source, name))}
+
+    assert runs["child"].tags["mlflow.parentRunId"] == parent
