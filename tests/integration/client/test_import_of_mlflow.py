@@ -13,7 +13,7 @@ from command_line import CommandLine
 from gateway_lab import GatewayFactory, GatewayLab
 
 from trainyard.cli.trackers.copying import Import
-from trainyard.cli.trackers.door import Door
+from trainyard.cli.trackers.gateway_runs import GatewayRuns
 from trainyard.cli.trackers.mlflow_folder import MlflowFolder
 from trainyard.cli.trackers.mlflow_server import MlflowServer
 from trainyard.cli.trackers.source import Experiment, Point, Run
@@ -168,15 +168,15 @@ def test_an_import_that_is_interrupted_anywhere_continues(
     folder = mlruns(tmp_path, name, runs=2, values=2500)
     interrupted = 0
     for calls in range(1, 60, 3):
-        door = Door(lab.url, lab.key, Breaks(calls), pause=lambda _: None)
+        gateway = GatewayRuns(lab.url, lab.key, Breaks(calls), pause=lambda _: None)
         try:
-            Import(MlflowFolder(folder), door).all()
+            Import(MlflowFolder(folder), gateway).all()
         except Unreachable:
             interrupted += 1
         else:
             break
         finally:
-            door.close()
+            gateway.close()
     runs = list(source.runs(experiment_of(source, name)))
 
     assert interrupted > 5
@@ -237,9 +237,9 @@ def test_a_run_of_a_parent_stays_below_it(lab: GatewayLab, source: MlflowServer)
         def close(self) -> None:
             """Nothing is open."""
 
-    door = Door(lab.url, lab.key)
-    Import(Two(), door).all()  # type: ignore[arg-type]  # it has no files
-    door.close()
+    gateway = GatewayRuns(lab.url, lab.key)
+    Import(Two(), gateway).all()  # type: ignore[arg-type]  # it has no files
+    gateway.close()
     runs = {run.name: run for run in source.runs(experiment_of(source, name))}
 
     assert runs["child"].tags["mlflow.parentRunId"] == parent

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainyard.cli.trackers.door import Door, Refused
+from trainyard.cli.trackers.gateway_runs import GatewayRuns, Refused
 from trainyard.cli.trackers.source import CannotRead, Experiment, Run, Source
 from trainyard_api.mlflow import is_run_id
 
@@ -41,16 +41,19 @@ class Copied:
 
 @dataclass(frozen=True)
 class Import:
-    """One import from `source` to `door`."""
+    """One import from `source` to `gateway`."""
 
     source: Source
-    door: Door
+    gateway: GatewayRuns
     copied: Copied = field(default_factory=Copied)
     with_files: bool = True
     say: Callable[[str], None] = lambda _: None
 
     def all(self, names: Collection[str] = ()) -> Copied:
-        """Copy the experiments of these names, or all. Raises CannotRead, Unreachable, Forbidden."""
+        """Copy the experiments of these names, or all.
+
+        Raises CannotRead, and the errors of `trainyard.errors`.
+        """
         left = set(names)
         for experiment in self.source.experiments():
             if names and experiment.name not in names:
@@ -63,7 +66,7 @@ class Import:
 
     def _experiment(self, experiment: Experiment) -> None:
         try:
-            place = self.door.experiment(experiment)
+            place = self.gateway.experiment(experiment)
         except Refused as error:
             self.copied.problems.append(f"experiment {experiment.name}: {error}")
             return
@@ -79,31 +82,31 @@ class Import:
 
     def _run(self, place: str, run: Run) -> None:
         id, state = id_of(run), state_of(run, with_files=self.with_files)
-        if self.door.run(id, place, run).get(TAG) == state:
+        if self.gateway.run(id, place, run).get(TAG) == state:
             self.copied.there += 1
             return
         tags = dict(run.tags)
         if NESTED in tags and not is_run_id(tags[NESTED]):
             tags[NESTED] = id_of(Run(tags[NESTED]))
-        self.door.describe(id, run.params, tags)
+        self.gateway.describe(id, run.params, tags)
         for metric in run.metrics:
-            self.copied.values += self.door.log(id, metric, self.source.points(run, metric))
+            self.copied.values += self.gateway.log(id, metric, self.source.points(run, metric))
         if self.with_files:
             self._files(place, id, run)
         if run.status not in ("RUNNING", "SCHEDULED"):
-            self.door.describe(id, {}, {TAG: state})
-        self.door.end(id, run)
+            self.gateway.describe(id, {}, {TAG: state})
+        self.gateway.end(id, run)
         self.copied.runs += 1
 
     def _files(self, place: str, id: str, run: Run) -> None:
-        there = self.door.files(id)
+        there = self.gateway.files(id)
         with tempfile.TemporaryDirectory(prefix="trainyard-import-") as folder:
             content = Path(folder) / "content"
             for file in self.source.files(run):
                 if file.size is not None and there.get(file.path) == file.size:
                     continue
                 self.source.fetch(run, file, content)
-                self.door.put(place, id, file.path, content)
+                self.gateway.put(place, id, file.path, content)
                 self.copied.files += 1
                 self.copied.size_bytes += content.stat().st_size
 

@@ -58,7 +58,7 @@ class Growth(Download):
         return False
 
     def begin(self, response: httpx.Response) -> None:
-        """Read the headers of a successful response. Raises BadAnswer for that of something else."""
+        """Read the headers of a successful response. Raises BadAnswer if it has no ETag."""
         if not response.headers.get("ETag"):
             raise errors.BadAnswer(
                 f"this is not a Trainyard gateway: {self.target.name} came without its ETag"

@@ -48,18 +48,18 @@ def mlflow(
     if something is not here as MLflow has it.
     """
     from trainyard.cli.trackers.copying import Import
-    from trainyard.cli.trackers.door import Door
+    from trainyard.cli.trackers.gateway_runs import GatewayRuns
     from trainyard.cli.trackers.source import CannotRead
 
     login = config.load(os.environ)
     try:
         source = source_of(uri)
-        door = Door(login.url, login.key, CONNECTION_OPTIONS.get().transport())
+        gateway = GatewayRuns(login.url, login.key, CONNECTION_OPTIONS.get().transport())
         try:
-            job = Import(source, door, with_files=artifacts, say=output.remark)
+            job = Import(source, gateway, with_files=artifacts, say=output.remark)
             copied = job.all(experiment or ())
         finally:
-            door.close()
+            gateway.close()
             source.close()
     except CannotRead as error:
         raise UsageProblem(str(error)) from error

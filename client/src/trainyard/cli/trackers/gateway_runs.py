@@ -28,7 +28,7 @@ class Refused(Exception):
     """The gateway does not take something; its sentence."""
 
 
-class Door:
+class GatewayRuns:
     """Writes runs to a gateway. Methods raise Refused, and Unreachable after a while."""
 
     def __init__(
