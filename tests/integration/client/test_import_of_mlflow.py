@@ -96,7 +96,7 @@ def test_a_folder_comes_over_as_it_is(
     target = tmp_path / "fetched"
     source.fetch(first, next(f for f in source.files(first) if f.path == "notes.txt"), target)
 
-    assert "2 runs copied" in said.err
+    assert "2 runs copied" in said.out
     assert experiment.tags["team"] == "vision"
     assert [(r.id, r.name, r.user, r.status) for r in runs] == [
         (run_id(name, n), f"run-{n}", "ada", "FINISHED") for n in range(2)
@@ -118,7 +118,7 @@ def test_twice_is_once_and_what_is_new_comes(
     again = cli.ok("import", "mlflow", str(mlruns(tmp_path, name, runs=2)))
     experiment = experiment_of(source, name)
 
-    assert "1 run copied, 1 here already" in again.err
+    assert "1 run copied, 1 here already" in again.out
     for run in source.runs(experiment):
         assert len(list(source.points(run, "train/loss"))) == 5
 
