@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from trainyard import errors
-from trainyard.cli.trackers.source import Experiment, Point, Run
-from trainyard_api.mlflow import MAX_METRICS, MAX_PARAMS, MAX_TAG_VALUE, MAX_TAGS
+from trainyard.cli.trackers.calls import Away, Calls
+from trainyard.cli.trackers.limits import is_taken, named
+from trainyard.cli.trackers.source import CannotRead, Experiment, Point, Run
+from trainyard_api.mlflow import (
+    MAX_METRICS,
+    MAX_PARAM_VALUE,
+    MAX_PARAMS,
+    MAX_TAG_VALUE,
+    MAX_TAGS,
+    key_fault,
+)
 
 API = "/mlflow/api/2.0/mlflow"
 FILES = "/mlflow/api/2.0/mlflow-artifacts/artifacts"
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-"""Seconds between two tries of a call; each of them may be repeated."""
+SESSION_TAG = "trainyard.session"
+"""The gateway's own tag of the run of a session."""
 _KEY = frozenset({401, 403})
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 T = TypeVar("T")
 
 
 class Refused(Exception):
     """The gateway does not take something; its sentence."""
+
+
+class Place(NamedTuple):
+    """An experiment at the gateway."""
+
+    id: str
+    deleted: bool
+
+
+@dataclass(frozen=True)
+class Here:
+    """A run at the gateway."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it is the run of a session of this gateway."""
+        return SESSION_TAG in self.tags
 
 
 class GatewayRuns:
@@ -36,7 +63,7 @@ class GatewayRuns:
         url: str,
         key: str,
         transport: httpx.BaseTransport | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        calls: Calls | None = None,
     ) -> None:
         self._http = httpx.Client(
             base_url=url.rstrip("/"),
@@ -44,26 +71,52 @@ class GatewayRuns:
             timeout=httpx.Timeout(600.0, connect=10.0),
             transport=transport,
         )
-        self._url, self._pause = url, pause
+        self._url, self._calls = url, calls or Calls()
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def experiment(self, wanted: Experiment) -> str:
-        """The id of the experiment of that name, which is made if it is not there."""
+    # ── experiments ───────────────────────────────────────────────────────────────────────
+
+    def experiment(self, wanted: Experiment) -> Place:
+        """The experiment of that name, which is made if it is not there."""
         query = {"experiment_name": wanted.name}
         found = self._call("GET", "experiments/get-by-name", query, missing_is_none=True)
         if found is None:
-            found = {"experiment": self._call("POST", "experiments/create", {"name": wanted.name})}
-        id = str((found["experiment"] or {})["experiment_id"])
-        for key, value in wanted.tags.items():
-            fields = {"experiment_id": id, "key": key, "value": value}
-            self._call("POST", "experiments/set-experiment-tag", fields)
-        return id
+            made = self._call("POST", "experiments/create", {"name": wanted.name}) or {}
+            return Place(str(made["experiment_id"]), deleted=False)
+        one = found["experiment"]
+        return Place(str(one["experiment_id"]), one.get("lifecycle_stage") == "deleted")
 
-    def run(self, id: str, experiment: str, wanted: Run) -> dict[str, str]:
-        """Make the run if it is not there; its tags."""
+    def describe_experiment(self, id: str, tags: Mapping[str, str]) -> list[str]:
+        """Set tags of an experiment; what is not set is returned, each as a sentence."""
+        problems = []
+        for key, value in tags.items():
+            fields = {"experiment_id": id, "key": key, "value": value}
+            try:
+                self._call("POST", "experiments/set-experiment-tag", fields)
+            except Refused as error:
+                problems.append(f"tag {key}: {error}")
+        return problems
+
+    def delete_experiment(self, id: str) -> None:
+        """Delete an experiment with its runs."""
+        self._call("POST", "experiments/delete", {"experiment_id": id})
+
+    def restore_experiment(self, id: str) -> None:
+        """Bring an experiment and its runs back."""
+        self._call("POST", "experiments/restore", {"experiment_id": id})
+
+    # ── runs ──────────────────────────────────────────────────────────────────────────────
+
+    def find(self, id: str) -> Here | None:
+        """The run of that id, if there is one."""
+        found = self._call("GET", "runs/get", {"run_id": id}, missing_is_none=True)
+        return None if found is None else _here(found)
+
+    def make(self, id: str, experiment: str, wanted: Run) -> None:
+        """Make the run if it is not there."""
         fields = {
             "run_id": id,
             "experiment_id": experiment,
@@ -71,25 +124,59 @@ class GatewayRuns:
             "user_id": wanted.user,
             "start_time": wanted.start_time,
         }
-        found = self._call("POST", "runs/create", fields) or {}
-        tags = found["run"]["data"].get("tags") or ()
-        return {str(tag["key"]): str(tag.get("value", "")) for tag in tags}
+        self._call("POST", "runs/create", fields)
 
-    def describe(self, id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        """Set params and tags."""
-        for some in _portions(params.items(), MAX_PARAMS):
-            self._batch(id, params=[{"key": key, "value": value} for key, value in some])
-        for some in _portions(tags.items(), MAX_TAGS):
-            pairs = [{"key": key, "value": value[:MAX_TAG_VALUE]} for key, value in some]
-            self._batch(id, tags=pairs)
+    def describe(self, id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
+        """Set params and tags; what is not set is returned, each as a sentence."""
+        problems: list[str] = []
+        good = dict(named(params, "param", MAX_PARAM_VALUE, problems, cut=False))
+        for some in _portions(good.items(), MAX_PARAMS):
+            problems += self._pairs(id, "params", some)
+        good = dict(named(tags, "tag", MAX_TAG_VALUE, problems, cut=True))
+        for some in _portions(good.items(), MAX_TAGS):
+            problems += self._pairs(id, "tags", some)
+        return problems
 
-    def log(self, id: str, metric: str, points: Iterable[Point]) -> int:
-        """Log the history of a metric; how many values it has."""
-        count = 0
+    def log(self, id: str, metric: str, points: Iterable[Point]) -> tuple[int, int]:
+        """Log the history of a metric: how many values were logged, and how many left out.
+
+        Values are left out whose step or time no gateway takes.
+        """
+        count = left_out = 0
+        if (fault := key_fault(metric)) is not None:
+            raise Refused(fault)
         for some in _portions(points, MAX_METRICS):
-            self._batch(id, metrics=[{"key": metric, **point._asdict()} for point in some])
-            count += len(some)
-        return count
+            good = [point for point in some if is_taken(point)]
+            left_out += len(some) - len(good)
+            if good:
+                rows = [{"key": metric, **point._asdict()} for point in good]
+                self._batch(id, metrics=rows)
+                count += len(good)
+        return count, left_out
+
+    def inputs(self, id: str, datasets: Sequence[Mapping[str, Any]]) -> None:
+        """Note the datasets that a run used."""
+        if datasets:
+            self._call("POST", "runs/log-inputs", {"run_id": id, "datasets": list(datasets)})
+
+    def end(self, id: str, wanted: Run) -> None:
+        """Set name, state and end of the run."""
+        fields: dict[str, Any] = {"run_id": id, "status": wanted.status}
+        if wanted.name:
+            fields["run_name"] = wanted.name
+        if wanted.end_time is not None:
+            fields["end_time"] = wanted.end_time
+        self._call("POST", "runs/update", fields)
+
+    def delete(self, id: str) -> None:
+        """Leave a run out of lists."""
+        self._call("POST", "runs/delete", {"run_id": id})
+
+    def restore(self, id: str) -> None:
+        """Bring a run back."""
+        self._call("POST", "runs/restore", {"run_id": id})
+
+    # ── files ─────────────────────────────────────────────────────────────────────────────
 
     def files(self, id: str) -> dict[str, int]:
         """The size of each file that the run has."""
@@ -105,25 +192,35 @@ class GatewayRuns:
                     found[str(one["path"])] = int(one.get("file_size") or 0)
         return found
 
-    def put(self, experiment: str, id: str, path: str, content: Path) -> None:
-        """Upload a file."""
-        url = f"{FILES}/{experiment}/{id}/artifacts/{quote(path)}"
-        headers = {"Content-Length": str(content.stat().st_size)}
+    def put(self, experiment: str, id: str, path: str, content: Path) -> int:
+        """Upload a file; its size."""
+        try:
+            url = f"{FILES}/{experiment}/{id}/artifacts/{quote(path)}"
+        except UnicodeEncodeError as error:
+            raise Refused("its name is no text") from error
+        size = 0
 
         def send() -> httpx.Response:
+            nonlocal size
             with content.open("rb") as file:
+                size = content.stat().st_size
+                headers = {"Content-Length": str(size)}
                 return self._http.put(url, content=_pieces(file), headers=headers)
 
-        self._tried(send)
+        self._taken(send)
+        return size
 
-    def end(self, id: str, wanted: Run) -> None:
-        """Set state and end of the run."""
-        fields: dict[str, Any] = {"run_id": id, "status": wanted.status}
-        if wanted.end_time is not None:
-            fields["end_time"] = wanted.end_time
-        self._call("POST", "runs/update", fields)
-        if wanted.deleted:
-            self._call("POST", "runs/delete", {"run_id": id})
+    # ── calls ─────────────────────────────────────────────────────────────────────────────
+
+    def _pairs(self, id: str, kind: str, some: Sequence[tuple[str, str]]) -> list[str]:
+        """Set some params or tags; where they are refused together, each alone."""
+        try:
+            self._batch(id, **{kind: [{"key": key, "value": value} for key, value in some]})
+        except Refused as error:
+            if len(some) == 1:
+                return [f"{kind.removesuffix('s')} {some[0][0]}: {error}"]
+            return [problem for one in some for problem in self._pairs(id, kind, [one])]
+        return []
 
     def _batch(self, id: str, **fields: Any) -> None:
         self._call("POST", "runs/log-batch", {"run_id": id, **fields})
@@ -136,34 +233,33 @@ class GatewayRuns:
                 return self._http.get(f"{API}/{path}", params=dict(fields))
             return self._http.post(f"{API}/{path}", json=dict(fields))
 
-        response = self._tried(send, missing_is_none=missing_is_none)
+        response = self._taken(send, missing_is_none=missing_is_none)
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         found = response.json()
         return found if isinstance(found, dict) else {}
 
-    def _tried(
+    def _taken(
         self, send: Callable[[], httpx.Response], *, missing_is_none: bool = False
     ) -> httpx.Response:
-        """An answer that is no refusal; each call may be sent again."""
-        problem = ""
-        for pause in (*PAUSES, None):
-            try:
-                response = send()
-            except httpx.TransportError as error:
-                problem = f"{self._url} does not answer ({error})"
-            else:
-                missing = response.status_code == httpx.codes.NOT_FOUND and missing_is_none
-                if response.is_success or missing:
-                    return response
-                problem = _sentence(response)
-                if response.status_code in _KEY:
-                    raise errors.from_answer(response.status_code, {"detail": problem}, None)
-                if response.status_code not in _AGAIN:
-                    raise Refused(problem)
-            if pause is not None:
-                self._pause(pause)
-        raise errors.Unreachable(problem)
+        """An answer that is no refusal."""
+        try:
+            response = self._calls.answer(send)
+        except Away as error:
+            raise errors.Unreachable(f"{self._url} {error}") from error
+        missing = response.status_code == httpx.codes.NOT_FOUND and missing_is_none
+        if response.is_success or missing:
+            return response
+        problem = _sentence(response)
+        if response.status_code in _KEY:
+            raise errors.from_answer(response.status_code, {"detail": problem}, None)
+        raise Refused(problem)
+
+
+def _here(found: Mapping[str, Any]) -> Here:
+    run = found["run"]
+    tags = {str(tag["key"]): str(tag.get("value", "")) for tag in run["data"].get("tags") or ()}
+    return Here(tags, run["info"].get("lifecycle_stage") == "deleted")
 
 
 def _sentence(response: httpx.Response) -> str:
@@ -175,8 +271,19 @@ def _sentence(response: httpx.Response) -> str:
 
 
 def _portions(items: Iterable[T], count: int) -> Iterator[Sequence[T]]:
-    rest = iter(items)
-    while some := list(islice(rest, count)):
+    """Lists of `count` items; what comes before an error of the source is not lost."""
+    some: list[T] = []
+    try:
+        for item in items:
+            some.append(item)
+            if len(some) == count:
+                yield some
+                some = []
+    except CannotRead:
+        if some:
+            yield some
+        raise
+    if some:
         yield some
 
 

@@ -1,9 +1,12 @@
-"""A folder `mlruns` as a source, as MLflow's file store writes it."""
+"""A folder `mlruns` as a source, as MLflow's file store writes it.
+
+Nothing outside the folder is read: links are not followed, nor addresses of artifacts that lead
+elsewhere.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +19,25 @@ from trainyard.cli.trackers.source import (
     File,
     Point,
     Run,
+    Unreadable,
     protocol_number,
 )
 
 _META = "meta.yaml"
 _TRASH = ".trash"
 _MOST_TEXT = 1 << 20
+_REMOTE = "://"
 
 
 class MlflowFolder:
-    """Reads from a folder. Methods raise CannotRead. Links are not followed."""
+    """Reads from a folder. Methods raise CannotRead."""
 
     def __init__(self, root: Path) -> None:
         """Raises CannotRead if the folder holds no experiment."""
         self._root = root
-        if not any(root.glob(f"*/{_META}")) and not any(root.glob(f"{_TRASH}/*/{_META}")):
+        self._folders: dict[str, Path] = {}
+        """The folder of each run that was read."""
+        if not any(True for _ in self._experiments()):
             raise CannotRead(f"{root} is no folder mlruns: no experiment with a {_META} is in it")
 
     def close(self) -> None:
@@ -40,89 +47,136 @@ class MlflowFolder:
         """All experiments."""
         for folder in self._experiments():
             meta = _meta(folder)
-            deleted = meta.get("lifecycle_stage") == "deleted"
-            tags = _texts(folder / "tags")
-            yield Experiment(
-                str(meta.get("experiment_id", folder.name)), str(meta["name"]), tags, deleted
-            )
+            deleted = meta.get("lifecycle_stage") == "deleted" or folder.parent.name == _TRASH
+            name = str(meta.get("name") or folder.name)
+            yield Experiment(str(folder), name, _texts(folder / "tags"), deleted)
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, the oldest first."""
-        found = []
-        for folder in self._experiments():
-            if str(_meta(folder).get("experiment_id", folder.name)) == experiment.id:
-                found += [self._run(one) for one in _children(folder) if (one / _META).is_file()]
+        folder = Path(experiment.id)
+        found: list[Run] = []
+        for one in _children(folder):
+            if not (one / _META).is_file():
+                continue
+            try:
+                run = _run(folder, one)
+            except CannotRead as error:
+                yield Unreadable(one.name, str(error))
+            else:
+                self._folders[run.id] = one
+                found.append(run)
         yield from sorted(found, key=lambda run: run.start_time)
 
     def points(self, run: Run, metric: str) -> Iterator[Point]:
         """The history of a metric: lines of timestamp, value and step."""
-        path = self._folder(run) / "metrics" / metric
+        path = self._folders[run.id] / "metrics" / metric
         try:
-            lines = path.read_text().splitlines()
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    if not line.endswith("\n"):
+                        raise CannotRead("its last line is torn")
+                    if line.strip():
+                        yield _point(line)
         except OSError as error:
-            raise CannotRead(f"the metric {metric} cannot be read ({error})") from error
-        for line in lines:
-            parts = line.split()
-            try:
-                step = int(float(parts[2])) if len(parts) > 2 else 0
-                yield Point(protocol_number(float(parts[1])), int(float(parts[0])), step)
-            except (ValueError, IndexError) as error:
-                raise CannotRead(
-                    f"a line of the metric {metric} is none: {line[:100]!r}"
-                ) from error
+            raise CannotRead(f"it cannot be read ({error.strerror})") from error
 
     def files(self, run: Run) -> Iterator[File]:
-        """All files of a run."""
-        root = self._folder(run) / "artifacts"
-        for path in _files(root):
-            yield File(str(path.relative_to(root)), path.stat().st_size)
+        """All files of a run. Raises CannotRead where they are somewhere else."""
+        root = self._folders[run.id] / "artifacts"
+        scheme = run.artifacts.partition(_REMOTE)[0] if _REMOTE in run.artifacts else "file"
+        found = list(_files(root))
+        if not found and scheme != "file":
+            raise CannotRead(
+                f"they are not in this folder, but where {scheme}:// leads; import from the MLflow "
+                "server to copy them"
+            )
+        for path in found:
+            about = path.stat()
+            yield File(path.relative_to(root).as_posix(), about.st_size, about.st_mtime_ns)
 
-    def fetch(self, run: Run, file: File, target: Path) -> None:
-        """Copy a file."""
-        try:
-            shutil.copyfile(self._folder(run) / "artifacts" / file.path, target)
-        except OSError as error:
-            raise CannotRead(f"{file.path} cannot be read ({error})") from error
+    def fetch(self, run: Run, file: File, folder: Path) -> Path:  # noqa: ARG002  # it is there
+        """The file itself."""
+        path = self._folders[run.id] / "artifacts" / file.path
+        if path.is_symlink() or not path.is_file():
+            raise CannotRead("it is gone")
+        return path
 
     def _experiments(self) -> Iterator[Path]:
         for parent in (self._root, self._root / _TRASH):
             yield from (one for one in _children(parent) if (one / _META).is_file())
 
-    def _run(self, folder: Path) -> Run:
-        meta = _meta(folder)
-        status = meta.get("status")
-        if isinstance(status, int):
-            status = STATUSES[status - 1] if 0 < status <= len(STATUSES) else "FINISHED"
-        tags = _texts(folder / "tags")
-        return Run(
-            id=str(meta.get("run_id") or meta.get("run_uuid") or folder.name),
-            name=str(meta.get("run_name") or tags.get("mlflow.runName", "")),
-            user=str(meta.get("user_id") or ""),
-            status=str(status or "FINISHED"),
-            start_time=int(meta.get("start_time") or 0),
-            end_time=int(meta["end_time"]) if meta.get("end_time") else None,
-            deleted=meta.get("lifecycle_stage") == "deleted",
-            params=_texts(folder / "params"),
-            tags=tags,
-            metrics=tuple(
-                str(path.relative_to(folder / "metrics")) for path in _files(folder / "metrics")
-            ),
-        )
 
-    def _folder(self, run: Run) -> Path:
-        for experiment in self._experiments():
-            if (experiment / run.id / _META).is_file():
-                return experiment / run.id
-        raise CannotRead(f"the run {run.id} is gone")
+def _run(experiment: Path, folder: Path) -> Run:
+    meta = _meta(folder)
+    tags = _texts(folder / "tags")
+    end = _number(meta, "end_time")
+    return Run(
+        id=str(meta.get("run_id") or meta.get("run_uuid") or folder.name),
+        name=str(meta.get("run_name") or tags.get("mlflow.runName", "")),
+        user=str(meta.get("user_id") or ""),
+        status=_status(meta.get("status")),
+        start_time=_number(meta, "start_time"),
+        end_time=end or None,
+        deleted=meta.get("lifecycle_stage") == "deleted",
+        params=_texts(folder / "params"),
+        tags=tags,
+        artifacts=str(meta.get("artifact_uri") or ""),
+        metrics={
+            path.relative_to(folder / "metrics").as_posix(): str(path.stat().st_size)
+            for path in _files(folder / "metrics")
+        },
+        inputs=tuple(_inputs(experiment, folder)),
+    )
+
+
+def _status(given: Any) -> str:
+    """The state of a run, which newer versions write as a number."""
+    if isinstance(given, int):
+        return STATUSES[given - 1] if 0 < given <= len(STATUSES) else "FINISHED"
+    return given if given in STATUSES else "FINISHED"
+
+
+def _inputs(experiment: Path, run: Path) -> Iterator[dict[str, Any]]:
+    """Datasets that a run used."""
+    for use in _children(run / "inputs"):
+        meta = _meta(use)
+        dataset = experiment / "datasets" / str(meta.get("source_id"))
+        if meta.get("source_type") != "DATASET" or dataset.parent != experiment / "datasets":
+            continue
+        tags = meta.get("tags")
+        pairs = tags.items() if isinstance(tags, dict) else ()
+        yield {
+            "tags": [{"key": str(key), "value": str(value)} for key, value in pairs],
+            "dataset": {key: str(value or "") for key, value in _meta(dataset).items()},
+        }
+
+
+def _point(line: str) -> Point:
+    parts = line.split()
+    try:
+        step = int(float(parts[2])) if len(parts) > 2 else 0
+        return Point(protocol_number(float(parts[1])), int(float(parts[0])), step)
+    except (ValueError, IndexError, OverflowError) as error:
+        raise CannotRead(f"a line of it is none: {line[:100]!r}") from error
+
+
+def _number(meta: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(meta.get(name) or 0)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CannotRead(f"{name} in its {_META} is no number") from error
 
 
 def _meta(folder: Path) -> dict[str, Any]:
+    path = folder / _META
     try:
-        found = yaml.safe_load((folder / _META).read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CannotRead(f"{folder / _META} cannot be read ({error})") from error
+        with path.open(encoding="utf-8") as file:
+            found = yaml.safe_load(file.read(_MOST_TEXT))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CannotRead(f"{path} cannot be read ({said})") from error
     if not isinstance(found, dict):
-        raise CannotRead(f"{folder / _META} describes nothing")
+        raise CannotRead(f"{path} describes nothing")
     return found
 
 
@@ -130,21 +184,32 @@ def _texts(folder: Path) -> dict[str, str]:
     """The content of each file by its path."""
     found = {}
     for path in _files(folder):
-        with path.open(encoding="utf-8", errors="replace") as file:
-            found[str(path.relative_to(folder))] = file.read(_MOST_TEXT)
+        name = path.relative_to(folder).as_posix()
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="") as file:
+                found[name] = file.read(_MOST_TEXT)
+        except OSError as error:
+            raise CannotRead(f"{path} cannot be read ({error.strerror})") from error
     return found
 
 
 def _children(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    try:
+        return sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
+    except FileNotFoundError:
         return []
-    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
+    except OSError as error:
+        raise CannotRead(f"{folder} cannot be read ({error.strerror})") from error
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
+    try:
+        found = sorted(folder.iterdir())
+    except FileNotFoundError:
         return
-    for path in sorted(folder.iterdir()):
+    except OSError as error:
+        raise CannotRead(f"{folder} cannot be read ({error.strerror})") from error
+    for path in found:
         if path.is_symlink():
             continue
         if path.is_dir():

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trainyard.cli.trackers.source import CannotRead, Experiment, File, Point, Run, protocol_number
+from trainyard.cli.trackers.source import (
+    CannotRead,
+    Experiment,
+    File,
+    Point,
+    Run,
+    Unreadable,
+    protocol_number,
+)
 
 PAGE = 1000
 NOT_INSTALLED = (
     "a database is read by MLflow itself, which is not installed here: pip install mlflow; "
     "or start its server on the database (mlflow server --backend-store-uri …) and name its address"
 )
+_SQLITE = "sqlite:///"
 
 
 class MlflowLibrary:
@@ -26,12 +33,14 @@ class MlflowLibrary:
         """Raises CannotRead if MLflow is not installed, or does not read `uri`."""
         if importlib.util.find_spec("mlflow") is None:
             raise CannotRead(NOT_INSTALLED)
+        self._uri = uri
+        file = uri.removeprefix(_SQLITE).partition("?")[0]
+        if uri.startswith(_SQLITE) and not Path(file).is_file():
+            # MLflow would make a new database there.
+            raise CannotRead(f"there is no file {file}")
         # Not a dependency: only who has such a database needs it.
         tracking: Any = importlib.import_module("mlflow.tracking")
-        try:
-            self._client = tracking.MlflowClient(tracking_uri=uri)
-        except Exception as error:  # of any kind: it is another program's
-            raise CannotRead(f"MLflow does not read {uri.partition(':')[0]}:… ({error})") from error
+        self._client = self._asked(tracking.MlflowClient, tracking_uri=uri)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -42,7 +51,7 @@ class MlflowLibrary:
             deleted = one.lifecycle_stage == "deleted"
             yield Experiment(one.experiment_id, one.name, dict(one.tags), deleted)
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, the oldest first."""
         asked = {"experiment_ids": [experiment.id], "run_view_type": 3}
         for one in self._pages(self._client.search_runs, **asked, order_by=["start_time ASC"]):
@@ -57,7 +66,8 @@ class MlflowLibrary:
                 deleted=info.lifecycle_stage == "deleted",
                 params=dict(data.params),
                 tags=dict(data.tags),
-                metrics=tuple(data.metrics),
+                metrics={key: str(value) for key, value in data.metrics.items()},
+                inputs=_inputs(one),
             )
 
     def points(self, run: Run, metric: str) -> Iterator[Point]:
@@ -75,11 +85,9 @@ class MlflowLibrary:
                 else:
                     yield File(one.path, one.file_size)
 
-    def fetch(self, run: Run, file: File, target: Path) -> None:
+    def fetch(self, run: Run, file: File, folder: Path) -> Path:
         """Download a file."""
-        with tempfile.TemporaryDirectory(prefix="trainyard-import-") as folder:
-            path = self._asked(self._client.download_artifacts, run.id, file.path, folder)
-            shutil.copyfile(path, target)
+        return Path(self._asked(self._client.download_artifacts, run.id, file.path, str(folder)))
 
     def _pages(self, call: Any, **asked: Any) -> Iterator[Any]:
         token = None
@@ -94,4 +102,17 @@ class MlflowLibrary:
         try:
             return call(*arguments, **asked)
         except Exception as error:  # of any kind: it is another program's
-            raise CannotRead(f"MLflow cannot read ({type(error).__name__}: {error})") from error
+            # The address may hold a password.
+            said = str(error).replace(self._uri, "the database")
+            raise CannotRead(f"MLflow cannot read ({type(error).__name__}: {said})") from error
+
+
+def _inputs(run: Any) -> tuple[dict[str, Any], ...]:
+    """Datasets that a run used; versions before 2.4 have none."""
+    return tuple(
+        {
+            "tags": [{"key": tag.key, "value": tag.value} for tag in one.tags],
+            "dataset": {key: value or "" for key, value in dict(one.dataset).items()},
+        }
+        for one in getattr(getattr(run, "inputs", None), "dataset_inputs", None) or ()
+    )

@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from trainyard.cli.trackers.source import CannotRead, Experiment, File, Point, Run, protocol_number
+from trainyard.cli.trackers.calls import Away, Calls
+from trainyard.cli.trackers.source import (
+    STATUSES,
+    CannotRead,
+    Experiment,
+    File,
+    Point,
+    Run,
+    SourceAway,
+    Unreadable,
+    protocol_number,
+)
 
 API = "/api/2.0/mlflow"
-ATTEMPTS = 5
-"""How often a call is tried that is not answered."""
 PAGE = 1000
 POINTS = 25_000
-"""Values of a page; older servers give all at once."""
+"""Values of a page, where the server gives pages."""
 MOST_DEPTH = 32
 _PROXIED = "mlflow-artifacts:"
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_NO_SERVER = "what answers there is no MLflow server"
+T = TypeVar("T")
 
 
 class MlflowServer:
-    """Reads from a server. Methods raise CannotRead."""
+    """Reads from a server. Methods raise CannotRead, and SourceAway once it has answered."""
 
-    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, environment: Mapping[str, str], calls: Calls | None = None
+    ) -> None:
         """Credentials come from the URL, or from the variables that MLflow's clients read."""
         token = environment.get("MLFLOW_TRACKING_TOKEN")
         user = environment.get("MLFLOW_TRACKING_USERNAME")
         secret = environment.get("MLFLOW_TRACKING_PASSWORD", "")
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"),
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            auth=(user, secret) if user and not token else None,
-            timeout=httpx.Timeout(120.0, connect=10.0),
-            transport=httpx.HTTPTransport(retries=ATTEMPTS),
-            verify=environment.get("MLFLOW_TRACKING_INSECURE_TLS") != "true",
-        )
+        trusts = environment.get("MLFLOW_TRACKING_INSECURE_TLS") != "true"
+        try:
+            self._http = httpx.Client(
+                # The address of its first screen is taken, too: http://…/#/experiments/1
+                base_url=url.partition("#")[0].rstrip("/"),
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                auth=(user, secret) if user and not token else None,
+                timeout=httpx.Timeout(120.0, connect=10.0),
+                verify=environment.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or trusts
+                if trusts
+                else False,
+                follow_redirects=True,
+            )
+        except (httpx.InvalidURL, OSError) as error:
+            raise CannotRead(f"that is no address of a server ({error})") from error
+        self._calls = calls or Calls()
+        self._has_pages = True
+        """Whether the server gives histories in pages; its file store does not."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -48,11 +70,9 @@ class MlflowServer:
         """All experiments."""
         asked = {"max_results": PAGE, "view_type": "ALL"}
         for one in self._pages("POST", "experiments/search", asked, "experiments"):
-            tags = _texts(one.get("tags"))
-            deleted = one.get("lifecycle_stage") == "deleted"
-            yield Experiment(str(one["experiment_id"]), str(one["name"]), tags, deleted)
+            yield _read(_experiment, one)
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, the oldest first."""
         asked = {
             "experiment_ids": [experiment.id],
@@ -61,50 +81,63 @@ class MlflowServer:
             "order_by": ["attributes.start_time ASC"],
         }
         for one in self._pages("POST", "runs/search", asked, "runs"):
-            yield _run(one)
+            yield _read(_run, one)
 
     def points(self, run: Run, metric: str) -> Iterator[Point]:
         """The history of a metric."""
-        asked = {"run_id": run.id, "metric_key": metric, "max_results": POINTS}
-        for one in self._pages("GET", "metrics/get-history", asked, "metrics"):
-            yield Point(
-                protocol_number(float(one["value"])),
-                int(one["timestamp"]),
-                int(one.get("step") or 0),
-            )
+        asked: dict[str, Any] = {"run_id": run.id, "run_uuid": run.id, "metric_key": metric}
+        for one in self._histories(asked):
+            yield _read(_point, one)
 
     def files(self, run: Run) -> Iterator[File]:
         """All files of a run."""
         waiting = [("", 0)]
         while waiting:
             path, depth = waiting.pop()
-            asked = {"run_id": run.id, **({"path": path} if path else {})}
+            asked = {"run_id": run.id, "run_uuid": run.id, **({"path": path} if path else {})}
             for one in self._pages("GET", "artifacts/list", asked, "files"):
+                found = _read(_file, one)
                 if not one.get("is_dir"):
-                    size = one.get("file_size")
-                    yield File(str(one["path"]), None if size is None else int(size))
+                    yield found
                 elif depth < MOST_DEPTH:
-                    waiting.append((str(one["path"]), depth + 1))
+                    waiting.append((found.path, depth + 1))
+                else:
+                    raise CannotRead(f"{found.path} is deeper than {MOST_DEPTH} folders")
 
-    def fetch(self, run: Run, file: File, target: Path) -> None:
+    def fetch(self, run: Run, file: File, folder: Path) -> Path:
         """Download a file."""
-        path, query = self._place(run, file)
-        try:
-            with self._http.stream("GET", path, params=query) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise CannotRead(f"{file.path} is answered with {response.status_code}")
-                with target.open("wb") as written:
-                    for chunk in response.iter_bytes(1 << 20):
-                        written.write(chunk)
-        except httpx.HTTPError as error:
-            raise CannotRead(f"{file.path} cannot be downloaded ({error})") from error
+        path, query = _place(run, file)
+        target = folder / "content"
 
-    def _place(self, run: Run, file: File) -> tuple[str, dict[str, str]]:
-        """Where a file is: behind the server's own store of artifacts, or behind its screens."""
-        if run.artifacts.startswith(_PROXIED):
-            folder = run.artifacts[len(_PROXIED) :].partition("?")[0].strip("/")
-            return f"/api/2.0/mlflow-artifacts/artifacts/{quote(f'{folder}/{file.path}')}", {}
-        return "/get-artifact", {"path": file.path, "run_uuid": run.id}
+        def send() -> httpx.Response:
+            with self._http.stream("GET", path, params=query) as response:
+                if response.status_code == httpx.codes.OK:
+                    with target.open("wb") as written:
+                        for chunk in response.iter_bytes(1 << 20):
+                            written.write(chunk)
+            return response
+
+        response = self._answer(send)
+        if response.status_code != httpx.codes.OK:
+            raise CannotRead(f"the MLflow server answers with {response.status_code}")
+        return target
+
+    def _histories(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Values in pages, or all at once from a server that has no pages for them."""
+        path, rows = "metrics/get-history", "metrics"
+        if self._has_pages:
+            pages = self._pages("GET", path, {**asked, "max_results": POINTS}, rows)
+            try:
+                first = next(pages, None)
+            except SourceAway:
+                raise
+            except CannotRead:
+                self._has_pages = False
+            else:
+                yield from () if first is None else (first,)
+                yield from pages
+                return
+        yield from self._pages("GET", path, asked, rows)
 
     def _pages(
         self, method: str, path: str, asked: Mapping[str, Any], rows: str
@@ -112,60 +145,99 @@ class MlflowServer:
         token: str | None = None
         while True:
             found = self._call(method, path, {**asked, **({"page_token": token} if token else {})})
-            yield from found.get(rows) or ()
+            yield from (one for one in found.get(rows) or () if isinstance(one, dict))
             token = found.get("next_page_token") or None
             if token is None:
                 return
 
     def _call(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        query, body = (fields, None) if method == "GET" else (None, fields)
         url = f"{API}/{path}"
-        for attempt in range(ATTEMPTS):
-            try:
-                query, body = (fields, None) if method == "GET" else (None, fields)
-                response = self._http.request(method, url, params=query, json=body)
-            except httpx.HTTPError as error:
-                problem = f"the MLflow server does not answer ({error})"
-            else:
-                if response.status_code == httpx.codes.OK:
-                    return _object(response.content)
-                problem = (
-                    f"the MLflow server answers {path} with {response.status_code}: "
-                    f"{response.text[:300]}"
-                )
-                if response.status_code not in _AGAIN:
-                    break
-            if attempt + 1 == ATTEMPTS:
-                break
-        raise CannotRead(problem)
+        response = self._answer(lambda: self._http.request(method, url, params=query, json=body))
+        if response.status_code != httpx.codes.OK:
+            raise CannotRead(
+                f"the MLflow server answers {path} with {response.status_code}: "
+                f"{response.text[:300]}"
+            )
+        try:
+            found = json.loads(response.content)
+        except ValueError as error:
+            raise CannotRead(_NO_SERVER) from error
+        if not isinstance(found, dict):
+            raise CannotRead(_NO_SERVER)
+        return found
+
+    def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        try:
+            return self._calls.answer(send)
+        except Away as error:
+            kind = SourceAway if self._calls.answered else CannotRead
+            raise kind(f"the MLflow server {error}") from error
+        except httpx.HTTPError as error:
+            raise CannotRead(f"the MLflow server cannot be asked ({error})") from error
+
+
+def _place(run: Run, file: File) -> tuple[str, dict[str, str]]:
+    """Where a file is: behind the server's own store of artifacts, or behind its screens."""
+    if run.artifacts.startswith(_PROXIED):
+        # mlflow-artifacts:/1/<run>/artifacts, or with a host: mlflow-artifacts://host/1/…
+        rest = run.artifacts[len(_PROXIED) :].partition("?")[0]
+        folder = rest[2:].partition("/")[2] if rest.startswith("//") else rest.strip("/")
+        return f"/api/2.0/mlflow-artifacts/artifacts/{quote(f'{folder}/{file.path}')}", {}
+    return "/get-artifact", {"path": file.path, "run_id": run.id, "run_uuid": run.id}
+
+
+def _read(make: Callable[[Mapping[str, Any]], T], one: Mapping[str, Any]) -> T:
+    try:
+        return make(one)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise CannotRead(f"the MLflow server answers what is not of its protocol ({error})") from (
+            error
+        )
+
+
+def _experiment(one: Mapping[str, Any]) -> Experiment:
+    deleted = one.get("lifecycle_stage") == "deleted"
+    return Experiment(_text(one["experiment_id"]), _text(one["name"]), _texts(one, "tags"), deleted)
+
+
+def _point(one: Mapping[str, Any]) -> Point:
+    value, time, step = one.get("value", 0), one.get("timestamp", 0), one.get("step", 0)
+    return Point(protocol_number(float(value)), int(time), int(step or 0))
+
+
+def _file(one: Mapping[str, Any]) -> File:
+    size = one.get("file_size")
+    return File(str(one["path"]), None if size is None else int(size))
 
 
 def _run(one: Mapping[str, Any]) -> Run:
     info, data = one["info"], one.get("data") or {}
-    end = info.get("end_time")
+    status, end = str(info.get("status") or "FINISHED"), info.get("end_time")
+    inputs = (one.get("inputs") or {}).get("dataset_inputs") or ()
     return Run(
-        id=str(info.get("run_id") or info.get("run_uuid")),
-        name=str(info.get("run_name") or ""),
-        user=str(info.get("user_id") or ""),
-        status=str(info.get("status") or "FINISHED"),
+        id=str(info.get("run_id") or info["run_uuid"]),
+        name=_text(info.get("run_name") or ""),
+        user=_text(info.get("user_id") or ""),
+        status=status if status in STATUSES else "FINISHED",
         start_time=int(info.get("start_time") or 0),
         end_time=None if not end else int(end),
         deleted=info.get("lifecycle_stage") == "deleted",
-        params=_texts(data.get("params")),
-        tags=_texts(data.get("tags")),
+        params=_texts(data, "params"),
+        tags=_texts(data, "tags"),
         artifacts=str(info.get("artifact_uri") or ""),
-        metrics=tuple(str(metric["key"]) for metric in data.get("metrics") or ()),
+        metrics={
+            _text(metric["key"]): str([metric.get(name) for name in ("value", "timestamp", "step")])
+            for metric in data.get("metrics") or ()
+        },
+        inputs=tuple(inputs),
     )
 
 
-def _texts(pairs: Any) -> dict[str, str]:
-    return {str(pair["key"]): str(pair.get("value") or "") for pair in pairs or ()}
+def _texts(of: Mapping[str, Any], name: str) -> dict[str, str]:
+    return {_text(pair["key"]): _text(pair.get("value") or "") for pair in of.get(name) or ()}
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise CannotRead("what answers there is no MLflow server") from error
-    if not isinstance(found, dict):
-        raise CannotRead("what answers there is no MLflow server")
-    return found
+def _text(given: Any) -> str:
+    """Text that can be sent on: without halves of characters."""
+    return str(given).encode("utf-8", "replace").decode("utf-8")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 
 
 class CannotRead(Exception):
     """The source is none, does not answer, or holds what cannot be read; one sentence."""
+
+
+class SourceAway(CannotRead):
+    """The source has answered, and does not any more."""
 
 
 class Point(NamedTuple):
@@ -38,6 +42,8 @@ class File(NamedTuple):
     path: str
     size: int | None
     """None if the source does not say it."""
+    changed: int = 0
+    """Nanoseconds since 1970; 0 if the source does not say it."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,18 @@ class Run:
     tags: dict[str, str] = field(default_factory=dict)
     artifacts: str = ""
     """Where the source keeps its files."""
-    metrics: tuple[str, ...] = ()
-    """Names of its metrics."""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Names of its metrics, each with a text that is another one when its history has grown."""
+    inputs: tuple[dict[str, Any], ...] = ()
+    """Datasets that it used, as the protocol's `runs/log-inputs` takes them."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that cannot be read."""
+
+    name: str
+    problem: str
 
 
 class Source(Protocol):
@@ -77,7 +93,7 @@ class Source(Protocol):
         """All experiments, those that were deleted, too."""
         ...
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, those that were deleted, too."""
         ...
 
@@ -89,8 +105,8 @@ class Source(Protocol):
         """All files of a run."""
         ...
 
-    def fetch(self, run: Run, file: File, target: Path) -> None:
-        """Write the content of a file to `target`."""
+    def fetch(self, run: Run, file: File, folder: Path) -> Path:
+        """Where the content of a file is: where the source has it, or new in `folder`."""
         ...
 
     def close(self) -> None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from trainyard.cli.trackers.copying import Copied
     from trainyard.cli.trackers.source import Source
 
-_SHOWN = 20
-"""Sentences about single runs that are printed."""
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 app = typer.Typer(
@@ -49,18 +47,21 @@ def mlflow(
     """
     from trainyard.cli.trackers.copying import Import
     from trainyard.cli.trackers.gateway_runs import GatewayRuns
-    from trainyard.cli.trackers.source import CannotRead
+    from trainyard.cli.trackers.source import CannotRead, SourceAway
 
     login = config.load(os.environ)
     try:
         source = source_of(uri)
         gateway = GatewayRuns(login.url, login.key, CONNECTION_OPTIONS.get().transport())
+        job = Import(source, gateway, with_files=artifacts, say=output.remark)
         try:
-            job = Import(source, gateway, with_files=artifacts, say=output.remark)
             copied = job.all(experiment or ())
         finally:
             gateway.close()
             source.close()
+    except SourceAway as error:
+        job.copied.add(f"{error}; the same command continues the import")
+        copied = job.copied
     except CannotRead as error:
         raise UsageProblem(str(error)) from error
     say_copied(copied)
@@ -95,7 +96,11 @@ def say_copied(copied: Copied) -> None:
         f"{formats.count(copied.values, 'value')} and {formats.count(copied.files, 'file')} "
         f"({formats.size(copied.size_bytes)})"
     )
-    if copied.problems:
-        more = len(copied.problems) - _SHOWN
-        shown = copied.problems[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        raise ImportNotWhole("; ".join(shown))
+    if copied.wrong:
+        for problem in copied.problems:
+            output.remark(problem, "yellow")
+        if copied.wrong > len(copied.problems):
+            output.remark(f"and {copied.wrong - len(copied.problems):,} more", "yellow")
+        raise ImportNotWhole(
+            f"not all is here as MLflow has it: {formats.count(copied.wrong, 'problem')}"
+        )
