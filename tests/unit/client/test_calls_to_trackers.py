@@ -10,8 +10,8 @@ import pytest
 from trainyard.cli.trackers.calls import PAUSES, Away, Calls
 
 OK, BUSY, WRONG, BROKEN = 200, 503, 400, 500
-NONE = 0
-"""No answer."""
+NONE, CUT = 0, -1
+"""No answer; and one that is cut."""
 
 
 class Server:
@@ -25,6 +25,8 @@ class Server:
         status = self.left.pop(0)
         if status == NONE:
             raise httpx.ConnectError("refused")
+        if status == CUT:
+            raise httpx.RemoteProtocolError("cut")
         return httpx.Response(status, headers=self.headers)
 
 
@@ -38,6 +40,7 @@ class Server:
         pytest.param([BUSY] * len(PAUSES) + [OK], OK, id="after it was busy"),
         pytest.param([BROKEN, BROKEN, OK], OK, id="after two failures"),
         pytest.param([BROKEN] * 3, BROKEN, id="failures"),
+        pytest.param([BUSY, CUT, NONE, NONE, OK], OK, id="after it was killed"),
     ],
 )
 def test_an_answer_is_waited_for(statuses: list[int], answer: int) -> None:
@@ -52,6 +55,7 @@ def test_an_answer_is_waited_for(statuses: list[int], answer: int) -> None:
     [
         pytest.param(False, [NONE] * 2, "does not answer (refused)", id="never there"),
         pytest.param(True, [NONE] * 9, "does not answer (refused)", id="gone"),
+        pytest.param(True, [CUT] * 3, "does not answer (cut)", id="this call never"),
         pytest.param(False, [BUSY] * 9, "answers with 503", id="busy for long"),
     ],
 )

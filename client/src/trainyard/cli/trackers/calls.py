@@ -11,7 +11,7 @@ import httpx
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 """Seconds between two tries."""
 MOST_FAILURES = 3
-"""How often a call is tried that the server answers with an error of its own (500)."""
+"""How often a call is tried that the server answers with an error of its own, or cuts."""
 MOST_BEFORE_ANSWER = 2
 """How often a call is tried to a server that has answered none so far."""
 _LONGEST_PAUSE = 60.0
@@ -33,18 +33,22 @@ class Calls:
 
     def answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """The answer to a call. Raises Away, once it was tried often enough."""
+        cut = 0
         for tries, pause in enumerate((*self.pauses, None), 1):
             try:
                 response = send()
             except httpx.TransportError as error:
                 problem, asked = f"does not answer ({str(error) or type(error).__name__})", 0.0
+                # It has taken the call, and ended the connection.
+                cut += isinstance(error, httpx.RemoteProtocolError)
             else:
                 self.answered = True
                 status = response.status_code
                 if status not in _BUSY and (status < 500 or tries >= MOST_FAILURES):
                     return response
                 problem, asked = f"answers with {status}", _seconds(response)
-            if pause is None or (tries >= MOST_BEFORE_ANSWER and not self.answered):
+            given_up = cut >= MOST_FAILURES or (tries >= MOST_BEFORE_ANSWER and not self.answered)
+            if pause is None or given_up:
                 break
             self.pause(max(pause, asked))
         raise Away(problem)

@@ -171,10 +171,20 @@ class MlflowServer:
         try:
             return self._calls.answer(send)
         except Away as error:
-            kind = SourceAway if self._calls.answered else CannotRead
+            away = self._calls.answered and not self._is_there()
+            kind = SourceAway if away else CannotRead
             raise kind(f"the MLflow server {error}") from error
         except httpx.HTTPError as error:
             raise CannotRead(f"the MLflow server cannot be asked ({error})") from error
+
+    def _is_there(self) -> bool:
+        """Whether the server answers at all: then it was the call that it does not answer."""
+        asked = {"max_results": 1}
+        try:
+            self._calls.answer(lambda: self._http.post(f"{API}/experiments/search", json=asked))
+        except Away:
+            return False
+        return True
 
 
 def _place(run: Run, file: File) -> tuple[str, dict[str, str]]:
