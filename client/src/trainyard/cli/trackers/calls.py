@@ -11,7 +11,7 @@ import httpx
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 """Seconds between two tries."""
 MOST_FAILURES = 3
-"""How often a call is tried that the server answers with an error of its own, or cuts."""
+"""How often a call is tried that the server answers with 500, or cuts."""
 MOST_BEFORE_ANSWER = 2
 """How often a call is tried to a server that has answered none so far."""
 _LONGEST_PAUSE = 60.0
@@ -19,7 +19,7 @@ _BUSY = frozenset({408, 425, 429, 502, 503, 504})
 
 
 class Away(Exception):
-    """The server does not answer, or is too busy; the sentence goes on after its name."""
+    """The server does not answer, or is too busy; these words stand after its name."""
 
 
 @dataclass

@@ -202,7 +202,7 @@ class Import:
 
     @contextmanager
     def _noting(self, what: str) -> Iterator[None]:
-        """Note what is refused or not read, and go on with the rest."""
+        """Note what is refused or not read; the rest is copied."""
         try:
             yield
         except SourceAway:
