@@ -277,6 +277,9 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	    requirements/bench.in -o requirements/bench.lock && \
 	  $(LOCK) --no-deps --only-binary :all: requirements/corpus.in -o requirements/corpus.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
+	  for client in requirements/mlflow-client-*.in; do \
+	    $(LOCK) "$$client" -o "$${client%.in}.lock" || exit 1; \
+	  done && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \
 	  $(LOCK) requirements/ray.in -o requirements/ray.lock && \
 	  uv pip compile --quiet --generate-hashes --python-version 3.14 --python-platform x86_64-manylinux_2_40 --only-binary :all: \
