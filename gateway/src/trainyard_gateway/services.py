@@ -22,8 +22,10 @@ from trainyard_gateway.events.hub import Hub
 from trainyard_gateway.events.watcher import StreamWatcher
 from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.inspect import Inspector
+from trainyard_gateway.files.relayed import RelayedArtifacts
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
+from trainyard_gateway.mlflow.artifact_recovery import ArtifactRecovery
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
 from trainyard_gateway.mlflow.registry.making import RegistryPlaces
 from trainyard_gateway.nodes.system import SystemMonitor
@@ -148,6 +150,10 @@ async def _start_tasks(services: Services) -> None:
     services.tasks.start(SpoolRecovery.__name__, recovery.run)
     trees = TreeRecovery(folders, StagedTrees(runs), cache, database, services.trees)
     services.tasks.start(TreeRecovery.__name__, trees.run)
+    artifacts = ArtifactRecovery(
+        folders, RelayedArtifacts(runs), cache, database, services.mlflow.artifacts
+    )
+    services.tasks.start(ArtifactRecovery.__name__, artifacts.run)
     if days is not None:
         retention = Retention(folders, cache, database, days)
         services.tasks.start(Retention.__name__, retention.run)
