@@ -14,8 +14,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from trainyard.reporting.sender import encoded
 from trainyard.reporting.spool import LIMIT_BYTES
@@ -29,8 +29,7 @@ MEMORY_LINES = 2000
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class SealedBatch:
+class SealedBatch(NamedTuple):
     """A file of lines that gets no more of them."""
 
     path: Path

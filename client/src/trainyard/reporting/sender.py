@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from trainyard.reporting.json_numbers import number
@@ -189,10 +188,10 @@ def _size(item: Item) -> int:
 
 
 def make_batch(items: list[Item]) -> dict[str, Any]:
-    """A batch (`trainyard_api.report.Batch` without identity), with datetimes. Pure."""
+    """A batch (`trainyard_api.report.Batch` without identity). Pure."""
     batch: dict[str, Any] = {"metrics": [], "logs": []}
     for kind, when, content in items:
-        stamp = datetime.fromtimestamp(when, timezone.utc)
+        stamp = _time(when)
         if kind == "metrics":
             step, epoch, values = content
             # A single NaN makes the sum NaN; on overflow, too, check each value.
@@ -211,8 +210,16 @@ def make_batch(items: list[Item]) -> dict[str, Any]:
     return batch
 
 
+def _time(when: float) -> str:
+    """Seconds since 1970 by RFC 3339; the module `datetime` would take memory."""
+    part, whole = math.modf(when)
+    more, micro = divmod(round(part * 1_000_000), 1_000_000)
+    fraction = f".{micro:06d}" if micro else ""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole + more))}{fraction}+00:00"
+
+
 def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
-    """`body` as JSON, times in RFC 3339.
+    """`body` as JSON.
 
     Encoding holds the interpreter's lock; `quick` is orjson's encoder, None without it.
     """
@@ -224,10 +231,6 @@ def encoded(body: dict[str, Any], quick: Encoder | None = _quick) -> bytes:
     # Row by row: of a whole batch the encoder would hold each number and word as a text.
     parts = []
     for key, value in body.items():
-        rows = ",".join(map(_encoded_row, value)) if isinstance(value, list) else None
-        parts.append(f"{json.dumps(key)}:{_encoded_row(value) if rows is None else f'[{rows}]'}")
+        rows = ",".join(map(json.dumps, value)) if isinstance(value, list) else None
+        parts.append(f"{json.dumps(key)}:{json.dumps(value) if rows is None else f'[{rows}]'}")
     return f"{{{','.join(parts)}}}".encode()
-
-
-def _encoded_row(row: Any) -> str:
-    return json.dumps(row, default=datetime.isoformat)

@@ -11,7 +11,6 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +34,7 @@ _CLOCK_SECONDS = 2.0
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """What the follower needs to know of the session and its attempt."""
 
     attempt: int = 1
@@ -59,20 +57,20 @@ class _Look(NamedTuple):
     """Looks in a row at which no record stood at its place."""
 
 
-@dataclass
 class Reading:
     """What is new; it counts when it is kept."""
 
-    step: int | None
-    """The highest step of this attempt."""
-    epoch: int | None
-    """Whole epochs that are done, where the program writes them."""
-    rows: list[Row] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    """How far the files are read with it."""
-    looks: dict[str, _Look] = field(default_factory=dict)
-    taken: int = 0
-    """Bytes that were looked at."""
+    def __init__(self, step: int | None, epoch: int | None) -> None:
+        self.step = step
+        """The highest step of this attempt."""
+        self.epoch = epoch
+        """Whole epochs that are done, where the program writes them."""
+        self.rows: list[Row] = []
+        self.places: dict[str, Place] = {}
+        """How far the files are read with it."""
+        self.looks: dict[str, _Look] = {}
+        self.taken = 0
+        """Bytes that were looked at."""
 
 
 class Follower:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from trainyard_supervisor.relay.protocol.refusal import Refusal, away
@@ -27,8 +26,7 @@ class Readable(Protocol):
         """At most `size` bytes; none at its end."""
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """What the gateway says; read `pieces` to the end or call `close`."""
 
     status: int
@@ -49,8 +47,7 @@ class Answer:
         self.connection.close()
 
 
-@dataclass(frozen=True)
-class Gateway:
+class Gateway(NamedTuple):
     """The gateway of the session, with the token of its pod."""
 
     url: str

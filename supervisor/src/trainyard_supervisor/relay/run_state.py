@@ -7,7 +7,6 @@ may come twice without a change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard_api.mlflow import DEFAULT_EXPERIMENT, experiment_id_of
@@ -23,27 +22,25 @@ Point = dict[str, Any]
 """key, value, timestamp and step."""
 
 
-@dataclass
 class Run:
     """One run, as MLflow's protocol describes it."""
 
-    id: str
-    experiment: str = DEFAULT_EXPERIMENT
-    """Name of its experiment."""
-    name: str = ""
-    user: str = ""
-    status: str = RUNNING
-    start_time: int = 0
-    end_time: int | None = None
-    deleted: bool = False
-    metrics: dict[str, Point] = field(default_factory=dict)
-    """The latest value of each."""
-    params: dict[str, str] = field(default_factory=dict)
-    new_params: set[str] = field(default_factory=set)
-    """Those that were set in this attempt."""
-    tags: dict[str, str] = field(default_factory=dict)
-    inputs: list[Any] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
+    def __init__(self, run_id: str, *, start_time: int = 0, name: str = "", user: str = "") -> None:
+        self.id = run_id
+        self.experiment = DEFAULT_EXPERIMENT
+        """Name of its experiment."""
+        self.name, self.user, self.status = name, user, RUNNING
+        self.start_time = start_time
+        self.end_time: int | None = None
+        self.deleted = False
+        self.metrics: dict[str, Point] = {}
+        """The latest value of each."""
+        self.params: dict[str, str] = {}
+        self.new_params: set[str] = set()
+        """Those that were set in this attempt."""
+        self.tags: dict[str, str] = {}
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
 
     @property
     def experiment_id(self) -> str:
