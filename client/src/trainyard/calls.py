@@ -127,6 +127,39 @@ def logs(session: str, after: int, limit: int, tail: bool) -> Call[models.Logs]:
     return Call("GET", f"/training/{_part(session)}/logs", models.Logs, query=_given(query))
 
 
+def runs(  # noqa: PLR0913  one argument is one filter
+    kind: str | None,
+    experiment: str | None,
+    status: str | None,
+    session_uid: str | None,
+    name: str | None,
+    limit: int,
+    cursor: str | None,
+) -> Call[models.Runs]:
+    """GET /runs."""
+    query = {
+        "kind": kind,
+        "experiment": experiment,
+        "status": status,
+        "sessionUid": session_uid,
+        "name": name,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return Call("GET", "/runs", models.Runs, query=_given(query))
+
+
+def run(id: str) -> Call[models.RunDetails]:
+    """GET /runs/{id}."""
+    return Call("GET", f"/runs/{_part(id)}", models.RunDetails)
+
+
+def run_history(id: str, names: tuple[str, ...], max_points: int) -> Call[models.RunHistory]:
+    """GET /runs/{id}/history."""
+    query = {"metric": list(names), "maxPoints": max_points}
+    return Call("GET", f"/runs/{_part(id)}/history", models.RunHistory, query=_given(query))
+
+
 def datasets() -> Call[models.Datasets]:
     """GET /datasets."""
     return Call("GET", "/datasets", models.Datasets)

@@ -164,6 +164,34 @@ class Client:
         """At most `limit` printed lines after cursor `after`, or with `tail` the last ones."""
         return self._connection.send(calls.logs(session, after, limit, tail))
 
+    def runs(  # noqa: PLR0913  one argument is one filter
+        self,
+        *,
+        kind: str | None = None,
+        experiment: str | None = None,
+        status: str | None = None,
+        session_uid: str | None = None,
+        name: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> responses.Runs:
+        """A page of runs, newest first: of sessions, and of programs that report by MLflow.
+
+        `kind` is session, program or local; `experiment` is the name of one; `name` is a part of
+        the run's name. While the `cursor` of the page is not None, there are more.
+        """
+        return self._connection.send(
+            calls.runs(kind, experiment, status, session_uid, name, limit, cursor)
+        )
+
+    def run(self, id: str) -> responses.RunDetails:
+        """One run with its params, its tags and its newest values. Raises NotFound."""
+        return self._connection.send(calls.run(id))
+
+    def run_history(self, id: str, *metrics: str, max_points: int = 1000) -> responses.RunHistory:
+        """Metrics of a run over the steps, all by default. Raises NotFound."""
+        return self._connection.send(calls.run_history(id, metrics, max_points))
+
     def datasets(self, *, cursor: str | None = None) -> responses.Datasets:
         """All datasets by name, as many as `models` says."""
         return self._connection.send_pages(calls.datasets(), "datasets", cursor)

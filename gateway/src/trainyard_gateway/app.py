@@ -32,6 +32,7 @@ from trainyard_gateway.routes import (
     models,
     report,
     run_files,
+    runs,
     system,
     training,
     uploads,
@@ -46,6 +47,7 @@ VERSION = "0.1.0"
 PREFIX = "/api/v1"
 MODULES = (
     training,
+    runs,
     run_files,
     events,
     code,

@@ -23,6 +23,7 @@ from nasty_folders import Special, make
 from poll import eventually
 
 from trainyard_api import names
+from trainyard_api.mlflow import run_id_of
 from trainyard_gateway.run_files.opening import is_settled
 
 pytestmark = pytest.mark.integration
@@ -48,6 +49,24 @@ def iris(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> str:
     path.write_text(IRIS)
     with lab.client() as gateway:
         return gateway.upload_dataset("iris", path).name
+
+
+def test_runs_lists_the_runs_of_sessions_and_shows_one(cli: CommandLine, lab: GatewayLab) -> None:
+    uid = lab.new_trainer().session_uid
+    id = run_id_of(uid)
+    eventually(
+        lambda: (
+            id
+            in {run["id"] for run in cli.ok("runs", "--kind", "session", "-o", "json").json["runs"]}
+        ),
+        within=60,
+        what="the run of the session",
+    )
+
+    shown = cli.ok("runs", id, "-o", "json").json
+
+    assert (shown["id"], shown["sessionUid"], shown["experiment"]) == (id, uid, "Default")
+    assert cli.ok("runs", "--name", "no such run").out.strip() == "no runs"
 
 
 def test_code_push_says_what_it_sends_and_code_get_writes_it_back(

@@ -44,6 +44,8 @@ COMMANDS = {
     "metrics": "metrics s",
     "metrics --plot": "metrics s --plot",
     "metrics --csv": "metrics s --csv points.csv --png curve.png",
+    "runs": "runs --kind local -o json",
+    "runs ID": "runs 0123456789abcdef0123456789abcdef",
     "queue": "queue -o json",
     "estimate": "estimate --gpus 1",
     "stop": "stop s other",

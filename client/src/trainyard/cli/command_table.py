@@ -107,6 +107,13 @@ ENTRIES: tuple[Entry, ...] = (
         "cancel",
         "Remove a waiting or suspended session from its queue.",
     ),
+    Entry(
+        "runs",
+        "Train",
+        "runs",
+        "runs",
+        "List runs, also those that programs elsewhere report by MLflow; with an id show one.",
+    ),
     Entry("models", "Keep", "models", "app", "List, download, upload, verify and delete models."),
     Entry(
         "datasets",

@@ -5,7 +5,16 @@ Unknown fields are ignored, so that an older client understands a newer gateway.
 
 from __future__ import annotations
 
-from trainyard.models.curves import History, LogLine, Logs, Metrics, Point, Series, Value
+from trainyard.models.curves import (
+    History,
+    LogLine,
+    Logs,
+    Metrics,
+    Point,
+    RunHistory,
+    Series,
+    Value,
+)
 from trainyard.models.installation import CreatedKey, Gpu, Key, Keys, Node, System, Usage
 from trainyard.models.page import Page
 from trainyard.models.registry import (
@@ -21,6 +30,7 @@ from trainyard.models.registry import (
     Uploads,
     UploadSummary,
 )
+from trainyard.models.runs import Run, RunDetails, Runs
 from trainyard.models.sessions import (
     Ahead,
     Estimate,
@@ -56,6 +66,10 @@ __all__ = [
     "Point",
     "Queue",
     "QueueEntry",
+    "Run",
+    "RunDetails",
+    "RunHistory",
+    "Runs",
     "SchemaSummary",
     "Series",
     "Session",

@@ -51,6 +51,13 @@ class History(OpenModel):
     series: list[Series]
 
 
+class RunHistory(OpenModel):
+    """Metrics of a run over the steps."""
+
+    run: str
+    series: list[Series]
+
+
 class LogLine(OpenModel):
     """One line that a worker printed, with its time, level and rank."""
 

@@ -14,6 +14,7 @@ from trainyard_gateway.mlflow.registry.making import RegistryPlaces, VersionMaki
 from trainyard_gateway.mlflow.registry.registered_models import RegisteredModels
 from trainyard_gateway.mlflow.registry.searching import RegistrySearch
 from trainyard_gateway.mlflow.registry.versions import ModelVersions
+from trainyard_gateway.mlflow.run_list import RunList
 from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.searching import Searching
 from trainyard_gateway.registry.models import Models
@@ -33,6 +34,7 @@ class MlflowDoor:
     versions: ModelVersions
     making: VersionMaking
     registry: RegistrySearch
+    list: RunList
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -56,4 +58,5 @@ async def open_door(artifacts: FileStore, models: Models, places: RegistryPlaces
         ModelVersions(database, models),
         VersionMaking(places),
         RegistrySearch(database),
+        RunList(database),
     )
