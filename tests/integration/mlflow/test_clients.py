@@ -131,7 +131,9 @@ listed = [f.path for f in client.list_logged_model_artifacts(made.model_id)]
 searched = client.search_logged_models(
     ["0"], filter_string="name = 'net' AND tags.b = '2' AND params.depth = '3'"
 )
+client.delete_logged_model(made.model_id)
 give(
+    deleted=refused(mlflow.get_logged_model, made.model_id),
     pending=str(made.status), ready=str(ready.status), tags=found.tags, params=found.params,
     source=found.source_run_id == run.info.run_id, listed=listed,
     searched=[m.model_id == made.model_id for m in searched],
@@ -151,3 +153,4 @@ def test_logged_models(newest: MlflowClient) -> None:
     assert found["listed"] == ["MLmodel"]
     assert (found["searched"], found["none"]) == ([True], 0)
     assert found["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
+    assert found["deleted"][0] == "RESOURCE_DOES_NOT_EXIST"

@@ -264,3 +264,18 @@ def test_clients_send_files_in_one_piece(admin: httpx.Client) -> None:
     assert info.json()["multipart_uploads_enabled"] is False
     assert parts.status_code == 501
     assert parts.json()["message"].startswith("Multipart upload is not supported")
+
+
+def test_values_of_several_runs_within_steps(admin: httpx.Client) -> None:
+    runs = [made(admin), made(admin)]
+    for run in runs:
+        for step in range(10):
+            admin.post(f"{API}/runs/log-metric", json=metric(run, step))
+
+    query = {"run_ids": [*runs, "0" * 32], "metric_key": "loss", "start_step": 2, "end_step": 5}
+    found = admin.get(f"{API}/metrics/get-history-bulk-interval", params=query).json()["metrics"]
+
+    assert [(m["run_id"], m["step"]) for m in found] == [
+        (run, step) for run in sorted(runs) for step in range(2, 6)
+    ]
+    assert {(m["key"], m["value"], m["timestamp"]) for m in found} == {("loss", 0.5, 5)}

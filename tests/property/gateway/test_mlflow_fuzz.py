@@ -34,12 +34,14 @@ OTHERS = [
     *(("DELETE", f"{kind}/delete") for kind in ("registered-models", "model-versions")),
     *(("DELETE", f"{kind}/delete-tag") for kind in ("registered-models", "model-versions")),
     *(("DELETE", "registered-models/alias"), ("PATCH", "logged-models/m-1")),
-    *(("PATCH", "logged-models/m-1/tags"), ("DELETE", "logged-models/m-1/tags/a")),
+    *(("DELETE", "logged-models/m-1"), ("PATCH", "logged-models/m-1/tags")),
+    *(("DELETE", "logged-models/m-1/tags/a"),),
 ]
 """Operations with a body that are no POST."""
 GETS = [
     *("experiments/get", "experiments/get-by-name", "runs/get", "metrics/get-history"),
-    *("metrics/get-history-bulk", "artifacts/list", "experiments/search", "logged-models/m-1"),
+    *("metrics/get-history-bulk", "metrics/get-history-bulk-interval", "artifacts/list"),
+    *("experiments/search", "logged-models/m-1"),
     *(f"registered-models/{o}" for o in ("get", "search", "alias", "get-latest-versions")),
     *(f"model-versions/{o}" for o in ("get", "search", "get-download-uri")),
 ]
@@ -66,7 +68,7 @@ NAMES = (
     "timestamp", "step", "status", "end_time", "start_time", "user_id", "max_results", "page_token",
     "order_by", "run_view_type", "view_type", "experiment_ids", "metric_key", "experiment_name",
     "source_run_id", "model_type", "path", "version", "alias", "stage", "stages", "source", "model_id",
-    "description", "archive_existing_versions", "run_link",
+    "description", "archive_existing_versions", "run_link", "run_ids", "start_step", "end_step",
 )  # fmt: skip
 BODIES = st.fixed_dictionaries(
     {},

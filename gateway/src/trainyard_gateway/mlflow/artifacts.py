@@ -28,6 +28,7 @@ from trainyard_gateway.mlflow.wire.answers import Json
 from trainyard_gateway.mlflow.wire.places import Place
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import artifacts
+from trainyard_gateway.store.runs import logged_models as rows
 from trainyard_gateway.store.runs.artifacts import ArtifactRow
 
 MOST_FILES = 100_000
@@ -120,6 +121,18 @@ class Artifacts:
             await asyncio.to_thread(
                 self._store.remove_files, place.owner, lambda name: name in unused
             )
+
+    async def delete_model(self, id: str, visitor: Visitor) -> None:
+        """Remove a logged model with its files; versions that were made of it stay."""
+
+        def change(connection: Connection) -> None:
+            logged_models.model_of(connection, id, visitor)
+            artifacts.remove(connection, id, "")
+            rows.remove(connection, id)
+
+        async with self._turn(id):
+            await self._database.write(change)
+            await asyncio.to_thread(self._store.remove, id)
 
     def _turn(self, owner: str) -> asyncio.Lock:
         """One change at a time: a content must not go while a file with it comes."""

@@ -12,9 +12,15 @@ from trainyard_gateway.mlflow.finding import records_of, run_of
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, tokens
 from trainyard_gateway.mlflow.wire.answers import Json
-from trainyard_gateway.mlflow.wire.requests import LIFECYCLES, GetBulk, GetHistory, SearchRuns
+from trainyard_gateway.mlflow.wire.requests import (
+    LIFECYCLES,
+    GetBulk,
+    GetHistory,
+    GetInterval,
+    SearchRuns,
+)
 from trainyard_gateway.store.database import Connection, Database
-from trainyard_gateway.store.metrics import points
+from trainyard_gateway.store.metrics import charts, points
 from trainyard_gateway.store.runs import search
 from trainyard_gateway.store.runs.conditions import Search
 from trainyard_gateway.store.runs.rows import RunRow
@@ -90,6 +96,24 @@ class Searching:
                     break
                 found, _ = points.page(connection, run.series_key, key, points.FIRST, left)
                 shown += [answers.logged(key, point) | {"run_id": id} for point in found]
+            return {"metrics": shown}
+
+        return await self._database.read(read)
+
+    async def interval(self, asked: GetInterval, visitor: Visitor) -> Json:
+        """Values of one metric of several runs within steps, thinned as charts are."""
+        window = charts.Window(max(4, asked.max_results), asked.start_step, asked.end_step)
+
+        def read(connection: Connection) -> Json:
+            shown: list[Json] = []
+            for id in sorted(set(asked.run_ids)):
+                try:
+                    run = run_of(connection, id, visitor)
+                except NotFound:
+                    continue
+                found = charts.read_charts(connection, run.series_key, [asked.metric_key], window)
+                for each in found:
+                    shown += [answers.charted(each["name"], p, id) for p in each["points"]]
             return {"metrics": shown}
 
         return await self._database.read(read)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trainyard_api import timestamps
 from trainyard_api.mlflow.run_report import RunInput, RunNumber
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
@@ -111,6 +112,13 @@ def logged(key: str, point: LoggedPoint) -> Json:
     """One value of a metric's history."""
     value = math.nan if point.nan else point.value
     return _metric(key, value, point.time // 1000, point.step)
+
+
+def charted(key: str, point: Mapping[str, Any], run: str) -> Json:
+    """One point of a chart as a value of a run's metric."""
+    seconds = timestamps.parse_seconds(point["time"]) or 0.0
+    shown = {"key": key, "value": point["value"], "step": point["step"], "run_id": run}
+    return shown | {"timestamp": round(seconds * 1000)}
 
 
 def dataset_input(given: RunInput) -> Json:

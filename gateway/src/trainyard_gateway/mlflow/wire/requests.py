@@ -249,6 +249,17 @@ class GetBulk(Request):
     max_results: int = Field(default=25_000, ge=1, le=25_000)
 
 
+class GetInterval(Request):
+    """GET metrics/get-history-bulk-interval."""
+
+    run_ids: list[Id] = Field(min_length=1, max_length=100)
+    metric_key: Annotated[str, Field(min_length=1, max_length=mlflow.MAX_KEY)]
+    start_step: int = Field(default=0, ge=0, le=2**53)
+    end_step: int | None = Field(default=None, ge=0, le=2**53)
+    max_results: int = Field(default=320, ge=1, le=2_500)
+    """Of each run."""
+
+
 class ListArtifacts(OfRun):
     """GET artifacts/list."""
 

@@ -36,6 +36,13 @@ async def get(door: DoorDep, visitor: ReaderDep, model_id: str) -> Response:
     return answered(await door.logged_models.get(model_id, visitor))
 
 
+@router.delete(f"{API}/logged-models/{{model_id}}")
+async def delete(door: DoorDep, visitor: WriterDep, model_id: str) -> Response:
+    """Remove one with its files."""
+    await door.artifacts.delete_model(model_id, visitor)
+    return answered({})
+
+
 @router.patch(f"{API}/logged-models/{{model_id}}")
 async def finalize(request: Request, door: DoorDep, visitor: WriterDep, model_id: str) -> Response:
     """It is complete, or failed."""

@@ -9,6 +9,7 @@ from trainyard_gateway.mlflow.wire.requests import (
     DeleteTag,
     GetBulk,
     GetHistory,
+    GetInterval,
     LogBatch,
     LogInputs,
     LogMetric,
@@ -127,3 +128,10 @@ async def bulk(request: Request, door: DoorDep, visitor: ReaderDep) -> Response:
     """The values of a metric of several runs."""
     wanted = await asked(request, GetBulk)
     return answered(await door.searching.bulk(wanted, visitor))
+
+
+@router.get(f"{API}/metrics/get-history-bulk-interval")
+async def interval(request: Request, door: DoorDep, visitor: ReaderDep) -> Response:
+    """The values of a metric of several runs within steps."""
+    wanted = await asked(request, GetInterval)
+    return answered(await door.searching.interval(wanted, visitor))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from trainyard_gateway.store.schema.run_tables import logged_models
+from trainyard_gateway.store.schema.run_tables import logged_models, run_outputs
 
 
 class LoggedModelRow(NamedTuple):
@@ -61,3 +61,9 @@ def of_experiments(
     query = select(logged_models).where(logged_models.c.experiment_id.in_(experiments))
     query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(limit)
     return [LoggedModelRow(*row) for row in connection.execute(query)]
+
+
+def remove(connection: Connection, id: str) -> None:
+    """Delete a logged model, also from the outputs of runs."""
+    connection.execute(delete(logged_models).where(logged_models.c.id == id))
+    connection.execute(delete(run_outputs).where(run_outputs.c.model_id == id))
