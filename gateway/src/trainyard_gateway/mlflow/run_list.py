@@ -26,8 +26,8 @@ class RunSummary(OpenModel):
     id: str
     """The id of MLflow's protocol."""
     kind: Kind
-    """`session`: the run of a session; `program`: another run of its program; `local`: a run without
-    a session, which a program elsewhere has reported.
+    """`session`: the run of a session; `program`: another run of its program; `local`: a run
+    without a session, which a program elsewhere has reported.
     """
     name: str
     experiment: str
