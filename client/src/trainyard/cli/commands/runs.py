@@ -15,6 +15,7 @@ from trainyard.cli.text import formats
 from trainyard.cli.text.table import Column, Table, make_table
 
 if TYPE_CHECKING:
+    from trainyard.client import Client
     from trainyard.models import Run, RunDetails
 
 
@@ -58,25 +59,25 @@ def runs(  # noqa: PLR0913  one argument is one flag
             one = client.run(run)
             output.show(form, one.wire(), details(one, clock.now()))
             return
-        found: list[Run] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            page = client.runs(
-                kind=kind,
-                experiment=experiment,
-                status=status,
-                name=name,
-                limit=min(1000, limit - len(found)),
-                cursor=cursor,
-            )
-            found += page.runs
-            cursor = page.cursor
-            if cursor is None or not page.runs:
-                break
-    if cursor is not None:
+        filters = {"kind": kind, "experiment": experiment, "status": status, "name": name}
+        found, more = _read(client, filters, limit)
+    if more:
         output.remark(f"there are more: --limit {limit * 2}", "dim")
     data = {"runs": [each.wire() for each in found]}
     output.show(form, data, listing(found, clock.now(), wide=form is Format.WIDE))
+
+
+def _read(client: Client, filters: dict[str, str | None], limit: int) -> tuple[list[Run], bool]:
+    """The newest runs, and whether there are more."""
+    found: list[Run] = []
+    cursor: str | None = None
+    while len(found) < limit:
+        page = client.runs(**filters, limit=min(1000, limit - len(found)), cursor=cursor)
+        found += page.runs
+        cursor = page.cursor
+        if cursor is None or not page.runs:
+            break
+    return found, cursor is not None
 
 
 def listing(found: list[Run], now: datetime, *, wide: bool) -> Table:
