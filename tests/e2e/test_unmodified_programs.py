@@ -37,7 +37,7 @@ def yard(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.parametrize(
     ("name", "interruption", "progress"),
     [
-        pytest.param("trl", evicted, {"steps", "percent", "time left"}, id="trl-sft-evicted"),
+        pytest.param("trl, ", evicted, {"steps", "percent", "time left"}, id="trl-sft-evicted"),
         pytest.param("spaCy", preempted, {"steps"}, id="spacy-train-preempted"),
     ],
 )

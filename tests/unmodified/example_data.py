@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import random
+import struct
+import zlib
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any, Final
 
 WORDS: Final = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "again")
 SPECIAL: Final = ("<|pad|>", "<|unk|>", "<|end|>", "<|user|>", "<|assistant|>")
+PIXELS: Final = 64
+"""Width and height of a picture."""
+COLOURS: Final = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 CHAT: Final = (
     "{% for m in messages %}{% if m['role'] == 'user' %}<|user|> {{ m['content'] }} "
     "{% else %}<|assistant|> {% generation %}{{ m['content'] }} <|end|>{% endgeneration %}"
@@ -111,4 +116,63 @@ def _safetensors(file: Path, shapes: dict[str, tuple[int, ...]], rng: random.Ran
     file.write_bytes(len(head).to_bytes(8, "little") + head + content.tobytes())
 
 
-MAKERS: Final[dict[str, Callable[[Path], None]]] = {"text": text, "table": table, "chat": chat}
+def vision(folder: Path) -> None:
+    """Pictures of one square each, where it is, and what it is called: vision/, for YOLO and CLIP."""
+    rng = random.Random(0)
+    top, captions = folder / "vision", ["filepath,title"]
+    for part, count in (("train", 16), ("val", 8)):
+        for kind in ("images", "labels"):
+            (top / kind / part).mkdir(parents=True)
+        for number in range(count):
+            colour = rng.randrange(len(COLOURS))
+            size, left, above = rng.randrange(16, 33), rng.randrange(32), rng.randrange(32)
+            picture = top / "images" / part / f"{number:02}.png"
+            picture.write_bytes(_square(size, left, above, tuple(COLOURS.values())[colour]))
+            middle = ((left + size / 2) / PIXELS, (above + size / 2) / PIXELS)
+            label = [str(colour), *(f"{x:.4f}" for x in (*middle, size / PIXELS, size / PIXELS))]
+            (top / "labels" / part / f"{number:02}.txt").write_text(" ".join(label) + "\n")
+            place = picture.relative_to(folder.parent)
+            captions.append(f"{place},a {tuple(COLOURS)[colour]} square")
+    names = "".join(f"  {n}: {name}\n" for n, name in enumerate(COLOURS))
+    (top / "det.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{names}")
+    (top / "captions.csv").write_text("\n".join(captions) + "\n")
+
+
+def _square(size: int, left: int, above: int, colour: tuple[int, ...]) -> bytes:
+    """A PNG of a square on grey."""
+    rows = bytearray()
+    for y in range(PIXELS):
+        rows.append(0)
+        for x in range(PIXELS):
+            inside = left <= x < left + size and above <= y < above + size
+            rows += bytes(colour if inside else (90, 90, 90))
+    head = struct.pack(">IIBBBBB", PIXELS, PIXELS, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def molecules(folder: Path) -> None:
+    """Molecules as SMILES with their number of carbon atoms: mol/train.csv."""
+    ends, middles = ("C", "O", "N", "F", "Cl"), ("C", "CC", "C(C)C", "c1ccc(cc1)", "C(=O)O")
+    (folder / "mol").mkdir(parents=True)
+    with (folder / "mol" / "train.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["smiles", "carbons"])
+        for end in ends:
+            for first in middles:
+                for second in middles:
+                    smiles = f"C{first}{second}{end}"
+                    rows.writerow([smiles, smiles.replace("Cl", "").upper().count("C")])
+
+
+MAKERS: Final[dict[str, Callable[[Path], None]]] = {
+    "text": text,
+    "table": table,
+    "chat": chat,
+    "vision": vision,
+    "molecules": molecules,
+}

@@ -38,9 +38,7 @@ def files_left(
 
     A file is right if what the API sends has the hash of what lies on the volume.
     """
-    uid = people.status(name).uid
-    said = release.kubectl("exec", f"deploy/{RELEASE}-gateway", "--", "python3", "-c", LIST, uid)
-    hashes: dict[str, str] = json.loads(said)
+    hashes = on_the_volume(release, people, name)
     found = []
     for pattern in patterns:
         paths = fnmatch.filter(hashes, pattern)
@@ -48,6 +46,14 @@ def files_left(
         if not paths:
             found.append(FileLeft(pattern, f"{pattern}: not there, among {sorted(hashes)[:20]}"))
     return found
+
+
+def on_the_volume(release: Installation, people: Client, name: str) -> dict[str, str]:
+    """The hash of each file in a session's working folder, by its path there."""
+    uid = people.status(name).uid
+    said = release.kubectl("exec", f"deploy/{RELEASE}-gateway", "--", "python3", "-c", LIST, uid)
+    hashes: dict[str, str] = json.loads(said)
+    return hashes
 
 
 def _compared(people: Client, name: str, path: str, sha256: str) -> str:

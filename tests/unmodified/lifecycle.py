@@ -17,6 +17,7 @@ from files_left import files_left
 from installation import Installation
 from poll import eventually
 from program import Program
+from registered import registered
 
 from trainyard.client import Client
 from trainyard.errors import TrainyardError
@@ -54,6 +55,8 @@ class Row:
     resumes: bool = False
     """Whether the program is one that resumes."""
     files: int = 0
+    registered: int = 0
+    """Files of the version in the registry that the session left."""
     wrong: list[str] = field(default_factory=list)
     """Files that are missing, or whose hash is not that of their content."""
     phase: str = ""
@@ -67,7 +70,8 @@ class Row:
         cut = self.interruptions
         held = ended == ("Succeeded", cut + 1, cut, 0)
         held = held and not (self.problem or self.missing or self.wrong)
-        return held and self.files > 0 and (len(self.resumed) == cut or not self.resumes)
+        held = held and self.files > 0 and self.registered > 0
+        return held and (len(self.resumed) == cut or not self.resumes)
 
 
 class Yard:
@@ -131,10 +135,12 @@ def prove(
 
 def _start(yard: Yard, program: Program, name: str, folder: Path, attempts: int) -> None:
     env = {**program.env, "LAST_ATTEMPT": str(attempts)}
-    variables = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
+    options = [word for k, v in env.items() for word in ("--env", f"{k}={v}")]
+    options += ["--resume", program.resume] if program.resume else []
+    options += ["--artifact", f"{program.artifact}={name}-left"]
     yard.cli.ok(
         "run", "--detach", "--folder", str(folder), "--name", name, "--gpus", "1", "--cpu", "1",
-        "--memory", program.memory, *variables, "--", *program.command,
+        "--memory", program.memory, *options, "--", *program.command,
     )  # fmt: skip
 
 
@@ -204,7 +210,8 @@ def _look(yard: Yard, program: Program, name: str, row: Row, logs: ContainerLogs
         return
     found = files_left(yard.release, yard.people, name, program.outputs)
     row.files = len(found)
-    row.wrong = [f.problem for f in found if f.problem]
+    row.registered, wrong = registered(yard.release, yard.people, name, program.artifact)
+    row.wrong = [*(f.problem for f in found if f.problem), *wrong][:20]
 
 
 def _kept_lines(yard: Yard, name: str, row: Row) -> list[LogLine]:

@@ -21,6 +21,7 @@ class Program:
     command: list[str]
     ready: str
     outputs: list[str]
+    artifact: str
     shipped: bool = False
     files: list[str] = field(default_factory=list)
     data: str | None = None
@@ -29,6 +30,7 @@ class Program:
     resumed: str | None = None
     progress: list[str] = field(default_factory=list)
     memory: str = "1Gi"
+    resume: str | None = None
 
     def lay(self, folder: Path) -> None:
         """Write the folder: the files, their data and the requirements."""

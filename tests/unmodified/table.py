@@ -10,8 +10,8 @@ from lifecycle import Row
 
 BEGIN, END = "<!-- make programs -->", "<!-- end of make programs -->"
 HEAD = [
-    "| Program | As its wheel ships it | Packages | Log | Progress | Evicted | Preempted | Resumed | Files |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| Program | As its wheel ships it | Packages | Log | Progress | Evicted | Preempted | Resumed | Files | Registry |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 ]
 
 
@@ -32,6 +32,7 @@ def _line(row: Row) -> str:
         _yes(row.preemptions >= 2 and row.phase == "Succeeded"),
         _yes(len(row.resumed) == 2) if row.resumes else "begins again",
         f"{row.files}" if not row.wrong else f"{row.files}, {len(row.wrong)} wrong",
+        f"{row.registered}",
     ]
     return f"| {' | '.join(cells)} |"
 
