@@ -49,7 +49,7 @@ def main() -> int:
             rows.append(prove(yard, program))
             sys.stdout.write(json.dumps(asdict(rows[-1])) + "\n")
             sys.stdout.flush()
-    _keep(options.out, rows)
+            _keep(options.out, rows)
     return 0 if all(row.good for row in rows) else 1
 
 
