@@ -72,8 +72,7 @@ def index(options: argparse.Namespace, chosen: Sequence[Program]) -> Iterator[st
         yield ""
         return
     # Each by itself: programs that contradict each other get their own versions of a package.
-    for requirements in [("tensorboard",), *required]:
-        fetch(requirements, options.wheels)
+    fetch([("tensorboard",), *required], options.wheels)
     write_index(options.wheels)
     with served(options.wheels, node_of(options.kubeconfig)) as url:
         yield url

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ LEFT_OUT: Final = re.compile(r"(torch(vision|audio)?|triton|(nvidia|cuda)-[a-z0-
 NEWEST_GLIBC: Final = 40
 """Wheels for `manylinux_2_N` up to this one are fetched; the image's C library is newer."""
 
+SIDE_BY_SIDE: Final = 4
+"""Lists that are resolved at a time: each waits for the index most of the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -47,8 +51,19 @@ def node_of(kubeconfig: Path) -> Node:
     return Node(str(server.hostname), enter(layout))
 
 
-def fetch(requirements: Sequence[str], folder: Path) -> None:
-    """Fetch the newest wheels of these requirements and of what they need into `folder`."""
+def fetch(each: Sequence[Sequence[str]], folder: Path) -> None:
+    """Fetch the newest wheels of each list of requirements, and of what these need, into `folder`."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        found = list(pool.map(_pins, each))
+    for pins in found:
+        complete = folder / f"complete-{hashlib.sha256(pins.encode()).hexdigest()[:16]}"
+        if not complete.is_file():
+            _download(pins, folder)
+            complete.touch()
+
+
+def _pins(requirements: Sequence[str]) -> str:
+    """The newest versions that fit each other, without what the runtime has."""
     target = ["--python-version", PYTHON, "--only-binary=:all:"]
     target += ["--python-platform", f"{platform.machine()}-manylinux_2_{NEWEST_GLIBC}"]
     command = [_beside("uv"), "pip", "compile", "--quiet", "-", "--no-header", "--no-annotate"]
@@ -61,11 +76,7 @@ def fetch(requirements: Sequence[str], folder: Path) -> None:
     )
     if done.returncode != 0:
         raise AssertionError(f"{requirements} cannot be resolved: {done.stderr[-2000:]}")
-    pins = without_runtime(done.stdout)
-    complete = folder / f"complete-{hashlib.sha256(pins.encode()).hexdigest()[:16]}"
-    if not complete.is_file():
-        _download(pins, folder)
-        complete.touch()
+    return without_runtime(done.stdout)
 
 
 def fetch_locked(lock: Path, folder: Path) -> Path:
