@@ -238,8 +238,7 @@ BUGS: Final = (
         _STATUS,
         '    wanted["observedGeneration"] = session.generation\n',
         "",
-        "priority",
-        "raised-priority",
+        "suspended",
     ),
     _bug(
         "generation-of-ended",
