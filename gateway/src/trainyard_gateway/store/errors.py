@@ -12,8 +12,8 @@ DatabaseError = SQLAlchemyError
 """Any error that the database or its driver reports."""
 
 _AWAY: Final = ("08", "53", "57")
-"""Classes of SQLSTATE: the connection is broken, the server has no resources, or somebody stops,
-starts or restores it."""
+"""Classes of SQLSTATE: the connection is broken, the server has no resources, or it is stopped,
+started or restored."""
 _NETWORK: Final = frozenset(
     {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ETIMEDOUT}
 )
