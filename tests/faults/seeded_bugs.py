@@ -327,7 +327,7 @@ BUGS: Final = (
     ),
     _bug(
         "suspending-is-forgotten",
-        "After a restart nobody remembers that a session leaves.",
+        "After a restart it is forgotten that a session leaves.",
         f"{_CORE}/attempts/attempt.py",
         "        return self.status.phase == Phase.SUSPENDING and self.is_current",
         "        return False",
