@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "bench"))
+sys.path[0] = str(ROOT / "bench")
 
 from replay import page  # noqa: E402  # found by the line above
 from replay.arms import arms  # noqa: E402
+from replay.event_loop import replay  # noqa: E402
 from replay.figures import Figures, figures_of, summary  # noqa: E402
-from replay.replay import replay  # noqa: E402
 from replay.workload import (  # noqa: E402
     WEEK,
     Habits,

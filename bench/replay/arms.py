@@ -16,7 +16,17 @@ from trainyard_scheduler.placement import place, take
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
-from .replay import Arm, Estimate, Record, Running, Start, Waiting, World, shape_of, worker_vector
+from .event_loop import (
+    Arm,
+    Estimate,
+    Record,
+    Running,
+    Start,
+    Waiting,
+    World,
+    shape_of,
+    worker_vector,
+)
 
 QUEUE: Final = "main"
 RUNTIME: Final = "main"

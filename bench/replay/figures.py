@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from .replay import Estimate, Record, World
+from .event_loop import Estimate, Record, World
 from .workload import WEEK
 
 LARGE_GPUS: Final = 4

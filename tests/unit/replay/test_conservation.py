@@ -8,8 +8,8 @@ from functools import lru_cache
 import pytest
 
 from replay.arms import arms
+from replay.event_loop import World, replay
 from replay.figures import figures_of
-from replay.replay import World, replay
 from replay.workload import Habits, TraceJob, Work, made
 
 DAY = 86400.0

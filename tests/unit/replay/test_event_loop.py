@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from replay.arms import InOrder
-from replay.replay import (
+from replay.event_loop import (
     LEAVE_SECONDS,
     RETRY_SECONDS,
     START_SECONDS,

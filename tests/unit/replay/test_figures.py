@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from replay.event_loop import Estimate, Record, World
 from replay.figures import busy_share, estimates_of, fairness, quantile, summary, waits
-from replay.replay import Estimate, Record, World
 from replay.workload import Work
 
 
