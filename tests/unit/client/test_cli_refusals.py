@@ -80,8 +80,9 @@ COMMANDS = {
     "keys create": "keys create ci",
     "keys revoke": "keys revoke 1",
 }
-ALONE = {"doctor", "logout"}
-"""`doctor` makes a finding of every error, `logout` asks nobody."""
+ALONE = {"doctor", "logout", "import mlflow", "tensorboard"}
+"""`doctor` makes a finding of every error, `logout` asks nobody. The others talk to more than the gateway, and have
+their own tests: tests/integration/client/test_import_of_mlflow.py and test_tensorboard_command.py."""
 
 
 Fault = Callable[[httpx.Request], httpx.Response]
