@@ -1,6 +1,7 @@
 """Which source of a metric counts, where a program reports in several ways.
 
-A program may report one metric by MLflow's client, in its event files and to the status server.
+A program may report one metric by MLflow's client, in its event files, in tables (CSV files) and to
+the status server.
 The values would differ in their digits and steps, so for each name the best source counts. A
 program that reports by `trainyard` speaks for itself; that is decided elsewhere, for all names.
 """
@@ -18,7 +19,8 @@ class Source(IntEnum):
 
     MLFLOW = 1
     EVENT_FILES = 2
-    STATUS = 3
+    TABLES = 3
+    STATUS = 4
 
 
 class MetricSources:

@@ -68,6 +68,28 @@ def attempt(number: int) -> dict[str, str]:
     return {contract.ENV_RUN: json.dumps({"uid": "uid", "attempt": number, "outputModel": "m"})}
 
 
+TABLE = """
+import os, time
+os.makedirs("lightning_logs/version_0")
+for columns in ("epoch,step,loss", "epoch,step,loss,val"):
+    with open("lightning_logs/version_0/metrics.csv", "w") as file:
+        file.write(columns + "\\n")
+        for n in range(3):
+            file.write(f"0,{n},{n / 2}" + (",9" if "val" in columns else "") + "\\n")
+"""
+
+
+def test_a_table_arrives(tmp_path: Path) -> None:
+    with report_stand_in() as gateway:
+        ended = SupervisorLab(tmp_path, gateway).run(*python(TABLE))
+
+    assert ended.code == 0, ended.err
+    assert points(gateway).keys() == {
+        *((n, "loss", n / 2) for n in range(3)),
+        *((n, name, value) for n in range(3) for name, value in (("epoch", 0), ("val", 9))),
+    }
+
+
 def test_scalars_arrive_once_with_their_step_and_time(tmp_path: Path) -> None:
     with report_stand_in() as gateway:
         ended = SupervisorLab(tmp_path, gateway).run(*python(TRAINS))

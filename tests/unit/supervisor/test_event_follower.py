@@ -4,75 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from event_file_bytes import event, record, scalar, simple, version
+from follower_lab import Lab, Point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_supervisor.event_files.followed import FILE, Batch, load, save
-from trainyard_supervisor.event_files.follower import PATIENCE, Follower, Session
+from trainyard_supervisor.event_files.followed import FILE
+from trainyard_supervisor.event_files.follower import PATIENCE
 from trainyard_supervisor.event_files.naming import MOST_NAMES
 
 NAME = "events.out.tfevents.1.host.1.0"
-Point = tuple[str, int, float]
-
-
-@dataclass
-class Lab:
-    """A run folder, the spool's numbers, and one supervisor after the other."""
-
-    root: Path
-    attempt: int = 1
-    since: int = -1
-    started: float = 0.0
-    said: list[str] = field(default_factory=list)
-    batches: dict[tuple[int, int], list[Point]] = field(default_factory=dict)
-    taken: Callable[[str], bool] = lambda _: True
-
-    def __post_init__(self) -> None:
-        self.start()
-
-    def start(self) -> None:
-        """A supervisor begins, after the one before was killed or had ended."""
-        followed = load(self.root, self.last)
-        session = Session(self.attempt, self.since, self.started, self.taken)
-        self.follower = Follower(self.root, followed, session, self.said.append)
-        self.follower.scan()
-
-    def last(self, attempt: int) -> int:
-        return max((n for of, n in self.batches if of == attempt), default=0)
-
-    def look(self, killed: str = "", last: bool = False) -> bool:
-        """One batch; `killed` says before what. Whether there was one."""
-        reading = self.follower.read(last=last)
-        if killed == "remember":
-            return True
-        if reading.rows:
-            number = self.last(self.attempt) + 1
-            followed = self.follower.followed
-            save(self.root, followed, Batch(self.attempt, number, reading.places))
-            if killed == "spool":
-                return True
-            self.batches[self.attempt, number] = [
-                (name, row.step, value)
-                for row in reading.rows
-                for name, value in row.values.items()
-            ]
-        if killed != "keep":
-            self.follower.keep(reading)
-        return reading.taken > 0
-
-    def all(self, last: bool = False) -> list[Point]:
-        """Everything so far, after everything was read."""
-        self.follower.scan()
-        while self.look(last=last):
-            pass
-        return [point for _, batch in sorted(self.batches.items()) for point in batch]
 
 
 def write(root: Path, content: bytes, folder: str = "logs", name: str = NAME) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainyard_api.contract import MAX_METRIC_NAME
-from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, Owner, candidates
+from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, Owner, event_candidates
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, Owner, ca
 def test_a_folder_stands_before_a_tag_where_it_is_needed(
     folder: str, tag: str, folders: tuple[str, ...], name: str
 ) -> None:
-    assert candidates(folder, tag, folders)[0] == name
+    assert event_candidates(folder, tag, folders)[0] == name
 
 
 def test_a_retry_goes_on_under_the_same_name() -> None:

@@ -16,4 +16,5 @@ class Reporting(ClosedModel):
     output: bool = True
     """Progress that is read from what the program prints; false turns trainerStatus off, too."""
     event_files: bool = True
-    """Scalars of TensorBoard's event files that appear below the run folder."""
+    """Scalars of TensorBoard's event files, and of tables of metrics (CSV files), that appear below
+    the run folder."""

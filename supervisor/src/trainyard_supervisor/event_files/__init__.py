@@ -1,1 +1,1 @@
-"""Follows the event files of TensorBoard that a program writes, and reports their scalars."""
+"""Follows the event files and tables that a program writes, and reports their scalars."""

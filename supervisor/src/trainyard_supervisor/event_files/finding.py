@@ -1,4 +1,4 @@
-"""Finds the event files below a run folder, within limits."""
+"""Finds the event files and tables below a run folder, within limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ MOST_NAMES = 100_000
 MOST_DEPTH = 16
 _MARK = "tfevents"
 """TensorBoard, too, knows event files by it."""
+TABLES = frozenset(
+    {"metrics.csv", "results.csv", "progress.csv", "summary.csv", "history.csv", "training.log"}
+)
+"""Names under which programs write tables of metrics."""
 _NOT_ENTERED = frozenset({"__pycache__", "node_modules", "site-packages", "wandb", "mlruns"})
 
 
 class Found(NamedTuple):
-    """An event file."""
+    """An event file, or what may be a table."""
 
     path: str
     """Relative to the run folder."""
@@ -29,8 +33,14 @@ class Found(NamedTuple):
     """Nanoseconds since 1970."""
 
 
+def is_table(path: str) -> bool:
+    """Whether a file of this name may be a table."""
+    name = path.rpartition("/")[2].lower()
+    return _MARK not in name and (name.endswith(".csv") or name in TABLES)
+
+
 def event_files(root: Path, most_names: int = MOST_NAMES) -> tuple[list[Found], bool]:
-    """The event files below `root`, and whether all names were looked at.
+    """The event files and tables below `root`, and whether all names were looked at.
 
     Links are not followed: what they lead to is found where it lies, or is not of this folder.
     Files and folders may vanish meanwhile.
@@ -45,7 +55,7 @@ def event_files(root: Path, most_names: int = MOST_NAMES) -> tuple[list[Found], 
             if seen > most_names:
                 return found, False
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if _MARK in entry.name:
+            if _MARK in entry.name or is_table(entry.name):
                 found += _file(entry, path)
             elif depth < MOST_DEPTH and _is_entered(entry, depth):
                 waiting.append((path, depth + 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from trainyard_supervisor.event_files.naming import Owner
 
 FILE = ".trainyard/event-files.json"
 """Below the run folder."""
+HEAD_BYTES = 64
+"""By these a file is known again."""
 MOST_BYTES = 4 << 20
 LastSequence = Callable[[int], int]
 """The highest number of a batch that an attempt has made, 0 for none."""
@@ -38,10 +41,14 @@ class Followed:
     """The places of all files, and the names."""
 
     def __init__(
-        self, places: dict[str, Place] | None = None, owners: dict[str, Owner] | None = None
+        self,
+        places: dict[str, Place] | None = None,
+        owners: dict[str, Owner] | None = None,
+        table_owners: dict[str, Owner] | None = None,
     ) -> None:
-        """`places` by path, relative to the run folder."""
+        """`places` by path, relative to the run folder; the names of event files, and of tables."""
         self.places, self.owners = places or {}, owners or {}
+        self.table_owners = table_owners or {}
 
 
 class Batch(NamedTuple):
@@ -61,7 +68,8 @@ def load(run_dir: Path, last_sequence: LastSequence) -> Followed:
     try:
         with (run_dir / FILE).open("rb") as file:
             content: Any = json.loads(file.read(MOST_BYTES))
-        followed = Followed(_places(content["files"]), _owners(content["names"]))
+        owners, table_owners = _owners(content["names"]), _owners(content.get("tableNames", {}))
+        followed = Followed(_places(content["files"]), owners, table_owners)
         pending = content.get("pending")
         if pending is None:
             return followed
@@ -78,6 +86,7 @@ def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:
     content: dict[str, Any] = {
         "files": followed.places,
         "names": followed.owners,
+        "tableNames": followed.table_owners,
     }
     if batch is not None:
         content["pending"] = {
@@ -93,6 +102,30 @@ def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:
         written.flush()
         os.fsync(written.fileno())
     temporary.replace(target)
+
+
+def place_now(handle: int, place: Place, about: os.stat_result, *, lines: bool = False) -> Place:
+    """Where to read on; at the beginning if the file is another one now.
+
+    `lines`: of a file of lines, where a line must begin there.
+    """
+    if lines and place.head_bytes and os.pread(handle, 1, place.position - 1) != b"\n":
+        return Place(inode=about.st_ino)
+    if about.st_size >= place.position:
+        head = zlib.crc32(os.pread(handle, place.head_bytes, 0))
+        if head == place.head:
+            return place._replace(inode=about.st_ino)
+    return Place(inode=about.st_ino)
+
+
+def with_head(handle: int, place: Place, end: int, head_bytes: int = HEAD_BYTES) -> Place:
+    """The place after a file was read up to `end`, with the checksum of its begin."""
+    count = min(end, head_bytes)
+    if count == place.head_bytes:
+        return place._replace(position=end)
+    return place._replace(
+        position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
+    )
 
 
 def _places(given: Any) -> dict[str, Place]:

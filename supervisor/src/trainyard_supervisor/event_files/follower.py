@@ -1,26 +1,25 @@
-"""Reads what is new in the event files of a run folder.
+"""Reads what is new in the event files and tables of a run folder.
 
-Guarantees: a value is given once, however its file grows, and again only if its file is replaced.
-Nothing that a file holds raises an error. What was read counts when `keep` is called; until then
-the same is read again.
+Guarantees: a value is given once, however its file grows, and again only if its file is replaced or
+gets other columns. Nothing that a file holds raises an error. What was read counts when `keep` is
+called; until then the same is read again.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from trainyard_supervisor.event_files.finding import Found, event_files
-from trainyard_supervisor.event_files.followed import Followed, Place
-from trainyard_supervisor.event_files.naming import MOST_NAMES, Names
+from trainyard_supervisor.event_files.finding import TABLES, Found, event_files, is_table
+from trainyard_supervisor.event_files.followed import Followed, Place, place_now, with_head
+from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, table_candidates
 from trainyard_supervisor.event_files.records import Records, read_records
 from trainyard_supervisor.event_files.rows import MOST_STEP, Row, epoch_of, rows_of
-from trainyard_supervisor.event_files.summaries import event_of
+from trainyard_supervisor.event_files.summaries import Event, event_of
 
 MOST_FILES = 500
 """Files that are followed at a time: those that changed last."""
@@ -28,7 +27,6 @@ BATCH_BYTES = 64 << 10
 """Bytes that become one batch: at most a few thousand values."""
 PATIENCE = 5
 """Looks at what is no record, until it is passed over."""
-_HEAD_BYTES = 64
 _CLOCK_SECONDS = 2.0
 """What the clocks of two attempts may differ; and writers may know whole seconds only."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -46,6 +44,8 @@ class Session(NamedTuple):
     """Whether a metric is taken from event files."""
     shown: Callable[[str], str] = str
     """A name without what must not be shown."""
+    takes_of_tables: Callable[[str], bool] = lambda _: True
+    """Whether a metric is taken from tables."""
 
 
 class _Look(NamedTuple):
@@ -55,6 +55,19 @@ class _Look(NamedTuple):
     """Its size and time, if nothing more was to be read."""
     stuck: int = 0
     """Looks in a row at which no record stood at its place."""
+
+
+class _Opened(NamedTuple):
+    """A file that may be a table."""
+
+    path: str
+    handle: int
+    place: Place
+    about: os.stat_result
+
+    def read(self, at: int, count: int) -> bytes:
+        """Bytes of it, fewer at its end."""
+        return os.pread(self.handle, count, at)
 
 
 class Reading:
@@ -82,7 +95,9 @@ class Follower:
         self.followed = followed
         self._root, self._session, self._say = root, session, say
         self._names = Names(followed.owners)
+        self._table_names = Names(followed.table_owners, table_candidates)
         followed.owners = self._names.owners
+        followed.table_owners = self._table_names.owners
         self._there: dict[str, Found] = {}
         self._folders: set[str] = set()
         self._looks: dict[str, _Look] = {}
@@ -97,15 +112,16 @@ class Follower:
             self._say_once("the run folder has too many files: event files may not be found")
         if len(found) > MOST_FILES:
             self._say_once(f"of all event files the {MOST_FILES} that changed last are followed")
-        newest = sorted(found, key=lambda one: one.changed)[-MOST_FILES:]
-        self._there = {one.path: one for one in newest}
-        self._folders = {_folder(path) for path in self._there}
+        newest = sorted(found, key=lambda one: (not is_table(one.path), one.changed))[-MOST_FILES:]
+        # Event files first: of a value in both, that of the event file is the first.
+        self._there = {one.path: one for one in sorted(newest, key=lambda one: is_table(one.path))}
+        self._folders = {_folder(path) for path in self._there if not is_table(path)}
         places = self.followed.places
         moved = {place.inode: path for path, place in places.items() if path not in self._there}
         for path, one in self._there.items():
             if path in places:
                 continue
-            if one.inode in moved:
+            if one.inode in moved and not is_table(path):
                 self._rename(moved[one.inode], path)
             else:
                 came = one.changed <= self._session.since
@@ -151,7 +167,9 @@ class Follower:
             now = (about.st_size, about.st_mtime_ns)
             if not stat.S_ISREG(about.st_mode) or (now == look.seen):
                 return 0
-            place = _place(handle, self.followed.places[path], about)
+            place = place_now(handle, self.followed.places[path], about, lines=is_table(path))
+            if is_table(path):
+                return self._read_table(_Opened(path, handle, place, about), reading, most, last)
             found = read_records(
                 lambda at, count: os.pread(handle, count, at),
                 place.position,
@@ -159,7 +177,7 @@ class Follower:
                 most,
                 passes_over=last or look.stuck >= PATIENCE,
             )
-            after = _with_head(handle, place, found.end)
+            after = with_head(handle, place, found.end)
         except OSError as error:
             self._say_once(f"the event file {path} cannot be read ({error.strerror})")
             return 0
@@ -169,18 +187,38 @@ class Follower:
         reading.looks[path] = _Look(
             now if whole else (-1, -1), look.stuck + 1 if found.stuck else 0
         )
-        reading.places[path] = self._take(path, after, found, reading)
+        events, damaged = _events(found)
+        reading.places[path] = self._take(path, after, events, reading)
+        if damaged:
+            self._say_once(f"the event file {path} is damaged: what is no record is passed over")
         return found.taken
 
-    def _take(self, path: str, place: Place, found: Records, reading: Reading) -> Place:
-        """Add the values of records to `reading`; the place with what they tell of the file."""
-        damaged = found.damaged
-        for content in found.contents:
-            try:
-                event = event_of(content)
-            except ValueError:
-                damaged += len(content)
-                continue
+    def _read_table(self, file: _Opened, reading: Reading, most: int, last: bool) -> int:
+        """Read on in what may be a table; how many bytes it was. Raises OSError."""
+        # Imported where there are such files: it takes memory that the others need not.
+        from trainyard_supervisor.event_files.tables import MOST_LINE, header_of, read_rows
+
+        path, place, size = file.path, file.place, file.about.st_size
+        known = path.rpartition("/")[2].lower() in TABLES
+        header = header_of(file.read(0, MOST_LINE), known=known)
+        if header is None:
+            reading.looks[path] = _Look((size, file.about.st_mtime_ns))
+            return 0
+        found = read_rows(file.read, header, place.position, size, most)
+        if found.taken == 0:
+            reading.looks[path] = _Look((size, file.about.st_mtime_ns))
+            if last and found.end < size:
+                self._say_once(f"the last line of {path} is not whole and is left out")
+        if found.damaged:
+            self._say_once(f"lines of {path} do not fit its columns and are left out")
+        attempt = max(place.attempt, self._attempt_of(path, file.about.st_mtime))
+        after = with_head(file.handle, place, found.end, header.size)._replace(attempt=attempt)
+        reading.places[path] = self._take(path, after, found.events, reading)
+        return found.taken
+
+    def _take(self, path: str, place: Place, events: Iterable[Event], reading: Reading) -> Place:
+        """Add the values of events to `reading`; the place with what they tell of the file."""
+        for event in events:
             if not place.attempt:
                 place = place._replace(attempt=self._attempt_of(path, event.wall_time))
             if not event.values:
@@ -188,23 +226,26 @@ class Follower:
             if not 0 <= event.step <= MOST_STEP:
                 self._say_once(f"values of the event file {path} at step {event.step} are left out")
                 continue
-            name_of = partial(self._name, _folder(path), place.attempt)
+            name_of = partial(self._name, path, place.attempt)
             reading.rows += rows_of(event, name_of)
             if place.attempt == self._session.attempt:
                 reading.step = max(event.step, reading.step or 0)
                 epoch = epoch_of(event)
                 reading.epoch = reading.epoch if epoch is None else epoch
-        if damaged:
-            self._say_once(f"the event file {path} is damaged: what is no record is passed over")
         return place
 
-    def _name(self, folder: str, attempt: int, tag: str) -> str | None:
-        name = self._names.of(folder, tag, attempt, self._folders)
+    def _name(self, path: str, attempt: int, tag: str) -> str | None:
+        table = is_table(path)
+        if table:
+            name = self._table_names.of(_table_place(path), tag, attempt, ())
+        else:
+            name = self._names.of(_folder(path), tag, attempt, self._folders)
         if name is None:
             self._say_once(f"more than {MOST_NAMES:,} metrics in event files: the rest is left out")
             return None
         name = self._session.shown(name)
-        return name if self._session.takes(name) else None
+        takes = self._session.takes_of_tables if table else self._session.takes
+        return name if takes(name) else None
 
     def _attempt_of(self, path: str, wall_time: float) -> int:
         """The attempt that wrote a file: the one before if file and first event are that old."""
@@ -230,19 +271,18 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _place(handle: int, place: Place, about: os.stat_result) -> Place:
-    """Where to read on; at the beginning if the file is another one now."""
-    if about.st_size >= place.position:
-        head = zlib.crc32(os.pread(handle, place.head_bytes, 0))
-        if head == place.head:
-            return place._replace(inode=about.st_ino)
-    return Place(inode=about.st_ino)
+def _table_place(path: str) -> str:
+    """What stands for a table in names: its folder, or its path if its name is its own."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/" if name.lower() in TABLES else path.rpartition(".")[0]
 
 
-def _with_head(handle: int, place: Place, end: int) -> Place:
-    count = min(end, _HEAD_BYTES)
-    if count == place.head_bytes:
-        return place._replace(position=end)
-    return place._replace(
-        position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
-    )
+def _events(found: Records) -> tuple[list[Event], int]:
+    """The events of records, and how many bytes are none."""
+    events, damaged = [], found.damaged
+    for content in found.contents:
+        try:
+            events.append(event_of(content))
+        except ValueError:
+            damaged += len(content)
+    return events, damaged

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from trainyard_api.contract import MAX_METRIC_NAME
@@ -41,8 +41,14 @@ class Owner(NamedTuple):
 class Names:
     """The names of values, the same ones in all attempts."""
 
-    def __init__(self, owners: Mapping[str, Owner] | None = None) -> None:
+    def __init__(
+        self,
+        owners: Mapping[str, Owner] | None = None,
+        candidates: Callable[[str, str, Collection[str]], list[str]] | None = None,
+    ) -> None:
+        """`candidates` is what a tag may be called; default: as in event files."""
         self.owners = dict(owners or {})
+        self._candidates = candidates or event_candidates
         self._known: dict[tuple[str, str, int], str | None] = {}
 
     def of(self, folder: str, tag: str, attempt: int, folders: Collection[str]) -> str | None:
@@ -65,7 +71,7 @@ class Names:
         self._known.clear()
 
     def _found(self, folder: str, tag: str, attempt: int, folders: Collection[str]) -> str | None:
-        names = candidates(folder, tag, folders)
+        names = self._candidates(folder, tag, folders)
         own = [n for n in names if n in self.owners and self.owners[n].folder == folder]
         free = [n for n in names if n not in self.owners or self.owners[n].attempt < attempt]
         for name in own or free:
@@ -77,7 +83,7 @@ class Names:
         return names[-1]
 
 
-def candidates(folder: str, tag: str, folders: Collection[str]) -> list[str]:
+def event_candidates(folder: str, tag: str, folders: Collection[str]) -> list[str]:
     """What a tag may be called, the shortest name first. Pure."""
     parts = folder.split("/") if folder else []
     above = (folder[: -len("/".join(parts[n:])) - 1] for n in range(1, len(parts)))
@@ -92,6 +98,21 @@ def candidates(folder: str, tag: str, folders: Collection[str]) -> list[str]:
     found = [_joined(prefix, tag)]
     for count in (1, 2, len(parts)):
         name = _joined("/".join(parts[-count:]), tag)
+        if name not in found:
+            found.append(name)
+    return found
+
+
+def table_candidates(place: str, tag: str, _: Collection[str]) -> list[str]:
+    """What a column of a table may be called, the shortest name first. Pure.
+
+    `place`: its folder with a slash at the end, or its path if its name is its own.
+    """
+    parts = [part for part in place.split("/") if part]
+    is_part = not place.endswith("/") and parts[-1].lower() in PARTS
+    found = [_joined(parts[-1] if is_part else "", tag)]
+    for count in (1, 2, len(parts)):
+        name = _joined("/".join(parts[-count:]) if parts else "", tag)
         if name not in found:
             found.append(name)
     return found

@@ -37,6 +37,7 @@ def event_feed(given: Settings, reports: Reports, warn: Callable[[str], None]) -
             started,
             lambda name: reports.sources.claim(name, Source.EVENT_FILES),
             reports.mask.in_text,
+            lambda name: reports.sources.claim(name, Source.TABLES),
         )
 
     stream = EventStream(given.run_dir, attempt, warn)
