@@ -272,7 +272,7 @@ def _folder(path: str) -> str:
 
 
 def _table_place(path: str) -> str:
-    """What stands for a table in names: its folder, or its path if its name is its own."""
+    """What stands for a table in names: its folder, or its path if its name is another one."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/" if name.lower() in TABLES else path.rpartition(".")[0]
 

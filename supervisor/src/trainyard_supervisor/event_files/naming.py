@@ -106,7 +106,7 @@ def event_candidates(folder: str, tag: str, folders: Collection[str]) -> list[st
 def table_candidates(place: str, tag: str, _: Collection[str]) -> list[str]:
     """What a column of a table may be called, the shortest name first. Pure.
 
-    `place`: its folder with a slash at the end, or its path if its name is its own.
+    `place`: its folder with a slash at the end, or its path if its name is another one.
     """
     parts = [part for part in place.split("/") if part]
     is_part = not place.endswith("/") and parts[-1].lower() in PARTS
