@@ -72,7 +72,7 @@ images: demo-setup ## Build the four images (docker or buildah) into build/image
 	@$(DEMO) trainyard_images build
 
 ##@ Development
-.PHONY: setup demo-setup lint fmt types imports manifests pictures verify check scan lock clean
+.PHONY: setup demo-setup web-packages web lint fmt types imports manifests pictures verify check scan lock clean
 setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
 demo-setup: $(DEMO_VENV)/.ready ## Make the small environment of demo, cluster and images
@@ -94,6 +94,19 @@ $(1)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(1)/bin
 touch $(1)/.ready
 endef
 
+WEB_PACKAGES := web/node_modules/.package-lock.json
+web-packages: $(WEB_PACKAGES)
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null; } || \
+	  { echo "the web page needs Node 20 and npm (apt-get install nodejs npm)" >&2; exit 1; }
+	@cd web && npm ci --silent --ignore-scripts
+	@touch $@
+
+web: web-packages ## Build the web page into the gateway's package
+	@cd web && npm run --silent build
+
 fmt: setup ## Format the code
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix-only --quiet .
@@ -102,18 +115,20 @@ lint: setup ## ruff, format check
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 
-types: setup ## mypy, strict on all src
+types: setup web-packages ## mypy and tsc, strict on all src
 	@$(RUN) mypy $(SRC)
 	@$(RUN) mypy tests/support
 	@MYPYPATH=tests/support $(RUN) mypy tests/faults
 	@$(RUN) mypy scan
+	@cd web && npm run --silent types
 
 imports: setup ## Layer contracts
 	@$(VENV)/bin/lint-imports
 
-manifests: setup ## Write every generated file
+manifests: setup web-packages ## Write every generated file
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs
 	@$(RUN) trainyard_gateway.http.openapi --out docs/openapi.json
+	@cd web && npm run --silent build
 	@$(VENV)/bin/python charts/values_table.py
 	@$(VENV)/bin/python docs/configuration_page.py
 	@$(VENV)/bin/python docs/metrics_page.py
@@ -124,9 +139,10 @@ pictures: setup ## Draw the documentation's pictures of the command line and the
 	@$(VENV)/bin/python tests/support/screens.py docs/pictures
 	@$(VENV)/bin/python tests/support/chats.py docs/pictures
 
-verify: setup ## Fail when a generated file differs from what the code renders
+verify: setup web-packages ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
 	@$(RUN) trainyard_gateway.http.openapi --out docs/openapi.json --check
+	@cd web && npm run --silent build -- --check
 	@$(VENV)/bin/python charts/values_table.py --check
 	@$(VENV)/bin/python docs/configuration_page.py --check
 	@$(VENV)/bin/python docs/metrics_page.py --check

@@ -15,7 +15,7 @@ from starlette.types import Lifespan
 
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.http import problems
+from trainyard_gateway.http import problems, web_page
 from trainyard_gateway.http.middleware import RequestMiddleware
 from trainyard_gateway.http.openapi.document import text_of
 from trainyard_gateway.http.policy import DEFAULT, RouterPolicies
@@ -27,6 +27,7 @@ from trainyard_gateway.routes import (
     datasets,
     events,
     keys,
+    login,
     mlflow,
     model_files,
     models,
@@ -57,6 +58,7 @@ MODULES = (
     uploads,
     system,
     keys,
+    login,
     report,
 )
 """Every module of routes."""
@@ -132,6 +134,9 @@ def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         app.include_router(router)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
+    for path in web_page.FILES:
+        methods = list(web_page.METHODS)
+        app.add_api_route(path, web_page.page, methods=methods, include_in_schema=False)
     app.add_api_route(
         f"{PREFIX}/openapi.json",
         _openapi,
@@ -143,6 +148,8 @@ def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
 
 def methods_at(path: str) -> set[str]:
     """The methods that a path has. `/training/queue` is the queue, not a session of that name."""
+    if path in web_page.FILES:
+        return set(web_page.METHODS)
     found = [
         (variable, methods) for pattern, variable, methods in _PATHS if pattern.fullmatch(path)
     ]

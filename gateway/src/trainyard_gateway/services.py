@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
+from trainyard_gateway.auth.logins import Logins
 from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
 from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
@@ -19,6 +21,7 @@ from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
+from trainyard_gateway.events.session_changes import SessionChanges
 from trainyard_gateway.events.watcher import StreamWatcher
 from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.inspect import Inspector
@@ -71,6 +74,7 @@ class Services:
     keys: ApiKeyStore
     audit_log: AuditLog
     hub: Hub
+    session_changes: SessionChanges
     authenticator: Authenticator
     cache: SessionCache
     commands: SessionCommands
@@ -257,6 +261,17 @@ def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> Trai
     return TrainerIdentity(kube, accounts, cache.live)
 
 
+def _session_changes(hub: Hub, cache: SessionCache) -> SessionChanges:
+    changes = SessionChanges(hub)
+    cache.on_change(changes.changed)
+    return changes
+
+
+def _authenticator(settings: Settings, api_keys: ApiKeyStore, audit_log: AuditLog) -> Authenticator:
+    logins = Logins(keys.digest(settings.admin_key()))
+    return Authenticator(api_keys, audit_log, logins, settings.requests_per_second)
+
+
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
@@ -277,7 +292,8 @@ async def _build(
         keys=api_keys,
         audit_log=audit_log,
         hub=hub,
-        authenticator=Authenticator(api_keys, audit_log, settings.requests_per_second),
+        session_changes=_session_changes(hub, cache),
+        authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
         commands=SessionCommands(
             kube, namespace, cache, database, datasets, code, registries.volume
@@ -292,7 +308,7 @@ async def _build(
         report_rates=ReportRates(settings.report_bytes_per_second),
         run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days, slots),
         status_writer=status_writer,
-        system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir),
+        system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir, namespace),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         mlflow=await _mlflow(registries, cache, status_writer),
         tasks=TaskSupervisor(),

@@ -1,4 +1,4 @@
-"""Which API key a request carries, and whether it may be used now."""
+"""Which API key or login a request carries, and whether it may be used now."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Caller
+from trainyard_gateway.auth.login_cookies import cookie_of
+from trainyard_gateway.auth.logins import Logins
 from trainyard_gateway.auth.rate_limits import FailedLoginThrottle
-from trainyard_gateway.errors import BadRequest, NotAuthenticated, Problem, TooManyRequests
+from trainyard_gateway.auth.same_origin import OWN_HEADER, is_own
+from trainyard_gateway.errors import (
+    BadRequest,
+    NotAuthenticated,
+    NotPermitted,
+    Problem,
+    TooManyRequests,
+)
 from trainyard_gateway.token_buckets import TokenBuckets
 
 
@@ -24,23 +33,34 @@ class Authenticator:
         self,
         api_keys: ApiKeyStore,
         audit_log: AuditLog,
+        logins: Logins,
         requests_per_second: float,
     ) -> None:
-        self._api_keys, self._audit_log = api_keys, audit_log
+        self._api_keys, self._audit_log, self.logins = api_keys, audit_log, logins
         self._failures = FailedLoginThrottle(time.monotonic)
         self._buckets = TokenBuckets(requests_per_second, time.monotonic)
 
     def authenticate(self, scope: Scope, *, basic: bool = False) -> Caller:
-        """The caller. Raises NotAuthenticated, BadRequest or TooManyRequests.
+        """The caller. Raises NotAuthenticated, NotPermitted, BadRequest or TooManyRequests.
 
         `basic`: whether the key may also be the password of HTTP's Basic authentication.
         """
-        client = counted_address(scope)
+        headers = Headers(scope=scope)
         try:
-            key = key_of(Headers(scope=scope), basic=basic)
+            key = key_of(headers, basic=basic)
         except Problem:
             self._audit_log.record(scope, False, "malformed")
             raise
+        if key is None and cookie_of(headers.get("cookie", "")) is not None:
+            caller = self._by_login(scope, headers)
+        else:
+            caller = self._by_key(scope, key)
+        if wait := self._buckets.take(caller.key_id):
+            raise TooManyRequests("this key sends too many requests; slow down", wait)
+        return caller
+
+    def _by_key(self, scope: Scope, key: str | None) -> Caller:
+        client = counted_address(scope)
         if key is None:
             self._audit_log.record(scope, False, "missing")
             raise NotAuthenticated(
@@ -54,8 +74,21 @@ class Authenticator:
                 raise TooManyRequests("too many wrong keys; wait before the next try", wait)
             raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
         self._failures.succeeded(client, caller.key_id)
-        if wait := self._buckets.take(caller.key_id):
-            raise TooManyRequests("this key sends too many requests; slow down", wait)
+        return caller
+
+    def _by_login(self, scope: Scope, headers: Headers) -> Caller:
+        login = self.logins.read(headers.get("cookie", ""))
+        caller = self._api_keys.owner(login.key_id) if login is not None else None
+        if login is None or caller is None:
+            self._audit_log.record(scope, False, "login", login.key_id if login else None)
+            raise NotAuthenticated("the login is over; log in with the key again")
+        if not is_own(scope["method"], headers):
+            self._audit_log.record(scope, False, "other origin", caller.key_id)
+            raise NotPermitted(
+                f"with a cookie this takes requests of its own page only, with {OWN_HEADER}; "
+                "programs send a key"
+            )
+        self._audit_log.record(scope, True, "login", caller.key_id)
         return caller
 
 

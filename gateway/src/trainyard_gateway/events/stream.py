@@ -65,22 +65,22 @@ class Follower:
                 touched.clear()
                 found = await self._hub.shared(uid, cursor, partial(self._news, uid, cursor))
                 state, cursor, frames = found.state, found.cursor, found.frames
-                phase = _frame("phase", state, cursor) if state != told else b""
+                phase = frame("phase", state, cursor) if state != told else b""
                 told = state
                 if frames or phase:
                     async with self._hub.slots.taking(uid):
-                        for piece in _pieces(frames, phase):
+                        for piece in pieces(frames, phase):
                             yield piece
                     spoke = time.monotonic()
                 if found.more:
                     continue
                 if _is_over(state):
-                    yield _frame("end", b"{}", cursor)
+                    yield frame("end", b"{}", cursor)
                     return
                 if time.monotonic() - spoke >= KEEP_ALIVE_SECONDS:
                     yield b": still here\n\n"
                     spoke = time.monotonic()
-                await _wait(touched, KEEP_ALIVE_SECONDS)
+                await wait(touched, KEEP_ALIVE_SECONDS)
 
     async def _news(self, uid: str, cursor: Cursor) -> _News:
         # Read before the changes: changes that precede the end are sent before it.
@@ -97,7 +97,8 @@ class Follower:
         return orjson.dumps({"phase": session.phase, "deleted": session.deleted, **status})
 
 
-def _pieces(*parts: bytes) -> Iterator[bytes]:
+def pieces(*parts: bytes) -> Iterator[bytes]:
+    """The parts in pieces of at most PIECE_BYTES."""
     for part in parts:
         for start in range(0, len(part), PIECE_BYTES):
             yield part[start : start + PIECE_BYTES]
@@ -115,14 +116,14 @@ def _frames(found: changes.Changes) -> list[bytes]:
         if found.truncated:
             body["truncated"] = True
         frames.append(
-            _frame("metrics", orjson.dumps(body), found.cursor if not found.lines else None)
+            frame("metrics", orjson.dumps(body), found.cursor if not found.lines else None)
         )
     if found.lines:
-        frames.append(_frame("logs", orjson.dumps({"lines": found.lines}), found.cursor))
+        frames.append(frame("logs", orjson.dumps({"lines": found.lines}), found.cursor))
     return frames
 
 
-def _frame(event: str, data: bytes, cursor: Cursor | None) -> bytes:
+def frame(event: str, data: bytes, cursor: Cursor | str | None) -> bytes:
     """One event. `data` is JSON without line breaks.
 
     Of several events that share a cursor only the last one carries it.
@@ -131,7 +132,8 @@ def _frame(event: str, data: bytes, cursor: Cursor | None) -> bytes:
     return f"{mark}event: {event}\ndata: ".encode() + data + b"\n\n"
 
 
-async def _wait(touched: asyncio.Event, seconds: float) -> None:
+async def wait(touched: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or for so many seconds."""
     try:
         async with asyncio.timeout(seconds):
             await touched.wait()

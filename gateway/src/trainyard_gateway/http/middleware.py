@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- Without a valid API key nothing is reachable but `/livez`, `/readyz` and the routers whose policy
-  says that they verify a pod's token themselves.
+- Without a valid API key or login nothing is reachable but `/livez`, `/readyz`, the files of the
+  web page and the routers whose policy says that they verify a pod's token themselves.
 - Nothing of a body is read before authentication.
 - Bodies are bounded by the policy of their router in bytes, JSON values and seconds, unless the
   route lifts the bound to stream them.
@@ -35,6 +35,7 @@ from trainyard_gateway.http import problems
 from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import BodyBound, RouterPolicies, RouterPolicy
 from trainyard_gateway.http.unread_answers import UnreadAnswers
+from trainyard_gateway.http.web_page import is_page
 from trainyard_gateway.request_slots import RequestSlots, Slot
 from trainyard_gateway.store.errors import is_unavailable
 
@@ -129,7 +130,7 @@ class RequestMiddleware:
 
         Returns the owner of the key; None where no key is needed.
         """
-        if scope["path"] in PROBES:
+        if scope["path"] in PROBES or is_page(scope):
             return None
         caller = None
         if policy.api_key and not (policy.pods and _is_of_pod(scope)):

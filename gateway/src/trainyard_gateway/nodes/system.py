@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import structlog
 
-from trainyard_api import timestamps
+from trainyard_api import names, timestamps
 from trainyard_api.model import OpenModel
 from trainyard_gateway.nodes.machine import Machine, measure
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -20,6 +21,15 @@ MEASUREMENT_TTL_SECONDS = 30.0
 _log = structlog.get_logger()
 
 
+class GpuHolder(OpenModel):
+    """A session that holds GPUs of a node."""
+
+    session: str
+    """Its name."""
+    gpus: int
+    """GPUs that its live pods hold there."""
+
+
 class NodeInfo(OpenModel):
     """One node of the cluster."""
 
@@ -28,6 +38,8 @@ class NodeInfo(OpenModel):
     gpus: int
     gpus_used: int
     """GPUs that live pods hold."""
+    holders: list[GpuHolder] = []
+    """Sessions of this installation with GPUs there, by name; `gpusUsed` counts other pods too."""
     machine: Machine | None = None
     """What its monitor measured in the last half minute; absent without a monitor there."""
 
@@ -47,8 +59,9 @@ class SystemInfo(Machine):
 class SystemMonitor:
     """Measures in the background; `latest` is at most one refresh old."""
 
-    def __init__(self, kube: KubeClient, gpu_resource: str, volume: Path) -> None:
+    def __init__(self, kube: KubeClient, gpu_resource: str, volume: Path, namespace: str) -> None:
         self._kube, self._gpu_resource, self._volume = kube, gpu_resource, volume
+        self._namespace = namespace
         self._ready = asyncio.Event()
         self._latest: SystemInfo | None = None
         self._machines: dict[str, tuple[float, Machine]] = {}
@@ -76,7 +89,7 @@ class SystemMonitor:
         pods = await self._kube.list(
             paths.pods(), fieldSelector="status.phase!=Succeeded,status.phase!=Failed"
         )
-        return node_infos(listed["items"], pods["items"], self._gpu_resource)
+        return node_infos(listed["items"], pods["items"], self._gpu_resource, self._namespace)
 
     def record_measurement(self, node: str, machine: Machine) -> None:
         """A monitor's measurement of its node."""
@@ -98,19 +111,30 @@ class SystemMonitor:
         )
 
 
-def node_infos(nodes: list[Json], pods: list[Json], gpu_resource: str) -> list[NodeInfo]:
-    """Nodes with their GPUs and how many of them pods hold. Pure."""
-    used: dict[str, int] = {}
+def node_infos(
+    nodes: list[Json], pods: list[Json], gpu_resource: str, namespace: str
+) -> list[NodeInfo]:
+    """Nodes with their GPUs, how many of them pods hold, and which sessions of `namespace`. Pure."""
+    used, held = Counter[str](), defaultdict[str, Counter[str]](Counter)
     for pod in pods:
         name = pod["spec"].get("nodeName")
-        if name:
-            used[name] = used.get(name, 0) + _pod_gpus(pod, gpu_resource)
+        if not name:
+            continue
+        gpus = _pod_gpus(pod, gpu_resource)
+        used[name] += gpus
+        session = (pod["metadata"].get("labels") or {}).get(names.LABEL_SESSION)
+        if session and gpus and pod["metadata"].get("namespace") == namespace:
+            held[name][session] += gpus
     return [
         NodeInfo(
             name=n["metadata"]["name"],
             ready=_ready(n),
             gpus=int((n["status"].get("allocatable") or {}).get(gpu_resource, 0)),
-            gpus_used=used.get(n["metadata"]["name"], 0),
+            gpus_used=used[n["metadata"]["name"]],
+            holders=[
+                GpuHolder(session=session, gpus=gpus)
+                for session, gpus in sorted(held[n["metadata"]["name"]].items())
+            ],
         )
         for n in nodes
     ]

@@ -1,17 +1,20 @@
-"""`/api/v1/training/{session}/events`."""
+"""`/api/v1/training/events` and `/api/v1/training/{session}/events`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from trainyard_gateway.auth.client_address import counted_address
-from trainyard_gateway.auth.keys import Scope
+from trainyard_gateway.auth.keys import Caller, Scope
 from trainyard_gateway.events.hub import Client
+from trainyard_gateway.events.sessions_stream import SessionsFollower
 from trainyard_gateway.events.stream import Follower
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.services import Services
 from trainyard_gateway.store import changes
 
 router = APIRouter(prefix="/training", tags=["training"])
@@ -22,17 +25,46 @@ data: {"points":[{"name":"train/loss","step":20,"time":"2026-01-01T00:00:00.0000
 
 """
 
+_SESSIONS_EXAMPLE = """id: 0f8b7c9a6d5e4f3a.12
+event: sessions
+data: {"sessions":[{"name":"digits-mlp","phase":"Running"}],"gone":[],"reset":false}
+
+"""
+
+
+def _stream_of(example: str) -> dict[int | str, dict[str, Any]]:
+    content = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}
+    return {200: {"description": "A stream of server-sent events", "content": content}}
+
+
+@router.get(
+    "/events",
+    dependencies=[allowed(Scope.SESSIONS_READ)],
+    response_class=StreamingResponse,
+    responses=_stream_of(_SESSIONS_EXAMPLE),
+)
+async def of_all(
+    request: Request,
+    services: ServicesDep,
+    caller: CallerDep,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """All sessions of the cluster as rows, then the rows that change: events `sessions`.
+
+    `reset` says that the client shall forget the rows that it has; `gone` are UIDs of deleted ones.
+    With the id of the last event as Last-Event-ID, only what changed since is sent.
+    """
+    services.session_changes.since(last_event_id)
+    client = _client(request, services, caller)
+    follower = SessionsFollower(services.session_changes, services.cache, services.hub, client)
+    return _streamed(follower.follow(last_event_id))
+
 
 @router.get(
     "/{session}/events",
     dependencies=[allowed(Scope.SESSIONS_READ)],
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "A stream of server-sent events",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
-        }
-    },
+    responses=_stream_of(_EXAMPLE),
 )
 async def events(
     request: Request,
@@ -52,12 +84,20 @@ async def events(
         cursor = changes.parse_cursor(last_event_id)
     else:
         cursor = await services.database.read(lambda c: changes.current_cursor(c, found.uid))
+    client = _client(request, services, caller)
+    follower = Follower(services.database, services.cache, services.hub, client)
+    return _streamed(follower.follow(found, cursor))
+
+
+def _client(request: Request, services: Services, caller: Caller) -> Client:
+    """Who follows. Raises Unavailable and TooManyRequests if no more streams may be opened."""
     client = Client(
         caller.key_id, counted_address(request.scope), lambda: services.keys.holds(caller)
     )
     services.hub.require_room(client)
-    follower = Follower(services.database, services.cache, services.hub, client)
+    return client
+
+
+def _streamed(frames: AsyncIterator[bytes]) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        follower.follow(found, cursor), media_type="text/event-stream", headers=headers
-    )
+    return StreamingResponse(frames, media_type="text/event-stream", headers=headers)

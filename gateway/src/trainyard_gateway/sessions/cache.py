@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 
 import orjson
 
@@ -133,9 +133,11 @@ class SessionCache:
             self._objects[body["metadata"]["uid"]] = body
 
     async def _replace(self, objects: dict[str, Json]) -> None:
+        gone = self._objects.keys() - objects.keys()
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
         await self._database.write(lambda c: _mark_deleted_except(c, objects.keys()))
+        self._tell(gone)
         self.stale = None
         self.synced.set()
 
@@ -143,9 +145,12 @@ class SessionCache:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
             await self._database.write(lambda c: _save(c, rows))
-        for body in bodies:
+        self._tell(body["metadata"]["uid"] for body in bodies)
+
+    def _tell(self, uids: Iterable[str]) -> None:
+        for uid in uids:
             for listener in self._listeners:
-                listener(body["metadata"]["uid"])
+                listener(uid)
 
 
 def _save(connection: Connection, rows: list[SessionRow]) -> None:

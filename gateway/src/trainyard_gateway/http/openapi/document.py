@@ -15,14 +15,17 @@ from trainyard_api import names
 from trainyard_api.code import CodeManifest
 from trainyard_api.report import Batch, ModelReport, TreeReport
 from trainyard_api.session.spec import TrainingSessionSpec
+from trainyard_gateway.auth import login_cookies
+from trainyard_gateway.events.session_row import SessionsEvent
 from trainyard_gateway.http import problems
 from trainyard_gateway.nodes.machine import Machine
 
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = """Trains models on a Kubernetes cluster that a team shares: sessions, their queue, metrics and logs, datasets, models.
 
-Every route but `/livez` and `/readyz` needs a key: `Authorization: Bearer <key>` or `X-API-Key: <key>`. Trainers' routes under
-`/api/v1/report` take the pod's own token instead. Errors are RFC 9457 problems of one shape; wrong fields are listed in `errors`.
+Every route but `/livez` and `/readyz` needs a key: `Authorization: Bearer <key>` or `X-API-Key: <key>`. A browser may exchange its
+key for a cookie at `/api/v1/login`. Trainers' routes under `/api/v1/report` take the pod's own token instead. Errors are RFC 9457
+problems of one shape; wrong fields are listed in `errors`.
 """
 _READS = {
     400: "What was sent cannot be understood",
@@ -48,6 +51,9 @@ _NAME = {
 }
 
 
+_KEYED: list[dict[str, list[str]]] = [{"key": []}, {"keyHeader": []}, {"login": []}]
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI description."""
     if app.openapi_schema is None:
@@ -61,6 +67,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         found["components"]["securitySchemes"] = {
             "key": {"type": "http", "scheme": "bearer", "description": "An API key"},
             "keyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "login": {"type": "apiKey", "in": "cookie", "name": login_cookies.NAME},
             "trainer": {"type": "http", "scheme": "bearer", "description": "A trainer pod's token"},
         }
         app.openapi_schema = found
@@ -83,7 +90,7 @@ async def text_of(app: FastAPI) -> bytes:
 def _add_schemas(found: dict[str, Any]) -> None:
     """Models of bodies that the routes parse themselves."""
     models: list[type[BaseModel]] = [
-        Batch, ModelReport, TreeReport, Machine, CodeManifest, TrainingSessionSpec,
+        Batch, ModelReport, TreeReport, Machine, CodeManifest, TrainingSessionSpec, SessionsEvent,
     ]  # fmt: skip
     _, made = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REFERENCE
@@ -100,7 +107,7 @@ def _add_schemas(found: dict[str, Any]) -> None:
 
 def _complete(operation: dict[str, Any], method: str, path: str) -> None:
     trainers = path.startswith("/api/v1/report/")
-    operation["security"] = [{"trainer": []}] if trainers else [{"key": []}, {"keyHeader": []}]
+    operation["security"] = [{"trainer": []}] if trainers else _KEYED
     errors = _READS if method == "get" else _WRITES
     body = {"schema": {"$ref": _REFERENCE.format(model="ProblemBody")}}
     for status, title in errors.items():

@@ -1,0 +1,62 @@
+"""Which sessions have changed since when, for streams of all sessions."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from itertools import takewhile
+
+from trainyard_gateway.errors import BadRequest
+from trainyard_gateway.events.hub import Hub
+
+ALL = "*"
+"""What a stream of all sessions follows at the hub, in place of a UID."""
+MOST_REMEMBERED = 20_000
+"""Sessions whose last change is remembered; a stream that was away longer gets all rows."""
+_CURSOR = re.compile(r"([0-9a-f]{16})\.([0-9]{1,15})")
+
+
+class SessionChanges:
+    """The order in which sessions changed, of each the last change. Not shared by gateways.
+
+    A cursor is of one process: one of an earlier process, or of another gateway, leads to all rows.
+    """
+
+    def __init__(self, hub: Hub, most: int = MOST_REMEMBERED) -> None:
+        self._hub, self._most = hub, most
+        self._process = secrets.token_hex(8)
+        self._changes: dict[str, int] = {}
+        """UIDs with the number of their last change, in that order."""
+        self._number = 0
+        self._forgotten = 0
+        """The last change that is not remembered."""
+
+    def changed(self, uid: str) -> None:
+        """Remember that a session changed, and wake the streams."""
+        self._number += 1
+        self._changes.pop(uid, None)
+        self._changes[uid] = self._number
+        if len(self._changes) > self._most:
+            oldest = next(iter(self._changes))
+            self._forgotten = self._changes.pop(oldest)
+        self._hub.notify(ALL)
+
+    def cursor(self) -> str:
+        """The position after the last change."""
+        return f"{self._process}.{self._number}"
+
+    def since(self, cursor: str | None) -> list[str] | None:
+        """UIDs that changed after a cursor; None where all sessions are to be read.
+
+        Raises BadRequest for a text that no stream sent.
+        """
+        if cursor is None:
+            return None
+        found = _CURSOR.fullmatch(cursor)
+        if found is None:
+            raise BadRequest("Last-Event-ID is not one that this stream sent; leave it out")
+        number = int(found[2])
+        if found[1] != self._process or not self._forgotten <= number <= self._number:
+            return None
+        newest = takewhile(lambda uid: self._changes[uid] > number, reversed(self._changes))
+        return list(newest)

@@ -1,0 +1,82 @@
+"""A session as a row of a table: what one looks at, without its whole spec. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainyard_api import names
+from trainyard_api.model import OpenModel
+from trainyard_gateway.sessions.info import phase_of
+from trainyard_kube import Json
+
+MOST_COMMAND = 200
+"""Characters of a command."""
+
+
+class SessionTableRow(OpenModel):
+    """A session as a row of a table."""
+
+    name: str
+    uid: str
+    phase: str
+    """Pending until the operator has seen it."""
+    created: str
+    user: str | None = None
+    queue: str
+    priority: int
+    gpus: int
+    """GPUs over all workers."""
+    dataset: str | None = None
+    command: str | None = None
+    """Its first 200 characters."""
+    message: str | None = None
+    """One sentence on why it is in this phase."""
+    position: int | None = None
+    """In the queue; 1 is next."""
+    estimated_start: dict[str, Any] | None = None
+    """`earliest` and `latest`, while it waits."""
+    progress: dict[str, Any] | None = None
+    metrics: list[dict[str, Any]] = []
+    """Latest value of each metric, at most 32."""
+    failure: str | None = None
+    """Class of the last failure."""
+    start_time: str | None = None
+    completion_time: str | None = None
+
+
+class SessionsEvent(OpenModel):
+    """An event `sessions` of the stream of all sessions."""
+
+    sessions: list[SessionTableRow]
+    """Rows in place of those with the same UID."""
+    gone: list[str]
+    """UIDs of sessions that the cluster no longer has."""
+    reset: bool
+    """Whether to forget all other rows first."""
+
+
+def session_row(body: Json) -> SessionTableRow:
+    """The row of a Kubernetes object."""
+    metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
+    place = status.get("queue") or {}
+    command = " ".join(map(str, spec.get("command") or ()))
+    return SessionTableRow(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        phase=phase_of(body),
+        created=metadata["creationTimestamp"],
+        user=(metadata.get("labels") or {}).get(names.LABEL_USER),
+        queue=spec.get("queue", "default"),
+        priority=spec.get("priority", 0),
+        gpus=(spec.get("resources") or {}).get("gpus", 0) * spec.get("workers", 1),
+        dataset=spec.get("dataset"),
+        command=command[:MOST_COMMAND] or None,
+        message=place.get("message") or status.get("message"),
+        position=place.get("position"),
+        estimated_start=place.get("estimatedStart"),
+        progress=status.get("progress"),
+        metrics=status.get("metrics") or [],
+        failure=(status.get("failure") or {}).get("class"),
+        start_time=status.get("startTime"),
+        completion_time=status.get("completionTime"),
+    )

@@ -1,0 +1,96 @@
+// The first screen: GPUs above, sessions below.
+import { useState } from "preact/hooks";
+import { Gpus } from "../parts/gpus";
+import { SessionTable } from "../parts/table";
+import { link, place, setParameters } from "../state/place";
+import { known, rows } from "../state/sessions";
+import { count } from "../text/words";
+import { visible } from "../text/visible";
+import { asked, listed, metricNames } from "./listing";
+
+const STATES = ["", "waiting", "running", "suspended", "ended", "failed"];
+const GROUPS = ["", "queue", "user", "dataset", "phase"];
+export const MOST_COMPARED = 100;
+
+export function SessionsPage() {
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const all = [...rows.value.values()];
+  const metrics = metricNames(all);
+  const given = asked(place.value.parameters);
+  const by = { ...given, metric: given.metric || (metrics.find((name) => /loss/.test(name)) ?? metrics[0] ?? "") };
+  const groups = listed(all, by);
+  const shown = groups.reduce((sum, group) => sum + group.rows.length, 0);
+
+  function choose(uid: string, is: boolean) {
+    const next = new Set(chosen);
+    if (is) next.add(uid);
+    else next.delete(uid);
+    setChosen(next);
+  }
+
+  return (
+    <>
+      <Gpus />
+      <section aria-labelledby="sessions">
+        <h1 id="sessions">
+          Sessions <small>{`${shown} of ${count(all.length, "session")}`}</small>
+        </h1>
+        <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+          <label>
+            Search
+            <input type="search" value={by.search} onInput={(event) => setParameters({ search: event.currentTarget.value })} />
+          </label>
+          <Choice name="State" parameter="state" value={by.state} values={STATES} all="all" />
+          <Choice name="Group by" parameter="group" value={by.group} values={GROUPS} all="nothing" />
+          {metrics.length > 0 && <Choice name="Metric" parameter="metric" value={by.metric} values={metrics} all="" />}
+          {chosen.size > 1 && chosen.size <= MOST_COMPARED && (
+            <a class="button" href={link("/compare", { sessions: [...chosen].join(","), metric: by.metric })}>
+              {`Compare ${chosen.size} sessions`}
+            </a>
+          )}
+          {chosen.size > MOST_COMPARED && <span>{`At most ${MOST_COMPARED} sessions can be compared; ${chosen.size} are chosen.`}</span>}
+        </form>
+        {!known.value && <p class="notice">Reading the sessions …</p>}
+        {known.value && all.length === 0 && (
+          <p class="notice">
+            There are no sessions. Start one: <code>trainyard run -- python train.py</code>
+          </p>
+        )}
+        {known.value && all.length > 0 && shown === 0 && <p class="notice">No session is like this search.</p>}
+        {groups.map((group) => (
+          <section key={group.name} aria-label={group.name || "all"}>
+            {group.name && (
+              <h2>
+                <bdi>{visible(group.name)}</bdi> <small>{count(group.rows.length, "session")}</small>
+              </h2>
+            )}
+            {group.rows.length > 0 && <SessionTable rows={group.rows} by={by} chosen={chosen} choose={choose} />}
+          </section>
+        ))}
+      </section>
+    </>
+  );
+}
+
+interface Choices {
+  name: string;
+  parameter: string;
+  value: string;
+  values: string[];
+  all: string;
+}
+
+export function Choice({ name, parameter, value, values, all }: Choices) {
+  return (
+    <label>
+      {name}
+      <select value={value} onChange={(event) => setParameters({ [parameter]: event.currentTarget.value })}>
+        {values.map((each) => (
+          <option key={each} value={each} selected={each === value}>
+            {visible(each || all)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,95 @@
+// Every GPU as a box on its node: who holds it, and until when.
+import { useEffect, useState } from "preact/hooks";
+import { get, sentence } from "../api/client";
+import type { NodeInfo, Progress, Row, SystemInfo } from "../api/types";
+import { may } from "../state/login";
+import { link } from "../state/place";
+import { rows } from "../state/sessions";
+import { count, duration } from "../text/words";
+import { visible } from "../text/visible";
+
+const PAUSE = 5000;
+
+/** One box: a session, another pod, or nobody. */
+export interface Box {
+  session?: string;
+  other?: boolean;
+}
+
+/** The boxes of a node, held ones first. Pure. */
+export function boxes(node: NodeInfo): Box[] {
+  const held: Box[] = (node.holders ?? []).flatMap((holder) =>
+    Array.from({ length: holder.gpus }, () => ({ session: holder.session })),
+  );
+  const others = Math.max(0, node.gpusUsed - held.length);
+  for (let n = 0; n < others; n++) held.push({ other: true });
+  while (held.length < node.gpus) held.push({});
+  return held;
+}
+
+export function Gpus() {
+  const [system, setSystem] = useState<SystemInfo>();
+  const [problem, setProblem] = useState("");
+  const allowed = may("system:read");
+
+  useEffect(() => {
+    if (!allowed) return undefined;
+    const look = async () => {
+      if (document.hidden) return;
+      try {
+        setSystem(await get<SystemInfo>("/system/info"));
+        setProblem("");
+      } catch (error) {
+        setProblem(sentence(error));
+      }
+    };
+    void look();
+    const timer = setInterval(() => void look(), PAUSE);
+    return () => clearInterval(timer);
+  }, [allowed]);
+
+  if (!allowed) return <p class="notice">Nodes and GPUs are shown with the scope system:read, which this key lacks.</p>;
+  return (
+    <section aria-labelledby="gpus">
+      <h2 id="gpus">
+        GPUs {system && <small>{`${system.gpusUsed} of ${system.gpusTotal} held`}</small>}
+      </h2>
+      {problem && <p role="alert" class="problem">{problem}</p>}
+      <ul class="nodes">
+        {(system?.nodes ?? []).filter((node) => node.gpus > 0).map((node) => (
+          <Node key={node.name} node={node} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Node({ node }: { node: NodeInfo }) {
+  const known = new Map([...rows.value.values()].map((row) => [row.name, row]));
+  return (
+    <li>
+      <h3>
+        {visible(node.name)} {!node.ready && <em>not ready</em>}
+      </h3>
+      <ul class="boxes">
+        {boxes(node).map((box, place) => (
+          <li key={place} class={box.session ? "held" : box.other ? "other" : "free"}>
+            {box.session ? <Held session={box.session} row={known.get(box.session)} /> : box.other ? "other pod" : "free"}
+          </li>
+        ))}
+      </ul>
+      <p class="sum">{`${node.gpusUsed} of ${count(node.gpus, "GPU")} held`}</p>
+    </li>
+  );
+}
+
+function Held({ session, row }: { session: string; row: Row | undefined }) {
+  const eta = (row?.progress as Progress | undefined)?.etaSeconds;
+  return (
+    <a href={link(`/session/${session}`)}>
+      <bdi>{visible(session)}</bdi>
+      {row?.user && <small>{visible(row.user)}</small>}
+      <small>{eta === undefined ? "end not known" : `${duration(eta)} left`}</small>
+    </a>
+  );
+}

@@ -1,0 +1,107 @@
+// The log of a session: the newest lines, searched, filtered and followed. Only lines near the window are drawn.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { LogEntry } from "../api/types";
+import { firstError, MOST_LINES, wanted, workers } from "../text/loglines";
+import { clock, count } from "../text/words";
+import { line } from "../text/visible";
+
+const LINE_HEIGHT = 20;
+const BEYOND = 20;
+
+interface Shown {
+  lines: LogEntry[];
+  /** Whether there are older lines than these. */
+  more: boolean;
+  fromStart: () => void;
+  newest: () => void;
+}
+
+export function Log({ lines, more, fromStart, newest }: Shown) {
+  const window_ = useRef<HTMLDivElement>(null);
+  const [search, setSearch] = useState("");
+  const [level, setLevel] = useState("");
+  const [worker, setWorker] = useState("");
+  const [follows, setFollows] = useState(true);
+  const [seen, setSeen] = useState<[number, number]>([0, 400]);
+  const found = wanted(lines, { search, level, worker });
+  const first = Math.max(0, Math.floor(seen[0] / LINE_HEIGHT) - BEYOND);
+  const drawn = found.slice(first, Math.ceil((seen[0] + seen[1]) / LINE_HEIGHT) + BEYOND);
+
+  useEffect(() => {
+    const element = window_.current;
+    if (!element) return;
+    if (follows) element.scrollTop = element.scrollHeight;
+    setSeen([element.scrollTop, element.clientHeight]);
+  }, [found.length, follows]);
+
+  function scrolled(element: HTMLDivElement) {
+    setSeen([element.scrollTop, element.clientHeight]);
+    const atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - LINE_HEIGHT;
+    if (!atEnd && follows) setFollows(false);
+  }
+
+  function jump() {
+    const at = firstError(found);
+    setFollows(false);
+    if (at >= 0) window_.current?.scrollTo({ top: at * LINE_HEIGHT });
+  }
+
+  return (
+    <section aria-labelledby="log">
+      <h2 id="log">
+        Log <small>{`${found.length} of ${count(lines.length, "line")}`}</small>
+      </h2>
+      <form class="filters" aria-label="Lines of the log" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Search lines
+          <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+        </label>
+        <label>
+          Level
+          <select value={level} onChange={(event) => setLevel(event.currentTarget.value)}>
+            <option value="">all</option>
+            <option value="warning">warnings and errors</option>
+            <option value="error">errors</option>
+          </select>
+        </label>
+        {workers(lines).length > 1 && (
+          <label>
+            Worker
+            <select value={worker} onChange={(event) => setWorker(event.currentTarget.value)}>
+              <option value="">all</option>
+              {workers(lines).map((rank) => (
+                <option key={rank} value={rank}>
+                  {rank}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <label class="line">
+          <input type="checkbox" checked={follows} onChange={(event) => setFollows(event.currentTarget.checked)} /> follow
+        </label>
+        <button type="button" onClick={jump} disabled={firstError(found) < 0}>
+          First error
+        </button>
+        {more && (
+          <button type="button" onClick={fromStart}>
+            From the first line
+          </button>
+        )}
+        <button type="button" onClick={newest}>
+          Newest lines
+        </button>
+      </form>
+      {lines.length >= MOST_LINES && <p class="notice">{`The newest ${MOST_LINES} lines are kept here; trainyard logs prints all.`}</p>}
+      <div class="log" ref={window_} role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
+        <ol style={{ height: `${found.length * LINE_HEIGHT}px`, paddingTop: `${first * LINE_HEIGHT}px` }}>
+          {drawn.map((entry) => (
+            <li key={entry.cursor} class={entry.level} title={`${clock(entry.time)}, worker ${entry.rank}, attempt ${entry.attempt}`}>
+              {line(entry.message)}
+            </li>
+          ))}
+        </ol>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,26 @@
+// All sessions of the cluster, from one stream.
+import { signal } from "@preact/signals";
+import { follow } from "../api/stream";
+import type { Row, SessionsEvent } from "../api/types";
+
+/** By UID. */
+export const rows = signal<ReadonlyMap<string, Row>>(new Map());
+/** Whether the first rows have come. */
+export const known = signal(false);
+
+/** The rows after an event. */
+export function applied(before: ReadonlyMap<string, Row>, told: SessionsEvent): Map<string, Row> {
+  const after = new Map(told.reset ? [] : before);
+  for (const uid of told.gone) after.delete(uid);
+  for (const row of told.sessions) after.set(row.uid, row);
+  return after;
+}
+
+/** Follow the sessions; returns what ends it. */
+export function followSessions(): () => void {
+  return follow("/training/events", (told) => {
+    if (told.event !== "sessions") return;
+    rows.value = applied(rows.value, told.data as SessionsEvent);
+    known.value = true;
+  });
+}

@@ -1,0 +1,94 @@
+// Points as what a chart draws. Pure.
+import type { Point, Series } from "../api/types";
+
+export type Axis = "step" | "epoch" | "time" | "clock";
+
+export interface Line {
+  label: string;
+  points: Point[];
+  /** Whether the points are the lowest and highest of stretches. */
+  thinned: boolean;
+}
+
+/** Columns of one line: x, value, smoothed value, lowest and highest of each stretch. */
+export interface Columns {
+  x: number[];
+  raw: (number | null)[];
+  smooth: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
+/** A line of a series. */
+export function lineOf(label: string, series: Series): Line {
+  return { label, points: series.points, thinned: series.total > series.points.length };
+}
+
+/** The points with later ones; what is already there comes no second time. */
+export function joined(points: Point[], later: Point[]): Point[] {
+  const last = points.at(-1)?.step ?? -1;
+  return [...points, ...later.filter((point) => point.step > last)];
+}
+
+/** The value of a point; null for NaN and infinities, which leave a gap. */
+export function valueOf(point: Point): number | null {
+  return typeof point.value === "number" && Number.isFinite(point.value) ? point.value : null;
+}
+
+/** The number of points that a chart cannot draw. */
+export function gaps(lines: Line[]): number {
+  return lines.reduce((sum, line) => sum + line.points.filter((point) => valueOf(point) === null).length, 0);
+}
+
+/** A line's columns on an axis, smoothed by an exponential mean of weight `smoothing` (0 to 0.99). */
+export function columns(line: Line, axis: Axis, smoothing: number): Columns {
+  const points = axis === "epoch" ? line.points.filter((point) => typeof point.epoch === "number") : line.points;
+  const began = Date.parse(points[0]?.time ?? "");
+  const x = points.map((point) => place(point, axis, began));
+  const raw = points.map(valueOf);
+  return { x, raw, smooth: smoothed(raw, smoothing), ...band(raw, line.thinned) };
+}
+
+function place(point: Point, axis: Axis, began: number): number {
+  if (axis === "epoch") return point.epoch ?? 0;
+  if (axis === "step") return point.step;
+  const at = Date.parse(point.time);
+  return axis === "clock" ? at / 1000 : (at - began) / 1000;
+}
+
+/** An exponential mean without a bias at its beginning. */
+export function smoothed(values: (number | null)[], weight: number): (number | null)[] {
+  let mean = 0;
+  let seen = 0;
+  return values.map((value) => {
+    if (value === null) return null;
+    mean = mean * weight + value * (1 - weight);
+    seen += 1;
+    return mean / (1 - weight ** seen);
+  });
+}
+
+/** Of each stretch of two points the lowest and the highest. */
+function band(raw: (number | null)[], thinned: boolean): Pick<Columns, "low" | "high"> {
+  if (!thinned) return { low: raw.map(() => null), high: raw.map(() => null) };
+  const pairs = raw.map((value, n) => [value, raw[n % 2 ? n - 1 : n + 1] ?? value].filter((each) => each !== null));
+  return {
+    low: pairs.map((pair) => (pair.length ? Math.min(...pair) : null)),
+    high: pairs.map((pair) => (pair.length ? Math.max(...pair) : null)),
+  };
+}
+
+/** The points of all lines as CSV. */
+export function csv(lines: Line[]): string {
+  const rows = lines.flatMap((line) =>
+    line.points.map((point) => [line.label, point.step, point.epoch ?? "", point.time, point.value].map(quoted).join(",")),
+  );
+  return ["line,step,epoch,time,value", ...rows].join("\n");
+}
+
+/** A text that begins like a formula gets a quote in front, so that no spreadsheet computes it. */
+function quoted(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const safe = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,42 @@
+// A session as YAML, for `kubectl apply`. Texts that YAML could read otherwise are quoted as JSON, which is YAML.
+
+/** YAML of a plain value. Pure. */
+export function yaml(value: unknown, indent = ""): string {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return " []\n";
+    // The first field of an object stands behind the dash.
+    const items = value.map((item) => `${indent}-${after(item, `${indent}  `).replace(/^\n +/, " ")}`);
+    return `\n${items.join("")}`;
+  }
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value);
+    if (entries.length === 0) return " {}\n";
+    const fields = entries.map(([name, field]) => `${indent}${key(name)}:${after(field, `${indent}  `)}`);
+    return `\n${fields.join("")}`;
+  }
+  return ` ${typeof value === "string" && isPlain(value) ? value : JSON.stringify(value)}\n`;
+}
+
+/** Whether YAML reads a text without quotes as that text. */
+function isPlain(text: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9_./-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
+}
+
+function after(value: unknown, indent: string): string {
+  return yaml(value, indent);
+}
+
+function key(name: string): string {
+  return /^[A-Za-z][A-Za-z0-9_]*$/.test(name) ? name : JSON.stringify(name);
+}
+
+/** The manifest of a session. */
+export function manifest(name: string, spec: unknown): string {
+  const whole = {
+    apiVersion: "trainyard.io/v1alpha1",
+    kind: "TrainingSession",
+    metadata: { name },
+    spec,
+  };
+  return yaml(whole).trimStart();
+}
