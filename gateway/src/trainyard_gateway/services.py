@@ -278,6 +278,7 @@ async def _build(
     namespace = settings.namespace
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
+    volume = registries.volume
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
@@ -295,9 +296,7 @@ async def _build(
         session_changes=_session_changes(hub, cache),
         authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
-        commands=SessionCommands(
-            kube, namespace, cache, database, datasets, code, registries.volume
-        ),
+        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
         estimator=_estimator(settings, kube, cache, datasets),
         code=code,
         datasets=datasets,

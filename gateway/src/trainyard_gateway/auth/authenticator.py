@@ -85,7 +85,7 @@ class Authenticator:
         if not is_own(scope["method"], headers):
             self._audit_log.record(scope, False, "other origin", caller.key_id)
             raise NotPermitted(
-                f"with a cookie this takes requests of its own page only, with {OWN_HEADER}; "
+                f"with a cookie only requests of the gateway's page are taken, with {OWN_HEADER}; "
                 "programs send a key"
             )
         self._audit_log.record(scope, True, "login", caller.key_id)

@@ -114,7 +114,7 @@ class SystemMonitor:
 def node_infos(
     nodes: list[Json], pods: list[Json], gpu_resource: str, namespace: str
 ) -> list[NodeInfo]:
-    """Nodes with their GPUs, how many of them pods hold, and which sessions of `namespace`. Pure."""
+    """Nodes with their GPUs: how many of them pods hold, which sessions of `namespace`. Pure."""
     used, held = Counter[str](), defaultdict[str, Counter[str]](Counter)
     for pod in pods:
         name = pod["spec"].get("nodeName")
