@@ -189,7 +189,9 @@ def test_paths_that_are_not_there_are_closed_too(
 ) -> None:
     patience()
 
-    assert bare.request(method, path).status_code == 401
+    # As it is: httpx would take what follows two slashes for a host.
+    url = bare.base_url.copy_with(raw_path=path.encode())
+    assert bare.request(method, url).status_code == 401
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"GET", "HEAD"}))
