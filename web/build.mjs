@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { sessionSchema } from "./session_schema.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = join(here, "../gateway/src/trainyard_gateway/static");
@@ -18,6 +19,7 @@ async function bundled() {
     format: "esm",
     target: "es2022",
     legalComments: "none",
+    plugins: [sessionSchema(here)],
     entryNames: "assets/[name]-[hash]",
     outdir: ".",
     write: false,

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from web_functions import web_packages
 
-ROOT = Path(__file__).resolve().parents[2]
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _INSTALL_SECONDS = 600
 PATIENCE = 60_000.0
 """Milliseconds that a page has to show something; a busy machine needs some."""
@@ -109,9 +107,7 @@ class _EmptyPage(BaseHTTPRequestHandler):
 
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page for people who see, hear or move differently."""
-    if not AXE.is_file():
-        subprocess.run(["make", "web-packages"], cwd=ROOT, check=True, timeout=_INSTALL_SECONDS)
-    page.evaluate(AXE.read_text())
+    page.evaluate((web_packages() / "axe-core" / "axe.min.js").read_text())
     found: dict[str, Any] = page.evaluate("axe.run()")
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"

@@ -1,8 +1,9 @@
 import { render } from "preact";
 import { Page } from "./pages/page";
-import { lookUp } from "./state/login";
+import { lookUp, watchOtherWindows } from "./state/login";
 import "uplot/dist/uPlot.min.css";
 import "./styles.css";
 
 void lookUp();
+watchOtherWindows();
 render(<Page />, document.getElementById("page")!);

@@ -1,5 +1,6 @@
 // Requests to /api/v1 with the login's cookie.
-import type { Problem } from "./types";
+import { heard } from "../state/clock";
+import type { FieldProblem, Problem } from "./types";
 
 const PREFIX = "/api/v1";
 
@@ -8,6 +9,7 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly fields: FieldProblem[] = [],
   ) {
     super(message);
   }
@@ -31,6 +33,7 @@ export async function send(method: string, path: string, more: RequestInit = {})
     if (more.signal?.aborted) throw error;
     throw new Refused(0, "The gateway does not answer.");
   }
+  heard(response.headers.get("Date"));
   if (!response.ok) throw await refusal(response);
   return response;
 }
@@ -54,7 +57,7 @@ async function refusal(response: Response): Promise<Refused> {
   if (response.status === 401) whenLoggedOut();
   try {
     const problem = (await response.json()) as Problem;
-    return new Refused(response.status, problem.detail);
+    return new Refused(response.status, problem.detail, problem.errors);
   } catch {
     return new Refused(response.status, `The gateway answers ${response.status}.`);
   }

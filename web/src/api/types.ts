@@ -15,6 +15,8 @@ export type Point = Schemas["Point"];
 export type History = Schemas["HistoryResponse"];
 export type Logs = Schemas["LogsResponse"];
 export type LogEntry = Schemas["LogEntry"];
+export type Estimate = Schemas["Estimate"];
+export type FieldProblem = Schemas["FieldProblem"];
 export type Problem = Schemas["ProblemBody"];
 
 export interface Progress {

@@ -1,32 +1,39 @@
-// What is known of one session, kept current by its stream: opened first, so that nothing is missed between it and the rest.
-import { useEffect, useState } from "preact/hooks";
+// What is known of one session, kept current by its stream: it is open before the rest is read, so that nothing is missed.
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, sentence } from "../api/client";
 import { follow } from "../api/stream";
 import type { History, LogEntry, Logs, Point, Series, SessionInfo } from "../api/types";
-import { joinedLines } from "../text/loglines";
+import { joinedLines, MOST_LINES } from "../text/loglines";
 import { joined } from "../text/curves";
 
 export interface Known {
   session?: SessionInfo;
   series: ReadonlyMap<string, Series>;
   lines: LogEntry[];
-  more: boolean;
+  /** Whether there are older lines than these. */
+  older: boolean;
+  /** Whether there are newer lines, which are read in pages and not followed. */
+  newer: boolean;
   problem: string;
 }
 
 export interface Following extends Known {
   refresh: () => Promise<void>;
-  readLines: (query: string) => Promise<void>;
+  readLines: (from: "start" | "next" | "newest") => Promise<void>;
   readSteps: (metric: string, steps: [number, number] | null) => Promise<void>;
 }
 
 type LivePoint = Point & { name: string };
-type Told = { points?: LivePoint[]; lines?: LogEntry[] };
+type Told = { points?: LivePoint[]; lines?: LogEntry[]; truncated?: boolean };
 
 const MOST_POINTS = 1000;
 /** A chart that has grown beyond this is read again, thinned by the gateway. */
 const REREAD_POINTS = 4000;
-const NOTHING: Known = { series: new Map(), lines: [], more: false, problem: "" };
+const NEWEST_LINES = 2000;
+const PAGE_LINES = 10_000;
+/** A program may print a million lines while the page is hidden. */
+const LONGEST_AWAY = 60_000;
+const NOTHING: Known = { series: new Map(), lines: [], older: false, newer: false, problem: "" };
 
 /** The series with the points of an event. Pure. */
 export function grown(series: ReadonlyMap<string, Series>, points: LivePoint[]): Map<string, Series> {
@@ -40,9 +47,20 @@ export function grown(series: ReadonlyMap<string, Series>, points: LivePoint[]):
   return all;
 }
 
+/** What was read, with the points that came by the stream meanwhile. Pure. */
+export function reread(before: ReadonlyMap<string, Series>, read: Series[]): Map<string, Series> {
+  const all = new Map(before);
+  for (const each of read) {
+    const points = joined(each.points, before.get(each.name)?.points ?? []);
+    all.set(each.name, { ...each, points, total: each.total + points.length - each.points.length });
+  }
+  return all;
+}
+
 export function useFollowing(name: string): Following {
   const [known, setKnown] = useState<Known>(NOTHING);
-  const [zoomed] = useState(() => new Set<string>());
+  const zoomed = useRef(new Set<string>()).current;
+  const rereading = useRef(new Set<string>()).current;
   const path = `/training/${encodeURIComponent(name)}`;
   const put = (change: (before: Known) => Partial<Known>) => setKnown((before) => ({ ...before, ...change(before) }));
 
@@ -55,11 +73,12 @@ export function useFollowing(name: string): Following {
     }
   }
 
-  const refresh = () =>
+  const refresh = useOneAtATime(() =>
     guarded(async () => {
       const session = await get<SessionInfo>(`${path}/status`);
       put(() => ({ session }));
-    });
+    }),
+  );
 
   const readSteps = (metric: string, steps: [number, number] | null) =>
     guarded(async () => {
@@ -71,13 +90,31 @@ export function useFollowing(name: string): Following {
         zoomed.add(metric);
       } else zoomed.delete(metric);
       const { series } = await get<History>(`${path}/history?${query}`);
-      put((before) => ({ series: new Map([...before.series, ...series.map((each) => [each.name, each] as const)]) }));
+      put((before) => ({
+        series: steps
+          ? new Map([...before.series, ...series.map((each) => [each.name, each] as const)])
+          : reread(before.series, series.filter((each) => metric || !zoomed.has(each.name))),
+      }));
     });
 
-  const readLines = (query: string) =>
+  const readLines = (from: "start" | "next" | "newest") =>
     guarded(async () => {
-      const read = await get<Logs>(`${path}/logs?${query}`);
-      put(() => ({ lines: read.lines, more: query.includes("tail") && read.more }));
+      if (from === "newest") {
+        const read = await get<Logs>(`${path}/logs?tail=true&limit=${NEWEST_LINES}`);
+        put((before) => ({
+          lines: before.newer ? read.lines : joinedLines(read.lines, before.lines),
+          older: read.more,
+          newer: false,
+        }));
+        return;
+      }
+      const after = from === "start" ? 0 : (known.lines.at(-1)?.cursor ?? 0);
+      const read = await get<Logs>(`${path}/logs?after=${after}&limit=${PAGE_LINES}`);
+      put((before) => ({
+        lines: from === "start" ? read.lines : joinedLines(before.lines, read.lines),
+        older: from === "next" && (before.older || before.lines.length + read.lines.length > MOST_LINES),
+        newer: read.more,
+      }));
     });
 
   function tell(told: Told): void {
@@ -85,23 +122,49 @@ export function useFollowing(name: string): Following {
     put((before) => {
       const series = points.length > 0 ? grown(before.series, points) : before.series;
       for (const each of series.values()) {
-        if (each.points.length > REREAD_POINTS) queueMicrotask(() => void readSteps(each.name, null));
+        if (each.points.length <= REREAD_POINTS || rereading.has(each.name)) continue;
+        rereading.add(each.name);
+        queueMicrotask(() => void readSteps(each.name, null).finally(() => rereading.delete(each.name)));
       }
-      const lines = told.lines ? joinedLines(before.lines, told.lines) : before.lines;
-      return { series, lines };
+      const lines = told.lines && !before.newer ? joinedLines(before.lines, told.lines) : before.lines;
+      return { series, lines, older: before.older || lines.length === MOST_LINES };
     });
   }
 
   useEffect(() => {
-    const stop = follow(`${path}/events`, ({ event, data }) => {
-      if (event === "metrics" || event === "logs") tell(data as Told);
-      else void refresh();
+    let hasRead = false;
+    return follow(`${path}/events`, {
+      tell: ({ event, data }) => {
+        if (event !== "metrics" && event !== "logs") void refresh();
+        else if ((data as Told).truncated) void readSteps("", null);
+        else tell(data as Told);
+      },
+      freshAfter: LONGEST_AWAY,
+      refused: (error) => put(() => ({ problem: sentence(error) })),
+      opened: (resumed) => {
+        void refresh();
+        if (resumed && hasRead) return;
+        hasRead = true;
+        void readSteps("", null);
+        void readLines("newest");
+      },
     });
-    void refresh();
-    void readSteps("", null);
-    void readLines("tail=true&limit=2000");
-    return stop;
   }, [name]);
 
   return { ...known, refresh, readLines, readSteps };
+}
+
+/** `work`, which is not begun again while it runs, but once more when it has ended. */
+function useOneAtATime(work: () => Promise<void>): () => Promise<void> {
+  const state = useRef({ running: false, again: false }).current;
+  return async () => {
+    state.again = true;
+    if (state.running) return;
+    state.running = true;
+    while (state.again) {
+      state.again = false;
+      await work();
+    }
+    state.running = false;
+  };
 }

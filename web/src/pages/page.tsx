@@ -1,24 +1,68 @@
 // What stands around every page: name, places, login, and whether the page is live.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { sentence } from "../api/client";
 import { connected } from "../api/stream";
 import { link, place } from "../state/place";
-import { login, logOut, may } from "../state/login";
+import { login, logOut, may, trouble } from "../state/login";
 import { followSessions } from "../state/sessions";
+import { outdated } from "../state/version";
 import { clock } from "../text/words";
 import { visible } from "../text/visible";
 import { ComparePage } from "./compare";
+import { DatasetsPage } from "./datasets";
+import { KeysPage } from "./keys";
 import { LoginPage } from "./login";
+import { ModelsPage } from "./models";
+import { NewPage } from "./new";
+import { QueuePage } from "./queue";
 import { SessionPage } from "./session";
 import { SessionsPage } from "./sessions";
 
+const PLACES = [
+  ["/", "Sessions"],
+  ["/new", "New session"],
+  ["/queue", "Queue"],
+  ["/datasets", "Datasets"],
+  ["/models", "Models"],
+  ["/keys", "Keys"],
+] as const;
+
 export function Page() {
-  if (login.value === undefined) return <p class="notice">Asking the gateway who you are …</p>;
+  if (login.value === undefined) {
+    return (
+      <p class="notice" role="status">
+        {trouble.value || "Asking the gateway who you are …"}
+      </p>
+    );
+  }
   if (login.value === null) return <LoginPage />;
   return <Inside key={login.value.keyId} />;
 }
 
 function Inside() {
-  useEffect(() => (may("sessions:read") ? followSessions() : undefined), []);
+  const [problem, setProblem] = useState("");
+  const { path } = place.value;
+  // A page of one session has a stream of its own: a browser opens few connections to a host.
+  const followsAll = may("sessions:read") && !path.startsWith("/session/");
+  useEffect(() => (followsAll ? followSessions() : undefined), [followsAll]);
+  const first = useRef(path);
+  useEffect(() => {
+    document.title = titleOf(path);
+    if (first.current === path) return;
+    // Whoever follows a link by keyboard or screen reader begins at the top of the new page.
+    first.current = "";
+    document.getElementById("main")?.focus();
+    scrollTo(0, 0);
+  }, [path]);
+
+  async function leave() {
+    try {
+      await logOut();
+    } catch (error) {
+      setProblem(`You are still logged in. ${sentence(error)}`);
+    }
+  }
+
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
@@ -28,16 +72,32 @@ function Inside() {
         <a class="brand" href={link("/")}>
           Trainyard
         </a>
+        <nav aria-label="Pages">
+          {PLACES.filter(([to]) => to !== "/keys" || may("keys:admin")).map(([to, title]) => (
+            <a key={to} href={link(to)} aria-current={to === path ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
         <span role="status" class="live">
           {connected.value ? "live" : "connection lost; trying again"}
         </span>
         <span class="who" title={`This login ends ${clock(login.value?.expires)}`}>
           <bdi>{visible(login.value?.name ?? "")}</bdi>
         </span>
-        <button type="button" onClick={() => void logOut()}>
+        <button type="button" onClick={() => void leave()}>
           Log out
         </button>
       </header>
+      {problem && <p role="alert" class="problem">{problem}</p>}
+      {outdated.value && (
+        <p role="alert" class="notice">
+          The gateway was upgraded and has a newer page.{" "}
+          <button type="button" onClick={() => location.reload()}>
+            Load it
+          </button>
+        </p>
+      )}
       <main id="main" tabIndex={-1}>
         <Place />
       </main>
@@ -48,8 +108,16 @@ function Inside() {
   );
 }
 
+function titleOf(path: string): string {
+  const found = PLACES.find(([to]) => to === path)?.[1];
+  return found ? `${found} – Trainyard` : "Trainyard";
+}
+
 function Place() {
-  const { path } = place.value;
+  const { path, parameters } = place.value;
+  if (path === "/datasets") return <DatasetsPage />;
+  if (path === "/models") return <ModelsPage />;
+  if (path === "/keys") return <KeysPage />;
   if (!may("sessions:read")) {
     return (
       <p class="notice" role="alert">
@@ -59,6 +127,8 @@ function Place() {
   }
   const session = /^\/session\/([A-Za-z0-9.-]{1,64})$/.exec(path)?.[1];
   if (session) return <SessionPage key={session} session={session} />;
+  if (path === "/new") return <NewPage key={parameters.get("from") ?? ""} />;
+  if (path === "/queue") return <QueuePage />;
   if (path === "/compare") return <ComparePage />;
   if (path === "/") return <SessionsPage />;
   return (

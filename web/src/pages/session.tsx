@@ -3,8 +3,10 @@ import type { Condition, Failure, Progress, SessionInfo } from "../api/types";
 import { Actions } from "../parts/actions";
 import { AxesForm, axes } from "../parts/axes";
 import { Chart } from "../parts/chart";
+import { Files } from "../parts/files";
 import { Log } from "../parts/log";
 import { now } from "../state/clock";
+import { may } from "../state/login";
 import { link } from "../state/place";
 import { lineOf } from "../text/curves";
 import { age, clock, duration, startInterval, WAITING } from "../text/words";
@@ -21,6 +23,10 @@ interface Status {
   queuedTime?: string;
   completionTime?: string;
   runSeconds?: number;
+  gpuSeconds?: number;
+  dataset?: { name?: string; sha256?: string; samples?: number };
+  code?: { bundle?: string };
+  outputs?: { name?: string; version?: number; path?: string }[];
   queue?: { position?: number; message?: string; estimatedStart?: { earliest?: string; latest?: string } };
   progress?: Progress;
   failure?: Failure;
@@ -47,6 +53,13 @@ export function SessionPage({ session: name }: { session: string }) {
       {known.problem && <p role="alert" class="problem">{known.problem}</p>}
       <Why session={session} status={status} />
       <Actions session={session} done={known.refresh} />
+      {may("sessions:write") && (
+        <p class="buttons">
+          <a class="button" href={link("/new", { from: session.uid })}>
+            Start again, as it is or changed
+          </a>
+        </p>
+      )}
       {status.failure && <Failed failure={status.failure} />}
       <section aria-labelledby="curves">
         <h2 id="curves">Curves</h2>
@@ -64,12 +77,9 @@ export function SessionPage({ session: name }: { session: string }) {
           </>
         )}
       </section>
-      <Log
-        lines={known.lines}
-        more={known.more}
-        fromStart={() => void known.readLines("after=0&limit=10000")}
-        newest={() => void known.readLines("tail=true&limit=2000")}
-      />
+      <Log lines={known.lines} older={known.older} newer={known.newer} read={(from) => void known.readLines(from)} />
+      <Files uid={session.uid} />
+      <Lineage session={session} status={status} />
       <Story session={session} status={status} />
       <section aria-labelledby="yaml">
         <h2 id="yaml">Configuration</h2>
@@ -91,10 +101,10 @@ function Why({ session, status }: { session: SessionInfo; status: Status }) {
     ["Queue place", waits && status.queue?.position ? `${status.queue.position}, ${startInterval(status.queue.estimatedStart, now.value)}` : ""],
     ["Progress", progress.percent === undefined ? "" : `${Math.round(progress.percent)} %${step(progress)}`],
     ["Time left", progress.etaSeconds === undefined || status.completionTime ? "" : duration(progress.etaSeconds)],
-    ["Last checkpoint", progress.lastCheckpoint ? `step ${progress.lastCheckpoint.step ?? 0}` : ""],
+    ["Last checkpoint", checkpoint(progress)],
+    ["GPU time", gpuTime(status)],
     ["Owner", session.user ?? ""],
     ["Created", `${age(session.created, now.value)} ago, ${clock(session.created)}`],
-    ["Model", status.model?.name ? `${status.model.name} version ${status.model.version ?? 1}` : ""],
     ["Deleted", session.deleted ? "The cluster no longer has this session; its history stays." : ""],
   ];
   return (
@@ -109,6 +119,16 @@ function Why({ session, status }: { session: SessionInfo; status: Status }) {
       ))}
     </dl>
   );
+}
+
+function checkpoint({ lastCheckpoint: last }: Progress): string {
+  if (!last) return "";
+  return `step ${last.step ?? 0}${last.time ? `, ${age(last.time, now.value)} ago` : ""}`;
+}
+
+/** GPUs × time of the attempts that have ended. */
+function gpuTime(status: Status): string {
+  return status.gpuSeconds === undefined ? "" : `${duration(status.gpuSeconds)} in ended attempts`;
 }
 
 function step(progress: Progress): string {
@@ -134,6 +154,37 @@ function Failed({ failure }: { failure: Failure }) {
           {failure.lastLogLines.map(line).join("\n")}
         </pre>
       )}
+    </section>
+  );
+}
+
+/** What it was made of, and what came of it. */
+function Lineage({ session, status }: { session: SessionInfo; status: Status }) {
+  const spec = session.spec as { resumeFrom?: { session: string; checkpoint?: string }; runtime?: string; code?: { commit?: string; dirty?: boolean } };
+  const facts: [string, string][] = [];
+  if (spec.resumeFrom) facts.push(["Began from", `checkpoint ${spec.resumeFrom.checkpoint ?? "latest"} of ${spec.resumeFrom.session}`]);
+  if (status.dataset?.name) facts.push(["Dataset", `${status.dataset.name}, SHA-256 ${(status.dataset.sha256 ?? "").slice(0, 12)}`]);
+  if (status.code?.bundle) {
+    const commit = spec.code?.commit ? `, commit ${spec.code.commit.slice(0, 12)}${spec.code.dirty ? " with changes" : ""}` : "";
+    facts.push(["Code", `bundle ${status.code.bundle.slice(0, 12)}${commit}`]);
+  }
+  if (spec.runtime) facts.push(["Runtime", spec.runtime]);
+  if (status.model?.name) facts.push(["Model", `${status.model.name} version ${status.model.version ?? 1}`]);
+  for (const each of status.outputs ?? []) facts.push(["Output", `${each.name ?? ""} version ${each.version ?? 1}`]);
+  if (facts.length === 0) return null;
+  return (
+    <section aria-labelledby="lineage">
+      <h2 id="lineage">Made of, and made</h2>
+      <dl class="facts">
+        {facts.map(([name, value], n) => (
+          <div key={n}>
+            <dt>{name}</dt>
+            <dd>
+              <bdi>{visible(value)}</bdi>
+            </dd>
+          </div>
+        ))}
+      </dl>
     </section>
   );
 }

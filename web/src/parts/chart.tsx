@@ -1,13 +1,16 @@
 // A chart of lines by uPlot: raw behind smoothed, with the band of the lowest and highest values.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { columns, gaps, type Axis, type Line } from "../text/curves";
+import { columns, gaps, notPositive, type Axis, type Line } from "../text/curves";
+import { gridded } from "../text/grid";
 import { number } from "../text/words";
 import { visible } from "../text/visible";
+import { useNear } from "./near";
 
 export const COLOURS = ["#2f6fc4", "#c2541b", "#2d8a4e", "#8a4fc0", "#b8336a", "#7a6a00", "#00798a", "#a03030"];
 const HEIGHT = 260;
 const FAINT = "55";
+const MOST_LISTED = 24;
 
 export interface Asked {
   axis: Axis;
@@ -41,6 +44,8 @@ export function Chart(shown: Shown) {
   }, [near, shown.lines, shown.axis, shown.log, shown.smoothing]);
 
   const undrawn = gaps(shown.lines);
+  const below = shown.log ? notPositive(shown.lines) : 0;
+  const listed = shown.lines.slice(0, MOST_LISTED);
   return (
     <figure>
       <figcaption>
@@ -48,30 +53,18 @@ export function Chart(shown: Shown) {
       </figcaption>
       <div ref={place} class="plot" role="img" aria-label={described(shown)} onDblClick={() => shown.zoom?.(null)} />
       <ul class="legend">
-        {shown.lines.map((line, n) => (
+        {listed.map((line, n) => (
           <li key={n}>
             <span class={`swatch c${n % COLOURS.length}`} aria-hidden="true" /> <bdi>{visible(line.label)}</bdi>{" "}
             {visible(number(line.points.at(-1)?.value))}
           </li>
         ))}
+        {shown.lines.length > MOST_LISTED && <li>{`and ${shown.lines.length - MOST_LISTED} more lines`}</li>}
+        {below > 0 && <li>{`${below} points at or below zero have no place on a logarithmic axis`}</li>}
         {undrawn > 0 && <li>{`${undrawn} points are NaN or infinite and leave a gap`}</li>}
       </ul>
     </figure>
   );
-}
-
-/** Whether the element was near the screen once: nothing off screen is drawn. */
-function useNear(place: { current: HTMLDivElement | null }): boolean {
-  const [near, setNear] = useState(false);
-  useEffect(() => {
-    const seen = new IntersectionObserver(
-      (entries) => entries.some((entry) => entry.isIntersecting) && setNear(true),
-      { rootMargin: "300px" },
-    );
-    if (place.current) seen.observe(place.current);
-    return () => seen.disconnect();
-  }, []);
-  return near;
 }
 
 function described({ title, lines }: Shown): string {
@@ -83,15 +76,34 @@ function described({ title, lines }: Shown): string {
   return `Chart of ${visible(title)}. ${values.join("; ")}`;
 }
 
-function data({ lines, axis, smoothing }: Shown): uPlot.AlignedData {
-  const tables = lines.map((line): uPlot.AlignedData => {
-    const { x, raw, smooth, low, high } = columns(line, axis, smoothing);
-    return [x, high, low, raw, smooth];
-  });
-  return tables.length > 0 ? uPlot.join(tables) : [[], []];
+/** Beyond so many points in all, lines are drawn on a grid of this screen. */
+const MOST_POINTS = 4000;
+const BUCKETS = 800;
+/** Bands of more lines would hide each other. */
+const MOST_BANDS = 12;
+
+/** Which columns a chart has of each line. */
+function layers({ lines, smoothing }: Shown): { band: boolean; smooth: boolean } {
+  return { band: lines.length <= MOST_BANDS && lines.some((line) => line.thinned), smooth: smoothing > 0 };
 }
 
-function options({ lines, axis, log, smoothing, zoom }: Shown, element: HTMLElement): uPlot.Options {
+function data(shown: Shown): uPlot.AlignedData {
+  const { lines, axis, log, smoothing } = shown;
+  const { band, smooth } = layers(shown);
+  const all = lines.map((line) => columns(line, axis, smoothing, log));
+  const chosen = (line: { raw: unknown; smooth: unknown; low: unknown; high: unknown }) =>
+    [...(band ? [line.high, line.low] : []), line.raw, ...(smooth ? [line.smooth] : [])] as number[][];
+  if (lines.length === 0) return [[], []];
+  if (lines.length > 1 && all.reduce((sum, { x }) => sum + x.length, 0) > MOST_POINTS) {
+    const grid = gridded(all, BUCKETS);
+    return [grid.x, ...grid.lines.flatMap(chosen)];
+  }
+  return uPlot.join(all.map((line): uPlot.AlignedData => [line.x, ...chosen(line)]));
+}
+
+function options(shown: Shown, element: HTMLElement): uPlot.Options {
+  const { lines, axis, log, smoothing, zoom } = shown;
+  const { band, smooth } = layers(shown);
   const style = getComputedStyle(element);
   const ink = style.getPropertyValue("--text") || "#222";
   const grid = { stroke: style.getPropertyValue("--line") || "#ccc", width: 1 };
@@ -100,10 +112,12 @@ function options({ lines, axis, log, smoothing, zoom }: Shown, element: HTMLElem
   lines.forEach((line, n) => {
     const colour = COLOURS[n % COLOURS.length] ?? ink;
     const hidden = { stroke: "transparent", width: 0, points: { show: false } };
-    bands.push({ series: [series.length, series.length + 1], fill: `${colour}33` });
-    series.push({ ...hidden, label: "highest" }, { ...hidden, label: "lowest" });
+    if (band) {
+      bands.push({ series: [series.length, series.length + 1], fill: `${colour}33` });
+      series.push({ ...hidden, label: "highest" }, { ...hidden, label: "lowest" });
+    }
     series.push({ label: line.label, stroke: smoothing > 0 ? colour + FAINT : colour, width: 1, points: { show: line.points.length < 3 } });
-    series.push({ ...hidden, label: "smoothed", stroke: colour, width: 2, show: smoothing > 0 });
+    if (smooth) series.push({ ...hidden, label: "smoothed", stroke: colour, width: 2 });
   });
   return {
     width: element.clientWidth,

@@ -78,9 +78,19 @@ function Node({ node }: { node: NodeInfo }) {
           </li>
         ))}
       </ul>
-      <p class="sum">{`${node.gpusUsed} of ${count(node.gpus, "GPU")} held`}</p>
+      <p class="sum">
+        {`${node.gpusUsed} of ${count(node.gpus, "GPU")} held`}
+        {busy(node)}
+      </p>
     </li>
   );
+}
+
+/** How busy the GPUs of a node are, where its node monitor says so. Pure. */
+export function busy(node: NodeInfo): string {
+  const gpus = node.machine?.gpus ?? [];
+  if (gpus.length === 0) return "";
+  return `; busy: ${gpus.map((gpu) => `${Math.round(gpu.utilizationPercent)} %`).join(", ")}`;
 }
 
 function Held({ session, row }: { session: string; row: Row | undefined }) {

@@ -1,7 +1,7 @@
 // The log of a session: the newest lines, searched, filtered and followed. Only lines near the window are drawn.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogEntry } from "../api/types";
-import { firstError, MOST_LINES, wanted, workers } from "../text/loglines";
+import { firstError, wanted, workers } from "../text/loglines";
 import { clock, count } from "../text/words";
 import { line } from "../text/visible";
 
@@ -10,13 +10,13 @@ const BEYOND = 20;
 
 interface Shown {
   lines: LogEntry[];
-  /** Whether there are older lines than these. */
-  more: boolean;
-  fromStart: () => void;
-  newest: () => void;
+  /** Whether there are lines before and after these. */
+  older: boolean;
+  newer: boolean;
+  read: (from: "start" | "next" | "newest") => void;
 }
 
-export function Log({ lines, more, fromStart, newest }: Shown) {
+export function Log({ lines, older, newer, read }: Shown) {
   const window_ = useRef<HTMLDivElement>(null);
   const [search, setSearch] = useState("");
   const [level, setLevel] = useState("");
@@ -38,6 +38,12 @@ export function Log({ lines, more, fromStart, newest }: Shown) {
     setSeen([element.scrollTop, element.clientHeight]);
     const atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - LINE_HEIGHT;
     if (!atEnd && follows) setFollows(false);
+  }
+
+  function beginning(from: "start" | "next" | "newest") {
+    setFollows(from === "newest");
+    if (from === "start") window_.current?.scrollTo({ top: 0 });
+    read(from);
   }
 
   function jump() {
@@ -83,16 +89,25 @@ export function Log({ lines, more, fromStart, newest }: Shown) {
         <button type="button" onClick={jump} disabled={firstError(found) < 0}>
           First error
         </button>
-        {more && (
-          <button type="button" onClick={fromStart}>
+        {older && (
+          <button type="button" onClick={() => beginning("start")}>
             From the first line
           </button>
         )}
-        <button type="button" onClick={newest}>
-          Newest lines
-        </button>
+        {newer && (
+          <button type="button" onClick={() => beginning("next")}>
+            Next lines
+          </button>
+        )}
+        {newer && (
+          <button type="button" onClick={() => beginning("newest")}>
+            Newest lines
+          </button>
+        )}
       </form>
-      {lines.length >= MOST_LINES && <p class="notice">{`The newest ${MOST_LINES} lines are kept here; trainyard logs prints all.`}</p>}
+      {(older || newer) && (
+        <p class="notice">{`These are ${newer ? "earlier" : "the newest"} lines; search and filters look at them only. The command trainyard logs prints all.`}</p>
+      )}
       <div class="log" ref={window_} role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
         <ol style={{ height: `${found.length * LINE_HEIGHT}px`, paddingTop: `${first * LINE_HEIGHT}px` }}>
           {drawn.map((entry) => (

@@ -1,13 +1,14 @@
 // The table of sessions. Of many rows only those near the screen are drawn.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Progress, Row } from "../api/types";
-import { metricOf, type Asked } from "../pages/listing";
+import type { Asked } from "../pages/listing";
 import { now } from "../state/clock";
 import { link, setParameters } from "../state/place";
-import { age, clock, duration, number, startInterval, WAITING } from "../text/words";
+import { age, clock, duration, startInterval, WAITING } from "../text/words";
 import { visible } from "../text/visible";
+import { Spark } from "./spark";
 
-const ROW_HEIGHT = 52;
+const ROW_HEIGHT = 68;
 const BEYOND = 15;
 const DRAWN_WHOLE = 100;
 
@@ -144,7 +145,9 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
         )}
       </td>
       <td>{progress.etaSeconds !== undefined && !row.completionTime ? duration(progress.etaSeconds) : ""}</td>
-      <td class="number">{visible(number(metricOf(row, by.metric)))}</td>
+      <td class="number">
+        <Spark row={row} metric={by.metric} />
+      </td>
       <td class="number">{row.gpus}</td>
       <td>
         <bdi>{visible(row.user ?? "")}</bdi>

@@ -1,22 +1,42 @@
 // Who is logged in.
 import { signal } from "@preact/signals";
-import { get, onLoggedOut, send } from "../api/client";
+import { get, onLoggedOut, Refused, send, sentence } from "../api/client";
 import type { LoginInfo, Scope } from "../api/types";
 
 /** undefined until it is known, null without a login. */
 export const login = signal<LoginInfo | null | undefined>(undefined);
+/** Why it is not known; empty while the gateway is asked. */
+export const trouble = signal("");
+
+const PAUSE = 3000;
 
 onLoggedOut(() => {
   login.value = null;
 });
 
-/** Ask the gateway whether the cookie opens it. */
+/** Ask the gateway whether the cookie opens it, until it answers. */
 export async function lookUp(): Promise<void> {
   try {
-    login.value = await get<LoginInfo>("/login");
-  } catch {
-    login.value = null;
+    const found = await get<LoginInfo>("/login");
+    // The same login is no news: what is on the screen stays.
+    if (JSON.stringify(found) !== JSON.stringify(login.value)) login.value = found;
+    trouble.value = "";
+  } catch (error) {
+    if (error instanceof Refused && error.status >= 400 && error.status < 500) {
+      login.value = null;
+      return;
+    }
+    if (login.value !== undefined) return;
+    trouble.value = `${sentence(error)} Trying again.`;
+    setTimeout(() => void lookUp(), PAUSE);
   }
+}
+
+/** Another window may have logged in or out meanwhile. */
+export function watchOtherWindows(): void {
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && login.value !== undefined) void lookUp();
+  });
 }
 
 /** Exchange a key for a cookie. Throws Refused. */
@@ -25,6 +45,7 @@ export async function logIn(key: string): Promise<void> {
   login.value = (await response.json()) as LoginInfo;
 }
 
+/** End the login. Throws Refused; then the cookie still opens the gateway. */
 export async function logOut(): Promise<void> {
   await send("DELETE", "/login");
   login.value = null;

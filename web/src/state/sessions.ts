@@ -2,13 +2,14 @@
 import { signal } from "@preact/signals";
 import { follow } from "../api/stream";
 import type { Row, SessionsEvent } from "../api/types";
+import { compareVersion } from "./version";
 
 /** By UID. */
 export const rows = signal<ReadonlyMap<string, Row>>(new Map());
 /** Whether the first rows have come. */
 export const known = signal(false);
 
-/** The rows after an event. */
+/** The rows after an event. Pure. */
 export function applied(before: ReadonlyMap<string, Row>, told: SessionsEvent): Map<string, Row> {
   const after = new Map(told.reset ? [] : before);
   for (const uid of told.gone) after.delete(uid);
@@ -16,11 +17,18 @@ export function applied(before: ReadonlyMap<string, Row>, told: SessionsEvent): 
   return after;
 }
 
-/** Follow the sessions; returns what ends it. */
+let last: string | undefined;
+
+/** Follow the sessions, on from where it stopped before; returns what ends it. */
 export function followSessions(): () => void {
-  return follow("/training/events", (told) => {
-    if (told.event !== "sessions") return;
-    rows.value = applied(rows.value, told.data as SessionsEvent);
-    known.value = true;
+  return follow("/training/events", {
+    from: last,
+    passed: (id) => (last = id),
+    opened: () => void compareVersion(),
+    tell: (told) => {
+      if (told.event !== "sessions") return;
+      rows.value = applied(rows.value, told.data as SessionsEvent);
+      known.value = true;
+    },
   });
 }

@@ -40,12 +40,33 @@ export function gaps(lines: Line[]): number {
   return lines.reduce((sum, line) => sum + line.points.filter((point) => valueOf(point) === null).length, 0);
 }
 
+/** The number of points at or below zero, which have no place on a logarithmic axis. */
+export function notPositive(lines: Line[]): number {
+  return lines.reduce((sum, line) => sum + line.points.filter((point) => (valueOf(point) ?? 1) <= 0).length, 0);
+}
+
+/** The lowest, the highest and the last finite value of a line. */
+export function summary(line: Line): { lowest?: number; highest?: number; last?: number } {
+  const found: { lowest?: number; highest?: number; last?: number } = {};
+  for (const point of line.points) {
+    const value = valueOf(point);
+    if (value === null) continue;
+    if (found.lowest === undefined || value < found.lowest) found.lowest = value;
+    if (found.highest === undefined || value > found.highest) found.highest = value;
+    found.last = value;
+  }
+  return found;
+}
+
 /** A line's columns on an axis, smoothed by an exponential mean of weight `smoothing` (0 to 0.99). */
-export function columns(line: Line, axis: Axis, smoothing: number): Columns {
-  const points = axis === "epoch" ? line.points.filter((point) => typeof point.epoch === "number") : line.points;
-  const began = Date.parse(points[0]?.time ?? "");
-  const x = points.map((point) => place(point, axis, began));
-  const raw = points.map(valueOf);
+export function columns(line: Line, axis: Axis, smoothing: number, log = false): Columns {
+  const some = axis === "epoch" ? line.points.filter((point) => typeof point.epoch === "number") : line.points;
+  const began = some.reduce((first, point) => Math.min(first, Date.parse(point.time)), Infinity);
+  const placed = some.map((point) => [place(point, axis, began), valueOf(point)] as const);
+  // Clocks of workers jump, and attempts repeat times; a chart needs its places in order.
+  if (placed.some(([x], n) => n > 0 && x < (placed[n - 1]?.[0] ?? x))) placed.sort(([a], [b]) => a - b);
+  const x = placed.map(([at]) => at);
+  const raw = placed.map(([, value]) => (log && value !== null && value <= 0 ? null : value));
   return { x, raw, smooth: smoothed(raw, smoothing), ...band(raw, line.thinned) };
 }
 
@@ -76,6 +97,27 @@ function band(raw: (number | null)[], thinned: boolean): Pick<Columns, "low" | "
     low: pairs.map((pair) => (pair.length ? Math.min(...pair) : null)),
     high: pairs.map((pair) => (pair.length ? Math.max(...pair) : null)),
   };
+}
+
+/** A line as the path of a small picture; gaps stay open. */
+export function sparkPath(line: Line, width: number, height: number): string {
+  const { lowest = 0, highest = 0 } = summary(line);
+  const [first, last] = [line.points[0]?.step ?? 0, line.points.at(-1)?.step ?? 0];
+  let pen = "M";
+  return line.points
+    .map((point) => {
+      const value = valueOf(point);
+      if (value === null) {
+        pen = "M";
+        return "";
+      }
+      const x = last > first ? ((point.step - first) / (last - first)) * width : width / 2;
+      const y = highest > lowest ? height - 1 - ((value - lowest) / (highest - lowest)) * (height - 2) : height / 2;
+      const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+      pen = "L";
+      return step;
+    })
+    .join("");
 }
 
 /** The points of all lines as CSV. */

@@ -1,6 +1,7 @@
 // Names and lines come from programs and people. What is not drawn, or turns the direction, is shown as an escape.
 
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0]/gu;
+/** What is not drawn, or changes how others are drawn. */
+export const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0]/gu;
 const COLOURS = /\u001b\[[0-9;:]*[A-Za-z]/g;
 
 /** `text` with each hidden character as an escape. */
