@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,19 +119,35 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+def until(page: Page, is_true: Callable[[], bool]) -> None:
+    """Wait for something outside of the page, which works on meanwhile."""
+    for _ in range(600):
+        if is_true():
+            return
+        page.wait_for_timeout(100)
+
+
 def _install() -> str:
-    if os.geteuid() == 0 and shutil.which("apt-get") is not None:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["install", "-qq", "-y", "--no-install-recommends", "chromium"]
-        for command in (["update", "-qq"], install):
-            subprocess.run(
-                ["apt-get", *command],
-                env=environment,
-                check=False,
-                capture_output=True,
-                timeout=_INSTALL_SECONDS,
-            )
-    found = shutil.which("chromium")
+    # Several lanes of tests may come here at once.
+    with (Path(tempfile.gettempdir()) / "trainyard-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = shutil.which("chromium") or _installed_package()
     if found is None:
         pytest.fail("Chromium is not installed: apt-get install chromium", pytrace=False)
     return found
+
+
+def _installed_package() -> str | None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return None
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["install", "-qq", "-y", "--no-install-recommends", "chromium"]
+    for command in (["update", "-qq"], install):
+        subprocess.run(
+            ["apt-get", *command],
+            env=environment,
+            check=False,
+            capture_output=True,
+            timeout=_INSTALL_SECONDS,
+        )
+    return shutil.which("chromium")

@@ -12,7 +12,8 @@ from failures import failures
 from time_by_folder import totals
 
 ROOT = Path(__file__).resolve().parents[3]
-RAISING = {"pytest.raises", "pytest.warns", "pytest.fail"}
+RAISING = {"pytest.raises", "pytest.warns", "pytest.fail", "expect"}
+"""`expect` is Playwright's assertion: it fails where a page does not come to show something."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -100,7 +100,7 @@ export function KeysPage() {
       <h2>Keys that were made</h2>
       <Listing
         title="Keys"
-        columns={["Owner", "Id", "Scopes", "Made", "State", ""]}
+        columns={["Owner", "Id", "Scopes", "Made", "State", "Action"]}
         rows={found.value}
         problem={found.problem}
         empty="There are no keys beside the administrator's."

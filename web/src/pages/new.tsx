@@ -84,7 +84,7 @@ export function NewPage() {
             <Fields fields={others} path="" values={values} problems={problems} put={change} />
           </details>
         </div>
-        <aside aria-label="What comes of it">
+        <section class="beside" aria-label="What comes of it">
           <Expected body={body} told={told} />
           {refused.problem && <p role="alert" class="problem">{visible(refused.problem)}</p>}
           <p class="buttons">
@@ -100,7 +100,7 @@ export function NewPage() {
           <pre class="wide" tabIndex={0} role="region" aria-label="The session as YAML">
             {manifest(String(body["name"] ?? "NAME"), { ...body, name: undefined })}
           </pre>
-        </aside>
+        </section>
       </form>
     </>
   );

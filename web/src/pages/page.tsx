@@ -89,16 +89,16 @@ function Inside() {
           Log out
         </button>
       </header>
-      {problem && <p role="alert" class="problem">{problem}</p>}
-      {outdated.value && (
-        <p role="alert" class="notice">
-          The gateway was upgraded and has a newer page.{" "}
-          <button type="button" onClick={() => location.reload()}>
-            Load it
-          </button>
-        </p>
-      )}
       <main id="main" tabIndex={-1}>
+        {problem && <p role="alert" class="problem">{problem}</p>}
+        {outdated.value && (
+          <p role="alert" class="notice">
+            The gateway was upgraded and has a newer page.{" "}
+            <button type="button" onClick={() => location.reload()}>
+              Load it
+            </button>
+          </p>
+        )}
         <Place />
       </main>
       <footer>
