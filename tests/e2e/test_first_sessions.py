@@ -228,6 +228,14 @@ def test_a_dataset_with_a_bad_header_is_refused_with_the_line(
     assert all(found.name != "bad" for found in gateway.datasets().datasets)
 
 
+def test_the_image_has_the_web_page(installation: Installation) -> None:
+    page = httpx.get(installation.url)
+    script = page.text.partition('src="')[2].partition('"')[0]
+    found = httpx.get(f"{installation.url}{script}")
+
+    assert found.headers["Content-Type"].startswith("text/javascript")
+
+
 def test_a_wrong_key_is_refused(installation: Installation) -> None:
     with Client(installation.url, "wrong") as stranger, pytest.raises(errors.NotAuthenticated):
         stranger.queue()

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogEntry } from "../api/types";
 import { firstError, wanted, workers } from "../text/loglines";
 import { clock, count } from "../text/words";
-import { line } from "../text/visible";
+import { pieces } from "../text/visible";
 
 const LINE_HEIGHT = 20;
 const BEYOND = 20;
@@ -112,7 +112,7 @@ export function Log({ lines, older, newer, read }: Shown) {
         <ol style={{ height: `${found.length * LINE_HEIGHT}px`, paddingTop: `${first * LINE_HEIGHT}px` }}>
           {drawn.map((entry) => (
             <li key={entry.cursor} class={entry.level} title={`${clock(entry.time)}, worker ${entry.rank}, attempt ${entry.attempt}`}>
-              {line(entry.message)}
+              {pieces(entry.message).map(({ text, style }, n) => (style ? <span key={n} class={style}>{text}</span> : text))}
             </li>
           ))}
         </ol>
