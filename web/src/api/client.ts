@@ -1,8 +1,12 @@
 // Requests to /api/v1 with the login's cookie.
+import { signal } from "@preact/signals";
 import { heard } from "../state/clock";
 import type { FieldProblem, Problem } from "./types";
 
 const PREFIX = "/api/v1";
+
+/** Whether the gateway said that it does not hear from the cluster. */
+export const stale = signal(false);
 
 /** A refused request; `message` is the gateway's sentence. */
 export class Refused extends Error {
@@ -34,6 +38,7 @@ export async function send(method: string, path: string, more: RequestInit = {})
     throw new Refused(0, "The gateway does not answer.");
   }
   heard(response.headers.get("Date"));
+  if (response.ok) stale.value = (response.headers.get("Warning") ?? "").startsWith("110");
   if (!response.ok) throw await refusal(response);
   return response;
 }

@@ -1,6 +1,6 @@
 // What stands around every page: name, places, login, and whether the page is live.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { sentence } from "../api/client";
+import { sentence, stale } from "../api/client";
 import { connected } from "../api/stream";
 import { link, place } from "../state/place";
 import { login, logOut, may, trouble } from "../state/login";
@@ -80,7 +80,7 @@ function Inside() {
           ))}
         </nav>
         <span role="status" class="live">
-          {connected.value ? "live" : "connection lost; trying again"}
+          {!connected.value ? "connection lost; trying again" : stale.value ? "the cluster does not answer; this may be old" : "live"}
         </span>
         <span class="who" title={`This login ends ${clock(login.value?.expires)}`}>
           <bdi>{visible(login.value?.name ?? "")}</bdi>
