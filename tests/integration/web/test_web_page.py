@@ -61,7 +61,7 @@ def test_the_first_screen_says_who_runs_who_waits_and_why(reader: Visit, lab: Ga
     expect(row(page, failed)).to_contain_text("Out of memory.")
     expect(page.get_by_role("heading", name="GPUs")).to_contain_text("held")
 
-    page.get_by_label("State").select_option("failed")
+    page.get_by_label("State", exact=True).select_option("failed")
     page.get_by_label("Search").fill(failed)
     expect(page.get_by_role("heading", name="Sessions")).to_contain_text("1 of")
     address = page.url
@@ -196,7 +196,7 @@ def test_chosen_sessions_are_laid_over_each_other_with_what_differs(
         lab.trainer(uid, name).report({"sequence": 1, "metrics": points}).raise_for_status()
         run(lab, name)
         page.get_by_label("Search").fill("compared")
-        page.get_by_label(f"Compare {name}").check()
+        page.get_by_label(f"Choose {name}").check()
     page.get_by_role("link", name="Compare 2 sessions").click()
 
     expect(page.get_by_role("heading", name="Compare 2 sessions")).to_be_visible()

@@ -52,7 +52,7 @@ def asked(
         (["link:Queue"], "runs, 10 min left"),
         (["link:broken"], "Raise resources.memory or lower the batch size."),
         (["link:good-rate"], "good-rate says goodbye"),
-        (["checkbox:Compare slow-rate", "checkbox:Compare good-rate", "link:Compare 2 sessions"], "lowest train/loss"),
+        (["checkbox:Choose slow-rate", "checkbox:Choose good-rate", "link:Compare 2 sessions"], "lowest train/loss"),
         (["link:Datasets", "button:wares"], "because it is the last column"),
         (["link:New session"], "trainyard submit -f session.yaml"),
         (["link:broken", "link:Start again, as it is or changed"], "When it starts"),

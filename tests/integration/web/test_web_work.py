@@ -43,7 +43,7 @@ def test_a_session_is_started_by_the_form_and_once(reader: Visit, lab: GatewayLa
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
     with lab.client() as gateway:
-        (found,) = [each for each in gateway.sessions() if each.name == name]
+        (found,) = [each for each in gateway.sessions().sessions if each.name == name]
     assert found.spec["command"] == ["python", "train.py", "--note", "two words"]
     assert found.spec["resources"]["gpus"] == 2
 
@@ -253,3 +253,39 @@ def test_the_best_of_many_is_found_by_parameter(reader: Visit, lab: GatewayLab) 
     assert saved.value.path().read_text().startswith("<svg")
     until(page, lambda: "by=lowest" in page.url)
     assert reader.said == []
+
+
+def test_chosen_sessions_are_suspended_together(reader: Visit, lab: GatewayLab) -> None:
+    page, prefix = reader.page, unique("bulk")
+    for n in (1, 2):
+        start(lab, f"{prefix}-{n}")
+        set_status(lab, f"{prefix}-{n}", phase="Running")
+    page.get_by_label("Search").fill(prefix)
+    for n in (1, 2):
+        page.get_by_label(f"Choose {prefix}-{n}").check()
+    page.get_by_role("button", name="Suspend 2 sessions").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"{prefix}-2")
+    dialog.get_by_role("button", name="Suspend").click()
+
+    def wanted() -> list[str]:
+        with lab.client() as gateway:
+            found = [each for each in gateway.sessions().sessions if each.name.startswith(prefix)]
+        return [each.spec.get("desiredState", "Running") for each in found]
+
+    until(page, lambda: wanted() == ["Suspended"] * 2)
+    assert wanted() == ["Suspended"] * 2
+
+
+def test_columns_are_hidden_by_the_link(reader: Visit, lab: GatewayLab) -> None:
+    page, name = reader.page, unique("columns")
+    start(lab, name)
+    expect(page.get_by_role("columnheader", name="Owner")).to_be_visible()
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Owner", exact=True).uncheck()
+    expect(page.get_by_role("columnheader", name="Owner")).to_have_count(0)
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.get_by_role("columnheader", name="Queue", exact=True)).to_be_visible()
+    assert page.get_by_role("columnheader", name="Owner").count() == 0

@@ -9,6 +9,8 @@ export interface Asked {
   down: boolean;
   group: string;
   metric: string;
+  /** Columns that are not shown. */
+  hidden: string[];
 }
 
 export interface Group {
@@ -25,6 +27,7 @@ export function asked(parameters: URLSearchParams): Asked {
     down: (parameters.get("order") ?? "down") === "down",
     group: parameters.get("group") ?? "",
     metric: parameters.get("metric") ?? "",
+    hidden: (parameters.get("hide") ?? "").split(",").filter((name) => name !== "" && name !== "name"),
   };
 }
 

@@ -1,7 +1,8 @@
 // The first screen: GPUs above, sessions below.
 import { useState } from "preact/hooks";
 import { Gpus } from "../parts/gpus";
-import { SessionTable } from "../parts/table";
+import { ForChosen } from "../parts/chosen";
+import { OPTIONAL, SessionTable } from "../parts/table";
 import { link, place, setParameters } from "../state/place";
 import { known, rows } from "../state/sessions";
 import { count } from "../text/words";
@@ -49,7 +50,9 @@ export function SessionsPage() {
             </a>
           )}
           {chosen.size > MOST_COMPARED && <span>{`At most ${MOST_COMPARED} sessions can be compared; ${chosen.size} are chosen.`}</span>}
+          <Columns hidden={by.hidden} />
         </form>
+        <ForChosen rows={all.filter((row) => chosen.has(row.uid))} />
         {!known.value && <p class="notice">Reading the sessions …</p>}
         {known.value && all.length === 0 && (
           <p class="notice">
@@ -69,6 +72,26 @@ export function SessionsPage() {
         ))}
       </section>
     </>
+  );
+}
+
+function Columns({ hidden }: { hidden: string[] }) {
+  return (
+    <details class="columns">
+      <summary>Columns</summary>
+      {OPTIONAL.map(([name, title]) => (
+        <label class="line" key={name}>
+          <input
+            type="checkbox"
+            checked={!hidden.includes(name)}
+            onChange={(event) =>
+              setParameters({ hide: (event.currentTarget.checked ? hidden.filter((each) => each !== name) : [...hidden, name]).join(",") })
+            }
+          />{" "}
+          {title}
+        </label>
+      ))}
+    </details>
   );
 }
 

@@ -27,7 +27,7 @@ export function possible(phase: string, deleted: boolean): Action[] {
   }
 }
 
-const TITLES: Record<Action, string> = {
+export const TITLES: Record<Action, string> = {
   suspend: "Suspend",
   resume: "Resume",
   priority: "Change priority",
@@ -75,7 +75,7 @@ export function Actions({ session, done }: { session: SessionInfo; done: () => P
   );
 }
 
-function Explained({ action, priority }: { action: Action; priority: number }) {
+export function Explained({ action, priority }: { action: Action; priority: number }) {
   if (action === "priority") {
     return (
       <label>
@@ -85,11 +85,13 @@ function Explained({ action, priority }: { action: Action; priority: number }) {
     );
   }
   if (action === "suspend") return <p>It saves a checkpoint and releases its GPUs. You can resume it.</p>;
+  if (action === "resume") return <p>It goes back to its queue and on from its checkpoint.</p>;
   if (action === "cancel") return <p>It leaves the queue. This is final.</p>;
   return <p>It saves a checkpoint and ends. This is final.</p>;
 }
 
-async function sent(uid: string, action: Action, form?: FormData): Promise<void> {
+/** Ask the gateway for an action. Throws Refused. */
+export async function sent(uid: string, action: Action, form?: FormData): Promise<void> {
   if (action === "priority") await change("PATCH", `/training/${uid}`, { priority: Number(form?.get("priority")) });
   else if (action === "cancel") await change("DELETE", `/training/queue/${uid}`);
   else await change("POST", `/training/${uid}/${action}`);

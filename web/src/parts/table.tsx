@@ -1,4 +1,5 @@
 // The table of sessions. Of many rows only those near the screen are drawn.
+import { Fragment, type ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Progress, Row } from "../api/types";
 import type { Asked } from "../pages/listing";
@@ -24,6 +25,13 @@ const COLUMNS = [
   ["queue", "Queue"],
   ["created", "Age"],
 ] as const;
+
+/** Columns that can be hidden, with their titles. */
+export const OPTIONAL = COLUMNS.filter(([name]) => name !== "name").map(([name, title]): [string, string] => [name, title || "Metric"]);
+
+function shownColumns(hidden: readonly string[]) {
+  return COLUMNS.filter(([name]) => !hidden.includes(name));
+}
 
 interface Shown {
   rows: Row[];
@@ -60,9 +68,9 @@ export function SessionTable({ rows, by, chosen, choose }: Shown) {
         <thead>
           <tr>
             <th scope="col">
-              <span class="hidden">Compare</span>
+              <span class="hidden">Choose</span>
             </th>
-            {COLUMNS.map(([name, title]) => (
+            {shownColumns(by.hidden).map(([name, title]) => (
               <Heading key={name} name={name} title={title || visible(by.metric) || "Metric"} by={by} />
             ))}
           </tr>
@@ -113,10 +121,55 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
   const name = visible(row.name);
   const why = visible(row.message ?? (row.failure ? `Failed: ${row.failure}` : ""));
   const waits = WAITING.includes(row.phase);
+  const cells: Record<(typeof COLUMNS)[number][0], ComponentChildren> = {
+    name: "",
+    phase: (
+      <td class="why">
+        <span class={`phase ${row.phase}`}>{visible(row.phase)}</span>
+        <small title={why}>
+          <bdi>{why}</bdi>
+        </small>
+      </td>
+    ),
+    position: (
+      <td>
+        {waits && row.position ? `place ${row.position}` : ""}
+        {waits && <small>{startInterval(row.estimatedStart as Record<string, string> | undefined, now.value)}</small>}
+      </td>
+    ),
+    progress: (
+      <td>
+        {progress.percent !== undefined && (
+          <>
+            <progress max={100} value={progress.percent} aria-label={`Progress of ${name}`} />
+            <small>{`${Math.round(progress.percent)} %`}</small>
+          </>
+        )}
+      </td>
+    ),
+    left: <td>{progress.etaSeconds !== undefined && !row.completionTime ? duration(progress.etaSeconds) : ""}</td>,
+    metric: (
+      <td class="number">
+        <Spark row={row} metric={by.metric} />
+      </td>
+    ),
+    gpus: <td class="number">{row.gpus}</td>,
+    user: (
+      <td>
+        <bdi>{visible(row.user ?? "")}</bdi>
+      </td>
+    ),
+    queue: (
+      <td>
+        <bdi>{visible(row.queue)}</bdi>
+      </td>
+    ),
+    created: <td title={clock(row.created)}>{age(row.created, now.value)}</td>,
+  };
   return (
     <tr aria-rowindex={place}>
       <td>
-        <input type="checkbox" checked={chosen} aria-label={`Compare ${name}`} onChange={(event) => choose(row.uid, event.currentTarget.checked)} />
+        <input type="checkbox" checked={chosen} aria-label={`Choose ${name}`} onChange={(event) => choose(row.uid, event.currentTarget.checked)} />
       </td>
       <th scope="row">
         <a href={link(`/session/${row.uid}`)}>
@@ -126,36 +179,7 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
           <bdi>{visible(row.dataset ?? row.command ?? "")}</bdi>
         </small>
       </th>
-      <td class="why">
-        <span class={`phase ${row.phase}`}>{visible(row.phase)}</span>
-        <small title={why}>
-          <bdi>{why}</bdi>
-        </small>
-      </td>
-      <td>
-        {waits && row.position ? `place ${row.position}` : ""}
-        {waits && <small>{startInterval(row.estimatedStart as Record<string, string> | undefined, now.value)}</small>}
-      </td>
-      <td>
-        {progress.percent !== undefined && (
-          <>
-            <progress max={100} value={progress.percent} aria-label={`Progress of ${name}`} />
-            <small>{`${Math.round(progress.percent)} %`}</small>
-          </>
-        )}
-      </td>
-      <td>{progress.etaSeconds !== undefined && !row.completionTime ? duration(progress.etaSeconds) : ""}</td>
-      <td class="number">
-        <Spark row={row} metric={by.metric} />
-      </td>
-      <td class="number">{row.gpus}</td>
-      <td>
-        <bdi>{visible(row.user ?? "")}</bdi>
-      </td>
-      <td>
-        <bdi>{visible(row.queue)}</bdi>
-      </td>
-      <td title={clock(row.created)}>{age(row.created, now.value)}</td>
+      {shownColumns(by.hidden).map(([column]) => (column === "name" ? null : <Fragment key={column}>{cells[column]}</Fragment>))}
     </tr>
   );
 }
