@@ -16,8 +16,11 @@ KEY = login_cookies.signing_key("digest")
 LOGIN = Login("a1B2c3D4", 1_000, "0" * 32)
 
 
+NAME = login_cookies.name_of(KEY)
+
+
 def header(value: str) -> str:
-    return f"other=1; {login_cookies.NAME}={value}"
+    return f"other=1; {NAME}={value}"
 
 
 def test_a_cookie_says_who_until_when() -> None:
@@ -72,20 +75,37 @@ def test_the_memory_of_logouts_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     "cookie",
-    [
-        "", "trainyard_login", "trainyard_login=" + "x" * 10_000, "a=b; c", "\x00=\xff",
-        f"x{login_cookies.NAME}=1",
-    ],
-    ids=["empty", "no value", "long", "others", "no text", "another name"],
-)  # fmt: skip
+    ["", NAME, f"{NAME}=" + "x" * 10_000, "a=b; c", "\x00=\xff", f"x{NAME}=1", "; ;=;=="],
+    ids=["empty", "no value", "long", "others", "no text", "another name", "signs"],
+)
 def test_any_header_is_read_without_an_error(cookie: str) -> None:
     assert Logins("digest").read(cookie) is None
 
 
-def test_the_cookie_of_this_host_comes_before_that_of_a_parent_domain() -> None:
-    both = f"{login_cookies.NAME}=planted; {login_cookies.SECURE_NAME}=ours"
+@pytest.mark.parametrize(
+    "other",
+    ['jupyter="2|1:0|10:17"', 'seen={"a": 1, "b": [2]}', "a b", "=", 'open="', "ü=1", "x=y=z"],
+    ids=["quotes", "JSON", "no value", "nothing", "an open quote", "letters", "two equal signs"],
+)
+def test_cookies_of_other_programs_of_the_host_are_in_nobodys_way(other: str) -> None:
+    logins = Logins("digest")
+    login, value = logins.begin(ADMIN)
 
-    assert login_cookies.cookie_of(both) == "ours"
+    assert logins.read(f"{other}; {NAME}={value}; {other}") == login
+
+
+def test_two_gateways_of_a_host_have_two_cookies() -> None:
+    one, two = Logins("digest"), Logins("another")
+    (login, value), (_, second) = one.begin(ADMIN), two.begin(ADMIN)
+
+    assert one.read(f"{two.name}={second}; {one.name}={value}") == login
+    assert not one.is_in(f"{two.name}={second}")
+
+
+def test_the_cookie_of_this_host_comes_before_that_of_a_parent_domain() -> None:
+    both = f"{NAME}=planted; {login_cookies.SECURE_PREFIX}{NAME}=ours"
+
+    assert login_cookies.cookie_of(both, NAME) == "ours"
 
 
 OWN = {"host": "yard:8080", "origin": "http://yard:8080", same_origin.OWN_HEADER: "web"}
@@ -96,6 +116,7 @@ OWN = {"host": "yard:8080", "origin": "http://yard:8080", same_origin.OWN_HEADER
     [
         ("POST", {}, True),
         ("POST", {"sec-fetch-site": "same-origin"}, True),
+        ("POST", {"sec-fetch-site": "same-origin", "host": "inside"}, True),
         ("POST", {"sec-fetch-site": "none"}, False),
         ("POST", {"sec-fetch-site": "same-site"}, False),
         ("DELETE", {"origin": "http://yard:9090"}, False),
@@ -109,7 +130,8 @@ OWN = {"host": "yard:8080", "origin": "http://yard:8080", same_origin.OWN_HEADER
         ("HEAD", {"sec-fetch-site": "cross-site"}, False),
     ],
     ids=[
-        "our page", "our page in a new browser", "an address bar that posts", "another port",
+        "our page", "our page in a new browser", "behind a proxy that names another host",
+        "an address bar that posts", "another port",
         "another origin", "a longer host", "no origin's name", "no URL", "behind TLS", "no host",
         "a read", "a read from the address bar", "a read from elsewhere",
     ],

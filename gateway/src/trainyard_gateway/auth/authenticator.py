@@ -12,7 +12,6 @@ from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Caller
-from trainyard_gateway.auth.login_cookies import cookie_of
 from trainyard_gateway.auth.logins import Logins
 from trainyard_gateway.auth.rate_limits import FailedLoginThrottle
 from trainyard_gateway.auth.same_origin import OWN_HEADER, is_own
@@ -51,7 +50,7 @@ class Authenticator:
         except Problem:
             self._audit_log.record(scope, False, "malformed")
             raise
-        if key is None and cookie_of(headers.get("cookie", "")) is not None:
+        if key is None and self.logins.is_in(headers.get("cookie", "")):
             caller = self._by_login(scope, headers)
         else:
             caller = self._by_key(scope, key)

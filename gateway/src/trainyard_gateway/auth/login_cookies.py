@@ -10,13 +10,14 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 LIFETIME_SECONDS = 43_200
 """A working day. After it the key is asked for again."""
 NAME = "trainyard_login"
-SECURE_NAME = f"__Host-{NAME}"
-"""The name behind TLS: a browser takes it from this host only, and from no subdomain."""
+"""What the name of the cookie begins with. The installation's id follows: gateways at two ports of a
+host share their cookies, and each has its own."""
+SECURE_PREFIX = "__Host-"
+"""Begins the name behind TLS: a browser takes it from this host only, and from no subdomain."""
 _MOST = 200
 _TEXT = re.compile(r"([0-9A-Za-z]{1,16})\.([0-9]{1,12})\.([0-9a-f]{32})\.([0-9a-f]{64})")
 
@@ -56,21 +57,26 @@ def read(text: str, key: bytes, now: float) -> Login | None:
     return login if login.expires > now else None
 
 
-def cookie_of(header: str) -> str | None:
-    """The value in a Cookie header, None without one."""
-    try:
-        cookies = SimpleCookie(header)
-    except CookieError:
-        return None
-    morsel = cookies.get(SECURE_NAME) or cookies.get(NAME)
-    return morsel.value if morsel is not None else None
+def name_of(key: bytes) -> str:
+    """The name of the cookie of an installation."""
+    return f"{NAME}_{hmac.digest(key, b'name', 'sha256').hex()[:8]}"
 
 
-def set_cookie(value: str, secure: bool) -> str:
+def cookie_of(header: str, name: str) -> str | None:
+    """The value in a Cookie header, None without one.
+
+    Other programs of this host set cookies too, of any form: each part is read for itself.
+    """
+    parts = (part.partition("=") for part in header.split(";"))
+    found = {each.strip(): value.strip() for each, is_given, value in parts if is_given}
+    return found.get(SECURE_PREFIX + name, found.get(name))
+
+
+def set_cookie(name: str, value: str, secure: bool) -> str:
     """The Set-Cookie header of a login; with an empty value, of a logout."""
-    name, more = (SECURE_NAME, "; Secure") if secure else (NAME, "")
+    prefix, more = (SECURE_PREFIX, "; Secure") if secure else ("", "")
     age = LIFETIME_SECONDS if value else 0
-    return f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{more}"
+    return f"{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{more}"
 
 
 def _signature(said: str, key: bytes) -> str:

@@ -20,6 +20,8 @@ class Logins:
     def __init__(self, admin_digest: str, clock: Callable[[], float] = time.time) -> None:
         """`admin_digest`: of the administrator's key; another one ends every login."""
         self._key, self._clock = login_cookies.signing_key(admin_digest), clock
+        self.name = login_cookies.name_of(self._key)
+        """Of the cookie."""
         self._ended: dict[str, int] = {}
 
     def begin(self, caller: Caller) -> tuple[Login, str]:
@@ -30,9 +32,13 @@ class Logins:
 
     def read(self, cookie_header: str) -> Login | None:
         """The login that a Cookie header holds; None without a valid one."""
-        text = login_cookies.cookie_of(cookie_header)
+        text = login_cookies.cookie_of(cookie_header, self.name)
         login = login_cookies.read(text, self._key, self._clock()) if text else None
         return login if login is not None and login.number not in self._ended else None
+
+    def is_in(self, cookie_header: str) -> bool:
+        """Whether a Cookie header holds a login, valid or not."""
+        return login_cookies.cookie_of(cookie_header, self.name) is not None
 
     def end(self, login: Login) -> None:
         """Accept this cookie no more."""

@@ -19,8 +19,11 @@ def is_own(method: str, headers: Mapping[str, str]) -> bool:
     site = headers.get("sec-fetch-site")
     if method in _READS:
         return site in (None, "same-origin", "none")
-    if site not in (None, "same-origin") or OWN_HEADER not in headers:
+    if OWN_HEADER not in headers:
         return False
+    if site is not None:
+        # The browser's own word. A proxy may have changed the host.
+        return site == "same-origin"
     return _host(headers.get("origin", "")) == headers.get("host", "").lower() != ""
 
 

@@ -13,6 +13,7 @@ from trainyard_gateway.auth.login_cookies import Login
 from trainyard_gateway.auth.same_origin import is_secure
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep
+from trainyard_gateway.services import Services
 
 router = APIRouter(prefix="/login", tags=["login"])
 
@@ -38,7 +39,7 @@ async def login(
     if key_of(request.headers) is None:
         raise BadRequest("give the key: Authorization: Bearer <key>; a cookie makes no other one")
     begun, value = services.authenticator.logins.begin(caller)
-    _set_cookie(request, response, value)
+    _set_cookie(request, services, response, value)
     return _info(caller, begun)
 
 
@@ -58,12 +59,13 @@ async def logout(request: Request, services: ServicesDep, response: Response) ->
     found = services.authenticator.logins.read(request.headers.get("cookie", ""))
     if found is not None:
         services.authenticator.logins.end(found)
-    _set_cookie(request, response, "")
+    _set_cookie(request, services, response, "")
 
 
-def _set_cookie(request: Request, response: Response, value: str) -> None:
+def _set_cookie(request: Request, services: Services, response: Response, value: str) -> None:
+    name = services.authenticator.logins.name
     secure = is_secure(request.scope.get("scheme", "http"), request.headers)
-    response.headers["Set-Cookie"] = login_cookies.set_cookie(value, secure)
+    response.headers["Set-Cookie"] = login_cookies.set_cookie(name, value, secure)
     response.headers["Cache-Control"] = "no-store"
 
 

@@ -67,7 +67,12 @@ def document(app: FastAPI) -> dict[str, Any]:
         found["components"]["securitySchemes"] = {
             "key": {"type": "http", "scheme": "bearer", "description": "An API key"},
             "keyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            "login": {"type": "apiKey", "in": "cookie", "name": login_cookies.NAME},
+            "login": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": login_cookies.NAME,
+                "description": "The cookie of a login; an underscore and the installation's id follow",
+            },
             "trainer": {"type": "http", "scheme": "bearer", "description": "A trainer pod's token"},
         }
         app.openapi_schema = found
