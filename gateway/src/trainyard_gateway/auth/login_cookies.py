@@ -14,8 +14,8 @@ from dataclasses import dataclass
 LIFETIME_SECONDS = 43_200
 """A working day. After it the key is asked for again."""
 NAME = "trainyard_login"
-"""What the name of the cookie begins with. The installation's id follows: gateways at two ports of a
-host share their cookies, and each has its own."""
+"""What the name of the cookie begins with. The installation's id follows: gateways at two ports of
+a host share their cookies, and each has its own."""
 SECURE_PREFIX = "__Host-"
 """Begins the name behind TLS: a browser takes it from this host only, and from no subdomain."""
 _MOST = 200
