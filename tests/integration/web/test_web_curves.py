@@ -61,9 +61,8 @@ def test_one_step_of_twenty_thousand_is_seen(reader: Visit, lab: GatewayLab) -> 
     page.goto(f"{lab.url}/#/compare?sessions={uids}&metric=loss")
     expect(page.get_by_role("img", name=f"Chart of loss. {spiked.session}")).to_be_visible()
     beside = highest_row(page)
-    page.goto(f"{lab.url}/#/compare?sessions={uids.partition(',')[2]}&metric=loss")
-    expect(page.get_by_role("heading", name="Compare 2 sessions")).to_be_visible()
+    page.goto(f"{lab.url}/#/compare?sessions={others[0].session_uid}&metric=loss")
+    expect(page.get_by_role("heading", name="Compare 1 session")).to_be_visible()
     page.wait_for_function(f"(colour) => ({_HIGHEST_ROW})(colour) > 0.3", arg=list(BLUE))
 
     assert (alone < 0.2, beside < 0.2) == (True, True)
-    assert reader.said == []
