@@ -29,7 +29,7 @@ def named(page: Page, name: str) -> Page:
 def test_a_session_is_started_by_the_form_and_once(reader: Visit, lab: GatewayLab) -> None:
     page, name = reader.page, unique("formed")
     page.get_by_role("link", name="New session").click()
-    page.get_by_label("name", exact=True).fill(name)
+    page.get_by_role("textbox", name="name", exact=True).fill(name)
     page.get_by_label("command", exact=True).fill("python train.py --note 'two words'")
     page.get_by_label("gpus", exact=True).fill("many")
     expect(page.get_by_label("gpus", exact=True)).to_have_attribute("aria-invalid", "true")
@@ -54,7 +54,7 @@ def test_a_name_that_is_taken_is_refused_in_words_and_nothing_is_lost(
     page, name = reader.page, unique("taken")
     start(lab, name, priority=3)
     page.goto(f"{lab.url}/#/new")
-    page.get_by_label("name", exact=True).fill(name)
+    page.get_by_role("textbox", name="name", exact=True).fill(name)
     page.get_by_label("command", exact=True).fill("python other.py")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert").filter(has_text=name)).to_be_visible()
