@@ -61,7 +61,7 @@ def test_the_first_screen_says_who_runs_who_waits_and_why(reader: Visit, lab: Ga
     expect(row(page, failed)).to_contain_text("Out of memory.")
     expect(page.get_by_role("heading", name="GPUs")).to_contain_text("held")
 
-    page.get_by_label("State", exact=True).select_option("failed")
+    page.get_by_role("combobox", name="State", exact=True).select_option("failed")
     page.get_by_label("Search").fill(failed)
     expect(page.get_by_role("heading", name="Sessions")).to_contain_text("1 of")
     address = page.url

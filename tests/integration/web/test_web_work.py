@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import PATIENCE, Visit, until
@@ -24,6 +25,13 @@ def named(page: Page, name: str) -> Page:
     """The row of a table that begins with a name."""
     header = page.get_by_role("rowheader", name=name, exact=True)
     return page.get_by_role("row").filter(has=header)  # type: ignore[return-value]  # a locator has a page's queries
+
+
+def spec_of(lab: GatewayLab, session: str) -> dict[str, Any]:
+    """Of a session by name or UID."""
+    with lab.http() as http:
+        spec: dict[str, Any] = http.get(f"/training/{session}/status").json()["spec"]
+    return spec
 
 
 def test_a_session_is_started_by_the_form_and_once(reader: Visit, lab: GatewayLab) -> None:
@@ -74,14 +82,7 @@ def test_a_session_is_started_again_with_a_change(reader: Visit, lab: GatewayLab
     expect(page.get_by_role("heading", level=1)).not_to_contain_text("New session")
     expect(page.get_by_label("The session as YAML")).to_contain_text('value: "0.2"')
 
-    assert spec_at(lab, page) == ["python", "train.py"]
-
-
-def spec_at(lab: GatewayLab, page: Page) -> list[str]:
-    with lab.http() as http:
-        uid = page.url.rpartition("/")[2]
-        command: list[str] = http.get(f"/training/{uid}/status").json()["spec"]["command"]
-    return command
+    assert spec_of(lab, page.url.rpartition("/")[2])["command"] == ["python", "train.py"]
 
 
 def test_the_queue_says_who_runs_until_when_and_who_starts_when(
@@ -213,23 +214,6 @@ def test_files_of_a_session_are_opened_and_downloaded(reader: Visit, lab: Gatewa
     expect(page.get_by_role("button", name="out/")).to_be_visible()
 
 
-def test_the_table_shows_a_curve_and_its_best_value(reader: Visit, lab: GatewayLab) -> None:
-    page = reader.page
-    trainer = lab.new_trainer(unique("sparks"))
-    points = [
-        {"step": n, "time": NOW, "values": {"train/loss": value}}
-        for n, value in enumerate((3.0, 0.125, 0.25))
-    ]
-    trainer.report({"sequence": 1, "metrics": points}).raise_for_status()
-    run(lab, trainer.session)
-    page.goto(f"{lab.url}/#/?search={trainer.session}&metric=train/loss")
-    link = page.get_by_role("link", name=trainer.session, exact=True)
-    row = page.get_by_role("table").get_by_role("row").filter(has=link)
-
-    expect(row).to_contain_text("lowest 0.125")
-    expect(row.locator("svg path")).to_have_attribute("d", re.compile("^M0.0 "))
-
-
 def test_the_best_of_many_is_found_by_parameter(reader: Visit, lab: GatewayLab) -> None:
     """Which learning rate was best?"""
     page = reader.page
@@ -245,7 +229,7 @@ def test_the_best_of_many_is_found_by_parameter(reader: Visit, lab: GatewayLab) 
     first = page.get_by_role("region", name="What differs").get_by_role("row").nth(1)
     expect(first).to_contain_text("0.01")
     expect(first).to_contain_text("0.75")
-    page.get_by_label("Parameter", exact=True).select_option("env.RATE")
+    page.get_by_role("combobox", name="Parameter", exact=True).select_option("env.RATE")
     expect(page.get_by_role("img", name="lowest loss over env.RATE")).to_be_visible()
     expect(page.get_by_role("img", name="Parallel axes of env.RATE, lowest loss")).to_be_visible()
     with page.expect_download() as saved:
@@ -269,9 +253,7 @@ def test_chosen_sessions_are_suspended_together(reader: Visit, lab: GatewayLab) 
     dialog.get_by_role("button", name="Suspend").click()
 
     def wanted() -> list[str]:
-        with lab.client() as gateway:
-            found = [each for each in gateway.sessions().sessions if each.name.startswith(prefix)]
-        return [each.spec.get("desiredState", "Running") for each in found]
+        return [spec_of(lab, f"{prefix}-{n}").get("desiredState", "Running") for n in (1, 2)]
 
     until(page, lambda: wanted() == ["Suspended"] * 2)
     assert wanted() == ["Suspended"] * 2

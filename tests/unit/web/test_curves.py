@@ -113,14 +113,3 @@ def test_values_have_their_places_on_an_axis(
     found = web.call("text/scales", "places", values)
 
     assert found == pytest.approx(places) if NONE not in places else found == places
-
-
-@pytest.mark.parametrize(
-    ("metric", "higher"),
-    [("val/accuracy", True), ("loss", False), ("eval_f1", True), ("val_acc_loss", False), ("x", False)],
-    ids=str,
-)  # fmt: skip
-def test_the_better_end_of_a_metric_goes_by_its_name(
-    web: WebFunctions, metric: str, higher: bool
-) -> None:
-    assert web.call("text/words", "isHigherBetter", metric) is higher

@@ -70,12 +70,6 @@ export function metricOf(row: Row, name: string): string | undefined {
   return found === undefined ? undefined : String(found["value"]);
 }
 
-/** The step of the latest value of a metric. */
-export function stepOf(row: Row, name: string): number | undefined {
-  const found = (row.metrics ?? []).find((metric) => metric["name"] === name);
-  return found === undefined ? undefined : Number(found["step"] ?? 0);
-}
-
 function text(row: Row): string {
   const parts = [row.name, row.user, row.queue, row.dataset, row.command, row.phase, row.message, row.failure];
   return parts.filter(Boolean).join(" ").toLowerCase();

@@ -2,14 +2,13 @@
 import { Fragment, type ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Progress, Row } from "../api/types";
-import type { Asked } from "../pages/listing";
+import { metricOf, type Asked } from "../pages/listing";
 import { now } from "../state/clock";
 import { link, setParameters } from "../state/place";
-import { age, clock, duration, startInterval, WAITING } from "../text/words";
+import { age, clock, duration, number, startInterval, WAITING } from "../text/words";
 import { visible } from "../text/visible";
-import { Spark } from "./spark";
 
-const ROW_HEIGHT = 68;
+const ROW_HEIGHT = 52;
 const BEYOND = 15;
 const DRAWN_WHOLE = 100;
 
@@ -148,11 +147,7 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
       </td>
     ),
     left: <td>{progress.etaSeconds !== undefined && !row.completionTime ? duration(progress.etaSeconds) : ""}</td>,
-    metric: (
-      <td class="number">
-        <Spark row={row} metric={by.metric} />
-      </td>
-    ),
+    metric: <td class="number">{visible(number(metricOf(row, by.metric)))}</td>,
     gpus: <td class="number">{row.gpus}</td>,
     user: (
       <td>

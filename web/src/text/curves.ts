@@ -99,27 +99,6 @@ function band(raw: (number | null)[], thinned: boolean): Pick<Columns, "low" | "
   };
 }
 
-/** A line as the path of a small picture; gaps stay open. */
-export function sparkPath(line: Line, width: number, height: number): string {
-  const { lowest = 0, highest = 0 } = summary(line);
-  const [first, last] = [line.points[0]?.step ?? 0, line.points.at(-1)?.step ?? 0];
-  let pen = "M";
-  return line.points
-    .map((point) => {
-      const value = valueOf(point);
-      if (value === null) {
-        pen = "M";
-        return "";
-      }
-      const x = last > first ? ((point.step - first) / (last - first)) * width : width / 2;
-      const y = highest > lowest ? height - 1 - ((value - lowest) / (highest - lowest)) * (height - 2) : height / 2;
-      const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
-      pen = "L";
-      return step;
-    })
-    .join("");
-}
-
 /** The points of all lines as CSV. */
 export function csv(lines: Line[]): string {
   const rows = lines.flatMap((line) =>

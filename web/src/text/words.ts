@@ -55,10 +55,3 @@ export function number(value: number | string | null | undefined): string {
 export function count(number: number, one: string): string {
   return `${number} ${one}${number === 1 ? "" : "s"}`;
 }
-
-/** Whether a metric is better when it is higher, by the words in its name; losses and errors are better when lower. */
-export function isHigherBetter(metric: string): boolean {
-  const words = metric.toLowerCase().split(/[^a-z0-9]+/);
-  if (words.some((word) => /^(loss|error|err|mse|mae|rmse|perplexity|ppl)$/.test(word))) return false;
-  return words.some((word) => /^(acc|accuracy|auc|f1|precision|recall|score|r2|bleu|rouge|iou|map|reward|dice|top1|top5)$/.test(word));
-}
