@@ -50,10 +50,9 @@ def test_a_session_is_started_by_the_form_and_once(reader: Visit, lab: GatewayLa
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
-    with lab.client() as gateway:
-        (found,) = [each for each in gateway.sessions().sessions if each.name == name]
-    assert found.spec["command"] == ["python", "train.py", "--note", "two words"]
-    assert found.spec["resources"]["gpus"] == 2
+    spec = spec_of(lab, name)
+    assert spec["command"] == ["python", "train.py", "--note", "two words"]
+    assert spec["resources"]["gpus"] == 2
 
 
 def test_a_name_that_is_taken_is_refused_in_words_and_nothing_is_lost(
@@ -65,7 +64,7 @@ def test_a_name_that_is_taken_is_refused_in_words_and_nothing_is_lost(
     page.get_by_role("textbox", name="name", exact=True).fill(name)
     page.get_by_label("command", exact=True).fill("python other.py")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert").filter(has_text=name)).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="choose another name")).to_be_visible()
 
     expect(page.get_by_label("command", exact=True)).to_have_value("python other.py")
 
