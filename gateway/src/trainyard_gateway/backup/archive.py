@@ -22,7 +22,10 @@ from trainyard_gateway.files.file_store import CHUNK, make_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-FOLDERS = ("tables", "datasets", "models", "artifacts", "code")
+FILES = ("datasets", "models", "artifacts")
+"""Folders of files that the database names, here and in the gateway's data folder."""
+CODE = "code"
+FOLDERS = ("tables", *FILES, CODE)
 _MOST_MANIFEST_BYTES = 1 << 28
 
 

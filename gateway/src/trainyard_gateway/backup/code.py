@@ -18,13 +18,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from trainyard_api.code import CodeManifest, problem
-from trainyard_gateway.backup.archive import Member
+from trainyard_gateway.backup.archive import CODE, Member
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.code.folders import CONTENTS, CodeFolders, is_name
 
-FOLDER: Final = "code"
-_MANIFESTS: Final = f"{FOLDER}/manifests"
-_CONTENTS: Final = f"{FOLDER}/{CONTENTS}"
+_MANIFESTS: Final = f"{CODE}/manifests"
+_CONTENTS: Final = f"{CODE}/{CONTENTS}"
 
 
 def hold(data: Path, folder: Path, link: Callable[[Path, Path], None]) -> dict[str, str]:
@@ -34,7 +33,7 @@ def hold(data: Path, folder: Path, link: Callable[[Path, Path], None]) -> dict[s
     left out.
     """
     hashes: dict[str, str] = {}
-    root = data / FOLDER / "bundles"
+    root = data / CODE / "bundles"
     for bundle in sorted(root.iterdir()) if root.is_dir() else ():
         if not is_name(bundle.name):
             continue
@@ -55,9 +54,9 @@ def hold(data: Path, folder: Path, link: Callable[[Path, Path], None]) -> dict[s
 def damaged(data: Path, name: str) -> str:
     """The sentence about a file whose hash is not its name."""
     sha256 = Path(name).name
-    bundles = (data / FOLDER / "bundles").glob(f"*/{CONTENTS}/{sha256}")
+    bundles = (data / CODE / "bundles").glob(f"*/{CONTENTS}/{sha256}")
     holders = sorted({path.parent.parent.name for path in bundles}) or [sha256]
-    named = ", ".join(f"{FOLDER}/bundles/{bundle}" for bundle in holders[:5])
+    named = ", ".join(f"{CODE}/bundles/{bundle}" for bundle in holders[:5])
     return (
         f"{name} has another hash than its name says: the volume has lost it; move these folders "
         f"away and take the backup again: {named}"
@@ -68,16 +67,16 @@ class Placement:
     """Gives the bundles of a checked archive their places; `withdraw` takes them away again."""
 
     def __init__(self, data: Path) -> None:
-        self._folders = CodeFolders(data / FOLDER)
+        self._folders = CodeFolders(data / CODE)
         self._contents: list[str] = []
         self._bundles: list[str] = []
 
     def place(self, folder: Path, members: Mapping[str, Member]) -> None:
         """Move contents and add bundles. Raises BackupError."""
         for name, member in members.items():
-            if name.startswith(f"{FOLDER}/") and member.sha256 != Path(name).name:
+            if name.startswith(f"{CODE}/") and member.sha256 != Path(name).name:
                 raise BackupError(f"{name} is not what its name says: the archive was changed")
-        if not (folder / FOLDER).is_dir():
+        if not (folder / CODE).is_dir():
             return
         self._folders.open()
         contents = {p.name: p for p in sorted((folder / _CONTENTS).glob("*"))}

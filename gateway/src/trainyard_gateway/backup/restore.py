@@ -15,7 +15,7 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO
 
-from trainyard_gateway.backup.archive import Manifest, read_archive
+from trainyard_gateway.backup.archive import FILES, Manifest, read_archive
 from trainyard_gateway.backup.code import Placement
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder, sync_folder
@@ -25,8 +25,6 @@ from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import DatabaseError, DumpError
 from trainyard_gateway.store.schema import migrate
-
-_KINDS = ("datasets", "models", "artifacts")
 
 
 async def restore(settings: Settings, stream: BinaryIO) -> Manifest:
@@ -75,7 +73,7 @@ async def _restore(data: Path, database: Database, stream: BinaryIO) -> Manifest
 
 
 def _require_no_files(data: Path) -> None:
-    for kind in _KINDS:
+    for kind in FILES:
         there = [p for p in (data / kind).glob("*") if not p.name.startswith(".")]
         if there:
             raise BackupError(
@@ -84,7 +82,7 @@ def _require_no_files(data: Path) -> None:
 
 
 def _place(folder: Path, data: Path, placed: list[Path]) -> None:
-    for kind in _KINDS:
+    for kind in FILES:
         make_folder(data / kind)
         for path in (folder / kind).glob("*"):
             target = data / kind / path.name

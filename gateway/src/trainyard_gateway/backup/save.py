@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from trainyard_api import timestamps
 from trainyard_gateway.backup import code
-from trainyard_gateway.backup.archive import ArchiveWriter, Manifest
+from trainyard_gateway.backup.archive import CODE, ArchiveWriter, Manifest
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.files.file_store import make_folder
 from trainyard_gateway.settings import Settings
@@ -125,7 +125,7 @@ def _write(data: Path, folder: Path, hashes: dict[str, str], stream: BinaryIO) -
         writer.add(f"tables/{path.name}", path)
     for name, sha256 in hashes.items():
         if writer.add(name, folder / name).sha256 != sha256:
-            if name.startswith(f"{code.FOLDER}/"):
+            if name.startswith(f"{CODE}/"):
                 raise BackupError(code.damaged(data, name))
             raise BackupError(
                 f"{name} has another hash than when it was registered: the volume has lost it; delete that dataset or model"
