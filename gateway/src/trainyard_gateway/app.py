@@ -26,8 +26,6 @@ from trainyard_gateway.routes import (
     code,
     datasets,
     events,
-    keys,
-    login,
     mlflow,
     model_files,
     models,
@@ -38,6 +36,7 @@ from trainyard_gateway.routes import (
     training,
     uploads,
 )
+from trainyard_gateway.routes.access import keys, login
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
 from trainyard_gateway.services import Services, running

@@ -16,7 +16,8 @@ from poll import eventually
 from trainyard_gateway.app import MODULES, PREFIX, described
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.openapi.document import document
-from trainyard_gateway.routes import login, report
+from trainyard_gateway.routes import report
+from trainyard_gateway.routes.access import login
 from trainyard_gateway.routes.deps import scope_of
 
 pytestmark = pytest.mark.integration
