@@ -120,6 +120,8 @@ def fault(answer: httpx.Response) -> str | None:
     """Why an answer is a fault of the gateway, or an error without MLflow's shape; None if neither."""
     if answer.status_code >= 500:
         return answer.text
+    if not answer.request.url.path.startswith("/mlflow/"):
+        return None  # The client itself shortens a path with "..", also to one outside.
     wrong = answer.status_code >= 400 and set(answer.json()) != {"error_code", "message"}
     return answer.text if wrong else None
 
