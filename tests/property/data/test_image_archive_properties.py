@@ -130,7 +130,8 @@ def rendition(content: bytes) -> np.ndarray:
     if image.mode in ("I;16", "I", "F"):
         values = np.asarray(image).astype(np.float64)
         low, high = values.min(), values.max()
-        if image.mode == "I;16":
+        # Few pixels of 32 bits may all hold what 16 bits can.
+        if image.mode == "I;16" or (image.mode == "I" and low >= 0 and high < 2**16):
             low, high = 0, 2 ** max(8, int(high).bit_length()) - 1
         steps = (high - low + 1) if image.mode != "F" else (high - low) or 1.0
         return np.clip(np.floor((values - low) * 256 / steps), 0, 255)
