@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import struct
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from gateway_lab import GatewayLab, Trainer
 
 NOW = "2026-01-01T00:00:00Z"
 PART = 64 << 10
+AGAIN = (429, 503)
+"""Answers after which a trainer waits and sends the same again."""
 
 
 @dataclass
@@ -29,6 +32,9 @@ class Reporter:
         while True:
             sequence = self.acknowledged + 1
             answer = self.trainer.report(batch(sequence), http)
+            if answer.status_code in AGAIN:
+                time.sleep(min(1.0, float(answer.headers.get("retry-after", 1))))
+                continue
             assert answer.status_code == 200, answer.text
             self.acknowledged = sequence
 

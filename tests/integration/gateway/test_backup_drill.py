@@ -7,8 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -54,9 +53,24 @@ def command(lab: GatewayLab, action: str, archive: Path) -> subprocess.Completed
         )
 
 
-def until_stopped(lab: GatewayLab, work: Callable[[httpx.Client], None]) -> None:
-    with lab.http() as http, suppress(httpx.TransportError):
-        work(http)
+def until_stopped(lab: GatewayLab, work: Callable[[httpx.Client], None]) -> str:
+    """Work on, also after slow answers, until there is no gateway; returns how that was noticed."""
+    with lab.http() as http:
+        while True:
+            try:
+                work(http)
+            except httpx.TimeoutException:
+                continue
+            except httpx.TransportError as error:
+                return repr(error)
+
+
+def all_work(works: list[Future[str]]) -> bool:
+    """Fails as soon as one has ended while the gateway is there."""
+    for work in works:
+        if work.done():
+            pytest.fail(f"one has stopped working: {work.result()}")
+    return True
 
 
 def downloaded(http: httpx.Client, model: str) -> str:
@@ -92,14 +106,25 @@ def test_backup_under_load_and_restore(
         key = people.create_key("anna", "datasets:read").key
     with ThreadPoolExecutor() as pool:
         works = [pool.submit(until_stopped, lab, one.work) for one in (reporter, *uploaders)]
-        eventually(lambda: enough(reporter, uploaders), within=60, what="work before the backup")
-        least = reporter.acknowledged
-        wanted = {sha for each in uploaders for sha in each.acknowledged}
-        taken = command(lab, "save", archive)
-        assert taken.returncode == 0, taken.stderr
-        after = reporter.acknowledged
-        eventually(lambda: reporter.acknowledged > after, within=30, what="work after the backup")
-        lab.stop()
+        try:
+            eventually(
+                lambda: all_work(works) and enough(reporter, uploaders),
+                within=120,
+                what="work before the backup",
+            )
+            least = reporter.acknowledged
+            wanted = {sha for each in uploaders for sha in each.acknowledged}
+            taken = command(lab, "save", archive)
+            assert taken.returncode == 0, taken.stderr
+            after = reporter.acknowledged
+            eventually(
+                lambda: all_work(works) and reporter.acknowledged > after,
+                within=120,
+                what="work after the backup",
+            )
+        finally:
+            # Until then they work, and the pool would wait for them.
+            lab.stop()
         for work in works:
             work.result()
     assert command(lab, "verify", archive).returncode == 0

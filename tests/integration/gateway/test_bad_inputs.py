@@ -283,7 +283,8 @@ RAW = {
     "length-too-large": HEAD + "Content-Length: 1000\r\n\r\na,y\n1,2\n", "encoding-unknown": HEAD + "Transfer-Encoding: magic\r\n\r\nx",
     "header-without-colon": HEAD + "nonsense\r\n\r\n", "header-nul": HEAD + "X-A: a\0b\r\n\r\n",
     "method-made-up": "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no-version": "GET /\r\n\r\n", "version-9": "GET / HTTP/9.9\r\nHost: x\r\n\r\n", "tls": "\x16\x03\x01\x02\x00\x01\x00\x01",
+    "no-version": "GET /api/v1/datasets\r\n\r\n",
+    "version-9": "GET / HTTP/9.9\r\nHost: x\r\n\r\n", "tls": "\x16\x03\x01\x02\x00\x01\x00\x01",
     "header-large": HEAD + "X-A: " + "a" * (1 << 20) + "\r\n\r\n",
 }  # fmt: skip
 
