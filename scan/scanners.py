@@ -41,13 +41,15 @@ WORKSHOP: Final = (
 READERS: Final = ("gateway/src/trainyard_gateway/trees/pickles.py",)
 """What names the opcodes of pickles, by `pickletools`, which runs none of them."""
 STARTERS: Final = (
+    "client/src/trainyard/cli/commands/trackers/tensorboard.py",
     "client/src/trainyard/code/git.py",
     "supervisor/src/trainyard_supervisor/processes/program_start.py",
     "environment/src/trainyard_environment/making/environment.py",
     "environment/src/trainyard_environment/resolving/uv.py",
     "environment/src/trainyard_environment/runtime.py",
 )
-"""What an installation ships to start programs: Git for the commit of a folder, the user's own, uv and the runtime's Python."""
+"""What an installation ships to start programs: the user's TensorBoard, Git for a folder's commit, the user's own, uv and the
+runtime's Python."""
 HISTORY_FROM: Final = "e79941d"
 """A commit can only be taken back by rewriting all that follow; what lies before this one is told in docs/security.md."""
 LOCKS: Final = (

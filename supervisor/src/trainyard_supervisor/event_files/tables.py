@@ -114,8 +114,8 @@ def _event(line: bytes, header: Header) -> Event | None:
         return None
     values = [
         (name, value)
-        for place, (name, cell) in enumerate(zip(header.columns, cells, strict=True))
-        if place != header.step and (value := _number(cell)) is not None
+        for place, name in enumerate(header.columns)
+        if place != header.step and (value := _number(cells[place])) is not None
     ]
     return Event(0.0, int(step), values)
 
