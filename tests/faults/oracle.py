@@ -77,6 +77,8 @@ class _Memory:
     """UID of the Job by (UID of the session, attempt)."""
     sessions: dict[str, Object] = field(default_factory=dict)
     """The last status by UID of the session."""
+    gone: set[str] = field(default_factory=set)
+    """UIDs of the sessions that were deleted."""
 
 
 # ── I2, I3, I4: Jobs and pods ─────────────────────────────────────────────────────────────────────
@@ -95,7 +97,9 @@ def _about_job(seen: Seen, world: World, memory: _Memory, gpus: int) -> Iterator
     if known == seen.uid:
         return
     memory.jobs[uid, attempt] = seen.uid
-    if known is not None:
+    # After the session is gone its Job goes, and a request that was sent before may bring it again:
+    # it goes too, as the check of orphans sees.
+    if known is not None and uid not in memory.gone:
         yield Violation("I2 one Job per attempt", f"attempt {attempt} has a second Job, {name}")
     yield from _new_job(job, uid, attempt, world)
     phase = memory.sessions.get(uid, {}).get("phase")
@@ -161,6 +165,8 @@ def _about_session(seen: Seen, memory: _Memory) -> Iterator[Violation]:
     name, status = seen.object["metadata"]["name"], seen.object.get("status") or {}
     before = memory.sessions.get(seen.uid, {})
     memory.sessions[seen.uid] = status
+    if seen.deleted:
+        memory.gone.add(seen.uid)
     old, new = before.get("phase"), status.get("phase")
     if old in TERMINAL and new != old:
         yield Violation("I9 terminal stays", f"{name} was {old} and is {new}")

@@ -49,6 +49,7 @@ from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.sessions.user_caches import UserCaches
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
 from trainyard_gateway.store.sql.sqlite_move import move_in, require_not_moved
 from trainyard_gateway.store.store import Store
@@ -310,5 +311,5 @@ async def _build(
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir, namespace),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         mlflow=await _mlflow(registries, cache, status_writer),
-        tasks=TaskSupervisor(),
+        tasks=TaskSupervisor(is_outage=is_unavailable),
     )

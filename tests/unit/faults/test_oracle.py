@@ -28,11 +28,13 @@ class Tale:
         found = {**item, "metadata": {**item["metadata"], "resourceVersion": next(self._versions)}}
         self.events.append(Seen(kind, deleted, found))
 
-    def session(self, phase: str | None, attempt: int = 0, **more: Any) -> None:
+    def session(
+        self, phase: str | None, attempt: int = 0, *, deleted: bool = False, **more: Any
+    ) -> None:
         """The session with this status."""
         status = {"phase": phase, "attempt": attempt, "observedGeneration": 1, **more}
         meta = {"uid": UID, "name": "s", "generation": 1}
-        self.see("sessions", {"metadata": meta, "status": status if phase else {}})
+        self.see("sessions", {"metadata": meta, "status": status if phase else {}}, deleted)
 
     def job(
         self, attempt: int = 1, uid: str = "j1", *, name: str = "", gpus: int = 1, done: str = "",
@@ -119,6 +121,21 @@ def test_what_must_never_be_is_seen(make: Make, check: str) -> None:
     make(tale)
 
     assert check in {v.check for v in violations(tale.events, 4, ["canary"])}
+
+
+def test_a_request_may_bring_the_job_of_a_deleted_session_again_if_it_goes_too() -> None:
+    tale = Tale()
+    tale.session("Queued")
+    tale.job()
+    tale.session("Queued", deleted=True)
+    tale.job(deleted=True)
+    tale.job(uid="j2")
+    stays = at_rest(world_of(tale.events))
+    tale.job(uid="j2", deleted=True)
+
+    assert violations(tale.events, 4) == []
+    assert {v.check for v in stays} == {"I4 no orphan"}
+    assert at_rest(world_of(tale.events)) == []
 
 
 @pytest.mark.parametrize(

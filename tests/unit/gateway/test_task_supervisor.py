@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 from poll import eventually_async
@@ -52,6 +53,22 @@ async def test_a_task_that_keeps_failing_is_named() -> None:
         await eventually_async(task.runs, within=60, every=0.01)
 
         assert tasks.failing() == ["writer"]
+
+
+async def test_a_task_that_waits_for_something_outside_does_not_count_as_failing() -> None:
+    waits, fails = Task(3 * FAILING_AFTER, TimeoutError()), Task(FAILING_AFTER, BUG)
+    is_timeout = functools.partial(_is, TimeoutError)
+    async with TaskSupervisor(first_pause=0.001, is_outage=is_timeout) as tasks:
+        tasks.start("cache", waits.run)
+        tasks.start("writer", fails.run)
+        await eventually_async(waits.runs, within=60, every=0.01)
+        await eventually_async(fails.runs, within=60, every=0.01)
+
+        assert tasks.failing() == ["writer"]
+
+
+def _is(kind: type[Exception], error: Exception) -> bool:
+    return isinstance(error, kind)
 
 
 async def test_leaving_the_context_ends_running_and_waiting_tasks() -> None:
