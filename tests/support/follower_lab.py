@@ -41,6 +41,11 @@ class Lab:
         self.follower = Follower(self.root, followed, session, self.said.append)
         self.follower.scan()
 
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs are over."""
+        return self.follower.read().epoch
+
     def last(self, attempt: int) -> int:
         return max((n for of, n in self.batches if of == attempt), default=0)
 

@@ -16,6 +16,8 @@ from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, Owner, ev
         pytest.param("logs/validation", "epoch_loss", (), "validation/epoch_loss", id="Keras"),
         pytest.param("logs/fit/20261128/train", "epoch_loss", (), "train/epoch_loss", id="a time above"),
         pytest.param("catboost_info/learn", "Logloss", (), "learn/Logloss", id="CatBoost"),
+        pytest.param("catboost_info/test1", "AUC", (), "test1/AUC", id="a part with a number"),
+        pytest.param("latest1", "AUC", (), "AUC", id="no part with a number"),
         pytest.param("runs/detect/train", "train/box_loss", (), "train/box_loss", id="said already"),
         pytest.param("runs/x/loss_a", "loss", ("runs/x", "runs"), "loss_a/loss", id="add_scalars"),
         pytest.param("runs/x/1795897111.04", "hparam/a", ("runs/x",), "hparam/a", id="add_hparams"),

@@ -37,6 +37,12 @@ def write(root: Path, text: str, path: str = "lightning_logs/version_0/metrics.c
         pytest.param("\ufeffepoch,loss\n", False, "epoch", id="with a mark of its encoding"),
         pytest.param("rollout/ep_rew_mean,time/total_timesteps\n", True, "time/total_timesteps", id="sb3"),
         pytest.param("iter\tRMSE\n", False, "iter", id="tabs"),
+        pytest.param("Epoch,Step,loss\n", True, "Step", id="capital letters"),
+        pytest.param("Training Iteration,loss\n", False, "Training Iteration", id="two words"),
+        pytest.param(",epoch,loss\n", False, "epoch", id="with the index of pandas"),
+        pytest.param('epoch,"a;b;c"\n', True, "epoch", id="semicolons in a name"),
+        pytest.param("epoch;acc, top 1\n", True, "epoch", id="a comma in a name"),
+        pytest.param(",loss,epoch\n", False, None, id="data with an index"),
         pytest.param("loss,step\n", False, None, id="data that has a step"),
         pytest.param("image,label\n", True, None, id="no step"),
         pytest.param("epoch\n", True, None, id="one column"),
@@ -81,7 +87,7 @@ def test_what_a_row_says(row: str, wanted: tuple[int, dict[str, float]] | None) 
 
     assert [(e.step, dict(e.values)) for e in found.events] == ([] if wanted is None else [wanted])
     assert found.end == len(content)
-    assert found.damaged == (wanted is None and not row.startswith("step"))
+    assert (found.wrong is not None) == (wanted is None and not row.startswith("step"))
 
 
 @given(data=st.data())
@@ -182,8 +188,96 @@ def test_two_writers_of_one_table_cost_the_lines_that_they_mix(tmp_path: Path) -
 
     assert curve(lab.all(), "train_loss") == {1: 5, 3: 7}
     assert lab.said == [
-        "lines of lightning_logs/version_0/metrics.csv do not fit its columns and are left out"
+        "lines of lightning_logs/version_0/metrics.csv are left out: the first of them has 8 cells "
+        "for 4 columns"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param(
+            "epoch;loss\n0;0,5\n", "out.csv: '0,5' in column 'loss' is left out; write numbers with "
+            "a point", id="a decimal comma",
+        ),
+        pytest.param(
+            'epoch,loss\n0,"1.234,5"\n1,"-3,5e-2"\n', "out.csv: '-3,5e-2' in column 'loss' is left "
+            "out; write numbers with a point", id="a decimal comma in quotes",
+        ),
+        pytest.param(
+            "epoch,loss\n0,0,5\n", "lines of out.csv are left out: the first of them has 3 cells for "
+            "2 columns", id="a decimal comma between commas",
+        ),
+        pytest.param(
+            "epoch,loss\n0.5,5\n", "lines of out.csv are left out: the first of them has no whole "
+            "number in its column 'epoch'", id="half an epoch",
+        ),
+        pytest.param(
+            'epoch,loss\n0,"5\n', "lines of out.csv are left out: the first of them has a quotation "
+            "mark without its other one", id="quotes that are open",
+        ),
+        pytest.param(
+            f"epoch,loss\n0,{'9' * 300_000}\n", "lines of out.csv are left out: the first of them is "
+            "longer than 65,536 bytes", id="a long line",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_said(text: str, sentence: str, tmp_path: Path) -> None:
+    write(tmp_path, text + "7,1\n".replace(",", ";" if ";" in text else ","), "out.csv")
+    lab = Lab(tmp_path)
+
+    assert lab.all() == [("loss", 7, 1)]
+    assert lab.said == [sentence]
+
+
+def test_other_names_in_the_midst_of_a_file_are_those_of_the_lines_after_them(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path)
+    write(tmp_path, "epoch,a,b\n0,1,2\n1,3,4\n", "history.csv")
+    lab.all()
+    write(tmp_path, "epoch,b\n2,5\n", "history.csv")
+    lab.start()
+    lab.all()
+    lab.start()
+    write(tmp_path, "3,6\nepoch,c,a,b\n4,7,8,9\n", "history.csv")
+    found = lab.all()
+
+    assert found == [
+        *[("a", 0, 1), ("b", 0, 2), ("a", 1, 3), ("b", 1, 4), ("b", 2, 5), ("b", 3, 6)],
+        *[("c", 4, 7), ("a", 4, 8), ("b", 4, 9)],
+    ]
+    assert lab.said == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        pytest.param("epoch,loss\n0,5\n1,4\n", 2, id="counted from 0"),
+        pytest.param("epoch,loss\n1,5\n2,4\n", 2, id="counted from 1"),
+        pytest.param("epoch,loss\n7,5\n", 7, id="resumed, from a number that is not known"),
+        pytest.param("epoch,step,loss\n1,30,4\n", 1, id="beside a step, as it is written"),
+        pytest.param("step,loss\n30,4\n", None, id="not at all"),
+    ],
+)
+def test_epochs_that_are_over(text: str, wanted: int | None, tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    write(tmp_path, text)
+    lab.all()
+
+    assert lab.epochs == wanted
+
+
+def test_a_file_that_came_with_the_code_counts_for_what_is_new_also_if_it_is_replaced(
+    tmp_path: Path,
+) -> None:
+    for name in ("added.csv", "replaced.csv"):
+        write(tmp_path, f"epoch,{name[0]}\n0,5\n1,4\n", name)
+    lab = Lab(tmp_path, since=2**62)
+    write(tmp_path, "2,3\n", "added.csv")
+    (tmp_path / "replaced.csv").write_text("epoch,r\n0,9\n1,8\n2,7\n3,6\n")
+
+    assert lab.all() == [("a", 2, 3), ("r", 0, 9), ("r", 1, 8), ("r", 2, 7), ("r", 3, 6)]
 
 
 def test_data_is_no_table_and_a_line_without_an_end_holds_nothing_up(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ FILE = ".trainyard/event-files.json"
 """Below the run folder."""
 HEAD_BYTES = 64
 """By these a file is known again."""
+TAIL_BYTES = 64
+"""By these before its place a table is known again, too: other runs write the same header."""
 MOST_BYTES = 4 << 20
 LastSequence = Callable[[int], int]
 """The highest number of a batch that an attempt has made, 0 for none."""
@@ -35,6 +37,10 @@ class Place(NamedTuple):
     inode: int = 0
     attempt: int = 0
     """The attempt that wrote it; 0 until something was read."""
+    tail: int = 0
+    """Checksum of the bytes before the place in a table; 0 if it is not known."""
+    header: int = 0
+    """Where the line begins that has the names of the columns at the place, in a table."""
 
 
 class Followed:
@@ -107,15 +113,20 @@ def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:
 def place_now(handle: int, place: Place, about: os.stat_result, *, lines: bool = False) -> Place:
     """Where to read on; at the beginning if the file is another one now.
 
-    `lines`: of a file of lines, where a line must begin there.
+    `lines`: of a table, whose last bytes before the place are compared, too.
     """
-    if lines and place.head_bytes and os.pread(handle, 1, place.position - 1) != b"\n":
+    if lines and place.tail and place.tail != _tail(handle, place.position):
         return Place(inode=about.st_ino)
     if about.st_size >= place.position:
         head = zlib.crc32(os.pread(handle, place.head_bytes, 0))
         if head == place.head:
             return place._replace(inode=about.st_ino)
     return Place(inode=about.st_ino)
+
+
+def with_tail(handle: int, place: Place) -> Place:
+    """The place in a table with the checksum of the bytes before it."""
+    return place._replace(tail=_tail(handle, place.position))
 
 
 def with_head(handle: int, place: Place, end: int, head_bytes: int = HEAD_BYTES) -> Place:
@@ -126,6 +137,11 @@ def with_head(handle: int, place: Place, end: int, head_bytes: int = HEAD_BYTES)
     return place._replace(
         position=end, head=zlib.crc32(os.pread(handle, count, 0)), head_bytes=count
     )
+
+
+def _tail(handle: int, position: int) -> int:
+    count = min(position, TAIL_BYTES)
+    return zlib.crc32(os.pread(handle, count, position - count))
 
 
 def _places(given: Any) -> dict[str, Place]:

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainyard_supervisor.event_files.finding import TABLES, Found, event_files, is_table
-from trainyard_supervisor.event_files.followed import Followed, Place, place_now, with_head
+from trainyard_supervisor.event_files.followed import (
+    Followed,
+    Place,
+    place_now,
+    with_head,
+    with_tail,
+)
 from trainyard_supervisor.event_files.naming import MOST_NAMES, Names, table_candidates
 from trainyard_supervisor.event_files.records import Records, read_records
 from trainyard_supervisor.event_files.rows import MOST_STEP, Row, epoch_of, rows_of
@@ -55,19 +61,6 @@ class _Look(NamedTuple):
     """Its size and time, if nothing more was to be read."""
     stuck: int = 0
     """Looks in a row at which no record stood at its place."""
-
-
-class _Opened(NamedTuple):
-    """A file that may be a table."""
-
-    path: str
-    handle: int
-    place: Place
-    about: os.stat_result
-
-    def read(self, at: int, count: int) -> bytes:
-        """Bytes of it, fewer at its end."""
-        return os.pread(self.handle, count, at)
 
 
 class Reading:
@@ -125,11 +118,25 @@ class Follower:
                 self._rename(moved[one.inode], path)
             else:
                 came = one.changed <= self._session.since
-                places[path] = Place(position=one.size if came else 0, inode=one.inode)
+                places[path] = self._end_of(one) if came else Place(inode=one.inode)
         gone = [path for path in places if path not in self._there]
         for path in gone[: max(0, len(gone) - MOST_FILES)]:
             del places[path]
             self._looks.pop(path, None)
+
+    def _end_of(self, found: Found) -> Place:
+        """The end of a file that came with the code, by which it is known until it is replaced."""
+        end = Place(position=found.size, inode=found.inode)
+        try:
+            handle = os.open(self._root / found.path, _OPEN)
+        except OSError:
+            return end
+        try:
+            return with_tail(handle, with_head(handle, end, found.size))
+        except OSError:
+            return end
+        finally:
+            os.close(handle)
 
     @property
     def files(self) -> int:
@@ -169,7 +176,7 @@ class Follower:
                 return 0
             place = place_now(handle, self.followed.places[path], about, lines=is_table(path))
             if is_table(path):
-                return self._read_table(_Opened(path, handle, place, about), reading, most, last)
+                return self._read_table(path, handle, place, reading, last)
             found = read_records(
                 lambda at, count: os.pread(handle, count, at),
                 place.position,
@@ -193,27 +200,24 @@ class Follower:
             self._say_once(f"the event file {path} is damaged: what is no record is passed over")
         return found.taken
 
-    def _read_table(self, file: _Opened, reading: Reading, most: int, last: bool) -> int:
+    def _read_table(
+        self, path: str, handle: int, place: Place, reading: Reading, last: bool
+    ) -> int:
         """Read on in what may be a table; how many bytes it was. Raises OSError."""
         # Imported where there are such files: it takes memory that the others need not.
-        from trainyard_supervisor.event_files.tables import MOST_LINE, header_of, read_rows
+        from trainyard_supervisor.event_files.table_reading import read_table
 
-        path, place, size = file.path, file.place, file.about.st_size
-        known = path.rpartition("/")[2].lower() in TABLES
-        header = header_of(file.read(0, MOST_LINE), known=known)
-        if header is None:
-            reading.looks[path] = _Look((size, file.about.st_mtime_ns))
-            return 0
-        found = read_rows(file.read, header, place.position, size, most)
+        about = os.fstat(handle)
+        found = read_table(path, handle, place, BATCH_BYTES - reading.taken, last=last)
         if found.taken == 0:
-            reading.looks[path] = _Look((size, file.about.st_mtime_ns))
-            if last and found.end < size:
-                self._say_once(f"the last line of {path} is not whole and is left out")
-        if found.damaged:
-            self._say_once(f"lines of {path} do not fit its columns and are left out")
-        attempt = max(place.attempt, self._attempt_of(path, file.about.st_mtime))
-        after = with_head(file.handle, place, found.end, header.size)._replace(attempt=attempt)
+            reading.looks[path] = _Look((about.st_size, about.st_mtime_ns))
+        for sentence in found.left_out:
+            self._say_once(self._session.shown(sentence))
+        attempt = max(place.attempt, self._attempt_of(path, about.st_mtime))
+        after = found.after._replace(attempt=attempt)
         reading.places[path] = self._take(path, after, found.events, reading)
+        if found.epochs is not None and attempt == self._session.attempt:
+            reading.epoch = found.epochs
         return found.taken
 
     def _take(self, path: str, place: Place, events: Iterable[Event], reading: Reading) -> Place:
@@ -224,7 +228,7 @@ class Follower:
             if not event.values:
                 continue
             if not 0 <= event.step <= MOST_STEP:
-                self._say_once(f"values of the event file {path} at step {event.step} are left out")
+                self._say_once(f"values of {path} at step {event.step} are left out")
                 continue
             name_of = partial(self._name, path, place.attempt)
             reading.rows += rows_of(event, name_of)

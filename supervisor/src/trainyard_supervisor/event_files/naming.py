@@ -26,8 +26,9 @@ PARTS = frozenset(
     {"train", "training", "learn", "val", "valid", "validation", "dev", "holdout"}
     | {"eval", "evaluation", "test", "testing"}
 )
-"""Folders that are named for a part of the data."""
+"""Folders that are named for a part of the data, also with a number after it (`test1`)."""
 _MOST_KNOWN = 20_000
+_NUMBER = re.compile(r"[_-]?[0-9]+$")
 _TIME = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
 
 
@@ -93,7 +94,7 @@ def event_candidates(folder: str, tag: str, folders: Collection[str]) -> list[st
         below = folder[len(nested) + 1 :].split("/")
         # PyTorch's `add_hparams` makes a folder that is named for the time.
         prefix = "/".join(part for part in below if not _TIME.fullmatch(part))
-    elif parts and parts[-1].lower() in PARTS and tag.partition("/")[0].lower() not in PARTS:
+    elif parts and _is_part(parts[-1]) and not _is_part(tag.partition("/")[0]):
         prefix = parts[-1]
     found = [_joined(prefix, tag)]
     for count in (1, 2, len(parts)):
@@ -109,13 +110,17 @@ def table_candidates(place: str, tag: str, _: Collection[str]) -> list[str]:
     `place`: its folder with a slash at the end, or its path if its name is another one.
     """
     parts = [part for part in place.split("/") if part]
-    is_part = not place.endswith("/") and parts[-1].lower() in PARTS
+    is_part = not place.endswith("/") and _is_part(parts[-1])
     found = [_joined(parts[-1] if is_part else "", tag)]
     for count in (1, 2, len(parts)):
         name = _joined("/".join(parts[-count:]) if parts else "", tag)
         if name not in found:
             found.append(name)
     return found
+
+
+def _is_part(name: str) -> bool:
+    return _NUMBER.sub("", name.lower()) in PARTS
 
 
 def _joined(prefix: str, tag: str) -> str:
