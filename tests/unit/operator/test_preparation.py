@@ -100,10 +100,10 @@ def test_what_was_installed_stands_in_the_status() -> None:
     found = state_of(waits, job, make_builder_pod(job, **ended(0, **MADE)))
 
     assert found.phase == Phase.PENDING
-    assert found.changes == {
-        "environment": {"lock": LOCK, "packages": 7, "image": IMAGE},
-        "environmentBuild": {"number": 1},
-    }
+    assert found.changes["environment"] == {"lock": LOCK, "packages": 7, "image": IMAGE}
+    assert found.changes["environmentBuild"] == {"number": 1}
+    (held,) = found.changes["allocations"]
+    assert (held["kind"], held["outcome"], held["gpus"]) == ("Installation", "Succeeded", 0)
 
 
 def again(failures: int, seconds: float, number: int = 1) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from trainyard_api.program.packages import (
     InstalledPackages,
     MissingEnvironment,
 )
+from trainyard_api.session.allocation import MOST_ALLOCATIONS, Allocation
 from trainyard_api.session.failure import Disruption, Failure
 from trainyard_api.session.progress import MetricValue, Progress
 from trainyard_api.session.queue_status import QueueStatus
@@ -75,6 +76,8 @@ class TrainingSessionStatus(OpenModel):
     """When the first attempt began to run."""
     attempt_start_time: datetime | None = None
     """When the current attempt began to run."""
+    attempt_allocated_time: datetime | None = None
+    """When the first worker of the current attempt was bound to a node."""
     completion_time: datetime | None = None
     """When the session ended."""
     queued_time: datetime | None = None
@@ -85,6 +88,8 @@ class TrainingSessionStatus(OpenModel):
     """Seconds that finished attempts have run in total."""
     gpu_seconds: int | None = None
     """GPUs × seconds of finished attempts."""
+    allocations: list[Allocation] | None = Field(default=None, max_length=MOST_ALLOCATIONS)
+    """What ended attempts and installations held, oldest first; the gateway keeps older ones."""
     queue: QueueStatus | None = None
     """Position and expected start while the session waits."""
     progress: Progress | None = None

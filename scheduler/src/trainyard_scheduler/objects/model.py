@@ -66,6 +66,8 @@ class SessionStatus:
     """When the next attempt may start after a failure."""
     started: float | None = None
     attempt_started: float | None = None
+    allocated: float | None = None
+    """When the first worker of the current attempt was bound to a node."""
     completed: float | None = None
     run_seconds: int = 0
     """Run time of all earlier attempts together."""

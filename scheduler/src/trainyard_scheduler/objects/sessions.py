@@ -135,6 +135,7 @@ def _status(status: Json) -> SessionStatus:
         retry=parse_seconds(status.get("retryTime")),
         started=parse_seconds(status.get("startTime")),
         attempt_started=parse_seconds(status.get("attemptStartTime")),
+        allocated=parse_seconds(status.get("attemptAllocatedTime")),
         completed=parse_seconds(status.get("completionTime")),
         run_seconds=count(status.get("runSeconds")),
         gpu_seconds=count(status.get("gpuSeconds")),

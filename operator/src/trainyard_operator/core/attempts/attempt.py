@@ -10,6 +10,14 @@ from typing import Any, Final
 
 from trainyard_api import names, timestamps
 from trainyard_api.phase import DesiredState, FailureClass, Phase
+from trainyard_api.session.allocation import AllocationOutcome
+from trainyard_operator.core.attempts.allocation import (
+    Span,
+    attempt_record,
+    bound_at,
+    span_of,
+    with_record,
+)
 from trainyard_operator.core.attempts.diagnosis import Cause, failure_of, operator_failure
 from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
 from trainyard_operator.core.attempts.hints import HINTS
@@ -267,14 +275,24 @@ class Attempt:
         """The status fields that name the attempt."""
         name = names.job_name(self.session.name, self.session.uid, self.number)
         queued = self.status.queued or queued_now(self.session, self.now)
+        bound = bound_at(self.own, self.status.allocated if self.is_current else None, self.now)
         return {
             "attempt": self.number,
+            "attemptAllocatedTime": None if bound is None else timestamps.to_seconds_text(bound),
             "jobName": name,
             "queuedTime": timestamps.to_micros_text(queued),
         }
 
-    def accounting(self) -> dict[str, Any]:
-        """The status fields that record its end: number, run time and GPU time."""
+    def accounting(self, outcome: AllocationOutcome) -> dict[str, Any]:
+        """The status fields that record its end: number, run time, GPU time, what it held."""
+        status, finish = self.status, self.job.finish_time if self.job else None
+        bound = (status.allocated or status.attempt_started) if self.is_current else None
+        known = Span(bound, past(finish, self.now) or self.now, ran=self.has_run)
+        span = span_of(self.own, self.spec.shape.workers, known, self.now)
+        record = attempt_record(self.session, self.number, span, outcome, self.now)
+        return {**self._run_time(), **with_record(self.session, record)}
+
+    def _run_time(self) -> dict[str, Any]:
         changes = self.identity()
         began = [p.started for p in self.own if p.started is not None]
         started = min(began) if began else None

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import RETRYABLE, UNCOUNTED, DesiredState, FailureClass, Phase, Reason
+from trainyard_api.session.allocation import AllocationOutcome
 from trainyard_operator.core.attempts.attempt import Attempt
 from trainyard_operator.core.attempts.diagnosis import (
     DISRUPTED,
@@ -35,7 +36,7 @@ PROGRAM_FAULTS: Final = frozenset({FailureClass.PROGRAM_ERROR, FailureClass.OUT_
 
 def succeeded(attempt: Attempt, position: Position | None) -> SessionState:
     """It reached its goal, or no goal is known; `position` is how far it came."""
-    changes = {**attempt.accounting(), **attempt.end(), "failure": None}
+    changes = {**attempt.accounting(AllocationOutcome.SUCCEEDED), **attempt.end(), "failure": None}
     message = "Trained to the end." if position and position.has_goal else _NO_GOAL
     return SessionState(Phase.SUCCEEDED, message, Reason.SUCCEEDED, changes)
 
@@ -69,11 +70,15 @@ def _as_wanted(attempt: Attempt) -> SessionState | None:
     desired = desired_state(attempt.session)
     if desired == DesiredState.STOPPED:
         message = "Stopped by its owner; checkpoints are kept."
-        changes = {**attempt.accounting(), **attempt.end()}
+        changes = {**attempt.accounting(AllocationOutcome.STOPPED), **attempt.end()}
         return SessionState(Phase.STOPPED, message, Reason.STOPPED_BY_OWNER, changes)
     if desired == DesiredState.SUSPENDED:
         message = "Suspended by its owner; set desiredState to Running to continue."
-        changes = {**attempt.accounting(), "queuedTime": None, "retryTime": None}
+        changes = {
+            **attempt.accounting(AllocationOutcome.SUSPENDED),
+            "queuedTime": None,
+            "retryTime": None,
+        }
         return SessionState(Phase.SUSPENDED, message, Reason.SUSPENDED_BY_OWNER, changes)
     return None
 
@@ -97,7 +102,7 @@ def _prepare_again(attempt: Attempt) -> SessionState:
     if times > MOST_MISSING:
         return _failed(attempt, environment_gone(times))
     changes = {
-        **attempt.accounting(),
+        **attempt.accounting(AllocationOutcome.FAILED),
         "environment": None,
         "environmentMissing": {"attempt": attempt.number, "times": times},
         "retryTime": None,
@@ -112,7 +117,11 @@ def _prepare_again(attempt: Attempt) -> SessionState:
 def _resumed(attempt: Attempt) -> SessionState:
     """Back to the queue after its owner had suspended it; its age counts from now."""
     queued = timestamps.to_micros_text(queued_now(attempt.session, attempt.now))
-    changes = {**attempt.accounting(), "queuedTime": queued, "retryTime": None}
+    changes = {
+        **attempt.accounting(AllocationOutcome.SUSPENDED),
+        "queuedTime": queued,
+        "retryTime": None,
+    }
     message = "Resumed by its owner; waits for its turn."
     return SessionState(Phase.QUEUED, message, Reason.WAITING_FOR_TURN, changes)
 
@@ -123,9 +132,11 @@ def _requeued(attempt: Attempt, disruption: Disruption | None, cause: Cause | No
     After a preemption by another session it may start at once, otherwise after a pause.
     """
     status = attempt.status
-    changes: dict[str, Any] = {**attempt.accounting(), "retryTime": None}
+    preempted = attempt.suspending and status.preempting
+    outcome = AllocationOutcome.PREEMPTED if preempted else AllocationOutcome.DISRUPTED
+    changes: dict[str, Any] = {**attempt.accounting(outcome), "retryTime": None}
     changes["preemptions"] = status.preemptions + 1
-    if attempt.suspending and status.preempting:
+    if preempted:
         who = "Preempted by another session"
     else:
         pause = attempt.now + attempt.spec.backoff_seconds
@@ -150,7 +161,7 @@ def _failed(attempt: Attempt, cause: Cause | None) -> SessionState:
     if kind in UNCOUNTED:
         return _put_back(attempt, str(kind), sentence, recorded, alike)
     failures = status.failures + 1
-    changes = {**attempt.accounting(), **recorded, "failures": failures}
+    changes = {**attempt.accounting(AllocationOutcome.FAILED), **recorded, "failures": failures}
     repeated = kind in PROGRAM_FAULTS and alike >= MOST_ALIKE
     at_start = kind == FailureClass.PROGRAM_ERROR and failed_at_its_start(status, attempt.own)
     if kind in RETRYABLE and failures <= limit and not (repeated or at_start):
@@ -179,7 +190,7 @@ def _put_back(
     pause = min(base * 2 ** min(max(alike, 1) - 1, 20), LONGEST_PAUSE_SECONDS)
     retry = attempt.now + pause
     changes = {
-        **attempt.accounting(),
+        **attempt.accounting(AllocationOutcome.DISRUPTED),
         **recorded,
         "preemptions": attempt.status.preemptions + 1,
         "retryTime": timestamps.to_seconds_text(retry),

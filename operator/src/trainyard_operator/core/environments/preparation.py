@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import RETRYABLE, UNCOUNTED, Phase, Reason
+from trainyard_api.session.allocation import AllocationOutcome
+from trainyard_operator.core.attempts.allocation import installation_record, with_record
 from trainyard_operator.core.attempts.diagnosis import Cause, cause_of_wait
 from trainyard_operator.core.attempts.starting import first_due, first_reported, next_look, waits_of
 from trainyard_operator.core.attempts.surroundings import NOTHING_KNOWN, Surroundings
@@ -87,12 +89,24 @@ def prepare(
     job = found.jobs[number]
     if job.deleting:
         return _pending("The installation of its packages is being ended.")
-    if job.finished:
-        return _ended(session, job, found.pod_of(job), now)
     pod = found.pod_of(job)
+    if job.finished:
+        return _recorded(_ended(session, job, pod, now), session, job, pod, now)
     if pod is None:
         return _podless(session, job, now, config, around)
-    return _running(session, job, pod, now, config, around)
+    return _recorded(_running(session, job, pod, now, config, around), session, job, pod, now)
+
+
+def _recorded(
+    found: SessionState, session: Session, job: BuilderJob, pod: Pod | None, now: float
+) -> SessionState:
+    """With the record of what the installation held, once it has ended."""
+    if "environmentBuild" not in found.changes:
+        return found
+    made = "environment" in found.changes
+    outcome = AllocationOutcome.SUCCEEDED if made else AllocationOutcome.FAILED
+    record = installation_record(job, pod, outcome, now)
+    return replace(found, changes={**found.changes, **with_record(session, record)})
 
 
 def _next(session: Session, now: float, config: OperatorConfig) -> SessionState:
