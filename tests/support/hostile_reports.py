@@ -133,6 +133,11 @@ SOUND_STATUS: dict[str, Any] = {
     "phase": "Running", "attempt": 1, "failures": 1, "preemptions": 1, "observedGeneration": 1,
     "queuedTime": NOW, "retryTime": NOW, "startTime": NOW, "attemptStartTime": NOW, "completionTime": NOW,
     "jobName": "x", "message": "x", "runSeconds": 60, "gpuSeconds": 60,
+    "attemptAllocatedTime": NOW,
+    "allocations": [{
+        "kind": "Attempt", "number": 1, "startTime": NOW, "endTime": NOW, "exact": True, "ran": True,
+        "gpus": 1, "cpuMillis": 1000, "memoryBytes": 1024, "outcome": "Failed", "checkpointTime": NOW,
+    }],
     "queue": {
         "position": 1, "ahead": {"sessions": 1, "gpus": 1}, "reason": "x", "message": "x",
         "estimatedStart": {"earliest": NOW, "latest": NOW},

@@ -82,6 +82,8 @@ statuses = st.fixed_dictionaries(
         "retryTime": times,
         "startTime": times,
         "attemptStartTime": times,
+        "attemptAllocatedTime": times,
+        "allocations": st.just([{"number": -1, "endTime": STRANGE_TIMES[0], "outcome": "x"}] * 32),
         "completionTime": times,
         "jobName": st.sampled_from(["x", "x" * 63]),
         "message": st.just("x" * 1024),

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
 
 from trainyard_api.model import OpenModel
+from trainyard_api.phase import TextEnum
 
 MOST_ALLOCATIONS: Final = 32
 """Records that a session's status keeps. The gateway keeps all of them in its database."""
 
 
-class AllocationKind(StrEnum):
+class AllocationKind(TextEnum):
     """What held the resources."""
 
     ATTEMPT = "Attempt"
     INSTALLATION = "Installation"
 
 
-class AllocationOutcome(StrEnum):
+class AllocationOutcome(TextEnum):
     """How it ended."""
 
     SUCCEEDED = "Succeeded"

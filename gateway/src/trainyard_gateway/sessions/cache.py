@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterable, Set
 
 import orjson
@@ -12,6 +13,9 @@ from trainyard_gateway.errors import NotFound
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.ledger import writing as ledger
+from trainyard_gateway.store.ledger.record import Rows
+from trainyard_gateway.store.ledger.unsaved import Unsaved
 from trainyard_gateway.store.runs import of_sessions
 from trainyard_gateway.store.sessions import SessionRow
 from trainyard_kube import (
@@ -40,6 +44,7 @@ class SessionCache:
         self._watch = ListWatch(kube, paths.sessions(namespace))
         self._database = database
         self._objects: dict[str, Json] = {}
+        self._unsaved = Unsaved(lambda: time.time_ns() // 1000)
         self._listeners: list[Callable[[str], None]] = []
         self.synced = asyncio.Event()
         self.stale: str | None = None
@@ -137,6 +142,7 @@ class SessionCache:
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
         await self._database.write(lambda c: _mark_deleted_except(c, objects.keys()))
+        self._unsaved.forget(gone)
         self._tell(gone)
         self.stale = None
         self.synced.set()
@@ -144,7 +150,9 @@ class SessionCache:
     async def _remember(self, bodies: list[Json], deleted: bool = False) -> None:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
-            await self._database.write(lambda c: _save(c, rows))
+            held = self._unsaved.of(bodies, deleted)
+            await self._database.write(lambda c: _save(c, rows, list(held.values())))
+            self._unsaved.saved(held, deleted)
         self._tell(body["metadata"]["uid"] for body in bodies)
 
     def _tell(self, uids: Iterable[str]) -> None:
@@ -153,14 +161,16 @@ class SessionCache:
                 listener(uid)
 
 
-def _save(connection: Connection, rows: list[SessionRow]) -> None:
+def _save(connection: Connection, rows: list[SessionRow], held: list[Rows]) -> None:
     sessions.save(connection, rows)
+    ledger.save(connection, held)
     of_sessions.save(connection, rows)
 
 
 def _mark_deleted_except(connection: Connection, present: Set[str]) -> None:
     sessions.mark_deleted_except(connection, present)
     of_sessions.mark_gone_except(connection, present)
+    ledger.close_gone(connection, present)
 
 
 def _absent(name_or_uid: str) -> NotFound:
