@@ -124,6 +124,11 @@ def _short(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:8]
 
 
+def gateway_lease(release: str) -> str:
+    """Name of the Lease that an installation's gateway renews while it takes in reports."""
+    return f"{release}-gateway"
+
+
 def cache_folder(user: str) -> str:
     """Name of the folder with a user's caches on the data volume: safe for any name. Pure."""
     import hashlib  # as above

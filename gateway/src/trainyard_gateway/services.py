@@ -48,6 +48,7 @@ from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
 from trainyard_gateway.sessions.user_caches import UserCaches
 from trainyard_gateway.settings import Settings
+from trainyard_gateway.sign_of_life import SignOfLife
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.metrics.chart_cache import ChartCache
@@ -92,6 +93,7 @@ class Services:
     system: SystemMonitor
     trees: Trees
     mlflow: MlflowDoor
+    sign_of_life: SignOfLife
     tasks: TaskSupervisor
 
 
@@ -134,6 +136,7 @@ def _place_database(settings: Settings) -> None:
 async def _start_tasks(services: Services) -> None:
     for service in (
         services.cache, services.status_writer, services.system, services.keys, services.audit_log,
+        services.sign_of_life,
     ):  # fmt: skip
         services.tasks.start(type(service).__name__, service.run)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
@@ -286,7 +289,6 @@ async def _build(
     hub, slots = Hub(), ArchiveSlots()
     _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
-    identity = _identity(settings, kube, cache)
     return Services(
         settings=settings,
         database=database,
@@ -304,12 +306,13 @@ async def _build(
         models=models,
         dataset_uploads=registries.dataset_uploads,
         model_uploads=registries.model_uploads,
-        tokens=TokenAuthenticator(identity, audit_log),
+        tokens=TokenAuthenticator(_identity(settings, kube, cache), audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
         run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days, slots),
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir, namespace),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         mlflow=await _mlflow(registries, cache, status_writer),
+        sign_of_life=SignOfLife(kube, namespace, settings.release, database),
         tasks=TaskSupervisor(is_outage=is_unavailable),
     )

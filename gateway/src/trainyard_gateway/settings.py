@@ -48,6 +48,8 @@ class Settings(BaseSettings):
 
     namespace: str = Field(min_length=1, max_length=63)
     """Namespace of sessions."""
+    release: str = Field(default="trainyard", min_length=1, max_length=53)
+    """Name of the installation; the gateway renews the Lease `<release>-gateway`."""
     host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on."""
     port: int = Field(default=8080, ge=0, le=65_535)

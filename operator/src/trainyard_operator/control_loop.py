@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from trainyard_operator.core.actions import Decisions
+from trainyard_operator.core.attempts.gateway_life import GatewayLife
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.decide import decide
@@ -33,21 +34,26 @@ STATUS_SHARE = 50
 class ControlLoop:
     """Decides whenever something changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it reads, what it needs to know, and the clocks
         self,
         informer: Informer,
         config: OperatorConfig,
         metrics: Metrics,
         may_write: Callable[[], bool],
+        gateway: Callable[[float], GatewayLife | None],
         *,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` gives seconds since the epoch, `clock` monotonic seconds."""
+        """`now` gives seconds since the epoch, `clock` monotonic seconds.
+
+        `gateway` says what was seen of the gateway's life by a time in seconds since the epoch.
+        """
         self._informer = informer
         self._config = config
         self._metrics = metrics
         self._may_write = may_write
+        self._gateway = gateway
         self._now = now
         self._clock = clock
         self._change = asyncio.Event()
@@ -92,7 +98,15 @@ class ControlLoop:
         state.touched.clear()
         due = started - self._published >= self._publish_pause
         updates = writer.room_for_status_updates() if due else 0
-        decisions = decide(state, self._now(), self._config, self._cache, status_updates=updates)
+        now = self._now()
+        decisions = decide(
+            state,
+            now,
+            self._config,
+            self._cache,
+            gateway=self._gateway(now),
+            status_updates=updates,
+        )
         took = self._clock() - started
         if updates:
             self._published = started

@@ -15,7 +15,8 @@ from trainyard_operator.events import EventSink
 from trainyard_operator.first_objects import FirstObjects, first_objects
 from trainyard_operator.health import HealthServer
 from trainyard_operator.informer import Informer
-from trainyard_operator.leader_election import LeaderElector
+from trainyard_operator.leases.gateway_watch import GatewayWatch
+from trainyard_operator.leases.leader_election import LeaderElector
 from trainyard_operator.metrics import Metrics
 from trainyard_operator.settings import Settings
 from trainyard_operator.writer import WORKERS, Writer
@@ -44,7 +45,10 @@ class Operator:
             settings.identity,
             seconds=settings.lease_seconds,
         )
-        self._control_loop = ControlLoop(self._informer, config, self._metrics, self._may_write)
+        self._gateway = GatewayWatch(self._kube, settings.namespace, settings.release)
+        self._control_loop = ControlLoop(
+            self._informer, config, self._metrics, self._may_write, self._gateway.life
+        )
         self._events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
         )
@@ -69,6 +73,7 @@ class Operator:
                 self._spawn(self._writer.work(lane), failed)
         self._spawn(self._events.work(), failed)
         self._spawn(self._elector.hold(self._changed), failed)
+        self._spawn(self._gateway.follow(), failed)
         self._spawn(self._control_loop.run(self._writer), failed)
         self._spawn(self._first.keep(), failed)
 

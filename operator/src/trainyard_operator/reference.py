@@ -89,6 +89,11 @@ LASTING: Final[tuple[tuple[str, str, str], ...]] = (
         "service`. The attempt uses no retry.",
     ),
     (
+        "`Running`, no step for `stallTimeoutSeconds`, and the gateway renews its Lease no more",
+        "since when the Lease was not renewed",
+        "The gateway comes back. The session then has its whole `stallTimeoutSeconds` again.",
+    ),
+    (
         "`Suspending`, `Stopping`, or an attempt that is being ended",
         "after the grace period and 30 s: which pod is left, where, and why",
         "As the message says: the node, its kubelet, or a finalizer.",

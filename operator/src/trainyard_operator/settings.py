@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     namespace: str = Field(min_length=1)
     """Namespace of sessions, queues and Jobs."""
     release: str = "trainyard"
-    """Name of the installation; the Lease is `<release>-operator`."""
+    """Name of the installation; the Leases are `<release>-operator` and `<release>-gateway`."""
     gateway_url: str = Field(min_length=1)
     """Gateway, as trainer pods reach it."""
     data_claim: str = Field(min_length=1)

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes import client
 from operator_lab import Lab, Witness, laboratory, unique
 from poll import eventually
 
@@ -222,7 +224,24 @@ def test_what_the_kubelet_reports_is_explained_within_seconds(
     lab.wait_phase(name, "Failed")
 
 
-def test_a_stall_is_noticed_and_retried(lab: Lab) -> None:
+@pytest.fixture
+def silent_gateway(lab: Lab) -> Iterator[Callable[[], None]]:
+    """A gateway that renews its Lease no more; the function takes the Lease away."""
+    leases = client.CoordinationV1Api(lab.api)
+    spec = {"holderIdentity": "gateway", "leaseDurationSeconds": 5}
+    leases.create_namespaced_lease(lab.namespace, {"metadata": {"name": "t-gateway"}, "spec": spec})
+
+    def remove() -> None:
+        with suppress(client.ApiException):
+            leases.delete_namespaced_lease("t-gateway", lab.namespace)
+
+    yield remove
+    remove()
+
+
+def test_a_stall_is_noticed_and_retried_once_the_gateway_is_not_silent(
+    lab: Lab, silent_gateway: Callable[[], None]
+) -> None:
     name = unique("stalls")
     lab.create(name, spec(stallTimeoutSeconds=30, retry={"limit": 1, "backoffSeconds": 0}))
     lab.wait_phase(name, "Running")
@@ -233,7 +252,12 @@ def test_a_stall_is_noticed_and_retried(lab: Lab) -> None:
     lab.core.patch_namespaced_pod_status(
         pod.metadata.name, lab.namespace, {"status": {"containerStatuses": long_ago}}
     )
-    eventually(lambda: lab.status(name).get("attempt") == 2, what="second attempt")
+    silence = "the gateway has not renewed its Lease since"
+    eventually(lambda: silence in lab.status(name)["message"], within=90, what="why it waits")
+    status = lab.status(name)
+    assert (status["phase"], status["attempt"], status.get("failure")) == ("Running", 1, None)
+    silent_gateway()
+    eventually(lambda: lab.status(name).get("attempt") == 2, within=60, what="second attempt")
     assert lab.status(name)["failure"]["class"] == "Stalled"
 
 

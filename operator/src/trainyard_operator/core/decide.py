@@ -27,6 +27,7 @@ from trainyard_operator.core.actions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.attempts.gateway_life import GatewayLife
 from trainyard_operator.core.attempts.surroundings import Surroundings
 from trainyard_operator.core.builder_job import build_builder
 from trainyard_operator.core.cache import DecisionCache
@@ -63,22 +64,30 @@ def decide(
     config: OperatorConfig,
     cache: DecisionCache | None = None,
     *,
+    gateway: GatewayLife | None = None,
     status_updates: int = MAX_STATUS_UPDATES,
 ) -> Decisions:
     """Everything to be done at `now`, in seconds since the epoch.
 
+    `gateway` is what was seen of the gateway's life, None if nothing is known of it.
     At most `status_updates` waiting sessions get a new `status.queue`, those in front first. With 0
     no position is computed, which is much faster.
     """
     cache = cache or DecisionCache.create(config.installation)
-    return _Decision(state, now, config, cache).run(status_updates)
+    return _Decision(state, now, config, cache, gateway).run(status_updates)
 
 
 class _Decision:
     def __init__(
-        self, state: ClusterState, now: float, config: OperatorConfig, cache: DecisionCache
+        self,
+        state: ClusterState,
+        now: float,
+        config: OperatorConfig,
+        cache: DecisionCache,
+        gateway: GatewayLife | None,
     ) -> None:
         self.state, self.now, self.config, self.cache = state, now, config, cache
+        self.gateway = gateway
         self.writes: list[Write] = []
         self.undecided: list[tuple[str, str]] = []
 
@@ -194,7 +203,7 @@ class _Decision:
             self.config,
             state.unreleased(session),
             Preparation(state.builders.jobs_for(uid), state.builders.pods_for(uid)),
-            Surroundings(state.nodes, state.warnings),
+            Surroundings(state.nodes, state.warnings, self.gateway),
         )
         refusal = state.refusals.get(uid)
         starts = found.in_queue or found.build is not None

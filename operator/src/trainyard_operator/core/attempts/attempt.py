@@ -20,6 +20,7 @@ from trainyard_operator.core.attempts.allocation import (
 )
 from trainyard_operator.core.attempts.diagnosis import Cause, failure_of, operator_failure
 from trainyard_operator.core.attempts.disruption import Disruption, disruption_of
+from trainyard_operator.core.attempts.gateway_life import StallClock, stall_clock
 from trainyard_operator.core.attempts.hints import HINTS
 from trainyard_operator.core.attempts.repetition import times_alike
 from trainyard_operator.core.attempts.starting import Wait, waits_of
@@ -253,22 +254,29 @@ class Attempt:
 
     def stalled(self, started: float | None) -> Cause | None:
         """The failure if its step has not risen for stallTimeoutSeconds."""
-        limit = self._stall_limit(started)
-        if limit is None or self.now < limit:
+        clock = self._stall_clock(started)
+        if clock is None or not clock.stalled:
             return None
         message = f"The training step has not risen for {self.spec.stall_timeout} s."
         return operator_failure(FailureClass.STALLED, message)
 
-    def _stall_limit(self, started: float | None) -> float | None:
+    def unseen_since(self, started: float) -> float | None:
+        """Since when the gateway's silence hides whether it is stalled; None without it."""
+        clock = self._stall_clock(started)
+        return None if clock is None else clock.silent_since
+
+    def _stall_clock(self, started: float | None) -> StallClock | None:
         if self.spec.stall_timeout is None or started is None:
             return None
         stepped = self.status.stepped if self.status.progress_attempt == self.number else None
         # A program's clock may be wrong: a step that lies ahead must not keep it alive.
-        return max(started, past(stepped, self.now) or 0.0) + self.spec.stall_timeout
+        last = max(started, past(stepped, self.now) or 0.0)
+        return stall_clock(last, self.spec.stall_timeout, self.now, self.around.gateway)
 
     def next_check(self, started: float) -> float | None:
         """When it will be overdue or stalled if nothing happens; None without such a limit."""
-        limits = (self._deadline(started), self._stall_limit(started))
+        clock = self._stall_clock(started)
+        limits = (self._deadline(started), clock.look if clock is not None else None)
         return min((t for t in limits if t is not None), default=None)
 
     def identity(self) -> dict[str, Any]:

@@ -38,6 +38,10 @@ _UNHEARD: Final = (
     "Its workers may still run there. Five minutes after a node fell silent Kubernetes marks its pods"
     " as lost."
 )
+_UNSEEN: Final = (
+    "No step is seen: the gateway has not renewed its Lease since {}. After its return the session"
+    " has its whole stallTimeoutSeconds again."
+)
 _OVERSTAYS: Final = (
     "The program has failed and its Job does not end, so that the Job is deleted: another container"
     " runs on in its pod, or kube-controller-manager does not act."
@@ -197,6 +201,8 @@ class _Evaluation:
         elif troubled := self.attempt.troubled_node():
             name, trouble = troubled
             message, reason = f"{trouble} {_UNHEARD} {WAY_OUT.format(name)}", Reason.NODE_NOT_READY
+        elif (since := self.attempt.unseen_since(started)) is not None:
+            message = _UNSEEN.format(timestamps.to_seconds_text(since))
         found = self._running(message, started, wake=self.attempt.next_check(started))
         return replace(found, reason=reason)
 

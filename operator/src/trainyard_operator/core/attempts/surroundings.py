@@ -1,4 +1,4 @@
-"""What stands around a session's Jobs and pods: nodes, and what Kubernetes warns of."""
+"""What stands around a session's Jobs and pods: nodes, warnings of Kubernetes, and the gateway."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from trainyard_operator.core.attempts.gateway_life import GatewayLife
 from trainyard_scheduler.facts import Node
 from trainyard_scheduler.held_up import node_trouble
 from trainyard_scheduler.objects.model import Pod
@@ -14,11 +15,13 @@ from trainyard_scheduler.objects.warning_events import WarningIndex
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Nodes by name, and Warning Events about pods and Jobs."""
+    """Nodes by name, Warning Events about pods and Jobs, and the gateway's life."""
 
     nodes: Mapping[str, Node] | None = None
     """None if nothing is known of nodes."""
     warnings: WarningIndex = field(default_factory=WarningIndex)
+    gateway: GatewayLife | None = None
+    """None if nothing is known of the gateway."""
 
     def warning(self, uid: str) -> str:
         """The newest warning about a pod or Job; empty without one."""

@@ -1,0 +1,1 @@
+"""Leases: the one that this operator holds, and the one that the gateway renews."""
