@@ -24,6 +24,7 @@ from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.metrics import latest
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -34,6 +35,7 @@ PAUSE_AFTER_BUG = 60.0
 """Seconds until a session is tried again whose status could not be computed."""
 PATCHES_PER_SECOND = 20.0
 """All sessions together."""
+_MOST_OF_ERROR = 500
 
 _log = structlog.get_logger()
 
@@ -123,14 +125,18 @@ class StatusWriter:
         except (errors.NotFound, errors.Conflict):
             # Deleted, or another one of that name: the watch will say.
             return
-        except errors.KubeError as error:
-            telemetry.STATUS_FAILURES.inc()
-            _log.warning("status not written", session=uid, error=str(error))
-            self._retry(uid, PAUSE_PER_SESSION)
         except Exception as error:  # one session must never end the writing for all
-            telemetry.STATUS_FAILURES.inc()
-            _log.error("status not written: unexpected error", session=uid, exc_info=error)
-            self._retry(uid, PAUSE_AFTER_BUG)
+            self._after_failure(uid, error)
+
+    def _after_failure(self, uid: str, error: Exception) -> None:
+        """Say why a status was not written, and try again: soon, if something else is away."""
+        telemetry.STATUS_FAILURES.inc()
+        if isinstance(error, errors.KubeError) or is_unavailable(error):
+            _log.warning("status not written", session=uid, error=str(error)[:_MOST_OF_ERROR])
+            self._retry(uid, PAUSE_PER_SESSION)
+            return
+        _log.error("status not written: unexpected error", session=uid, exc_info=error)
+        self._retry(uid, PAUSE_AFTER_BUG)
 
     def _retry(self, uid: str, pause: float) -> None:
         self._not_before[uid] = time.monotonic() + pause
