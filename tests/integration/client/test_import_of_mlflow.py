@@ -178,7 +178,7 @@ def test_an_import_that_is_interrupted_anywhere_continues(
     for calls in range(1, 60, 3):
         gateway = GatewayRuns(lab.url, lab.key, Breaks(calls), Calls(pauses=()))
         try:
-            Import(MlflowFolder(folder), gateway).all()
+            assert Import(MlflowFolder(folder), gateway).all().problems == []
         except Unreachable:
             interrupted += 1
         else:
@@ -187,7 +187,7 @@ def test_an_import_that_is_interrupted_anywhere_continues(
             gateway.close()
     runs = runs_of(source, experiment_of(source, name))
 
-    assert interrupted > 5
+    assert interrupted > 3
     assert [run.status for run in runs] == ["FINISHED"] * 2
     for run in runs:
         steps = [point.step for point in source.points(run, "train/loss")]

@@ -2,8 +2,9 @@
 
 A run has at the gateway the id that it has at the source. Every call may be repeated: a value that
 is logged again counts once. The last call of a run sets a tag that says which state of it is there;
-a run with that tag is passed over, so that an import continues where it was interrupted. A run that
-is not over, or not copied as a whole, gets none, and is copied again.
+a run with that tag is passed over, so that an import continues where it was interrupted. Until then
+the tag says how many values are there: the others follow. A run that is not over, or not copied as
+a whole, is copied again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from trainyard.cli.trackers.gateway_runs import SESSION_TAG, GatewayRuns, Here, Place, Refused
+from trainyard.cli.trackers.reached import Reached, is_again, reached_of, text_of
 from trainyard.cli.trackers.source import (
     CannotRead,
     Experiment,
@@ -144,9 +147,10 @@ class Import:
         if here is not None and here.deleted:
             self.gateway.restore(id)
         self.gateway.make(id, experiment, run)
-        self._write(id, run, name)
-        again = here is not None and TAG in here.tags
-        self._files(experiment, id, run, files, {} if again else self.gateway.files(id))
+        tag = None if here is None else here.tags.get(TAG)
+        self._describe(id, run, name)
+        self._log(id, run, name, state, tag)
+        self._files(experiment, id, run, files, {} if is_again(tag) else self.gateway.files(id))
         self.gateway.end(id, run)
         if run.status not in _GOING_ON and wrong == self.copied.wrong:
             # The very last thing: all before it is repeated until it is there.
@@ -166,8 +170,8 @@ class Import:
             self.gateway.delete(id)
         return True
 
-    def _write(self, id: str, run: Run, name: str) -> None:
-        """Params, tags, inputs and values."""
+    def _describe(self, id: str, run: Run, name: str) -> None:
+        """Params, tags and inputs."""
         tags = {key: value for key, value in run.tags.items() if key not in NOT_COPIED}
         if NESTED in tags:
             tags[NESTED] = id_of(tags[NESTED])
@@ -175,9 +179,25 @@ class Import:
             self.copied.add(f"{name}: {problem}")
         with self._noting(f"{name}: its inputs"):
             self.gateway.inputs(id, run.inputs)
-        for metric in run.metrics:
+
+    def _log(self, id: str, run: Run, name: str, state: str, tag: str | None) -> None:
+        """Values, from the place on that `tag` says."""
+        reached = reached_of(tag, state)
+        wrong = self.copied.wrong
+
+        def mark(metric: str, count: int) -> dict[str, str]:
+            """Tags of the next values; behind a problem none, so that it is met again."""
+            if self.copied.wrong > wrong:
+                return {}
+            return {TAG: text_of(state, Reached(metric, count), again=is_again(tag))}
+
+        for metric in sorted(run.metrics):
+            if reached is not None and metric < reached.metric:
+                continue
+            begin = reached.values if reached is not None and metric == reached.metric else 0
             with self._noting(f"{name}: metric {metric}"):
-                count, left_out = self.gateway.log(id, metric, self.source.points(run, metric))
+                points = self.source.points(run, metric)
+                count, left_out = self.gateway.log(id, metric, points, begin, partial(mark, metric))
                 self.copied.values += count
                 if left_out:
                     self.copied.add(

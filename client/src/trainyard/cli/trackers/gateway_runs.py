@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from trainyard.cli.trackers.calls import Away, Calls
 from trainyard.cli.trackers.limits import is_taken, named
 from trainyard.cli.trackers.source import CannotRead, Experiment, Point, Run
 from trainyard_api.mlflow import (
-    MAX_METRICS,
+    MAX_ENTITIES,
     MAX_PARAM_VALUE,
     MAX_PARAMS,
     MAX_TAG_VALUE,
@@ -25,6 +26,8 @@ from trainyard_api.mlflow import (
 
 API = "/mlflow/api/2.0/mlflow"
 FILES = "/mlflow/api/2.0/mlflow-artifacts/artifacts"
+PORTION = MAX_ENTITIES - 1
+"""Values of a call, beside one tag."""
 SESSION_TAG = "trainyard.session"
 """The gateway's own tag of the run of a session."""
 _KEY = frozenset({401, 403})
@@ -137,21 +140,34 @@ class GatewayRuns:
             problems += self._pairs(id, "tags", some)
         return problems
 
-    def log(self, id: str, metric: str, points: Iterable[Point]) -> tuple[int, int]:
+    def log(
+        self,
+        id: str,
+        metric: str,
+        points: Iterable[Point],
+        begin: int = 0,
+        mark: Callable[[int], Mapping[str, str]] = lambda _: {},
+    ) -> tuple[int, int]:
         """Log the history of a metric: how many values were logged, and how many left out.
 
-        Values are left out whose step or time no gateway takes.
+        The first `begin` values are here. `mark` gives a tag that says how many are here; it is set
+        with the values after these, until one is left out. Values are left out whose step or
+        time no gateway takes.
         """
         count = left_out = 0
         if (fault := key_fault(metric)) is not None:
             raise Refused(fault)
-        for some in _portions(points, MAX_METRICS):
+        for some in _portions(islice(points, begin, None), PORTION):
             good = [point for point in some if is_taken(point)]
             left_out += len(some) - len(good)
             if good:
+                tags = {} if left_out else mark(begin)
                 rows = [{"key": metric, **point._asdict()} for point in good]
-                self._batch(id, metrics=rows)
+                self._batch(
+                    id, metrics=rows, tags=[{"key": key, "value": tags[key]} for key in tags]
+                )
                 count += len(good)
+            begin += len(some)
         return count, left_out
 
     def inputs(self, id: str, datasets: Sequence[Mapping[str, Any]]) -> None:
