@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Final
 
 from trainyard_scheduler.admission import run_cycle
-from trainyard_scheduler.durations import Durations
+from trainyard_scheduler.durations.history import RunHistory, reference_classes
+from trainyard_scheduler.durations.usual import Durations
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime, Shape
 from trainyard_scheduler.forecast import QueueForecast, after_cycle
 from trainyard_scheduler.placement import place, take
@@ -41,7 +42,6 @@ PROGRESS_AFTER: Final = 60.0
 class Knowledge:
     """What a policy may know, and what it may do."""
 
-    limits: bool = True
     progress: bool = True
     """Remaining times by step rates."""
     learned: bool = True
@@ -107,7 +107,7 @@ class Scheduled:
         self.nodes = {name: Node(name, (110, 10**9, 10**15, each)) for name in names}
         minimum = Policy().minimum_run_seconds if knowledge.past_reservation else math.inf
         self.policy = Policy(minimum_run_seconds=minimum)
-        self.durations = Durations()
+        self.durations, self.history = Durations(), RunHistory()
         self.estimates: list[Estimate] = []
         self._window = estimates
         self._next = {True: -math.inf, False: -math.inf}
@@ -144,12 +144,13 @@ class Scheduled:
             free=dict(world.free),
             allocations=tuple(self._allocation(r, world.now) for r in world.running.values()),
             waiting={QUEUE: self._queue},
-            usual_seconds=self.durations.usual_seconds if self.knowledge.learned else {},
+            usual_seconds=self.durations.usual_seconds,
+            history=self.history,
         )
 
     def _request(self, waiting: Waiting) -> Request:
         work, knows = waiting.work, self.knowledge
-        expected = None
+        expected, limit = None, max(60.0, work.limit - waiting.run_seconds)
         if knows.perfect:
             expected = work.seconds - waiting.kept + 30.0
         elif waiting.attempts and knows.progress and work.planned is not None and waiting.kept:
@@ -163,17 +164,16 @@ class Scheduled:
             queued=work.submitted,
             shape=request_shape(work.gpus, self.each),
             expected_seconds=expected,
-            limit_seconds=self._left(work.limit, waiting.run_seconds),
+            limit_seconds=expected if knows.perfect else limit,
             kind=work.program if not waiting.attempts else None,
+            classes=reference_classes(work.program, work.user, work.gpus),
+            ran_seconds=waiting.run_seconds,
         )
-
-    def _left(self, limit: float, run: float) -> float | None:
-        return max(60.0, limit - run) if self.knowledge.limits else None
 
     def _allocation(self, running: Running, now: float) -> Allocation:
         work, knows = running.work, self.knowledge
-        left = self._left(work.limit, running.run_seconds)
         position = running.position(now)
+        end = running.started + max(60.0, work.limit - running.run_seconds)
         return Allocation(
             uid=work.uid,
             queue=QUEUE,
@@ -186,8 +186,10 @@ class Scheduled:
             leaving=running.leaving,
             checkpoint=running.checkpoint(position) if knows.checkpoints else None,
             eta_seconds=self._eta(running, position, now),
-            limit=None if left is None else running.started + left,
+            limit=running.at(work.seconds) if knows.perfect else end,
             backfilled=running.backfilled,
+            classes=reference_classes(work.program, work.user, work.gpus),
+            ran_seconds=running.run_seconds,
         )
 
     def _eta(self, running: Running, position: float, now: float) -> float | None:
@@ -202,8 +204,12 @@ class Scheduled:
 
     def ended(self, record: Record, run_seconds: float, reached: bool) -> None:
         """Learn its run time."""
-        if self.knowledge.learned and record.ended is not None and reached:
-            work = record.work
+        work = record.work
+        if not self.knowledge.learned or record.ended is None:
+            return
+        classes = reference_classes(work.program, work.user, work.gpus)
+        self.history.put(work.uid, classes, record.ended, int(run_seconds))
+        if reached:
             self.durations.put(work.uid, work.program, record.ended, int(run_seconds))
 
     def watch(self, world: World, came: Sequence[str]) -> None:
@@ -262,5 +268,5 @@ def arms(nodes: int, each: int, window: tuple[float, float]) -> dict[str, Arm]:
         "ours, without step rates": ours(replace(every, progress=False)),
         "ours, without preemption": ours(replace(every, past_reservation=False)),
         "ours, blind to checkpoints": ours(replace(every, checkpoints=False)),
-        "oracle": ours(replace(every, perfect=True)),
+        "oracle": ours(replace(every, learned=False, perfect=True)),
     }

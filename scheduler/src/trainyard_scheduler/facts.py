@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trainyard_scheduler.clocks import past
+from trainyard_scheduler.durations.history import ReferenceClass
 from trainyard_scheduler.resources import ResourceVector, gpus, scaled
 
 
@@ -151,6 +153,10 @@ class Request:
     """How long it may still run; None without a limit."""
     kind: int | None = None
     """Before its first attempt: the kind whose usual run time stands for `expected_seconds`."""
+    classes: tuple[ReferenceClass, ...] = ()
+    """Its reference classes, from the most specific to the most general."""
+    ran_seconds: float = 0.0
+    """Run time of its earlier attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,15 @@ class Allocation:
 
     That session may preempt it after the minimum run time.
     """
+    classes: tuple[ReferenceClass, ...] = ()
+    """Its reference classes, from the most specific to the most general."""
+    ran_seconds: float = 0.0
+    """Run time of its earlier attempts."""
+
+    def run_seconds(self, now: float) -> float:
+        """Run time of all its attempts at `now`, in seconds since the epoch."""
+        started = past(self.started, now)
+        return self.ran_seconds + (0.0 if started is None else max(0.0, now - started))
 
     @property
     def gpus(self) -> int:

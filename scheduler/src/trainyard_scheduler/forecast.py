@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from trainyard_api.phase import Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.admission import CycleResult, run_cycle
+from trainyard_scheduler.assumptions import Assumption, Longest, Soonest, lengths_at
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.fair_share import front
 from trainyard_scheduler.objects.installation import InstallationConfig
@@ -81,8 +82,9 @@ class QueueForecast:
         """The next sessions over all queues, in fair-share order."""
         ahead = replace(snapshot, waiting=waiting_queues(self.front, snapshot.policy))
         self._reasons = run_cycle(ahead, now, preempt=False, explain=True).reasons
-        self._earliest = _starts(ahead, now, limits=False)
-        self._latest = _starts(ahead, now, limits=True)
+        lengths = lengths_at(snapshot, now)
+        self._earliest = _starts(ahead, now, Soonest(snapshot, lengths, now))
+        self._latest = _starts(ahead, now, Longest(snapshot, lengths, now))
         self._gpus_ahead: dict[str, list[int]] = {}
 
     def position(self, request: Request) -> QueuePosition:
@@ -188,7 +190,7 @@ def allocation_at_start(
     )
 
 
-def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]:
+def _starts(snapshot: Snapshot, now: float, assumed: Assumption) -> dict[str, float]:
     """When each waiting session starts, in seconds since the epoch, by UID.
 
     Sessions whose start cannot be known are absent.
@@ -198,7 +200,7 @@ def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]
     running = {a.uid: a for a in snapshot.allocations}
     ends: list[tuple[float, str]] = []
     for allocation in snapshot.allocations:
-        _push(ends, _end_of(allocation, snapshot, now, limits), allocation.uid)
+        _push(ends, assumed.end(allocation), allocation.uid)
     starts: dict[str, float] = {}
     time = now
     for _ in range(MAX_STEPS):
@@ -209,8 +211,7 @@ def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]
             starts[request.uid] = time
             running[request.uid] = allocation_at_start(request, admit.nodes, time, snapshot)
             take(free, admit.nodes, request.shape.worker)
-            length = request.limit_seconds if limits else snapshot.expected_seconds(request)
-            _push(ends, math.inf if length is None else time + length, request.uid)
+            _push(ends, time + assumed.length(request), request.uid)
         if not ends or not any(waiting.values()):
             break
         time = ends[0][0]
@@ -223,11 +224,3 @@ def _starts(snapshot: Snapshot, now: float, *, limits: bool) -> dict[str, float]
 def _push(ends: list[tuple[float, str]], when: float, uid: str) -> None:
     if when < math.inf:
         heapq.heappush(ends, (when, uid))
-
-
-def _end_of(allocation: Allocation, snapshot: Snapshot, now: float, limits: bool) -> float:
-    if allocation.leaving:
-        return now + (snapshot.policy.grace_seconds if limits else 0.0)
-    if limits:
-        return math.inf if allocation.limit is None else max(now, allocation.limit)
-    return math.inf if allocation.eta_seconds is None else now + allocation.eta_seconds

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from trainyard_scheduler.durations.history import RunHistory
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime
 from trainyard_scheduler.resources import ResourceVector, gpus
 from trainyard_scheduler.waiting_queue import WaitingQueue
@@ -26,6 +27,8 @@ class Snapshot:
     policy: Policy = field(default=Policy())
     usual_seconds: Mapping[int, float] = field(default_factory=dict)
     """Usual run time of each kind of session that is known, in seconds."""
+    history: RunHistory = field(default_factory=RunHistory)
+    """Run times of the ended sessions."""
 
     @cached_property
     def _eligible(self) -> dict[str, tuple[str, ...]]:

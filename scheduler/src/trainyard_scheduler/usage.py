@@ -14,6 +14,7 @@ from trainyard_scheduler.objects.model import (
     Job,
     Pod,
     Session,
+    classes_of,
     current_attempt,
     queued_now,
     remaining_seconds,
@@ -107,6 +108,7 @@ def snapshot_of(
         waiting=waiting,
         policy=config.policy,
         usual_seconds=state.durations.usual_seconds,
+        history=state.history,
     )
 
 
@@ -124,6 +126,8 @@ def request_of(session: Session, now: float) -> Request:
         expected_seconds=status.eta_seconds if status.attempt else None,
         limit_seconds=remaining_seconds(session),
         kind=None if status.attempt else spec.kind,
+        classes=classes_of(session),
+        ran_seconds=float(status.run_seconds),
     )
 
 
@@ -199,6 +203,8 @@ def _allocation(
         checkpoint=status.checkpoint if status.progress_attempt == attempt else None,
         limit=None if remaining is None or started is None else started + remaining,
         backfilled=job.backfilled if job is not None else False,
+        classes=classes_of(session),
+        ran_seconds=float(status.run_seconds),
     )
 
 

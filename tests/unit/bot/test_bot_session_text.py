@@ -108,7 +108,7 @@ WORD_FOR_WORD: dict[str, tuple[Session, str]] = {
         "🕒 <b>iris-1</b>\n"
         "Queued · 2 GPUs · priority 5\n"
         "Position 3 in queue fast (2 sessions with 4 GPUs ahead)\n"
-        "Starts about 14:20 (in 20m00s), 14:50 at the latest\n"
+        "Starts from 14:20 (in 20m00s), 14:50 at the latest\n"
         "Waits for: WaitingForGPUs\n"
         "<i>Waits for &lt;GPUs&gt;.</i>",
     ),
@@ -254,11 +254,11 @@ STARTS: dict[str, tuple[datetime | None, datetime | None, str | None]] = {
     "just past": (later(seconds=-1), None, "Starts now"),
     "now": (NOW, NOW, "Starts now"),
     "long past": (later(minutes=-5), NOW, "Starts now"),
-    "now or later": (NOW, later(minutes=5), "Starts now, 14:05 at the latest"),
+    "now or later": (NOW, later(minutes=5), "Starts at any time, 14:05 at the latest"),
     "in a second": (later(seconds=1), None, "Starts about 14:00 (in 1s)"),
     "the same minute": (later(minutes=5), later(minutes=5, seconds=3), "Starts about 14:05 (in 5m00s)"),
     "a latest time that is past": (later(minutes=5), later(minutes=-1), "Starts about 14:05 (in 5m00s)"),
-    "tomorrow": (later(hours=1), later(hours=12), "Starts about 15:00 (in 1h00m), 02 Jul 02:00 at the latest"),
+    "tomorrow": (later(hours=1), later(hours=12), "Starts from 15:00 (in 1h00m), 02 Jul 02:00 at the latest"),
 }  # fmt: skip
 
 
@@ -279,7 +279,7 @@ NOTICES: dict[str, tuple[NoticeKind, Session, str]] = {
     "soon": (
         NoticeKind.SOON,
         QUEUED,
-        "🔔 <b>iris-1</b> starts soon: about 14:20 (in 20m00s), 14:50 at the latest.",
+        "🔔 <b>iris-1</b> starts soon: from 14:20 (in 20m00s), 14:50 at the latest.",
     ),
     "soon, time unknown": (
         NoticeKind.SOON, session("Queued", queue={}), "🔔 <b>a</b> starts soon: any minute.",
@@ -358,7 +358,7 @@ def test_queue() -> None:
     assert sessions.queue([entry("one", position=1, gpus=1), third, entry("cpu")], AT) == (
         "<b>3 sessions waiting</b>\n"
         "1. <code>one</code> 1 GPU · start unknown\n"
-        "3. <code>iris-1</code> 2 GPUs · priority 5 · starts about 14:20 (in 20m00s), 14:50 at the latest\n"
+        "3. <code>iris-1</code> 2 GPUs · priority 5 · starts from 14:20 (in 20m00s), 14:50 at the latest\n"
         "• <code>cpu</code> CPU · start unknown"
     )
     assert sessions.queue([entry("one", gpus=1, estimated_start={"earliest": 7})], AT) == (

@@ -241,6 +241,29 @@ def test_reasons_that_change_without_action_are_rate_limited(
     assert 0 < _position(reason).change(_position(reason, 11).render()) < 1
 
 
+@pytest.mark.parametrize(
+    ("before", "later", "earliest", "other"),
+    [
+        pytest.param(600, 100, 600, False, id="the same time"),
+        pytest.param(0, 300, 300, False, id="at any time, as before"),
+        pytest.param(600, 0, 0, True, id="much sooner"),
+        pytest.param(0, 300, 900, True, id="not yet after all"),
+    ],
+)
+def test_an_estimate_is_written_again_only_if_it_says_something_else(
+    before: int, later: int, earliest: int, other: bool
+) -> None:
+    """All are seconds after `NOW`; the second estimate is made at `later`."""
+    published = QueueStatus(_found(NOW + before), NOW).render()
+    change = QueueStatus(_found(NOW + earliest), NOW + later).change(published)
+
+    assert (change > 0) is other
+
+
+def _found(earliest: float) -> QueuePosition:
+    return QueuePosition(1, 0, 0, Reason.WAITING_FOR_GPUS, earliest, NOW + 5000)
+
+
 def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
     session = replace(make_session("a", spec={"queue": "nowhere"}), version=42)
     assert statuses(decide(make_state(session), NOW, CONFIG).writes)["a"].version == 42

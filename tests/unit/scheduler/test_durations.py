@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator_state import NOW, make_session, make_state
 
 from trainyard_api.phase import Phase
-from trainyard_scheduler.durations import SESSIONS_COUNTED, Durations
+from trainyard_scheduler.durations.usual import SESSIONS_COUNTED, Durations
 from trainyard_scheduler.objects.model import Session
 from trainyard_scheduler.objects.store import ClusterState
 

@@ -83,6 +83,23 @@ def test_another_that_waits_takes_as_long_as_its_kind_usually_does() -> None:
     assert (answer.position, answer.earliest) == (2, "2027-01-15T08:11:00Z")
 
 
+def test_sessions_that_ended_in_any_way_tell_how_long_others_run() -> None:
+    ways = ("Succeeded", "Failed", "Stopped") * 3
+    past = [
+        session(
+            f"past{i}",
+            {"phase": way, "runSeconds": 100 * i, "attempt": 1, "completionTime": at(-5000 + i)},
+            gpus=4,
+        )
+        for i, way in enumerate(ways, 1)
+    ]
+    found = objects(node("n1", 4), **placed(*past, *running("runs", 4, ran=50)))
+
+    answer = both(found, asks(4))
+
+    assert (answer.earliest, answer.latest) == ("2027-01-15T08:00:50Z", "2027-01-15T08:14:10Z")
+
+
 def test_run_time_of_earlier_attempts_counts_against_the_limit() -> None:
     status = {"phase": "Queued", "queuedTime": at(-100), "attempt": 1, "runSeconds": 3500}
     again = session("again", status, gpus=4, maxRuntimeSeconds=3600)

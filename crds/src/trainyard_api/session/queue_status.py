@@ -19,12 +19,13 @@ class Ahead(OpenModel):
 
 
 class EstimatedStart(OpenModel):
-    """When the session is expected to start."""
+    """Between which times the session is expected to start."""
 
     earliest: datetime | None = None
-    """Start if running sessions end when their step rates say."""
+    """Start if sessions end when their step rates say, or as soon as those like them did."""
     latest: datetime | None = None
-    """Start if they run until their limits; absent if a limit is unknown."""
+    """Start if sessions run until their limits, or as long as nine in ten like them did; absent if
+    neither is known."""
 
 
 class QueueStatus(OpenModel):

@@ -92,7 +92,8 @@ class QueueStatus:
     def _shift(self, published: float | None, found: float | None) -> float:
         if published is None or found is None:
             return 0.0 if published is found else 0.5
-        shift = abs(published - found)
+        # A start that may be at any time says the same a minute later.
+        shift = abs(max(published, self.now) - found)
         left = max(1.0, found - self.now)
         if shift < START_TOLERANCE_SECONDS or shift < START_TOLERANCE * left:
             return 0.0

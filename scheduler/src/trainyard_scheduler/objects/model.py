@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_scheduler.clocks import past
+from trainyard_scheduler.durations.history import ReferenceClass, reference_classes
 from trainyard_scheduler.facts import QueueRules, Shape
 from trainyard_scheduler.resources import ResourceVector
 
@@ -340,6 +341,12 @@ class PendingWorkers:
     nodes: tuple[str, ...]
     """The node that was chosen for each."""
     worker: ResourceVector
+
+
+def classes_of(session: Session) -> tuple[ReferenceClass, ...]:
+    """The reference classes of a session, from the most specific to the most general."""
+    spec = session.spec
+    return reference_classes(spec.kind, session.user, spec.shape.gpus)
 
 
 def current_attempt(session: Session, jobs: Mapping[int, Job]) -> int:

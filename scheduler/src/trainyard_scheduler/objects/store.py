@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from trainyard_api.phase import Phase
-from trainyard_scheduler.durations import Durations
+from trainyard_api.phase import TERMINAL, Phase
+from trainyard_scheduler.durations.history import RunHistory
+from trainyard_scheduler.durations.usual import Durations
 from trainyard_scheduler.facts import Node, QueueRules
 from trainyard_scheduler.objects.builder_index import BuilderIndex
 from trainyard_scheduler.objects.model import (
@@ -26,6 +27,7 @@ from trainyard_scheduler.objects.model import (
     Refusal,
     ReleasedSecret,
     Session,
+    classes_of,
 )
 from trainyard_scheduler.objects.warning_events import WarningEvent, WarningIndex
 from trainyard_scheduler.resources import ResourceVector, minus, plus
@@ -87,6 +89,8 @@ class ClusterState:
     """Counts changes of nodes and queues, on which admissibility depends."""
     durations: Durations = field(default_factory=Durations)
     """How long sessions of each kind usually run."""
+    history: RunHistory = field(default_factory=RunHistory)
+    """Run times of the sessions that have ended, also of failed ones."""
 
     def newest_version(self) -> int:
         """The highest resourceVersion of all objects, 0 if there are none."""
@@ -178,9 +182,11 @@ class ClusterState:
         if isinstance(item, Session):
             self.sessions[item.uid] = item
             spec, status = item.spec, item.status
+            completed = status.completed or 0.0
             if status.phase == Phase.SUCCEEDED:
-                completed = status.completed or 0.0
                 self.durations.put(item.uid, spec.kind, completed, status.run_seconds)
+            if status.phase in TERMINAL and status.attempt:
+                self.history.put(item.uid, classes_of(item), completed, status.run_seconds)
         else:
             self.invalid_sessions[item.uid] = item
 
@@ -188,6 +194,7 @@ class ClusterState:
         """Remove a session, also its learned run time; an unknown UID changes nothing."""
         old = self.sessions.pop(uid, None) or self.invalid_sessions.pop(uid, None)
         self.durations.drop(uid)
+        self.history.drop(uid)
         if old is not None and self.names.get(old.name) == uid:
             del self.names[old.name]
         self.touched.add(uid)

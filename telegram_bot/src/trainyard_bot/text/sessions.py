@@ -123,16 +123,19 @@ def _queue_position(shown: Session, local: LocalTime) -> list[str]:
 
 
 def start_interval(start: EstimatedStart | None, local: LocalTime) -> str:
-    """`about 14:20 (in 20m00s), 14:50 at the latest`, or `now`; empty if the start is unknown."""
+    """`from 14:20 (in 20m00s), 14:50 at the latest`, or `now`; empty if the start is unknown."""
     if start is None or start.earliest is None:
         return ""
     away = local.until(start.earliest)
     earliest = local.clock(start.earliest)
-    first = f"about {earliest} (in {duration(away)})" if away > 0 else "now"
+    only = f"about {earliest} (in {duration(away)})" if away > 0 else "now"
     if start.latest is None or local.until(start.latest) <= 0:
-        return first
+        return only
     latest = local.clock(start.latest)
-    return first if latest == earliest else f"{first}, {latest} at the latest"
+    if latest == earliest:
+        return only
+    first = f"from {earliest} (in {duration(away)})" if away > 0 else "at any time"
+    return f"{first}, {latest} at the latest"
 
 
 def _progress(shown: Session, local: LocalTime) -> list[str]:

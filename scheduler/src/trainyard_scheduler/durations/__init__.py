@@ -1,0 +1,1 @@
+"""How long sessions run, learned from those that exist."""
