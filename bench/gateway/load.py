@@ -143,19 +143,21 @@ async def _post(http: aiohttp.ClientSession, url: str, client: Client, body: byt
             raise SystemExit(f"the gateway answered {answer.status}: {await answer.text()}")
 
 
-async def fill(url: str, clients: list[Client], points: int) -> None:
-    """Runs of so many points with one spike each."""
+def _spike(number: int) -> int:
+    return 7919 + 37 * number
+
+
+async def fill(
+    url: str, clients: list[Client], points: int, spike: Callable[[int], int] = _spike
+) -> None:
+    """Runs of so many points with one spike each, at a step that follows from the run's number."""
     async with _session() as http:
 
         async def one(number: int, client: Client) -> None:
             for _ in range(points // 1000):
-                await _post(http, url, client, _batch(client, 1000, LOSS, spike=_spike(number)))
+                await _post(http, url, client, _batch(client, 1000, LOSS, spike=spike(number)))
 
         await asyncio.gather(*(one(n, c) for n, c in enumerate(clients)))
-
-
-def _spike(number: int) -> int:
-    return 7919 + 37 * number
 
 
 async def read_charts(lab: GatewayLab, clients: list[Client]) -> Chart:

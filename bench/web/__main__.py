@@ -1,0 +1,114 @@
+"""`python bench/web`: the web page beside MLflow's, in the same Chromium on the same machine.
+
+    table     1,000 sessions: until rows are drawn, frames while scrolling
+    overlay   100 curves of 20,000 points over each other: until they are drawn, spikes that are seen
+    live      50 running sessions that report every second: bytes, delay, CPU, memory of the page
+    log       a log of a million lines: until lines are drawn; MLflow keeps no logs
+
+Every round begins with an empty cache. MLflow is run as it comes, with one worker on SQLite; the
+gateway runs on SQLite too. Needs a cluster (`make bench-web` brings one) and a virtual environment
+with MLflow. Times depend on what else the machine does: the load average stands in the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [
+    str(ROOT / "tests" / "support"), str(ROOT / "bench" / "operator"),
+    str(ROOT / "bench" / "gateway"), str(Path(__file__).parent),
+]  # fmt: skip
+
+import machine  # noqa: E402  # found by the line above
+import yard  # noqa: E402  # as above
+from browser import running_browser  # noqa: E402  # as above
+from cluster import apply_crds, fresh_namespace  # noqa: E402  # as above
+from gateway_lab import running_gateway  # noqa: E402  # as above
+from own_page import OwnPage  # noqa: E402  # as above
+from peer_page import PeerPage  # noqa: E402  # as above
+from peers import Mlflow  # noqa: E402  # as above
+from playwright.sync_api import Browser  # noqa: E402  # as above
+from table import table  # noqa: E402  # as above
+
+_STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
+_LOG_BYTES = str(1 << 30)
+
+
+def main() -> None:
+    """Measure both pages, one after the other, and write JSON and Markdown."""
+    options = _options()
+    apply_crds(options.kubeconfig)
+    results: dict[str, Any] = {"machine": machine.shape(), "page": sizes()}
+    with tempfile.TemporaryDirectory(prefix="bench-web-") as name, running_browser() as browser:
+        for what, measure in (("trainyard", own), ("mlflow", peer)):
+            results[what] = measure(options, browser, Path(name))
+            print(what, json.dumps(results[what], indent=2), flush=True)
+            options.out.write_text(json.dumps(results, indent=2) + "\n")
+            options.out.with_suffix(".md").write_text(table(results))
+    print(f"written to {options.out}")
+
+
+def own(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str, Any]:
+    """The figures of our page."""
+    with ExitStack() as stack:
+        namespace = stack.enter_context(fresh_namespace(options.kubeconfig, "bench"))
+        place = folder / "gateway"
+        place.mkdir()
+        gateway = running_gateway(options.kubeconfig, namespace, place, log_max_bytes=_LOG_BYTES)
+        lab = stack.enter_context(gateway)
+        clients = yard.sessions(lab, options.sessions)
+        yard.curves(lab, clients, options.points)
+        yard.lines(clients[-1], options.lines)
+        page = OwnPage(browser, lab, clients, options.rounds)
+        return {
+            "table": page.table(options.sessions),
+            "overlay": page.overlay(),
+            "log": page.log(clients[-1]),
+            "a line on the session's page": page.session_delay(clients[-1]),
+            "live": page.live(options.seconds),
+        }
+
+
+def peer(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str, Any]:
+    """The figures of MLflow's page."""
+    place = folder / "mlflow"
+    with Mlflow(options.mlflow, place, None) as server:
+        page = PeerPage(browser, server, place, options.rounds)
+        page.fill(options.sessions, yard.REPORTING, options.points)
+        return {
+            "table": page.table(),
+            "overlay": page.overlay(),
+            "live": page.live(options.seconds),
+        }
+
+
+def sizes() -> dict[str, int]:
+    """Bytes of our page as they are sent: each file compressed by gzip."""
+    files = {file: file.read_bytes() for file in sorted(_STATIC.rglob("*")) if file.is_file()}
+    packed = {file: len(gzip.compress(content)) for file, content in files.items()}
+    return {"files": len(files), "bytes compressed": sum(packed.values())}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the web page.")
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin")
+    parser.add_argument("--sessions", type=int, default=1000)
+    parser.add_argument("--points", type=int, default=20_000, help="of each of 100 curves")
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=60, help="length of the live measurement")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "web.json")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
