@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from trainyard_api import names
@@ -11,6 +13,8 @@ from trainyard_kube import Json
 
 MOST_COMMAND = 200
 """Characters of a command."""
+MOST_LABELS = 16
+_SYSTEM_LABEL = re.compile(r"(^|\.)(kubernetes\.io|k8s\.io|trainyard\.io)/")
 
 
 class SessionTableRow(OpenModel):
@@ -22,6 +26,8 @@ class SessionTableRow(OpenModel):
     """Pending until the operator has seen it."""
     created: str
     user: str | None = None
+    labels: dict[str, str] = {}
+    """Labels of its object that are not Kubernetes' or Trainyard's own; at most 16, by name."""
     queue: str
     priority: int
     gpus: int
@@ -60,12 +66,14 @@ def session_row(body: Json) -> SessionTableRow:
     metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
     place = status.get("queue") or {}
     command = " ".join(map(str, spec.get("command") or ()))
+    labels = metadata.get("labels") or {}
     return SessionTableRow(
         name=metadata["name"],
         uid=metadata["uid"],
         phase=phase_of(body),
         created=metadata["creationTimestamp"],
-        user=(metadata.get("labels") or {}).get(names.LABEL_USER),
+        user=labels.get(names.LABEL_USER),
+        labels=own_labels(labels),
         queue=spec.get("queue", "default"),
         priority=spec.get("priority", 0),
         gpus=(spec.get("resources") or {}).get("gpus", 0) * spec.get("workers", 1),
@@ -80,3 +88,9 @@ def session_row(body: Json) -> SessionTableRow:
         start_time=status.get("startTime"),
         completion_time=status.get("completionTime"),
     )
+
+
+def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that people have given to a session. Pure."""
+    given = [name for name in sorted(labels) if not _SYSTEM_LABEL.search(name)]
+    return {name: labels[name] for name in given[:MOST_LABELS]}

@@ -206,15 +206,19 @@ async def logs(
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
+    search: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Printed lines after a cursor, or the last ones with `tail`; at most 1 MiB of them.
+
+    `search`: only lines with this text, in whichever case its ASCII letters are. One request looks
+    through 200,000 lines; while `more` is true, go on with `after` as `next` says.
 
     A session keeps its first and its newest lines; a line of level `warning` says how many are not
     kept between them.
     """
     found = await services.cache.find(session)
-    lines, more = await services.database.read(
-        lambda c: read_lines(c, found.uid, after, limit, tail)
+    page = await services.database.read(
+        lambda c: read_lines(c, found.uid, after, limit, tail, search=search)
     )
-    last = lines[-1]["cursor"] if lines else after
-    return fast_json({"session": found.name, "lines": lines, "next": last, "more": more})
+    body = {"session": found.name, "lines": page.lines, "next": page.next, "more": page.more}
+    return fast_json(body)

@@ -81,7 +81,7 @@ def since(connection: Connection, uid: str, cursor: Cursor) -> Changes:
     )
     new = connection.execute(query).all()
     points = _points_of(connection, uid, new)
-    lines, more = read_lines(connection, uid, cursor.line, MAX_LINES, False, MAX_LINE_BYTES)
+    lines, more, _ = read_lines(connection, uid, cursor.line, MAX_LINES, False, MAX_LINE_BYTES)
     return Changes(
         points=points[:MAX_POINTS],
         truncated=len(points) > MAX_POINTS,

@@ -19,6 +19,8 @@ from trainyard_gateway.store.sql.text import escape_nul
 
 LINES_AT_ONCE = 1000
 """Lines of one INSERT. As rows they take several times their bytes."""
+SEARCHED_AT_ONCE = 200_000
+"""Lines that one request looks through; a search of more goes on from its cursor."""
 MAX_PAGE_BYTES = 1 << 20
 """Bytes of the lines that are read at once, unless the first line alone has more."""
 
@@ -47,6 +49,8 @@ class LogPage(NamedTuple):
     """As JSON of `LogEntry`, oldest first."""
     more: bool
     """Whether there are more lines after these, or before them with `tail`."""
+    next: int
+    """The cursor after which the next lines come."""
 
 
 def insert_lines(connection: Connection, batches: Sequence[Batch], most_bytes: int) -> None:
@@ -66,31 +70,44 @@ def insert_lines(connection: Connection, batches: Sequence[Batch], most_bytes: i
         limit.enforce(connection, added, most_bytes)
 
 
-def read_lines(
+def read_lines(  # noqa: PLR0913  what a page of lines is asked by
     connection: Connection,
     uid: str,
     after: int,
     most: int,
     tail: bool,
     most_bytes: int = MAX_PAGE_BYTES,
+    search: str = "",
+    searched_at_once: int = SEARCHED_AT_ONCE,
 ) -> LogPage:
     """Lines of a session.
 
     `after`: the cursor behind which they start, 0 for the first; `most`: how many at most; with
-    `tail` the last ones instead of the first; `most_bytes`: of their texts.
+    `tail` the last ones instead of the first; `most_bytes`: of their texts; `search`: only lines
+    with this text, in whichever case its ASCII letters are, of the first (`tail`: the last)
+    `searched_at_once` lines.
     """
-    whose = (logs.c.session_uid == uid, logs.c.id > after)
+    whose = [logs.c.session_uid == uid, logs.c.id > after]
     order = logs.c.id.desc() if tail else logs.c.id
+    edge: int | None = None
+    if search:
+        ids_only = select(logs.c.id).where(*whose).order_by(order)
+        edge = connection.execute(ids_only.offset(searched_at_once - 1).limit(1)).scalar()
+        whose.append(logs.c.message.icontains(search, autoescape=True))
+    if edge is not None:
+        whose.append(logs.c.id >= edge if tail else logs.c.id <= edge)
     sizes = select(logs.c.id, byte_length(connection, logs.c.message)).where(*whose)
     found = connection.execute(sizes.order_by(order).limit(most + 1)).all()
     ids = fitting(((id, size) for id, size in found[:most]), most_bytes)
     if not ids:
-        return LogPage([], False)
+        return LogPage([], edge is not None, edge or after)
     query = select(
         logs.c.id, logs.c.time, logs.c.level, logs.c.message, logs.c.rank, logs.c.attempt
     ).where(*whose, logs.c.id.between(min(ids), max(ids)))
     rows = connection.execute(query.order_by(logs.c.id)).all()
-    return LogPage([_entry(*row) for row in rows], len(ids) < len(found))
+    cut = len(ids) < len(found)
+    last = max(ids) if cut or tail or edge is None else edge
+    return LogPage([_entry(*row) for row in rows], cut or edge is not None, last)
 
 
 def fitting(sizes: Iterable[tuple[int, int]], most_bytes: int) -> list[int]:
