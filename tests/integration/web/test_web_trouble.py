@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from browser import PATIENCE, Visit, visit
+from client_lab import make_queue
 from cluster import unique
 from gateway_lab import GatewayLab
 from playwright.sync_api import Browser, Page, Route, expect
@@ -143,6 +144,13 @@ def test_a_long_log_is_read_in_pages_and_jumps_to_its_error(reader: Visit, lab: 
     heading = page.get_by_role("heading", name="Log", exact=False).filter(has_text="lines")
     expect(page.get_by_text("line 12999", exact=True)).to_be_visible()
     expect(heading).to_contain_text("2000 of 2000 lines")
+    page.get_by_label("Search lines").fill("LINE 432")
+    expect(heading).to_contain_text("0 of 2000 lines")
+    page.get_by_role("button", name="Search the whole log").click()
+    expect(page.get_by_text("line 4321", exact=True)).to_be_visible()
+    expect(heading).to_contain_text("11 of 11 lines")
+    page.get_by_label("Search lines").fill("")
+    expect(heading).to_contain_text("2000 of 2000 lines")
     page.get_by_role("button", name="From the first line").click()
     expect(page.get_by_text("line 0", exact=True)).to_be_visible()
     expect(heading).to_contain_text("10000 lines")
@@ -153,6 +161,13 @@ def test_a_long_log_is_read_in_pages_and_jumps_to_its_error(reader: Visit, lab: 
     assert page.get_by_role("region", name="Lines of the log").get_by_role("listitem").count() < 200
 
 
+@pytest.fixture(scope="module")
+def queue(lab: GatewayLab) -> None:
+    """Without it the form of a new session is told that it is missing."""
+    make_queue(lab)
+
+
+@pytest.mark.usefixtures("queue")
 @pytest.mark.parametrize(
     "name",
     ["<img src=x onerror=alert(1)>", "\u202egnp.exe", "x" * 10_000, "\x1b[31mred", "${7*7}{{7*7}}"],

@@ -63,11 +63,6 @@ export function ComparePage() {
       <div class="filters">
         {found.metrics.length > 0 && <Choice name="Metric" parameter="metric" value={metric} values={found.metrics} all="" />}
         {found.reading && <span class="notice">Reading …</span>}
-        {steps && (
-          <button type="button" onClick={() => setSteps(null)}>
-            All steps
-          </button>
-        )}
       </div>
       <AxesForm {...how} />
       <Chart title={metric} lines={lines} zoom={setSteps} {...how} />

@@ -9,6 +9,8 @@ export interface Asked {
   down: boolean;
   group: string;
   metric: string;
+  /** Which value of the metric is the best. */
+  best: "lowest" | "highest";
   /** Columns that are not shown. */
   hidden: string[];
 }
@@ -27,6 +29,7 @@ export function asked(parameters: URLSearchParams): Asked {
     down: (parameters.get("order") ?? "down") === "down",
     group: parameters.get("group") ?? "",
     metric: parameters.get("metric") ?? "",
+    best: parameters.get("best") === "highest" ? "highest" : "lowest",
     hidden: (parameters.get("hide") ?? "").split(",").filter((name) => name !== "" && name !== "name"),
   };
 }
@@ -38,6 +41,9 @@ const STATES: Record<string, readonly string[]> = {
   ended: ENDED,
   failed: ["Failed"],
 };
+
+/** Begins what groups by a label, before the label's name. */
+export const LABEL = "label ";
 
 /** The rows that are asked for, in order, by group. */
 export function listed(all: Iterable<Row>, by: Asked): Group[] {
@@ -70,8 +76,16 @@ export function metricOf(row: Row, name: string): string | undefined {
   return found === undefined ? undefined : String(found["value"]);
 }
 
+/** Names of the labels of all rows. */
+export function labelNames(all: Iterable<Row>): string[] {
+  const names = new Set<string>();
+  for (const row of all) for (const name of Object.keys(row.labels ?? {})) names.add(name);
+  return [...names].sort();
+}
+
 function text(row: Row): string {
-  const parts = [row.name, row.user, row.queue, row.dataset, row.command, row.phase, row.message, row.failure];
+  const labels = Object.entries(row.labels ?? {}).map(([name, value]) => `${name}=${value}`);
+  const parts = [...labels, row.name, row.user, row.queue, row.dataset, row.command, row.phase, row.message, row.failure];
   return parts.filter(Boolean).join(" ").toLowerCase();
 }
 
@@ -79,6 +93,7 @@ function groupOf(row: Row, by: string): string {
   if (by === "queue") return row.queue;
   if (by === "user") return row.user ?? "no user";
   if (by === "dataset") return row.dataset ?? "no dataset";
+  if (by.startsWith(LABEL)) return row.labels?.[by.slice(LABEL.length)] ?? "no such label";
   return row.phase;
 }
 

@@ -31,8 +31,15 @@ export function nextName(name: string): string {
   return next.length <= 48 && !next.startsWith("-") ? next : "";
 }
 
+/** The form of the same once more; of another session that begins from a checkpoint of it. Pure. */
+function again(session: SessionInfo, checkpoint: string): Values {
+  const values = { ...typedOf(session.spec, schema), name: nextName(session.name) };
+  return checkpoint ? { ...values, resumeFrom: { session: session.name, checkpoint } } : values;
+}
+
 export function NewPage() {
   const from = place.value.parameters.get("from") ?? "";
+  const checkpoint = place.value.parameters.get("checkpoint") ?? "";
   const [values, setValues] = useState<Values>({});
   const [problem, setProblem] = useState("");
   const [sending, setSending] = useState(false);
@@ -46,9 +53,9 @@ export function NewPage() {
   useEffect(() => {
     if (!/^[A-Za-z0-9.-]{1,64}$/.test(from)) return;
     get<SessionInfo>(`/training/${from}/status`)
-      .then((session) => setValues({ ...typedOf(session.spec, schema), name: nextName(session.name) }))
+      .then((session) => setValues(again(session, checkpoint)))
       .catch((error: unknown) => setProblem(`${from} cannot be read: ${sentence(error)}`));
-  }, [from]);
+  }, [from, checkpoint]);
 
   function change(next: Values) {
     setValues(next);

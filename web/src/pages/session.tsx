@@ -3,8 +3,10 @@ import type { Condition, Failure, Progress, SessionInfo } from "../api/types";
 import { Actions } from "../parts/actions";
 import { AxesForm, axes } from "../parts/axes";
 import { Chart } from "../parts/chart";
+import { Checkpoints } from "../parts/checkpoints";
 import { Files } from "../parts/files";
 import { Log } from "../parts/log";
+import { Machines } from "../parts/machines";
 import { now } from "../state/clock";
 import { may } from "../state/login";
 import { link } from "../state/place";
@@ -60,6 +62,7 @@ export function SessionPage({ session: name }: { session: string }) {
           </a>
         </p>
       )}
+      <Machines session={session} />
       {status.failure && <Failed failure={status.failure} />}
       <section aria-labelledby="curves">
         <h2 id="curves">Curves</h2>
@@ -77,7 +80,8 @@ export function SessionPage({ session: name }: { session: string }) {
           </>
         )}
       </section>
-      <Log lines={known.lines} older={known.older} newer={known.newer} read={(from) => void known.readLines(from)} />
+      <Log session={session.uid} lines={known.lines} older={known.older} newer={known.newer} read={(from) => void known.readLines(from)} />
+      {status.startTime && <Checkpoints uid={session.uid} last={status.progress?.lastCheckpoint?.time ?? ""} />}
       <Files uid={session.uid} />
       <Lineage session={session} status={status} />
       <Story session={session} status={status} />

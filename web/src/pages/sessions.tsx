@@ -7,10 +7,12 @@ import { link, place, setParameters } from "../state/place";
 import { known, rows } from "../state/sessions";
 import { count } from "../text/words";
 import { visible } from "../text/visible";
-import { asked, listed, metricNames } from "./listing";
+import { bestOf } from "../text/spark";
+import { asked, LABEL, labelNames, listed, metricNames } from "./listing";
 
 const STATES = ["", "waiting", "running", "suspended", "ended", "failed"];
 const GROUPS = ["", "queue", "user", "dataset", "phase"];
+const BEST = ["lowest", "highest"];
 export const MOST_COMPARED = 100;
 
 export function SessionsPage() {
@@ -18,7 +20,9 @@ export function SessionsPage() {
   const all = [...rows.value.values()];
   const metrics = metricNames(all);
   const given = asked(place.value.parameters);
-  const by = { ...given, metric: given.metric || (metrics.find((name) => /loss/.test(name)) ?? metrics[0] ?? "") };
+  const metric = given.metric || (metrics.find((name) => /loss/.test(name)) ?? metrics[0] ?? "");
+  const by = { ...given, metric, best: place.value.parameters.has("best") ? given.best : bestOf(metric) };
+  const grouped = [...GROUPS, ...labelNames(all).map((name) => LABEL + name)];
   const groups = listed(all, by);
   const shown = groups.reduce((sum, group) => sum + group.rows.length, 0);
 
@@ -42,8 +46,9 @@ export function SessionsPage() {
             <input type="search" value={by.search} onInput={(event) => setParameters({ search: event.currentTarget.value })} />
           </label>
           <Choice name="State" parameter="state" value={by.state} values={STATES} all="all" />
-          <Choice name="Group by" parameter="group" value={by.group} values={GROUPS} all="nothing" />
+          <Choice name="Group by" parameter="group" value={by.group} values={grouped} all="nothing" />
           {metrics.length > 0 && <Choice name="Metric" parameter="metric" value={by.metric} values={metrics} all="" />}
+          {metrics.length > 0 && <Choice name="Best value" parameter="best" value={by.best} values={BEST} all="" />}
           {chosen.size > 1 && chosen.size <= MOST_COMPARED && (
             <a class="button" href={link("/compare", { sessions: [...chosen].join(","), metric: by.metric })}>
               {`Compare ${chosen.size} sessions`}

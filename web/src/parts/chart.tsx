@@ -1,11 +1,12 @@
 // A chart of lines by uPlot: raw behind smoothed, with the band of the lowest and highest values.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { columns, gaps, notPositive, type Axis, type Line } from "../text/curves";
 import { gridded } from "../text/grid";
 import { number } from "../text/words";
 import { visible } from "../text/visible";
 import { useNear } from "./near";
+import { moved } from "../text/steps";
 
 export const COLOURS = ["#2f6fc4", "#c2541b", "#2d8a4e", "#8a4fc0", "#b8336a", "#7a6a00", "#00798a", "#a03030"];
 const HEIGHT = 260;
@@ -30,11 +31,17 @@ const TITLES: Record<Axis, string> = { step: "step", epoch: "epoch", time: "seco
 export function Chart(shown: Shown) {
   const place = useRef<HTMLDivElement>(null);
   const near = useNear(place);
+  const [steps, setSteps] = useState<[number, number] | null>(null);
+
+  function zoomTo(next: [number, number] | null) {
+    setSteps(next);
+    shown.zoom?.(next);
+  }
 
   useEffect(() => {
     const element = place.current;
     if (!element || !near) return undefined;
-    const plot = new uPlot(options(shown, element), data(shown), element);
+    const plot = new uPlot(options({ ...shown, zoom: shown.zoom && zoomTo }, element), data(shown), element);
     const sized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     sized.observe(element);
     return () => {
@@ -51,7 +58,21 @@ export function Chart(shown: Shown) {
       <figcaption>
         <bdi>{visible(shown.title)}</bdi>
       </figcaption>
-      <div ref={place} class="plot" role="img" aria-label={described(shown)} onDblClick={() => shown.zoom?.(null)} />
+      <div ref={place} class="plot" role="img" aria-label={described(shown)} onDblClick={() => zoomTo(null)} />
+      {steps && (
+        <p class="buttons" role="group" aria-label={`Steps of ${visible(shown.title)}`}>
+          <button type="button" disabled={steps[0] <= 0} onClick={() => zoomTo(moved(steps, -1))}>
+            Earlier steps
+          </button>
+          <button type="button" onClick={() => zoomTo(moved(steps, 1))}>
+            Later steps
+          </button>
+          <button type="button" onClick={() => zoomTo(null)}>
+            All steps
+          </button>
+          <small>{`${steps[0]} to ${steps[1]}`}</small>
+        </p>
+      )}
       <ul class="legend">
         {listed.map((line, n) => (
           <li key={n}>

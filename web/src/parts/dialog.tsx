@@ -18,7 +18,12 @@ export function Dialog({ title, action, final, close, act, children }: Asked) {
   function submit(event: SubmitEvent) {
     event.preventDefault();
     act(new FormData(event.currentTarget as HTMLFormElement));
-    close();
+    leave();
+  }
+
+  /** The browser gives the focus back to what opened the dialog, then tells `onClose`. */
+  function leave() {
+    dialog.current?.close();
   }
 
   return (
@@ -27,7 +32,7 @@ export function Dialog({ title, action, final, close, act, children }: Asked) {
         <h2 id="asked">{title}</h2>
         {children}
         <p class="buttons">
-          <button type="button" onClick={close}>
+          <button type="button" onClick={leave}>
             Back
           </button>
           <button type="submit" class={final ? "final" : "main"}>

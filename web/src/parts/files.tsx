@@ -9,7 +9,7 @@ import { Listing, Name } from "./listing";
 type FileEntry = components["schemas"]["FileEntry"];
 
 /** `file` as a path that the gateway gave, percent-encoded already. */
-const address = (uid: string, file: string) => `/api/v1/training/${encodeURIComponent(uid)}/files/${file}`;
+export const address = (uid: string, file: string) => `/api/v1/training/${encodeURIComponent(uid)}/files/${file}`;
 
 export function Files({ uid }: { uid: string }) {
   const [opened, setOpened] = useState(false);

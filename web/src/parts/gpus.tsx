@@ -1,14 +1,11 @@
 // Every GPU as a box on its node: who holds it, and until when.
-import { useEffect, useState } from "preact/hooks";
-import { get, sentence } from "../api/client";
-import type { NodeInfo, Progress, Row, SystemInfo } from "../api/types";
+import type { NodeInfo, Progress, Row } from "../api/types";
 import { may } from "../state/login";
 import { link } from "../state/place";
 import { rows } from "../state/sessions";
+import { useSystem } from "../state/system";
 import { count, duration } from "../text/words";
 import { visible } from "../text/visible";
-
-const PAUSE = 5000;
 
 /** One box: a session, another pod, or nobody. */
 export interface Box {
@@ -28,26 +25,8 @@ export function boxes(node: NodeInfo): Box[] {
 }
 
 export function Gpus() {
-  const [system, setSystem] = useState<SystemInfo>();
-  const [problem, setProblem] = useState("");
   const allowed = may("system:read");
-
-  useEffect(() => {
-    if (!allowed) return undefined;
-    const look = async () => {
-      if (document.hidden) return;
-      try {
-        setSystem(await get<SystemInfo>("/system/info"));
-        setProblem("");
-      } catch (error) {
-        setProblem(sentence(error));
-      }
-    };
-    void look();
-    const timer = setInterval(() => void look(), PAUSE);
-    return () => clearInterval(timer);
-  }, [allowed]);
-
+  const { system, problem } = useSystem(allowed);
   if (!allowed) return <p class="notice">Nodes and GPUs are shown with the scope system:read, which this key lacks.</p>;
   return (
     <section aria-labelledby="gpus">

@@ -5,12 +5,17 @@ import type { Progress, Row } from "../api/types";
 import { metricOf, type Asked } from "../pages/listing";
 import { now } from "../state/clock";
 import { link, setParameters } from "../state/place";
+import { sparkFor, wantSparks } from "../state/sparks";
+import { HEIGHT, polyline, WIDTH } from "../text/spark";
 import { age, clock, duration, number, startInterval, WAITING } from "../text/words";
 import { visible } from "../text/visible";
 
 const ROW_HEIGHT = 52;
 const BEYOND = 15;
 const DRAWN_WHOLE = 100;
+/** Whoever scrolls past a row does not want its curve. */
+const SOON = 150;
+const PAUSE = 1000;
 
 const COLUMNS = [
   ["name", "Session"],
@@ -60,6 +65,18 @@ export function SessionTable({ rows, by, chosen, choose }: Shown) {
     };
   }, []);
   const [first, last] = drawn(rows.length, ...seen);
+  const measured = rows.slice(first, last).filter((row) => metricOf(row, by.metric) !== undefined).map((row) => row.uid);
+  const wanted = by.hidden.includes("metric") ? "" : measured.join(",");
+  useEffect(() => {
+    if (!wanted) return undefined;
+    const look = () => wantSparks(wanted.split(","), by.metric);
+    const soon = setTimeout(look, SOON);
+    const timer = setInterval(look, PAUSE);
+    return () => {
+      clearTimeout(soon);
+      clearInterval(timer);
+    };
+  }, [wanted, by.metric]);
 
   return (
     <div class="wide" role="region" aria-label="Table of sessions" tabIndex={0}>
@@ -147,7 +164,7 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
       </td>
     ),
     left: <td>{progress.etaSeconds !== undefined && !row.completionTime ? duration(progress.etaSeconds) : ""}</td>,
-    metric: <td class="number">{visible(number(metricOf(row, by.metric)))}</td>,
+    metric: <Metric row={row} by={by} />,
     gpus: <td class="number">{row.gpus}</td>,
     user: (
       <td>
@@ -176,5 +193,23 @@ function SessionRow({ row, place, by, chosen, choose }: OneRow) {
       </th>
       {shownColumns(by.hidden).map(([column]) => (column === "name" ? null : <Fragment key={column}>{cells[column]}</Fragment>))}
     </tr>
+  );
+}
+
+/** The last value of the chosen metric, its curve, and its best value. */
+function Metric({ row, by }: { row: Row; by: Asked }) {
+  const spark = sparkFor(row.uid, by.metric);
+  return (
+    <td class="number">
+      {visible(number(metricOf(row, by.metric)))}
+      {spark && (
+        <small class="spark">
+          <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} aria-hidden="true">
+            <polyline points={polyline(spark)} />
+          </svg>
+          {` ${by.best} ${number(by.best === "lowest" ? spark.lowest : spark.highest)}`}
+        </small>
+      )}
+    </td>
   );
 }

@@ -211,7 +211,7 @@ async def logs(
     """Printed lines after a cursor, or the last ones with `tail`; at most 1 MiB of them.
 
     `search`: only lines with this text, in whichever case its ASCII letters are. One request looks
-    through 200,000 lines; while `more` is true, go on with `after` as `next` says.
+    through 200,000 lines; while `more` is true, ask again with `after` as `next` says.
 
     A session keeps its first and its newest lines; a line of level `warning` says how many are not
     kept between them.

@@ -20,7 +20,7 @@ from trainyard_gateway.store.sql.text import escape_nul
 LINES_AT_ONCE = 1000
 """Lines of one INSERT. As rows they take several times their bytes."""
 SEARCHED_AT_ONCE = 200_000
-"""Lines that one request looks through; a search of more goes on from its cursor."""
+"""Lines that one request looks through; a search of more continues from its cursor."""
 MAX_PAGE_BYTES = 1 << 20
 """Bytes of the lines that are read at once, unless the first line alone has more."""
 
