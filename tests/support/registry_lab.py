@@ -14,6 +14,7 @@ from tree_lab import Session
 from trainyard_api import names
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.files.file_store import FileStore
+from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
 from trainyard_gateway.mlflow.registry.making import RegistryPlaces
 from trainyard_gateway.mlflow.registry.requests import CreateModel, CreateVersion, SearchModels
@@ -126,7 +127,7 @@ async def registry_lab(data: Path, quota: Quota | None = None) -> AsyncIterator[
     places = RegistryPlaces(
         store, artifacts.root, database, bounds, KnownSessions(known), told.append
     )
-    door = await open_door(artifacts, models, places)
+    door = await open_door(artifacts, ArtifactQuota(), models, places)
     try:
         yield RegistryLab(data, database, store, models, door, known, told)
     finally:

@@ -81,7 +81,7 @@ class ReportStandIn:
         self.asked.append(f"{method} {path}")
         if token != "Bearer token":
             return 401, b'{"error_code": "UNAUTHENTICATED", "message": "told so"}'
-        if method == "PUT":
+        if method == "PUT" and f"PUT {path}" not in self.mlflow:
             self.artifacts[unquote(path).removeprefix(FILES)] = body
             return 200, b"{}"
         if method == "GET" and (kept := self.artifacts.get(unquote(path).removeprefix(FILES))):

@@ -28,6 +28,7 @@ from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.relayed import RelayedArtifacts
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
+from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.artifact_recovery import ArtifactRecovery
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
 from trainyard_gateway.mlflow.registry.making import RegistryPlaces
@@ -244,7 +245,7 @@ def _estimator(
 
 
 async def _mlflow(
-    registries: _Registries, cache: SessionCache, status_writer: StatusWriter
+    settings: Settings, registries: _Registries, cache: SessionCache, status_writer: StatusWriter
 ) -> MlflowDoor:
     trees, artifacts = registries.trees, registries.artifacts
     places = RegistryPlaces(
@@ -255,7 +256,8 @@ async def _mlflow(
         sessions=cache,
         on_registered=status_writer.notify,
     )
-    return await open_door(artifacts, registries.models, places)
+    quota = ArtifactQuota(settings.artifacts_run_max_bytes, settings.artifacts_max_bytes)
+    return await open_door(artifacts, quota, registries.models, places)
 
 
 def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> TrainerIdentity:
@@ -312,7 +314,7 @@ async def _build(
         status_writer=status_writer,
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir, namespace),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
-        mlflow=await _mlflow(registries, cache, status_writer),
+        mlflow=await _mlflow(settings, registries, cache, status_writer),
         sign_of_life=SignOfLife(kube, namespace, settings.release, database),
         tasks=TaskSupervisor(is_outage=is_unavailable),
     )

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     """Bytes of all versions of all models together; None bounds them by the volume alone."""
     models_max_count: int | None = Field(default=None, ge=1)
     """Number of versions of all models together; None does not bound it."""
+    artifacts_run_max_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of the artifacts of one run and of its logged models; None does not bound them."""
+    artifacts_max_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of all artifacts together; None bounds them by the volume alone."""
     code_max_bytes: int = Field(default=512 << 20, ge=1 << 10, le=1 << 40)
     """Bytes of the files of one bundle of code."""
     code_max_files: int = Field(default=20_000, ge=1, le=50_000)

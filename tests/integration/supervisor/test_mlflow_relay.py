@@ -151,6 +151,24 @@ print([p['value'] for p in call('GET', 'metrics/get-history', run_id=run, metric
     assert gateway.artifacts == {f"0/{RUN}/artifacts/f": b"x"}
 
 
+def test_a_file_without_space_at_the_gateway_waits_and_holds_up_no_other(tmp_path: Path) -> None:
+    big = f"PUT /api/2.0/mlflow-artifacts/artifacts/0/{RUN}/artifacts/big"
+    with report_stand_in() as gateway:
+        gateway.mlflow[big] = (507, {"message": "all may have 5 bytes (artifactsMaxBytes)"})
+        first = ran(lab(tmp_path, gateway), "start(); put('big', b'123456'); put('small', b'1')\n")
+        after_first, tries = dict(gateway.artifacts), gateway.asked.count(big)
+        del gateway.mlflow[big]
+        ran(lab(tmp_path, gateway, attempt=2), "start()\n")
+        after_second = gateway.artifacts
+
+    small, whole = (f"0/{RUN}/artifacts/{name}" for name in ("small", "big"))
+    assert first.code == 0, first.err
+    assert (after_first, tries) == ({small: b"1"}, 1)
+    assert b"the artifact 'big' waits in the run folder for space" in first.err
+    assert b"artifactsMaxBytes" in first.err
+    assert after_second == {small: b"1", whole: b"123456"}
+
+
 def test_an_outage_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with (
         report_stand_in() as gateway,

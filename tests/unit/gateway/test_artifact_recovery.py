@@ -17,6 +17,7 @@ from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.files.relayed import RelayedArtifacts
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.mlflow import artifact_recovery
+from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.artifact_recovery import ArtifactRecovery
 from trainyard_gateway.mlflow.artifacts import Artifacts
 from trainyard_gateway.mlflow.registry.files import VersionFiles
@@ -33,6 +34,8 @@ from trainyard_supervisor.relay.artifacts import ArtifactStore
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 RUN = run_id_of(A)
+MOST = 4_000_000
+"""Bytes that a run may have."""
 
 
 @dataclass
@@ -86,7 +89,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     runs = tmp_path / "runs"
     store = FileStore(tmp_path / "artifacts", 0)
     store.open()
-    artifacts = Artifacts(store, database, VersionFiles(tmp_path / "models", database))
+    versions = VersionFiles(tmp_path / "models", database)
+    artifacts = Artifacts(store, database, versions, ArtifactQuota(most_of_run=MOST))
     cache = SessionCache(KubeClient(KubeConfig(server="http://127.0.0.1:1")), "a", database)
     recovery = ArtifactRecovery(
         RunFolders(runs), RelayedArtifacts(runs), cache, database, artifacts
@@ -113,6 +117,26 @@ async def test_what_relays_kept_comes_to_the_gateway(lab: Lab) -> None:
     assert await lab.listed() == ["empty", "notes", "of another worker"]
     assert lab.left() == ["000000000003.bin", "000000000003.json"]
     assert lab.relay(worker=1).waiting() == []
+
+
+async def test_an_artifact_waits_for_space(lab: Lab) -> None:
+    log(lab.relay(), "too much", b"x" * 3_000_000)
+    log(lab.relay(), "fits", b"1")
+    other = Visitor("", OF_PODS, A)
+    full = places.of_run(RUN, "full")
+    await lab.artifacts.put(full, pieces(b"x" * (MOST - 2_000_000)), None, other)
+    await lab.recovery.sweep()
+    waited = await lab.listed()
+    await lab.artifacts.delete(full, other)
+    await lab.recovery.sweep()
+
+    assert waited == ["fits", "full"]
+    assert await lab.listed() == ["fits", "too much"]
+    assert lab.left() == []
+
+
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def test_an_artifact_waits_for_the_report_of_its_run(lab: Lab) -> None:

@@ -4,7 +4,8 @@ Guarantees:
 
 - A file is there whole or not at all; the same path again replaces it.
 - Nothing that a caller sends becomes a path on the volume.
-- The reserve of the volume stays free, and an owner has at most `MOST_FILES` files.
+- The reserve of the volume stays free, an owner has at most `MOST_FILES` files, and bytes have the
+  bounds of `ArtifactQuota`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from weakref import WeakValueDictionary
 
 from trainyard_api.visible_text import visible
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted, Problem
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.mlflow import logged_models
+from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota, UsedBytes
 from trainyard_gateway.mlflow.finding import active_run, run_of
 from trainyard_gateway.mlflow.registry.files import VersionFiles
 from trainyard_gateway.mlflow.visitor import Visitor
@@ -40,32 +42,53 @@ MOST_LISTED = 100_000
 class Artifacts:
     """The files of runs and logged models."""
 
-    def __init__(self, store: FileStore, database: Database, versions: VersionFiles) -> None:
+    def __init__(
+        self, store: FileStore, database: Database, versions: VersionFiles, quota: ArtifactQuota
+    ) -> None:
         """`store`: a folder for each owner, with its contents by hash."""
         self._store, self._database, self._versions = store, database, versions
+        self._quota = quota
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def put(
         self, place: Place, chunks: AsyncIterator[bytes], declared: int | None, visitor: Visitor
     ) -> None:
-        """Receive a file. Raises NotFound, BadRequest, NotPermitted and OutOfSpace."""
+        """Receive a file. Raises NotFound, BadRequest, NotPermitted, TooLarge and OutOfSpace."""
+
+        def admit(connection: Connection) -> UsedBytes:
+            _require_room(connection, place, visitor)
+            return self._quota.check(connection, place, declared or 0)
+
+        def put(connection: Connection) -> str | None:
+            self._quota.check(connection, place, received.size_bytes)
+            return _put(connection, place, received, visitor)
+
         visitor.require(Scope.SESSIONS_WRITE)
         if place.version is not None:
             raise NotPermitted("A version of a registered model stays as it is")
         if not place.path:
             raise BadRequest("Invalid path: a file needs a name below artifacts/")
-        await self._database.read(lambda c: _require_room(c, place, visitor), applied=False)
-        received = await self._store.receive(chunks, declared)
+        used = await self._database.read(admit, applied=False)
+        received = await self._store.receive(self._quota.bounded(chunks, used), declared)
         try:
             async with self._turn(place.owner):
                 # Kept first: a row without a file would be wrong.
                 await asyncio.to_thread(self._store.keep, received, place.owner, received.sha256)
-                unused = await self._database.write(lambda c: _put(c, place, received, visitor))
+                try:
+                    unused = await self._database.write(put)
+                except Problem:
+                    await self._remove_unused(place.owner, received.sha256)
+                    raise
                 await asyncio.to_thread(
                     self._store.remove_files, place.owner, lambda name: name == unused
                 )
         finally:
             self._store.discard(received)
+
+    async def _remove_unused(self, owner: str, sha256: str) -> None:
+        """Remove a content that no file has, when it is the turn of `owner`."""
+        if not await self._database.read(lambda c: artifacts.has_content(c, owner, sha256)):
+            await asyncio.to_thread(self._store.remove_files, owner, lambda name: name == sha256)
 
     async def file(self, place: Place, visitor: Visitor) -> tuple[str, Path]:
         """Hash of a file, and where it is. Raises NotFound and NotPermitted."""

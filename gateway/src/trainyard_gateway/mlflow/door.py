@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from trainyard_gateway.files.file_store import FileStore
+from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.artifacts import Artifacts
 from trainyard_gateway.mlflow.experiments import Experiments
 from trainyard_gateway.mlflow.logged_models import LoggedModels
@@ -41,10 +42,12 @@ class MlflowDoor:
         await self.making.close()
 
 
-async def open_door(artifacts: FileStore, models: Models, places: RegistryPlaces) -> MlflowDoor:
+async def open_door(
+    artifacts: FileStore, quota: ArtifactQuota, models: Models, places: RegistryPlaces
+) -> MlflowDoor:
     """The operations on this database; makes the experiment that runs belong to by default.
 
-    `artifacts`: the folder of artifacts.
+    `artifacts`: the folder of artifacts; `quota` bounds their bytes.
     """
     database = places.database
     await database.write(lambda c: ensure_default(c, int(time.time() * 1000)))
@@ -52,7 +55,7 @@ async def open_door(artifacts: FileStore, models: Models, places: RegistryPlaces
         Runs(database, places.sessions.attempt_of),
         Searching(database),
         Experiments(database),
-        Artifacts(artifacts, database, VersionFiles(places.store.root, database)),
+        Artifacts(artifacts, database, VersionFiles(places.store.root, database), quota),
         LoggedModels(database),
         RegisteredModels(database, models),
         ModelVersions(database, models),

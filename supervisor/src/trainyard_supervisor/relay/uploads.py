@@ -13,6 +13,8 @@ from trainyard_supervisor.relay.forwarding import Gateway
 from trainyard_supervisor.relay.protocol.refusal import Refusal
 
 PASSING = frozenset({401, 408, 425, 429, 500})
+FULL = 507
+"""The gateway has no space: for this file not, for a smaller one perhaps."""
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 UNKNOWN_TRIES = 10
 """How often a run may be unknown to the gateway, which takes reports in a moment after them."""
@@ -37,6 +39,8 @@ class Uploads:
         self._store, self._lock, self._gateway = store, lock, gateway
         self._sender, self._experiment_of, self._say = sender, experiment_of, say
         self._turn = threading.Condition()
+        self._held: set[int] = set()
+        """Files without space at the gateway: it takes them in when the session has ended."""
         self._news = bool(store.waiting())
         self._failures, self._away = 0, False
         self._stopping = False
@@ -81,16 +85,19 @@ class Uploads:
             delivered = self._send_all()
             with self._turn, self._lock:
                 self._failures = 0 if delivered else self._failures + 1
-                self._news = bool(self._store.waiting())
+                self._news = bool(self._waiting())
                 self._turn.notify_all()
 
     def _send_all(self) -> bool:
         with self._lock:
-            waiting = self._store.waiting()
+            waiting = self._waiting()
         if not self._sender.drain(RUN_SECONDS):
             self._away = self._sender.away
             return False
         return all(self._send(artifact) for artifact in waiting)
+
+    def _waiting(self) -> list[Artifact]:
+        return [artifact for artifact in self._store.waiting() if artifact.number not in self._held]
 
     def _send(self, artifact: Artifact) -> bool:
         content = self._store.open(artifact)
@@ -111,8 +118,12 @@ class Uploads:
         self._away = False
         if answer.status in PASSING or answer.status == 404 and self._failures < UNKNOWN_TRIES:
             return False
+        shown = said.decode("utf-8", "replace")
+        if answer.status == FULL:
+            self._held.add(artifact.number)
+            self._say(f"the artifact '{artifact.path}' waits in the run folder for space: {shown}")
+            return True
         if answer.status >= 300:
-            shown = said.decode("utf-8", "replace")
             self._say(f"the artifact '{artifact.path}' was refused ({answer.status}): {shown}")
         with self._lock:
             self._store.sent(artifact)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
-from trainyard_gateway.store.schema.run_tables import artifacts
+from trainyard_gateway.store.schema.run_tables import artifacts, logged_models
 from trainyard_gateway.store.sql.dialect import upsert
 
 
@@ -66,6 +66,14 @@ def used(connection: Connection) -> tuple[int, int]:
     query = select(func.count(), func.coalesce(func.sum(artifacts.c.size_bytes), 0))
     count, size = connection.execute(query.select_from(artifacts)).one()
     return int(count), int(size)
+
+
+def bytes_of(connection: Connection, run: str) -> int:
+    """Bytes of the files of a run and of the logged models that it made."""
+    made = select(logged_models.c.id).where(logged_models.c.run_id == run)
+    query = select(func.coalesce(func.sum(artifacts.c.size_bytes), 0))
+    query = query.where((artifacts.c.owner == run) | artifacts.c.owner.in_(made))
+    return int(connection.execute(query).scalar_one())
 
 
 def count(connection: Connection, owner: str) -> int:
