@@ -35,6 +35,7 @@ from trainyard_gateway.routes import (
     system,
     training,
     uploads,
+    usage,
 )
 from trainyard_gateway.routes.access import keys, login
 from trainyard_gateway.routes.deps import allowed, services_of
@@ -55,6 +56,7 @@ MODULES = (
     models,
     model_files,
     uploads,
+    usage,
     system,
     keys,
     login,

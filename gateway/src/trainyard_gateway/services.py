@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ from trainyard_gateway.task_supervisor import TaskSupervisor
 from trainyard_gateway.trees.recovery import TreeRecovery
 from trainyard_gateway.trees.service import TreePlaces, Trees
 from trainyard_gateway.trees.staged import StagedTrees
+from trainyard_gateway.usage.figures import UsageFigures
+from trainyard_gateway.usage.reports import UsageReports
 from trainyard_kube import KubeClient, KubeConfig
 
 SHARED_AGE_SECONDS = 86_400.0
@@ -95,6 +98,7 @@ class Services:
     trees: Trees
     mlflow: MlflowDoor
     sign_of_life: SignOfLife
+    usage: UsageReports
     tasks: TaskSupervisor
 
 
@@ -150,6 +154,7 @@ async def _start_tasks(services: Services) -> None:
     if (most := services.settings.cache_max_bytes) is not None:
         caches = UserCaches(services.settings.data_dir / "cache", cache, most)
         services.tasks.start(UserCaches.__name__, caches.run)
+    services.tasks.start(UsageFigures.__name__, UsageFigures(database).run)
     watcher = StreamWatcher(services.hub, database)
     services.tasks.start(StreamWatcher.__name__, watcher.run)
     runs = services.settings.data_dir / "runs"
@@ -284,11 +289,10 @@ async def _build(
     namespace = settings.namespace
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
-    volume = registries.volume
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
-    hub, slots = Hub(), ArchiveSlots()
+    hub, slots, volume = Hub(), ArchiveSlots(), registries.volume
     _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     return Services(
@@ -316,5 +320,6 @@ async def _build(
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         mlflow=await _mlflow(settings, registries, cache, status_writer),
         sign_of_life=SignOfLife(kube, namespace, settings.release, database),
+        usage=UsageReports(database, lambda: time.time_ns() // 1000),
         tasks=TaskSupervisor(is_outage=is_unavailable),
     )

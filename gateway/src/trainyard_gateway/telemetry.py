@@ -33,6 +33,11 @@ STATUS_FAILURES = Counter(
     "trainyard_gateway_status_write_failures_total", "Patches of session status that failed."
 )
 RECEIVED = Counter("trainyard_gateway_received_bytes_total", "Bytes of uploads taken in.")
+GPU_SECONDS = Counter(
+    "trainyard_gateway_gpu_seconds_total",
+    "GPU-seconds of attempts that are over, also of earlier ones; of many users the last are other.",
+    ["queue", "user"],
+)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -14,13 +14,18 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.sql import column, table
 
 from trainyard_api.timestamps import parse, to_micros
+from trainyard_gateway import telemetry
+from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.ledger import writing
+from trainyard_gateway.store.ledger.intervals import Interval
+from trainyard_gateway.store.ledger.reading import Wanted, sums, totals
 from trainyard_gateway.store.ledger.record import rows_of
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.ledger_tables import allocations
 from trainyard_gateway.store.sessions import SessionRow, save
 from trainyard_gateway.store.store import Store
+from trainyard_gateway.usage.figures import UsageFigures
 
 pytestmark = pytest.mark.integration
 
@@ -130,3 +135,27 @@ def downgrade(connection: Connection, revision: str) -> None:
     config.set_main_option("script_location", str(migrate.FOLDER))
     config.attributes["connection"] = connection
     command.stamp(config, revision)
+
+
+async def test_the_totals_for_prometheus_are_those_of_what_is_over(database: Store) -> None:
+    for body in (session(**OVER), session(**SECOND)):
+        rows = rows_of(body, False, at(3))
+        await database.write(lambda c, rows=rows: writing.save(c, [rows]))
+    assert await database.read(totals) == [("q", "", 7200.0)]
+    figures = UsageFigures(database)
+    counted = telemetry.GPU_SECONDS.labels("q", "")._value
+    for _ in range(2):
+        before = counted.get()
+        await figures.count()
+    assert counted.get() == before >= 7200.0
+
+
+async def test_a_question_reads_a_bounded_part_of_the_ledger(database: Store) -> None:
+    rows = rows_of(session(**SECOND), False, at(3))
+    await database.write(lambda c: writing.save(c, [rows]))
+    wanted = Wanted(("user",), Interval(at(0), at(3)), at(3))
+    assert len(await database.read(lambda c: sums(c, wanted, 2))) == 1
+    with pytest.raises(Unprocessable, match="more than 1 attempts"):
+        await database.read(lambda c: sums(c, wanted, 1))
+    for narrower in ({"user": "bo"}, {"queue": "p"}, {"window": Interval(0, at(0))}):
+        assert await database.read(lambda c, n=narrower: sums(c, wanted._replace(**n))) == {}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from kubernetes import client
 from operator_lab import Lab, Witness, laboratory, unique
 from poll import eventually
+
+from trainyard_api.timestamps import parse
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +44,36 @@ def test_a_session_runs_to_its_end_and_tells_its_story(lab: Lab) -> None:
     assert status["startTime"] <= status["completionTime"]
     assert {c["type"]: c["status"] for c in status["conditions"]}["Complete"] == "True"
     eventually(lambda: {"Running", "Succeeded"} <= set(lab.events(name)), what="events")
+
+
+def held(pods: list[client.V1Pod]) -> tuple[datetime, datetime]:
+    """From the first binding to the last end, as the pods themselves say."""
+    bound = (
+        c.last_transition_time
+        for p in pods
+        for c in p.status.conditions
+        if c.type == "PodScheduled" and c.status == "True"
+    )
+    ends = (p.status.container_statuses[0].state.terminated.finished_at for p in pods)
+    return min(bound), max(ends)
+
+
+def test_the_status_says_what_each_attempt_held_and_when(lab: Lab) -> None:
+    name, crashed = unique("held"), unique("crashed")
+    lab.create(name, spec("sleep", "1", gpus=2, workers=2))
+    (record,) = lab.wait_phase(name, "Succeeded", within=60)["allocations"]
+    pods = [p for p in lab.pods() if p.metadata.name.startswith(name)]
+
+    start, end = held(pods)
+    assert len(pods) == 2
+    assert parse(record["startTime"]) == start
+    assert parse(record["endTime"]) == end
+    assert (record["gpus"], record["cpuMillis"], record["memoryBytes"]) == (4, 2000, 2 << 30)
+    assert (record["kind"], record["outcome"], record["exact"]) == ("Attempt", "Succeeded", True)
+
+    lab.create(crashed, spec("exit", "71", retry={"limit": 1, "backoffSeconds": 1}))
+    records = lab.wait_phase(crashed, "Failed", within=60)["allocations"]
+    assert [(r["number"], r["outcome"]) for r in records] == [(1, "Failed"), (2, "Failed")]
 
 
 def test_overflow_queues_in_order_and_drains(lab: Lab) -> None:

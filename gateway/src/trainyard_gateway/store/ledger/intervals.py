@@ -34,6 +34,12 @@ def month_of(time: int) -> str:
     return f"{_at(time):%Y-%m}".rjust(7, "0")
 
 
+def first_of_month(time: int) -> int:
+    """The beginning of the month of a time, in UTC."""
+    at = _at(time)
+    return (datetime(at.year, at.month, 1, tzinfo=UTC) - _EPOCH).days * 86_400_000_000
+
+
 def by_month(interval: Interval) -> Iterator[tuple[str, Interval]]:
     """The parts of an interval with their months, oldest first; none of an empty one."""
     start = interval.start

@@ -1,0 +1,1 @@
+"""Who used how much: answers from the ledger, as JSON, CSV and metrics."""
