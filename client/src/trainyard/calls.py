@@ -160,6 +160,32 @@ def run_history(id: str, names: tuple[str, ...], max_points: int) -> Call[models
     return Call("GET", f"/runs/{_part(id)}/history", models.RunHistory, query=_given(query))
 
 
+def usage(  # noqa: PLR0913  one argument is one filter
+    by: tuple[str, ...],
+    label: str | None,
+    since: str | None,
+    until: str | None,
+    user: str | None,
+    queue: str | None,
+    limit: int,
+    cursor: str | None,
+) -> Call[models.UsagePage]:
+    """GET /usage."""
+    query = {
+        "by": list(by) or None,
+        "label": label,
+        "since": since,
+        "until": until,
+        "user": user,
+        "queue": queue,
+        "limit": limit,
+        "cursor": cursor,
+        # A proxy may ask for another form.
+        "format": "json",
+    }
+    return Call("GET", "/usage", models.UsagePage, query=_given(query))
+
+
 def datasets() -> Call[models.Datasets]:
     """GET /datasets."""
     return Call("GET", "/datasets", models.Datasets)

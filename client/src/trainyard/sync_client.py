@@ -188,6 +188,27 @@ class Client:
         """One run with its params, its tags and its newest values. Raises NotFound."""
         return self._connection.send(calls.run(id))
 
+    def usage(  # noqa: PLR0913  one argument is one filter
+        self,
+        *by: str,
+        label: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        user: str | None = None,
+        queue: str | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> responses.UsagePage:
+        """A page of what sessions held, also deleted ones, summed by each of `by`.
+
+        `by` are user, queue, month and label; without any, user. `label` names the label by whose
+        value `by` label groups. `since` and `until` are RFC 3339 times; by default this month in
+        UTC until now. While the `cursor` of the page is not None, there are more.
+        """
+        return self._connection.send(
+            calls.usage(by, label, since, until, user, queue, limit, cursor)
+        )
+
     def run_history(self, id: str, *metrics: str, max_points: int = 1000) -> responses.RunHistory:
         """Metrics of a run over the steps, all by default. Raises NotFound."""
         return self._connection.send(calls.run_history(id, metrics, max_points))

@@ -69,6 +69,13 @@ def test_runs_lists_the_runs_of_sessions_and_shows_one(cli: CommandLine, lab: Ga
     assert cli.ok("runs", "--name", "no such run").out.strip() == "no runs"
 
 
+def test_usage_sums_what_sessions_held(cli: CommandLine) -> None:
+    shown = cli.ok("usage", "--by", "user", "--by", "month", "-o", "json").json
+    assert (shown["since"] < shown["until"], shown["usage"]) == (True, [])
+    assert cli.ok("usage", "--label", "p", "--month", "2026-11").out.strip() == "nothing was used"
+    assert "is no month" in cli.run("usage", "--month", "soon").err
+
+
 def test_code_push_says_what_it_sends_and_code_get_writes_it_back(
     cli: CommandLine, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ GIVEN = {
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
-    "id": "r",
+    "id": "r", "by": ("user",),
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),

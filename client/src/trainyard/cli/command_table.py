@@ -114,6 +114,13 @@ ENTRIES: tuple[Entry, ...] = (
         "runs",
         "List runs, also those that programs elsewhere report by MLflow; with an id show one.",
     ),
+    Entry(
+        "usage",
+        "Train",
+        "ledger.usage",
+        "usage",
+        "Sum the GPU hours of sessions, also of deleted ones, and what was lost of them.",
+    ),
     Entry("models", "Keep", "models", "app", "List, download, upload, verify and delete models."),
     Entry(
         "datasets",

@@ -16,6 +16,7 @@ from trainyard.models.curves import (
     Value,
 )
 from trainyard.models.installation import CreatedKey, Gpu, Key, Keys, Node, System, Usage
+from trainyard.models.ledger import UsageGroup, UsagePage
 from trainyard.models.page import Page
 from trainyard.models.registry import (
     Dataset,
@@ -78,5 +79,7 @@ __all__ = [
     "UploadSummary",
     "Uploads",
     "Usage",
+    "UsageGroup",
+    "UsagePage",
     "Value",
 ]

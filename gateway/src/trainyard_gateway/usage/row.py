@@ -28,7 +28,7 @@ class UsageRow(OpenModel):
     running_attempts: int = 0
     """Of these, how many are under way; they count until now."""
     unknown_attempts: int = 0
-    """Of these, how many are not in the sums, or only in part, as there is no record of their times."""
+    """Of these, how many are not in the sums, or only in part: without a record of their times."""
     inexact_attempts: int = 0
     """Of these, how many ended when they were found gone, not by a time of Kubernetes."""
     gpu_seconds: float = 0

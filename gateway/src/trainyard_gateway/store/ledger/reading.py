@@ -82,7 +82,7 @@ class Total(NamedTuple):
 
 
 def totals(connection: Connection) -> list[Total]:
-    """GPU-seconds of all attempts that are over, by queue and user; those who were first come first."""
+    """GPU-seconds of attempts that are over, by queue and user; who was first comes first."""
     table = allocations.c
     seconds = func.sum(cast(table.finish - table.start, Double) * table.gpus / 1e6)
     query = (
