@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from trainyard.cli.trackers.gateway_runs import API, FILES
+from trainyard.cli.trackers.gateway_protocol import API, FILES
 from trainyard_api.mlflow import MAX_ENTITIES
 
 ENTITIES = ("metrics", "params", "tags")

@@ -15,6 +15,8 @@ MOST_FAILURES = 3
 MOST_BEFORE_ANSWER = 2
 """How often a call is tried to a server that has answered none so far."""
 _LONGEST_PAUSE = 60.0
+_FULL = 507
+"""There is no space, which will not change at once."""
 _BUSY = frozenset({408, 425, 429, 502, 503, 504})
 
 
@@ -44,7 +46,8 @@ class Calls:
             else:
                 self.answered = True
                 status = response.status_code
-                if status not in _BUSY and (status < 500 or tries >= MOST_FAILURES):
+                failed = 500 <= status != _FULL
+                if status not in _BUSY and (not failed or tries >= MOST_FAILURES):
                     return response
                 problem, asked = f"answers with {status}", _seconds(response)
             given_up = cut >= MOST_FAILURES or (tries >= MOST_BEFORE_ANSWER and not self.answered)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from trainyard.cli.trackers.gateway_runs import SESSION_TAG, GatewayRuns, Here, Place, Refused
+from trainyard.cli.trackers.gateway_protocol import Refused
+from trainyard.cli.trackers.gateway_runs import SESSION_TAG, GatewayRuns, Here, Place
 from trainyard.cli.trackers.reached import Reached, is_again, reached_of, text_of
 from trainyard.cli.trackers.source import (
     CannotRead,
@@ -49,6 +50,10 @@ class Copied:
     runs: int = 0
     there: int = 0
     """Runs that were here already."""
+    models: int = 0
+    """Registered models that were looked at."""
+    versions: int = 0
+    """Versions of them that were copied."""
     values: int = 0
     files: int = 0
     size_bytes: int = 0
@@ -217,7 +222,7 @@ class Import:
                 tempfile.TemporaryDirectory(prefix="trainyard-import-") as folder,
             ):
                 content = self.source.fetch(run, file, Path(folder))
-                self.copied.size_bytes += self.gateway.put(experiment, id, file.path, content)
+                self.copied.size_bytes += self.gateway.put(f"{experiment}/{id}", file.path, content)
                 self.copied.files += 1
 
     @contextmanager

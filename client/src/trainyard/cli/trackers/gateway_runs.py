@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
-import httpx
-
-from trainyard import errors
-from trainyard.cli.trackers.calls import Away, Calls
+from trainyard.cli.trackers.gateway_protocol import GatewayProtocol, Refused
 from trainyard.cli.trackers.limits import is_taken, named
 from trainyard.cli.trackers.source import CannotRead, Experiment, Point, Run
 from trainyard_api.mlflow import (
@@ -24,18 +19,11 @@ from trainyard_api.mlflow import (
     key_fault,
 )
 
-API = "/mlflow/api/2.0/mlflow"
-FILES = "/mlflow/api/2.0/mlflow-artifacts/artifacts"
 PORTION = MAX_ENTITIES - 1
 """Values of a call, beside one tag."""
 SESSION_TAG = "trainyard.session"
 """The gateway's own tag of the run of a session."""
-_KEY = frozenset({401, 403})
 T = TypeVar("T")
-
-
-class Refused(Exception):
-    """The gateway does not take something; its sentence."""
 
 
 class Place(NamedTuple):
@@ -51,6 +39,7 @@ class Here:
 
     tags: dict[str, str] = field(default_factory=dict)
     deleted: bool = False
+    experiment: str = ""
 
     @property
     def is_session(self) -> bool:
@@ -58,36 +47,17 @@ class Here:
         return SESSION_TAG in self.tags
 
 
-class GatewayRuns:
+class GatewayRuns(GatewayProtocol):
     """Writes runs to a gateway. Methods raise Refused, and Unreachable after a while."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        transport: httpx.BaseTransport | None = None,
-        calls: Calls | None = None,
-    ) -> None:
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"),
-            headers={"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"},
-            timeout=httpx.Timeout(600.0, connect=10.0),
-            transport=transport,
-        )
-        self._url, self._calls = url, calls or Calls()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     # ── experiments ───────────────────────────────────────────────────────────────────────
 
     def experiment(self, wanted: Experiment) -> Place:
         """The experiment of that name, which is made if it is not there."""
         query = {"experiment_name": wanted.name}
-        found = self._call("GET", "experiments/get-by-name", query, missing_is_none=True)
+        found = self.call("GET", "experiments/get-by-name", query, missing_is_none=True)
         if found is None:
-            made = self._call("POST", "experiments/create", {"name": wanted.name}) or {}
+            made = self.call("POST", "experiments/create", {"name": wanted.name}) or {}
             return Place(str(made["experiment_id"]), deleted=False)
         one = found["experiment"]
         return Place(str(one["experiment_id"]), one.get("lifecycle_stage") == "deleted")
@@ -98,24 +68,24 @@ class GatewayRuns:
         for key, value in tags.items():
             fields = {"experiment_id": id, "key": key, "value": value}
             try:
-                self._call("POST", "experiments/set-experiment-tag", fields)
+                self.call("POST", "experiments/set-experiment-tag", fields)
             except Refused as error:
                 problems.append(f"tag {key}: {error}")
         return problems
 
     def delete_experiment(self, id: str) -> None:
         """Delete an experiment with its runs."""
-        self._call("POST", "experiments/delete", {"experiment_id": id})
+        self.call("POST", "experiments/delete", {"experiment_id": id})
 
     def restore_experiment(self, id: str) -> None:
         """Bring an experiment and its runs back."""
-        self._call("POST", "experiments/restore", {"experiment_id": id})
+        self.call("POST", "experiments/restore", {"experiment_id": id})
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────
 
     def find(self, id: str) -> Here | None:
         """The run of that id, if there is one."""
-        found = self._call("GET", "runs/get", {"run_id": id}, missing_is_none=True)
+        found = self.call("GET", "runs/get", {"run_id": id}, missing_is_none=True)
         return None if found is None else _here(found)
 
     def make(self, id: str, experiment: str, wanted: Run) -> None:
@@ -127,7 +97,7 @@ class GatewayRuns:
             "user_id": wanted.user,
             "start_time": wanted.start_time,
         }
-        self._call("POST", "runs/create", fields)
+        self.call("POST", "runs/create", fields)
 
     def describe(self, id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
         """Set params and tags; what is not set is returned, each as a sentence."""
@@ -173,7 +143,7 @@ class GatewayRuns:
     def inputs(self, id: str, datasets: Sequence[Mapping[str, Any]]) -> None:
         """Note the datasets that a run used."""
         if datasets:
-            self._call("POST", "runs/log-inputs", {"run_id": id, "datasets": list(datasets)})
+            self.call("POST", "runs/log-inputs", {"run_id": id, "datasets": list(datasets)})
 
     def end(self, id: str, wanted: Run) -> None:
         """Set name, state and end of the run."""
@@ -182,15 +152,15 @@ class GatewayRuns:
             fields["run_name"] = wanted.name
         if wanted.end_time is not None:
             fields["end_time"] = wanted.end_time
-        self._call("POST", "runs/update", fields)
+        self.call("POST", "runs/update", fields)
 
     def delete(self, id: str) -> None:
         """Leave a run out of lists."""
-        self._call("POST", "runs/delete", {"run_id": id})
+        self.call("POST", "runs/delete", {"run_id": id})
 
     def restore(self, id: str) -> None:
         """Bring a run back."""
-        self._call("POST", "runs/restore", {"run_id": id})
+        self.call("POST", "runs/restore", {"run_id": id})
 
     # ── files ─────────────────────────────────────────────────────────────────────────────
 
@@ -201,32 +171,12 @@ class GatewayRuns:
         while waiting:
             path = waiting.pop()
             query = {"run_id": id, **({"path": path} if path else {})}
-            for one in (self._call("GET", "artifacts/list", query) or {}).get("files") or ():
+            for one in (self.call("GET", "artifacts/list", query) or {}).get("files") or ():
                 if one.get("is_dir"):
                     waiting.append(str(one["path"]))
                 else:
                     found[str(one["path"])] = int(one.get("file_size") or 0)
         return found
-
-    def put(self, experiment: str, id: str, path: str, content: Path) -> int:
-        """Upload a file; its size."""
-        try:
-            url = f"{FILES}/{experiment}/{id}/artifacts/{quote(path)}"
-        except UnicodeEncodeError as error:
-            raise Refused("its name is no text") from error
-        size = 0
-
-        def send() -> httpx.Response:
-            nonlocal size
-            with content.open("rb") as file:
-                size = content.stat().st_size
-                headers = {"Content-Length": str(size)}
-                return self._http.put(url, content=_pieces(file), headers=headers)
-
-        self._taken(send)
-        return size
-
-    # ── calls ─────────────────────────────────────────────────────────────────────────────
 
     def _pairs(self, id: str, kind: str, some: Sequence[tuple[str, str]]) -> list[str]:
         """Set some params or tags; where they are refused together, each alone."""
@@ -239,51 +189,15 @@ class GatewayRuns:
         return []
 
     def _batch(self, id: str, **fields: Any) -> None:
-        self._call("POST", "runs/log-batch", {"run_id": id, **fields})
-
-    def _call(
-        self, method: str, path: str, fields: Mapping[str, Any], *, missing_is_none: bool = False
-    ) -> dict[str, Any] | None:
-        def send() -> httpx.Response:
-            if method == "GET":
-                return self._http.get(f"{API}/{path}", params=dict(fields))
-            return self._http.post(f"{API}/{path}", json=dict(fields))
-
-        response = self._taken(send, missing_is_none=missing_is_none)
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return None
-        found = response.json()
-        return found if isinstance(found, dict) else {}
-
-    def _taken(
-        self, send: Callable[[], httpx.Response], *, missing_is_none: bool = False
-    ) -> httpx.Response:
-        """An answer that is no refusal."""
-        try:
-            response = self._calls.answer(send)
-        except Away as error:
-            raise errors.Unreachable(f"{self._url} {error}") from error
-        missing = response.status_code == httpx.codes.NOT_FOUND and missing_is_none
-        if response.is_success or missing:
-            return response
-        problem = _sentence(response)
-        if response.status_code in _KEY:
-            raise errors.from_answer(response.status_code, {"detail": problem}, None)
-        raise Refused(problem)
+        self.call("POST", "runs/log-batch", {"run_id": id, **fields})
 
 
 def _here(found: Mapping[str, Any]) -> Here:
     run = found["run"]
     tags = {str(tag["key"]): str(tag.get("value", "")) for tag in run["data"].get("tags") or ()}
-    return Here(tags, run["info"].get("lifecycle_stage") == "deleted")
-
-
-def _sentence(response: httpx.Response) -> str:
-    try:
-        found = response.json()
-        return str(found.get("message") or found)[:500]
-    except (ValueError, AttributeError):
-        return f"the gateway answers with {response.status_code}"
+    info = run["info"]
+    deleted = info.get("lifecycle_stage") == "deleted"
+    return Here(tags, deleted, str(info.get("experiment_id") or ""))
 
 
 def _portions(items: Iterable[T], count: int) -> Iterator[Sequence[T]]:
@@ -301,8 +215,3 @@ def _portions(items: Iterable[T], count: int) -> Iterator[Sequence[T]]:
         raise
     if some:
         yield some
-
-
-def _pieces(file: Any) -> Iterator[bytes]:
-    while piece := file.read(1 << 20):
-        yield piece

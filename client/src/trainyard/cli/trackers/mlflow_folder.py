@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from trainyard.cli.trackers.source import (
+    FROM_SERVER,
     STATUSES,
     CannotRead,
     Experiment,
@@ -100,6 +101,11 @@ class MlflowFolder:
         if path.is_symlink() or not path.is_file():
             raise CannotRead("it is gone")
         return path
+
+    def registry(self) -> None:
+        """Nothing. Raises CannotRead if there are registered models."""
+        if _children(self._root / "models"):
+            raise CannotRead(FROM_SERVER.format(self._root))
 
     def _experiments(self) -> Iterator[Path]:
         for parent in (self._root, self._root / _TRASH):

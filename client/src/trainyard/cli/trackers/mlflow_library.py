@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.cli.trackers.source import (
+    FROM_SERVER,
     CannotRead,
     Experiment,
     File,
@@ -88,6 +89,11 @@ class MlflowLibrary:
     def fetch(self, run: Run, file: File, folder: Path) -> Path:
         """Download a file."""
         return Path(self._asked(self._client.download_artifacts, run.id, file.path, str(folder)))
+
+    def registry(self) -> None:
+        """Nothing. Raises CannotRead if there are registered models."""
+        if next(self._pages(self._client.search_registered_models), None) is not None:
+            raise CannotRead(FROM_SERVER.format("…"))
 
     def _pages(self, call: Any, **asked: Any) -> Iterator[Any]:
         token = None

@@ -16,6 +16,7 @@ from trainyard.cli.trackers.source import (
     CannotRead,
     Experiment,
     File,
+    ModelSource,
     Point,
     Run,
     SourceAway,
@@ -62,6 +63,10 @@ class MlflowServer:
         self._has_pages = True
         """Whether the server gives histories in pages; its file store does not."""
 
+    def registry(self) -> ModelSource | None:
+        """Nothing: `MlflowRegistry` reads it."""
+        return None
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -69,8 +74,8 @@ class MlflowServer:
     def experiments(self) -> Iterator[Experiment]:
         """All experiments."""
         asked = {"max_results": PAGE, "view_type": "ALL"}
-        for one in self._pages("POST", "experiments/search", asked, "experiments"):
-            yield _read(_experiment, one)
+        for one in self.pages("POST", "experiments/search", asked, "experiments"):
+            yield read(_experiment, one)
 
     def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, the oldest first."""
@@ -80,14 +85,14 @@ class MlflowServer:
             "max_results": PAGE,
             "order_by": ["attributes.start_time ASC"],
         }
-        for one in self._pages("POST", "runs/search", asked, "runs"):
-            yield _read(_run, one)
+        for one in self.pages("POST", "runs/search", asked, "runs"):
+            yield read(_run, one)
 
     def points(self, run: Run, metric: str) -> Iterator[Point]:
         """The history of a metric."""
         asked: dict[str, Any] = {"run_id": run.id, "run_uuid": run.id, "metric_key": metric}
         for one in self._histories(asked):
-            yield _read(_point, one)
+            yield read(_point, one)
 
     def files(self, run: Run) -> Iterator[File]:
         """All files of a run."""
@@ -95,8 +100,8 @@ class MlflowServer:
         while waiting:
             path, depth = waiting.pop()
             asked = {"run_id": run.id, "run_uuid": run.id, **({"path": path} if path else {})}
-            for one in self._pages("GET", "artifacts/list", asked, "files"):
-                found = _read(_file, one)
+            for one in self.pages("GET", "artifacts/list", asked, "files"):
+                found = read(_file, one)
                 if not one.get("is_dir"):
                     yield found
                 elif depth < MOST_DEPTH:
@@ -107,7 +112,10 @@ class MlflowServer:
     def fetch(self, run: Run, file: File, folder: Path) -> Path:
         """Download a file."""
         path, query = _place(run, file)
-        target = folder / "content"
+        return self.download(path, query, folder / "content")
+
+    def download(self, path: str, query: Mapping[str, str], target: Path) -> Path:
+        """Download what is at a path of the server."""
 
         def send() -> httpx.Response:
             with self._http.stream("GET", path, params=query) as response:
@@ -126,7 +134,7 @@ class MlflowServer:
         """Values in pages, or all at once from a server that has no pages for them."""
         path, rows = "metrics/get-history", "metrics"
         if self._has_pages:
-            pages = self._pages("GET", path, {**asked, "max_results": POINTS}, rows)
+            pages = self.pages("GET", path, {**asked, "max_results": POINTS}, rows)
             try:
                 first = next(pages, None)
             except SourceAway:
@@ -137,22 +145,26 @@ class MlflowServer:
                 yield from () if first is None else (first,)
                 yield from pages
                 return
-        yield from self._pages("GET", path, asked, rows)
+        yield from self.pages("GET", path, asked, rows)
 
-    def _pages(
+    def pages(
         self, method: str, path: str, asked: Mapping[str, Any], rows: str
     ) -> Iterator[dict[str, Any]]:
+        """What all pages of an answer have under `rows`."""
         token: str | None = None
         while True:
-            found = self._call(method, path, {**asked, **({"page_token": token} if token else {})})
+            found = self.call(method, path, {**asked, **({"page_token": token} if token else {})})
             yield from (one for one in found.get(rows) or () if isinstance(one, dict))
             token = found.get("next_page_token") or None
             if token is None:
                 return
 
-    def _call(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, fields: Mapping[str, Any], root: str = API
+    ) -> dict[str, Any]:
+        """The answer to a call, which is JSON."""
         query, body = (fields, None) if method == "GET" else (None, fields)
-        url = f"{API}/{path}"
+        url = f"{root}/{path}"
         response = self._answer(lambda: self._http.request(method, url, params=query, json=body))
         if response.status_code != httpx.codes.OK:
             raise CannotRead(
@@ -197,7 +209,8 @@ def _place(run: Run, file: File) -> tuple[str, dict[str, str]]:
     return "/get-artifact", {"path": file.path, "run_id": run.id, "run_uuid": run.id}
 
 
-def _read(make: Callable[[Mapping[str, Any]], T], one: Mapping[str, Any]) -> T:
+def read(make: Callable[[Mapping[str, Any]], T], one: Mapping[str, Any]) -> T:
+    """What `make` reads of an answer. Raises CannotRead for one that is not of the protocol."""
     try:
         return make(one)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -208,7 +221,7 @@ def _read(make: Callable[[Mapping[str, Any]], T], one: Mapping[str, Any]) -> T:
 
 def _experiment(one: Mapping[str, Any]) -> Experiment:
     deleted = one.get("lifecycle_stage") == "deleted"
-    return Experiment(_text(one["experiment_id"]), _text(one["name"]), _texts(one, "tags"), deleted)
+    return Experiment(text(one["experiment_id"]), text(one["name"]), texts(one, "tags"), deleted)
 
 
 def _point(one: Mapping[str, Any]) -> Point:
@@ -227,27 +240,28 @@ def _run(one: Mapping[str, Any]) -> Run:
     inputs = (one.get("inputs") or {}).get("dataset_inputs") or ()
     return Run(
         id=str(info.get("run_id") or info["run_uuid"]),
-        name=_text(info.get("run_name") or ""),
-        user=_text(info.get("user_id") or ""),
+        name=text(info.get("run_name") or ""),
+        user=text(info.get("user_id") or ""),
         status=status if status in STATUSES else "FINISHED",
         start_time=int(info.get("start_time") or 0),
         end_time=None if not end else int(end),
         deleted=info.get("lifecycle_stage") == "deleted",
-        params=_texts(data, "params"),
-        tags=_texts(data, "tags"),
+        params=texts(data, "params"),
+        tags=texts(data, "tags"),
         artifacts=str(info.get("artifact_uri") or ""),
         metrics={
-            _text(metric["key"]): str([metric.get(name) for name in ("value", "timestamp", "step")])
+            text(metric["key"]): str([metric.get(name) for name in ("value", "timestamp", "step")])
             for metric in data.get("metrics") or ()
         },
         inputs=tuple(inputs),
     )
 
 
-def _texts(of: Mapping[str, Any], name: str) -> dict[str, str]:
-    return {_text(pair["key"]): _text(pair.get("value") or "") for pair in of.get(name) or ()}
+def texts(of: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Pairs of key and value, as the protocol writes tags and params."""
+    return {text(pair["key"]): text(pair.get("value") or "") for pair in of.get(name) or ()}
 
 
-def _text(given: Any) -> str:
+def text(given: Any) -> str:
     """Text that can be sent on: without halves of characters."""
     return str(given).encode("utf-8", "replace").decode("utf-8")

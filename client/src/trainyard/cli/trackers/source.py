@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+FROM_SERVER = (
+    "they are copied from a server; start one (mlflow server --backend-store-uri {}), and name its "
+    "address"
+)
+"""Why registered models are not copied from where no server is."""
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 
 
@@ -86,6 +91,52 @@ class Unreadable:
     problem: str
 
 
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A registered model without its versions."""
+
+    name: str
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    """Numbers of versions by alias."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model without its files."""
+
+    name: str
+    number: int
+    run: str = ""
+    """Id of the run that made it at the source; empty without one."""
+    created: int = 0
+    """Milliseconds since 1970."""
+    description: str = ""
+    stage: str = "None"
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class ModelSource(Protocol):
+    """A model registry. Methods raise CannotRead."""
+
+    def models(self) -> Iterator[RegisteredModel]:
+        """All registered models."""
+        ...
+
+    def versions(self, model: RegisteredModel) -> Iterator[ModelVersion]:
+        """All versions of a registered model, the oldest first."""
+        ...
+
+    def version_files(self, version: ModelVersion) -> Iterator[File]:
+        """All files of a version."""
+        ...
+
+    def fetch_of_version(self, version: ModelVersion, file: File, folder: Path) -> Path:
+        """Where the content of a file of a version is, new in `folder`."""
+        ...
+
+
 class Source(Protocol):
     """Another tracker. Methods raise CannotRead."""
 
@@ -107,6 +158,10 @@ class Source(Protocol):
 
     def fetch(self, run: Run, file: File, folder: Path) -> Path:
         """Where the content of a file is: where the source has it, or new in `folder`."""
+        ...
+
+    def registry(self) -> ModelSource | None:
+        """What reads its registered models; None if it has none."""
         ...
 
     def close(self) -> None:

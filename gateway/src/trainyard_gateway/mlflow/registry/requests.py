@@ -55,8 +55,10 @@ def _empty(given: Any) -> Any:
     return None if given == "" else given
 
 
-RunId = Annotated[str | None, BeforeValidator(_empty), Field(pattern=r"^[0-9a-f]{32}$")]
-LoggedModelId = Annotated[str | None, BeforeValidator(_empty), Field(pattern=r"^m-[0-9a-f]{32}$")]
+RunId = Annotated[Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None, BeforeValidator(_empty)]
+LoggedModelId = Annotated[
+    Annotated[str, Field(pattern=r"^m-[0-9a-f]{32}$")] | None, BeforeValidator(_empty)
+]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 VersionNumber = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[1-9]\d{0,8}$")]
 Description = Annotated[str, Field(max_length=100_000)]

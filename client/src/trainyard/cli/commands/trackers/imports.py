@@ -15,6 +15,7 @@ from trainyard.cli.text import formats
 
 if TYPE_CHECKING:
     from trainyard.cli.trackers.copying import Copied
+    from trainyard.cli.trackers.gateway_runs import GatewayRuns
     from trainyard.cli.trackers.source import Source
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -40,10 +41,11 @@ def mlflow(
     ] = None,
     artifacts: Annotated[bool, typer.Option(help="Whether files of runs are copied.")] = True,
 ) -> None:
-    """Copy experiments, runs, metrics, params, tags and artifacts of MLflow.
+    """Copy experiments, runs, metrics, params, tags, artifacts and models of MLflow.
 
-    A run keeps its id. Again it copies what is new: an interrupted import is continued. Ends with 6
-    if something is not here as MLflow has it.
+    Registered models come with their versions and aliases, unless only some experiments are
+    asked for, or no files. A run keeps its id. Again it copies what is new: an interrupted
+    import is continued. Ends with 6 if something is not here as MLflow has it.
     """
     from trainyard.cli.trackers.copying import Import
     from trainyard.cli.trackers.gateway_runs import GatewayRuns
@@ -56,6 +58,8 @@ def mlflow(
         job = Import(source, gateway, with_files=artifacts, say=output.remark)
         try:
             copied = job.all(experiment or ())
+            if artifacts and not experiment:
+                copy_models(source, gateway, copied)
         finally:
             gateway.close()
             source.close()
@@ -67,13 +71,29 @@ def mlflow(
     say_copied(copied)
 
 
+def copy_models(source: Source, gateway: GatewayRuns, copied: Copied) -> None:
+    """Copy registered models, if the source has any. Raises SourceAway."""
+    from trainyard.cli.trackers.model_copying import ModelImport
+    from trainyard.cli.trackers.source import CannotRead, SourceAway
+
+    try:
+        registry = source.registry()
+    except SourceAway:
+        raise
+    except CannotRead as error:
+        copied.add(f"registered models: {error}")
+        return
+    if registry is not None:
+        ModelImport(registry, gateway, copied).all()
+
+
 def source_of(uri: str) -> Source:
     """What reads `uri`. Raises CannotRead, and UsageProblem for what nothing reads."""
     scheme = uri.partition(":")[0] if "://" in uri or uri.startswith("file:") else ""
     if scheme in ("http", "https"):
-        from trainyard.cli.trackers.mlflow_server import MlflowServer
+        from trainyard.cli.trackers.mlflow_registry import MlflowRegistry
 
-        return MlflowServer(uri, os.environ)
+        return MlflowRegistry(uri, os.environ)
     if scheme.partition("+")[0] in DATABASES:
         from trainyard.cli.trackers.mlflow_library import MlflowLibrary
 
@@ -91,8 +111,9 @@ def source_of(uri: str) -> Source:
 def say_copied(copied: Copied) -> None:
     """Say what was copied. Raises ImportNotWhole where something was not."""
     there = f", {copied.there:,} here already" if copied.there else ""
+    versions = f", {formats.count(copied.versions, 'version')} of models" if copied.models else ""
     output.done(
-        f"{formats.count(copied.runs, 'run')} copied{there}: "
+        f"{formats.count(copied.runs, 'run')} copied{there}{versions}: "
         f"{formats.count(copied.values, 'value')} and {formats.count(copied.files, 'file')} "
         f"({formats.size(copied.size_bytes)})"
     )
