@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -429,6 +430,18 @@ class Witness:
             return
         if self.jobs_seen.setdefault(name, uid) != uid:
             self.violations.append(f"Job {name} was made twice")
+
+
+def held(pods: list[client.V1Pod]) -> tuple[datetime, datetime]:
+    """From the first binding to the last end, as the pods themselves say."""
+    bound = (
+        c.last_transition_time
+        for p in pods
+        for c in p.status.conditions
+        if c.type == "PodScheduled" and c.status == "True"
+    )
+    ends = (p.status.container_statuses[0].state.terminated.finished_at for p in pods)
+    return min(bound), max(ends)
 
 
 def unique(prefix: str) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from operator_lab import Lab, Witness, laboratory, unique
+from operator_lab import Lab, Witness, held, laboratory, unique
 from poll import eventually
+
+from trainyard_api.timestamps import parse
 
 pytestmark = pytest.mark.integration
 
@@ -53,9 +55,14 @@ def test_kills_at_any_moment(lab: Lab) -> None:
             return set(lab.phases(names)) <= OVER
 
         eventually(all_over, within=120, every=0.2, what="every session over")
-        found = lab.sessions()
+        found, pods = lab.sessions(), lab.pods()
     assert Counter(found[n]["status"]["phase"] for n in names) == {"Succeeded": SESSIONS}
     assert {found[n]["status"]["attempt"] for n in names} == {1}, "nothing ran twice"
     assert len(witness.jobs_seen) == SESSIONS, "one Job per session"
     assert witness.violations == [], "at every event of an independent watch"
     assert max(witness.highest.values()) > 0
+    for name in names:
+        (record,) = found[name]["status"]["allocations"]
+        own = [p for p in pods if p.metadata.name.startswith(f"{name}-")]
+        recorded = (parse(record["startTime"]), parse(record["endTime"]))
+        assert recorded == held(own), "what was held, by the pods' own times"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from kubernetes import client
-from operator_lab import Lab, Witness, laboratory, unique
+from operator_lab import Lab, Witness, held, laboratory, unique
 from poll import eventually
 
 from trainyard_api.timestamps import parse
@@ -44,18 +42,6 @@ def test_a_session_runs_to_its_end_and_tells_its_story(lab: Lab) -> None:
     assert status["startTime"] <= status["completionTime"]
     assert {c["type"]: c["status"] for c in status["conditions"]}["Complete"] == "True"
     eventually(lambda: {"Running", "Succeeded"} <= set(lab.events(name)), what="events")
-
-
-def held(pods: list[client.V1Pod]) -> tuple[datetime, datetime]:
-    """From the first binding to the last end, as the pods themselves say."""
-    bound = (
-        c.last_transition_time
-        for p in pods
-        for c in p.status.conditions
-        if c.type == "PodScheduled" and c.status == "True"
-    )
-    ends = (p.status.container_statuses[0].state.terminated.finished_at for p in pods)
-    return min(bound), max(ends)
 
 
 def test_the_status_says_what_each_attempt_held_and_when(lab: Lab) -> None:
