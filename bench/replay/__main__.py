@@ -98,6 +98,7 @@ def main() -> None:
                 flush=True,
             )
     results = _results(options.trace, replays)
+    results["leftOut"] = sorted(set(by_cluster) - set(chosen))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     print(page.table(results["summary"]["programs tell"]))
@@ -115,6 +116,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "trace.json")
     parser.add_argument("--no-page", action="store_true", help="write the figures only")
     options = parser.parse_args()
+    if options.arms and not options.no_page:
+        parser.error("--arms: the page shows every policy; add --no-page")
     if options.seeds < 1:
         parser.error(f"--seeds {options.seeds}: at least 1")
     return options

@@ -10,6 +10,7 @@ from typing import Final
 
 from trainyard_scheduler.admission import run_cycle
 from trainyard_scheduler.durations.history import RunHistory, reference_classes
+from trainyard_scheduler.durations.lengths import Lengths
 from trainyard_scheduler.durations.usual import Durations
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime, Shape
 from trainyard_scheduler.forecast import QueueForecast, after_cycle
@@ -28,10 +29,12 @@ from .event_loop import (
     shape_of,
     worker_vector,
 )
+from .workload import Work
 
 QUEUE: Final = "main"
 RUNTIME: Final = "main"
 HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
 SUBMISSIONS_SECONDS: Final = 120.0
 """Shortest time between two moments at which those that came are asked about."""
 PROGRESS_AFTER: Final = 60.0
@@ -51,6 +54,8 @@ class Knowledge:
     """True lengths, in place of all of these."""
     past_reservation: bool = True
     """Whether sessions start past a reservation and are preempted for it."""
+    short_first: bool = False
+    """Whether a session counts as if it had come later by its length, at most by a day."""
 
 
 class InOrder:
@@ -120,6 +125,7 @@ class Scheduled:
         )
         self._queue = WaitingQueue(self.policy)
         self._queued: dict[str, Request] = {}
+        self._queued_time: dict[str, float] = {}
         self._after: Snapshot | None = None
 
     def decide(self, world: World) -> tuple[Sequence[Start], Sequence[str]]:
@@ -150,6 +156,8 @@ class Scheduled:
 
     def _request(self, waiting: Waiting) -> Request:
         work, knows = waiting.work, self.knowledge
+        if work.uid not in self._queued_time:
+            self._queued_time[work.uid] = self._queued_at(work)
         expected, limit = None, max(60.0, work.limit - waiting.run_seconds)
         if knows.perfect:
             expected = work.seconds - waiting.kept + 30.0
@@ -161,7 +169,7 @@ class Scheduled:
             queue=QUEUE,
             user=work.user,
             priority=0,
-            queued=work.submitted,
+            queued=self._queued_time[work.uid],
             shape=request_shape(work.gpus, self.each),
             expected_seconds=expected,
             limit_seconds=expected if knows.perfect else limit,
@@ -169,6 +177,15 @@ class Scheduled:
             classes=reference_classes(work.program, work.user, work.gpus),
             ran_seconds=waiting.run_seconds,
         )
+
+    def _queued_at(self, work: Work) -> float:
+        """When it came, and later by its length where short ones go first."""
+        if not self.knowledge.short_first:
+            return work.submitted
+        classes = reference_classes(work.program, work.user, work.gpus)
+        median = Lengths(self.history).longest(classes, 0.0, 0.5)
+        length = work.seconds if self.knowledge.perfect else median
+        return work.submitted + (DAY if length is None else min(length, DAY))
 
     def _allocation(self, running: Running, now: float) -> Allocation:
         work, knows = running.work, self.knowledge
@@ -179,7 +196,7 @@ class Scheduled:
             queue=QUEUE,
             user=work.user,
             priority=0,
-            queued=work.submitted,
+            queued=self._queued_time[work.uid],
             shape=request_shape(work.gpus, self.each),
             nodes=running.nodes,
             started=running.started,
@@ -226,13 +243,11 @@ class Scheduled:
         for request in forecast.front:
             if request.uid in fresh or hourly:
                 found = forecast.position(request)
-                point = found.earliest if found.earliest is not None else found.latest
                 self.estimates.append(
                     Estimate(
                         request.uid,
                         world.now,
                         request.uid in fresh,
-                        point,
                         found.earliest,
                         found.latest,
                     )
@@ -257,6 +272,7 @@ def arms(nodes: int, each: int, window: tuple[float, float]) -> dict[str, Arm]:
         return Scheduled(nodes, each, knowledge, estimates=window)
 
     every = Knowledge()
+    perfect = replace(every, learned=False, perfect=True)
     return {
         "strict FIFO": InOrder(each, strict=True),
         "best-effort FIFO": InOrder(each, strict=False),
@@ -268,5 +284,7 @@ def arms(nodes: int, each: int, window: tuple[float, float]) -> dict[str, Arm]:
         "ours, without step rates": ours(replace(every, progress=False)),
         "ours, without preemption": ours(replace(every, past_reservation=False)),
         "ours, blind to checkpoints": ours(replace(every, checkpoints=False)),
-        "oracle": ours(replace(every, learned=False, perfect=True)),
+        "ours, short ones first": ours(replace(every, short_first=True)),
+        "oracle": ours(perfect),
+        "oracle, short ones first": ours(replace(perfect, short_first=True)),
     }

@@ -131,8 +131,6 @@ class Estimate:
     at: float
     first: bool
     """Whether it had just come."""
-    point: float | None
-    """The time that it is most likely to start at; None if unknown."""
     earliest: float | None
     latest: float | None
 

@@ -91,16 +91,12 @@ def fairness(records: Iterable[Record]) -> float:
 
 
 def estimates_of(estimates: Sequence[Estimate], starts: Mapping[str, float], name: str) -> Figures:
-    """How far estimates were from the real starts, in seconds; how often the interval held it."""
+    """How far real starts lay from the middle of the interval, in seconds; how often within it."""
     if not estimates:
         return {}
     found = {f"{name}.estimates": float(len(estimates))}
-    points = [abs(starts[e.uid] - e.point) for e in estimates if e.point is not None]
     bounded = [e for e in estimates if e.latest is not None]
     found[f"{name}.known"] = len(bounded) / len(estimates)
-    if points:
-        found[f"{name}.medianError"] = statistics.median(points)
-        found[f"{name}.error90"] = quantile(points, 0.9)
     if bounded:
         # Where nothing says when it starts at the earliest, that is now.
         spans = [((e.at if e.earliest is None else e.earliest), e.latest or 0.0) for e in bounded]
@@ -108,6 +104,12 @@ def estimates_of(estimates: Sequence[Estimate], starts: Mapping[str, float], nam
             low - TOLERANCE <= starts[e.uid] <= high + TOLERANCE
             for e, (low, high) in zip(bounded, spans, strict=True)
         ]
+        errors = [
+            abs(starts[e.uid] - (low + high) / 2)
+            for e, (low, high) in zip(bounded, spans, strict=True)
+        ]
+        found[f"{name}.medianError"] = statistics.median(errors)
+        found[f"{name}.error90"] = quantile(errors, 0.9)
         found[f"{name}.coverage"] = statistics.fmean(held)
         found[f"{name}.medianWidth"] = statistics.median(high - low for low, high in spans)
     return found

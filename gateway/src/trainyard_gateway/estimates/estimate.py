@@ -34,9 +34,9 @@ class Interval(OpenModel):
     """When it would start, as far as it can be known."""
 
     earliest: str | None = None
-    """If running sessions end as their step rates say."""
+    """If sessions end as their step rates say, or as soon as those like them did."""
     latest: str | None = None
-    """If they all run until their limits; absent where one has none."""
+    """If they run until their limits, or as long as nine in ten like them; absent if unknown."""
 
 
 class Estimate(OpenModel):
