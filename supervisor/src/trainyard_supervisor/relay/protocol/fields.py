@@ -129,7 +129,7 @@ def objects(given: Fields, name: str, most: int) -> list[Fields]:
 
 
 def _value(value: Any) -> float | str:
-    if value in NOT_FINITE and isinstance(value, str):
+    if isinstance(value, str) and value in NOT_FINITE:
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Refusal(f"Got invalid value {_shown(value)} for metric: it is no number")
