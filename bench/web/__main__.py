@@ -33,9 +33,8 @@ from browser import running_browser  # noqa: E402  # as above
 from cluster import apply_crds, fresh_namespace  # noqa: E402  # as above
 from gateway_lab import running_gateway  # noqa: E402  # as above
 from own_page import OwnPage  # noqa: E402  # as above
-from peer_page import PeerPage  # noqa: E402  # as above
+from peer_page import PeerPage, filled  # noqa: E402  # as above
 from peers import Mlflow  # noqa: E402  # as above
-from playwright.sync_api import Browser  # noqa: E402  # as above
 from table import table  # noqa: E402  # as above
 
 _STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
@@ -47,16 +46,16 @@ def main() -> None:
     options = _options()
     apply_crds(options.kubeconfig)
     results: dict[str, Any] = {"machine": machine.shape(), "page": sizes()}
-    with tempfile.TemporaryDirectory(prefix="bench-web-") as name, running_browser() as browser:
+    with tempfile.TemporaryDirectory(prefix="bench-web-") as name:
         for what, measure in (("trainyard", own), ("mlflow", peer)):
-            results[what] = measure(options, browser, Path(name))
+            results[what] = measure(options, Path(name))
             print(what, json.dumps(results[what], indent=2), flush=True)
             options.out.write_text(json.dumps(results, indent=2) + "\n")
             options.out.with_suffix(".md").write_text(table(results))
     print(f"written to {options.out}")
 
 
-def own(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str, Any]:
+def own(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of our page."""
     with ExitStack() as stack:
         namespace = stack.enter_context(fresh_namespace(options.kubeconfig, "bench"))
@@ -67,6 +66,8 @@ def own(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str
         clients = yard.sessions(lab, options.sessions)
         yard.curves(lab, clients, options.points)
         yard.lines(clients[-1], options.lines)
+        # The browser has an event loop of its own, beside which none can fill.
+        browser = stack.enter_context(running_browser())
         page = OwnPage(browser, lab, clients, options.rounds)
         return {
             "table": page.table(options.sessions),
@@ -77,17 +78,18 @@ def own(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str
         }
 
 
-def peer(options: argparse.Namespace, browser: Browser, folder: Path) -> dict[str, Any]:
+def peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of MLflow's page."""
     place = folder / "mlflow"
     with Mlflow(options.mlflow, place, None) as server:
-        page = PeerPage(browser, server, place, options.rounds)
-        page.fill(options.sessions, yard.REPORTING, options.points)
-        return {
-            "table": page.table(),
-            "overlay": page.overlay(),
-            "live": page.live(options.seconds),
-        }
+        runs = filled(server, place, options.sessions, yard.REPORTING, options.points)
+        with running_browser() as browser:
+            page = PeerPage(browser, server, runs, options.rounds)
+            return {
+                "table": page.table(),
+                "overlay": page.overlay(),
+                "live": page.live(options.seconds),
+            }
 
 
 def sizes() -> dict[str, int]:

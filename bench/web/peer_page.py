@@ -6,6 +6,8 @@ import json
 import sqlite3
 import statistics
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,36 +24,40 @@ _SPIKES = f"""Array.from(document.querySelectorAll(".js-plotly-plot")).flatMap((
   .filter((line) => Array.from(line.y ?? []).includes({load.SPIKE:.0f})).map((line) => line.name)"""
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Of one experiment."""
+
+    experiment: str
+    long: list[str]
+    """Ids of those with a long curve."""
+
+
+def filled(peer: Mlflow, folder: Path, runs: int, long_runs: int, points: int) -> Runs:
+    """Runs by its API; the points by SQL, since its API takes a quarter of an hour for them."""
+    made = [run["id"] for run in uvloop.run(load.mlflow_runs(peer.url, runs))]
+    found = httpx.get(f"{peer.url}/api/2.0/mlflow/runs/get", params={"run_id": made[0]})
+    experiment = found.raise_for_status().json()["run"]["info"]["experiment_id"]
+    names = "key, value, timestamp, run_uuid, step, is_nan"
+    with closing(sqlite3.connect(folder / "mlflow.db", timeout=120)) as database:
+        for number, run in enumerate(made[:long_runs]):
+            rows = [
+                ("loss", load.SPIKE if n == yard.spike(number) else n / 7, n, run, n, False)
+                for n in range(points)
+            ]
+            values = f"({names}) VALUES (?, ?, ?, ?, ?, ?)"
+            database.executemany(f"INSERT INTO metrics {values}", rows)
+            database.execute(f"INSERT INTO latest_metrics {values}", rows[-1])
+        database.commit()
+    return Runs(experiment, made[:long_runs])
+
+
 class PeerPage:
     """`mlflow server` with its own page, as it comes, on SQLite."""
 
-    def __init__(self, browser: Browser, peer: Mlflow, folder: Path, rounds: int) -> None:
+    def __init__(self, browser: Browser, peer: Mlflow, runs: Runs, rounds: int) -> None:
         self._browser, self._peer, self._rounds = browser, peer, rounds
-        self._database = folder / "mlflow.db"
-
-    def fill(self, runs: int, long_runs: int, points: int) -> None:
-        """Runs by its API; the points by SQL, since its API takes a quarter of an hour for them."""
-        made = uvloop.run(load.mlflow_runs(self._peer.url, runs))
-        self._runs = [run["id"] for run in made]
-        self._long = self._runs[:long_runs]
-        found = httpx.get(
-            f"{self._peer.url}/api/2.0/mlflow/runs/get", params={"run_id": self._runs[0]}
-        )
-        self._experiment = found.raise_for_status().json()["run"]["info"]["experiment_id"]
-        with sqlite3.connect(self._database, timeout=120) as database:
-            for number, run in enumerate(self._long):
-                rows = [
-                    ("loss", load.SPIKE if n == yard.spike(number) else n / 7, n, run, n, False)
-                    for n in range(points)
-                ]
-                names = "key, value, timestamp, run_uuid, step, is_nan"
-                database.executemany(
-                    f"INSERT INTO metrics ({names}) VALUES (?, ?, ?, ?, ?, ?)", rows
-                )
-                database.execute(
-                    f"INSERT INTO latest_metrics ({names}) VALUES (?, ?, ?, ?, ?, ?)", rows[-1]
-                )
-        database.close()
+        self._experiment, self._long = runs.experiment, runs.long
 
     def table(self) -> dict[str, Any]:
         """First paint of rows, and frames while scrolling over those that it has loaded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 _SIZE = {"width": 1280, "height": 800}
-_PATIENCE_MS = 180_000.0
+_PATIENCE_MS = 60_000.0
 
 _WATCH = """(() => {
   const look = () => {
@@ -63,17 +64,14 @@ class Window:
 
     def drawn(self) -> float:
         """Wait for the condition; seconds since the navigation."""
-        self.page.wait_for_function("window.drawnAt !== undefined")
-        return float(self.page.evaluate("window.drawnAt")) / 1000
-
-    def watch(self, condition: str) -> None:
-        """Another condition on the page that is open; its time counts from the navigation too."""
-        self.page.evaluate("window.drawnAt = undefined")
-        self.page.evaluate(_WATCH.replace("CONDITION", condition))
-
-    def now(self) -> float:
-        """Seconds since the navigation."""
-        return float(self.page.evaluate("performance.now()")) / 1000
+        end = time.monotonic() + _PATIENCE_MS / 1000
+        while time.monotonic() < end:
+            at = self.page.evaluate("window.drawnAt ?? null")
+            if at is not None:
+                return float(at) / 1000
+            self.page.wait_for_timeout(20)
+        shown = self.page.locator("body").inner_text()[:500]
+        raise SystemExit(f"nothing was drawn at {self.page.url}, which says: {shown}")
 
     def frames(self, element: str = "", frames: int = 120, pixels: int = 300) -> dict[str, float]:
         """Milliseconds between the frames while `element` (the page) scrolls by so many pixels each."""

@@ -16,6 +16,7 @@ from kubernetes import client
 from load import NOW, Client
 
 from trainyard_api import names
+from trainyard_api.timestamps import now_text
 
 REPORTING = 100
 """Sessions with a curve; of the others there is a row."""
@@ -44,6 +45,8 @@ def sessions(lab: GatewayLab, count: int) -> list[Client]:
 def curves(lab: GatewayLab, clients: list[Client], points: int) -> None:
     """Of so many points with one spike each."""
     uvloop.run(load.fill(lab.url, clients, points, spike))
+    for one in clients:
+        report(one, step(points, points / 7))
 
 
 def running(lab: GatewayLab, clients: list[Client]) -> None:
@@ -96,8 +99,12 @@ class Reports:
 
 
 def step(number: int, value: float) -> dict[str, Any]:
-    """A report of one value of the metric `loss`."""
-    return {"metrics": [{"step": number, "time": NOW, "values": {"loss": value}}]}
+    """A report of one value of the metric `loss`; by the heartbeat it comes into the status."""
+    beat = {"time": now_text(), "step": number, "totalSteps": 5_000_000, "stepsPerSecond": 1.0}
+    return {
+        "metrics": [{"step": number, "time": NOW, "values": {"loss": value}}],
+        "heartbeat": beat,
+    }
 
 
 def report(one: Client, body: dict[str, Any]) -> None:
