@@ -109,7 +109,7 @@ def _against(
 def clusters_table(replays: Sequence[Mapping[str, Any]]) -> str:
     """What was replayed, and each cluster's mean wait beside that of best-effort FIFO."""
     lines = [
-        "| Cluster | Week from | Sessions | GPUs | Sessions that were told a start"
+        "| Cluster | Week from | Sessions | GPUs | Sessions with an estimate"
         " | Mean wait, best-effort FIFO, h |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
