@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +32,13 @@ from trainyard_trainer.models.transformer import Transformer
 BATCH = 64
 """Samples that are computed together; a last part is filled up with zeros.
 
-A kernel is chosen by the shape of its batch, and each rounds its own way. In batches of one size
-a sample has the same scores alone and among others.
+A kernel is chosen by the shape of its batch, and each rounds its own way. On some processors a row
+is rounded by its place in the batch as well. Rows of tables are therefore computed in float64, and
+their scores rounded to float32: they are the same alone and among others. Convolutions would be
+several times slower that way; scores of images may differ in the last digits.
 """
+_TABLE_DIMENSIONS = 2
+"""Rows × columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,16 @@ class Predictor:
 
     @torch.no_grad()
     def scores(self, samples: Tensor) -> Tensor:
-        """Raw outputs of the model, samples × outputs."""
+        """Raw outputs of the model, samples × outputs, as float32."""
+        model = self.model
+        if samples.is_floating_point() and samples.dim() == _TABLE_DIMENSIONS:
+            model, samples = copy.deepcopy(model).double(), samples.double()
         parts = []
         for part in torch.split(samples, BATCH):
             filled = part.new_zeros((BATCH, *part.shape[1:]))
             filled[: len(part)] = part
-            parts.append(self.model(filled)[: len(part)])
-        return torch.cat(parts)
+            parts.append(model(filled)[: len(part)])
+        return torch.cat(parts).float()
 
     def predict(self, samples: Tensor) -> list[Any]:
         """Class names, or values in the target's own unit."""
