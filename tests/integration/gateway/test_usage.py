@@ -126,6 +126,9 @@ REFUSED = [
     pytest.param({"by": "team"}, 422, id="unknown-group"),
     pytest.param({"by": "label"}, 422, id="label-without-a-name"),
     pytest.param({"since": "2026-01-01"}, 422, id="without-a-zone"),
+    pytest.param({"until": "1790000000"}, 422, id="a-number"),
+    pytest.param({"since": "0001-01-01T00:00:00+14:00"}, 422, id="before-all-time"),
+    pytest.param({"until": "9999-12-31T23:59:59-14:00"}, 422, id="after-all-time"),
     pytest.param({"since": "2026-05-01T00:00:00Z"}, 422, id="empty-time"),
     pytest.param({"cursor": "abc"}, 400, id="no-cursor"),
 ]

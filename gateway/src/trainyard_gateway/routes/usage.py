@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import BeforeValidator, Field
 
 from trainyard_api.model import OpenModel
+from trainyard_api.report import Time
 from trainyard_api.timestamps import micros_to_text, to_micros
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import Unprocessable
@@ -21,6 +23,20 @@ from trainyard_gateway.usage.row import UsageRow, as_csv
 router = APIRouter(prefix="/usage", tags=["usage"])
 
 _CSV = "text/csv"
+_WRITTEN: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def _written(given: object) -> object:
+    """The same. Raises ValueError for a number, which could be seconds or milliseconds."""
+    if isinstance(given, str) and not _WRITTEN.fullmatch(given):
+        raise ValueError("a time looks like 2026-11-01T00:00:00Z, with a time zone")
+    return given
+
+
+Moment = Annotated[Time, BeforeValidator(_written)]
+"""A time as RFC 3339 writes it."""
 
 
 class UsageQuery(OpenModel):
@@ -32,9 +48,9 @@ class UsageQuery(OpenModel):
     """The groups: each combination of values is one row. Empty texts stand for no value."""
     label: str | None = Field(default=None, min_length=1, max_length=317)
     """Name of the label of sessions by whose value `by=label` groups, such as project."""
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """From this time. Default: the beginning of this month in UTC."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """To before this time. Default: now."""
     user: str | None = Field(default=None, max_length=64)
     """Only sessions of this user."""
