@@ -35,7 +35,7 @@ def _written(given: object) -> object:
     return given
 
 
-Moment = Annotated[Time, BeforeValidator(_written)]
+WrittenTime = Annotated[Time, BeforeValidator(_written)]
 """A time as RFC 3339 writes it."""
 
 
@@ -48,9 +48,9 @@ class UsageQuery(OpenModel):
     """The groups: each combination of values is one row. Empty texts stand for no value."""
     label: str | None = Field(default=None, min_length=1, max_length=317)
     """Name of the label of sessions by whose value `by=label` groups, such as project."""
-    since: Moment | None = None
+    since: WrittenTime | None = None
     """From this time. Default: the beginning of this month in UTC."""
-    until: Moment | None = None
+    until: WrittenTime | None = None
     """To before this time. Default: now."""
     user: str | None = Field(default=None, max_length=64)
     """Only sessions of this user."""
