@@ -50,7 +50,7 @@ STARTERS: Final = (
 )
 """What an installation ships to start programs: the user's TensorBoard, Git for a folder's commit, the user's own, uv and the
 runtime's Python."""
-HISTORY_FROM: Final = "e79941d"
+HISTORY_FROM: Final = "2853c42"
 """A commit can only be taken back by rewriting all that follow; what lies before this one is told in docs/security.md."""
 LOCKS: Final = (
     "dev",

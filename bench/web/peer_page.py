@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
@@ -22,6 +22,14 @@ from window import window
 
 _SPIKES = f"""Array.from(document.querySelectorAll(".js-plotly-plot")).flatMap((plot) => plot.data ?? [])
   .filter((line) => Array.from(line.y ?? []).includes({load.SPIKE:.0f})).map((line) => line.name)"""
+
+_METRIC: Final = (
+    "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_LATEST: Final = (
+    "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True)
@@ -38,16 +46,14 @@ def filled(peer: Mlflow, folder: Path, runs: int, long_runs: int, points: int) -
     made = [run["id"] for run in uvloop.run(load.mlflow_runs(peer.url, runs))]
     found = httpx.get(f"{peer.url}/api/2.0/mlflow/runs/get", params={"run_id": made[0]})
     experiment = found.raise_for_status().json()["run"]["info"]["experiment_id"]
-    names = "key, value, timestamp, run_uuid, step, is_nan"
     with closing(sqlite3.connect(folder / "mlflow.db", timeout=120)) as database:
         for number, run in enumerate(made[:long_runs]):
             rows = [
                 ("loss", load.SPIKE if n == yard.spike(number) else n / 7, n, run, n, False)
                 for n in range(points)
             ]
-            values = f"({names}) VALUES (?, ?, ?, ?, ?, ?)"
-            database.executemany(f"INSERT INTO metrics {values}", rows)
-            database.execute(f"INSERT INTO latest_metrics {values}", rows[-1])
+            database.executemany(_METRIC, rows)
+            database.execute(_LATEST, rows[-1])
         database.commit()
     return Runs(experiment, made[:long_runs])
 
