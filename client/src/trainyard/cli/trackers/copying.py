@@ -112,7 +112,7 @@ class Import:
             if names and experiment.name not in names:
                 continue
             left.discard(experiment.name)
-            with self._noting(f"experiment {experiment.name}"):
+            with noting(self.copied, f"experiment {experiment.name}"):
                 self._experiment(experiment)
         if left:
             raise CannotRead(f"there is no experiment {', '.join(sorted(left))}")
@@ -129,7 +129,7 @@ class Import:
             if isinstance(run, Unreadable):
                 self.copied.add(f"run {run.name}: {run.problem}")
                 continue
-            with self._noting(f"run {run.name or run.id}"):
+            with noting(self.copied, f"run {run.name or run.id}"):
                 self._run(target, run)
         target.close()
         runs = self.copied.runs + self.copied.there - before
@@ -142,7 +142,7 @@ class Import:
             raise Refused("it is a session of this gateway")
         files: list[File] = []
         if self.with_files:
-            with self._noting(f"{name}: its artifacts"):
+            with noting(self.copied, f"{name}: its artifacts"):
                 files += self.source.files(run)
         state = state_of(run, files, with_files=self.with_files)
         if here is not None and self._is_done(id, here, run, state):
@@ -182,7 +182,7 @@ class Import:
             tags[NESTED] = id_of(tags[NESTED])
         for problem in self.gateway.describe(id, run.params, tags):
             self.copied.add(f"{name}: {problem}")
-        with self._noting(f"{name}: its inputs"):
+        with noting(self.copied, f"{name}: its inputs"):
             self.gateway.inputs(id, run.inputs)
 
     def _log(self, id: str, run: Run, name: str, state: str, tag: str | None) -> None:
@@ -200,7 +200,7 @@ class Import:
             if reached is not None and metric < reached.metric:
                 continue
             begin = reached.values if reached is not None and metric == reached.metric else 0
-            with self._noting(f"{name}: metric {metric}"):
+            with noting(self.copied, f"{name}: metric {metric}"):
                 points = self.source.points(run, metric)
                 count, left_out = self.gateway.log(id, metric, points, begin, partial(mark, metric))
                 self.copied.values += count
@@ -218,22 +218,23 @@ class Import:
             if file.size is not None and there.get(file.path) == file.size:
                 continue
             with (
-                self._noting(f"run {run.name or run.id}: file {file.path}"),
+                noting(self.copied, f"run {run.name or run.id}: file {file.path}"),
                 tempfile.TemporaryDirectory(prefix="trainyard-import-") as folder,
             ):
                 content = self.source.fetch(run, file, Path(folder))
                 self.copied.size_bytes += self.gateway.put(f"{experiment}/{id}", file.path, content)
                 self.copied.files += 1
 
-    @contextmanager
-    def _noting(self, what: str) -> Iterator[None]:
-        """Note what is refused or not read; the rest is copied."""
-        try:
-            yield
-        except SourceAway:
-            raise
-        except (Refused, CannotRead) as error:
-            self.copied.add(f"{what}: {error}")
+
+@contextmanager
+def noting(copied: Copied, what: str) -> Iterator[None]:
+    """Note what is refused or not read; the rest is copied."""
+    try:
+        yield
+    except SourceAway:
+        raise
+    except (Refused, CannotRead) as error:
+        copied.add(f"{what}: {error}")
 
 
 def id_of(id: str) -> str:

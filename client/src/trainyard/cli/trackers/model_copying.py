@@ -9,21 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainyard.cli.trackers.copying import NOT_COPIED, TAG, Copied, id_of
+from trainyard.cli.trackers.copying import NOT_COPIED, TAG, Copied, id_of, noting
 from trainyard.cli.trackers.gateway_models import GatewayModels, ModelHere
-from trainyard.cli.trackers.gateway_protocol import Refused
 from trainyard.cli.trackers.gateway_runs import GatewayRuns
 from trainyard.cli.trackers.source import (
     CannotRead,
     ModelSource,
     ModelVersion,
     RegisteredModel,
-    SourceAway,
 )
 
 DEFAULT_EXPERIMENT = "0"
@@ -44,24 +40,24 @@ class ModelImport:
     def all(self) -> None:
         """Copy all registered models. Raises SourceAway, and the errors of `trainyard.errors`."""
         models = GatewayModels(self.gateway, TAG)
-        with self._noting("registered models"):
+        with noting(self.copied, "registered models"):
             for model in self.source.models():
                 if any(key.startswith(_PROMPT) for key in model.tags):
                     continue
-                with self._noting(f"model {model.name}"):
+                with noting(self.copied, f"model {model.name}"):
                     self._model(models, model)
 
     def _model(self, models: GatewayModels, model: RegisteredModel) -> None:
         here = models.model(model)
         numbers: dict[int, int] = {}
         for version in self.source.versions(model):
-            with self._noting(f"model {model.name} version {version.number}"):
+            with noting(self.copied, f"model {model.name} version {version.number}"):
                 numbers[version.number] = self._version(models, here, version)
         self.copied.models += 1
         for alias, number in model.aliases.items():
             # An alias that is here may have been moved here.
             if alias not in here.aliases and number in numbers:
-                with self._noting(f"model {model.name} alias {alias}"):
+                with noting(self.copied, f"model {model.name} alias {alias}"):
                     models.set_alias(model.name, alias, numbers[number])
 
     def _version(self, models: GatewayModels, here: ModelHere, version: ModelVersion) -> int:
@@ -110,16 +106,6 @@ class ModelImport:
             if here is not None and not here.deleted and not here.is_session:
                 return run, here.experiment
         return "", DEFAULT_EXPERIMENT
-
-    @contextmanager
-    def _noting(self, what: str) -> Iterator[None]:
-        """Note what is refused or not read; the rest is copied."""
-        try:
-            yield
-        except SourceAway:
-            raise
-        except (Refused, CannotRead) as error:
-            self.copied.add(f"{what}: {error}")
 
 
 def mark_of(version: ModelVersion) -> str:
