@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -256,10 +256,15 @@ def keys() -> Call[models.Keys]:
 
 
 def create_key(
-    name: str, scopes: tuple[str, ...], expires_in_seconds: int | None
+    name: str, scopes: tuple[str, ...], expires_in_seconds: int | None, user: str | None
 ) -> Call[models.CreatedKey]:
     """POST /keys; not repeatable: the second key would be unknown to the caller."""
-    wanted = {"name": name, "scopes": list(scopes), "expiresInSeconds": expires_in_seconds}
+    wanted = {
+        "name": name,
+        "user": user,
+        "scopes": list(scopes),
+        "expiresInSeconds": expires_in_seconds,
+    }
     return Call("POST", "/keys", models.CreatedKey, body=_given(wanted), repeatable=False)
 
 
@@ -271,6 +276,45 @@ def key(key: str) -> Call[models.Key]:
 def revoke_key(key: str) -> Call[OpenModel]:
     """DELETE /keys/{id}."""
     return Call("DELETE", f"/keys/{_part(key)}", None)
+
+
+def users() -> Call[models.Users]:
+    """GET /users."""
+    return Call("GET", "/users", models.Users)
+
+
+def create_user(name: str, role: str | None, teams: Sequence[str] | None) -> Call[models.User]:
+    """POST /users; a second request is refused."""
+    return Call("POST", "/users", models.User, body=_user(name, role, teams), repeatable=False)
+
+
+def change_user(name: str, role: str | None, teams: Sequence[str] | None) -> Call[models.User]:
+    """PATCH /users/{name}."""
+    return Call("PATCH", f"/users/{_part(name)}", models.User, body=_user(None, role, teams))
+
+
+def _user(name: str | None, role: str | None, teams: Sequence[str] | None) -> dict[str, Any]:
+    return _given({"name": name, "role": role, "teams": list(teams) if teams is not None else None})
+
+
+def remove_user(name: str) -> Call[OpenModel]:
+    """DELETE /users/{name}."""
+    return Call("DELETE", f"/users/{_part(name)}", None)
+
+
+def teams() -> Call[models.Teams]:
+    """GET /teams."""
+    return Call("GET", "/teams", models.Teams)
+
+
+def create_team(name: str) -> Call[models.Team]:
+    """POST /teams; a second request is refused."""
+    return Call("POST", "/teams", models.Team, body={"name": name}, repeatable=False)
+
+
+def remove_team(name: str) -> Call[OpenModel]:
+    """DELETE /teams/{name}."""
+    return Call("DELETE", f"/teams/{_part(name)}", None)
 
 
 def upload_dataset(name: str, filename: str, choices: Choices) -> Call[models.Dataset]:

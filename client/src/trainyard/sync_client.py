@@ -5,7 +5,7 @@ Generated from async_client.py by `make manifests`; do not edit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -258,10 +258,18 @@ class Client:
         return self._connection.send_pages(calls.keys(), "keys", cursor)
 
     def create_key(
-        self, name: str, *scopes: str, expires_in_seconds: int | None = None
+        self,
+        name: str,
+        *scopes: str,
+        expires_in_seconds: int | None = None,
+        user: str | None = None,
     ) -> responses.CreatedKey:
-        """Create an API key; only this response holds its secret. For administrators."""
-        return self._connection.send(calls.create_key(name, scopes, expires_in_seconds))
+        """Create an API key; only this response holds its secret. For administrators.
+
+        `user`: whose key it is. Default: the user with the name of the key, who is made if absent.
+        """
+        call = calls.create_key(name, scopes, expires_in_seconds, user)
+        return self._connection.send(call)
 
     def key(self, key: str) -> responses.Key:
         """One API key by its public part, without its secret; for administrators."""
@@ -270,6 +278,38 @@ class Client:
     def revoke_key(self, key: str) -> None:
         """Revoke an API key by its public part; for administrators."""
         self._connection.deliver(calls.revoke_key(key))
+
+    def users(self, *, cursor: str | None = None) -> responses.Users:
+        """All users, as many as `models` says; for administrators."""
+        return self._connection.send_pages(calls.users(), "users", cursor)
+
+    def create_user(
+        self, name: str, role: str | None = None, teams: Sequence[str] | None = None
+    ) -> responses.User:
+        """Make a user. Default: a member of the team `default`. For administrators."""
+        return self._connection.send(calls.create_user(name, role, teams))
+
+    def change_user(
+        self, name: str, role: str | None = None, teams: Sequence[str] | None = None
+    ) -> responses.User:
+        """Change what a user may do; None leaves it. For administrators."""
+        return self._connection.send(calls.change_user(name, role, teams))
+
+    def remove_user(self, name: str) -> None:
+        """Remove a user and revoke the user's keys. For administrators."""
+        self._connection.deliver(calls.remove_user(name))
+
+    def teams(self) -> responses.Teams:
+        """All teams with their users; for administrators."""
+        return self._connection.send(calls.teams())
+
+    def create_team(self, name: str) -> responses.Team:
+        """Make a team. For administrators."""
+        return self._connection.send(calls.create_team(name))
+
+    def remove_team(self, name: str) -> None:
+        """Remove a team without users. For administrators."""
+        self._connection.deliver(calls.remove_team(name))
 
     def delete_dataset(self, name: str) -> None:
         """Delete a dataset. Raises NotFound, Conflict if a session uses it."""

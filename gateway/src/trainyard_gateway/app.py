@@ -37,7 +37,7 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import keys, login
+from trainyard_gateway.routes.access import keys, login, teams, users
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
 from trainyard_gateway.services import Services, running
@@ -59,6 +59,8 @@ MODULES = (
     usage,
     system,
     keys,
+    users,
+    teams,
     login,
     report,
 )

@@ -17,6 +17,7 @@ from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.logins import Logins
 from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
 from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
+from trainyard_gateway.auth.users import Users
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
 from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.estimates.estimator import Estimator
@@ -100,6 +101,11 @@ class Services:
     sign_of_life: SignOfLife
     usage: UsageReports
     tasks: TaskSupervisor
+
+    @property
+    def users(self) -> Users:
+        """Users and teams, read with the keys."""
+        return self.keys.users
 
 
 @asynccontextmanager

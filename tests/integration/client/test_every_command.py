@@ -779,6 +779,24 @@ def test_keys_from_create_to_revoke(cli: CommandLine, lab: GatewayLab, tmp_path:
     assert cli.run("keys", "create", "x", "--expires", "soon").code == 2
 
 
+def test_users_and_teams_from_making_to_removing(cli: CommandLine) -> None:
+    cli.ok("teams", "create", "vision")
+    made = cli.ok("users", "create", "grace", "--role", "viewer", "--team", "vision")
+    key = cli.ok("keys", "create", "grace-laptop", "--user", "grace", "-o", "json").json
+    cli.ok("users", "set", "grace", "--role", "member", "--team", "vision", "--team", "default")
+    row = next(r for r in cli.ok("users", "ls").out.splitlines() if r.startswith("grace")).split()
+    teams = cli.ok("teams", "ls", "-o", "json").json["teams"]
+
+    assert "viewer of vision" in made.out + made.err
+    assert key["user"] == "grace"
+    assert row[1:4] == ["member", "vision", "default"]
+    assert [t["users"] for t in teams if t["name"] == "vision"] == [["grace"]]
+    assert cli.run("users", "set", "grace").code == 2
+    cli.ok("users", "rm", "grace")
+    cli.ok("teams", "rm", "vision")
+    assert "grace" not in cli.ok("users", "ls").out
+
+
 def test_system_shows_machine_and_cluster(cli: CommandLine, lab: GatewayLab) -> None:
     shown = cli.ok("system").out
     told = cli.ok("system", "-o", "json").json

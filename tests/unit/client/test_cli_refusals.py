@@ -80,6 +80,13 @@ COMMANDS = {
     "keys ls": "keys ls",
     "keys create": "keys create ci",
     "keys revoke": "keys revoke 1",
+    "users ls": "users ls",
+    "users create": "users create ada",
+    "users set": "users set ada --role viewer",
+    "users rm": "users rm ada",
+    "teams ls": "teams ls",
+    "teams create": "teams create vision",
+    "teams rm": "teams rm vision",
 }
 ALONE = {"doctor", "logout", "import mlflow", "tensorboard"}
 """`doctor` makes a finding of every error, `logout` asks nobody. The others talk to more than the gateway, and have

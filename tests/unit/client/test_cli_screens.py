@@ -12,7 +12,8 @@ from rich.console import Console
 from screens import ALL, CURVES, FAILED, FINDINGS, NOW, QUEUED, RUNNING, SUCCEEDED, TREND, WAITING
 
 from trainyard import models
-from trainyard.cli.commands import doctor, keys, queue, sessions
+from trainyard.cli.commands import doctor, queue, sessions
+from trainyard.cli.commands.access import keys
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.text import charts, progress, rich_table, table
 from trainyard.cli.text.progress import Trend

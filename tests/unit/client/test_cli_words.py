@@ -13,8 +13,9 @@ import yaml
 
 from trainyard import errors, models
 from trainyard.cli import config, connection, manifest
-from trainyard.cli.commands import estimate, keys
+from trainyard.cli.commands import estimate
 from trainyard.cli.commands import models as cli_models
+from trainyard.cli.commands.access import keys
 from trainyard.cli.completion import proposals
 from trainyard.cli.config import Login
 from trainyard.cli.doctor import checks

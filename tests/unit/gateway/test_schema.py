@@ -13,7 +13,9 @@ from alembic.migration import MigrationContext
 from hot_queries import QUERIES
 from sqlalchemy import Connection, create_engine, text
 
+from trainyard_gateway.auth.users import Users
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.registry import datasets
@@ -89,3 +91,39 @@ async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> N
     assert json.loads(listed.summary) == {"samples": 3, "dimensions": [3, 2]}
     assert found is not None
     assert (listed.details, found.details, files) == ("", details, [])
+
+
+async def test_names_of_keys_become_users_who_go_on_as_they_did(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    config = Config()
+    config.set_main_option("script_location", str(migrate.FOLDER))
+    engine = create_engine(url)
+    keys = {
+        "ci": ("sessions:read", None),
+        "root": ("keys:admin sessions:read", None),
+        "old-root": ("keys:admin", "2026-01-01T00:00:00Z"),
+        "admin": ("keys:admin", None),
+    }
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        for name, (scopes, revoked) in keys.items():
+            connection.execute(
+                text("INSERT INTO api_keys VALUES (:id, :id, 'h', :scopes, 'c', NULL, :revoked)"),
+                {"id": name, "scopes": scopes, "revoked": revoked},
+            )
+    engine.dispose()
+
+    store = connect(url)
+    await store.open()
+    found = Users(store)
+    await found.load()
+    read = await store.read(api_keys.read_all)
+    await store.close()
+
+    assert {u.name: (u.role, u.teams) for u in found.all()} == {
+        "ci": ("maintainer", ["default"]),
+        "old-root": ("maintainer", ["default"]),
+        "root": ("administrator", ["default"]),
+    }
+    assert {key.owner for key in read} == set(keys)

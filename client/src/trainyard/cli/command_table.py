@@ -145,7 +145,15 @@ ENTRIES: tuple[Entry, ...] = (
         "uploads",
         "List and delete uploads that are not complete.",
     ),
-    Entry("keys", "Set up", "keys", "app", "Make, list and revoke API keys (administrators)."),
+    Entry(
+        "keys", "Set up", "access.keys", "app", "Make, list and revoke API keys (administrators)."
+    ),
+    Entry(
+        "users", "Set up", "access.users", "app", "Make, change and remove users (administrators)."
+    ),
+    Entry(
+        "teams", "Set up", "access.teams", "app", "Make, list and remove teams (administrators)."
+    ),
 )
 
 

@@ -15,7 +15,19 @@ from trainyard.models.curves import (
     Series,
     Value,
 )
-from trainyard.models.installation import CreatedKey, Gpu, Key, Keys, Node, System, Usage
+from trainyard.models.installation import (
+    CreatedKey,
+    Gpu,
+    Key,
+    Keys,
+    Node,
+    System,
+    Team,
+    Teams,
+    Usage,
+    User,
+    Users,
+)
 from trainyard.models.ledger import UsageGroup, UsagePage
 from trainyard.models.page import Page
 from trainyard.models.registry import (
@@ -76,10 +88,14 @@ __all__ = [
     "Session",
     "SessionPage",
     "System",
+    "Team",
+    "Teams",
     "UploadSummary",
     "Uploads",
     "Usage",
     "UsageGroup",
     "UsagePage",
+    "User",
+    "Users",
     "Value",
 ]

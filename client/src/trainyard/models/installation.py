@@ -55,6 +55,8 @@ class Key(OpenModel):
     id: str
     """Public part."""
     name: str
+    user: str | None = None
+    """Whose key it is; absent from an earlier gateway."""
     scopes: list[str]
     created: str
     expires: str | None = None
@@ -72,3 +74,33 @@ class Keys(Page):
     """All API keys, without their secrets."""
 
     keys: list[Key]
+
+
+class User(OpenModel):
+    """A user: who a key belongs to."""
+
+    name: str
+    role: str
+    """viewer, member, maintainer or administrator."""
+    teams: list[str]
+    """The first one gets what the user makes."""
+    created: str
+
+
+class Users(Page):
+    """All users, by name."""
+
+    users: list[User]
+
+
+class Team(OpenModel):
+    """A team with its users."""
+
+    name: str
+    users: list[str]
+
+
+class Teams(OpenModel):
+    """All teams, by name."""
+
+    teams: list[Team]

@@ -13,10 +13,12 @@ from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
-from trainyard_gateway.errors import BadRequest, NotFound
+from trainyard_gateway.auth.users import ADMIN_USER, Name, Users, first_row, user_of
+from trainyard_gateway.errors import BadRequest, NotFound, Unprocessable
 from trainyard_gateway.store import api_keys
+from trainyard_gateway.store.access import users
 from trainyard_gateway.store.api_keys import ApiKeyRow
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.errors import DatabaseError
 
 REFRESH_SECONDS = 1.0
@@ -28,10 +30,11 @@ _log = structlog.get_logger()
 class NewKey(ClosedModel):
     """What a new key is to allow."""
 
-    name: str = Field(
-        min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
-    )
-    """Who or what will use it; sessions that it starts carry this as their user."""
+    name: Name
+    """Who or what will use it."""
+    user: Name | None = None
+    """The user whose key it is; sessions that it starts carry this name. Default: the user with the
+    name of the key, who is made if there is none: a maintainer of the team `default`."""
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     """What it allows."""
     expires_in_seconds: StrictInt | None = Field(default=None, ge=1, le=315_360_000)
@@ -45,8 +48,10 @@ class KeyInfo(OpenModel):
     """Public part: the eight characters after `ty_`."""
     name: str
     """Who or what uses it."""
+    user: str
+    """The user whose key it is."""
     scopes: list[Scope]
-    """What it allows."""
+    """What it allows, within the user's role."""
     created: str
     """When it was made."""
     expires: str | None = None
@@ -68,12 +73,17 @@ class ApiKeyStore:
     def __init__(self, admin_key: str, database: Database) -> None:
         self._admin = keys.digest(admin_key)
         self._database = database
+        self.users = Users(database)
+        """Read with the keys."""
         self._rows: dict[str, ApiKeyRow] = {}
 
     async def load(self) -> None:
-        """Read all keys from the database into memory, in place of those read before."""
-        rows = await self._database.read(api_keys.read_all, applied=False)
+        """Read all keys and users from the database into memory, in place of those before."""
+        rows, found = await self._database.read(
+            lambda c: (api_keys.read_all(c), users.read_all(c)), applied=False
+        )
         self._rows = {r.id: r for r in rows}
+        self.users.known(found)
 
     async def run(self) -> None:
         """Follow what other gateways do to the keys."""
@@ -104,7 +114,7 @@ class ApiKeyStore:
             return None, "revoked", row.id
         if row.expires is not None and row.expires <= timestamps.now_text():
             return None, "expired", row.id
-        return Caller(row.id, row.name, _scopes(row.scopes)), "key", row.id
+        return self._caller(row), "key", row.id
 
     def holds(self, caller: Caller) -> bool:
         """Whether a caller's key still opens anything."""
@@ -119,10 +129,14 @@ class ApiKeyStore:
             return None
         if row.expires is not None and row.expires <= timestamps.now_text():
             return None
-        return Caller(row.id, row.name, _scopes(row.scopes))
+        return self._caller(row)
+
+    def _caller(self, row: ApiKeyRow) -> Caller:
+        user = self.users.of(row.owner)
+        return Caller(row.id, user.name, _scopes(row.scopes), user.role, user.teams)
 
     async def create(self, new: NewKey) -> CreatedKey:
-        """Make a key."""
+        """Make a key. Raises Unprocessable for a user who may not have it."""
         key, parts = keys.generate()
         now = datetime.now(UTC)
         expires = new.expires_in_seconds
@@ -136,8 +150,9 @@ class ApiKeyStore:
             if expires
             else None,
             revoked=None,
+            user=new.user or new.name,
         )
-        await self._database.write(lambda c: api_keys.add(c, row))
+        await self._database.write(lambda c: _add(c, row, new))
         await self.load()
         return CreatedKey(key=key, **_info(self._rows[parts.public]).model_dump())
 
@@ -173,6 +188,25 @@ class ApiKeyStore:
         await self.load()
 
 
+def _add(connection: Connection, row: ApiKeyRow, new: NewKey) -> None:
+    """Insert a key and, where only the key has a name, its user."""
+    administers = Scope.KEYS_ADMIN in new.scopes
+    if new.user is None and row.owner != ADMIN_USER.name:
+        users.add_if_absent(connection, first_row(row.owner, administers=administers))
+    found = users.find(connection, row.owner)
+    if row.owner != ADMIN_USER.name:
+        if found is None or found.removed is not None:
+            raise Unprocessable(
+                f"user: there is no user {row.owner!r}; make it with POST /api/v1/users"
+            )
+        if administers and not user_of(found).is_administrator:
+            raise Unprocessable(
+                f"scopes: {Scope.KEYS_ADMIN} is for administrators, and {row.owner!r} is a"
+                f" {found.role}; change that with PATCH /api/v1/users/{row.owner} first"
+            )
+    api_keys.add(connection, row)
+
+
 def _absent(key_id: str) -> NotFound:
     return NotFound(f"there is no key {key_id[:40]!r}; GET /api/v1/keys lists them")
 
@@ -186,6 +220,7 @@ def _info(row: ApiKeyRow) -> KeyInfo:
     return KeyInfo(
         id=row.id,
         name=row.name,
+        user=row.owner,
         scopes=sorted(_scopes(row.scopes)),
         created=row.created,
         expires=row.expires,

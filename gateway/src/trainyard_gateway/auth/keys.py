@@ -13,6 +13,8 @@ import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trainyard_api.rights.owner import DEFAULT_TEAM, Role, User
+
 _ALPHABET = string.digits + string.ascii_letters
 _KEY = re.compile(r"ty_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 _SECRET_LENGTH = 43
@@ -42,11 +44,21 @@ class Caller:
     key_id: str
     """Public part of the key."""
     name: str
-    """Name of the key; the user of the sessions that it starts."""
+    """Name of the user whose key it is; the user of the sessions that it starts."""
     scopes: frozenset[Scope]
+    """What the key allows; no more than the user's role does."""
+    role: Role | None = Role.MAINTAINER
+    """Of the user."""
+    teams: tuple[str, ...] = (DEFAULT_TEAM,)
+    """Of the user."""
+
+    @property
+    def user(self) -> User:
+        """The user whose key it is."""
+        return User(self.name, self.role, self.teams)
 
 
-ADMIN = Caller("admin", "admin", EVERYTHING)
+ADMIN = Caller("admin", "admin", EVERYTHING, Role.ADMINISTRATOR)
 """The owner of the key that the gateway was started with."""
 
 

@@ -43,6 +43,10 @@ class Needs:
             raise NotPermitted(
                 f"this key may not do that: it needs the scope {self.scope}; an administrator makes keys with POST /api/v1/keys"
             )
+        if self.scope == Scope.KEYS_ADMIN and not caller.user.is_administrator:
+            raise NotPermitted(
+                f"user {caller.name!r} is a {caller.role}; keys, users and teams are for administrators"
+            )
         return caller
 
 

@@ -24,6 +24,13 @@ class ApiKeyRow(NamedTuple):
     """None: never."""
     revoked: str | None
     """None: not revoked."""
+    user: str | None = None
+    """Whose key it is; None: the user with the name of the key."""
+
+    @property
+    def owner(self) -> str:
+        """Name of the user whose key it is."""
+        return self.user or self.name
 
 
 def read_all(connection: Connection) -> list[ApiKeyRow]:
@@ -43,3 +50,10 @@ def revoke(connection: Connection, key_id: str, time: str) -> bool:
     not_revoked = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
     connection.execute(update(api_keys).where(not_revoked).values(revoked=time))
     return True
+
+
+def revoke_of(connection: Connection, user: str, time: str) -> None:
+    """Revoke every key of a user."""
+    own = (api_keys.c.user == user) | (api_keys.c.user.is_(None) & (api_keys.c.name == user))
+    not_revoked = own & api_keys.c.revoked.is_(None)
+    connection.execute(update(api_keys).where(not_revoked).values(revoked=time))

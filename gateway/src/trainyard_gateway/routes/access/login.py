@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from trainyard_api.model import OpenModel
+from trainyard_api.rights.owner import Role
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.auth import login_cookies
 from trainyard_gateway.auth.authenticator import key_of
@@ -22,7 +23,11 @@ class LoginInfo(OpenModel):
     """Who the caller is."""
 
     name: str
-    """Name of the key; the user of the sessions that it starts."""
+    """Name of the user whose key it is; the user of the sessions that it starts."""
+    role: Role | None
+    """What the user may do."""
+    teams: list[str]
+    """Teams of the user; the first one gets what the user makes."""
     key_id: str
     """Public part of the key."""
     scopes: list[Scope]
@@ -72,6 +77,8 @@ def _set_cookie(request: Request, services: Services, response: Response, value:
 def _info(caller: Caller, found: Login | None) -> LoginInfo:
     return LoginInfo(
         name=caller.name,
+        role=caller.role,
+        teams=list(caller.teams),
         key_id=caller.key_id,
         scopes=sorted(caller.scopes),
         expires=None if found is None else micros_to_text(found.expires * 1_000_000),

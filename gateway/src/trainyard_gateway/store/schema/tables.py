@@ -22,9 +22,9 @@ from sqlalchemy import (
     text,
 )
 
-from trainyard_gateway.store.schema import ledger_tables
+from trainyard_gateway.store.schema import user_tables
 
-metadata = ledger_tables.metadata
+metadata = user_tables.metadata
 # Tables of reports have no foreign keys, whose checks cost PostgreSQL a third of its time. Streams
 # are never deleted, series only long after their session; their ids are read in the transaction
 # that uses them.
@@ -302,8 +302,12 @@ api_keys = Table(
     Column("created", String(40), nullable=False),
     Column("expires", String(40)),
     Column("revoked", String(40)),
+    Column("user", String(63)),
 )
-"""API keys by their public part, with the hash of the secret part."""
+"""API keys by their public part, with the hash of the secret part.
+
+`user`: whose key it is, NULL if that is `name`.
+"""
 
 auth_logs = Table(
     "auth_logs",

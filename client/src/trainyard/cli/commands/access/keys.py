@@ -62,12 +62,16 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="Such as 12h, 30d or 4w. Default: never.")
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Whose key it is. Default: the user NAME, who is made if absent."),
+    ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Make a key. It is shown this once: alone on standard output, so that it can be piped on."""
     seconds = None if expires is None else seconds_of(expires)
     with gateway() as (client, _):
-        made = client.create_key(name, *(scopes or EVERYDAY), expires_in_seconds=seconds)
+        made = client.create_key(name, *(scopes or EVERYDAY), expires_in_seconds=seconds, user=user)
     if not output.for_programs(form, made.wire()):
         output.line(made.key)
         output.remark(
@@ -98,6 +102,7 @@ def listing(found: list[Key], now: datetime, *, wide: bool) -> Table:
     columns: list[Column[Key]] = [
         Column("ID", lambda k: k.id),
         Column("NAME", lambda k: k.name),
+        Column("USER", lambda k: k.user or formats.UNKNOWN, wide=True),
         Column("STATE", lambda k: state(k, now)),
         Column("EXPIRES IN", lambda k: _left(k, now), right=True),
         Column("AGE", lambda k: formats.since(k.created, now), right=True),

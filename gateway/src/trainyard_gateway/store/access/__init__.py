@@ -1,0 +1,1 @@
+"""Rows of users and teams, and whose objects are."""
