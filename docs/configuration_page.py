@@ -76,6 +76,11 @@ ENVIRONMENTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
                 "Seconds from the stop signal to SIGKILL, for the supervisor. "
                 f"Default: {contract.GRACE_SECONDS}.",
             ),
+            (
+                contract.ENV_DATASETS_DIR,
+                f"`{contract.DATASETS_DIR}`: a folder for each dataset that the session names. Not "
+                "set if it names none.",
+            ),
             (contract.ENV_ATTEMPT, "The attempt's number, from 1; the supervisor sets it."),
             (
                 contract.ENV_LATEST_CHECKPOINT,

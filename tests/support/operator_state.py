@@ -97,7 +97,7 @@ def make_session(
         "queue": "default",
         "runtime": "default",
         "shape": shape(gpus, workers),
-        "dataset": None,
+        "datasets": (),
         "resume_session": None,
         "retry_limit": 3,
         "backoff_seconds": 10,

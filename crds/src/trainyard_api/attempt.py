@@ -69,7 +69,9 @@ class AttemptSpec(OpenModel):
     training: TrainingConfig | None = None
     """Configuration; None for `spec.command`."""
     dataset: AttemptDataset | None = None
-    """The dataset; None if the session names none."""
+    """The dataset of `spec.dataset`; None if the session does not name one in this way."""
+    datasets: list[AttemptDataset] | None = None
+    """The datasets of `spec.datasets`, in its order; None without them."""
     code: AttemptCode | None = None
     """The bundle of code; None if the session names none."""
     outputs: list[Output] | None = None

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from trainyard_api.model import ClosedModel
+from trainyard_api.session.names import each_once
 
 MOST_VARIABLES: Final = 64
 """Variables that one session may set."""
@@ -71,19 +72,10 @@ def _without_repetition(items: list[EnvironmentVariable]) -> list[EnvironmentVar
     return items
 
 
-def _each_once(names: list[str]) -> list[str]:
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise ValueError(f"{repeated} is named twice: keep one of the two")
-    return names
-
-
 Environment = Annotated[
     list[EnvironmentVariable],
     Field(max_length=MOST_VARIABLES),
     AfterValidator(_without_repetition),
 ]
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=SECRET_PATTERN)]
-SecretNames = Annotated[
-    list[SecretName], Field(max_length=MOST_SECRETS), AfterValidator(_each_once)
-]
+SecretNames = Annotated[list[SecretName], Field(max_length=MOST_SECRETS), AfterValidator(each_once)]

@@ -124,11 +124,11 @@ def _missing(session: Session, resume_ready: bool, unreleased: tuple[str, ...]) 
     spec, status = session.spec, session.status
     if unreleased:
         return _without_secret(unreleased[0])
-    if spec.dataset and status.dataset_state != "Found":
-        return _without_dataset(session)
+    if (dataset := missing_dataset(session)) is not None:
+        return _without_dataset(*dataset)
     if spec.code and status.code_state != "Found":
         return _without_code(session)
-    if spec.dataset and status.dataset_problem and not status.attempt:
+    if spec.datasets and status.dataset_problem and not status.attempt:
         return _unfit(session)
     if spec.resume_session and not resume_ready:
         message = (
@@ -162,15 +162,21 @@ def _without_code(session: Session) -> Readiness:
 
 def _unfit(session: Session) -> Readiness:
     message = (
-        f"The training does not fit the dataset {session.spec.dataset!r}:"
+        f"The training does not fit the dataset {session.spec.datasets[0]!r}:"
         f" {session.status.dataset_problem}"
     )
     return Readiness(Reason.DATASET_DOES_NOT_FIT, message)
 
 
-def _without_dataset(session: Session) -> Readiness:
-    name = session.spec.dataset
-    if session.status.dataset_state == "NotFound":
+def missing_dataset(session: Session) -> tuple[str, str] | None:
+    """The first dataset that it names and that is not found: its name and state."""
+    states = dict(session.status.dataset_states)
+    named = ((name, states.get(name, "")) for name in session.spec.datasets)
+    return next((each for each in named if each[1] != "Found"), None)
+
+
+def _without_dataset(name: str, state: str) -> Readiness:
+    if state == "NotFound":
         message = f"The dataset {name!r} is not registered. Upload it; the session starts then."
         return Readiness(Reason.DATASET_NOT_FOUND, message)
     message = f"Waiting for the gateway to look up the dataset {name!r}."

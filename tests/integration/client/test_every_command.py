@@ -401,6 +401,26 @@ def test_submit_of_an_own_program(cli: CommandLine, lab: GatewayLab) -> None:
         assert gateway.status("own").spec.command == ["python", "train.py", "--depth", "4"]
 
 
+def test_submit_names_several_datasets(
+    cli: CommandLine, lab: GatewayLab, iris: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "second.csv"
+    file.write_text("a,y\n1,2\n3,4\n")
+    cli.ok("datasets", "put", str(file), "--name=second")
+    both = ("--dataset=iris", "--dataset=second")
+
+    cli.ok("submit", "--name=many", *both, "--", "python", "train.py")
+
+    with lab.client() as gateway:
+        spec = gateway.status("many").spec
+    assert (spec.dataset, spec.datasets) == (None, ["iris", "second"])
+    assert "iris, second" in cli.ok("status", "many").out
+    said = cli.run("submit", *both, "--dataset=absent", "--", "python", "train.py")
+    assert "there is no dataset 'absent'" in said.err
+    cli.ok("cancel", "many")
+    cli.ok("datasets", "rm", "second")
+
+
 def test_the_manifest_that_submit_takes_is_one_for_kubectl_too(
     cli: CommandLine, lab: GatewayLab, iris: str, tmp_path: Path
 ) -> None:

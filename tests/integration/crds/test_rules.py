@@ -58,6 +58,10 @@ CREATION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     MEMORY.sentence: (asks(memory="16Mi"), asks(memory="512")),
     SPACE.sentence: (asks(scratch="1"), asks(scratch="0")),
     "training needs a dataset": (TRAINING, {"training": TABLE}),
+    "give dataset for one and datasets for several, not both": (
+        COMMAND | {"datasets": ["digits", "iris"]},
+        COMMAND | {"dataset": "digits", "datasets": ["iris"]},
+    ),
     "code needs a command: the program that starts in it": (COMMAND | CODE, TRAINING | CODE),
     RESERVED_MESSAGE: (
         COMMAND | {"env": [{"name": "HF_TOKEN_PATH", "value": "a\nb"}, {"name": "MY_RANK"}]},
@@ -169,6 +173,11 @@ FIXED: dict[str, tuple[dict[str, Any], Change, Change]] = {
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": ["hub"]}, {"secrets": ["other"]}),
     "gracePeriodSeconds": (TRAINING, {"gracePeriodSeconds": 60}, {"gracePeriodSeconds": 61}),
     "dataset": (TRAINING, {"dataset": "digits"}, {"dataset": "other"}),
+    "datasets": (
+        COMMAND | {"datasets": ["digits"]},
+        {"datasets": ["digits"]},
+        {"datasets": ["digits", "other"]},
+    ),
     "outputModel": (
         TRAINING | {"outputModel": "m"},
         {"outputModel": "m"},

@@ -95,11 +95,11 @@ def test_a_column_with_a_dollar_reaches_the_trainer() -> None:
         "target": "price$$",
         "ignoreColumns": ["$(HOME)"],
     }
-    dataset = {"name": "d", "file": "d.csv", "format": "csv", "sha256": "0" * 64}
+    dataset = {"name": "d", "file": "1/d.csv", "format": "csv", "sha256": "0" * 64}
     status = replace(session.status, dataset=orjson.dumps(dataset))
     spec = replace(
         session.spec,
-        dataset="d",
+        datasets=("d",),
         json=orjson.dumps({"training": training, "dataset": "d"}),
     )
 

@@ -173,6 +173,21 @@ def test_merging_leaves_the_base_alone() -> None:
     assert base["training"] == {"epochs": 3, "model": {"architecture": "mlp"}}
 
 
+@pytest.mark.parametrize(
+    ("base", "over", "merged"),
+    [
+        pytest.param({"dataset": "a"}, {"datasets": ["b"]}, {"datasets": ["b"]}, id="several"),
+        pytest.param({"datasets": ["b"]}, {"dataset": "a"}, {"dataset": "a"}, id="one"),
+        pytest.param({"datasets": ["b"]}, {"dataset": None}, None, id="taken-away"),
+        pytest.param({}, {"dataset": "a", "datasets": ["b"]}, None, id="both-are-refused-later"),
+    ],
+)
+def test_one_of_dataset_and_datasets_takes_the_place_of_the_other(
+    base: dict[str, Any], over: dict[str, Any], merged: dict[str, Any] | None
+) -> None:
+    assert manifest.merged(base, over) == (merged or {**base, **over})
+
+
 def test_a_manifest_goes_in_and_comes_out() -> None:
     spec = manifest.submission("s", {"command": ["x"]}).spec
 

@@ -17,6 +17,7 @@ from trainyard_scheduler.admissibility import ADMISSIBLE, Admissibility
 from trainyard_scheduler.objects.model import Job, Pod, Session
 
 STOPPED, SUSPENDED = DesiredState.STOPPED, DesiredState.SUSPENDED
+FOUND = (("d", "Found"),)
 REFUSED = Admissibility(False, Reason.NEVER_FITS, "too large")
 
 
@@ -91,7 +92,7 @@ WAITING = [
         id="refused-stopped",
     ),
     pytest.param(
-        {"spec": {"dataset": "d"}},
+        {"spec": {"datasets": ("d",)}},
         {},
         Phase.PENDING,
         Reason.DATASET_UNKNOWN_YET,
@@ -99,7 +100,7 @@ WAITING = [
         id="dataset-unknown",
     ),
     pytest.param(
-        {"spec": {"dataset": "d"}, "status": {"dataset_state": "NotFound"}},
+        {"spec": {"datasets": ("d",)}, "status": {"dataset_states": (("d", "NotFound"),)}},
         {},
         Phase.PENDING,
         Reason.DATASET_NOT_FOUND,
@@ -108,8 +109,8 @@ WAITING = [
     ),
     pytest.param(
         {
-            "spec": {"dataset": "d"},
-            "status": {"dataset_state": "Found", "dataset_problem": "no column 'y'"},
+            "spec": {"datasets": ("d",)},
+            "status": {"dataset_states": FOUND, "dataset_problem": "no column 'y'"},
         },
         {},
         Phase.PENDING,
@@ -118,12 +119,53 @@ WAITING = [
         id="dataset-does-not-fit",
     ),
     pytest.param(
-        {"spec": {"dataset": "d"}, "status": {"dataset_state": "Found"}},
+        {"spec": {"datasets": ("d",)}, "status": {"dataset_states": FOUND}},
         {},
         Phase.QUEUED,
         Reason.WAITING_FOR_TURN,
         True,
         id="dataset-found",
+    ),
+    pytest.param(
+        {"spec": {"datasets": ("d", "e")}, "status": {"dataset_states": FOUND}},
+        {},
+        Phase.PENDING,
+        Reason.DATASET_UNKNOWN_YET,
+        False,
+        id="second-dataset-unknown",
+    ),
+    pytest.param(
+        {
+            "spec": {"datasets": ("d", "e")},
+            "status": {"dataset_states": (*FOUND, ("e", "NotFound"))},
+        },
+        {},
+        Phase.PENDING,
+        Reason.DATASET_NOT_FOUND,
+        False,
+        id="second-dataset-missing",
+    ),
+    pytest.param(
+        {
+            "spec": {"datasets": ("d", "e")},
+            "status": {"dataset_states": (*FOUND, ("f", "Found"))},
+        },
+        {},
+        Phase.PENDING,
+        Reason.DATASET_UNKNOWN_YET,
+        False,
+        id="another-dataset-found-than-the-second",
+    ),
+    pytest.param(
+        {
+            "spec": {"datasets": ("d", "e")},
+            "status": {"dataset_states": (*FOUND, ("e", "Found"))},
+        },
+        {},
+        Phase.QUEUED,
+        Reason.WAITING_FOR_TURN,
+        True,
+        id="both-datasets-found",
     ),
     pytest.param(
         {"spec": {"code": "c" * 64}},

@@ -162,8 +162,8 @@ def test_a_job_whole() -> None:
                             "volumeMounts": [
                                 {
                                     "name": "data",
-                                    "mountPath": "/data/datasets",
-                                    "subPath": "datasets",
+                                    "mountPath": "/data/datasets/digits",
+                                    "subPath": "datasets/7",
                                     "readOnly": True,
                                 },
                                 {
@@ -222,6 +222,7 @@ def test_a_job_whole() -> None:
         "TRAINYARD_GATEWAY_URL": "http://trainyard-gateway.ns.svc",
         "TRAINYARD_TOKEN_FILE": "/var/run/secrets/trainyard/token",
         "TRAINYARD_GRACE_SECONDS": "60",
+        "TRAINYARD_DATASETS_DIR": "/data/datasets",
         "HOME": "/tmp",
         "USER": "trainyard",
         "LOGNAME": "trainyard",
@@ -248,7 +249,7 @@ def test_a_job_whole() -> None:
         "outputModel": "digits",
         "dataset": {
             "name": "digits",
-            "file": "7/digits.csv",
+            "file": "digits/digits.csv",
             "format": "csv",
             "sha256": "0" * 64,
         },

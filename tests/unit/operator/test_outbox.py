@@ -270,7 +270,7 @@ def test_a_patch_is_bound_to_the_version_that_it_was_made_from() -> None:
 
 
 def test_that_a_dataset_is_being_looked_up_is_written_only_when_it_lasts() -> None:
-    state = make_state(make_session("a", spec={"dataset": "d"}, created=NOW - 1))
+    state = make_state(make_session("a", spec={"datasets": ("d",)}, created=NOW - 1))
     first = decide(state, NOW, CONFIG)
     assert (statuses(first.writes), first.wake) == ({}, NOW + 1)
     assert set(statuses(decide(state, NOW + 1, CONFIG).writes)) == {"a"}

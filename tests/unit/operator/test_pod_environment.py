@@ -15,7 +15,9 @@ from trainyard_operator.core.config import OperatorConfig
 from trainyard_operator.core.manifests import build_job
 from trainyard_scheduler.objects.pods import pod_requests
 
-DATASET = orjson.dumps({"state": "Found", "name": "d", "file": "f", "format": "csv", "sha256": "0"})
+DATASET = orjson.dumps(
+    {"state": "Found", "name": "d", "file": "f/g", "format": "csv", "sha256": "0"}
+)
 TRAINING = {"training": {"task": "tabular-classification"}, "dataset": "d"}
 
 

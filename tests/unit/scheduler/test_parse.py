@@ -81,20 +81,41 @@ def test_a_status_that_makes_no_sense_counts_as_absent(status: Any) -> None:
     assert (status.phase, status.attempt, status.queued) == (None, 0, None)
 
 
+AT = {"state": "Found", "name": "d", "file": "1/d", "format": "csv", "sha256": "0"}
+
+
 @pytest.mark.parametrize(
     ("dataset", "state"),
     [
         ({"state": "Found", "name": "d", "file": "1/d", "format": "csv", "sha256": "0"}, "Found"),
         ({"state": "Found", "name": "d"}, ""),
         ({"state": "Found", "name": "d", "file": -1, "format": "csv", "sha256": "0"}, ""),
+        ({**AT, "file": "1/../../gateway/trainyard.db"}, ""),
+        ({**AT, "file": "../gateway"}, ""),
+        ({**AT, "file": "1"}, ""),
+        ({**AT, "schema": "2/schema-1.json"}, ""),
+        ({**AT, "schema": "1/schema-1.json"}, "Found"),
         ({"state": "NotFound", "name": "d"}, "NotFound"),
-        ({"state": 7}, ""),
+        ({"state": 7, "name": "d"}, ""),
     ],
-    ids=["found", "without-its-file", "file-of-another-type", "not-found", "state-of-another-type"],
+    ids=[
+        "found",
+        "without-its-file",
+        "file-of-another-type",
+        "a-path-that-leads-out",
+        "a-folder-that-leads-out",
+        "no-folder-of-its-own",
+        "a-schema-in-another-folder",
+        "with-its-schema",
+        "not-found",
+        "state-of-another-type",
+    ],
 )
 def test_a_dataset_counts_as_found_only_with_its_file(dataset: Any, state: str) -> None:
     """Otherwise its session would be admitted, and no Job could be made for it."""
-    assert session(SPEC, {"dataset": dataset}).status.dataset_state == state
+    assert dict(session(SPEC, {"dataset": dataset}).status.dataset_states)["d"] == state
+    several = session(SPEC, {"datasets": [{**AT, "name": "e"}, dataset]}).status.dataset_states
+    assert dict(several) == {"": "", "e": "Found", "d": state}
 
 
 def test_a_spec_that_did_not_change_is_not_parsed_again() -> None:

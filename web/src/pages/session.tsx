@@ -27,6 +27,7 @@ interface Status {
   runSeconds?: number;
   gpuSeconds?: number;
   dataset?: { name?: string; sha256?: string; samples?: number };
+  datasets?: { name?: string }[];
   code?: { bundle?: string };
   outputs?: { name?: string; version?: number; path?: string }[];
   queue?: { position?: number; message?: string; estimatedStart?: { earliest?: string; latest?: string } };
@@ -167,6 +168,7 @@ function Lineage({ session, status }: { session: SessionInfo; status: Status }) 
   const spec = session.spec as { resumeFrom?: { session: string; checkpoint?: string }; runtime?: string; code?: { commit?: string; dirty?: boolean } };
   const facts: [string, string][] = [];
   if (spec.resumeFrom) facts.push(["Began from", `checkpoint ${spec.resumeFrom.checkpoint ?? "latest"} of ${spec.resumeFrom.session}`]);
+  if (status.datasets?.length) facts.push(["Datasets", status.datasets.map(({ name }) => name ?? "").join(", ")]);
   if (status.dataset?.name) facts.push(["Dataset", `${status.dataset.name}, SHA-256 ${(status.dataset.sha256 ?? "").slice(0, 12)}`]);
   if (status.code?.bundle) {
     const commit = spec.code?.commit ? `, commit ${spec.code.commit.slice(0, 12)}${spec.code.dirty ? " with changes" : ""}` : "";

@@ -22,6 +22,8 @@ from trainyard_api.session.spec import TrainingSessionSpec
 _TOP = ("apiVersion", "kind", "metadata", "spec")
 _BY_NAME = ("env", "outputs")
 """Lists whose entries have a name each."""
+_INSTEAD = {"dataset": "datasets", "datasets": "dataset"}
+"""Fields of which a spec has one or the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,15 @@ def submission(name: str | None, spec: Mapping[str, Any]) -> Submission:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, field by field; `env` and `outputs` entry by entry, by their names."""
+    """`over` laid on `base`, field by field; `env` and `outputs` entry by entry, by their names.
+
+    `dataset` takes the place of `datasets`, and the other way round.
+    """
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
+        other = _INSTEAD.get(key)
+        if value is not None and other is not None and other not in over:
+            out.pop(other, None)
         below = out.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             out[key] = merged(below, value)

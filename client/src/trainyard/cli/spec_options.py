@@ -29,7 +29,12 @@ ManifestOption = Annotated[
     str | None,
     typer.Option("--file", "-f", help="Manifest as for kubectl apply; - is standard input."),
 ]
-DatasetOption = Annotated[str | None, _option("Registered dataset.", TRAINING)]
+_DATASET_HELP: Final = (
+    "Registered dataset; your own program finds it at /data/datasets/NAME. Repeatable for several."
+)
+DatasetOption = Annotated[
+    list[str] | None, _option(_DATASET_HELP, TRAINING, "--dataset", metavar="NAME")
+]
 TaskOption = Annotated[Task | None, _option("What is learned.", TRAINING)]
 ModelOption = Annotated[
     Architecture | None, _option("Default: mlp, or transformer for text.", TRAINING)
@@ -105,26 +110,34 @@ def training_fields(
 
 def program_fields(
     command: list[str] | None,
-    dataset: str | None,
+    datasets: list[str] | None,
     variables: list[str] | None,
     secrets: list[str] | None,
     artifacts: list[str] | None,
     resume: ResumeMode | None,
 ) -> dict[str, Any]:
-    """What the options say of the program: command, dataset, env, secrets, outputs and resume.
+    """What the options say of the program: command, datasets, env, secrets, outputs and resume.
 
     Says which name was chosen for an artifact without one. Raises UsageProblem.
     """
     return given(
         {
             "command": command or None,
-            "dataset": dataset,
+            **_named(datasets or []),
             "env": [_variable(v) for v in variables or []] or None,
             "secrets": secrets or None,
             "outputs": [_artifact(a) for a in artifacts or []] or None,
             "resume": resume and resume.value,
         }
     )
+
+
+def _named(datasets: list[str]) -> dict[str, Any]:
+    """`dataset` for one name, `datasets` for several, each in place of the other's default."""
+    if not datasets:
+        return {}
+    one = len(datasets) == 1
+    return {"dataset": datasets[0]} if one else {"datasets": datasets}
 
 
 def _variable(text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from trainyard_api.model import OpenModel
 
 
 class DatasetReference(OpenModel):
-    """The dataset that spec.dataset names; the gateway writes it."""
+    """A dataset that the spec names; the gateway writes it."""
 
     state: Literal["Found", "NotFound"]
     """Found or NotFound."""

@@ -19,7 +19,7 @@ from trainyard_api.model import Rule, RuledModel
 from trainyard_api.phase import DesiredState, ResumeMode
 from trainyard_api.program.code import Code
 from trainyard_api.program.packages import Packages
-from trainyard_api.session.names import ArtifactName
+from trainyard_api.session.names import ArtifactName, DatasetNames
 from trainyard_api.session.outputs import Outputs
 from trainyard_api.session.reporting import Reporting
 from trainyard_api.session.resources import Resources
@@ -56,6 +56,8 @@ class TrainingSessionSpec(RuledModel):
     """Packages that the program needs beside those of the runtime; installed without a GPU, before it waits for GPUs. Immutable."""
     dataset: ArtifactName | None = None
     """Name of a registered dataset, mounted read-only. Required with training. Immutable."""
+    datasets: DatasetNames | None = None
+    """Names of several registered datasets for command, at most 16, each mounted read-only. Instead of dataset. Immutable."""
     output_model: ArtifactName | None = None
     """Name of the registered model. Default: the session's name. Immutable."""
     outputs: Outputs | None = None
@@ -114,6 +116,11 @@ class TrainingSessionSpec(RuledModel):
             holds=lambda s: s.training is None or s.dataset is not None,
         ),
         Rule(
+            cel="!has(self.dataset) || !has(self.datasets)",
+            message="give dataset for one and datasets for several, not both",
+            holds=lambda s: s.dataset is None or s.datasets is None,
+        ),
+        Rule(
             cel=f"!has(self.env) || self.env.all(e, !e.name.matches('^({RESERVED})$'))",
             message=RESERVED_MESSAGE,
             holds=lambda s: not any(is_reserved(e.name) for e in s.env or ()),
@@ -163,6 +170,7 @@ IMMUTABLE_FIELDS = (
     "env",
     "secrets",
     "dataset",
+    "datasets",
     "output_model",
     "outputs",
     "resume",

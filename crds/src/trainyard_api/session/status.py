@@ -16,6 +16,7 @@ from trainyard_api.program.packages import (
 )
 from trainyard_api.session.allocation import MOST_ALLOCATIONS, Allocation
 from trainyard_api.session.failure import Disruption, Failure
+from trainyard_api.session.names import MOST_DATASETS
 from trainyard_api.session.progress import MetricValue, Progress
 from trainyard_api.session.queue_status import QueueStatus
 from trainyard_api.session.references import (
@@ -46,8 +47,8 @@ class Condition(OpenModel):
 class TrainingSessionStatus(OpenModel):
     """The observed state.
 
-    The operator writes it, except progress, metrics, dataset, code, model and outputs, which the
-    gateway writes.
+    The operator writes it, except progress, metrics, dataset, datasets, code, model and outputs,
+    which the gateway writes.
     """
 
     observed_generation: int | None = None
@@ -98,6 +99,8 @@ class TrainingSessionStatus(OpenModel):
     """Latest value of each metric."""
     dataset: DatasetReference | None = None
     """The dataset that spec.dataset names."""
+    datasets: list[DatasetReference] | None = Field(default=None, max_length=MOST_DATASETS)
+    """The datasets that spec.datasets names, in its order."""
     code: CodeReference | None = None
     """The bundle that spec.code names."""
     environment: InstalledPackages | None = None

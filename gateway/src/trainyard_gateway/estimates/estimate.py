@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError, OpenModel
 from trainyard_api.phase import Reason
+from trainyard_api.session.datasets import named_datasets
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.errors import Unprocessable
@@ -112,9 +113,9 @@ def new_session(
         "creationTimestamp": timestamps.to_seconds_text(now),
         "labels": {names.LABEL_USER: user},
     }
-    if spec.dataset is not None:
-        file = {"file": "unknown", "format": "unknown", "sha256": ""}
-        raw["status"] = {"dataset": {"state": "Found", "name": spec.dataset, **file}}
+    facts = {"state": "Found", "file": "unknown/unknown", "format": "unknown", "sha256": ""}
+    found = [facts | {"name": named} for named in named_datasets(raw["spec"])]
+    raw["status"] = {"datasets": found}
     session = parse.session(raw, config)
     if isinstance(session, InvalidSession):
         raise Unprocessable(session.why)

@@ -8,6 +8,7 @@ from typing import Any
 
 from trainyard_api import names
 from trainyard_api.model import OpenModel
+from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway.sessions.info import phase_of
 from trainyard_kube import Json
 
@@ -33,6 +34,7 @@ class SessionTableRow(OpenModel):
     gpus: int
     """GPUs over all workers."""
     dataset: str | None = None
+    """The dataset that it names; of several their names with a comma and a space between them."""
     command: str | None = None
     """Its first 200 characters."""
     message: str | None = None
@@ -77,7 +79,7 @@ def session_row(body: Json) -> SessionTableRow:
         queue=spec.get("queue", "default"),
         priority=spec.get("priority", 0),
         gpus=(spec.get("resources") or {}).get("gpus", 0) * spec.get("workers", 1),
-        dataset=spec.get("dataset"),
+        dataset=", ".join(named_datasets(spec)) or None,
         command=command[:MOST_COMMAND] or None,
         message=place.get("message") or status.get("message"),
         position=place.get("position"),

@@ -10,6 +10,7 @@ import orjson
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
+from trainyard_api.session.datasets import named_datasets
 from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.code.bundles import CodeBundles, missing_bundle
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
@@ -64,11 +65,11 @@ class SessionCommands:
         name, spec = parse(body, mark)
         # A run writes to the volume of all: one that starts on a full one fails, and fills it more.
         self._volume.require(0)
-        if spec.dataset is not None:
-            found = await self._datasets.find(spec.dataset)
+        for named in named_datasets(body):
+            found = await self._datasets.find(named)
             if found is None:
                 raise NotFound(
-                    f"there is no dataset {spec.dataset!r}; upload it with POST /api/v1/datasets?name={spec.dataset}"
+                    f"there is no dataset {named!r}; upload it with POST /api/v1/datasets?name={named}"
                 )
             require_fit(spec, found)
         if spec.code is not None and not await self._code.has(spec.code.bundle):

@@ -7,6 +7,7 @@ from typing import Any
 
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import WAITING
+from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.info import has_ended, phase_of
 from trainyard_kube import Json
@@ -66,7 +67,7 @@ def sessions_reading(bodies: list[Json], dataset: str) -> list[str]:
     return sorted(
         body["metadata"]["name"]
         for body in bodies
-        if body["spec"].get("dataset") == dataset and not has_ended(body)
+        if dataset in named_datasets(body["spec"]) and not has_ended(body)
     )
 
 

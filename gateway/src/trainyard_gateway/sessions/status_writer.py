@@ -1,4 +1,4 @@
-"""Keeps the gateway's part of every session's status true: dataset, code, progress, metrics,
+"""Keeps the gateway's part of every session's status true: datasets, code, progress, metrics,
 model, outputs.
 
 Level-triggered: for a changed session, the wanted status is computed from database and registries,
@@ -16,6 +16,7 @@ import structlog
 
 from trainyard_api import names
 from trainyard_api.phase import CANCELLABLE
+from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway import telemetry
 from trainyard_gateway.code.bundles import CodeBundles, bundle_of
 from trainyard_gateway.registry.datasets import Datasets
@@ -68,7 +69,7 @@ class StatusWriter:
     def notify_waiting_for(self, dataset: str) -> None:
         """Look at the sessions that name this dataset."""
         for body in self._cache.live():
-            if body["spec"].get("dataset") == dataset:
+            if dataset in named_datasets(body["spec"]):
                 self.notify(body["metadata"]["uid"])
 
     def notify_waiting_for_code(self, bundle: str) -> None:
@@ -142,11 +143,18 @@ class StatusWriter:
         self._not_before[uid] = time.monotonic() + pause
         self.notify(uid)
 
+    async def _wanted_datasets(self, spec: Json) -> dict[str, Any]:
+        """`dataset` of the status, or `datasets` where the spec names several."""
+        named = named_datasets(spec)
+        found = [status.dataset(name, await self._datasets.find(name), spec) for name in named]
+        if spec.get("datasets"):
+            return {"datasets": found}
+        return {"dataset": found[0]} if found else {}
+
     async def _wanted(self, uid: str, body: Json) -> dict[str, Any]:
         wanted: dict[str, Any] = {}
-        name = body["spec"].get("dataset")
-        if name and phase_of(body) in CANCELLABLE:
-            wanted["dataset"] = status.dataset(name, await self._datasets.find(name), body["spec"])
+        if phase_of(body) in CANCELLABLE:
+            wanted |= await self._wanted_datasets(body["spec"])
         bundle = bundle_of(body["spec"])
         if bundle is not None and phase_of(body) in CANCELLABLE:
             wanted["code"] = status.code(bundle, await self._code.has(bundle))

@@ -1,7 +1,8 @@
 """The pods of an attempt.
 
 The template meets Pod Security `restricted`. It has a read-only root and no API token. Of the
-volume it mounts only the datasets (read-only), the session's run folder, and its user's caches.
+volume it mounts only what the session names (datasets, code, packages, the run to resume from, all
+read-only), its run folder, and its user's caches.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Any
 import orjson
 
 from trainyard_api import contract, names
-from trainyard_api.attempt import AttemptCode, AttemptDataset, AttemptSpec, ResumeSource
+from trainyard_api.attempt import AttemptCode, AttemptSpec, ResumeSource
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_operator.core import expansion
 from trainyard_operator.core.config import OperatorConfig, PodConfig
 from trainyard_operator.core.pod import (
     caches,
+    datasets,
     environment,
     placement,
     secrets,
@@ -133,6 +135,7 @@ def _environment(
         contract.ENV_GRACE_SECONDS: str(spec.grace_period_seconds),
         **environment.switched_off(spec.reporting),
     }
+    own |= datasets.variables(spec)
     if session.status.environment:
         own[contract.ENV_ENVIRONMENT_DIR] = contract.ENVIRONMENT_DIR
     runtime = config.pods[spec.runtime].env
@@ -169,9 +172,8 @@ def _attempt_spec(
         gpus=spec.resources.gpus,
         output_model=spec.output_model or session.name,
         training=spec.training,
-        dataset=AttemptDataset.model_validate_json(session.status.dataset)
-        if spec.dataset
-        else None,
+        dataset=datasets.one(spec, session.status),
+        datasets=datasets.several(spec, session.status),
         code=_code(spec),
         outputs=spec.outputs or None,
         resume=spec.resume,
@@ -189,12 +191,7 @@ def _mounts(
     session: Session, spec: TrainingSessionSpec, config: OperatorConfig, resume_uid: str | None
 ) -> list[Manifest]:
     mounts: list[Manifest] = [
-        {
-            "name": "data",
-            "mountPath": contract.DATASETS_DIR,
-            "subPath": "datasets",
-            "readOnly": True,
-        },
+        *datasets.mounts(spec, session.status),
         {"name": "data", "mountPath": contract.RUN_DIR, "subPath": f"runs/{session.uid}"},
         token.mount(),
         *storage.mounts(),

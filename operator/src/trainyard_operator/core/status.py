@@ -13,6 +13,7 @@ from trainyard_operator.core.session_state import SessionState
 from trainyard_scheduler.admissibility import Admissibility
 from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.model import InvalidSession, Session
+from trainyard_scheduler.readiness import missing_dataset
 
 Status = dict[str, Any]
 
@@ -168,15 +169,18 @@ def _accepted(found: SessionState, admissibility: Admissibility) -> Condition:
 
 
 def _dataset(session: Session, found: SessionState) -> Condition:
-    name = session.spec.dataset
-    if name is None:
+    named = session.spec.datasets
+    if not named:
         return (ConditionType.DATASET_READY, "True", Reason.NO_DATASET_NEEDED, "")
     if found.reason == Reason.DATASET_DOES_NOT_FIT:
         return (ConditionType.DATASET_READY, "False", str(found.reason), found.message)
-    if session.status.dataset_state == "Found":
-        message = f"The dataset {name!r} is registered."
+    missing = missing_dataset(session)
+    if missing is None:
+        message = f"The dataset {named[0]!r} is registered."
+        if len(named) > 1:
+            message = f"The {len(named)} datasets are registered."
         return (ConditionType.DATASET_READY, "True", Reason.DATASET_FOUND, message)
-    absent = session.status.dataset_state == "NotFound"
+    absent = missing[1] == "NotFound"
     reason = Reason.DATASET_NOT_FOUND if absent else Reason.DATASET_UNKNOWN_YET
     message = found.message if found.reason in _DATASET_REASONS else ""
     return (ConditionType.DATASET_READY, "False" if absent else "Unknown", reason, message)

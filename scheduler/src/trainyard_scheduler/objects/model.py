@@ -25,7 +25,8 @@ class SessionSpec:
     queue: str
     runtime: str
     shape: Shape
-    dataset: str | None
+    datasets: tuple[str, ...]
+    """Names of all datasets that it names."""
     resume_session: str | None
     """Name of the session in resumeFrom."""
     retry_limit: int
@@ -92,7 +93,8 @@ class SessionStatus:
     """Suspending because the operator asked for it, not the owner."""
     dataset_problem: str = ""
     """Why the training does not fit the dataset, as the gateway says."""
-    dataset_state: str = ""
+    dataset_states: tuple[tuple[str, str], ...] = ()
+    """Names of the datasets that the gateway looked up, each with Found, NotFound or nothing."""
     code_state: str = ""
     environment: str = ""
     """Lock of the packages that were installed for it; empty before that."""
@@ -112,6 +114,8 @@ class SessionStatus:
     """How many in a row did."""
     dataset: bytes = b""
     """The dataset as the gateway registered it, in JSON."""
+    datasets: bytes = b""
+    """The same of several datasets: a list."""
     progress_attempt: int = 0
     """The attempt that reported the progress below."""
     eta_seconds: float | None = None

@@ -14,6 +14,7 @@ from trainyard_api.attempt import AttemptDataset
 from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
 from trainyard_api.quantity import millicores, whole
+from trainyard_api.session.datasets import in_own_folder
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
 from trainyard_scheduler.facts import Shape
@@ -32,7 +33,7 @@ from trainyard_scheduler.objects.fields import (
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
 
-GATEWAY_STATUS = ("progress", "metrics", "dataset", "code", "model")
+GATEWAY_STATUS = ("progress", "metrics", "dataset", "datasets", "code", "model")
 """Parts of the status that the gateway writes."""
 ERRORS_SHOWN = 5
 _PHASES = frozenset(Phase)
@@ -84,7 +85,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         queue=spec.queue,
         runtime=spec.runtime,
         shape=_shape(spec, config),
-        dataset=spec.dataset,
+        datasets=(spec.dataset,) if spec.dataset else tuple(spec.datasets or ()),
         code=spec.code.bundle if spec.code else None,
         packages=spec.packages is not None,
         resume_session=spec.resume_from.session if spec.resume_from else None,
@@ -110,14 +111,15 @@ def _shape(spec: TrainingSessionSpec, config: InstallationConfig) -> Shape:
 
 
 def _kind(spec: TrainingSessionSpec) -> int:
-    """Hash of command, training without its seed, dataset, resources, workers and runtime.
+    """Hash of command, training without its seed, datasets, resources, workers and runtime.
 
     It is made of the parsed spec, so that defaults count the same whether they are written out or
     not.
     """
     work = spec.model_dump(
         mode="json",
-        include={"command", "code", "dataset", "resources", "workers", "runtime", "training"},
+        include={"command", "code", "dataset", "resources", "workers", "runtime", "training"}
+        | ({"datasets"} if spec.datasets else set()),
         exclude={"training": {"seed"}, "code": {"bundle", "commit", "dirty"}},
     )
     return zlib.crc32(orjson.dumps(work, option=orjson.OPT_SORT_KEYS))
@@ -125,6 +127,7 @@ def _kind(spec: TrainingSessionSpec) -> int:
 
 def _status(status: Json) -> SessionStatus:
     dataset, disruption = mapping(status.get("dataset")), mapping(status.get("disruption"))
+    datasets = items(status.get("datasets"))
     phase = status.get("phase")
     return SessionStatus(
         phase=Phase(phase) if isinstance(phase, str) and phase in _PHASES else None,
@@ -143,10 +146,13 @@ def _status(status: Json) -> SessionStatus:
         disruption_reason=text(disruption.get("reason")),
         disruption_message=text(disruption.get("message")),
         preempting=_preempting(status),
-        dataset_state=_dataset_state(dataset),
+        dataset_states=tuple(
+            (text(d.get("name")), _dataset_state(d)) for d in (dataset, *datasets)
+        ),
         code_state=text(mapping(status.get("code")).get("state")),
         dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
+        datasets=orjson.dumps(datasets) if datasets else b"",
         **_environment(status),
         has_model=isinstance(status.get("model"), dict),
         unreleased=_unreleased(status),
@@ -209,13 +215,15 @@ def _progress(progress: Json) -> dict[str, Any]:
 def _dataset_state(dataset: Json) -> str:
     """Found, NotFound or empty.
 
-    A dataset without its file cannot be trained on, so it counts as not looked up.
+    Without a file in its own folder a dataset cannot be mounted, so it counts as not looked up.
     """
     state = text(dataset.get("state"))
     if state == "Found":
         try:
-            AttemptDataset.model_validate(dataset)
+            found = AttemptDataset.model_validate(dataset)
         except ValidationError:
+            return ""
+        if not in_own_folder(found.file, found.schema_file):
             return ""
     return state
 

@@ -109,7 +109,7 @@ def listing(found: list[Session], now: datetime, *, wide: bool) -> Table:
         Column("POS", session_fields.position, right=True),
         Column("AGE", lambda s: formats.since(s.created, now), right=True),
         Column("PRIORITY", lambda s: str(s.spec.priority), wide=True, right=True),
-        Column("DATASET", lambda s: s.spec.dataset or formats.UNKNOWN, wide=True),
+        Column("DATASET", lambda s: _datasets(s) or formats.UNKNOWN, wide=True),
         Column("EPOCH", session_fields.epoch, wide=True, right=True),
         Column(
             "ATTEMPT", lambda s: str(s.status.attempt or formats.UNKNOWN), wide=True, right=True
@@ -132,6 +132,10 @@ def details(session: Session, now: datetime) -> Table:
     return make_table(columns, known, wide=True, empty="")
 
 
+def _datasets(session: Session) -> str:
+    return session.spec.dataset or ", ".join(session.spec.datasets or [])
+
+
 def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
     spec, state = session.spec, session.status
     place, progress, failure = state.queue, state.progress, state.failure
@@ -140,7 +144,7 @@ def _facts(session: Session, now: datetime) -> list[tuple[str, str]]:
         ("uid", session.uid),
         ("phase", session.phase),
         ("message", state.message or ""),
-        ("dataset", spec.dataset or ""),
+        ("dataset", _datasets(session)),
         ("packages", session_fields.packages(session)),
         ("gpus", str(session_fields.gpus(session))),
         ("queue", spec.queue),
