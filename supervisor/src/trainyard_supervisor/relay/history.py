@@ -70,14 +70,14 @@ class History:
                 found.append(point)
         return Page(found, None)
 
-    def shorten(self, states: RunStates) -> None:
-        """Replace the oldest files that the gateway has if they are too many.
+    def shorten(self, states: RunStates, most: int = MOST_BYTES) -> None:
+        """Replace the oldest files that the gateway has if they have more than `most` bytes.
 
         Call it while nothing is written. Raises OSError.
         """
         files = sorted(self._kept.glob("*.jsonl"))
         sizes = {file: file.stat().st_size for file in files}
-        if sum(sizes.values()) <= MOST_BYTES:
+        if sum(sizes.values()) <= most:
             return
         new = self._kept / ".summary.new"
         with new.open("wb") as lines:
@@ -88,7 +88,7 @@ class History:
         new.replace(self._kept / _SUMMARY)
         left = sum(sizes.values())
         for file in files:
-            if left <= MOST_BYTES // 2:
+            if left <= most // 2:
                 return
             left -= sizes[file]
             if file.name != _SUMMARY:
