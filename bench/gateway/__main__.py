@@ -2,6 +2,7 @@
 
     ingest     20 clients with a run of 20 metrics each report in batches of 1, 10, 500 points; points acknowledged per second, on
                SQLite and PostgreSQL
+    mlflow     MLflow's own client at the door for it: values per second of 1 and 20 writers, a search over 10,000 runs, a history of 1,000,000
     charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
     downloads  one large file against nginx with sendfile; MB/s, the memory that the gateway grew by, and the p99 of a small call meanwhile
     uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
@@ -16,14 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import uvloop
 
@@ -34,10 +33,13 @@ sys.path[:0] = [
 
 import load  # noqa: E402  # found by the line above
 import machine  # noqa: E402  # as above
+from clients import reading, writing  # noqa: E402  # as above
 from cluster import apply_crds, fresh_namespace  # noqa: E402  # as above
+from comparing import Cost, compared, progress  # noqa: E402  # as above
 from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  # as above
 from peers import Mlflow, nginx  # noqa: E402  # as above
 from postgres import running_postgres  # noqa: E402  # as above
+from tracking import Side  # noqa: E402  # as above
 
 _BESIDES = (
     "batches refused by the peer",
@@ -56,7 +58,7 @@ def main() -> None:
     apply_crds(options.kubeconfig)
     results: dict[str, Any] = {"machine": machine.shape()}
     chosen: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-        "ingest": ingest, "charts": charts, "downloads": downloads, "uploads": uploads,
+        "ingest": ingest, "mlflow": mlflow, "charts": charts, "downloads": downloads, "uploads": uploads,
     }  # fmt: skip
     for name in options.only:
         results[name] = chosen[name](options)
@@ -73,7 +75,9 @@ def table(results: dict[str, Any]) -> str:
     rows = [f"Machine: {json.dumps(results['machine'])}", ""]
     rows += ["| measurement | unit | gateway | peer | times better | pairs |", "| --- | --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for name, found in results.items():
-        measured = {name: found} if "pairs" in found else found if name == "ingest" else {}
+        measured = (
+            {name: found} if "pairs" in found else found if name in ("ingest", "mlflow") else {}
+        )
         for what, one in measured.items():
             parts = [(what, one)] + [(f"{what}: {k}", v) for k, v in one.items() if isinstance(v, dict) and "pairs" in v]  # fmt: skip
             rows += [
@@ -104,9 +108,9 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
                 assert lab.process is not None
                 # The first pair warms both up.
                 for number in range(options.pairs + 1):
-                    with _Cost(lab.process.pid) as our_cost:
+                    with Cost(lab.process.pid) as our_cost:
                         mine = uvloop.run(load.report(lab.url, ours, size, names, options.seconds))
-                    with _Cost(peer.pid) as their_cost:
+                    with Cost(peer.pid) as their_cost:
                         other, no = uvloop.run(
                             load.log_batch(peer.url, theirs, size, names, options.seconds)
                         )
@@ -115,11 +119,30 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
                     refused += no
                     pairs.append((mine, other))
                     costs.append((our_cost.per(mine), their_cost.per(other)))
-                    _progress(what, mine, other, "points/s")
-                found[what] = _compared(pairs, "points/s")
+                    progress(what, mine, other, "points/s")
+                found[what] = compared(pairs, "points/s")
                 found[what]["batches refused by the peer"] = refused
                 # The load generator shares the machine; what a point costs the server it does not touch.
-                found[what]["server CPU"] = _compared(costs, "µs/point", smaller_is_better=True)
+                found[what]["server CPU"] = compared(costs, "µs/point", smaller_is_better=True)
+    return found
+
+
+def mlflow(options: argparse.Namespace) -> dict[str, Any]:
+    """MLflow's own client beside its server, by database."""
+    found: dict[str, Any] = {}
+    for database in options.databases:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+            server = None
+            if database == "postgresql":
+                server = stack.enter_context(running_postgres(durable=True))
+            lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
+            peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
+            assert lab.process is not None
+            sides = [Side("the gateway", f"{lab.url}/mlflow", lab.key), Side("mlflow", peer.url)]
+            pids = [lab.process.pid, peer.pid]
+            for what, one in [*writing(options, sides, pids), *reading(options, sides)]:
+                found[f"{database}, {what}"] = one
     return found
 
 
@@ -138,8 +161,8 @@ def charts(options: argparse.Namespace) -> dict[str, Any]:
             mine = uvloop.run(load.read_charts(lab, ours))
             peers = uvloop.run(load.read_mlflow_charts(peer.url, theirs))
             pairs.append((mine, peers))
-            _progress("charts", mine.seconds, peers.seconds, "s")
-    out = _compared([(a.seconds, b.seconds) for a, b in pairs], "s", smaller_is_better=True)
+            progress("charts", mine.seconds, peers.seconds, "s")
+    out = compared([(a.seconds, b.seconds) for a, b in pairs], "s", smaller_is_better=True)
     # The gateway keeps what it has sent; the medians are of that.
     out["seconds the first time"] = {"gateway": pairs[0][0].seconds, "mlflow": pairs[0][1].seconds}
     out["spikes shown"] = {"gateway": pairs[0][0].spikes, "mlflow": pairs[0][1].spikes, "of": RUNS}
@@ -168,7 +191,7 @@ def downloads(options: argparse.Namespace) -> dict[str, Any]:
             else:
                 other, mine = (side() for side in reversed(sides))
             pairs.append((mine, other))
-            _progress("downloads", mine, other, "MB/s")
+            progress("downloads", mine, other, "MB/s")
     return _transfers(pairs, watch, before)
 
 
@@ -188,38 +211,15 @@ def uploads(options: argparse.Namespace) -> dict[str, Any]:
             mine = load.upload("POST", place, lab.key, size)
             other = load.upload("PUT", f"{url}/put/large", None, size)
             pairs.append((mine, other))
-            _progress("uploads", mine, other, "MB/s")
+            progress("uploads", mine, other, "MB/s")
     return _transfers(pairs, watch, before)
 
 
 def _transfers(pairs: list[tuple[float, float]], watch: load.Watch, before: int) -> dict[str, Any]:
-    out = _compared(pairs, "MB/s")
+    out = compared(pairs, "MB/s")
     out["gateway grew by MiB"] = round((watch.most - before) / 2**20, 1)
     out["small call meanwhile, p99 ms"] = round(watch.p99(), 1)
     return out
-
-
-class _Cost:
-    """CPU and time that pass inside of the context."""
-
-    def __init__(self, process: int) -> None:
-        self._process = process
-
-    def __enter__(self) -> Self:
-        self._cpu, self._time = load.cpu_seconds(self._process), time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._cpu = load.cpu_seconds(self._process) - self._cpu
-        self._time = time.perf_counter() - self._time
-
-    def per(self, points_per_second: float) -> float:
-        """Microseconds of CPU for a point."""
-        return self._cpu / max(1.0, points_per_second * self._time) * 1e6
-
-
-def _progress(what: str, ours: float, peers: float, unit: str) -> None:
-    print(f"{what}: gateway {ours:,.4g}, peer {peers:,.4g} {unit}", flush=True)
 
 
 def _gateway(
@@ -231,20 +231,6 @@ def _gateway(
     return stack.enter_context(running_gateway(options.kubeconfig, namespace, place, **settings))
 
 
-def _compared(
-    pairs: list[tuple[float, float]], unit: str, smaller_is_better: bool = False
-) -> dict[str, Any]:
-    ours, peers = statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
-    ratio = peers / ours if smaller_is_better else ours / peers
-    return {
-        "unit": unit,
-        "gateway": round(ours, 4),
-        "peer": round(peers, 4),
-        "times better": round(ratio, 2),
-        "pairs": [(round(a, 4), round(b, 4)) for a, b in pairs],
-    }
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the gateway.")
     parser.add_argument("--kubeconfig", type=Path, required=True)
@@ -252,12 +238,15 @@ def _options() -> argparse.Namespace:
         "--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin", help="folder of `mlflow`"
     )
     parser.add_argument(
-        "--only", nargs="+", default=["ingest", "charts", "downloads", "uploads"],
-        choices=["ingest", "charts", "downloads", "uploads"],
+        "--only", nargs="+", default=(every := ["ingest", "mlflow", "charts", "downloads", "uploads"]),
+        choices=every,
     )  # fmt: skip
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 500])
     parser.add_argument("--metrics", type=int, default=20, help="different metrics of a run")
+    parser.add_argument("--writers", type=int, nargs="+", default=[1, 20], help="MLflow's clients")
+    parser.add_argument("--runs", type=int, default=10_000, help="runs that a search looks at")
+    parser.add_argument("--values", type=int, default=1_000_000, help="of the long history")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of one ingest measurement"

@@ -6,14 +6,21 @@ elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from trainyard.cli.trackers.folder_registry import FolderRegistry
+from trainyard.cli.trackers.mlruns_files import (
+    META,
+    TRASH,
+    files_in,
+    folders_in,
+    meta_of,
+    number,
+    texts_in,
+)
 from trainyard.cli.trackers.source import (
-    FROM_SERVER,
     STATUSES,
     CannotRead,
     Experiment,
@@ -24,9 +31,8 @@ from trainyard.cli.trackers.source import (
     protocol_number,
 )
 
-_META = "meta.yaml"
-_TRASH = ".trash"
-_MOST_TEXT = 1 << 20
+_DATABASE = "mlflow.db"
+"""Where newer versions of MLflow keep all but artifacts, beside or in the folder."""
 _REMOTE = "://"
 
 
@@ -39,7 +45,9 @@ class MlflowFolder:
         self._folders: dict[str, Path] = {}
         """The folder of each run that was read."""
         if not any(True for _ in self._experiments()):
-            raise CannotRead(f"{root} is no folder mlruns: no experiment with a {_META} is in it")
+            raise CannotRead(
+                f"{root} is no folder mlruns: no experiment with a {META} is in it{_hint(root)}"
+            )
 
     def close(self) -> None:
         """Nothing is open."""
@@ -47,17 +55,17 @@ class MlflowFolder:
     def experiments(self) -> Iterator[Experiment]:
         """All experiments."""
         for folder in self._experiments():
-            meta = _meta(folder)
-            deleted = meta.get("lifecycle_stage") == "deleted" or folder.parent.name == _TRASH
+            meta = meta_of(folder)
+            deleted = meta.get("lifecycle_stage") == "deleted" or folder.parent.name == TRASH
             name = str(meta.get("name") or folder.name)
-            yield Experiment(str(folder), name, _texts(folder / "tags"), deleted)
+            yield Experiment(str(folder), name, texts_in(folder / "tags"), deleted)
 
     def runs(self, experiment: Experiment) -> Iterator[Run | Unreadable]:
         """All runs of an experiment, the oldest first."""
         folder = Path(experiment.id)
         found: list[Run] = []
-        for one in _children(folder):
-            if not (one / _META).is_file():
+        for one in folders_in(folder):
+            if not (one / META).is_file():
                 continue
             try:
                 run = _run(folder, one)
@@ -85,7 +93,7 @@ class MlflowFolder:
         """All files of a run. Raises CannotRead where they are somewhere else."""
         root = self._folders[run.id] / "artifacts"
         scheme = run.artifacts.partition(_REMOTE)[0] if _REMOTE in run.artifacts else "file"
-        found = list(_files(root))
+        found = list(files_in(root))
         if not found and scheme != "file":
             raise CannotRead(
                 f"they are not in this folder, but where {scheme}:// leads; import from the MLflow "
@@ -102,34 +110,42 @@ class MlflowFolder:
             raise CannotRead("it is gone")
         return path
 
-    def registry(self) -> None:
-        """Nothing. Raises CannotRead if there are registered models."""
-        if _children(self._root / "models"):
-            raise CannotRead(FROM_SERVER.format(self._root))
+    def registry(self) -> FolderRegistry | None:
+        """Reads its registered models; None if there are none."""
+        found = FolderRegistry(self._root)
+        return found if found.is_there else None
 
     def _experiments(self) -> Iterator[Path]:
-        for parent in (self._root, self._root / _TRASH):
-            yield from (one for one in _children(parent) if (one / _META).is_file())
+        for parent in (self._root, self._root / TRASH):
+            yield from (one for one in folders_in(parent) if (one / META).is_file())
+
+
+def _hint(root: Path) -> str:
+    """Where the runs are whose artifacts are in a folder."""
+    for place in (root.parent / _DATABASE, root / _DATABASE):
+        if place.is_file():
+            return f"; the runs are in the database sqlite:///{place}"
+    return ""
 
 
 def _run(experiment: Path, folder: Path) -> Run:
-    meta = _meta(folder)
-    tags = _texts(folder / "tags")
-    end = _number(meta, "end_time")
+    meta = meta_of(folder)
+    tags = texts_in(folder / "tags")
+    end = number(meta, "end_time")
     return Run(
         id=str(meta.get("run_id") or meta.get("run_uuid") or folder.name),
         name=str(meta.get("run_name") or tags.get("mlflow.runName", "")),
         user=str(meta.get("user_id") or ""),
         status=_status(meta.get("status")),
-        start_time=_number(meta, "start_time"),
+        start_time=number(meta, "start_time"),
         end_time=end or None,
         deleted=meta.get("lifecycle_stage") == "deleted",
-        params=_texts(folder / "params"),
+        params=texts_in(folder / "params"),
         tags=tags,
         artifacts=str(meta.get("artifact_uri") or ""),
         metrics={
             path.relative_to(folder / "metrics").as_posix(): str(path.stat().st_size)
-            for path in _files(folder / "metrics")
+            for path in files_in(folder / "metrics")
         },
         inputs=tuple(_inputs(experiment, folder)),
     )
@@ -144,8 +160,8 @@ def _status(given: Any) -> str:
 
 def _inputs(experiment: Path, run: Path) -> Iterator[dict[str, Any]]:
     """Datasets that a run used."""
-    for use in _children(run / "inputs"):
-        meta = _meta(use)
+    for use in folders_in(run / "inputs"):
+        meta = meta_of(use)
         dataset = experiment / "datasets" / str(meta.get("source_id"))
         if meta.get("source_type") != "DATASET" or dataset.parent != experiment / "datasets":
             continue
@@ -153,7 +169,7 @@ def _inputs(experiment: Path, run: Path) -> Iterator[dict[str, Any]]:
         pairs = tags.items() if isinstance(tags, dict) else ()
         yield {
             "tags": [{"key": str(key), "value": str(value)} for key, value in pairs],
-            "dataset": {key: str(value or "") for key, value in _meta(dataset).items()},
+            "dataset": {key: str(value or "") for key, value in meta_of(dataset).items()},
         }
 
 
@@ -164,61 +180,3 @@ def _point(line: str) -> Point:
         return Point(protocol_number(float(parts[1])), int(float(parts[0])), step)
     except (ValueError, IndexError, OverflowError) as error:
         raise CannotRead(f"a line of it is none: {line[:100]!r}") from error
-
-
-def _number(meta: Mapping[str, Any], name: str) -> int:
-    try:
-        return int(meta.get(name) or 0)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CannotRead(f"{name} in its {_META} is no number") from error
-
-
-def _meta(folder: Path) -> dict[str, Any]:
-    path = folder / _META
-    try:
-        with path.open(encoding="utf-8") as file:
-            found = yaml.safe_load(file.read(_MOST_TEXT))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise CannotRead(f"{path} cannot be read ({said})") from error
-    if not isinstance(found, dict):
-        raise CannotRead(f"{path} describes nothing")
-    return found
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    """The content of each file by its path."""
-    found = {}
-    for path in _files(folder):
-        name = path.relative_to(folder).as_posix()
-        try:
-            with path.open(encoding="utf-8", errors="replace", newline="") as file:
-                found[name] = file.read(_MOST_TEXT)
-        except OSError as error:
-            raise CannotRead(f"{path} cannot be read ({error.strerror})") from error
-    return found
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise CannotRead(f"{folder} cannot be read ({error.strerror})") from error
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    try:
-        found = sorted(folder.iterdir())
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise CannotRead(f"{folder} cannot be read ({error.strerror})") from error
-    for path in found:
-        if path.is_symlink():
-            continue
-        if path.is_dir():
-            yield from _files(path)
-        elif path.is_file():
-            yield path

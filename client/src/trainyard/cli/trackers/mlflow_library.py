@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.cli.trackers.source import (
-    FROM_SERVER,
     CannotRead,
     Experiment,
     File,
+    ModelVersion,
     Point,
+    RegisteredModel,
     Run,
     Unreadable,
     protocol_number,
@@ -41,7 +42,7 @@ class MlflowLibrary:
             raise CannotRead(f"there is no file {file}")
         # Not a dependency: only who has such a database needs it.
         tracking: Any = importlib.import_module("mlflow.tracking")
-        self._client = self._asked(tracking.MlflowClient, tracking_uri=uri)
+        self._client = self._asked(tracking.MlflowClient, tracking_uri=uri, registry_uri=uri)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -90,10 +91,47 @@ class MlflowLibrary:
         """Download a file."""
         return Path(self._asked(self._client.download_artifacts, run.id, file.path, str(folder)))
 
-    def registry(self) -> None:
-        """Nothing. Raises CannotRead if there are registered models."""
-        if next(self._pages(self._client.search_registered_models), None) is not None:
-            raise CannotRead(FROM_SERVER.format("…"))
+    def registry(self) -> MlflowLibrary:
+        """The database itself."""
+        return self
+
+    def models(self) -> Iterator[RegisteredModel]:
+        """All registered models."""
+        for one in self._pages(self._client.search_registered_models):
+            # A search leaves out aliases in some versions.
+            found = self._asked(self._client.get_registered_model, one.name)
+            aliases = {key: int(number) for key, number in dict(found.aliases).items()}
+            yield RegisteredModel(one.name, found.description or "", dict(found.tags), aliases)
+
+    def versions(self, model: RegisteredModel) -> Iterator[ModelVersion]:
+        """All versions of a registered model, the oldest first."""
+        mark = '"' if "'" in model.name else "'"
+        asked = {"filter_string": f"name={mark}{model.name}{mark}"}
+        found = self._pages(self._client.search_model_versions, **asked)
+        yield from sorted(map(_version, found), key=lambda one: one.number)
+
+    def version_files(self, version: ModelVersion) -> Iterator[File]:
+        """All files of a version."""
+        place, waiting = self._place(version), [None]
+        while waiting:
+            for one in self._asked(place.list_artifacts, waiting.pop()):
+                if one.is_dir:
+                    waiting.append(one.path)
+                else:
+                    yield File(one.path, one.file_size)
+
+    def fetch_of_version(self, version: ModelVersion, file: File, folder: Path) -> Path:
+        """Download a file of a version."""
+        place = self._place(version)
+        return Path(self._asked(place.download_artifacts, file.path, str(folder)))
+
+    def _place(self, version: ModelVersion) -> Any:
+        """What reads the files of a version."""
+        asked = self._client.get_model_version_download_uri
+        address = self._asked(asked, version.name, str(version.number))
+        name = "mlflow.store.artifact.artifact_repository_registry"
+        module: Any = importlib.import_module(name)
+        return self._asked(module.get_artifact_repository, address)
 
     def _pages(self, call: Any, **asked: Any) -> Iterator[Any]:
         token = None
@@ -111,6 +149,18 @@ class MlflowLibrary:
             # The address may hold a password.
             said = str(error).replace(self._uri, "the database")
             raise CannotRead(f"MLflow cannot read ({type(error).__name__}: {said})") from error
+
+
+def _version(one: Any) -> ModelVersion:
+    return ModelVersion(
+        one.name,
+        int(one.version),
+        one.run_id or "",
+        one.creation_timestamp or 0,
+        one.description or "",
+        one.current_stage or "None",
+        dict(one.tags),
+    )
 
 
 def _inputs(run: Any) -> tuple[dict[str, Any], ...]:

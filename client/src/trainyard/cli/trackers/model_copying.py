@@ -20,6 +20,7 @@ from trainyard.cli.trackers.source import (
     ModelSource,
     ModelVersion,
     RegisteredModel,
+    Unreadable,
 )
 
 DEFAULT_EXPERIMENT = "0"
@@ -42,6 +43,9 @@ class ModelImport:
         models = GatewayModels(self.gateway, TAG)
         with noting(self.copied, "registered models"):
             for model in self.source.models():
+                if isinstance(model, Unreadable):
+                    self.copied.add(f"model {model.name}: {model.problem}")
+                    continue
                 if any(key.startswith(_PROMPT) for key in model.tags):
                     continue
                 with noting(self.copied, f"model {model.name}"):
@@ -51,6 +55,9 @@ class ModelImport:
         here = models.model(model)
         numbers: dict[int, int] = {}
         for version in self.source.versions(model):
+            if isinstance(version, Unreadable):
+                self.copied.add(f"model {model.name} {version.name}: {version.problem}")
+                continue
             with noting(self.copied, f"model {model.name} version {version.number}"):
                 numbers[version.number] = self._version(models, here, version)
         self.copied.models += 1

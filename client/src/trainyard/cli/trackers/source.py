@@ -8,11 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-FROM_SERVER = (
-    "they are copied from a server; start one (mlflow server --backend-store-uri {}), and name its "
-    "address"
-)
-"""Why registered models are not copied from where no server is."""
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 
 
@@ -85,7 +80,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A run that cannot be read."""
+    """A run, a model or a version that cannot be read."""
 
     name: str
     problem: str
@@ -120,11 +115,11 @@ class ModelVersion:
 class ModelSource(Protocol):
     """A model registry. Methods raise CannotRead."""
 
-    def models(self) -> Iterator[RegisteredModel]:
+    def models(self) -> Iterator[RegisteredModel | Unreadable]:
         """All registered models."""
         ...
 
-    def versions(self, model: RegisteredModel) -> Iterator[ModelVersion]:
+    def versions(self, model: RegisteredModel) -> Iterator[ModelVersion | Unreadable]:
         """All versions of a registered model, the oldest first."""
         ...
 
@@ -133,7 +128,7 @@ class ModelSource(Protocol):
         ...
 
     def fetch_of_version(self, version: ModelVersion, file: File, folder: Path) -> Path:
-        """Where the content of a file of a version is, new in `folder`."""
+        """Where the content of a file is: where the source has it, or new in `folder`."""
         ...
 
 
