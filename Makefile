@@ -161,7 +161,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway bench-web kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway bench-web kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -237,6 +237,9 @@ bench-trainer: setup ## Measure the trainer beside a bare loop, Lightning, MLflo
 
 bench-supervisor: setup ## Measure what the supervisor costs a program, beside the bare one (2 min)
 	@PYTHONPATH=tests/support $(VENV)/bin/python bench/supervisor $(BENCH)
+
+bench-outage: setup ## One hour of a program that logs by MLflow's client without a gateway; writes bench/results/outage.json (65 min, BENCH=)
+	@$(VENV)/bin/python bench/outage $(BENCH)
 
 RAY := build/ray
 bench-edit: setup $(RAY)/.ready ## Measure the time from a saved edit to the new code's first line, beside Ray (10 min on a quiet machine)

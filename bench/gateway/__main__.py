@@ -2,7 +2,8 @@
 
     ingest     20 clients with a run of 20 metrics each report in batches of 1, 10, 500 points; points acknowledged per second, on
                SQLite and PostgreSQL
-    mlflow     MLflow's own client at the door for it: values per second of 1 and 20 writers, a search over 10,000 runs, a history of 1,000,000
+    mlflow     MLflow's own client at the door for it: values per second of 1 and 20 writers in batches of 1, 10, 500, searches over
+               10,000 runs, a history of 1,000,000 values
     charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
     downloads  one large file against nginx with sendfile; MB/s, the memory that the gateway grew by, and the p99 of a small call meanwhile
     uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
