@@ -16,8 +16,8 @@ from gateway_lab import GatewayFactory, GatewayLab
 from trainyard.cli.trackers.calls import Calls
 from trainyard.cli.trackers.copying import TAG, Copied, Import
 from trainyard.cli.trackers.gateway_runs import GatewayRuns
-from trainyard.cli.trackers.mlflow_folder import MlflowFolder
 from trainyard.cli.trackers.mlflow_server import MlflowServer
+from trainyard.cli.trackers.mlruns.folder import MlflowFolder
 from trainyard.cli.trackers.source import Experiment, Point, Run
 from trainyard.errors import Unreachable
 from trainyard_api.mlflow import run_id_of

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trainyard.cli.trackers.folder_registry import FolderRegistry
-from trainyard.cli.trackers.mlflow_folder import MlflowFolder
+from trainyard.cli.trackers.mlruns.folder import MlflowFolder
+from trainyard.cli.trackers.mlruns.registry import FolderRegistry
 from trainyard.cli.trackers.source import CannotRead, ModelVersion, RegisteredModel, Unreadable
 
 RUN, LOGGED, OTHER = "a" * 32, "m-" + "b" * 32, "c" * 32

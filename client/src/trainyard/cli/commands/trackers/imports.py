@@ -103,7 +103,7 @@ def source_of(uri: str) -> Source:
             f"nothing reads {scheme}: give the address of a server (http or https), a folder mlruns, "
             "or a database (sqlite:///mlflow.db)"
         )
-    from trainyard.cli.trackers.mlflow_folder import MlflowFolder
+    from trainyard.cli.trackers.mlruns.folder import MlflowFolder
 
     return MlflowFolder(Path(uri.removeprefix("file://").removeprefix("file:")))
 

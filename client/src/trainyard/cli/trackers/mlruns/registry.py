@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trainyard.cli.trackers.mlruns_files import (
+from trainyard.cli.trackers.mlruns.files import (
     META,
     TRASH,
     files_in,

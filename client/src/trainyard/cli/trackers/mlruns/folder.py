@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trainyard.cli.trackers.folder_registry import FolderRegistry
-from trainyard.cli.trackers.mlruns_files import (
+from trainyard.cli.trackers.mlruns.files import (
     META,
     TRASH,
     files_in,
@@ -20,6 +19,7 @@ from trainyard.cli.trackers.mlruns_files import (
     number,
     texts_in,
 )
+from trainyard.cli.trackers.mlruns.registry import FolderRegistry
 from trainyard.cli.trackers.source import (
     STATUSES,
     CannotRead,

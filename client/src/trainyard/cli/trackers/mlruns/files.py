@@ -1,4 +1,7 @@
-"""Files of a folder `mlruns`: descriptions, tags and what a folder holds. Links are not followed."""
+"""Files of a folder `mlruns`: descriptions, tags and what a folder holds.
+
+Links are not followed.
+"""
 
 from __future__ import annotations
 

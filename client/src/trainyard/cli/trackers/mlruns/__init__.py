@@ -1,0 +1,1 @@
+"""A folder `mlruns`, as MLflow's file store writes it."""
