@@ -72,7 +72,7 @@ images: demo-setup ## Build the four images (docker or buildah) into build/image
 	@$(DEMO) trainyard_images build
 
 ##@ Development
-.PHONY: setup demo-setup web-packages web lint fmt types imports manifests pictures verify check scan lock clean
+.PHONY: setup demo-setup web-packages web lint fmt types imports manifests pictures web-pictures verify check scan lock clean
 setup: $(VENV)/.ready ## Make the virtual environment from the hashed pins
 
 demo-setup: $(DEMO_VENV)/.ready ## Make the small environment of demo, cluster and images
@@ -138,6 +138,9 @@ manifests: setup web-packages ## Write every generated file
 pictures: setup ## Draw the documentation's pictures of the command line and the bot again
 	@$(VENV)/bin/python tests/support/screens.py docs/pictures
 	@$(VENV)/bin/python tests/support/chats.py docs/pictures
+
+web-pictures: setup web-packages ## Take the documentation's pictures of the web page again; brings up a cluster and needs Chromium (3 min)
+	@PYTHONPATH=tests/support $(VENV)/bin/python tests/support/web_pictures.py docs/pictures
 
 verify: setup web-packages ## Fail when a generated file differs from what the code renders
 	@$(RUN) trainyard_api.render --out crds --chart charts/trainyard --docs docs --check
@@ -285,9 +288,11 @@ bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (3
 	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
-bench-web: setup web-packages ## Measure the web page beside MLflow's in one browser; writes bench/results/web.{md,json} (15 min on a quiet machine)
+bench-web: setup web-packages ## Measure the web page beside those of MLflow and Trackio in one browser; writes bench/results/web.{md,json} (15 min on a quiet machine)
 	@test -x build/mlflow/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/mlflow
 	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
+	@test -x build/trackio/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/trackio
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/trackio/bin/python requirements/trackio.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/web --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
@@ -303,6 +308,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	    requirements/bench.in -o requirements/bench.lock && \
 	  $(LOCK) --no-deps --only-binary :all: requirements/corpus.in -o requirements/corpus.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
+	  $(LOCK) requirements/trackio.in -o requirements/trackio.lock && \
 	  for client in requirements/mlflow-client-*.in; do \
 	    $(LOCK) "$$client" -o "$${client%.in}.lock" || exit 1; \
 	  done && \

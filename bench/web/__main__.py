@@ -1,13 +1,15 @@
-"""`python bench/web`: the web page beside MLflow's, in the same Chromium on the same machine.
+"""`python bench/web`: the web page beside those of MLflow and Trackio, in the same Chromium on the
+same machine.
 
     table     1,000 sessions: until rows are drawn, frames while scrolling
     overlay   100 curves of 20,000 points over each other: until they are drawn, spikes that are seen
     live      50 running sessions that report every second: bytes, delay, CPU, memory of the page
-    log       a log of a million lines: until lines are drawn; MLflow keeps no logs
+    log       a log of a million lines: until lines are drawn; the others keep no logs
 
-Every round begins with an empty cache. MLflow is run as it comes, with one worker on SQLite; the
-gateway runs on SQLite too. Needs a cluster (`make bench-web` brings one) and a virtual environment
-with MLflow. Times depend on what else the machine does: the load average stands in the results.
+Every round begins with an empty cache. MLflow and Trackio are run as they come, with one worker on
+SQLite; the gateway runs on SQLite too. Needs a cluster (`make bench-web` brings one) and virtual
+environments with the others. `--only` measures some of the three, and keeps what the file has of
+the others. Times depend on what else the machine does: the load average stands beside each.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import gzip
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -36,19 +39,24 @@ from own_page import OwnPage  # noqa: E402  # as above
 from peer_page import PeerPage, filled  # noqa: E402  # as above
 from peers import Mlflow  # noqa: E402  # as above
 from table import table  # noqa: E402  # as above
+from trackio_page import TrackioPage  # noqa: E402  # as above
+from trackio_server import Trackio  # noqa: E402  # as above
 
 _STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
 _LOG_BYTES = str(1 << 30)
 
 
 def main() -> None:
-    """Measure both pages, one after the other, and write JSON and Markdown."""
+    """Measure the pages, one after the other, and write JSON and Markdown."""
     options = _options()
-    apply_crds(options.kubeconfig)
-    results: dict[str, Any] = {"machine": machine.shape(), "page": sizes()}
+    results: dict[str, Any] = {}
+    if options.out.exists() and len(options.only) < len(_SIDES):
+        results = json.loads(options.out.read_text())
+    results |= {"page": sizes(), "asked": _asked(options)}
     with tempfile.TemporaryDirectory(prefix="bench-web-") as name:
-        for what, measure in (("trainyard", own), ("mlflow", peer)):
-            results[what] = measure(options, Path(name))
+        for what in options.only:
+            before = machine.shape()
+            results[what] = {"machine": before, **_SIDES[what](options, Path(name))}
             print(what, json.dumps(results[what], indent=2), flush=True)
             options.out.write_text(json.dumps(results, indent=2) + "\n")
             options.out.with_suffix(".md").write_text(table(results))
@@ -57,6 +65,9 @@ def main() -> None:
 
 def own(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of our page."""
+    if options.kubeconfig is None:
+        raise SystemExit("--kubeconfig: our gateway needs a cluster; make bench-web brings one")
+    apply_crds(options.kubeconfig)
     with ExitStack() as stack:
         namespace = stack.enter_context(fresh_namespace(options.kubeconfig, "bench"))
         place = folder / "gateway"
@@ -92,6 +103,32 @@ def peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             }
 
 
+def second_peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The figures of Trackio's page."""
+    with Trackio(options.trackio, folder / "trackio") as server:
+        server.fill(options.sessions, yard.REPORTING, options.points)
+        with running_browser() as browser:
+            page = TrackioPage(browser, server, options.rounds)
+            return {
+                "table": page.table(options.sessions),
+                "overlay": page.overlay(yard.REPORTING),
+                "live": page.live(options.seconds),
+            }
+
+
+_SIDES: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
+    "trainyard": own,
+    "mlflow": peer,
+    "trackio": second_peer,
+}
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """The sizes of this run."""
+    names = ("sessions", "points", "lines", "rounds", "seconds")
+    return {name: getattr(options, name) for name in names}
+
+
 def sizes() -> dict[str, int]:
     """Bytes of our page as they are sent: each file compressed by gzip."""
     files = {file: file.read_bytes() for file in sorted(_STATIC.rglob("*")) if file.is_file()}
@@ -101,7 +138,9 @@ def sizes() -> dict[str, int]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the web page.")
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--kubeconfig", type=Path, help="needed for our gateway")
+    parser.add_argument("--only", nargs="+", choices=list(_SIDES), default=list(_SIDES))
+    parser.add_argument("--trackio", type=Path, default=ROOT / "build" / "trackio" / "bin")
     parser.add_argument("--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin")
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--points", type=int, default=20_000, help="of each of 100 curves")

@@ -13,22 +13,8 @@ import yard
 from gateway_lab import GatewayLab
 from load import Client
 from playwright.sync_api import Browser, Locator
-from window import Window, window
+from window import Window, strokes, window
 
-_COLOURED = """(() => {
-  const canvas = document.querySelector(".plot canvas");
-  const {width, height} = canvas;
-  const {data} = canvas.getContext("2d").getImageData(0, Math.floor(height * 0.4), width, 1);
-  let found = 0, last = -9;
-  for (let x = 0; x < width; x += 1) {
-    const [r, g, b, a] = data.slice(4 * x, 4 * x + 4);
-    if (a < 60 || Math.max(r, g, b) - Math.min(r, g, b) < 25) continue;
-    if (x - last > 6) found += 1;
-    last = x;
-  }
-  return found;
-})()"""
-"""How many spikes cross a row of pixels: strokes of a colour that are more than 6 pixels apart."""
 _HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
   document.dispatchEvent(new Event("visibilitychange"));
@@ -82,7 +68,7 @@ class OwnPage:
         for _ in range(self._rounds):
             with window(self._browser, ready, self._cookie) as seen:
                 seconds.append(seen.open(f"{self._lab.url}/#/compare?sessions={uids}&metric=loss"))
-                spikes = seen.page.evaluate(_COLOURED)
+                spikes = strokes(seen.page, ".plot canvas")
                 received = seen.bytes
         return {
             "drawn s": round(statistics.median(seconds), 3),
@@ -107,7 +93,7 @@ class OwnPage:
                 heap.append(seen.heap_mib())
             passed = time.monotonic() - began
             received, cpu = seen.bytes - first, load.cpu_seconds(pid) - cpu
-            delays = [self._delay(seen, running[-1], 3_000_000 + n) for n in range(10)]
+            delays = [self._delay(seen, running[-1], 3_000_000 + n) for n in range(yard.DELAYS)]
         return {
             "KiB/s": round(received / 1024 / passed, 1),
             "delay in the table, median s": round(statistics.median(delays), 2),
@@ -164,7 +150,7 @@ class OwnPage:
         delays = []
         with window(self._browser, "document.querySelector('.log li')", self._cookie) as seen:
             seen.open(f"{self._lab.url}/#/session/{one.trainer.session_uid}")
-            for n in range(10):
+            for n in range(yard.DELAYS):
                 text = f"noticed {n}"
                 began = time.monotonic()
                 yard.report(one, {"logs": [{"time": load.NOW, "message": text}]})

@@ -8,6 +8,7 @@ import statistics
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ import httpx
 import load
 import uvloop
 import yard
+from arrival import arrives, watching
 from peers import Mlflow
 from playwright.sync_api import Browser
 from window import window
@@ -23,6 +25,8 @@ from window import window
 _SPIKES = f"""Array.from(document.querySelectorAll(".js-plotly-plot")).flatMap((plot) => plot.data ?? [])
   .filter((line) => Array.from(line.y ?? []).includes({load.SPIKE:.0f})).map((line) => line.name)"""
 
+_DELAYS: Final = 3
+"""Values whose way to the page is measured: each takes up to half a minute."""
 _METRIC: Final = (
     "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -103,7 +107,7 @@ class PeerPage:
         return {
             "drawn s": round(statistics.median(seconds), 3),
             "rounds s": [round(each, 3) for each in seconds],
-            "spikes in what it drew": spikes,
+            "spikes that are seen": spikes,
             "KiB received": round(received / 1024, 1),
         }
 
@@ -133,6 +137,24 @@ class PeerPage:
             received, cpu = seen.bytes - first, load.cpu_seconds(self._peer.pid) - cpu
         return {
             "KiB/s": round(received / 1024 / passed, 1),
-            "server CPU, cores": round(cpu / passed, 3),
+            "gateway CPU, cores": round(cpu / passed, 3),
             "seconds": round(passed),
+            **self._delays(url, ready),
+        }
+
+    def _delays(self, url: str, ready: str) -> dict[str, float]:
+        """From a value that it has taken until it is in an answer to the page, which asks each 30 s."""
+        delays = []
+        with watching(self._browser, ready) as seen, httpx.Client(timeout=60) as http:
+            seen.open(url)
+            for n in range(_DELAYS):
+                value, step = 3_000_000.5 + n, 3_000_000 + n
+                body = {
+                    "run_id": self._long[0], "key": "loss", "value": value, "timestamp": step, "step": step,
+                }  # fmt: skip
+                place = f"{self._peer.url}/api/2.0/mlflow/runs/log-metric"
+                delays.append(arrives(seen, value, partial(http.post, place, json=body)))
+        return {
+            "delay in the table, median s": round(statistics.median(delays), 2),
+            "delay in the table, longest s": round(max(delays), 2),
         }

@@ -30,26 +30,26 @@ _ROWS = (
     ("… frame while scrolling, median", "ms", ("log", "frames while scrolling, ms", "median")),
     ("a printed line, until it is read", "s", ("a line on the session's page", "median s")),
 )
-_PEERS_NAMES = {
-    "spikes that are seen": "spikes in what it drew",
-    "gateway CPU, cores": "server CPU, cores",
-}
+_SIDES = ("trainyard", "mlflow", "trackio")
+_TITLES = ("Trainyard", "MLflow", "Trackio")
 
 
 def table(results: dict[str, Any]) -> str:
-    """All figures; what a page does not have is a dash."""
-    rows = [f"Machine: {json.dumps(results['machine'])}", ""]
+    """All figures; what a page does not have, or was not measured, is a dash."""
+    rows = [f"Asked: {json.dumps(results['asked'])}", ""]
+    for side in _SIDES:
+        rows += [f"{side}: {json.dumps(_at(results, (side, 'machine')))}", ""]
     rows += [f"The page: {json.dumps(results['page'])}", ""]
-    rows += ["| Measurement | Unit | Trainyard | MLflow |", "| --- | --- | ---: | ---: |"]
+    rows += [
+        f"| Measurement | Unit | {' | '.join(_TITLES)} |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
     for what, unit, path in _ROWS:
-        ours = _at(results.get("trainyard", {}), path)
-        peers = _at(results.get("mlflow", {}), (*path[:-1], _PEERS_NAMES.get(path[-1], path[-1])))
-        rows.append(f"| {what} | {unit} | {ours} | {peers} |")
-    heap = results.get("trainyard", {}).get("live", {}).get("memory of scripts, MiB over time")
-    return (
-        "\n".join([*rows, "", f"Memory of our page's scripts over the live minute, MiB: {heap}"])
-        + "\n"
-    )
+        found = [str(_at(results, (side, *path))) for side in _SIDES]
+        rows.append(f"| {what} | {unit} | {' | '.join(found)} |")
+    heap = _at(results, ("trainyard", "live", "memory of scripts, MiB over time"))
+    last = f"Memory of our page's scripts over the live measurement, MiB: {heap}"
+    return "\n".join([*rows, "", last]) + "\n"
 
 
 def _at(found: Any, path: tuple[str, ...]) -> Any:

@@ -40,6 +40,39 @@ _FRAMES = """async ([find, frames, pixels]) => {
 }"""
 
 
+_MARK_LARGEST = """(() => {
+  const all = [document.scrollingElement, ...document.querySelectorAll("*")];
+  const more = (element) => {
+    const scrolls = element === document.scrollingElement || /auto|scroll/.test(getComputedStyle(element).overflowY);
+    return scrolls ? element.scrollHeight - element.clientHeight : 0;
+  };
+  all.sort((a, b) => more(b) - more(a));
+  all[0].setAttribute("data-scrolls", "");
+})()"""
+
+_STROKES = """(find) => {
+  let found = 0;
+  for (const canvas of document.querySelectorAll(find)) {
+    const {width, height} = canvas;
+    if (!width || !height) continue;
+    const {data} = canvas.getContext("2d").getImageData(0, Math.floor(height * 0.4), width, 1);
+    let last = -9;
+    for (let x = 0; x < width; x += 1) {
+      const [r, g, b, a] = data.slice(4 * x, 4 * x + 4);
+      if (a < 60 || Math.max(r, g, b) - Math.min(r, g, b) < 25) continue;
+      if (x - last > 6) found += 1;
+      last = x;
+    }
+  }
+  return found;
+}"""
+
+
+def strokes(page: Page, canvas: str) -> int:
+    """How many spikes cross a row of pixels: strokes of a colour, more than 6 pixels apart."""
+    return int(page.evaluate(_STROKES, canvas))
+
+
 class Window:
     """One page, whose condition is watched from its first frame on."""
 
@@ -78,6 +111,20 @@ class Window:
         found: dict[str, float] = self.page.evaluate(_FRAMES, [element, frames, pixels])
         return found
 
+    def frames_of_largest(self) -> dict[str, float]:
+        """The same of whatever scrolls over the most."""
+        self.page.evaluate(_MARK_LARGEST)
+        return self.frames("[data-scrolls]")
+
+    def settle(self, milliseconds: int) -> None:
+        """Wait until so long nothing was received, or three times as long."""
+        before, quiet, waited = -1, 0, 0
+        while quiet < milliseconds and waited < 3 * milliseconds:
+            quiet = quiet + 100 if before == self.bytes else 0
+            before = self.bytes
+            self.page.wait_for_timeout(100)
+            waited += 100
+
     def heap_mib(self) -> float:
         """Of scripts, after a collection of garbage."""
         self._session.send("HeapProfiler.collectGarbage")
@@ -87,14 +134,19 @@ class Window:
 
 @contextmanager
 def window(
-    browser: Browser, condition: str, cookie: dict[str, Any] | None = None
+    browser: Browser, condition: str, cookie: dict[str, Any] | None = None, listen: str = ""
 ) -> Iterator[Window]:
-    """A window with an empty cache; `condition` is JavaScript, true when what is waited for is there."""
+    """A window with an empty cache; `condition` is JavaScript, true when what is waited for is there.
+
+    `listen`: a script that runs before those of the page.
+    """
     context = browser.new_context(viewport=_SIZE)
     try:
         context.set_default_timeout(_PATIENCE_MS)
         if cookie:
             context.add_cookies([cookie])  # type: ignore[list-item]  # Playwright's own shape
+        if listen:
+            context.add_init_script(listen)
         context.add_init_script(_WATCH.replace("CONDITION", condition))
         page = context.new_page()
         yield Window(page, context.new_cdp_session(page))

@@ -20,6 +20,8 @@ from trainyard_api.timestamps import now_text
 
 REPORTING = 100
 """Sessions with a curve; of the others there is a row."""
+DELAYS = 10
+"""Values whose way to the page is measured."""
 LINES_AT_ONCE = 1000
 _WORDS = "loss 1.2345 accuracy 0.6789 samples per second 1234"
 

@@ -34,13 +34,13 @@ def set_phase(lab: GatewayLab, name: str, phase: str, **more: Any) -> None:
         eventually(lambda: gateway.status(name).phase == phase, what=f"{name} {phase}")
 
 
-def make_queue(lab: GatewayLab, name: str = "default") -> None:
-    """The queue that the chart makes."""
+def make_queue(lab: GatewayLab, name: str = "default", **spec: Any) -> None:
+    """A queue; by default the one that the chart makes."""
     body = {
         "apiVersion": names.API_VERSION,
         "kind": names.QUEUE_KIND,
         "metadata": {"name": name},
-        "spec": {},
+        "spec": spec,
     }
     with api_client(lab.kubeconfig) as api:
         client.CustomObjectsApi(api).create_namespaced_custom_object(

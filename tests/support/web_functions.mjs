@@ -10,7 +10,7 @@ const { build } = await import(pathToFileURL(require.resolve("esbuild")));
 const { sessionSchema } = await import(pathToFileURL(join(web, "session_schema.mjs")));
 const MODULES = [
   "text/bytes", "text/checkpoints", "text/curves", "text/form", "text/grid", "text/loglines", "text/machines", "text/parameters",
-  "text/scales", "text/spark", "text/steps", "text/svg", "text/table", "text/timeline", "text/visible", "text/words", "text/yaml", "pages/listing", "state/version",
+  "text/rows", "text/scales", "text/shares", "text/spark", "text/steps", "text/svg", "text/table", "text/timeline", "text/usage", "text/visible", "text/words", "text/yaml", "pages/listing", "state/version",
 ];
 const contents = [
   ...MODULES.map((name, n) => `export * as m${n} from "./src/${name}";`),

@@ -142,6 +142,10 @@ class AsyncClient:
         """The waiting sessions in queue order, as many as `models` says."""
         return await self._connection.send_pages(calls.queue(), "waiting", cursor)
 
+    async def queues(self) -> responses.Queues:
+        """Each queue with its quota, weight and limits, and what its sessions use."""
+        return await self._connection.send(calls.queues())
+
     async def metrics(self, session: str) -> responses.Metrics:
         """The newest value of each metric."""
         return await self._connection.send(calls.metrics(session))

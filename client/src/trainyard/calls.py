@@ -104,6 +104,11 @@ def queue() -> Call[models.Queue]:
     return Call("GET", "/training/queue", models.Queue)
 
 
+def queues() -> Call[models.Queues]:
+    """GET /queues."""
+    return Call("GET", "/queues", models.Queues)
+
+
 def metrics(session: str) -> Call[models.Metrics]:
     """GET /training/{id}/metrics."""
     return Call("GET", f"/training/{_part(session)}/metrics", models.Metrics)

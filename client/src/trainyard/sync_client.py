@@ -145,6 +145,10 @@ class Client:
         """The waiting sessions in queue order, as many as `models` says."""
         return self._connection.send_pages(calls.queue(), "waiting", cursor)
 
+    def queues(self) -> responses.Queues:
+        """Each queue with its quota, weight and limits, and what its sessions use."""
+        return self._connection.send(calls.queues())
+
     def metrics(self, session: str) -> responses.Metrics:
         """The newest value of each metric."""
         return self._connection.send(calls.metrics(session))

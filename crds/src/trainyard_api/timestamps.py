@@ -15,6 +15,8 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400
+_MINUTE: Final = 60_000_000
+"""Microseconds."""
 LATEST_SECONDS: Final = 253_402_300_799
 """The last second of the year 9999, in seconds since the epoch."""
 
@@ -76,10 +78,18 @@ def micros_to_text(micros: int) -> str:
 
     Raises OverflowError after the year 9999.
     """
-    return f"{_whole_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+    minutes, rest = divmod(micros, _MINUTE)
+    digits = f"{rest:08d}"
+    return f"{_minute(minutes)}:{digits[:2]}.{digits[2:]}Z"
 
 
-# A chart holds many times within the same seconds.
-@lru_cache(maxsize=65_536)
 def _whole_second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    minutes, rest = divmod(seconds, 60)
+    return f"{_minute(minutes)}:{rest:02d}"
+
+
+# A chart holds many times within the same minutes.
+@lru_cache(maxsize=16_384)
+def _minute(minutes: int) -> str:
+    """The minute that begins so many minutes after the epoch."""
+    return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M").rjust(16, "0")

@@ -85,6 +85,7 @@ class Services:
     authenticator: Authenticator
     cache: SessionCache
     commands: SessionCommands
+    snapshots: SnapshotReader
     estimator: Estimator
     code: CodeBundles
     datasets: Datasets
@@ -248,13 +249,6 @@ def _connect(cache: SessionCache, database: Store, *listeners: Callable[[str], N
         database.on_applied(listener)
 
 
-def _estimator(
-    settings: Settings, kube: KubeClient, cache: SessionCache, datasets: Datasets
-) -> Estimator:
-    snapshots = SnapshotReader(kube, settings.namespace, cache)
-    return Estimator(snapshots, settings.installation(), datasets)
-
-
 async def _mlflow(
     settings: Settings, registries: _Registries, cache: SessionCache, status_writer: StatusWriter
 ) -> MlflowDoor:
@@ -278,9 +272,10 @@ def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> Trai
     return TrainerIdentity(kube, accounts, cache.live)
 
 
-def _session_changes(hub: Hub, cache: SessionCache) -> SessionChanges:
+def _session_changes(hub: Hub, cache: SessionCache, database: Store) -> SessionChanges:
     changes = SessionChanges(hub)
     cache.on_change(changes.changed)
+    database.on_measured(changes.measured)
     return changes
 
 
@@ -296,6 +291,7 @@ async def _build(
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
     cache = SessionCache(kube, namespace, database)
+    snapshots = SnapshotReader(kube, namespace, cache)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
     hub, slots, volume = Hub(), ArchiveSlots(), registries.volume
@@ -308,11 +304,12 @@ async def _build(
         keys=api_keys,
         audit_log=audit_log,
         hub=hub,
-        session_changes=_session_changes(hub, cache),
+        session_changes=_session_changes(hub, cache, database),
         authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
-        estimator=_estimator(settings, kube, cache, datasets),
+        snapshots=snapshots,
+        estimator=Estimator(snapshots, settings.installation(), datasets),
         code=code,
         datasets=datasets,
         models=models,

@@ -76,6 +76,13 @@ def test_usage_sums_what_sessions_held(cli: CommandLine) -> None:
     assert "is no month" in cli.run("usage", "--month", "soon").err
 
 
+def test_queues_are_listed_with_quota_and_use(cli: CommandLine) -> None:
+    (shown,) = cli.ok("queues", "-o", "json").json["queues"]
+
+    assert (shown["name"], shown["weight"], shown["share"]) == ("default", 1, 1.0)
+    assert "default" in cli.ok("queues").out
+
+
 def test_code_push_says_what_it_sends_and_code_get_writes_it_back(
     cli: CommandLine, tmp_path: Path
 ) -> None:

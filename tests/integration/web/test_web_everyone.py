@@ -44,7 +44,8 @@ class Yard:
         """Every page that shows one of these names."""
         return [
             f"?search={self.session}", f"session/{self.uid}", "queue", f"new?from={self.uid}",
-            f"compare?sessions={self.uid}&metric={MARKUP}", "datasets", "models", "keys",
+            f"compare?sessions={self.uid}&metric={MARKUP}", "datasets", "models", "keys", "nodes",
+            f"usage?by=user&user={MARKUP}&queue={MARKUP}",
         ]  # fmt: skip
 
 

@@ -286,7 +286,7 @@ def test_axe_finds_nothing_wrong(browser: Browser, lab: GatewayLab, scheme: str)
         page.goto(f"{lab.url}/#/compare?sessions={trainer.session_uid}&metric=loss")
         page.get_by_role("img", name="Chart of loss. axe").wait_for()
         found["compare"] = violations(page)
-        for name in ("new", "queue", "datasets", "models", "keys"):
+        for name in ("new", "queue", "nodes", "datasets", "models", "usage", "keys"):
             page.goto(f"{lab.url}/#/{name}")
             page.get_by_role("heading", level=1).wait_for()
             found[name] = violations(page)

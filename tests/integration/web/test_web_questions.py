@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import PATIENCE, Visit, visit
+from client_lab import make_queue
 from gateway_lab import GatewayLab
 from playwright.sync_api import Browser, expect
 from web_sessions import fail, run, start, wait_in_queue
@@ -24,12 +25,13 @@ def asked(
 ) -> Iterator[Visit]:
     """The first screen of a yard in which something happens."""
     for name, rate, loss in (("slow-rate", "0.001", 1.0), ("good-rate", "0.01", 0.5)):
-        uid = start(lab, name, env=[{"name": "RATE", "value": rate}])
+        uid = start(lab, name, env=[{"name": "RATE", "value": rate}], resources={"gpus": 1})
         points = [{"step": n, "time": NOW, "values": {"train/loss": loss + n}} for n in (2, 1, 0)]
         lines = [{"time": NOW, "message": f"{name} says goodbye"}]
         trainer = lab.trainer(uid, name)
         trainer.report({"sequence": 1, "metrics": points, "logs": lines}).raise_for_status()
         run(lab, name)
+    make_queue(lab)
     start(lab, "mine", resources={"gpus": 2})
     start(lab, "broken")
     wait_in_queue(lab, "mine", 1)
@@ -48,7 +50,7 @@ def asked(
     [
         ([], "Needs 2 GPUs; 1 is free on one node."),
         ([], "starts in 4 min to 9 min"),
-        ([], "place 1"),
+        (["link:Queue"], "admin 2"),
         (["link:Queue"], "runs, 10 min left"),
         (["link:broken"], "Raise resources.memory or lower the batch size."),
         (["link:good-rate"], "good-rate says goodbye"),
@@ -58,7 +60,7 @@ def asked(
         (["link:broken", "link:Start again, as it is or changed"], "When it starts"),
     ],
     ids=[
-        "why does mine wait", "when does it start", "how many are before it", "how long does that run",
+        "why does mine wait", "when does it start", "who holds the GPUs", "how long does that run",
         "what went wrong and what can I do", "what did it print", "which rate was best",
         "what will be predicted", "how do I start one", "how do I try again",
     ],

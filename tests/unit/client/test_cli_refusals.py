@@ -47,6 +47,7 @@ COMMANDS = {
     "runs": "runs --kind local -o json",
     "runs ID": "runs 0123456789abcdef0123456789abcdef",
     "queue": "queue -o json",
+    "queues": "queues -o wide",
     "usage": "usage --by user --by month --month 2026-11",
     "estimate": "estimate --gpus 1",
     "stop": "stop s other",

@@ -19,8 +19,20 @@ def changes_of(*uids: str, most: int = 100) -> SessionChanges:
 def test_each_session_comes_once_with_its_last_change() -> None:
     changes = changes_of("a", "b", "a", "c", "a")
 
-    assert changes.since(f"{changes.cursor().partition('.')[0]}.2") == ["a", "c"]
-    assert changes.since(changes.cursor()) == []
+    assert changes.since(f"{changes.cursor().partition('.')[0]}.2") == (["a", "c"], [])
+    assert changes.since(changes.cursor()) == ([], [])
+
+
+def test_what_was_only_measured_is_told_from_what_changed() -> None:
+    changes = changes_of("a", "b", "c")
+    own = changes.cursor().partition(".")[0]
+    for uid in ("a", "c", "a"):
+        changes.measured(uid)
+    changes.changed("c")
+
+    assert changes.since(f"{own}.3") == (["c"], ["a"])
+    assert changes.since(f"{own}.0") == (["c", "a", "b"], [])
+    assert changes.since(f"{own}.7") == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -39,7 +51,7 @@ def test_what_is_remembered_is_enough_from_the_last_forgotten_change_on() -> Non
     changes = changes_of("a", "b", "c", "d", most=2)
     own = changes.cursor().partition(".")[0]
 
-    assert changes.since(f"{own}.2") == ["d", "c"]
+    assert changes.since(f"{own}.2") == (["d", "c"], [])
 
 
 @pytest.mark.parametrize("text", ["", "7.12", "x" * 16 + ".1", "0" * 16 + "." + "9" * 16])

@@ -14,16 +14,20 @@ import { KeysPage } from "./keys";
 import { LoginPage } from "./login";
 import { ModelsPage } from "./models";
 import { NewPage } from "./new";
+import { NodesPage } from "./nodes";
 import { QueuePage } from "./queue";
 import { SessionPage } from "./session";
 import { SessionsPage } from "./sessions";
+import { UsagePage } from "./usage";
 
 const PLACES = [
   ["/", "Sessions"],
   ["/new", "New session"],
   ["/queue", "Queue"],
+  ["/nodes", "Nodes"],
   ["/datasets", "Datasets"],
   ["/models", "Models"],
+  ["/usage", "Usage"],
   ["/keys", "Keys"],
 ] as const;
 
@@ -117,6 +121,7 @@ function Place() {
   const { path, parameters } = place.value;
   if (path === "/datasets") return <DatasetsPage />;
   if (path === "/models") return <ModelsPage />;
+  if (path === "/nodes") return <NodesPage />;
   if (path === "/keys") return <KeysPage />;
   if (!may("sessions:read")) {
     return (
@@ -129,6 +134,7 @@ function Place() {
   if (session) return <SessionPage key={session} session={session} />;
   if (path === "/new") return <NewPage key={parameters.get("from") ?? ""} />;
   if (path === "/queue") return <QueuePage />;
+  if (path === "/usage") return <UsagePage />;
   if (path === "/compare") return <ComparePage />;
   if (path === "/") return <SessionsPage />;
   return (

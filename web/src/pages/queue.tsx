@@ -1,4 +1,5 @@
 // The queue as a timeline: what ran, what runs and until when, what waits and when it is expected to start.
+import { Queues } from "../parts/queues";
 import { link, place, setParameters } from "../state/place";
 import { known, rows } from "../state/sessions";
 import { now } from "../state/clock";
@@ -32,6 +33,8 @@ export function QueuePage() {
       <h1>
         Queue <small>{`${count(waiting, "session")} waiting`}</small>
       </h1>
+      <Queues chosen={queue} />
+      <h2>What ran, runs and will run</h2>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Before and after now

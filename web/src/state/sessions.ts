@@ -2,20 +2,13 @@
 import { signal } from "@preact/signals";
 import { follow } from "../api/stream";
 import type { Row, SessionsEvent } from "../api/types";
+import { applied } from "../text/rows";
 import { compareVersion } from "./version";
 
 /** By UID. */
 export const rows = signal<ReadonlyMap<string, Row>>(new Map());
 /** Whether the first rows have come. */
 export const known = signal(false);
-
-/** The rows after an event. Pure. */
-export function applied(before: ReadonlyMap<string, Row>, told: SessionsEvent): Map<string, Row> {
-  const after = new Map(told.reset ? [] : before);
-  for (const uid of told.gone) after.delete(uid);
-  for (const row of told.sessions) after.set(row.uid, row);
-  return after;
-}
 
 let last: string | undefined;
 

@@ -1,11 +1,17 @@
 // Nodes on which a session holds GPUs, in words. Pure.
-import type { NodeInfo } from "../api/types";
+import type { GpuInfo, NodeInfo } from "../api/types";
 import { size } from "./bytes";
 import { count } from "./words";
 
 export interface Told {
   node: string;
   said: string[];
+}
+
+/** `GPU 0, NVIDIA H200: 97 % busy, 100 GiB of 139 GiB`. */
+export function gpuLine(gpu: GpuInfo): string {
+  const memory = `${size(gpu.memoryUsedBytes)} of ${size(gpu.memoryTotalBytes)}`;
+  return `GPU ${gpu.index}, ${gpu.name}: ${Math.round(gpu.utilizationPercent)} % busy, ${memory}`;
 }
 
 /** Of each node with GPUs of the session: how many, and what the node's monitor measured. */
@@ -16,10 +22,7 @@ export function nodesOf(session: string, nodes: NodeInfo[]): Told[] {
     const { machine } = node;
     const said = [`${count(held, "GPU")} of ${node.gpus} held`];
     if (!machine) return [{ node: node.name, said: [...said, "no node monitor measures this node"] }];
-    for (const gpu of machine.gpus ?? []) {
-      const memory = `${size(gpu.memoryUsedBytes)} of ${size(gpu.memoryTotalBytes)}`;
-      said.push(`GPU ${gpu.index}, ${gpu.name}: ${Math.round(gpu.utilizationPercent)} % busy, ${memory}`);
-    }
+    said.push(...(machine.gpus ?? []).map(gpuLine));
     said.push(`CPU ${Math.round(machine.cpuPercent)} % of ${count(machine.cpuCount, "core")}`);
     said.push(`memory ${size(machine.memory.usedBytes)} of ${size(machine.memory.totalBytes)}`);
     return [{ node: node.name, said }];

@@ -82,6 +82,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Show the waiting sessions in queue order, and why each one waits.",
     ),
     Entry(
+        "queues",
+        "Train",
+        "queues",
+        "queues",
+        "List the queues: quota, share by weight, GPUs that their sessions hold, and who waits.",
+    ),
+    Entry(
         "estimate",
         "Train",
         "estimate",

@@ -49,6 +49,33 @@ class System(OpenModel):
     gpus_used: int
 
 
+class QueueInfo(OpenModel):
+    """A queue: what its sessions may use, and what they use."""
+
+    name: str
+    gpu_quota: int | None = None
+    """GPUs that it is guaranteed; None without a quota."""
+    borrow: bool
+    weight: int
+    share: float
+    """Its weight over the weights of all queues that are not paused, from 0 to 1."""
+    max_sessions_per_user: int | None = None
+    max_gpus_per_session: int | None = None
+    paused: bool
+    running: int | None = None
+    """Sessions; None, like the next three, until the operator has counted."""
+    waiting: int | None = None
+    gpus_used: int | None = None
+    gpus_total: int | None = None
+    """GPUs of all nodes that sessions of any queue can use."""
+
+
+class Queues(OpenModel):
+    """All queues, by name."""
+
+    queues: list[QueueInfo]
+
+
 class Key(OpenModel):
     """An API key without its secret."""
 

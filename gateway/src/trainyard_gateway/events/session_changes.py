@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from itertools import takewhile
+from typing import NamedTuple
 
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.events.hub import Hub
@@ -14,6 +15,15 @@ ALL = "*"
 MOST_REMEMBERED = 20_000
 """Sessions whose last change is remembered; a stream that was away longer gets all rows."""
 _CURSOR = re.compile(r"([0-9a-f]{16})\.([0-9]{1,15})")
+
+
+class Changed(NamedTuple):
+    """UIDs of sessions that changed, each in one of the lists."""
+
+    objects: list[str]
+    """Those whose object changed."""
+    values: list[str]
+    """Those that were measured, and have not changed otherwise."""
 
 
 class SessionChanges:
@@ -27,26 +37,34 @@ class SessionChanges:
         self._process = secrets.token_hex(8)
         self._changes: dict[str, int] = {}
         """UIDs with the number of their last change, in that order."""
+        self._objects: dict[str, int] = {}
+        """Of these, the number of the last change of the object."""
         self._number = 0
         self._forgotten = 0
         """The last change that is not remembered."""
 
     def changed(self, uid: str) -> None:
-        """Remember that a session changed, and wake the streams."""
+        """Remember that the object of a session changed, and wake the streams."""
+        self._objects[uid] = self._number + 1
+        self.measured(uid)
+
+    def measured(self, uid: str) -> None:
+        """Remember that a session reported, and wake the streams."""
         self._number += 1
         self._changes.pop(uid, None)
         self._changes[uid] = self._number
         if len(self._changes) > self._most:
             oldest = next(iter(self._changes))
             self._forgotten = self._changes.pop(oldest)
+            self._objects.pop(oldest, None)
         self._hub.notify(ALL)
 
     def cursor(self) -> str:
         """The position after the last change."""
         return f"{self._process}.{self._number}"
 
-    def since(self, cursor: str | None) -> list[str] | None:
-        """UIDs that changed after a cursor; None where all sessions are to be read.
+    def since(self, cursor: str | None) -> Changed | None:
+        """What changed after a cursor; None where all sessions are to be read.
 
         Raises BadRequest for a text that no stream sent.
         """
@@ -58,5 +76,6 @@ class SessionChanges:
         number = int(found[2])
         if found[1] != self._process or not self._forgotten <= number <= self._number:
             return None
-        newest = takewhile(lambda uid: self._changes[uid] > number, reversed(self._changes))
-        return list(newest)
+        newest = list(takewhile(lambda uid: self._changes[uid] > number, reversed(self._changes)))
+        objects = [uid for uid in newest if self._objects.get(uid, 0) > number]
+        return Changed(objects, [uid for uid in newest if self._objects.get(uid, 0) <= number])

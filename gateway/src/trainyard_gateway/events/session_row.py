@@ -10,6 +10,7 @@ from trainyard_api import names
 from trainyard_api.model import OpenModel
 from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway.sessions.info import phase_of
+from trainyard_gateway.sessions.measured import Measured
 from trainyard_kube import Json
 
 MOST_COMMAND = 200
@@ -52,19 +53,29 @@ class SessionTableRow(OpenModel):
     completion_time: str | None = None
 
 
+class RowValues(OpenModel):
+    """What has been measured since a row was sent."""
+
+    uid: str
+    progress: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+
 class SessionsEvent(OpenModel):
     """An event `sessions` of the stream of all sessions."""
 
     sessions: list[SessionTableRow]
     """Rows in place of those with the same UID."""
+    values: list[RowValues] = []
+    """Progress and metrics in place of those of the row with the same UID."""
     gone: list[str]
     """UIDs of sessions that the cluster no longer has."""
     reset: bool
     """Whether to forget all other rows first."""
 
 
-def session_row(body: Json) -> SessionTableRow:
-    """The row of a Kubernetes object."""
+def session_row(body: Json, found: Measured | None = None) -> SessionTableRow:
+    """The row of a Kubernetes object, with what was measured after its status was written."""
     metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
     place = status.get("queue") or {}
     command = " ".join(map(str, spec.get("command") or ()))
@@ -84,8 +95,8 @@ def session_row(body: Json) -> SessionTableRow:
         message=place.get("message") or status.get("message"),
         position=place.get("position"),
         estimated_start=place.get("estimatedStart"),
-        progress=status.get("progress"),
-        metrics=status.get("metrics") or [],
+        progress=status.get("progress") if found is None else found.progress,
+        metrics=(status.get("metrics") or []) if found is None else found.metrics,
         failure=(status.get("failure") or {}).get("class"),
         start_time=status.get("startTime"),
         completion_time=status.get("completionTime"),

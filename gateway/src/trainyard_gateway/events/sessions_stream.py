@@ -5,6 +5,8 @@ Guarantees:
 - A client that reconnects with the id of the last event gets what has changed since, and nothing
   that it has. Where that is not known, `reset` says so and every row follows.
 - A row is sent as it is now: a session that changes often is sent once in `PAUSE_SECONDS`.
+- Progress and metrics of a session that runs are those of its last report, not of its status, which
+  is written less often. Where nothing else changed, they are sent without the row.
 - Rows are read and written as JSON once for all streams at the same position.
 """
 
@@ -12,17 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
 
+from trainyard_api.phase import HOLDING_GPUS
 from trainyard_gateway.events.hub import Client, Hub
 from trainyard_gateway.events.session_changes import ALL, SessionChanges
-from trainyard_gateway.events.session_row import session_row
+from trainyard_gateway.events.session_row import RowValues, session_row
 from trainyard_gateway.events.stream import KEEP_ALIVE_SECONDS, frame, pieces, wait
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import phase_of
+from trainyard_gateway.sessions.measured import Measured, measured
+from trainyard_gateway.store.database import Database
+from trainyard_kube import Json
 
 PAUSE_SECONDS = 0.5
 """Between two messages at least."""
@@ -40,9 +47,15 @@ class SessionsFollower:
     """Reads the rows that change, for one client."""
 
     def __init__(
-        self, changes: SessionChanges, cache: SessionCache, hub: Hub, client: Client
+        self,
+        changes: SessionChanges,
+        cache: SessionCache,
+        database: Database,
+        hub: Hub,
+        client: Client,
     ) -> None:
         self._changes, self._cache, self._hub, self._client = changes, cache, hub, client
+        self._database = database
 
     async def follow(self, cursor: str | None) -> AsyncIterator[bytes]:
         """Events from a cursor on; None: from every row on."""
@@ -66,33 +79,70 @@ class SessionsFollower:
 
     async def _news(self, cursor: str | None) -> _News:
         at = self._changes.cursor()
-        uids = self._changes.since(cursor)
-        if uids is None:
-            rows = [session_row(body) for body in self._cache.live()]
-            return _News(
-                _frames([row.model_dump_json(by_alias=True) for row in rows], [], at, True), at
+        changed = self._changes.since(cursor)
+        if changed is None:
+            bodies = self._cache.live()
+            found = await self._measured(
+                [body for body in bodies if phase_of(body) in HOLDING_GPUS]
             )
-        bodies = {uid: self._cache.get(uid) for uid in uids}
-        rows_of = [session_row(body) for body in bodies.values() if body is not None]
-        gone = [uid for uid, body in bodies.items() if body is None]
-        if not bodies:
+            rows = [_row(body, found) for body in bodies]
+            return _News(_frames(rows, [], [], at, reset=True), at)
+        if not changed.objects and not changed.values:
             return _News(b"", at)
-        return _News(_frames([row.model_dump_json(by_alias=True) for row in rows_of], gone, at), at)
+        known = {uid: body for uid in changed.objects if (body := self._cache.get(uid)) is not None}
+        gone = [uid for uid in changed.objects if uid not in known]
+        found = await self._measured(
+            [
+                body
+                for uid in (*known, *changed.values)
+                if (body := self._cache.get(uid)) is not None and phase_of(body) in HOLDING_GPUS
+            ]
+        )
+        rows = [_row(body, found) for body in known.values()]
+        values = [_values(uid, found[uid]) for uid in changed.values if uid in found]
+        if not (rows or values or gone):
+            return _News(b"", at)
+        return _News(_frames(rows, values, gone, at), at)
+
+    async def _measured(self, bodies: Sequence[Json]) -> dict[str, Measured]:
+        """What sessions that run reported last: their status has it up to two seconds later."""
+        uids = [body["metadata"]["uid"] for body in bodies]
+        if not uids:
+            return {}
+        # Reads do not wait for the inbox: what is applied later wakes this stream again.
+        return await self._database.read(lambda c: measured(c, uids), applied=False)
 
 
-def _frames(rows: list[str], gone: list[str], cursor: str, reset: bool = False) -> bytes:
+def _row(body: Json, found: dict[str, Measured]) -> str:
+    row = session_row(body, found.get(body["metadata"]["uid"]))
+    return row.model_dump_json(by_alias=True)
+
+
+def _values(uid: str, found: Measured) -> str:
+    return RowValues(uid=uid, **found._asdict()).model_dump_json(by_alias=True)
+
+
+def _frames(
+    rows: list[str], values: list[str], gone: list[str], cursor: str, reset: bool = False
+) -> bytes:
     """Events of at most ROWS_AT_ONCE rows; the last one carries the cursor. Pure."""
-    starts = range(0, max(len(rows), 1), ROWS_AT_ONCE)
+    starts = range(0, max(len(rows), len(values), 1), ROWS_AT_ONCE)
     return b"".join(
         frame(
             "sessions",
-            _body(rows[at : at + ROWS_AT_ONCE], gone if at == 0 else [], reset and at == 0),
+            _body(
+                rows[at : at + ROWS_AT_ONCE],
+                values[at : at + ROWS_AT_ONCE],
+                gone if at == 0 else [],
+                reset and at == 0,
+            ),
             cursor if at == starts[-1] else None,
         )
         for at in starts
     )
 
 
-def _body(rows: list[str], gone: list[str], reset: bool) -> bytes:
+def _body(rows: list[str], values: list[str], gone: list[str], reset: bool) -> bytes:
     rest = orjson.dumps({"gone": gone, "reset": reset})
-    return b'{"sessions":[' + ",".join(rows).encode() + b"]," + rest[1:]
+    lists = '{"sessions":[' + ",".join(rows) + '],"values":[' + ",".join(values) + "],"
+    return lists.encode() + rest[1:]

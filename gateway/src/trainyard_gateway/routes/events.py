@@ -27,7 +27,7 @@ data: {"points":[{"name":"train/loss","step":20,"time":"2026-01-01T00:00:00.0000
 
 _SESSIONS_EXAMPLE = """id: 0f8b7c9a6d5e4f3a.12
 event: sessions
-data: {"sessions":[{"name":"digits-mlp","phase":"Running"}],"gone":[],"reset":false}
+data: {"sessions":[{"name":"digits-mlp","phase":"Running"}],"values":[],"gone":[],"reset":false}
 
 """
 
@@ -51,12 +51,16 @@ async def of_all(
 ) -> Response:
     """All sessions of the cluster as rows, then the rows that change: events `sessions`.
 
+    `values` replace progress and metrics of a row that was sent before: they are those of the last
+    report, of which the status of a session hears later.
     `reset` says that the client shall forget the rows that it has; `gone` are UIDs of deleted ones.
     With the id of the last event as Last-Event-ID, only what changed since is sent.
     """
     services.session_changes.since(last_event_id)
     client = _client(request, services, caller)
-    follower = SessionsFollower(services.session_changes, services.cache, services.hub, client)
+    follower = SessionsFollower(
+        services.session_changes, services.cache, services.database, services.hub, client
+    )
     return _streamed(follower.follow(last_event_id))
 
 

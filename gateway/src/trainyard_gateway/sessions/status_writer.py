@@ -24,10 +24,9 @@ from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
+from trainyard_gateway.sessions.measured import measured
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import is_unavailable
-from trainyard_gateway.store.metrics import latest
-from trainyard_gateway.store.reports import heartbeats
 from trainyard_kube import Json, KubeClient, errors, paths
 
 PAUSE_PER_SESSION = 2.0
@@ -159,12 +158,9 @@ class StatusWriter:
         if bundle is not None and phase_of(body) in CANCELLABLE:
             wanted["code"] = status.code(bundle, await self._code.has(bundle))
         # Reads do not wait for the inbox: `on_applied` announces newer reports to this writer.
-        progress = await self._database.read(lambda c: heartbeats.of_session(c, uid), applied=False)
-        if progress is not None:
-            wanted["progress"] = status.progress(*progress)
-            wanted["metrics"] = status.metrics(
-                await self._database.read(lambda c: latest.latest_values(c, uid), applied=False)
-            )
+        found = await self._database.read(lambda c: measured(c, [uid]), applied=False)
+        if uid in found:
+            wanted |= found[uid]._asdict()
         model = await self._models.of_session(uid)
         if model is not None:
             wanted["model"] = status.model(model)

@@ -20,6 +20,7 @@ class ReportIngest(ABC):
     def __init__(self) -> None:
         self._durable_listeners: list[Listener] = []
         self._applied_listeners: list[Listener] = []
+        self._measured_listeners: list[Listener] = []
 
     @abstractmethod
     async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
@@ -41,11 +42,21 @@ class ReportIngest(ABC):
         """Call `listener` when batches of a session were applied, so that reads find them."""
         self._applied_listeners.append(listener)
 
+    def on_measured(self, listener: Listener) -> None:
+        """The same for batches with values of metrics, a heartbeat or a checkpoint alone."""
+        self._measured_listeners.append(listener)
+
     def _notify_durable(self, batches: Iterable[Batch]) -> None:
         _notify(self._durable_listeners, batches)
 
     def _notify_applied(self, batches: Iterable[Batch]) -> None:
-        _notify(self._applied_listeners, batches)
+        applied = list(batches)
+        _notify(self._applied_listeners, applied)
+        _notify(self._measured_listeners, filter(_measures, applied))
+
+
+def _measures(batch: Batch) -> bool:
+    return bool(batch.metrics) or batch.heartbeat is not None or batch.checkpoint is not None
 
 
 def _notify(listeners: Iterable[Listener], batches: Iterable[Batch]) -> None:

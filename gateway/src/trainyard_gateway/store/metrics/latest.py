@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import Connection
 
 from trainyard_api.model import OpenModel
@@ -51,13 +54,20 @@ class LatestValue(OpenModel):
 
 def latest_values(connection: Connection, uid: str) -> list[LatestValue]:
     """The newest value of each metric, by name."""
-    return [
-        LatestValue(
-            name=r.name,
-            step=r.last_step,
-            epoch=r.last_epoch,
-            time=micros_to_text(r.last_time),
-            value=json_number(r.last_value),
-        )
-        for r in series.rows_of_session(connection, uid)
-    ]
+    return [_value(row) for row in series.rows_of_session(connection, uid)]
+
+
+def latest_of_many(connection: Connection, uids: Sequence[str]) -> dict[str, list[LatestValue]]:
+    """The same of several sessions, by UID; those without a metric are absent."""
+    found = series.rows_of_many(connection, uids)
+    return {uid: [_value(row) for row in rows] for uid, rows in found.items()}
+
+
+def _value(row: Any) -> LatestValue:
+    return LatestValue(
+        name=row.name,
+        step=row.last_step,
+        epoch=row.last_epoch,
+        time=micros_to_text(row.last_time),
+        value=json_number(row.last_value),
+    )

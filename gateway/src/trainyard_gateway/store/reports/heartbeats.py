@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +15,8 @@ from trainyard_gateway.store.schema.tables import progress
 from trainyard_gateway.store.sql.dialect import upsert
 
 T = TypeVar("T", Heartbeat, CheckpointReport)
+
+_UIDS_AT_ONCE = 500
 
 SAID_AHEAD_SECONDS = 60.0
 """A clock that is ahead by more is noted in the session's log."""
@@ -87,15 +90,22 @@ class Progress(NamedTuple):
 
 def of_session(connection: Connection, uid: str) -> Progress | None:
     """The newest heartbeat and checkpoint of a session; None before the first of either."""
-    row = _row(connection, uid)
-    if row is None:
-        return None
-    return Progress(
-        row.attempt,
-        _parsed(row.heartbeat, Heartbeat),
-        _parsed(row.checkpoint, CheckpointReport),
-        row.last_step_time,
-    )
+    return of_many(connection, [uid]).get(uid)
+
+
+def of_many(connection: Connection, uids: Sequence[str]) -> dict[str, Progress]:
+    """The same of several sessions, by UID; those before the first of either are absent."""
+    found: dict[str, Progress] = {}
+    for start in range(0, len(uids), _UIDS_AT_ONCE):
+        some = progress.c.session_uid.in_(uids[start : start + _UIDS_AT_ONCE])
+        for row in connection.execute(select(progress).where(some)):
+            found[row.session_uid] = Progress(
+                row.attempt,
+                _parsed(row.heartbeat, Heartbeat),
+                _parsed(row.checkpoint, CheckpointReport),
+                row.last_step_time,
+            )
+    return found
 
 
 def _row(connection: Connection, uid: str) -> Any | None:

@@ -1,0 +1,1 @@
+"""TrainingQueues as the API shows them."""

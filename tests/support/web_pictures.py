@@ -1,0 +1,78 @@
+"""Pictures of each page of the web page, of a real gateway with a lab at work.
+
+`python tests/support/web_pictures.py docs/pictures` takes them again. It needs a cluster, which it
+brings up, and Chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from browser import Visit, running_browser, visit
+from cluster import apply_crds, find_kubeconfig, fresh_namespace
+from gateway_lab import running_gateway
+from PIL import Image
+from web_story import lab_at_work
+
+_WINDOW = {"width": 1280, "height": 860}
+_COLOURS = 128
+"""Of each picture: a page has few."""
+_PHONE = {"width": 390, "height": 844}
+
+
+def main(folder: Path) -> None:
+    """Take every picture."""
+    kubeconfig = find_kubeconfig()
+    apply_crds(kubeconfig)
+    with (
+        tempfile.TemporaryDirectory(prefix="web-pictures-") as data,
+        fresh_namespace(kubeconfig, "pictures") as namespace,
+        running_gateway(kubeconfig, namespace, Path(data)) as lab,
+        lab_at_work(lab, Path(data)) as uids,
+        running_browser() as browser,
+    ):
+        with visit(browser, lab.url, viewport=_WINDOW, color_scheme="light") as seen:
+            seen.log_in(lab.key)
+            for name, (place, ready) in _places(uids).items():
+                _take(seen, folder, name, place, ready)
+        with visit(browser, lab.url, viewport=_PHONE, color_scheme="dark") as seen:
+            seen.log_in(lab.key)
+            _take(seen, folder, "web-phone", f"session/{uids['llama-lora']}", ".plot canvas")
+
+
+def _places(uids: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """By picture: the place, and what is there when it is drawn."""
+    rates = ",".join(uid for name, uid in uids.items() if name.startswith("resnet"))
+    compared = f"compare?sessions={rates}&metric=train/loss&parameter=env.LEARNING_RATE&smooth=0.6"
+    return {
+        "web-sessions": ("?metric=train/loss&sort=phase&order=up", ".spark polyline"),
+        "web-queue": ("queue?span=hour", ".timeline"),
+        "web-session": (f"session/{uids['llama-lora']}", ".plot canvas"),
+        "web-failed": (f"session/{uids['text-small']}", ".failure"),
+        "web-compare": (compared, ".plot canvas"),
+        "web-new": ("new", "form.new pre"),
+        "web-nodes": ("nodes", "tbody tr"),
+        "web-datasets": ("datasets", "tbody tr"),
+        "web-models": ("models", "tbody tr"),
+        "web-usage": ("usage", "tbody meter"),
+        "web-keys": ("keys", "tbody tr"),
+    }
+
+
+def _take(seen: Visit, folder: Path, name: str, place: str, ready: str) -> None:
+    page = seen.page
+    page.goto("about:blank")
+    page.goto(f"{seen.url}/#/{place}")
+    page.locator(ready).first.wait_for()
+    # Curves, sums and estimates that were asked for meanwhile.
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(2500)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.convert("RGB").quantize(_COLOURS).save(folder / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
