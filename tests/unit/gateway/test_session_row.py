@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainyard_gateway.events.session_row import MOST_LABELS, own_labels, session_row
+from trainyard_gateway.sessions.measured import Measured
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,13 @@ def test_a_row_has_few_labels() -> None:
     assert (
         list(session_row({"metadata": metadata, "spec": {}}).labels) == sorted(labels)[:MOST_LABELS]
     )
+
+
+def test_what_was_measured_later_stands_in_place_of_the_status() -> None:
+    metadata = {"name": "a", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    status = {"progress": {"step": 1}, "metrics": [{"name": "loss", "value": "1", "step": 1}]}
+    body = {"metadata": metadata, "spec": {}, "status": status}
+    later = Measured({"step": 2}, [{"name": "loss", "value": "2", "step": 2}])
+
+    assert (session_row(body).progress, session_row(body).metrics) == tuple(status.values())
+    assert (session_row(body, later).progress, session_row(body, later).metrics) == later

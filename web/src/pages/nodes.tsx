@@ -65,7 +65,7 @@ function measured(node: NodeInfo) {
   if (!machine) return [<small>no node monitor</small>, "", "", ""];
   return [
     (machine.gpus ?? []).map((gpu) => (
-      <small key={gpu.index}>
+      <small class="gpu" key={gpu.index}>
         <Name>{gpuLine(gpu)}</Name>
       </small>
     )),
