@@ -111,7 +111,7 @@ def second_peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             page = TrackioPage(browser, server, options.rounds)
             return {
                 "table": page.table(options.sessions),
-                "overlay": page.overlay(yard.REPORTING),
+                "overlay": page.overlay(min(options.sessions, yard.REPORTING)),
                 "live": page.live(options.seconds),
             }
 
