@@ -29,16 +29,15 @@ from trainyard_gateway.routes import (
     mlflow,
     model_files,
     models,
-    queues,
     report,
     run_files,
     runs,
-    system,
     training,
     uploads,
     usage,
 )
 from trainyard_gateway.routes.access import keys, login, teams, users
+from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
 from trainyard_gateway.services import Services, running

@@ -45,7 +45,7 @@ from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.code_retention import CodeRetention
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.history_retention import HistoryRetention
-from trainyard_gateway.sessions.report_rates import ReportRates
+from trainyard_gateway.sessions.reported.report_rates import ReportRates
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
@@ -85,7 +85,6 @@ class Services:
     authenticator: Authenticator
     cache: SessionCache
     commands: SessionCommands
-    snapshots: SnapshotReader
     estimator: Estimator
     code: CodeBundles
     datasets: Datasets
@@ -249,6 +248,13 @@ def _connect(cache: SessionCache, database: Store, *listeners: Callable[[str], N
         database.on_applied(listener)
 
 
+def _estimator(
+    settings: Settings, kube: KubeClient, cache: SessionCache, datasets: Datasets
+) -> Estimator:
+    snapshots = SnapshotReader(kube, settings.namespace, cache)
+    return Estimator(snapshots, settings.installation(), datasets)
+
+
 async def _mlflow(
     settings: Settings, registries: _Registries, cache: SessionCache, status_writer: StatusWriter
 ) -> MlflowDoor:
@@ -291,7 +297,6 @@ async def _build(
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
     cache = SessionCache(kube, namespace, database)
-    snapshots = SnapshotReader(kube, namespace, cache)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
     hub, slots, volume = Hub(), ArchiveSlots(), registries.volume
@@ -308,8 +313,7 @@ async def _build(
         authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
-        snapshots=snapshots,
-        estimator=Estimator(snapshots, settings.installation(), datasets),
+        estimator=_estimator(settings, kube, cache, datasets),
         code=code,
         datasets=datasets,
         models=models,

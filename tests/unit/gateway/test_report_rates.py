@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from trainyard_gateway.errors import TooManyRequests, Unavailable
-from trainyard_gateway.sessions.report_rates import BURST_SECONDS, ReportRates
+from trainyard_gateway.sessions.reported.report_rates import BURST_SECONDS, ReportRates
 
 
 def test_an_overdrawn_session_waits_until_its_account_is_even() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainyard_gateway.events.session_row import MOST_LABELS, own_labels, session_row
-from trainyard_gateway.sessions.measured import Measured
+from trainyard_gateway.sessions.reported.measured import Measured
 
 
 @pytest.mark.parametrize(

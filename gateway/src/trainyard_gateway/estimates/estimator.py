@@ -25,7 +25,9 @@ class Estimator:
         now: Callable[[], float] = time.time,
     ) -> None:
         """`now` gives seconds since the epoch."""
-        self._reader, self._config, self._now = reader, config, now
+        self.reader = reader
+        """Reads what estimates are made of."""
+        self._config, self._now = config, now
         self._datasets = datasets
 
     async def estimate(self, body: dict[str, Any], user: str) -> Estimate:
@@ -35,6 +37,6 @@ class Estimator:
             found = await self._datasets.find(spec.dataset)
             if found is not None:
                 require_fit(spec, found)
-        objects = await self._reader.objects()
+        objects = await self.reader.objects()
         now = self._now()
         return await asyncio.to_thread(estimate, objects, name, spec, user, self._config, now)

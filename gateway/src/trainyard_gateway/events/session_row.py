@@ -10,7 +10,7 @@ from trainyard_api import names
 from trainyard_api.model import OpenModel
 from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway.sessions.info import phase_of
-from trainyard_gateway.sessions.measured import Measured
+from trainyard_gateway.sessions.reported.measured import Measured
 from trainyard_kube import Json
 
 MOST_COMMAND = 200

@@ -27,7 +27,7 @@ from trainyard_gateway.events.session_row import RowValues, session_row
 from trainyard_gateway.events.stream import KEEP_ALIVE_SECONDS, frame, pieces, wait
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
-from trainyard_gateway.sessions.measured import Measured, measured
+from trainyard_gateway.sessions.reported.measured import Measured, measured
 from trainyard_gateway.store.database import Database
 from trainyard_kube import Json
 

@@ -23,7 +23,10 @@ class QueueInfo(OpenModel):
     """Whether its sessions may use idle GPUs beyond the quota."""
     weight: int
     share: float
-    """Its weight over the weights of all queues that are not paused, from 0 to 1; 0 while paused."""
+    """Its weight over the weights of all queues that are not paused, from 0 to 1.
+
+    0 while it is paused.
+    """
     max_sessions_per_user: int | None = None
     max_gpus_per_session: int | None = None
     paused: bool

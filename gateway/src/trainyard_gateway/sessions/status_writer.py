@@ -24,7 +24,7 @@ from trainyard_gateway.registry.models import Models
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
-from trainyard_gateway.sessions.measured import measured
+from trainyard_gateway.sessions.reported.measured import measured
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_kube import Json, KubeClient, errors, paths

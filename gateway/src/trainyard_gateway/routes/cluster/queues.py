@@ -14,5 +14,5 @@ router = APIRouter(prefix="/queues", tags=["training"])
 @router.get("", dependencies=[allowed(Scope.SESSIONS_READ)])
 async def queues(services: ServicesDep) -> QueuesResponse:
     """Every queue with its quota, weight and limits, and what its sessions use, two seconds old."""
-    objects = await services.snapshots.objects()
+    objects = await services.estimator.reader.objects()
     return QueuesResponse(queues=queue_infos(objects.queues))

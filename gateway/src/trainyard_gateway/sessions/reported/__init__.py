@@ -1,0 +1,1 @@
+"""What sessions report: how often they may, and their newest values."""
