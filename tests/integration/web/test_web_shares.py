@@ -65,6 +65,7 @@ def test_gpus_are_as_busy_as_the_monitor_of_their_node_reports(
     page, name = reader.page, unique("busy")
     uid = start(lab, name, resources={"gpus": 2})
     run(lab, name)
+    (lab.data / "runs" / uid).mkdir(parents=True)
     hold_gpus(lab, name, node, 2)
     token = monitor_token(lab, "trainyard-monitor", node)
     tell_of_gpus(lab, token, 97, 3)

@@ -59,8 +59,8 @@ function useCheckpoints(uid: string, last: string): { all: Checkpoint[] | undefi
   const [problem, setProblem] = useState("");
   useEffect(() => {
     const stop = new AbortController();
-    get<FileList>(`/training/${encodeURIComponent(uid)}/files?limit=1000&path=checkpoints`, stop.signal)
-      .then(({ files }) => {
+    saved(uid, stop.signal)
+      .then((files) => {
         setAll(checkpointsOf(files));
         setProblem("");
       })
@@ -72,4 +72,12 @@ function useCheckpoints(uid: string, last: string): { all: Checkpoint[] | undefi
     return () => stop.abort();
   }, [uid, last]);
   return { all, problem };
+}
+
+/** What is in the folder of checkpoints. Whether there is one is looked up first: most sessions have none, and a browser notes each 404. */
+async function saved(uid: string, stop: AbortSignal): Promise<FileList["files"]> {
+  const path = `/training/${encodeURIComponent(uid)}/files?limit=1000`;
+  const top = await get<FileList>(path, stop);
+  const is = top.cursor || top.files.some(({ path: name }) => name === "checkpoints");
+  return is ? (await get<FileList>(`${path}&path=checkpoints`, stop)).files : [];
 }
