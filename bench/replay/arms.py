@@ -10,11 +10,11 @@ from typing import Final
 
 from trainyard_scheduler.admission import run_cycle
 from trainyard_scheduler.durations.history import RunHistory, reference_classes
-from trainyard_scheduler.durations.lengths import Lengths
 from trainyard_scheduler.durations.usual import Durations
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime, Shape
 from trainyard_scheduler.forecast import QueueForecast, after_cycle
 from trainyard_scheduler.placement import place, take
+from trainyard_scheduler.preemption.time_slices import behind_seconds
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
@@ -29,12 +29,13 @@ from .event_loop import (
     shape_of,
     worker_vector,
 )
-from .workload import Work
 
 QUEUE: Final = "main"
 RUNTIME: Final = "main"
 HOUR: Final = 3600.0
-DAY: Final = 24 * HOUR
+NEVER: Final = 1e12
+BLIND_ATTEMPTS: Final = 20
+"""Who does not know of checkpoints has a session yield so often: some would never get on."""
 SUBMISSIONS_SECONDS: Final = 120.0
 """Shortest time between two moments at which those that came are asked about."""
 PROGRESS_AFTER: Final = 60.0
@@ -50,12 +51,13 @@ class Knowledge:
     learned: bool = True
     """Lengths of earlier sessions of the kind."""
     checkpoints: bool = True
+    """When each was saved; without, as if everything were saved at any time."""
     perfect: bool = False
     """True lengths, in place of all of these."""
     past_reservation: bool = True
     """Whether sessions start past a reservation and are preempted for it."""
-    short_first: bool = False
-    """Whether a session counts as if it had come later by its length, at most by a day."""
+    time_slice: float | None = None
+    """Seconds after which a session yields, with ShortestRemainingTime; None: in order of age."""
 
 
 class InOrder:
@@ -120,12 +122,11 @@ class Scheduled:
             nodes=self.nodes,
             free={},
             runtimes={RUNTIME: Runtime(RUNTIME)},
-            queues={QUEUE: QueueRules(QUEUE)},
+            queues={QUEUE: QueueRules(QUEUE, time_slice_seconds=knowledge.time_slice)},
             policy=self.policy,
         )
         self._queue = WaitingQueue(self.policy)
         self._queued: dict[str, Request] = {}
-        self._queued_time: dict[str, float] = {}
         self._after: Snapshot | None = None
 
     def decide(self, world: World) -> tuple[Sequence[Start], Sequence[str]]:
@@ -156,20 +157,18 @@ class Scheduled:
 
     def _request(self, waiting: Waiting) -> Request:
         work, knows = waiting.work, self.knowledge
-        if work.uid not in self._queued_time:
-            self._queued_time[work.uid] = self._queued_at(work)
         expected, limit = None, max(60.0, work.limit - waiting.run_seconds)
         if knows.perfect:
             expected = work.seconds - waiting.kept + 30.0
         elif waiting.attempts and knows.progress and work.planned is not None and waiting.kept:
             expected = (work.planned - waiting.kept) * work.pace
-        return Request(
+        request = Request(
             uid=work.uid,
             name=work.uid,
             queue=QUEUE,
             user=work.user,
             priority=0,
-            queued=self._queued_time[work.uid],
+            queued=work.submitted,
             shape=request_shape(work.gpus, self.each),
             expected_seconds=expected,
             limit_seconds=expected if knows.perfect else limit,
@@ -177,15 +176,9 @@ class Scheduled:
             classes=reference_classes(work.program, work.user, work.gpus),
             ran_seconds=waiting.run_seconds,
         )
-
-    def _queued_at(self, work: Work) -> float:
-        """When it came, and later by its length where short ones go first."""
-        if not self.knowledge.short_first:
-            return work.submitted
-        classes = reference_classes(work.program, work.user, work.gpus)
-        median = Lengths(self.history).longest(classes, 0.0, 0.5)
-        length = work.seconds if self.knowledge.perfect else median
-        return work.submitted + (DAY if length is None else min(length, DAY))
+        if knows.time_slice is None:
+            return request
+        return replace(request, behind_seconds=behind_seconds(request, self.history))
 
     def _allocation(self, running: Running, now: float) -> Allocation:
         work, knows = running.work, self.knowledge
@@ -196,18 +189,23 @@ class Scheduled:
             queue=QUEUE,
             user=work.user,
             priority=0,
-            queued=self._queued_time[work.uid],
+            queued=work.submitted,
             shape=request_shape(work.gpus, self.each),
             nodes=running.nodes,
             started=running.started,
             leaving=running.leaving,
-            checkpoint=running.checkpoint(position) if knows.checkpoints else None,
+            checkpoint=self._checkpoint(running, position, now),
             eta_seconds=self._eta(running, position, now),
             limit=running.at(work.seconds) if knows.perfect else end,
             backfilled=running.backfilled,
             classes=reference_classes(work.program, work.user, work.gpus),
             ran_seconds=running.run_seconds,
         )
+
+    def _checkpoint(self, running: Running, position: float, now: float) -> float | None:
+        if self.knowledge.checkpoints:
+            return running.checkpoint(position)
+        return now if running.attempts <= BLIND_ATTEMPTS else None
 
     def _eta(self, running: Running, position: float, now: float) -> float | None:
         work, knows = running.work, self.knowledge
@@ -272,6 +270,7 @@ def arms(nodes: int, each: int, window: tuple[float, float]) -> dict[str, Arm]:
         return Scheduled(nodes, each, knowledge, estimates=window)
 
     every = Knowledge()
+    turns = replace(every, time_slice=HOUR)
     perfect = replace(every, learned=False, perfect=True)
     return {
         "strict FIFO": InOrder(each, strict=True),
@@ -280,11 +279,11 @@ def arms(nodes: int, each: int, window: tuple[float, float]) -> dict[str, Arm]:
             Knowledge(progress=False, learned=False, past_reservation=False)
         ),
         "ours": ours(every),
-        "ours, without learned lengths": ours(replace(every, learned=False)),
-        "ours, without step rates": ours(replace(every, progress=False)),
-        "ours, without preemption": ours(replace(every, past_reservation=False)),
-        "ours, blind to checkpoints": ours(replace(every, checkpoints=False)),
-        "ours, short ones first": ours(replace(every, short_first=True)),
+        "ours, shortest first": ours(turns),
+        "… without learned lengths": ours(replace(turns, learned=False)),
+        "… without step rates": ours(replace(turns, progress=False)),
+        "… without time slices": ours(replace(turns, time_slice=NEVER)),
+        "… blind to checkpoints": ours(replace(turns, checkpoints=False)),
         "oracle": ours(perfect),
-        "oracle, short ones first": ours(replace(perfect, short_first=True)),
+        "oracle, shortest first": ours(replace(perfect, time_slice=HOUR)),
     }

@@ -90,7 +90,8 @@ class Record:
     """What became of one session."""
 
     work: Work
-    first_start: float | None = None
+    starts: list[float] = field(default_factory=list)
+    """When each of its attempts started."""
     ended: float | None = None
     waited: float = 0.0
     """All its time in the queue."""
@@ -98,6 +99,15 @@ class Record:
     wasted: float = 0.0
     """GPU-seconds of work done again, of starts after the first, and of leaving."""
     wasted_by_preemption: float = 0.0
+
+    @property
+    def first_start(self) -> float | None:
+        """When its first attempt started."""
+        return self.starts[0] if self.starts else None
+
+    def next_start(self, at: float) -> float:
+        """The first start at or after `at`. Raises StopIteration if there was none."""
+        return next(start for start in self.starts if start >= at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +248,7 @@ class _Replay:
         take(world.free, start.nodes, worker_vector(gpus))
         assert all(world.free[name][-1] >= 0 for name in start.nodes), "more GPUs than there are"
         record.waited += now - waiting.since
-        if record.first_start is None:
-            record.first_start = now
+        record.starts.append(now)
         running = Running(
             work,
             start.nodes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .event_loop import Estimate, Record, World
@@ -32,13 +32,13 @@ def figures_of(world: World, estimates: Sequence[Estimate], start: float) -> Fig
     found["wastedGpuHours"] = sum(r.wasted for r in counted) / 3600
     found["wastedByPreemptionGpuHours"] = sum(r.wasted_by_preemption for r in counted) / 3600
     found["fairness"] = fairness(counted)
-    starts = {uid: r.first_start for uid, r in world.records.items() if r.first_start is not None}
-    found |= estimates_of([e for e in estimates if e.first], starts, "atSubmission")
-    found |= estimates_of(estimates, starts, "overTime")
+    told = [(e, world.records[e.uid].next_start(e.at)) for e in estimates]
+    found |= estimates_of([(e, start) for e, start in told if e.first], "atSubmission")
+    found |= estimates_of(told, "overTime")
     for since, name in LEADS:
         until = min((s for s, _ in LEADS if s > since), default=math.inf)
-        near = [e for e in estimates if since <= starts[e.uid] - e.at < until]
-        found |= estimates_of(near, starts, f"startsWithin{name.replace(' ', '').title()}")
+        near = [(e, start) for e, start in told if since <= start - e.at < until]
+        found |= estimates_of(near, f"startsWithin{name.replace(' ', '').title()}")
     return found
 
 
@@ -90,28 +90,28 @@ def fairness(records: Iterable[Record]) -> float:
     return sum(means) ** 2 / (len(means) * sum(m * m for m in means)) if means else 1.0
 
 
-def estimates_of(estimates: Sequence[Estimate], starts: Mapping[str, float], name: str) -> Figures:
-    """How far real starts lay from the middle of the interval, in seconds; how often within it."""
-    if not estimates:
+def estimates_of(told: Sequence[tuple[Estimate, float]], name: str) -> Figures:
+    """How far real starts lay from the middle of the interval, in seconds; how often within it.
+
+    `told` are estimates, each with the start that followed.
+    """
+    if not told:
         return {}
-    found = {f"{name}.estimates": float(len(estimates))}
-    bounded = [e for e in estimates if e.latest is not None]
-    found[f"{name}.known"] = len(bounded) / len(estimates)
+    found = {f"{name}.estimates": float(len(told))}
+    # Where nothing says when it starts at the earliest, that is now.
+    bounded = [
+        ((e.at if e.earliest is None else e.earliest), e.latest, start)
+        for e, start in told
+        if e.latest is not None
+    ]
+    found[f"{name}.known"] = len(bounded) / len(told)
     if bounded:
-        # Where nothing says when it starts at the earliest, that is now.
-        spans = [((e.at if e.earliest is None else e.earliest), e.latest or 0.0) for e in bounded]
-        held = [
-            low - TOLERANCE <= starts[e.uid] <= high + TOLERANCE
-            for e, (low, high) in zip(bounded, spans, strict=True)
-        ]
-        errors = [
-            abs(starts[e.uid] - (low + high) / 2)
-            for e, (low, high) in zip(bounded, spans, strict=True)
-        ]
+        held = [low - TOLERANCE <= start <= high + TOLERANCE for low, high, start in bounded]
+        errors = [abs(start - (low + high) / 2) for low, high, start in bounded]
         found[f"{name}.medianError"] = statistics.median(errors)
         found[f"{name}.error90"] = quantile(errors, 0.9)
         found[f"{name}.coverage"] = statistics.fmean(held)
-        found[f"{name}.medianWidth"] = statistics.median(high - low for low, high in spans)
+        found[f"{name}.medianWidth"] = statistics.median(high - low for low, high, _ in bounded)
     return found
 
 

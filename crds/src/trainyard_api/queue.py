@@ -8,6 +8,8 @@ from pydantic import Field
 
 from trainyard_api.model import ClosedModel, OpenModel
 
+QueueingStrategy = Literal["BestEffortFIFO", "ShortestRemainingTime"]
+
 
 class TrainingQueueSpec(ClosedModel):
     """What sessions of this queue may use.
@@ -27,6 +29,16 @@ class TrainingQueueSpec(ClosedModel):
     """Maximum GPUs (workers × GPUs per worker) of one session. Default: no limit."""
     paused: bool = False
     """Start no more sessions of this queue; running sessions continue."""
+    queueing_strategy: QueueingStrategy = "BestEffortFIFO"
+    """The order of sessions.
+
+    BestEffortFIFO: by priority and age. ShortestRemainingTime: a session counts as if it had come
+    later by its expected remaining time, at most by three days; and one that has run for
+    timeSliceSeconds yields, right after a checkpoint, to one that is expected to need at most
+    half of its remaining time.
+    """
+    time_slice_seconds: int = Field(default=3600, ge=1, le=2_592_000)
+    """How long an attempt runs before it may yield, with ShortestRemainingTime."""
 
 
 class TrainingQueueStatus(OpenModel):

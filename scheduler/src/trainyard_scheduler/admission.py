@@ -23,7 +23,13 @@ from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import Allocation, Request, Shape
 from trainyard_scheduler.fair_share import QueueCursor, QueueHeads
 from trainyard_scheduler.placement import give, place, take
-from trainyard_scheduler.preemption import candidates, choose, has_run_enough, was_backfilled_past
+from trainyard_scheduler.preemption.time_slices import TimeSlices
+from trainyard_scheduler.preemption.victims import (
+    candidates,
+    choose,
+    has_run_enough,
+    was_backfilled_past,
+)
 from trainyard_scheduler.resources import FIRST_GPU, ResourceVector, copies, minimum
 from trainyard_scheduler.snapshot import Snapshot
 
@@ -84,6 +90,7 @@ class _Cycle:
         self.explain = explain
         self.may_preempt = preempt
         self.heads = QueueHeads(snapshot, now)
+        self.slices = TimeSlices(snapshot, now)
         self.free = dict(snapshot.free)
         self.failed: set[Shape] = set()
         """Shapes that fit nowhere now."""
@@ -214,7 +221,7 @@ class _Cycle:
         """Wait for sessions that leave already; preempt others only if `request` fits then."""
         eligible = self.snapshot.eligible(request.shape.runtime)
         left = [a for a in self.preemptible if a.uid not in self.preempted]
-        cheapest = candidates(left, request, self.snapshot, self.heads, self.now)
+        cheapest = candidates(left, request, self.snapshot, self.heads, self.slices, self.now)
         future = self.reserved if self.reserved is not None else self._after_leaving()
         if place(future, eligible, request.shape) is None:
             victims = choose(future, eligible, request, cheapest, self.now) if cheapest else None

@@ -20,19 +20,14 @@ class Assumption(Protocol):
         """How many seconds a session runs once it starts."""
 
 
-def lengths_at(snapshot: Snapshot, now: float) -> Lengths:
-    """What history and allocations say at `now`, in seconds since the epoch."""
-    running = ((a.classes, a.run_seconds(now)) for a in snapshot.allocations)
-    return Lengths(snapshot.history, running)
-
-
 class Soonest:
     """Sessions end as their step rates say, or as soon as sessions like them may.
 
     Among many sessions some end early. So the one that ends j-th of n is given an end that it
     precedes with a chance of j × `MISS` ÷ n: by Simes' inequality ("An Improved Bonferroni
     Procedure", 1986) the chance is `MISS` that any of n like sessions that do not depend on each
-    other ends before that. A session that is still to start may be the first to end.
+    other ends before that. A session that is still to start may be the first to end. In a queue
+    with ShortestRemainingTime a session may also yield once its time slice is over.
     """
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, now: float) -> None:
@@ -47,7 +42,16 @@ class Soonest:
         """The earlier of the end by its step rate and the soonest that is likely."""
         if allocation.leaving:
             return self._now
-        return self._end(allocation, self._miss[allocation.uid])
+        end = self._end(allocation, self._miss[allocation.uid])
+        turn = self._turn(allocation.queue)
+        started = self._now if allocation.started is None else allocation.started
+        return min(end, max(self._now, started + turn))
+
+    def _turn(self, queue: str) -> float:
+        """The time slice of a queue in seconds; infinity where no session yields."""
+        rules = self._snapshot.queues.get(queue)
+        turn = None if rules is None else rules.time_slice_seconds
+        return math.inf if turn is None else turn
 
     def _end(self, allocation: Allocation, miss: float) -> float:
         ran = allocation.run_seconds(self._now)
@@ -61,7 +65,8 @@ class Soonest:
         expected = self._snapshot.expected_seconds(request)
         shortest = self._lengths.shortest(request.classes, request.ran_seconds, self._first)
         left = math.inf if shortest is None else shortest - request.ran_seconds
-        return min(math.inf if expected is None else expected, left)
+        known = math.inf if expected is None else expected
+        return min(known, left, self._turn(request.queue))
 
 
 class Longest:

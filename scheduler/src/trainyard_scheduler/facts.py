@@ -133,6 +133,8 @@ class QueueRules:
     max_sessions_per_user: int | None = None
     max_gpus_per_session: int | None = None
     paused: bool = False
+    time_slice_seconds: float | None = None
+    """With ShortestRemainingTime: how long an attempt runs before it may yield; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ class Request:
     """Its reference classes, from the most specific to the most general."""
     ran_seconds: float = 0.0
     """Run time of its earlier attempts."""
+    behind_seconds: float = 0.0
+    """By how much it counts as having come later, since shorter ones start first."""
 
 
 @dataclass(frozen=True, slots=True)

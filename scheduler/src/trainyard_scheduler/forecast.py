@@ -5,7 +5,8 @@ The cycles of `admission` are played forward in time. Guarantees:
 - What is not known is absent. A start that depends on the end of a session of unknown length has
   no time.
 - `earliest` assumes that sessions end as their step rates say, or as sessions of the same kind
-  usually do. `latest` assumes that all run until their limits. Neither preempts any session.
+  usually do, and in a queue with ShortestRemainingTime that they yield once their time slice
+  is over. `latest` assumes that all run until their limits. Neither preempts any session.
 - `forecast_session` is what the operator publishes in the status: a session that does not exist
   yet gets the same answer before its creation and right after it.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass, replace
 from trainyard_api.phase import Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.admission import CycleResult, run_cycle
-from trainyard_scheduler.assumptions import Assumption, Longest, Soonest, lengths_at
+from trainyard_scheduler.assumptions import Assumption, Longest, Soonest
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.fair_share import front
 from trainyard_scheduler.objects.installation import InstallationConfig
@@ -82,7 +83,7 @@ class QueueForecast:
         """The next sessions over all queues, in fair-share order."""
         ahead = replace(snapshot, waiting=waiting_queues(self.front, snapshot.policy))
         self._reasons = run_cycle(ahead, now, preempt=False, explain=True).reasons
-        lengths = lengths_at(snapshot, now)
+        lengths = snapshot.lengths(now)
         self._earliest = _starts(ahead, now, Soonest(snapshot, lengths, now))
         self._latest = _starts(ahead, now, Longest(snapshot, lengths, now))
         self._gpus_ahead: dict[str, list[int]] = {}
@@ -116,7 +117,7 @@ def forecast_session(
     validator = Validator(config)
     session = state.sessions[uid]
     requests = {
-        s.uid: request_of(s, now)
+        s.uid: request_of(s, state, now)
         for s in state.sessions.values()
         if readiness_in(state, s, validator, now).in_queue
     }

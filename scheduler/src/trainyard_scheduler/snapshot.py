@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from trainyard_scheduler.durations.history import RunHistory
+from trainyard_scheduler.durations.lengths import Lengths
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime
 from trainyard_scheduler.resources import ResourceVector, gpus
 from trainyard_scheduler.waiting_queue import WaitingQueue
@@ -52,6 +53,11 @@ class Snapshot:
     def is_bounded(self, request: Request) -> bool:
         """Whether anything is known about how long the session will run."""
         return request.limit_seconds is not None or self.expected_seconds(request) is not None
+
+    def lengths(self, now: float) -> Lengths:
+        """How long sessions run, by the history and by those that run at `now` (epoch seconds)."""
+        running = ((a.classes, a.run_seconds(now)) for a in self.allocations)
+        return Lengths(self.history, running)
 
     def gpu_capacity(self) -> int:
         """GPUs of all usable nodes."""

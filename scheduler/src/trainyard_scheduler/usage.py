@@ -20,6 +20,7 @@ from trainyard_scheduler.objects.model import (
     remaining_seconds,
 )
 from trainyard_scheduler.objects.store import ClusterState, unbound_workers
+from trainyard_scheduler.preemption.time_slices import behind_seconds
 from trainyard_scheduler.resources import ResourceVector, minus
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.waiting_queue import WaitingQueue
@@ -112,10 +113,10 @@ def snapshot_of(
     )
 
 
-def request_of(session: Session, now: float) -> Request:
+def request_of(session: Session, state: ClusterState, now: float) -> Request:
     """The request of a session that waits in its queue; `now` is in seconds since the epoch."""
     spec, status = session.spec, session.status
-    return Request(
+    request = Request(
         uid=session.uid,
         name=session.name,
         queue=spec.queue,
@@ -129,6 +130,10 @@ def request_of(session: Session, now: float) -> Request:
         classes=classes_of(session),
         ran_seconds=float(status.run_seconds),
     )
+    rules = state.rules.get(spec.queue)
+    if rules is None or rules.time_slice_seconds is None:
+        return request
+    return replace(request, behind_seconds=behind_seconds(request, state.history))
 
 
 def free_resources(state: ClusterState) -> dict[str, ResourceVector]:

@@ -1,4 +1,4 @@
-"""Who is next within one queue: priority raised by age, then age.
+"""Who is next within one queue: priority raised by age, then age, less for longer sessions.
 
 A point of priority is worth a fixed time of waiting (`Policy.ageing_seconds`). So the order of two
 sessions never changes while they wait, and the queue stays sorted.
@@ -20,7 +20,8 @@ _Key = TypeVar("_Key")
 
 def rank(request: Request, policy: Policy) -> Rank:
     """The sort key of the requests of one queue; the smallest is next."""
-    return (request.queued - request.priority * policy.ageing_seconds, request.name)
+    since = request.queued + request.behind_seconds
+    return (since - request.priority * policy.ageing_seconds, request.name)
 
 
 class WaitingQueue:

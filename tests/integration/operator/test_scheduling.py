@@ -30,6 +30,7 @@ def lab(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         found.create_queue("team-a", gpuQuota=2)
         found.create_queue("team-b", gpuQuota=2)
         found.create_queue("paused", paused=True)
+        found.create_queue("turns", queueingStrategy="ShortestRemainingTime", timeSliceSeconds=2)
         found.create_queue("shared", maxSessionsPerUser=1, maxGpusPerSession=2)
         yield found
 
@@ -80,6 +81,34 @@ def test_a_higher_priority_preempts_who_loses_least_and_he_comes_back(lab: Lab) 
         assert lab.wait_phase(cheap, "Running")["attempt"] == 2
     assert witness.violations == []
     eventually(lambda: "Preempted" in lab.events(cheap), what="event")
+
+
+def test_a_long_one_gives_way_after_its_turn_and_goes_on_from_its_checkpoint(lab: Lab) -> None:
+    long, later, short = unique("long"), unique("later"), unique("short")
+    with Witness(lab) as witness:
+        lab.create(long, spec(gpus=4, queue="turns"))
+        lab.wait_phase(long, "Running")
+        eventually(lambda: time.time() - begun(lab, long) > 3, what="its turn is over")
+        lab.create(later, spec(gpus=4, queue="turns", maxRuntimeSeconds=30_000))
+        lab.create(short, spec("sleep", "2", gpus=4, queue="turns", maxRuntimeSeconds=600))
+        lab.wait_phase(short, "Queued")
+        assert lab.phase(long) == "Running", "it has saved nothing yet"
+        saved = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        progress = {
+            "attempt": 1,
+            "step": 5,
+            "etaSeconds": 20_000,
+            "lastHeartbeat": saved,
+            "lastCheckpoint": {"step": 5, "time": saved},
+        }
+        lab.patch_status(long, {"progress": progress})
+        lab.wait_phase(short, "Running", "Succeeded")
+        assert lab.phase(later) == "Queued", "it needs more than half as long"
+        assert lab.status(long)["preemptions"] == 1
+        lab.wait_phase(short, "Succeeded")
+        assert lab.wait_phase(long, "Running")["attempt"] == 2
+        assert lab.phase(later) == "Queued"
+    assert witness.violations == []
 
 
 def test_a_quota_without_borrowing_holds(lab: Lab) -> None:

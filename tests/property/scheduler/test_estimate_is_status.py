@@ -88,6 +88,9 @@ def queues(draw: Draw) -> list[Json]:
         spec["borrow"] = draw(st.booleans())
         spec["weight"] = draw(st.integers(1, 3))
         spec["paused"] = draw(st.integers(0, 7)) == 0
+        if draw(st.integers(0, 3)) == 0:
+            spec["queueingStrategy"] = "ShortestRemainingTime"
+            spec["timeSliceSeconds"] = draw(st.sampled_from([60, 3600]))
         found.append(queue(name, **spec))
     return found
 

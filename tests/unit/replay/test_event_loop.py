@@ -58,6 +58,7 @@ def test_undisturbed_it_starts_at_once_and_wastes_nothing() -> None:
     record = alone(ONE)
 
     assert (record.first_start, record.waited, record.wasted) == (0.0, 0.0, 0.0)
+    assert record.next_start(0.0) == 0.0
     assert record.ended == START_SECONDS + HOUR
 
 

@@ -47,13 +47,13 @@ def test_estimates() -> None:
         Estimate("c", 0.0, True, None, 1000.0),
         Estimate("d", 0.0, True, None, None),
     ]
-    found = estimates_of(told, {"a": 120.0, "b": 900.0, "c": 10.0, "d": 5.0}, "x")
+    found = estimates_of(list(zip(told, (120.0, 900.0, 10.0, 5.0), strict=True)), "x")
 
     assert found["x.known"] == 0.75
     assert (found["x.medianError"], found["x.error90"]) == (400, 490)
     assert found["x.coverage"] == pytest.approx(2 / 3)
     assert found["x.medianWidth"] == 200
-    assert estimates_of([], {}, "x") == {}
+    assert estimates_of([], "x") == {}
 
 
 @pytest.mark.parametrize(("share", "want"), [(0.0, 1), (0.5, 2), (0.95, 4), (1.0, 4)])

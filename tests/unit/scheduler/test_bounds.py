@@ -16,7 +16,7 @@ from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import Allocation, Policy
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.preemption import has_run_enough, lost
+from trainyard_scheduler.preemption.victims import has_run_enough, lost
 from trainyard_scheduler.readiness import IN_QUEUE, readiness
 from trainyard_scheduler.usage import AllocationCache
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from operator_state import INSTALLATION, NOW, node, shape
 
-from trainyard_scheduler.assumptions import Soonest, lengths_at
+from trainyard_scheduler.assumptions import Soonest
 from trainyard_scheduler.durations.history import RunHistory, reference_classes
 from trainyard_scheduler.facts import Allocation, QueueRules, Request
 from trainyard_scheduler.forecast import QueueForecast
@@ -94,7 +94,7 @@ def test_the_first_of_many_ends_soon() -> None:
     many = past(*range(100, 10100, 100))
     running = tuple(runs(f"r{n}", 0, gpus=1, started=NOW) for n in range(4))
     snapshot = Snapshot({}, {}, {}, {}, running, history=many)
-    soonest = Soonest(snapshot, lengths_at(snapshot, NOW), NOW)
+    soonest = Soonest(snapshot, snapshot.lengths(NOW), NOW)
 
     assert [soonest.end(a) - NOW for a in running] == [200, 500, 700, 1000]
     assert soonest.length(Request("x", "x", "q", "", 0, NOW, shape(4), classes=KIND)) == 200

@@ -182,7 +182,7 @@ class _Decision:
         if found.build is not None:
             cache.builds[uid] = found.build
         if found.in_queue:
-            cache.enqueue(request_of(session, self.now))
+            cache.enqueue(request_of(session, self.state, self.now))
         self._act(session, found)
         return found.reason != Reason.RESUME_SOURCE_NOT_FOUND
 

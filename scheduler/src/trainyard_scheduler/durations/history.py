@@ -7,6 +7,7 @@ number of GPUs; all. Only sessions that exist count, so that operator and gatewa
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from typing import Final
@@ -56,6 +57,11 @@ class RunHistory:
             if not runs:
                 del self._runs[reference]
 
-    def run_seconds(self, reference: ReferenceClass) -> Sequence[int]:
-        """Run times of the last sessions of a class that ended, at most `RUNS_COUNTED`."""
-        return [run for _, _, run in self._runs.get(reference, ())[-RUNS_COUNTED:]]
+    def run_seconds(self, reference: ReferenceClass, before: float = math.inf) -> Sequence[int]:
+        """Run times of the last sessions of a class that ended, at most `RUNS_COUNTED`.
+
+        Only those count that ended before `before`, in seconds since the epoch.
+        """
+        runs = self._runs.get(reference, [])
+        end = bisect_left(runs, (before,)) if before < math.inf else len(runs)
+        return [run for _, _, run in runs[max(0, end - RUNS_COUNTED) : end]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from math import ceil
@@ -24,9 +25,17 @@ class Lengths:
     A class whose sessions do not tell is passed over for the next more general one.
     """
 
-    def __init__(self, history: RunHistory, running: Iterable[tuple[Classes, float]] = ()) -> None:
-        """`running` are the classes of each session that runs, and for how many seconds it has."""
-        self._history = history
+    def __init__(
+        self,
+        history: RunHistory,
+        running: Iterable[tuple[Classes, float]] = (),
+        before: float = math.inf,
+    ) -> None:
+        """`running` are the classes of each session that runs, and for how many seconds it has.
+
+        Of the ended sessions those count that ended before `before`, in seconds since the epoch.
+        """
+        self._history, self._before = history, before
         self._running: dict[ReferenceClass, list[float]] = defaultdict(list)
         if history:
             for classes, ran in running:
@@ -58,7 +67,7 @@ class Lengths:
     def _curve(self, reference: ReferenceClass) -> SurvivalCurve:
         curve = self._curves.get(reference)
         if curve is None:
-            ended = self._history.run_seconds(reference)
+            ended = self._history.run_seconds(reference, self._before)
             curve = SurvivalCurve.of(ended, self._running.get(reference, ()) if ended else ())
             self._curves[reference] = curve
         return curve

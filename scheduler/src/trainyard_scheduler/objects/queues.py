@@ -26,6 +26,7 @@ def parse_queue(raw: Json) -> Queue:
         max_sessions_per_user=spec.max_sessions_per_user,
         max_gpus_per_session=spec.max_gpus_per_session,
         paused=spec.paused,
+        time_slice_seconds=_time_slice(spec),
     )
     return Queue(
         uid=meta["uid"],
@@ -35,3 +36,9 @@ def parse_queue(raw: Json) -> Queue:
         rules=rules,
         own=orjson.dumps(mapping(raw.get("status"))),
     )
+
+
+def _time_slice(spec: TrainingQueueSpec) -> float | None:
+    if spec.queueing_strategy == "ShortestRemainingTime":
+        return float(spec.time_slice_seconds)
+    return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from trainyard_api.phase import TERMINAL, Phase
+from trainyard_api.phase import TERMINAL, WAITING, Phase
 from trainyard_scheduler.durations.history import RunHistory
 from trainyard_scheduler.durations.usual import Durations
 from trainyard_scheduler.facts import Node, QueueRules
@@ -141,9 +141,16 @@ class ClusterState:
     def put_queue(self, item: Queue) -> None:
         """Add or replace a queue."""
         self.queues[item.uid] = item
-        if self.rules.get(item.name) != item.rules:
+        old = self.rules.get(item.name)
+        if old != item.rules:
             self.rules[item.name] = item.rules
             self.revision += 1
+        if old is None or (old.time_slice_seconds is None) != (
+            item.rules.time_slice_seconds is None
+        ):
+            # Its order is another one.
+            waiting = (s for s in self.sessions.values() if s.status.phase in WAITING)
+            self.touched.update(s.uid for s in waiting if s.spec.queue == item.name)
 
     def drop_queue(self, uid: str) -> None:
         """Remove a queue; an unknown UID changes nothing."""

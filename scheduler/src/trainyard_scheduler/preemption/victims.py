@@ -1,10 +1,11 @@
 """Which sessions are preempted: those whose leaving loses least, after a minimum run time.
 
-What is lost is GPUs × seconds since the last durable checkpoint. Three kinds of sessions can be
+What is lost is GPUs × seconds since the last durable checkpoint. Four kinds of sessions can be
 preempted:
 
 - sessions of lower priority;
 - sessions that were backfilled past a blocked session of the same queue and priority;
+- sessions whose time slice is over, in a queue with ShortestRemainingTime;
 - for a session within its queue's guaranteed quota: sessions of queues that use more than their
   quota.
 """
@@ -17,6 +18,7 @@ from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import Allocation, Policy, Request
 from trainyard_scheduler.fair_share import QueueHeads
 from trainyard_scheduler.placement import give, place
+from trainyard_scheduler.preemption.time_slices import TimeSlices
 from trainyard_scheduler.resources import ResourceVector
 from trainyard_scheduler.snapshot import Snapshot
 
@@ -45,6 +47,7 @@ def candidates(
     request: Request,
     snapshot: Snapshot,
     heads: QueueHeads,
+    slices: TimeSlices,
     now: float,
 ) -> list[Allocation]:
     """Those of `preemptible` that may be preempted for `request`, the smallest loss first."""
@@ -54,6 +57,7 @@ def candidates(
         for a in preemptible
         if a.priority < request.priority
         or was_backfilled_past(a, request)
+        or slices.yields_to(a, request)
         or (entitled and a.queue != request.queue and _over_quota(snapshot, heads, a))
     ]
     found.sort(key=lambda a: (lost(a, now), a.priority, -(a.started or 0.0), a.uid))

@@ -1,0 +1,1 @@
+"""Who is preempted for whom: by loss, and by time slices."""
