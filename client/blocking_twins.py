@@ -20,6 +20,7 @@ TWINS = {
     "code/async_code.py": "code/sync_code.py",
     "files/async_files.py": "files/sync_files.py",
     "trees/async_trees.py": "trees/sync_trees.py",
+    "notices/async_notices.py": "notices/sync_notices.py",
 }
 NAMES = {
     "async_client": "sync_client",
@@ -27,6 +28,7 @@ NAMES = {
     "async_code": "sync_code",
     "async_files": "sync_files",
     "async_trees": "sync_trees",
+    "async_notices": "sync_notices",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -18,6 +18,7 @@ from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
 from trainyard.files.async_files import AsyncFiles
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
+from trainyard.notices.async_notices import AsyncNotices
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 from trainyard.trees.async_trees import AsyncTrees
@@ -55,6 +56,7 @@ class AsyncClient:
         self.code = AsyncCode(self._connection)
         self.files = AsyncFiles(self._connection)
         self.trees = AsyncTrees(self._connection)
+        self.notices = AsyncNotices(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

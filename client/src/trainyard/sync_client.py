@@ -20,6 +20,7 @@ from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
 from trainyard.files.sync_files import Files
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
+from trainyard.notices.sync_notices import Notices
 from trainyard.retry import RETRIES, Retries
 from trainyard.sync_connection import Connection, OnResponse
 from trainyard.transfer import Download, Progress, Upload
@@ -58,6 +59,7 @@ class Client:
         self.code = Code(self._connection)
         self.files = Files(self._connection)
         self.trees = Trees(self._connection)
+        self.notices = Notices(self._connection)
 
     def __enter__(self) -> Self:
         return self

@@ -35,6 +35,8 @@ from trainyard_gateway.mlflow.artifact_recovery import ArtifactRecovery
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
 from trainyard_gateway.mlflow.registry.making import RegistryPlaces
 from trainyard_gateway.nodes.system import SystemMonitor
+from trainyard_gateway.notices import service as notices
+from trainyard_gateway.notices.service import Notices
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
@@ -100,6 +102,7 @@ class Services:
     mlflow: MlflowDoor
     sign_of_life: SignOfLife
     usage: UsageReports
+    notices: Notices
     tasks: TaskSupervisor
 
     @property
@@ -177,6 +180,7 @@ async def _start_tasks(services: Services) -> None:
     if days is not None:
         retention = Retention(folders, cache, database, days)
         services.tasks.start(Retention.__name__, retention.run)
+    services.notices.start(services.tasks)
     if services.settings.history_retention_days is not None:
         history = HistoryRetention(cache, database, services.settings.history_retention_days)
         services.tasks.start(HistoryRetention.__name__, history.run)
@@ -328,5 +332,6 @@ async def _build(
         mlflow=await _mlflow(settings, registries, cache, status_writer),
         sign_of_life=SignOfLife(kube, namespace, settings.release, database),
         usage=UsageReports(database, lambda: time.time_ns() // 1000),
+        notices=notices.build(settings, cache, database, api_keys.users.of),
         tasks=TaskSupervisor(is_outage=is_unavailable),
     )

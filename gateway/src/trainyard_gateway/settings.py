@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     """The administrator's key itself; a file is safer."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Origins of browsers that may call the API; in the environment separated by commas."""
+    notices_enabled: bool = False
+    """Whether notices are sent to the webhooks of users."""
+    notices_internal_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Hosts inside of this network to which notices may be sent, also by http. Default: none."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Networks of proxies whose X-Forwarded-For tells the client's address, such as 10.0.0.0/24.
     Default: none; the client is who has opened the connection."""

@@ -38,6 +38,11 @@ GPU_SECONDS = Counter(
     "GPU-seconds of attempts that are over, also of earlier ones; of many users the last are other.",
     ["queue", "user"],
 )
+NOTICES = Counter(
+    "trainyard_gateway_notices_total",
+    "Tries to deliver notices: delivered, failed and to be tried again, or dead.",
+    ["outcome"],
+)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -424,8 +424,6 @@ def test_submit_names_several_datasets(
     assert "iris, second" in cli.ok("status", "many").out
     said = cli.run("submit", *both, "--dataset=absent", "--", "python", "train.py")
     assert "there is no dataset 'absent'" in said.err
-    cli.ok("cancel", "many")
-    cli.ok("datasets", "rm", "second")
 
 
 def test_the_manifest_that_submit_takes_is_one_for_kubectl_too(

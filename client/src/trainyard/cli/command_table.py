@@ -143,6 +143,13 @@ ENTRIES: tuple[Entry, ...] = (
         "app",
         "List and download what a session has left in its folder.",
     ),
+    Entry(
+        "notices",
+        "Set up",
+        "access.notices",
+        "app",
+        "Have webhooks told of sessions, and see what was sent to them.",
+    ),
     Entry("import", "Keep", "trackers.imports", "app", "Bring runs of other trackers here."),
     Entry("code", "Keep", "folders.code", "app", "Send folders with programs, and get them back."),
     Entry(

@@ -1,0 +1,1 @@
+"""Notices about sessions: receivers and what was sent to them."""

@@ -1,0 +1,1 @@
+"""Notices: rules of users about sessions, and their delivery to webhooks."""

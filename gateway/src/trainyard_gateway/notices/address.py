@@ -1,0 +1,100 @@
+"""Where notices may be sent: no address that only this network reaches, unless it is named.
+
+Guarantees:
+
+- A name is resolved once, and the connection is opened to the addresses that were found and checked.
+- A name with one refused address is refused, whatever the others are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Collection
+from typing import Final
+
+from yarl import URL
+
+from trainyard_gateway.errors import Unprocessable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+LONGEST_URL: Final = 2048
+RESOLVE_SECONDS: Final = 5.0
+_EMBEDDED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""Addresses of IPv6 whose last four bytes are one of IPv4 (NAT64)."""
+_CLOUDS: Final = (ipaddress.IPv4Address("168.63.129.16"),)
+"""Addresses outside of all private networks at which clouds answer their machines."""
+
+
+class RefusedAddress(Exception):
+    """Notices are not sent there; the message says why."""
+
+
+def parse(text: str, internal: Collection[str]) -> URL:
+    """The URL of a receiver. Raises Unprocessable.
+
+    `internal` are the hosts inside the network that the administrator allows.
+    """
+    try:
+        url = URL(text) if len(text) <= LONGEST_URL else URL()
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Unprocessable(f"url is not https://HOST/…, of at most {LONGEST_URL} characters")
+    if url.user is not None or url.password is not None:
+        raise Unprocessable("url holds a user or a password; leave them out: messages are signed")
+    if url.scheme != "https" and host_of(url) not in internal:
+        raise Unprocessable("url begins with http; use https, so that nobody reads along")
+    if url.port != 443 and host_of(url) not in internal:
+        raise Unprocessable(f"url names the port {url.port}; only 443 is for hosts of the internet")
+    return url
+
+
+def host_of(url: URL) -> str:
+    """The host of a URL as the administrator writes it."""
+    return (url.host or "").lower().rstrip(".")
+
+
+def refusal(address: Address, named: bool) -> str | None:
+    """Why nothing is sent to an address; None if it may be. Pure.
+
+    `named`: whether the administrator allows the host by its name.
+    """
+    if address.is_link_local or address.is_unspecified or address.is_multicast:
+        return f"{address} is link-local, unspecified or of a group"
+    inner = _inner(address)
+    if inner is not None:
+        return refusal(inner, named)
+    if address in _CLOUDS:
+        return f"{address} answers machines of a cloud"
+    if not address.is_global and not named:
+        return f"{address} is an address inside of this network"
+    return None
+
+
+def _inner(address: Address) -> Address | None:
+    """The address of IPv4 that one of IPv6 stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _EMBEDDED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo[1] if address.teredo else None
+    return address.ipv4_mapped or address.sixtofour or teredo
+
+
+async def resolve(url: URL, internal: Collection[str]) -> list[Address]:
+    """The addresses of a URL's host, all of them allowed. Raises RefusedAddress and OSError."""
+    host = host_of(url)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(RESOLVE_SECONDS):
+        found = await loop.getaddrinfo(host, url.port or 0, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
+    for address in addresses:
+        if (why := refusal(address, host in internal)) is not None:
+            raise RefusedAddress(
+                f"{host} is not allowed: {why}; an administrator names hosts inside of the network "
+                "in notices.internalHosts"
+            )
+    return addresses

@@ -1,0 +1,55 @@
+"""What a receiver gets of an event: a JSON body in the form of Standard Webhooks. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import orjson
+
+from trainyard_api import names, timestamps
+from trainyard_api.model import clip
+from trainyard_api.visible_text import visible
+from trainyard_gateway.notices.events import Event
+from trainyard_gateway.sessions.info import phase_of
+from trainyard_kube import Json
+
+MOST_OF_TEXT: Final = 1000
+"""Characters of a text that a program or a user wrote."""
+
+
+def identity(receiver: str, uid: str, key: str) -> str:
+    """The id of a notice: the same for the same event, receiver and session."""
+    told = hashlib.sha256(f"{receiver}\0{uid}\0{key}".encode()).hexdigest()
+    return f"msg_{told[:32]}"
+
+
+def body(session: Json, event: Event) -> str:
+    """The message about an event of a session."""
+    metadata, status = session["metadata"], session.get("status") or {}
+    facts: dict[str, Any] = {
+        "session": metadata["name"],
+        "uid": metadata["uid"],
+        "user": (metadata.get("labels") or {}).get(names.LABEL_USER),
+        "queue": session["spec"].get("queue", names.DEFAULT_QUEUE),
+        "phase": phase_of(session),
+        "attempt": status.get("attempt"),
+        "message": status.get("message"),
+        **event.facts,
+    }
+    return _whole(event.kind, event.time, facts)
+
+
+def trial(receiver: str, now: float) -> str:
+    """The message by which a user tries a receiver; `now` is in seconds since the epoch."""
+    return _whole("notice.test", now, {"receiver": receiver})
+
+
+def _whole(kind: str, time: float, facts: dict[str, Any]) -> str:
+    shown = {k: _bounded(v) for k, v in facts.items() if v is not None}
+    whole = {"type": kind, "timestamp": timestamps.to_seconds_text(time), "data": shown}
+    return orjson.dumps(whole).decode()
+
+
+def _bounded(value: Any) -> Any:
+    return clip(visible(value), MOST_OF_TEXT) if isinstance(value, str) else value

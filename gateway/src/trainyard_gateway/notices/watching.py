@@ -1,0 +1,142 @@
+"""Looks at sessions that change, and puts what receivers are to be told of into the outbox.
+
+Level-triggered: at every look the events that hold are computed anew, and those that the outbox
+does not have are added. So a gateway that dies before an event is in the outbox loses none, as long
+as the session shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import orjson
+import structlog
+
+from trainyard_api import names
+from trainyard_api.rights.decision import sees
+from trainyard_api.rights.owner import Owner, User
+from trainyard_gateway.notices import message
+from trainyard_gateway.notices.events import LONGEST_AGO, events, is_due
+from trainyard_gateway.notices.receivers import Receiver, Receivers
+from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.info import has_ended
+from trainyard_gateway.store import notices, sessions
+from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.notices import NoticeRow
+from trainyard_kube import Json
+
+LOOK_SECONDS: Final = 15.0
+"""All sessions that have not ended are looked at so often, since time passes for them."""
+PAUSE_SECONDS: Final = 0.5
+"""Between two looks at sessions that change."""
+MOST_WAITING: Final = 1000
+"""Notices that wait for one receiver."""
+KEPT_SECONDS: Final = 30 * 86_400.0
+"""How long notices stay that wait no more."""
+
+_log = structlog.get_logger()
+
+
+class NoticeWatcher:
+    """Fills the outbox."""
+
+    def __init__(
+        self,
+        cache: SessionCache,
+        database: Database,
+        receivers: Receivers,
+        user_of: Callable[[str], User],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`user_of` tells who the user of a name is; `now` gives seconds since the epoch."""
+        self._cache, self._database, self._receivers = cache, database, receivers
+        self._user_of, self._now = user_of, now
+        self._changed: dict[str, None] = {}
+        self._told: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self.on_added: Callable[[], None] = lambda: None
+
+    def notify(self, uid: str) -> None:
+        """Look at this session soon."""
+        if self._receivers.enabled:
+            self._changed[uid] = None
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Look again and again."""
+        await self._cache.synced.wait()
+        next_look = 0.0
+        while True:
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + LOOK_SECONDS
+                await self._prepare()
+            await self._look()
+            await asyncio.sleep(PAUSE_SECONDS)
+            self._wake.clear()
+            if not self._changed:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, next_look - time.monotonic())):
+                        await self._wake.wait()
+
+    async def _prepare(self) -> None:
+        """Know the receivers, forget old notices, and look at all sessions that have not ended."""
+        await self._receivers.load()
+        before = int((self._now() - KEPT_SECONDS) * 1e6)
+        await self._database.write(lambda c: notices.forget(c, before))
+        for body in self._cache.live():
+            if not has_ended(body):
+                self._changed[body["metadata"]["uid"]] = None
+
+    async def _look(self) -> None:
+        changed = list(self._changed)
+        if not self._receivers.all():
+            self._changed.clear()
+            return
+        rows: list[NoticeRow] = []
+        for uid in changed:
+            body = self._cache.get(uid) or await self._gone(uid)
+            if body is not None:
+                rows += self._rows(body)
+        if rows:
+            added = await self._database.write(lambda c: notices.add(c, rows, MOST_WAITING))
+            self._told.update(dict.fromkeys(row.id for row in rows))
+            while len(self._told) > 10 * MOST_WAITING:
+                del self._told[next(iter(self._told))]
+            if added:
+                self.on_added()
+        for uid in changed:
+            self._changed.pop(uid, None)
+
+    async def _gone(self, uid: str) -> Json | None:
+        """The last state of a session that the cluster no longer has."""
+        row = await self._database.read(lambda c: sessions.find(c, uid), applied=False)
+        return orjson.loads(row.object) if row is not None else None
+
+    def _rows(self, body: Json) -> Iterator[NoticeRow]:
+        now, uid = self._now(), body["metadata"]["uid"]
+        for receiver in self._receivers.all():
+            if not self._concerns(receiver, body):
+                continue
+            for rule in receiver.rules:
+                for event in events(body, rule, now):
+                    identity = message.identity(receiver.row.id, uid, event.key)
+                    if identity in self._told or not is_due(event, receiver.row.created / 1e6, now):
+                        continue
+                    made = int(now * 1e6)
+                    told = message.body(body, event)
+                    yield NoticeRow(identity, receiver.row.id, told, made, next_try=made)
+
+    def _concerns(self, receiver: Receiver, body: Json) -> bool:
+        """Whether the session is one of those that the receiver is told of."""
+        owner = str((body["metadata"].get("labels") or {}).get(names.LABEL_USER) or "")
+        user = self._user_of(receiver.row.user)
+        if receiver.row.sessions == "own":
+            return owner == user.name and user.role is not None
+        return sees(user, Owner(user=owner))
+
+
+assert LONGEST_AGO < KEPT_SECONDS

@@ -1,0 +1,269 @@
+"""Delivery from a real outbox to a real receiver that is down, slow, wrong, or kills the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import notice_process
+import pytest
+from store_lab import opened
+from tls_server import TlsServer
+from webhook_receiver import Answer, WebhookReceiver, slowly
+
+from trainyard_gateway.errors import Unprocessable
+from trainyard_gateway.notices.delivery import NoticeDelivery, Pace
+from trainyard_gateway.notices.receivers import NewReceiver, Receivers
+from trainyard_gateway.notices.rules import PhaseRule
+from trainyard_gateway.store import notices
+from trainyard_gateway.store.notices import NoticeRow
+from trainyard_gateway.store.store import Store
+
+RULES = [PhaseRule(on="phase", phases=["Failed"])]
+KILLS = int(os.environ.get("NOTICE_KILLS", "4"))
+
+
+def faster(times: int) -> Callable[[], float]:
+    """A clock that runs so many times as fast."""
+    began = time.time()
+    return lambda: began + times * (time.time() - began)
+
+
+class Yard:
+    """A store with receivers, and the delivery to them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.receivers = store, Receivers(store, True, ["127.0.0.1"])
+
+    async def add(self, name: str, url: str, count: int = 1) -> list[str]:
+        """A receiver for which so many notices wait; their ids."""
+        made = await self.receivers.create("ada", NewReceiver(name=name, url=url, rules=RULES))
+        assert made.secret.startswith("whsec_")
+        return [(await self.receivers.test("ada", name)).id for _ in range(count)]
+
+    async def row(self, identity: str) -> NoticeRow:
+        found = await self.store.read(lambda c: notices.find(c, identity), applied=False)
+        assert found is not None
+        return found
+
+    async def until(self, identity: str, state: str, within: float = 20) -> NoticeRow:
+        """The notice when it is in that state."""
+        return await self._when(identity, lambda row: row.state == state, within)
+
+    async def tried(self, identity: str, within: float = 20) -> NoticeRow:
+        """The notice after a try that failed."""
+        return await self._when(identity, lambda row: bool(row.words), within)
+
+    async def _when(
+        self, identity: str, holds: Callable[[NoticeRow], bool], within: float
+    ) -> NoticeRow:
+        deadline = time.monotonic() + within
+        while not holds(row := await self.row(identity)):
+            assert time.monotonic() < deadline, row
+            await asyncio.sleep(0.02)
+        return row
+
+    @asynccontextmanager
+    async def delivering(self, pace: Pace, now: Callable[[], float]) -> AsyncIterator[None]:
+        task = asyncio.create_task(NoticeDelivery(self.store, self.receivers, pace, now).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    async with opened(f"sqlite:///{tmp_path / 'outbox.db'}", None) as store:
+        yield Yard(store)
+
+
+QUICK = Pace(answer=1.0, claim=60.0, look=0.05)
+
+
+async def test_a_message_arrives_once_and_is_signed(yard: Yard) -> None:
+    with WebhookReceiver() as receiver:
+        made = await yard.receivers.create(
+            "ada", NewReceiver(name="mine", url=receiver.url, rules=RULES)
+        )
+        identity = (await yard.receivers.test("ada", "mine")).id
+        async with yard.delivering(QUICK, time.time):
+            row = await yard.until(identity, notices.DELIVERED)
+            await asyncio.sleep(0.3)
+    assert receiver.came == [identity]
+    headers, body = receiver.messages[identity]
+    key = base64.b64decode(made.secret.removeprefix("whsec_"))
+    content = f"{identity}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert (row.tries, row.words, body.decode()) == (1, "", row.body)
+
+
+async def test_a_receiver_that_is_down_for_an_hour_gets_all(yard: Yard) -> None:
+    with WebhookReceiver() as receiver:
+        port = receiver.port
+        told = await yard.add("down", receiver.url, 3)
+    async with yard.delivering(QUICK, faster(600)):
+        for identity in told:
+            row = await yard.tried(identity)
+            assert "Connect" in row.words
+        await asyncio.sleep(6)  # an hour of this clock
+        with WebhookReceiver(port=port) as receiver:
+            for identity in told:
+                await yard.until(identity, notices.DELIVERED)
+    assert Counter(receiver.came) == dict.fromkeys(told, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(slowly(3), "no answer within 1 s", id="slow"),
+        pytest.param(lambda _, __: (500, {}), "answered 500", id="error"),
+        pytest.param(lambda _, __: None, "Disconnected", id="ends-the-connection"),
+        pytest.param(
+            lambda _, __: (302, {"Location": "http://127.0.0.1:1/"}), "not followed", id="redirect"
+        ),
+    ],
+)
+async def test_why_it_was_not_delivered_is_noted(
+    yard: Yard, answer: Callable[[str, int], Answer | None], words: str
+) -> None:
+    with WebhookReceiver(answer) as receiver:
+        [identity] = await yard.add("bad", receiver.url)
+        async with yard.delivering(QUICK, time.time):
+            row = await yard.tried(identity)
+    assert words in row.words
+    assert (row.state, row.tries) == (notices.WAITING, 1)
+    assert row.next_try > time.time_ns() // 1000
+
+
+async def test_a_wrong_certificate_is_refused(yard: Yard, tmp_path: Path) -> None:
+    with TlsServer(tmp_path, (-1, 1)) as server:
+        [identity] = await yard.add("tls", server.url)
+        async with yard.delivering(QUICK, time.time):
+            row = await yard.tried(identity)
+    assert "certificate" in row.words.lower()
+
+
+async def test_a_receiver_that_asks_for_a_pause_gets_it(yard: Yard) -> None:
+    answers: list[Answer] = [(429, {"Retry-After": "3600"}), (204, {})]
+    with WebhookReceiver(lambda _, count: answers[count - 1]) as receiver:
+        [identity] = await yard.add("busy", receiver.url)
+        began = time.time()
+        async with yard.delivering(QUICK, faster(1000)):
+            row = await yard.tried(identity)
+            assert row.next_try - began * 1e6 >= 3600e6
+            await yard.until(identity, notices.DELIVERED)
+    assert receiver.came == [identity] * 2
+
+
+async def test_a_slow_receiver_holds_up_no_other_one(yard: Yard) -> None:
+    with WebhookReceiver(slowly(30)) as slow, WebhookReceiver() as quick:
+        await yard.add("slow", slow.url, 3)
+        told = await yard.add("quick", quick.url, 5)
+        async with yard.delivering(Pace(answer=20.0, look=0.05), time.time):
+            for identity in told:
+                await yard.until(identity, notices.DELIVERED, within=10)
+
+
+async def test_what_fails_for_more_than_a_day_is_dead_and_can_be_tried_again(yard: Yard) -> None:
+    answers = {"status": 500}
+    with WebhookReceiver(lambda _, __: (answers["status"], {})) as receiver:
+        [identity] = await yard.add("dead", receiver.url)
+        async with yard.delivering(QUICK, faster(50_000)):
+            row = await yard.until(identity, notices.DEAD)
+            assert (row.tries, row.words) == (11, "answered 500")
+            answers["status"] = 204
+            assert await yard.store.write(lambda c: notices.again(c, identity, 0))
+            await yard.until(identity, notices.DELIVERED)
+        assert not await yard.store.write(lambda c: notices.again(c, identity, 0))
+
+
+async def test_a_receiver_that_is_gone_is_not_asked_again(yard: Yard) -> None:
+    with WebhookReceiver(lambda _, __: (410, {})) as receiver:
+        [identity] = await yard.add("gone", receiver.url)
+        async with yard.delivering(QUICK, faster(1000)):
+            await yard.until(identity, notices.DEAD)
+    assert receiver.came == [identity]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://localhost/", "https://[::1]/", "https://169.254.169.254/latest", "https://10.0.0.1/"],
+    ids=["name", "loopback", "metadata", "private"],
+)
+async def test_no_receiver_inside_of_the_network_is_made(yard: Yard, url: str) -> None:
+    with pytest.raises(Unprocessable, match=r"url: .* is not allowed"):
+        await yard.receivers.create("ada", NewReceiver(name="inside", url=url, rules=RULES))
+
+
+async def test_a_name_that_leads_inside_later_is_refused_then(yard: Yard) -> None:
+    with WebhookReceiver() as receiver:
+        [identity] = await yard.add("rebound", receiver.url)
+        yard.receivers.internal = frozenset()
+        async with yard.delivering(QUICK, time.time):
+            row = await yard.tried(identity)
+    assert "inside of this network" in row.words
+    assert receiver.came == []
+
+
+async def test_a_gateway_that_dies_between_sending_and_marking_sends_once_more(
+    tmp_path: Path,
+) -> None:
+    """The receiver kills the gateway that sends to it, before it answers."""
+    database = tmp_path / "outbox.db"
+    running: list[subprocess.Popen[bytes]] = []
+    kills: list[str] = []
+
+    def answer(identity: str, count: int) -> Answer | None:
+        if count == 1 and len(kills) < KILLS:
+            kills.append(identity)
+            running[-1].send_signal(signal.SIGKILL)
+            return None
+        return 204, {}
+
+    with WebhookReceiver(answer) as receiver:
+        async with opened(f"sqlite:///{database}", None) as store:
+            told = await Yard(store).add("deadly", receiver.url, KILLS + 2)
+        await asyncio.to_thread(
+            lambda: deliver_until(
+                database, running, lambda: len(receiver.came) >= len(told) + KILLS
+            )
+        )
+        async with opened(f"sqlite:///{database}", None) as store:
+            states = Counter([(await Yard(store).row(identity)).state for identity in told])
+    came = Counter(receiver.came)
+    assert set(came) == set(told)
+    assert {identity for identity, count in came.items() if count == 2} == set(kills)
+    assert max(came.values()) == 2
+    assert (len(kills), states) == (KILLS, {notices.DELIVERED: len(told)})
+
+
+def deliver_until(
+    database: Path, running: list[subprocess.Popen[bytes]], done: Callable[[], bool]
+) -> None:
+    """Run gateways that deliver, one after the other, until `done` and a claim longer."""
+    command = [sys.executable, notice_process.__file__, str(database)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    deadline = time.monotonic() + 60 + 15 * KILLS
+    while not done() and time.monotonic() < deadline:
+        running.append(subprocess.Popen(command, env=env))
+        while running[-1].poll() is None and not done() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    time.sleep(2 * notice_process.HURRIED.claim)
+    running[-1].kill()
+    running[-1].wait()
