@@ -11,6 +11,8 @@ from flows import FLOWS, VALUES, Flow, allows
 from installation import ROOT
 
 DATABASE = {"database.url": "postgresql://t@db.example:6000/t", "database.passwordSecret": "db"}
+NOTICES = {"notices.enabled": True}
+INSIDE = {"notices.enabled": True, "notices.internalHosts": ["hooks.lab.example"]}
 ONLY = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
 
 
@@ -46,6 +48,17 @@ def test_flows(flow: Flow) -> None:
         pytest.param(DATABASE, Flow("gateway", "internet", 6000, True, ""), id="a database"),
         pytest.param({}, Flow("gateway", "internet", 6000, False, ""), id="no database"),
         pytest.param(DATABASE, Flow("trainer", "internet", 6000, False, ""), id="not for trainers"),
+        pytest.param(NOTICES, Flow("gateway", "internet", 443, True, ""), id="notices"),
+        pytest.param(NOTICES, Flow("gateway", "internet", 80, False, ""), id="notices by https"),
+        pytest.param(
+            NOTICES, Flow("gateway", "private network", 8443, False, ""), id="no notices inside",
+        ),
+        pytest.param(
+            INSIDE, Flow("gateway", "private network", 8443, True, ""), id="notices inside",
+        ),
+        pytest.param(
+            INSIDE, Flow("gateway", "machine's credentials", 80, False, ""), id="never there",
+        ),
     ],
 )  # fmt: skip
 def test_values_change_them(values: dict[str, object], flow: Flow) -> None:

@@ -32,7 +32,7 @@ OWN = {"/data/run", "/data/cache", "/data/code"}
 def ada(installation: Installation, gateway: Client) -> Iterator[Client]:
     """Another user than the one of the administrator's key."""
     key = gateway.create_key(unique("ada"), "sessions:read", "sessions:write", "datasets:write")
-    with Client(installation.url, key.secret) as client:
+    with Client(installation.url, key.key) as client:
         yield client
 
 
@@ -42,7 +42,7 @@ def datasets(gateway: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[
     made = {}
     for mark in ("mine", "second", CANARY):
         file = tmp_path_factory.mktemp("data") / "data.csv"
-        file.write_text(f"a,b\n1,{mark}\n2,{mark}\n")
+        file.write_text(f"a,b\n1,{mark}\n2,other\n")
         made[gateway.upload_dataset(unique("walls"), file).name] = file.read_text()
     return made
 

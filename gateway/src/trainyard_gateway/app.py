@@ -29,7 +29,6 @@ from trainyard_gateway.routes import (
     mlflow,
     model_files,
     models,
-    notices,
     report,
     run_files,
     runs,
@@ -37,7 +36,7 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import keys, login, teams, users
+from trainyard_gateway.routes.access import keys, login, notices, teams, users
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY

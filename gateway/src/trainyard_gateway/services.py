@@ -297,13 +297,12 @@ def _authenticator(settings: Settings, api_keys: ApiKeyStore, audit_log: AuditLo
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
-    namespace = settings.namespace
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
+    namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
     cache = SessionCache(kube, namespace, database)
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
     datasets.on_schema(status_writer.notify_waiting_for)
-    hub, slots, volume = Hub(), ArchiveSlots(), registries.volume
     _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     return Services(

@@ -11,12 +11,12 @@ from trainyard_api.model import OpenModel
 
 
 class NoticeReceiver(OpenModel):
-    """A webhook that is told of sessions."""
+    """A webhook that gets notices about sessions."""
 
     name: str
     url: str
     rules: list[dict[str, Any]]
-    """What it is told of."""
+    """What it gets notices about."""
     sessions: str = "own"
     """own or all."""
     created: str = ""

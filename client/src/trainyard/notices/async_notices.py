@@ -25,8 +25,8 @@ class AsyncNotices:
     ) -> CreatedNoticeReceiver:
         """Make a receiver; only this response holds its secret.
 
-        A rule looks like `{"on": "phase", "phases": ["Failed"]}`. `sessions` is `own`, or `all` that
-        you may see. Raises Invalid for a URL to which nothing is sent.
+        A rule looks like `{"on": "phase", "phases": ["Failed"]}`. `sessions` is `own`, or `all`
+        that you may see. Raises Invalid for a URL to which nothing is sent.
         """
         return await self._connection.send(calls.create(name, url, rules, sessions))
 

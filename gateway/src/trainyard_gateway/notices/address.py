@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- A name is resolved once, and the connection is opened to the addresses that were found and checked.
-- A name with one refused address is refused, whatever the others are.
+- A name is resolved once; the connection is opened to the addresses that were found and checked.
+- A name with one refused address is refused, also beside allowed ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def parse(text: str, internal: Collection[str]) -> URL:
     if url.user is not None or url.password is not None:
         raise Unprocessable("url holds a user or a password; leave them out: messages are signed")
     if url.scheme != "https" and host_of(url) not in internal:
-        raise Unprocessable("url begins with http; use https, so that nobody reads along")
+        raise Unprocessable("url begins with http; use https, so that no other program reads along")
     if url.port != 443 and host_of(url) not in internal:
         raise Unprocessable(f"url names the port {url.port}; only 443 is for hosts of the internet")
     return url

@@ -1,8 +1,8 @@
 """Delivers what is in the outbox: at least once, and once more only if a gateway dies meanwhile.
 
 A try is claimed in the database before the message is sent, and marked after the answer. A gateway
-that dies between the two leaves the claim, which ends after the seconds of `Pace.claim`; then the message is
-sent once more, with the same `webhook-id`.
+that dies between the two leaves the claim, which ends after `Pace.claim` seconds; then the message
+is sent once more, with the same `webhook-id`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from trainyard_gateway.notices import sending, signature
 from trainyard_gateway.notices.receivers import Receiver, Receivers
 from trainyard_gateway.notices.schedule import next_try
 from trainyard_gateway.notices.sending import TOTAL_SECONDS, Outcome
-from trainyard_gateway.store import notices
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.notices import NoticeRow
+from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import NoticeRow
 
 AT_ONCE: Final = 8
 """Receivers to which is sent at the same time, to each one message."""

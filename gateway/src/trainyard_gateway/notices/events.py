@@ -3,7 +3,7 @@
 Guarantees:
 
 - An event has a key; the same event has the same key at every look, in every gateway.
-- An event has the time at which it happened, so that a new rule is not told of what was before.
+- An event has the time at which it happened, so that a new rule finds nothing that was before it.
 """
 
 from __future__ import annotations
@@ -151,10 +151,10 @@ def _soon(body: Json, status: Json, rule: StartsSoonRule, now: float) -> Iterato
 
 
 LONGEST_AGO: Final = 7 * 86_400.0
-"""What happened earlier is told no more. Notices are kept longer, so that none is told again."""
+"""What happened earlier gives no notice. Notices are kept longer, so that none is sent again."""
 
 
 def is_due(event: Event, since: float, now: float) -> bool:
-    """Whether a receiver that was made at `since` is told of the event at `now`."""
+    """Whether a receiver that was made at `since` gets a notice about the event at `now`."""
     # Times of a status are whole seconds.
     return event.time >= math.floor(since) and event.time >= now - LONGEST_AGO

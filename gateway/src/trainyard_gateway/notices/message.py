@@ -20,8 +20,8 @@ MOST_OF_TEXT: Final = 1000
 
 def identity(receiver: str, uid: str, key: str) -> str:
     """The id of a notice: the same for the same event, receiver and session."""
-    told = hashlib.sha256(f"{receiver}\0{uid}\0{key}".encode()).hexdigest()
-    return f"msg_{told[:32]}"
+    digest = hashlib.sha256(f"{receiver}\0{uid}\0{key}".encode()).hexdigest()
+    return f"msg_{digest[:32]}"
 
 
 def body(session: Json, event: Event) -> str:

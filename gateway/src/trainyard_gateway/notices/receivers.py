@@ -17,9 +17,9 @@ from trainyard_gateway.notices import address, signature
 from trainyard_gateway.notices.address import RefusedAddress
 from trainyard_gateway.notices.message import trial
 from trainyard_gateway.notices.rules import MOST_RULES, NoticeRule
-from trainyard_gateway.store import notices
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.notices import NoticeRow, ReceiverRow
+from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import NoticeRow, ReceiverRow
 
 MOST_RECEIVERS: Final = 20
 """Receivers of one user."""
@@ -36,7 +36,7 @@ class NewReceiver(ClosedModel):
     url: str = Field(min_length=1, max_length=address.LONGEST_URL)
     """Where notices are sent: https, without user and password."""
     rules: list[NoticeRule] = Field(min_length=1, max_length=MOST_RULES)
-    """What it is told of."""
+    """What it gets notices about."""
     sessions: Literal["own", "all"] = "own"
     """Of which sessions: those of its user, or all that the user may see."""
 
@@ -151,8 +151,8 @@ class Receivers:
         """Send a notice that only shows that it arrives. Raises NotFound."""
         receiver = self.one(user, name).row
         now = time.time_ns() // 1000
-        told = trial(receiver.name, now / 1e6)
-        row = NoticeRow(f"msg_{uuid.uuid4().hex}", receiver.id, told, now, next_try=now)
+        body = trial(receiver.name, now / 1e6)
+        row = NoticeRow(f"msg_{uuid.uuid4().hex}", receiver.id, body, now, next_try=now)
         await self._database.write(lambda c: notices.put(c, row))
         return row
 

@@ -1,4 +1,4 @@
-"""What a user wants to be told about sessions."""
+"""About what a user gets notices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PhaseRule(RuledModel):
 
     on: Literal["phase"]
     phases: list[Phase] = Field(min_length=1, max_length=len(Phase))
-    """Each is told once for an attempt."""
+    """Each gives one notice for an attempt."""
 
 
 class FailureRule(RuledModel):
@@ -35,7 +35,7 @@ class FailureRule(RuledModel):
 
 
 class MetricRule(RuledModel):
-    """The latest value of a metric is beyond a bound; told once for an attempt."""
+    """The latest value of a metric is beyond a bound; one notice for an attempt."""
 
     on: Literal["metric"]
     name: str = Field(min_length=1, max_length=MAX_METRIC_NAME)
@@ -55,7 +55,7 @@ class MetricRule(RuledModel):
 
 
 class StalledRule(RuledModel):
-    """A running session makes no step; told once for each step at which it stays."""
+    """A running session makes no step; one notice for each step at which it stays."""
 
     on: Literal["stalled"]
     seconds: int = Field(default=DEFAULT_SECONDS, ge=60, le=86_400)
@@ -63,7 +63,7 @@ class StalledRule(RuledModel):
 
 
 class StartsSoonRule(RuledModel):
-    """A waiting session is expected to start soon; told once for an attempt."""
+    """A waiting session is expected to start soon; one notice for an attempt."""
 
     on: Literal["starts-soon"]
     seconds: int = Field(default=DEFAULT_SECONDS, ge=0, le=86_400)

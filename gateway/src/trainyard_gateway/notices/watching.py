@@ -1,6 +1,6 @@
-"""Looks at sessions that change, and puts what receivers are to be told of into the outbox.
+"""Looks at sessions that change, and puts notices about them into the outbox.
 
-Level-triggered: at every look the events that hold are computed anew, and those that the outbox
+Level-triggered: at every look the events that hold are computed again, and those that the outbox
 does not have are added. So a gateway that dies before an event is in the outbox loses none, as long
 as the session shows it.
 """
@@ -24,9 +24,10 @@ from trainyard_gateway.notices.events import LONGEST_AGO, events, is_due
 from trainyard_gateway.notices.receivers import Receiver, Receivers
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import has_ended
-from trainyard_gateway.store import notices, sessions
+from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Database
-from trainyard_gateway.store.notices import NoticeRow
+from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import NoticeRow
 from trainyard_kube import Json
 
 LOOK_SECONDS: Final = 15.0
@@ -56,7 +57,7 @@ class NoticeWatcher:
         self._cache, self._database, self._receivers = cache, database, receivers
         self._user_of, self._now = user_of, now
         self._changed: dict[str, None] = {}
-        self._told: dict[str, None] = {}
+        self._added: dict[str, None] = {}
         self._wake = asyncio.Event()
         self.on_added: Callable[[], None] = lambda: None
 
@@ -103,9 +104,9 @@ class NoticeWatcher:
                 rows += self._rows(body)
         if rows:
             added = await self._database.write(lambda c: notices.add(c, rows, MOST_WAITING))
-            self._told.update(dict.fromkeys(row.id for row in rows))
-            while len(self._told) > 10 * MOST_WAITING:
-                del self._told[next(iter(self._told))]
+            self._added.update(dict.fromkeys(row.id for row in rows))
+            while len(self._added) > 10 * MOST_WAITING:
+                del self._added[next(iter(self._added))]
             if added:
                 self.on_added()
         for uid in changed:
@@ -124,14 +125,16 @@ class NoticeWatcher:
             for rule in receiver.rules:
                 for event in events(body, rule, now):
                     identity = message.identity(receiver.row.id, uid, event.key)
-                    if identity in self._told or not is_due(event, receiver.row.created / 1e6, now):
+                    if identity in self._added or not is_due(
+                        event, receiver.row.created / 1e6, now
+                    ):
                         continue
                     made = int(now * 1e6)
-                    told = message.body(body, event)
-                    yield NoticeRow(identity, receiver.row.id, told, made, next_try=made)
+                    text = message.body(body, event)
+                    yield NoticeRow(identity, receiver.row.id, text, made, next_try=made)
 
     def _concerns(self, receiver: Receiver, body: Json) -> bool:
-        """Whether the session is one of those that the receiver is told of."""
+        """Whether the session is one of those that the receiver gets notices about."""
         owner = str((body["metadata"].get("labels") or {}).get(names.LABEL_USER) or "")
         user = self._user_of(receiver.row.user)
         if receiver.row.sessions == "own":

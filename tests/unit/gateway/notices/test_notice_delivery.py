@@ -27,8 +27,8 @@ from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.notices.delivery import NoticeDelivery, Pace
 from trainyard_gateway.notices.receivers import NewReceiver, Receivers
 from trainyard_gateway.notices.rules import PhaseRule
-from trainyard_gateway.store import notices
-from trainyard_gateway.store.notices import NoticeRow
+from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import NoticeRow
 from trainyard_gateway.store.store import Store
 
 RULES = [PhaseRule(on="phase", phases=["Failed"])]
@@ -178,6 +178,7 @@ async def test_a_slow_receiver_holds_up_no_other_one(yard: Yard) -> None:
         async with yard.delivering(Pace(answer=20.0, look=0.05), time.time):
             for identity in told:
                 await yard.until(identity, notices.DELIVERED, within=10)
+        assert Counter(quick.came) == dict.fromkeys(told, 1)
 
 
 async def test_what_fails_for_more_than_a_day_is_dead_and_can_be_tried_again(yard: Yard) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trainyard.notices.answers import Notice, NoticeReceiver
 
 app = typer.Typer(
-    help="Have webhooks told of sessions, and see what was sent to them.",
+    help="Have notices about sessions sent to webhooks, and see what was sent.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -30,7 +30,7 @@ _FORMS: Final = (
 )
 OnOption = Annotated[
     list[str],
-    typer.Option("--on", metavar="RULE", help=f"What it is told of: {_FORMS}. Repeatable."),
+    typer.Option("--on", metavar="RULE", help=f"What it gets notices about: {_FORMS}. Repeatable."),
 ]
 NameArgument = Annotated[str, typer.Argument(help="The receiver's name.")]
 

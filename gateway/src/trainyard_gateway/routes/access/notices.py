@@ -1,4 +1,4 @@
-"""`/api/v1/notices`: webhooks that are told of sessions, and what was sent to them."""
+"""`/api/v1/notices`: webhooks that get notices about sessions, and what was sent to them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from trainyard_gateway.notices.receivers import (
 )
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
-from trainyard_gateway.store import notices
-from trainyard_gateway.store.notices import NoticeRow
+from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import NoticeRow
 
 router = APIRouter(prefix="/notices", tags=["notices"])
 

@@ -1,0 +1,1 @@
+"""Rows of receivers of notices, and of the outbox."""
