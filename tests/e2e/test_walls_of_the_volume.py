@@ -68,7 +68,11 @@ def victim(gateway: Client) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(
-    ada: Client, victim: str, datasets: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    gateway: Client,
+    ada: Client,
+    victim: str,
+    datasets: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, dict[str, Any]]:
     """Name of the hostile session, and what came of each thing that it tried."""
     folder = tmp_path_factory.mktemp("code")
@@ -78,7 +82,7 @@ def hostile(
     told = {
         "VICTIM_UID": victim,
         "CANARY_MARK": CANARY[::-1],
-        "OTHER_FOLDER": ada.dataset(other).file.partition("/")[0],
+        "OTHER_FOLDER": gateway.dataset(other).file.partition("/")[0],
         "MINE": mine,
     }
     spec = {

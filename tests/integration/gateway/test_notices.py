@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from cluster import api_client, unique
-from gateway_lab import GatewayLab
+from gateway_lab import GatewayFactory, GatewayLab
 from kubernetes import client
 from poll import eventually
 from webhook_receiver import WebhookReceiver
@@ -17,6 +17,12 @@ from webhook_receiver import WebhookReceiver
 from trainyard_api import names, timestamps
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    """Notices may be sent to this machine."""
+    return gateway_factory(notices_enabled="true", notices_internal_hosts="127.0.0.1")
 
 
 @pytest.fixture
