@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from trainyard_api.timestamps import to_seconds_text
 from trainyard_gateway.notices.events import Event, events, is_due
 from trainyard_gateway.notices.rules import MetricRule, NoticeRule
+from trainyard_gateway.notices.watching import KEPT_SECONDS
 
 RULE: TypeAdapter[NoticeRule] = TypeAdapter(NoticeRule)
 NOW = 1_800_000_000.0
@@ -174,6 +175,7 @@ def test_what_happened_long_ago_is_told_no_more() -> None:
     week = 7 * 86_400
     assert is_due(Event("k", "t", NOW - week), 0.0, NOW)
     assert not is_due(Event("k", "t", NOW - week - 1), 0.0, NOW)
+    assert week < KEPT_SECONDS
 
 
 @pytest.mark.parametrize(
