@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ from gateway_lab import running_gateway  # noqa: E402  # as above
 from own_page import OwnPage  # noqa: E402  # as above
 from peer_page import PeerPage, filled  # noqa: E402  # as above
 from peers import Mlflow  # noqa: E402  # as above
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402  # as above
 from table import table  # noqa: E402  # as above
 from trackio_page import TrackioPage  # noqa: E402  # as above
 from trackio_server import Trackio  # noqa: E402  # as above
+from window import NotDrawnError  # noqa: E402  # as above
 
 _STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
 _LOG_BYTES = str(1 << 30)
@@ -97,9 +100,9 @@ def peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with running_browser() as browser:
             page = PeerPage(browser, server, runs, options.rounds)
             return {
-                "table": page.table(),
-                "overlay": page.overlay(),
-                "live": page.live(options.seconds),
+                "table": _tried(page.table),
+                "overlay": _tried(page.overlay),
+                "live": _tried(partial(page.live, options.seconds)),
             }
 
 
@@ -110,10 +113,18 @@ def second_peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with running_browser() as browser:
             page = TrackioPage(browser, server, options.rounds)
             return {
-                "table": page.table(options.sessions),
-                "overlay": page.overlay(min(options.sessions, yard.REPORTING)),
-                "live": page.live(options.seconds),
+                "table": _tried(partial(page.table, options.sessions)),
+                "overlay": _tried(partial(page.overlay, min(options.sessions, yard.REPORTING))),
+                "live": _tried(partial(page.live, options.seconds)),
             }
+
+
+def _tried(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The figures of a peer, or that its page did not show it."""
+    try:
+        return measure()
+    except (NotDrawnError, PlaywrightError) as error:
+        return {"failed": str(error)[:500]}
 
 
 _SIDES: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {

@@ -20,7 +20,7 @@ import yard
 from arrival import arrives, watching
 from peers import Mlflow
 from playwright.sync_api import Browser
-from window import window
+from window import LONG_SECONDS, window
 
 _SPIKES = f"""Array.from(document.querySelectorAll(".js-plotly-plot")).flatMap((plot) => plot.data ?? [])
   .filter((line) => Array.from(line.y ?? []).includes({load.SPIKE:.0f})).map((line) => line.name)"""
@@ -75,7 +75,7 @@ class PeerPage:
         seconds = []
         for _ in range(self._rounds):
             with window(self._browser, "document.querySelectorAll('.ag-row a').length > 5") as seen:
-                seconds.append(seen.open(url))
+                seconds.append(seen.open(url, LONG_SECONDS))
                 received = seen.bytes
                 count = "document.querySelectorAll('.ag-center-cols-container').length ? "
                 count += (
@@ -101,7 +101,7 @@ class PeerPage:
         seconds = []
         for _ in range(self._rounds):
             with window(self._browser, ready) as seen:
-                seconds.append(seen.open(f"{self._peer.url}/#/metric?{asked}"))
+                seconds.append(seen.open(f"{self._peer.url}/#/metric?{asked}", LONG_SECONDS))
                 spikes = len(set(seen.page.evaluate(_SPIKES)))
                 received = seen.bytes
         return {
@@ -116,7 +116,7 @@ class PeerPage:
         url = f"{self._peer.url}/#/experiments/{self._experiment}/runs?compareRunsMode=CHART"
         ready = "document.querySelector('.js-plotly-plot')?.data?.length >= 1"
         with window(self._browser, ready) as seen:
-            seen.open(url)
+            seen.open(url, LONG_SECONDS)
             first, began, step = seen.bytes, time.monotonic(), 1_000_000
             cpu = load.cpu_seconds(self._peer.pid)
             with httpx.Client(timeout=60) as http:
@@ -146,7 +146,7 @@ class PeerPage:
         """From a value that it has taken until it is in an answer to the page, which asks each 30 s."""
         delays = []
         with watching(self._browser, ready) as seen, httpx.Client(timeout=60) as http:
-            seen.open(url)
+            seen.open(url, LONG_SECONDS)
             for n in range(_DELAYS):
                 value, step = 3_000_000.5 + n, 3_000_000 + n
                 body = {

@@ -12,7 +12,7 @@ import yard
 from arrival import arrives, watching
 from playwright.sync_api import Browser
 from trackio_server import PROJECT, Trackio
-from window import strokes, window
+from window import LONG_SECONDS, strokes, window
 
 _RUNNING: Final = 50
 _CANVAS: Final = ".vega-embed canvas"
@@ -33,7 +33,7 @@ class TrackioPage:
         seconds = []
         for _ in range(self._rounds):
             with window(self._browser, ready) as seen:
-                seconds.append(seen.open(url))
+                seconds.append(seen.open(url, LONG_SECONDS))
                 received = seen.bytes
                 rows = seen.page.locator("tbody tr").count()
                 frames = seen.frames_of_largest()
@@ -50,7 +50,7 @@ class TrackioPage:
         seconds, spikes, received = [], 0, 0
         for _ in range(self._rounds):
             with window(self._browser, f"document.querySelector('{_CANVAS}')") as seen:
-                seconds.append(seen.open(f"{self._server.url}/?project={PROJECT}"))
+                seconds.append(seen.open(f"{self._server.url}/?project={PROJECT}", LONG_SECONDS))
                 seen.settle(_SETTLED_MS)
                 spikes, received = strokes(seen.page, _CANVAS), seen.bytes
         return {
@@ -67,7 +67,7 @@ class TrackioPage:
         logging = self._server.logging(_RUNNING)
         try:
             with window(self._browser, f"document.querySelector('{_CANVAS}')") as seen:
-                seen.open(url)
+                seen.open(url, LONG_SECONDS)
                 first, began = seen.bytes, time.monotonic()
                 cpu = load.cpu_seconds(self._server.pid)
                 seen.page.wait_for_timeout(1000 * seconds)
@@ -86,7 +86,7 @@ class TrackioPage:
         """From a value in its database until it is in an answer to the page."""
         delays = []
         with watching(self._browser, f"document.querySelector('{_CANVAS}')") as seen:
-            seen.open(url)
+            seen.open(url, LONG_SECONDS)
             for n in range(yard.DELAYS):
                 value = 3_000_000.5 + n
                 delays.append(arrives(seen, value, partial(self._server.log_one, value)))

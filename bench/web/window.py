@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page
 
 _SIZE = {"width": 1280, "height": 800}
 _PATIENCE_MS = 60_000.0
+LONG_SECONDS = 240.0
+"""A peer's page gets so long for all curves."""
 
 _WATCH = """(() => {
   const look = () => {
@@ -73,6 +75,10 @@ def strokes(page: Page, canvas: str) -> int:
     return int(page.evaluate(_STROKES, canvas))
 
 
+class NotDrawnError(Exception):
+    """A page did not show in time what it was asked for."""
+
+
 class Window:
     """One page, whose condition is watched from its first frame on."""
 
@@ -90,21 +96,21 @@ class Window:
         )
         self.bytes += int(length)
 
-    def open(self, url: str) -> float:
-        """Go there; seconds until the condition was drawn."""
+    def open(self, url: str, seconds: float = _PATIENCE_MS / 1000) -> float:
+        """Go there; seconds until the condition was drawn. Raises NotDrawnError after `seconds`."""
         self.page.goto(url, wait_until="commit")
-        return self.drawn()
+        return self.drawn(seconds)
 
-    def drawn(self) -> float:
-        """Wait for the condition; seconds since the navigation."""
-        end = time.monotonic() + _PATIENCE_MS / 1000
+    def drawn(self, seconds: float = _PATIENCE_MS / 1000) -> float:
+        """Wait for the condition; seconds since the navigation. Raises NotDrawnError."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             at = self.page.evaluate("window.drawnAt ?? null")
             if at is not None:
                 return float(at) / 1000
             self.page.wait_for_timeout(20)
         shown = self.page.locator("body").inner_text()[:500]
-        raise SystemExit(f"nothing was drawn at {self.page.url}, which says: {shown}")
+        raise NotDrawnError(f"not drawn within {seconds:g} s; the page says: {shown}")
 
     def frames(self, element: str = "", frames: int = 120, pixels: int = 300) -> dict[str, float]:
         """Milliseconds between the frames while `element` (the page) scrolls by so many pixels each."""

@@ -33,14 +33,14 @@ def spike(number: int) -> int:
 
 def sessions(lab: GatewayLab, count: int) -> list[Client]:
     """So many sessions, of which the first have trainers."""
-    reporting = load.trainers(lab, REPORTING)
+    reporting = load.trainers(lab, min(REPORTING, count))
     with lab.http() as http, ThreadPoolExecutor(4) as pool:
 
         def start(number: int) -> None:
             body = {"name": f"other-{number}", "command": ["python", "train.py"]}
             http.post("/training/start", json=body).raise_for_status()
 
-        list(pool.map(start, range(count - REPORTING)))
+        list(pool.map(start, range(count - len(reporting))))
     return reporting
 
 

@@ -8,6 +8,7 @@ import httpx
 from cluster import api_client, unique
 from gateway_lab import GatewayLab
 from kubernetes import client
+from web_sessions import text
 
 from trainyard_api import names
 
@@ -30,13 +31,23 @@ def gpu_node(lab: GatewayLab, gpus: int, resource: str = "nvidia.com/gpu") -> st
         "metadata": {"name": name, "labels": {"type": "web"}},
         "spec": {"taints": [{"key": "trainyard.io/web-test", "effect": "NoSchedule"}]},
     }
-    ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "for a test"}
     with api_client(lab.kubeconfig) as api:
         core = client.CoreV1Api(api)
         core.create_node(body)
-        status = {"capacity": size, "allocatable": size, "conditions": [ready]}
-        core.patch_node_status(name, {"status": status})
+        core.patch_node_status(name, {"status": {"capacity": size, "allocatable": size}})
+    be_ready(lab, name)
     return name
+
+
+def be_ready(lab: GatewayLab, node: str) -> None:
+    """Say that a node is ready; a cluster believes it for forty seconds."""
+    now = text()
+    ready = {
+        "type": "Ready", "status": "True", "reason": "Test", "message": "for a test",
+        "lastHeartbeatTime": now, "lastTransitionTime": now,
+    }  # fmt: skip
+    with api_client(lab.kubeconfig) as api:
+        client.CoreV1Api(api).patch_node_status(node, {"status": {"conditions": [ready]}})
 
 
 def remove_node(lab: GatewayLab, name: str) -> None:

@@ -17,7 +17,7 @@ from gateway_lab import running_gateway
 from PIL import Image
 from web_story import lab_at_work
 
-_WINDOW = {"width": 1280, "height": 860}
+_WINDOW = {"width": 1280, "height": 1000}
 _COLOURS = 128
 """Of each picture: a page has few."""
 _PHONE = {"width": 390, "height": 844}
@@ -31,16 +31,17 @@ def main(folder: Path) -> None:
         tempfile.TemporaryDirectory(prefix="web-pictures-") as data,
         fresh_namespace(kubeconfig, "pictures") as namespace,
         running_gateway(kubeconfig, namespace, Path(data)) as lab,
-        lab_at_work(lab, Path(data)) as uids,
+        lab_at_work(lab, Path(data)) as story,
         running_browser() as browser,
     ):
         with visit(browser, lab.url, viewport=_WINDOW, color_scheme="light") as seen:
             seen.log_in(lab.key)
-            for name, (place, ready) in _places(uids).items():
+            for name, (place, ready) in _places(story.uids).items():
+                story.go_on()
                 _take(seen, folder, name, place, ready)
         with visit(browser, lab.url, viewport=_PHONE, color_scheme="dark") as seen:
             seen.log_in(lab.key)
-            _take(seen, folder, "web-phone", f"session/{uids['llama-lora']}", ".plot canvas")
+            _take(seen, folder, "web-phone", f"session/{story.uids['llama-lora']}", ".plot canvas")
 
 
 def _places(uids: dict[str, str]) -> dict[str, tuple[str, str]]:
@@ -48,7 +49,7 @@ def _places(uids: dict[str, str]) -> dict[str, tuple[str, str]]:
     rates = ",".join(uid for name, uid in uids.items() if name.startswith("resnet"))
     compared = f"compare?sessions={rates}&metric=train/loss&parameter=env.LEARNING_RATE&smooth=0.6"
     return {
-        "web-sessions": ("?metric=train/loss&sort=phase&order=up", ".spark polyline"),
+        "web-sessions": ("?metric=train/loss", ".spark polyline"),
         "web-queue": ("queue?span=hour", ".timeline"),
         "web-session": (f"session/{uids['llama-lora']}", ".plot canvas"),
         "web-failed": (f"session/{uids['text-small']}", ".failure"),
@@ -67,10 +68,11 @@ def _take(seen: Visit, folder: Path, name: str, place: str, ready: str) -> None:
     page.goto("about:blank")
     page.goto(f"{seen.url}/#/{place}")
     page.locator(ready).first.wait_for()
-    # Curves, sums and estimates that were asked for meanwhile.
-    page.wait_for_load_state("load")
-    page.wait_for_timeout(2500)
+    # Curves, sums and nodes, which are read again every five seconds.
+    page.wait_for_timeout(7000)
     picture = Image.open(io.BytesIO(page.screenshot()))
+    end = int(page.evaluate("document.getElementById('page').getBoundingClientRect().bottom"))
+    picture = picture.crop((0, 0, picture.width, min(picture.height, end)))
     picture.convert("RGB").quantize(_COLOURS).save(folder / f"{name}.png", optimize=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from client_lab import make_queue, safetensors
 from gateway_lab import GatewayLab, Trainer, monitor_token
-from web_cluster import count_queue, gpu_node, hold_gpus, remove_node, tell_of_gpus
+from web_cluster import be_ready, count_queue, gpu_node, hold_gpus, remove_node, tell_of_gpus
 from web_sessions import fail, set_status, text
 
 from trainyard.client import Client
@@ -24,25 +24,30 @@ _STARTED = 5400
 
 
 @contextmanager
-def lab_at_work(lab: GatewayLab, folder: Path) -> Iterator[dict[str, str]]:
-    """The UIDs of its sessions by name."""
+def lab_at_work(lab: GatewayLab, folder: Path) -> Iterator[Story]:
+    """The lab, as long as the context is open."""
     nodes = [gpu_node(lab, 4), gpu_node(lab, 4)]
     try:
-        yield _Story(lab, nodes).told(folder)
+        story = Story(lab, nodes)
+        story.tell(folder)
+        yield story
     finally:
         for node in nodes:
             remove_node(lab, node)
 
 
-class _Story:
+class Story:
+    """What happens in the lab. `uids` are those of its sessions, by name."""
+
     def __init__(self, lab: GatewayLab, nodes: list[str]) -> None:
         self._lab, self._nodes = lab, nodes
         self._noise = random.Random(7)
-        self._uids: dict[str, str] = {}
+        self.uids: dict[str, str] = {}
         scopes = ("sessions:read", "sessions:write", "datasets:read", "models:read", "system:read")
         self._keys = {user: lab.new_key(user, *scopes) for user in ("ada", "ben", "chen")}
 
-    def told(self, folder: Path) -> dict[str, str]:
+    def tell(self, folder: Path) -> None:
+        """Let it all happen; files are written below `folder`."""
         make_queue(self._lab, "default")
         make_queue(self._lab, "vision", gpuQuota=4, weight=2, maxGpusPerSession=4)
         make_queue(self._lab, "night", borrow=False, gpuQuota=0, paused=True)
@@ -69,9 +74,14 @@ class _Story:
             count_queue(
                 self._lab, queue, running=running, waiting=waiting, gpusUsed=used, gpusTotal=8
             )
-        token = monitor_token(self._lab, "trainyard-monitor", self._nodes[0])
-        tell_of_gpus(self._lab, token, 97, 94, 88, 0)
-        return self._uids
+        self._monitor = monitor_token(self._lab, "trainyard-monitor", self._nodes[0])
+        self.go_on()
+
+    def go_on(self) -> None:
+        """What nodes and their monitors say again and again."""
+        for node in self._nodes:
+            be_ready(self._lab, node)
+        tell_of_gpus(self._lab, self._monitor, 97, 94, 88, 91)
 
     def _start(
         self, user: str, name: str, queue: str, resources: dict[str, Any], command: list[str],
@@ -80,7 +90,7 @@ class _Story:
         body = {"command": command, "queue": queue, "resources": resources, **more}
         with Client(self._lab.url, self._keys[user]) as gateway:
             uid = gateway.start_training(body, name).uid
-        self._uids[name] = uid
+        self.uids[name] = uid
         return self._lab.trainer(uid, name)
 
     def _rate(self, rate: float) -> None:
@@ -187,6 +197,7 @@ class _Story:
                 "kind": "Attempt", "number": 1, "exact": True, "ran": True, "gpus": gpus,
                 "startTime": (end - timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "endTime": end.strftime("%Y-%m-%dT%H:%M:%SZ"), "cpuMillis": 4000,
-                "memoryBytes": 16 << 30, "outcome": "Failed" if name == "text-small" else "Succeeded",
+                "memoryBytes": 16 << 30, "checkpointTime": (end - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "outcome": "Failed" if name == "text-small" else "Succeeded",
             }  # fmt: skip
             set_status(self._lab, name, attempt=1, allocations=[kept])

@@ -34,11 +34,13 @@ export function Gpus() {
         GPUs {system && <small>{`${system.gpusUsed} of ${system.gpusTotal} held`}</small>}
       </h2>
       {problem && <p role="alert" class="problem">{problem}</p>}
-      <ul class="nodes">
-        {(system?.nodes ?? []).filter((node) => node.gpus > 0).map((node) => (
-          <Node key={node.name} node={node} />
-        ))}
-      </ul>
+      <div class="strip" role="region" aria-label="GPUs by node" tabIndex={0}>
+        <ul class="nodes">
+          {(system?.nodes ?? []).filter((node) => node.gpus > 0).map((node) => (
+            <Node key={node.name} node={node} />
+          ))}
+        </ul>
+      </div>
     </section>
   );
 }

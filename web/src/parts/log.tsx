@@ -122,7 +122,7 @@ export function Log({ session, lines: loaded, older, newer, read }: Shown) {
       </form>
       {whole.problem && <p role="alert" class="problem">{whole.problem}</p>}
       {(older || newer) && <p class="notice">{explained(whole.found, newer)}</p>}
-      <div class="log" ref={window_} role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
+      <div class={lines.length === 0 ? "log empty" : "log"} ref={window_} role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
         <ol style={{ height: `${found.length * LINE_HEIGHT}px`, paddingTop: `${first * LINE_HEIGHT}px` }}>
           {drawn.map((entry) => (
             <li key={entry.cursor} class={entry.level} title={`${clock(entry.time)}, worker ${entry.rank}, attempt ${entry.attempt}`}>

@@ -41,7 +41,7 @@ export function Parallel({ axes, all }: { axes: string[]; all: Compared[] }) {
         {shown.map((name, axis) => (
           <g key={name}>
             <line class="axis" x1={x(axis)} x2={x(axis)} y1={TOP} y2={HEIGHT - 20} />
-            <text x={x(axis)} y={axis % 2 ? 12 : 26} text-anchor="middle">
+            <text x={axis === 0 ? 4 : axis === shown.length - 1 ? WIDTH - 4 : x(axis)} y={axis % 2 ? 12 : 26} text-anchor={anchor(axis, shown.length)}>
               {short(visible(name))}
               <title>{visible(name)}</title>
             </text>
@@ -56,6 +56,11 @@ export function Parallel({ axes, all }: { axes: string[]; all: Compared[] }) {
       {first > 0 && <p class="notice">{`The last ${MOST_AXES} of ${axes.length} axes are drawn; the table has all.`}</p>}
     </figure>
   );
+}
+
+/** The names at the edges of the drawing begin and end there. */
+function anchor(axis: number, of: number): "start" | "middle" | "end" {
+  return axis === 0 ? "start" : axis === of - 1 ? "end" : "middle";
 }
 
 /** One parameter against the metric. */
