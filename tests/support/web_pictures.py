@@ -70,7 +70,7 @@ def _take(seen: Visit, folder: Path, name: str, place: str, ready: str) -> None:
     page.locator(ready).first.wait_for()
     # Curves, sums and nodes, which are read again every five seconds.
     page.wait_for_timeout(7000)
-    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture: Image.Image = Image.open(io.BytesIO(page.screenshot()))
     end = int(page.evaluate("document.getElementById('page').getBoundingClientRect().bottom"))
     picture = picture.crop((0, 0, picture.width, min(picture.height, end)))
     picture.convert("RGB").quantize(_COLOURS).save(folder / f"{name}.png", optimize=True)
