@@ -29,11 +29,15 @@ _CALM_SECONDS = 3.0
 class Mlflow:
     """`mlflow server` with one worker on SQLite or on a database of the same PostgreSQL."""
 
-    def __init__(self, binaries: Path, folder: Path, server: Postgres | None) -> None:
+    def __init__(
+        self, binaries: Path, folder: Path, server: Postgres | None, *, serves_files: bool = False
+    ) -> None:
         if not (binaries / "mlflow").exists():
             raise SystemExit(f"there is no mlflow in {binaries}; make bench-gateway brings it")
         self._binaries, self._folder, self._port = binaries, folder, free_port()
         folder.mkdir(parents=True)
+        # Clients send files to the server, or write them where it says.
+        self._root = "--artifacts-destination" if serves_files else "--default-artifact-root"
         if server is None:
             # Whatever MLflow sets: its durability on SQLite is its own choice.
             self._store = f"sqlite:///{folder / 'mlflow.db'}"
@@ -56,7 +60,7 @@ class Mlflow:
         command = [
             str(self._binaries / "mlflow"), "server", "--host=127.0.0.1", f"--port={self._port}",
             f"--backend-store-uri={self._store}", "--workers=1",
-            f"--default-artifact-root={self._folder / 'artifacts'}",
+            f"{self._root}={self._folder / 'artifacts'}",
         ]  # fmt: skip
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mlflow.entities import Metric  # type: ignore[import-not-found]  # it is in the environment of MLflow
-from mlflow.tracking import MlflowClient  # type: ignore[import-not-found]  # as above
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
 
 client = MlflowClient()
 
@@ -40,7 +40,7 @@ def search(experiment: str, filter: str, order: list[str], most: int) -> dict[st
             [experiment], filter, order_by=order, max_results=min(most - count, 1000), page_token=token,
         )  # fmt: skip
         count += len(page)
-        token = page.token  # type: ignore[attr-defined]  # a PagedList
+        token = page.token
         if not token or count >= most:
             return {"runs": count, "seconds": time.perf_counter() - started}
 

@@ -40,6 +40,7 @@ from trainyard_gateway.routes.access import keys, login, notices, teams, users
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
+from trainyard_gateway.routes.mlflow.fast_path import LoggingFastPath
 from trainyard_gateway.services import Services, running
 from trainyard_gateway.settings import Settings
 from trainyard_kube import KubeConfig
@@ -96,6 +97,7 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
     def authenticator() -> Authenticator:
         return services().authenticator
 
+    app.add_middleware(LoggingFastPath)
     app.add_middleware(ReportFastPath, services=services, path=f"{PREFIX}/report/batches")
     app.add_middleware(
         RequestMiddleware,

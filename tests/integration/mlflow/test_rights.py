@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cluster import unique
 from gateway_lab import GatewayLab
 from poll import eventually
 
@@ -203,7 +204,6 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[int, str]]] = {
     "a value that is true": ("runs/log-metric", {"run_id": "RUN", "key": "a", "value": True, "timestamp": 1}, INVALID),
     "a name that climbs": ("runs/log-parameter", {"run_id": "RUN", "key": "../a", "value": "1"}, INVALID),
     "a long name": ("runs/set-tag", {"run_id": "RUN", "key": "a" * 251, "value": "1"}, INVALID),
-    "a long param": ("runs/log-parameter", {"run_id": "RUN", "key": "a", "value": "1" * 6001}, INVALID),
     "params twice": ("runs/log-batch", {"run_id": "RUN", "params": [{"key": "a", "value": "1"}] * 2}, INVALID),
     "101 params": ("runs/log-batch", {"run_id": "RUN", "params": [{"key": f"p{n}", "value": ""} for n in range(101)]}, INVALID),
     "2001 metrics": ("runs/log-batch", {"run_id": "RUN", "metrics": [{"key": "m", "value": 1, "timestamp": 1}] * 2001}, INVALID),
@@ -229,6 +229,83 @@ def test_what_is_refused(
 
     assert code(answer) == expected
     assert answer.json()["message"]
+
+
+def test_values_are_refused_in_front_of_the_router_as_tags_are_behind_it(
+    lab: GatewayLab, admin: httpx.Client
+) -> None:
+    reads = {"Authorization": f"Bearer {lab.new_key(unique('reads'), 'sessions:read')}"}
+    given = {"run_id": made(admin), "key": "a", "value": 1, "timestamp": 1}
+
+    def refused(operation: str) -> list[tuple[int, str]]:
+        place = f"{API}/runs/{operation}"
+        answers = [
+            admin.post(place, json=given, headers=reads),
+            admin.post(place, json=given, headers={"Authorization": "Bearer ty_x"}),
+            admin.post(place, content=b" " * (9 << 20)),
+            admin.post(place, content=b"{"),
+            admin.post(place, json={**given, "run_id": "0" * 32}),
+            admin.get(place),
+        ]
+        assert all(answer.headers["x-request-id"] for answer in answers)
+        return [code(answer) for answer in answers]
+
+    behind = refused("delete-tag")
+
+    assert behind == [
+        (403, "PERMISSION_DENIED"),
+        (401, "UNAUTHENTICATED"),
+        INVALID,
+        INVALID,
+        (404, "RESOURCE_DOES_NOT_EXIST"),
+        (404, "ENDPOINT_NOT_FOUND"),
+    ]
+    assert refused("log-metric") == refused("log-batch") == behind
+
+
+def test_a_long_value_is_cut_at_its_bound_and_logged_again_as_the_same(admin: httpx.Client) -> None:
+    run = made(admin)
+    pair = {"run_id": run, "key": "a", "value": "x" * 100_000}
+    batch = {
+        "params": [{"key": "b", "value": "y" * 6001}],
+        "tags": [{"key": "t", "value": "z" * 8001}],
+    }
+    calls = [("log-parameter", pair)] * 2 + [
+        ("set-tag", pair),
+        ("log-batch", {"run_id": run, **batch}),
+    ]
+
+    answers = [admin.post(f"{API}/runs/{operation}", json=body) for operation, body in calls]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    data = admin.get(f"{API}/runs/get", params={"run_id": run}).json()["run"]["data"]
+    sizes = {p["key"]: len(p["value"]) for p in data["params"]}
+    assert sizes == {"a": 6000, "b": 6000}
+    assert {t["key"]: len(t["value"]) for t in data["tags"] if t["key"] in "at"} == {
+        "a": 8000,
+        "t": 8000,
+    }
+
+
+def test_ten_thousand_names_of_metrics_are_refused_and_those_before_stay(
+    admin: httpx.Client,
+) -> None:
+    run, answers = made(admin), []
+    for first in range(0, 10_000, 1000):
+        names = range(first, first + 1000)
+        metrics = [{"key": f"m{n}", "value": n, "timestamp": 1, "step": 1} for n in names]
+        answers.append(
+            admin.post(f"{API}/runs/log-batch", json={"run_id": run, "metrics": metrics})
+        )
+    known = {"run_id": run, "key": "m7", "value": 8, "timestamp": 2, "step": 2}
+    after = admin.post(f"{API}/runs/log-metric", json=known)
+
+    assert [answer.status_code for answer in answers] == [200] * 2 + [400] * 8
+    assert code(answers[-1])[1] == "INVALID_PARAMETER_VALUE"
+    assert "2000" in answers[-1].json()["message"].replace(",", "")
+    assert after.status_code == 200
+    found = admin.get(f"{API}/runs/get", params={"run_id": run}).json()["run"]["data"]["metrics"]
+    assert len(found) == 2000
 
 
 def test_an_experiment_that_was_deleted_is_not_made_again(admin: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -30,6 +31,10 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _cut(most: int) -> Callable[[Any], Any]:
+    return lambda value: value[:most] if isinstance(value, str) else value
+
+
 Key = Annotated[str, Field(min_length=1), AfterValidator(_key)]
 """Name of a metric, a param or a tag."""
 Text = Annotated[str, Field(max_length=8_000)]
@@ -41,8 +46,10 @@ Step = Annotated[int, BeforeValidator(_no_boolean), Field(ge=-(2**53), le=2**53)
 Value = Annotated[float, BeforeValidator(_no_boolean)]
 """A number, or NaN, Infinity, -Infinity as text."""
 ExperimentName = Annotated[str, Field(min_length=1, max_length=mlflow.MAX_EXPERIMENT_NAME)]
-ParamValue = Annotated[str, Field(max_length=mlflow.MAX_PARAM_VALUE)]
-TagValue = Annotated[str, Field(max_length=mlflow.MAX_TAG_VALUE)]
+ParamValue = Annotated[str, BeforeValidator(_cut(mlflow.MAX_PARAM_VALUE))]
+"""A text, cut at its bound, as MLflow's server does: a training does not end for a long value."""
+TagValue = Annotated[str, BeforeValidator(_cut(mlflow.MAX_TAG_VALUE))]
+"""The same."""
 Token = Annotated[str, Field(max_length=200)]
 Filter = Annotated[str, Field(max_length=40_000)]
 
