@@ -164,7 +164,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway bench-web kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -286,6 +286,13 @@ bench-gateway: setup ## Measure the gateway beside an MLflow server and nginx (3
 	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/gateway --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
+
+mlflow-parity: setup ## Compare what MLflow's client gets from its server and from the gateway; writes docs/mlflow-parity.md (5 min)
+	@test -x build/mlflow/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python build/mlflow
+	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python build/mlflow/bin/python requirements/mlflow.lock
+	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
+	@$(VENV)/bin/python bench/parity --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 bench-web: setup web-packages ## Measure the web page beside those of MLflow and Trackio in one browser; writes bench/results/web.{md,json} (15 min on a quiet machine)
