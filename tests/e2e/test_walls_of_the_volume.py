@@ -110,7 +110,7 @@ def own(mine: str) -> dict[str, Any]:
         "list the datasets": [mine],
         "list what is above the run": volume,
         "list the caches": volume,
-        "list all code": ["attack.py"],
+        "list all code": ["contents", "manifest.json"],
         "report for itself": 200,
     }
 

@@ -27,6 +27,8 @@ OTHER = os.environ.get("OTHER_FOLDER", "")
 MINE = os.environ.get("MINE", "")
 """The dataset that the session names."""
 RUN = Path("/data/run")
+_DATABASE = "3 tamrof etiLQS"[::-1].encode()
+"""How the files of SQLite begin; this program is no such file."""
 _ROOT = "/proc/1/root"
 _SKIPPED = ("/proc", "/sys", "/usr", "/lib")
 _NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
@@ -113,7 +115,7 @@ def report(uid: str) -> dict[str, object]:
 def files() -> None:
     mark = CANARY[::-1].encode()
     tell("find it anywhere", lambda: [str(p) for p in below("/") if holds(p, mark)])
-    tell("find a database", lambda: [str(p) for p in below("/data") if holds(p, b"SQLite format")])
+    tell("find a database", lambda: [str(p) for p in below("/data") if holds(p, _DATABASE)])
     tell("list the mounts", mounted)
     tell("list the volume", partial(entries, "/data"))
     tell("list the datasets", partial(entries, "/data/datasets"))

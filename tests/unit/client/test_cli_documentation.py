@@ -66,7 +66,12 @@ def test_help_and_page_list_the_same_exit_codes() -> None:
 
 def test_every_command_is_tried_against_a_real_gateway() -> None:
     tests = cli_reference.PAGE.parents[1] / "tests" / "integration" / "client"
-    files = ("test_every_command.py", "test_import_of_mlflow.py", "test_tensorboard_command.py")
+    files = (
+        "test_every_command.py",
+        "test_import_of_mlflow.py",
+        "test_notices_command.py",
+        "test_tensorboard_command.py",
+    )
     tried = "".join((tests / file).read_text() for file in files)
     commands = [
         f'"{name}", "{sub}"' if sub else f'"{name}"'

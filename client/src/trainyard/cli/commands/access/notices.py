@@ -66,7 +66,7 @@ def add(
     with gateway() as (client, _):
         made = client.notices.create(name, url, rules, sessions=sessions)
     if not output.for_programs(form, made.wire()):
-        output.done(f"receiver {made.name} made; its secret is shown only now:")
+        output.remark(f"receiver {made.name} made; its secret is shown only now:")
         output.line(made.secret)
 
 

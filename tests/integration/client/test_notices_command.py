@@ -1,0 +1,70 @@
+"""`trainyard notices` from a receiver to a notice that is tried again, against a real gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from gateway_lab import GatewayFactory, GatewayLab
+from poll import eventually
+from webhook_receiver import WebhookReceiver
+
+pytestmark = pytest.mark.integration
+
+RULES = ("--on=failure", "--on=phase=Failed,Stopped", "--on=metric=loss>10", "--on=stalled=60")
+
+
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    return gateway_factory(notices_enabled="true", notices_internal_hosts="127.0.0.1")
+
+
+@pytest.fixture
+def cli(lab: GatewayLab, tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "home", lab.url, lab.key)
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver(lambda _, count: (204 if count > 1 else 410, {})) as receiver:
+        yield receiver
+
+
+def test_notices(cli: CommandLine, webhook: WebhookReceiver) -> None:
+    said = cli.ok("notices", "add", "lab", webhook.url, *RULES, "--on=starts-soon")
+    assert said.out.startswith("whsec_")
+    listed = cli.ok("notices", "ls").out
+    assert "failure phase=Failed,Stopped metric=loss>10 stalled=60 starts-soon=600" in listed
+    assert "whsec_" not in cli.ok("notices", "ls", "-o", "json").out
+
+    cli.ok("notices", "test", "lab")
+    eventually(lambda: "Dead" in cli.ok("notices", "sent").out, within=30, what="it is dead")
+    [dead] = cli.ok("notices", "sent", "--state=Dead", "-o", "json").json["notices"]
+    assert dead["words"] == "answered 410"
+
+    cli.ok("notices", "retry", dead["id"])
+    eventually(lambda: "Delivered" in cli.ok("notices", "sent").out, within=30, what="it arrives")
+    assert webhook.came == [dead["id"]] * 2
+
+    cli.ok("notices", "rm", "lab")
+    assert "no receivers" in cli.ok("notices", "ls").err + cli.ok("notices", "ls").out
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        pytest.param("always", "write phase=Failed", id="no-such-rule"),
+        pytest.param("phase", "write phase=Failed", id="no-phase"),
+        pytest.param("metric=loss>much", "is not a number", id="no-number"),
+        pytest.param("metric=loss>inf", "is not a number", id="no-bound"),
+        pytest.param("phase=Dancing", "phases", id="no-such-phase"),
+    ],
+)
+def test_rules_that_nobody_can_make(
+    cli: CommandLine, webhook: WebhookReceiver, rule: str, words: str
+) -> None:
+    said = cli.run("notices", "add", "wrong", webhook.url, f"--on={rule}")
+    assert said.code != 0
+    assert words in said.err
