@@ -12,6 +12,7 @@ from typing import Any
 from tree_lab import Session
 
 from trainyard_api import names
+from trainyard_api.rights.owner import User
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
@@ -28,7 +29,7 @@ from trainyard_gateway.store.runs import of_sessions
 from trainyard_gateway.store.sessions import SessionRow
 from trainyard_gateway.store.sqlite import SqliteStore
 
-KEY = Visitor("key", OF_PODS)
+KEY = Visitor("key", OF_PODS, user=User("key"))
 """The owner of an API key."""
 
 
@@ -72,7 +73,7 @@ class RegistryLab:
         await self.database.write(lambda c: sessions.save(c, [row]))
         await self.database.write(lambda c: of_sessions.save(c, [row]))
         self.known[uid] = Session(name, uid, spec)
-        return Visitor("", OF_PODS, uid, 1)
+        return Visitor("", OF_PODS, uid, 1, User(""))
 
     async def register(
         self, source: str, name: str = "net", visitor: Visitor = KEY, **more: Any
@@ -86,7 +87,7 @@ class RegistryLab:
 
     async def search(self) -> list[dict[str, Any]]:
         """All registered models."""
-        found = await self.door.registry.models(SearchModels())
+        found = await self.door.registry.models(SearchModels(), KEY)
         return list(found.get("registered_models", []))
 
     def folders(self) -> list[str]:

@@ -120,14 +120,17 @@ class Reason(SentencedEnum):
     INVALID_SPEC = "InvalidSpec", "The spec cannot be used."
     RESUME_SOURCE_NOT_FOUND = (
         "ResumeSourceNotFound",
-        "The session that resumeFrom names does not exist.",
+        "The session that resumeFrom names does not exist, or its user may not see it.",
     )
     SECRET_NOT_RELEASED = (
         "SecretNotReleased",
         "A Secret that it names is not there, or not released to sessions.",
     )
     DATASET_FOUND = "DatasetFound", "The dataset is registered."
-    DATASET_NOT_FOUND = "DatasetNotFound", "The dataset is not registered."
+    DATASET_NOT_FOUND = (
+        "DatasetNotFound",
+        "The dataset is not registered, or the session's user may not see it.",
+    )
     DATASET_DOES_NOT_FIT = "DatasetDoesNotFit", "The training cannot use the dataset."
     DATASET_UNKNOWN_YET = "DatasetUnknownYet", "The gateway has not looked up the dataset yet."
     CODE_NOT_FOUND = "CodeNotFound", "The bundle of code is not there."

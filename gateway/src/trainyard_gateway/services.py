@@ -17,13 +17,12 @@ from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.logins import Logins
 from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
 from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
-from trainyard_gateway.auth.users import Users
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
 from trainyard_gateway.code.folders import CodeFolders
 from trainyard_gateway.estimates.estimator import Estimator
 from trainyard_gateway.estimates.snapshot import SnapshotReader
 from trainyard_gateway.events.hub import Hub
-from trainyard_gateway.events.session_changes import SessionChanges
+from trainyard_gateway.events.session_changes import ALL, SessionChanges
 from trainyard_gateway.events.watcher import StreamWatcher
 from trainyard_gateway.files.file_store import FileStore, make_folder
 from trainyard_gateway.files.inspect import Inspector
@@ -41,6 +40,8 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.registry.uploads import Uploads
+from trainyard_gateway.rights.asking import Rights
+from trainyard_gateway.rights.users import Users
 from trainyard_gateway.run_files.sending import ArchiveSlots
 from trainyard_gateway.run_files.service import RunFiles
 from trainyard_gateway.sessions.cache import SessionCache
@@ -104,6 +105,11 @@ class Services:
     usage: UsageReports
     notices: Notices
     tasks: TaskSupervisor
+
+    @property
+    def rights(self) -> Rights:
+        """Whose objects are, and what callers may do with them."""
+        return Rights(self.keys.users, self.database)
 
     @property
     def users(self) -> Users:
@@ -253,10 +259,14 @@ def _connect(cache: SessionCache, database: Store, *listeners: Callable[[str], N
 
 
 def _estimator(
-    settings: Settings, kube: KubeClient, cache: SessionCache, datasets: Datasets
+    settings: Settings,
+    kube: KubeClient,
+    cache: SessionCache,
+    datasets: Datasets,
+    rights: Rights,
 ) -> Estimator:
     snapshots = SnapshotReader(kube, settings.namespace, cache)
-    return Estimator(snapshots, settings.installation(), datasets)
+    return Estimator(snapshots, settings.installation(), datasets, rights)
 
 
 async def _mlflow(
@@ -289,6 +299,14 @@ def _session_changes(hub: Hub, cache: SessionCache, database: Store) -> SessionC
     return changes
 
 
+def _look_again(users: Users, datasets: Datasets, hub: Hub, status_writer: StatusWriter) -> None:
+    """At new schemas and rights, sessions that wait and streams look again at what they see."""
+    datasets.on_schema(status_writer.notify_waiting_for)
+    users.on_change(status_writer.notify_waiting)
+    users.on_change(lambda: hub.notify(ALL))
+    users.on_change(hub.wake_refused)
+
+
 def _authenticator(settings: Settings, api_keys: ApiKeyStore, audit_log: AuditLog) -> Authenticator:
     logins = Logins(keys.digest(settings.admin_key()))
     return Authenticator(api_keys, audit_log, logins, settings.requests_per_second)
@@ -300,11 +318,11 @@ async def _build(
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
-    cache = SessionCache(kube, namespace, database)
-    status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models)
-    datasets.on_schema(status_writer.notify_waiting_for)
-    _connect(cache, database, status_writer.notify, hub.notify)
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
+    cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
+    status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models, rights)
+    _connect(cache, database, status_writer.notify, hub.notify)
+    _look_again(api_keys.users, datasets, hub, status_writer)
     return Services(
         settings=settings,
         database=database,
@@ -315,8 +333,8 @@ async def _build(
         session_changes=_session_changes(hub, cache, database),
         authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
-        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume),
-        estimator=_estimator(settings, kube, cache, datasets),
+        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume, rights),
+        estimator=_estimator(settings, kube, cache, datasets, rights),
         code=code,
         datasets=datasets,
         models=models,

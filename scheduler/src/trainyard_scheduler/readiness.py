@@ -132,8 +132,8 @@ def _missing(session: Session, resume_ready: bool, unreleased: tuple[str, ...]) 
         return _unfit(session)
     if spec.resume_session and not resume_ready:
         message = (
-            f"There is no session {spec.resume_session!r}, which resumeFrom names. "
-            "It starts when there is one."
+            f"There is no session {spec.resume_session!r}, which resumeFrom names, that its user"
+            " may see. It starts when there is one."
         )
         return Readiness(Reason.RESUME_SOURCE_NOT_FOUND, message)
     return None
@@ -177,7 +177,10 @@ def missing_dataset(session: Session) -> tuple[str, str] | None:
 
 def _without_dataset(name: str, state: str) -> Readiness:
     if state == "NotFound":
-        message = f"The dataset {name!r} is not registered. Upload it; the session starts then."
+        message = (
+            f"There is no dataset {name!r} that the session's user may see. Upload it, or ask its"
+            " owner to share it; the session starts then."
+        )
         return Readiness(Reason.DATASET_NOT_FOUND, message)
     message = f"Waiting for the gateway to look up the dataset {name!r}."
     return Readiness(Reason.DATASET_UNKNOWN_YET, message)
@@ -187,7 +190,7 @@ def readiness_in(
     state: ClusterState, session: Session, validator: Validator, now: float
 ) -> Readiness:
     """What a session of `state` waits for at `now`, in seconds since the epoch."""
-    jobs, source = state.jobs_for(session.uid), session.spec.resume_session
+    jobs = state.jobs_for(session.uid)
     if session.status.phase in TERMINAL or has_open_attempt(session, jobs):
         return NOT_WAITING
     if state.secrets is None and session.status.unreleased:
@@ -198,7 +201,7 @@ def readiness_in(
         session,
         validator.answer(session.spec, state),
         now,
-        resume_ready=source is None or source in state.names,
+        resume_ready=state.resume_ready(session),
         live_pods=bool(live),
         holds=held_up(live, state.nodes, now, jobs.values()),
         unreleased=state.unreleased(session),

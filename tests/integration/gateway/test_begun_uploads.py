@@ -9,6 +9,7 @@ import httpx
 import pytest
 from gateway_lab import GatewayFactory
 
+from trainyard_api.rights.owner import Owner
 from trainyard_gateway.errors import AlreadyThere, NotFound, OutOfSpace
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.quota import Quota
@@ -38,7 +39,7 @@ def new(name: str = "m", size: int = GIB) -> NewUpload:
 
 
 async def test_they_are_listed_and_end_after_a_week(uploads: Uploads) -> None:
-    made = await uploads.create(new(size=1000_000), "ada")
+    made = await uploads.create(new(size=1000_000), Owner("ada"))
 
     [listed] = await uploads.all()
     assert (listed.id, listed.name, listed.received) == (made.id, "m", 0)
@@ -78,15 +79,15 @@ def put(http: httpx.Client, place: str, number: int) -> httpx.Response:
 
 async def test_only_so_many_are_begun_and_one_user_blocks_no_other(uploads: Uploads) -> None:
     for _ in range(MOST_OF_OWNER):
-        await uploads.create(new(size=10), "ada")
+        await uploads.create(new(size=10), Owner("ada"))
     with pytest.raises(AlreadyThere, match="'ada' began are incomplete, the most of one user"):
-        await uploads.create(new(size=10), "ada")
+        await uploads.create(new(size=10), Owner("ada"))
     for number in range(MOST_OF_OWNER, MOST_BEGUN):
-        last = await uploads.create(new(size=10), f"user{number}")
+        last = await uploads.create(new(size=10), Owner(f"user{number}"))
     with pytest.raises(OutOfSpace, match="100 uploads of models are incomplete"):
-        await uploads.create(new(size=10), "bob")
+        await uploads.create(new(size=10), Owner("bob"))
     await uploads.remove(last.id)
-    await uploads.create(new(size=10), "bob")
+    await uploads.create(new(size=10), Owner("bob"))
 
 
 def test_the_owner_is_the_name_of_the_key(gateway_factory: GatewayFactory) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.sql import column, table
 
+from trainyard_api.rights.owner import User
 from trainyard_api.timestamps import parse, to_micros
 from trainyard_gateway import telemetry
 from trainyard_gateway.errors import Unprocessable
@@ -23,6 +24,7 @@ from trainyard_gateway.store.ledger.reading import Wanted, sums, totals
 from trainyard_gateway.store.ledger.record import rows_of
 from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.ledger_tables import allocations
+from trainyard_gateway.store.schema.tables import metadata
 from trainyard_gateway.store.sessions import SessionRow, save
 from trainyard_gateway.store.store import Store
 from trainyard_gateway.usage.figures import UsageFigures
@@ -129,8 +131,10 @@ async def test_attempts_of_before_are_unknown_after_the_upgrade(
 
 
 def downgrade(connection: Connection, revision: str) -> None:
-    """The database as the version of `revision` left it: the table is new since."""
-    allocations.drop(connection)
+    """The database as the version of `revision` left it: what is new since is taken away."""
+    for name in ("allocations", "users", "teams", "owners", "notice_receivers", "notices"):
+        metadata.tables[name].drop(connection)
+    connection.execute(text('ALTER TABLE api_keys DROP COLUMN "user"'))
     config = Config()
     config.set_main_option("script_location", str(migrate.FOLDER))
     config.attributes["connection"] = connection
@@ -153,7 +157,7 @@ async def test_the_totals_for_prometheus_are_those_of_what_is_over(database: Sto
 async def test_a_question_reads_a_bounded_part_of_the_ledger(database: Store) -> None:
     rows = rows_of(session(**SECOND), False, at(3))
     await database.write(lambda c: writing.save(c, [rows]))
-    wanted = Wanted(("user",), Interval(at(0), at(3)), at(3))
+    wanted = Wanted(("user",), Interval(at(0), at(3)), at(3), asker=User("ci"))
     assert len(await database.read(lambda c: sums(c, wanted, 2))) == 1
     with pytest.raises(Unprocessable, match="more than 1 attempts"):
         await database.read(lambda c: sums(c, wanted, 1))

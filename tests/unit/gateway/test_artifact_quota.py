@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import OutOfSpace, Problem, TooLarge
 from trainyard_gateway.files.file_store import FileStore
@@ -24,7 +25,7 @@ from trainyard_gateway.store.runs.logged_models import LoggedModelRow
 from trainyard_gateway.store.sqlite import SqliteStore
 
 RUN, OTHER, MODEL = "a" * 32, "b" * 32, "m-" + "c" * 32
-ADMIN = Visitor("admin", frozenset(Scope))
+ADMIN = Visitor("admin", frozenset(Scope), user=User("admin", Role.ADMINISTRATOR))
 
 
 @pytest.mark.parametrize(

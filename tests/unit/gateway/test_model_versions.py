@@ -173,13 +173,15 @@ async def test_deleting_at_one_door_deletes_at_the_other(tmp_path: Path) -> None
 
         await lab.models.remove_version("net", 1)
         await lab.door.versions.delete(OfVersion(name="net", version="3"), KEY)
-        [left] = (await lab.door.registry.versions(SearchVersions()))["model_versions"]
-        aliases = (await lab.door.models.get(OfModel(name="net")))["registered_model"]["aliases"]
+        [left] = (await lab.door.registry.versions(SearchVersions(), KEY))["model_versions"]
+        aliases = (await lab.door.models.get(OfModel(name="net"), KEY))["registered_model"][
+            "aliases"
+        ]
 
         assert (left["version"], left["aliases"]) == ("2", ["b"])
         assert aliases == [{"alias": "b", "version": "2"}]
         with pytest.raises(BadRequest, match="alias a not found"):
-            await lab.door.models.by_alias(OfAlias(name="net", alias="a"))
+            await lab.door.models.by_alias(OfAlias(name="net", alias="a"), KEY)
         assert (await lab.register(f"runs:/{run}/net"))["version"] == "4"
         await lab.models.remove("net")
         assert (lab.folders(), await lab.search()) == ([], [])
@@ -208,7 +210,9 @@ async def test_a_model_with_another_name_keeps_all_that_it_has(tmp_path: Path) -
             await lab.door.models.rename(RenameModel(name="net", new_name="taken"), KEY)
 
         await lab.door.models.rename(RenameModel(name="net", new_name="new"), KEY)
-        found = (await lab.door.models.by_alias(OfAlias(name="new", alias="a")))["model_version"]
+        found = (await lab.door.models.by_alias(OfAlias(name="new", alias="a"), KEY))[
+            "model_version"
+        ]
 
         assert (found["version"], found["tags"]) == ("1", [{"key": "k", "value": "v"}])
         assert {model["name"] for model in await lab.search()} == {"new", "taken"}

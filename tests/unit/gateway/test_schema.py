@@ -13,8 +13,9 @@ from alembic.migration import MigrationContext
 from hot_queries import QUERIES
 from sqlalchemy import Connection, create_engine, text
 
-from trainyard_gateway.auth.users import Users
+from trainyard_api.rights.owner import User
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.rights.users import Users
 from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
@@ -83,7 +84,7 @@ async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> N
 
     database = connect(url)
     await database.open()
-    [listed], _ = await database.read(datasets.read_page)
+    [listed], _ = await database.read(lambda c: datasets.read_page(c, User("ada")))
     found = await database.read(lambda c: datasets.find(c, "old"))
     files = await database.read(datasets.schema_files)
     await database.close()

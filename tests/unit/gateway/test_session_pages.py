@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from trainyard_api.rights.owner import User
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo
@@ -42,7 +43,7 @@ async def test_history_ends_where_creations_are_equal(database: Database) -> Non
     seen: list[str] = []
     cursor: str | None = None
     for _ in range(20):
-        past, more, total = await cache.history(2, mark(cursor))
+        past, more, total = await cache.history(2, mark(cursor), User("ada"))
         seen += [s.uid for s in past]
         cursor = cursor_after(past[-1]) if more else None
         if cursor is None:

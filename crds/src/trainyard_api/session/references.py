@@ -43,6 +43,17 @@ class CodeReference(OpenModel):
     """Bundle that was looked up."""
 
 
+class ResumeReference(OpenModel):
+    """The session that spec.resumeFrom names; the gateway writes it."""
+
+    state: Literal["Found", "NotFound"]
+    """Found, or NotFound: there is none, or the session's user may not see it."""
+    session: str = Field(max_length=63)
+    """Name that was looked up."""
+    uid: str | None = Field(default=None, max_length=64)
+    """UID of the session that may be resumed from."""
+
+
 class ModelReference(OpenModel):
     """The registered model; the gateway writes it."""
 

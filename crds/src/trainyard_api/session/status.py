@@ -24,6 +24,7 @@ from trainyard_api.session.references import (
     DatasetReference,
     ModelReference,
     OutputReference,
+    ResumeReference,
 )
 
 
@@ -47,8 +48,8 @@ class Condition(OpenModel):
 class TrainingSessionStatus(OpenModel):
     """The observed state.
 
-    The operator writes it, except progress, metrics, dataset, datasets, code, model and outputs,
-    which the gateway writes.
+    The operator writes it, except progress, metrics, dataset, datasets, code, resumeSource, model
+    and outputs, which the gateway writes.
     """
 
     observed_generation: int | None = None
@@ -103,6 +104,8 @@ class TrainingSessionStatus(OpenModel):
     """The datasets that spec.datasets names, in its order."""
     code: CodeReference | None = None
     """The bundle that spec.code names."""
+    resume_source: ResumeReference | None = None
+    """The session that spec.resumeFrom names."""
     environment: InstalledPackages | None = None
     """The packages that were installed for the session; absent before that."""
     environment_build: EnvironmentBuild | None = None

@@ -13,8 +13,8 @@ from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
-from trainyard_gateway.auth.users import ADMIN_USER, Name, Users, first_row, user_of
 from trainyard_gateway.errors import BadRequest, NotFound, Unprocessable
+from trainyard_gateway.rights.users import ADMIN_USER, Name, Users, first_row, user_of
 from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.access import users
 from trainyard_gateway.store.api_keys import ApiKeyRow

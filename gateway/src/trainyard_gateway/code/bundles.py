@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -85,23 +86,35 @@ class CodeBundles:
         """What is taken of one bundle."""
         return self._bounds.limits
 
-    async def offer(self, body: bytes) -> tuple[CodeBundle, bool]:
+    async def offer(
+        self,
+        body: bytes,
+        held: Callable[[Sequence[str]], Awaitable[AbstractSet[str]]] | None = None,
+    ) -> tuple[CodeBundle, bool]:
         """A manifest: the bundle, and whether it is there; without it, what is missing.
 
-        Raises Unprocessable and TooLarge.
+        `held`: which contents the caller has sent; others are missing, although they may be there:
+        who knows only the hash of a content does not get it. Default: all of them. Raises
+        Unprocessable and TooLarge.
         """
         async with self._reading:
-            return await asyncio.to_thread(self._offer, body)
+            manifest = await asyncio.to_thread(self._parsed, body)
+            hashes = list(manifest.sizes())
+            own = set(hashes) if held is None else await held(hashes)
+            return await asyncio.to_thread(self._offer, manifest, own)
 
-    def _offer(self, body: bytes) -> tuple[CodeBundle, bool]:
+    def _parsed(self, body: bytes) -> CodeManifest:
         manifest = parse(body)
         require_limits(manifest, self.limits)
+        return manifest
+
+    def _offer(self, manifest: CodeManifest, own: AbstractSet[str]) -> tuple[CodeBundle, bool]:
         text = manifest.text()
         name, sizes = bundle_name(text), manifest.sizes()
         found = CodeBundle(bundle=name, files=len(manifest.files), size_bytes=manifest.size_bytes)
-        if self.folders.has_bundle(name):
+        if own >= sizes.keys() and self.folders.has_bundle(name):
             return found, True
-        missing = [h for h, size in sizes.items() if not self.folders.has(h, size)]
+        missing = [h for h, size in sizes.items() if h not in own or not self.folders.has(h, size)]
         if not missing and self.folders.add_bundle(name, text, sizes):
             return found, True
         self._volume.require(sum(sizes[h] for h in missing))

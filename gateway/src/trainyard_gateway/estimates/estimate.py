@@ -63,21 +63,23 @@ class Estimate(OpenModel):
     """When it would start; absent when nothing is known."""
 
 
-def estimate(
+def estimate(  # noqa: PLR0913  # the session, the cluster and the time
     objects: ClusterObjects,
     name: str,
     spec: TrainingSessionSpec,
     user: str,
     config: InstallationConfig,
     now: float,
+    resume_uid: str | None = None,
 ) -> Estimate:
     """The answer for a session that `user` would create at `now`, in seconds since the epoch.
 
-    A dataset that it names counts as registered, since without it the gateway would refuse to
-    create the session. Raises Unprocessable for a runtime or a queue that does not exist.
+    `resume_uid`: of the session that resumeFrom names, if `user` may see it. A dataset that it
+    names counts as registered, since without it the gateway would refuse to create the session.
+    Raises Unprocessable for a runtime or a queue that does not exist.
     """
     state = load(objects, config)
-    session = new_session(name, spec, user, state, config, now)
+    session = new_session(name, spec, user, state, config, now, resume_uid)
     state.put_session(session)
     found = forecast_session(state, session.uid, config, now)
     queue, gpus = spec.queue, session.spec.shape.gpus
@@ -96,13 +98,14 @@ def estimate(
     return _in_queue(queue, gpus, found.position, starts_now=found.starts_now)
 
 
-def new_session(
+def new_session(  # noqa: PLR0913  # the session, the cluster and the time
     name: str,
     spec: TrainingSessionSpec,
     user: str,
     state: ClusterState,
     config: InstallationConfig,
     now: float,
+    resume_uid: str | None = None,
 ) -> Session:
     """The session right after its creation, newer than every object in `state`."""
     raw = TrainingSession.new(name, "", spec).manifest()
@@ -116,6 +119,8 @@ def new_session(
     facts = {"state": "Found", "file": "unknown/unknown", "format": "unknown", "sha256": ""}
     found = [facts | {"name": named} for named in named_datasets(raw["spec"])]
     raw["status"] = {"datasets": found}
+    if resume_uid is not None:
+        raw["status"]["resumeSource"] = {"uid": resume_uid}
     session = parse.session(raw, config)
     if isinstance(session, InvalidSession):
         raise Unprocessable(session.why)

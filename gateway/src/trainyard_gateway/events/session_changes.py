@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from itertools import takewhile
 from typing import NamedTuple
 
+from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.events.hub import Hub
 
@@ -14,6 +16,8 @@ ALL = "*"
 """What a stream of all sessions follows at the hub, in place of a UID."""
 MOST_REMEMBERED = 20_000
 """Sessions whose last change is remembered; a stream that was away longer gets all rows."""
+EVERYTHING = User("", Role.ADMINISTRATOR)
+"""Who sees every session; all administrators share what is read."""
 _CURSOR = re.compile(r"([0-9a-f]{16})\.([0-9]{1,15})")
 
 
@@ -59,13 +63,14 @@ class SessionChanges:
             self._objects.pop(oldest, None)
         self._hub.notify(ALL)
 
-    def cursor(self) -> str:
-        """The position after the last change."""
-        return f"{self._process}.{self._number}"
+    def cursor(self, user: User = EVERYTHING) -> str:
+        """The position after the last change, of a stream of what `user` sees."""
+        return f"{self._begin(user)}.{self._number}"
 
-    def since(self, cursor: str | None) -> Changed | None:
+    def since(self, cursor: str | None, user: User = EVERYTHING) -> Changed | None:
         """What changed after a cursor; None where all sessions are to be read.
 
+        A cursor of another process, of another user, or of a user with other rights leads to all.
         Raises BadRequest for a text that no stream sent.
         """
         if cursor is None:
@@ -74,8 +79,15 @@ class SessionChanges:
         if found is None:
             raise BadRequest("Last-Event-ID is not one that this stream sent; leave it out")
         number = int(found[2])
-        if found[1] != self._process or not self._forgotten <= number <= self._number:
+        if found[1] != self._begin(user) or not self._forgotten <= number <= self._number:
             return None
         newest = list(takewhile(lambda uid: self._changes[uid] > number, reversed(self._changes)))
         objects = [uid for uid in newest if self._objects.get(uid, 0) > number]
         return Changed(objects, [uid for uid in newest if self._objects.get(uid, 0) <= number])
+
+    def _begin(self, user: User) -> str:
+        """What the cursors of a process begin with, for all who see the same."""
+        if user.is_administrator:
+            return self._process
+        text = f"{self._process}\0{user.name}\0{user.role}\0{' '.join(sorted(user.teams))}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,22 +7,24 @@ Guarantees:
 - A row is sent as it is now: a session that changes often is sent once in `PAUSE_SECONDS`.
 - Progress and metrics of a session that runs are those of its last report, not of its status, which
   is written less often. Where nothing else changed, they are sent without the row.
-- Rows are read and written as JSON once for all streams at the same position.
+- Rows are read and written as JSON once for all streams of a user at the same position.
+- A row that the user may see no more is `gone` at once; one that the user never saw is not named.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
 
 from trainyard_api.phase import HOLDING_GPUS
+from trainyard_api.rights.owner import User
 from trainyard_gateway.events.hub import Client, Hub
-from trainyard_gateway.events.session_changes import ALL, SessionChanges
+from trainyard_gateway.events.session_changes import ALL, EVERYTHING, SessionChanges
 from trainyard_gateway.events.session_row import RowValues, session_row
 from trainyard_gateway.events.stream import KEEP_ALIVE_SECONDS, frame, pieces, wait
 from trainyard_gateway.sessions.cache import SessionCache
@@ -53,9 +55,11 @@ class SessionsFollower:
         database: Database,
         hub: Hub,
         client: Client,
+        user: Callable[[], User] = lambda: EVERYTHING,
     ) -> None:
+        """`user`: who follows, as of now; rows that this user may not see are left out."""
         self._changes, self._cache, self._hub, self._client = changes, cache, hub, client
-        self._database = database
+        self._database, self._user = database, user
 
     async def follow(self, cursor: str | None) -> AsyncIterator[bytes]:
         """Events from a cursor on; None: from every row on."""
@@ -64,7 +68,10 @@ class SessionsFollower:
             yield b"retry: 2000\n\n"
             while self._client.is_allowed() and not self._hub.stopping.is_set():
                 touched.clear()
-                found: _News = await self._hub.shared(ALL, cursor, partial(self._news, cursor))
+                user = self._user()
+                user = EVERYTHING if user.is_administrator else user
+                news = partial(self._news, cursor, user)
+                found: _News = await self._hub.shared(ALL, (cursor, user), news)
                 cursor = found.cursor
                 if found.frames:
                     async with self._hub.slots.taking(ALL):
@@ -77,11 +84,12 @@ class SessionsFollower:
                     spoke = time.monotonic()
                 await wait(touched, KEEP_ALIVE_SECONDS)
 
-    async def _news(self, cursor: str | None) -> _News:
-        at = self._changes.cursor()
-        changed = self._changes.since(cursor)
+    async def _news(self, cursor: str | None, user: User) -> _News:
+        at = self._changes.cursor(user)
+        # Other rights than those of the cursor lead to all rows.
+        changed = self._changes.since(cursor, user)
         if changed is None:
-            bodies = self._cache.live()
+            bodies = self._cache.seen_by(user)
             found = await self._measured(
                 [body for body in bodies if phase_of(body) in HOLDING_GPUS]
             )
@@ -89,13 +97,13 @@ class SessionsFollower:
             return _News(_frames(rows, [], [], at, reset=True), at)
         if not changed.objects and not changed.values:
             return _News(b"", at)
-        known = {uid: body for uid in changed.objects if (body := self._cache.get(uid)) is not None}
-        gone = [uid for uid in changed.objects if uid not in known]
+        known = {uid: body for uid in changed.objects if (body := self._seen(uid, user))}
+        gone = [u for u in changed.objects if u not in known and self._cache.was_seen(user, u)]
         found = await self._measured(
             [
                 body
                 for uid in (*known, *changed.values)
-                if (body := self._cache.get(uid)) is not None and phase_of(body) in HOLDING_GPUS
+                if (body := self._seen(uid, user)) is not None and phase_of(body) in HOLDING_GPUS
             ]
         )
         rows = [_row(body, found) for body in known.values()]
@@ -103,6 +111,10 @@ class SessionsFollower:
         if not (rows or values or gone):
             return _News(b"", at)
         return _News(_frames(rows, values, gone, at), at)
+
+    def _seen(self, uid: str, user: User) -> Json | None:
+        body = self._cache.get(uid)
+        return body if body is not None and self._cache.is_seen(user, body) else None
 
     async def _measured(self, bodies: Sequence[Json]) -> dict[str, Measured]:
         """What sessions that run reported last: their status has it up to two seconds later."""

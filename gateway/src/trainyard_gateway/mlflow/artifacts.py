@@ -149,7 +149,7 @@ class Artifacts:
         """Remove a logged model with its files; versions that were made of it stay."""
 
         def change(connection: Connection) -> None:
-            logged_models.model_of(connection, id, visitor)
+            logged_models.changeable_model(connection, id, visitor)
             artifacts.remove(connection, id, "")
             rows.remove(connection, id)
 
@@ -172,7 +172,7 @@ def require_owner(connection: Connection, place: Place, visitor: Visitor) -> Non
 
 def _require_active(connection: Connection, place: Place, visitor: Visitor) -> None:
     if place.is_model:
-        logged_models.model_of(connection, place.owner, visitor)
+        logged_models.changeable_model(connection, place.owner, visitor)
     else:
         active_run(connection, place.owner, visitor)
 

@@ -6,10 +6,15 @@ import re
 from collections.abc import Sequence
 
 from trainyard_api import mlflow
+from trainyard_api.rights.decision import OwnedObject, Verb, sees
+from trainyard_api.rights.owner import Owner
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire.answers import Records
+from trainyard_gateway.rights.asking import require
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.metrics import series
 from trainyard_gateway.store.runs import experiments, records, rows
@@ -22,14 +27,39 @@ _EXPERIMENT_ID = re.compile(r"\d{1,19}")
 def run_of(connection: Connection, id: str, visitor: Visitor) -> RunRow:
     """A run, also a deleted one. Raises NotFound; another session's run is not there for a pod."""
     run = rows.find(connection, id) if mlflow.is_run_id(id) else None
-    if run is None or visitor.session_uid not in (None, run.session_uid):
+    if run is None or not _is_seen(connection, run, visitor):
         raise NotFound(f"Run with id={_shown(id)} not found")
     return run
 
 
-def active_run(connection: Connection, id: str, visitor: Visitor) -> RunRow:
-    """A run that is not deleted. Raises NotFound and BadRequest."""
+def _is_seen(connection: Connection, run: RunRow, visitor: Visitor) -> bool:
+    if visitor.session_uid is not None:
+        return visitor.session_uid == run.session_uid
+    return sees(visitor.user, owner_of(connection, run))
+
+
+def owner_of(connection: Connection, run: RunRow) -> Owner:
+    """Whose a run is: that of its session, or its own if it has none."""
+    if run.session_uid is not None:
+        return owners.find(connection, Kind.SESSION, run.session_uid)
+    return owners.find(connection, Kind.RUN, run.id)
+
+
+def changeable_run(connection: Connection, id: str, visitor: Visitor) -> RunRow:
+    """A run that the caller may change, also a deleted one. Raises NotFound and NotPermitted."""
     run = run_of(connection, id, visitor)
+    if visitor.session_uid is None:
+        thing = OwnedObject("run", run.name, owner_of(connection, run))
+        require(visitor.user, Verb.UPDATE, thing)
+    return run
+
+
+def active_run(connection: Connection, id: str, visitor: Visitor) -> RunRow:
+    """A run that the caller may change and that is not deleted.
+
+    Raises NotFound, NotPermitted and BadRequest.
+    """
+    run = changeable_run(connection, id, visitor)
     if run.lifecycle != ACTIVE:
         raise BadRequest(f"The run {run.id} must be in the 'active' state; it is deleted")
     return run

@@ -10,14 +10,18 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field
 
+from trainyard_api.rights.decision import OwnedObject, Verb, sees
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.mlflow import filters, matching, texts
-from trainyard_gateway.mlflow.finding import active_experiment, active_run, run_of
+from trainyard_gateway.mlflow.finding import active_experiment, active_run, changeable_run, run_of
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, places, tokens
 from trainyard_gateway.mlflow.wire.answers import Json
 from trainyard_gateway.mlflow.wire.fields import ExperimentTag, Filter, Id, Param, Request, Token
+from trainyard_gateway.rights.asking import new_owner, require
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind as Owned
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import logged_models
 from trainyard_gateway.store.runs.conditions import Field as Kind
@@ -110,6 +114,8 @@ class LoggedModels:
                 tags=texts.packed({tag.key: tag.value for tag in asked.tags}),
             )
             logged_models.add(connection, row)
+            if not row.run_id:
+                owners.save(connection, Owned.RUN, {row.id: new_owner(visitor.user, Owned.RUN)})
             return row
 
         return {"model": shown(await self._database.write(change))}
@@ -177,12 +183,23 @@ class LoggedModels:
         now = int(time.time() * 1000)
 
         def carry_out(connection: Connection) -> LoggedModelRow:
-            row = model_of(connection, id, visitor)
+            row = changeable_model(connection, id, visitor)
             values: dict[str, Any] = {**change(row), "updated": now}
             logged_models.change(connection, row.id, **values)
             return row._replace(**values)
 
         return await self._database.write(carry_out)
+
+
+def changeable_model(connection: Connection, id: str, visitor: Visitor) -> LoggedModelRow:
+    """A logged model that the caller may change. Raises NotFound and NotPermitted."""
+    row = model_of(connection, id, visitor)
+    if row.run_id:
+        changeable_run(connection, row.run_id, visitor)
+    else:
+        owner = owners.find(connection, Owned.RUN, row.id)
+        require(visitor.user, Verb.UPDATE, OwnedObject("logged model", row.name, owner))
+    return row
 
 
 def model_of(connection: Connection, id: str, visitor: Visitor) -> LoggedModelRow:
@@ -217,8 +234,8 @@ def shown(row: LoggedModelRow) -> Json:
 
 
 def _is_visible(connection: Connection, row: LoggedModelRow, visitor: Visitor) -> bool:
-    if visitor.session_uid is None:
-        return True
+    if visitor.session_uid is None and not row.run_id:
+        return sees(visitor.user, owners.find(connection, Owned.RUN, row.id))
     try:
         run_of(connection, row.run_id, visitor)
     except NotFound:

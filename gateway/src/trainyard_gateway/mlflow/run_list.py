@@ -9,6 +9,7 @@ import orjson
 
 from trainyard_api import mlflow, timestamps
 from trainyard_api.model import OpenModel
+from trainyard_api.rights.owner import User
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.store.database import Connection, Database
@@ -73,23 +74,25 @@ class RunList:
         self._database = database
 
     async def page(
-        self, wanted: Wanted, cursor: str | None, limit: int
+        self, wanted: Wanted, cursor: str | None, limit: int, user: User
     ) -> tuple[list[RunSummary], bool]:
-        """A page of runs, newest first, and whether there are more. Raises BadRequest."""
+        """A page of runs that `user` sees, newest first; are there more? Raises BadRequest."""
         before = mark(cursor)
-        found = await self._database.read(lambda c: listed.page(c, wanted, before, limit))
+        found = await self._database.read(lambda c: listed.page(c, wanted, before, limit, user))
         return [RunSummary(**_summary(run)) for run in found[:limit]], len(found) > limit
 
-    async def get(self, id: str) -> RunInfo:
-        """A run, also a deleted one. Raises NotFound."""
+    async def get(self, id: str, user: User) -> RunInfo:
+        """A run that `user` sees, also a deleted one. Raises NotFound."""
 
-        return await self._database.read(lambda c: _info(c, _found(c, id)))
+        return await self._database.read(lambda c: _info(c, _found(c, id, user)))
 
-    async def history(self, id: str, names: Sequence[str], window: charts.Window) -> bytes:
+    async def history(
+        self, id: str, names: Sequence[str], window: charts.Window, user: User
+    ) -> bytes:
         """`{"run": …, "series": […]}` of a run as JSON; `names`: empty for all. Raises NotFound."""
 
         def read(connection: Connection) -> bytes:
-            run = _found(connection, id)
+            run = _found(connection, id, user)
             found = charts.read_charts(connection, run.series_key, names, window)
             return orjson.dumps({"run": run.id, "series": found})
 
@@ -112,8 +115,8 @@ def cursor_after(run: RunSummary) -> str:
     return f"{round(seconds * 1000)}_{run.id}"
 
 
-def _found(connection: Connection, id: str) -> ListedRun:
-    found = listed.find(connection, id) if mlflow.is_run_id(id) else None
+def _found(connection: Connection, id: str, user: User) -> ListedRun:
+    found = listed.find(connection, id, user) if mlflow.is_run_id(id) else None
     if found is None:
         raise NotFound(f"there is no run {visible(id[:64])!r}; GET /api/v1/runs lists them")
     return found

@@ -13,7 +13,13 @@ from typing import Any
 
 from trainyard_api.mlflow.run_report import RunDataset, RunInput, RunOutput
 from trainyard_gateway.errors import BadRequest
-from trainyard_gateway.mlflow.finding import active_experiment, active_run, records_of, run_of
+from trainyard_gateway.mlflow.finding import (
+    active_experiment,
+    active_run,
+    changeable_run,
+    records_of,
+    run_of,
+)
 from trainyard_gateway.mlflow.logging import MetricLog
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers
@@ -31,6 +37,9 @@ from trainyard_gateway.mlflow.wire.requests import (
     SetTag,
     UpdateRun,
 )
+from trainyard_gateway.rights.asking import new_owner
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.runs import records, rows
 from trainyard_gateway.store.runs.experiments import ACTIVE, DELETED
@@ -66,7 +75,7 @@ class Runs:
         """Delete a run or restore it. A deleted run is kept; lists leave it out."""
 
         def change(connection: Connection) -> None:
-            run = run_of(connection, asked.run_id, visitor)
+            run = changeable_run(connection, asked.run_id, visitor)
             rows.change(connection, run.id, lifecycle=lifecycle)
 
         await self._database.write(change)
@@ -198,6 +207,8 @@ def _created(connection: Connection, asked: CreateRun, visitor: Visitor) -> RunR
         end_time=None,
         lifecycle=ACTIVE,
     )
+    if visitor.session_uid is None:
+        owners.save(connection, Kind.RUN, {run.id: new_owner(visitor.user, Kind.RUN)})
     rows.add(connection, run)
     _set_tags(connection, run, {key: value for key, value in tags.items() if key != RUN_NAME_TAG})
     return run

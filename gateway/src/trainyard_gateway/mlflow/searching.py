@@ -50,7 +50,9 @@ class Searching:
     def _page(
         self, connection: Connection, asked: SearchRuns, wanted: Search, visitor: Visitor
     ) -> bytes:
-        found = search.search(connection, asked.experiment_ids, wanted, visitor.session_uid)
+        found = search.search(
+            connection, asked.experiment_ids, wanted, visitor.session_uid, visitor.user
+        )
         more = len(found) > wanted.limit
         written: list[bytes] = []
         left = self._page_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import NotPermitted
 
@@ -11,6 +12,10 @@ OF_PODS = frozenset(
     {Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.MODELS_READ, Scope.MODELS_WRITE}
 )
 """What a pod may do: with the runs of its session, and with models as `registry.rights` says."""
+
+
+NOBODY = User("", None)
+"""A user who may do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Visitor:
     """The pod's session: only its runs are there for the pod. None for an API key."""
     attempt: int = 0
     """The pod's attempt."""
+    user: User = NOBODY
+    """Whose key it is, or the user of the pod's session."""
 
     def require(self, scope: Scope) -> None:
         """Raises NotPermitted."""
@@ -32,3 +39,6 @@ class Visitor:
                 f"this key may not do that: it needs the scope {scope}; an administrator makes keys "
                 "with POST /api/v1/keys"
             )
+        changes = scope.value.endswith(":write")
+        if changes and self.session_uid is None and self.user.role in (None, Role.VIEWER):
+            raise NotPermitted(f"user {self.user.name!r} is a viewer, and changes nothing")

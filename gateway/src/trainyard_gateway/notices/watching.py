@@ -17,8 +17,7 @@ import orjson
 import structlog
 
 from trainyard_api import names
-from trainyard_api.rights.decision import sees
-from trainyard_api.rights.owner import Owner, User
+from trainyard_api.rights.owner import User
 from trainyard_gateway.notices import message
 from trainyard_gateway.notices.events import events, is_due
 from trainyard_gateway.notices.receivers import Receiver, Receivers
@@ -139,4 +138,4 @@ class NoticeWatcher:
         user = self._user_of(receiver.row.user)
         if receiver.row.sessions == "own":
             return owner == user.name and user.role is not None
-        return sees(user, Owner(user=owner))
+        return self._cache.is_seen(user, body)

@@ -8,6 +8,7 @@ from typing import Any
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.model import OpenModel
+from trainyard_api.rights.owner import Owner
 from trainyard_gateway.registry.dataset_schema import SchemaSummary, schema_of
 from trainyard_gateway.store.registry.datasets import DatasetRow, schema_file
 
@@ -49,6 +50,8 @@ class Upload:
     filename: str
     declared: int | None
     choices: SchemaChoices = SchemaChoices()
+    owner: Owner = Owner()
+    """Whose the dataset will be, if it is new."""
 
 
 def info_of(row: DatasetRow) -> DatasetInfo:

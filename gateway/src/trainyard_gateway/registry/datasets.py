@@ -20,6 +20,8 @@ from trainyard_api import timestamps
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.datasets.schema import DatasetSchema
 from trainyard_api.names import is_artifact_name
+from trainyard_api.rights.decision import sees
+from trainyard_api.rights.owner import Owner, User
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, PreconditionFailed
 from trainyard_gateway.files.file_store import FileStore, Received
 from trainyard_gateway.files.inspect import Inspector, format_of
@@ -40,6 +42,8 @@ from trainyard_gateway.registry.dataset_schema import (
 )
 from trainyard_gateway.registry.naming import check_name, safe_filename
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import datasets
 from trainyard_gateway.store.registry.datasets import DatasetRow, SchemaFile, schema_file
@@ -66,10 +70,10 @@ class Datasets:
         """Call `listener` with the name of a dataset whose schema has changed."""
         self._listeners.append(listener)
 
-    async def page(self, after: str | None = None) -> tuple[list[DatasetEntry], bool]:
-        """A page of datasets by name after the name `after`, and whether there are more."""
+    async def page(self, user: User, after: str | None = None) -> tuple[list[DatasetEntry], bool]:
+        """A page of datasets that `user` sees, by name after `after`; whether there are more."""
         rows, more = await self._database.read(
-            lambda c: datasets.read_page(c, after), applied=False
+            lambda c: datasets.read_page(c, user, after), applied=False
         )
         return [entry_of(row) for row in rows], more
 
@@ -89,18 +93,31 @@ class Datasets:
         row = await self._database.read(lambda c: datasets.find(c, name), applied=False)
         return self._info(row) if row is not None else None
 
-    async def admit(self, name: str, declared: int | None) -> None:
+    async def admit(self, name: str, declared: int | None, user: User) -> None:
         """Whether an upload of that size may come, before its body is read.
 
-        Raises BadRequest, TooLarge, OutOfSpace and Unavailable.
+        Raises BadRequest, AlreadyThere, TooLarge, OutOfSpace and Unavailable.
         """
         check_name("dataset", name)
-        if await self.find(name) is None:
+        if not await self._is_known(name, user):
             await self._quota.admit(self._database, declared or 0)
             self._inspector.require_room()
         self._store.require(declared or 0)
 
-    async def add(self, upload: Upload, chunks: AsyncIterator[bytes]) -> tuple[DatasetInfo, bool]:
+    async def _is_known(self, name: str, user: User) -> bool:
+        """Whether there is such a dataset. Raises AlreadyThere if `user` may not see it."""
+
+        def read(connection: Connection) -> Owner | None:
+            return owners.find_existing(connection, Kind.DATASET, name)
+
+        owner = await self._database.read(read, applied=False)
+        if owner is not None and not sees(user, owner):
+            raise _taken(name)
+        return owner is not None
+
+    async def add(
+        self, upload: Upload, chunks: AsyncIterator[bytes], user: User
+    ) -> tuple[DatasetInfo, bool]:
         """Receive, inspect and register; False beside an equal one that was there.
 
         Raises AlreadyThere for other content or other choices of that name, BadRequest for a file
@@ -109,17 +126,17 @@ class Datasets:
         check_name("dataset", upload.name)
         file_format = format_of(upload.filename)
         # An upload of an existing dataset takes no space, so that no quota refuses it.
-        if await self.find(upload.name) is None:
+        if not await self._is_known(upload.name, user):
             chunks = self._quota.bounded(self._database, chunks, upload.declared)
         received = await self._store.receive(chunks, upload.declared)
         try:
             known = await self.find(upload.name)
-            if known is not None:
+            if known is not None and await self._is_known(upload.name, user):
                 return _same(known, received, upload.choices), False
             found = await self._inspector.inspect(received.path, file_format, upload.choices)
             chosen = {"choices": upload.choices, "revision": FIRST_REVISION}
             schema = found.model_copy(update=chosen)
-            return await self._keep(upload, received, file_format, schema)
+            return await self._keep(upload, received, file_format, schema, user)
         finally:
             self._store.discard(received)
 
@@ -171,7 +188,7 @@ class Datasets:
                 f"dataset {name!r} is needed by {listed}"
                 f"{f' and {len(needed_by) - 5} more' if len(needed_by) > 5 else ''}; stop or cancel them first"
             )
-        await self._database.write(lambda c: datasets.remove(c, name))
+        await self._database.write(lambda c: _remove(c, name))
         self._refused.pop(found.id, None)
         await asyncio.to_thread(self._store.remove, found.id)
 
@@ -180,9 +197,7 @@ class Datasets:
         if is_artifact_name(name):
             row = await self._database.read(lambda c: datasets.find(c, name), applied=False)
         if row is None:
-            raise NotFound(
-                f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"
-            )
+            raise absent(name)
         return row
 
     def _info(self, row: DatasetRow) -> DatasetInfo:
@@ -240,7 +255,12 @@ class Datasets:
         return target
 
     async def _keep(
-        self, upload: Upload, received: Received, file_format: str, schema: DatasetSchema
+        self,
+        upload: Upload,
+        received: Received,
+        file_format: str,
+        schema: DatasetSchema,
+        user: User,
     ) -> tuple[DatasetInfo, bool]:
         identity, file = uuid.uuid4().hex, safe_filename(upload.filename)
         row = DatasetRow(
@@ -257,13 +277,16 @@ class Datasets:
         try:
             await asyncio.to_thread(self._store.keep, received, identity, file)
             await self._write_schema(row.file, row.details, schema.revision)
-            winner = await self._database.write(lambda c: _add_if_absent(c, row, self._quota))
+            winner = await self._database.write(
+                lambda c: _add_if_absent(c, row, self._quota, upload.owner)
+            )
         except BaseException:
             await self._forget_unless_registered(identity)
             raise
         if winner.file != row.file:
             # Another upload has registered the name in the meantime.
             self._store.remove(identity)
+            await self._is_known(upload.name, user)
             return _same(self._info(winner), received, upload.choices), False
         return self._info(winner), True
 
@@ -273,7 +296,16 @@ class Datasets:
             self._store.remove(identity)
 
 
-def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> DatasetRow:
+def absent(name: str) -> NotFound:
+    """The answer where there is no dataset of that name, or none that the caller may see."""
+    return NotFound(
+        f"there is no dataset {name[:140]!r}; upload it with POST /api/v1/datasets?name=…&filename=…"
+    )
+
+
+def _add_if_absent(
+    connection: Connection, row: DatasetRow, quota: Quota, owner: Owner
+) -> DatasetRow:
     """Insert unless the name is taken. Returns the dataset that has the name.
 
     Raises TooLarge and OutOfSpace.
@@ -282,7 +314,17 @@ def _add_if_absent(connection: Connection, row: DatasetRow, quota: Quota) -> Dat
     if known is None:
         quota.check(connection, row.size_bytes)
         datasets.add(connection, row)
+        owners.save(connection, Kind.DATASET, {row.name: owner})
     return known or row
+
+
+def _remove(connection: Connection, name: str) -> None:
+    datasets.remove(connection, name)
+    owners.remove(connection, Kind.DATASET, name)
+
+
+def _taken(name: str) -> AlreadyThere:
+    return AlreadyThere(f"the name of the dataset {name!r} is taken; give another name")
 
 
 def _same(known: DatasetInfo, received: Received, choices: SchemaChoices) -> DatasetInfo:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 from trainyard_api import contract, timestamps
 from trainyard_api.names import is_artifact_name
 from trainyard_api.report import ModelReport
+from trainyard_api.rights.owner import Owner, User
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted, Unprocessable
 from trainyard_gateway.files import safetensors
 from trainyard_gateway.files.file_store import FileStore, Received
@@ -40,10 +42,10 @@ class Models:
         self._checking = asyncio.Semaphore(1)
         """Headers are read one at a time: each may hold hundreds of thousands of names."""
 
-    async def newest(self, after: str | None = None) -> tuple[list[ModelInfo], bool]:
-        """A page of the newest version of every model by name, and whether there are more."""
+    async def newest(self, user: User, after: str | None = None) -> tuple[list[ModelInfo], bool]:
+        """A page of the newest version of every model that `user` sees; whether there are more."""
         rows, more = await self._database.read(
-            lambda c: models.read_newest(c, after), applied=False
+            lambda c: models.read_newest(c, user, after), applied=False
         )
         return [listed(row) for row in rows], more
 
@@ -61,10 +63,10 @@ class Models:
     async def row(self, name: str, version: int | None = None) -> ModelRow:
         """A version, the newest by default. Raises NotFound."""
         if not is_artifact_name(name):
-            raise _absent(name)
+            raise absent(name)
         row = await self._database.read(lambda c: models.find(c, name, version), applied=False)
         if row is None:
-            raise _absent(name, version)
+            raise absent(name, version)
         return row
 
     async def get(self, name: str, version: int | None = None) -> ModelInfo:
@@ -100,11 +102,12 @@ class Models:
         name: str,
         chunks: AsyncIterator[bytes],
         declared: int | None,
+        owner: Owner,
         identity: str | None = None,
     ) -> ModelInfo:
         """Receive a safetensors file and register it as the next version.
 
-        The same `identity` again gives the same version.
+        `owner`: of a model that is new. The same `identity` again gives the same version.
         """
         check_name("model", name)
         if identity is not None:
@@ -113,7 +116,7 @@ class Models:
                 return info_of(row)
         bounded = self._quota.bounded(self._database, chunks, declared)
         received = await self._store.receive(bounded, declared)
-        return await self._register(name, received, {}, None, identity)
+        return await self._register(name, received, {}, owner, identity)
 
     async def adopt(self, report: ModelReport, origin: ModelOrigin) -> ModelInfo:
         """Register the model that a session has left in its folder.
@@ -145,33 +148,34 @@ class Models:
         known = is_artifact_name(name)
         ids = await self._database.write(lambda c: models.remove(c, name)) if known else None
         if ids is None:
-            raise _absent(name)
+            raise absent(name)
         for id in ids:
             await asyncio.to_thread(self._store.remove, id)
 
     async def remove_version(self, name: str, version: int) -> None:
         """Delete one version: row and files. Raises NotFound."""
         if not is_artifact_name(name):
-            raise _absent(name)
+            raise absent(name)
         id = await self._database.write(lambda c: models.remove_version(c, name, version))
         if id is None:
-            raise _absent(name, version)
+            raise absent(name, version)
         await asyncio.to_thread(self._store.remove, id)
 
     async def _require(self, name: str) -> None:
         if not is_artifact_name(name) or not await self._database.read(
             lambda c: models.exists(c, name), applied=False
         ):
-            raise _absent(name)
+            raise absent(name)
 
     async def _register(
         self,
         name: str,
         received: Received,
         card: dict[str, Any],
-        origin: ModelOrigin | None,
+        maker: ModelOrigin | Owner,
         given: str | None = None,
     ) -> ModelInfo:
+        origin = maker if isinstance(maker, ModelOrigin) else None
         identity = given or uuid.uuid4().hex
         try:
             async with self._checking:
@@ -192,9 +196,9 @@ class Models:
                 card=_card_text(card if origin is None else origin.stated_in(card)),
             )
             await asyncio.to_thread(self._store.keep, received, identity, contract.MODEL_FILE)
-            added = await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
-            if added.id != identity:
-                # The same report, sent twice at once, was registered meanwhile.
+            add = partial(_add_within_quota, row=row, quota=self._quota, maker=maker)
+            added = await self._database.write(add)
+            if added.id != identity:  # The same report, sent twice, was registered meanwhile.
                 self._store.remove(identity)
             return info_of(added)
         except BaseException:
@@ -209,12 +213,15 @@ class Models:
         return await self._database.read(models.ids, applied=False)
 
 
-def _absent(name: str, version: int | None = None) -> NotFound:
+def absent(name: str, version: int | None = None) -> NotFound:
+    """The answer where there is no such model, or none that the caller may see."""
     which = f" version {version}" if version is not None else ""
     return NotFound(f"there is no model {name[:140]!r}{which}; GET /api/v1/models lists them")
 
 
-def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> ModelRow:
+def _add_within_quota(
+    connection: Connection, row: ModelRow, quota: Quota, maker: ModelOrigin | Owner
+) -> ModelRow:
     """Insert as the next version, unless its session's newest model is the same.
 
     Raises TooLarge and OutOfSpace.
@@ -224,7 +231,8 @@ def _add_within_quota(connection: Connection, row: ModelRow, quota: Quota) -> Mo
         if known is not None and (known.name, known.sha256) == (row.name, row.sha256):
             return known
     quota.check(connection, row.size_bytes)
-    return models.add_next_version(connection, row)
+    owner = maker if isinstance(maker, Owner) else None
+    return models.add_next_version(connection, row, owner)
 
 
 def _card_text(card: dict[str, Any]) -> str:

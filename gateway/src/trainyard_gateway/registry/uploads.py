@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field, StrictInt
 from trainyard_api import timestamps
 from trainyard_api.datasets.choices import SchemaChoices
 from trainyard_api.model import ClosedModel, OpenModel
+from trainyard_api.rights.owner import Owner, User, Visibility
 from trainyard_api.visible_text import checked_name
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, OutOfSpace, TooLarge
 from trainyard_gateway.files.file_store import CHUNK, FileStore
@@ -30,10 +31,12 @@ from trainyard_gateway.files.inspect import format_of
 from trainyard_gateway.registry.dataset_schema import stored
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.errors import DatabaseError
 from trainyard_gateway.store.registry import uploads, usage
-from trainyard_gateway.store.registry.uploads import UploadRow
+from trainyard_gateway.store.registry.uploads import EVERYBODY, UploadRow
 
 KEPT_DAYS = 7
 """Days after which an incomplete upload is removed."""
@@ -67,6 +70,10 @@ class NewUpload(ClosedModel):
     """Size of every part but the last."""
     choices: SchemaChoices = SchemaChoices()
     """How a dataset is read, where the reader shall not guess."""
+    team: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """One of the caller's teams. Default: the first one."""
+    visibility: Visibility = Visibility.TEAM
+    """Who sees it: its user (`private`), its team (`team`) or every user (`all`)."""
 
 
 class UploadInfo(OpenModel):
@@ -114,8 +121,8 @@ class Uploads:
         self.kind, self._store, self._database = quota.kind, store, database
         self._quota = quota
 
-    async def create(self, new: NewUpload, owner: str) -> UploadInfo:
-        """Begin an upload of a key with the name `owner`.
+    async def create(self, new: NewUpload, owner: Owner) -> UploadInfo:
+        """Begin an upload; `owner`: of what it becomes.
 
         Raises BadRequest, TooLarge and OutOfSpace.
         """
@@ -135,14 +142,14 @@ class Uploads:
             part_bytes=new.part_bytes,
             created=timestamps.now_text(),
             choices=stored(new.choices),
-            owner=owner,
+            owner=owner.user,
         )
-        await self._database.write(lambda c: _add_within_quota(c, row, self._quota))
+        await self._database.write(lambda c: _add_within_quota(c, row, owner, self._quota))
         return await self.get(row.id)
 
-    async def all(self) -> list[UploadSummary]:
-        """Every upload that is not complete, oldest first."""
-        rows = await self._database.read(lambda c: uploads.read_all(c, self.kind))
+    async def all(self, user: User = EVERYBODY) -> list[UploadSummary]:
+        """Every upload that `user` sees and that is not complete, oldest first."""
+        rows = await self._database.read(lambda c: uploads.read_all(c, self.kind, user))
         return [
             UploadSummary(
                 id=row.id,
@@ -241,6 +248,12 @@ class Uploads:
         await self._database.write(lambda c: uploads.remove_older(c, self.kind, limit))
         return await self._database.read(lambda c: uploads.ids(c, self.kind), applied=False)
 
+    async def owner(self, upload: str) -> Owner:
+        """The owner of what it becomes."""
+        return await self._database.read(
+            lambda c: owners.find(c, Kind.UPLOAD, upload), applied=False
+        )
+
     async def _read(self, upload: str) -> tuple[UploadRow, set[int]]:
         # What is no id may hold what a database trips over.
         known = upload.isalnum() and upload.isascii()
@@ -259,7 +272,7 @@ def _count(row: UploadRow) -> int:
     return -(-row.size_bytes // row.part_bytes)
 
 
-def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> None:
+def _add_within_quota(connection: Connection, row: UploadRow, owner: Owner, quota: Quota) -> None:
     begun = usage.uploading(connection, row.kind).count
     if begun >= MOST_BEGUN:
         raise OutOfSpace(
@@ -274,7 +287,7 @@ def _add_within_quota(connection: Connection, row: UploadRow, quota: Quota) -> N
         )
     # Uploads in progress count as what was received of them, and a little more.
     quota.check(connection, row.size_bytes, with_uploads=True)
-    uploads.add(connection, row)
+    uploads.add(connection, row, owner)
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int, number: int) -> AsyncIterator[bytes]:

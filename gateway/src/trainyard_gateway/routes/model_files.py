@@ -12,16 +12,19 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from trainyard_api.files.names import portable
 from trainyard_api.model import OpenModel
+from trainyard_api.rights.decision import Verb
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.routes.rules import OfObject, rule
 from trainyard_gateway.routes.run_files import HARMLESS, ZIP, ArchiveResponse
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.trees.reading import MOST_ENTRIES, TreeFile
 
 router = APIRouter(prefix="/models", tags=["models"])
 
-_READ = [allowed(Scope.MODELS_READ)]
+_READ = [allowed(Scope.MODELS_READ), rule(OfObject(Verb.GET, Kind.MODEL))]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 FolderQuery = Annotated[str, Query(max_length=4096)]
 

@@ -28,6 +28,7 @@ from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.routes import files
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.routes.rules import ReadSessionDep
 from trainyard_gateway.run_files.listing import MOST_ENTRIES, FileEntry
 from trainyard_gateway.run_files.opening import OpenFile, entity_tag
 from trainyard_gateway.run_files.sending import ArchiveStream
@@ -150,14 +151,14 @@ FileDep = Annotated[str, Depends(_file)]
 @router.get("/{session}/files", dependencies=_READ, response_model=RunFilesResponse)
 async def listing(
     services: ServicesDep,
-    session: str,
+    session: ReadSessionDep,
     folder: FolderDep,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 1000,
     cursor: Cursor | None = None,
 ) -> Response:
     """What is in a folder of a session, by name, during the run too; pages of at most 4 MiB."""
     after = _name_in(cursor)
-    info, found = await services.run_files.listing(session, folder, after, limit)
+    info, found = await services.run_files.listing(session.uid, folder, after, limit)
     live = not info.deleted and info.phase not in TERMINAL
     others = {"session": info.name, "kind": found.kind, "total": found.total, "live": live}
     return await asyncio.to_thread(
@@ -172,10 +173,10 @@ async def listing(
     responses=files.RESPONSES,
 )
 async def download(
-    services: ServicesDep, session: str, path: str, exact: FileDep
+    services: ServicesDep, session: ReadSessionDep, path: str, exact: FileDep
 ) -> RunFileResponse:
     """A file that a session has left, during the run too; `Range` resumes a download."""
-    file = await services.run_files.open(session, exact or path)
+    file = await services.run_files.open(session.uid, exact or path)
     return RunFileResponse(file, exact.rpartition("/")[2])
 
 
@@ -186,10 +187,10 @@ async def download(
     responses=ZIP,
 )
 async def archive(
-    services: ServicesDep, caller: CallerDep, session: str, folder: FolderDep
+    services: ServicesDep, caller: CallerDep, session: ReadSessionDep, folder: FolderDep
 ) -> ArchiveResponse:
     """A folder of a session as a ZIP archive, made while it is sent."""
-    return ArchiveResponse(await services.run_files.archive(session, folder, caller.key_id))
+    return ArchiveResponse(await services.run_files.archive(session.uid, folder, caller.key_id))
 
 
 def cursor_after(entry: FileEntry) -> str:

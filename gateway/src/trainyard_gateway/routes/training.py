@@ -13,9 +13,11 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.estimate import Estimate
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
+from trainyard_gateway.routes.rules import ChangeSessionDep, Lists, Makes, ReadSessionDep, rule
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.listing import SessionPage, cursor_after, mark, rest
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.logs.lines import LogEntry, read_lines
 from trainyard_gateway.store.metrics import charts, latest
 
@@ -23,6 +25,8 @@ router = APIRouter(prefix="/training", tags=["training"])
 
 _READ = [allowed(Scope.SESSIONS_READ)]
 _WRITE = [allowed(Scope.SESSIONS_WRITE)]
+
+_LISTED = rule(Lists(Kind.SESSION))
 
 _EXAMPLE = {
     "name": "digits-mlp",
@@ -90,7 +94,12 @@ class LogsResponse(OpenModel):
     """Whether there are more lines after these, with `tail` before them."""
 
 
-@router.post("/start", status_code=201, dependencies=_WRITE, openapi_extra=_START)
+@router.post(
+    "/start",
+    status_code=201,
+    dependencies=[*_WRITE, rule(Makes(Kind.SESSION))],
+    openapi_extra=_START,
+)
 async def start(
     services: ServicesDep,
     caller: CallerDep,
@@ -100,24 +109,25 @@ async def start(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
-    session = await services.commands.start(body, caller.name, idempotency_key, dry_run)
+    session = await services.commands.start(body, caller.user, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
 
 
-@router.post("/estimate", dependencies=_READ, openapi_extra=_START)
+@router.post("/estimate", dependencies=[*_READ, _LISTED], openapi_extra=_START)
 async def estimate(
     services: ServicesDep,
     caller: CallerDep,
     body: Annotated[dict[str, Any], Body()],
 ) -> Estimate:
     """Position and start time of a session, without creating it: the body of a start request."""
-    return await services.estimator.estimate(body, caller.name)
+    return await services.estimator.estimate(body, caller.user)
 
 
-@router.get("/sessions", dependencies=_READ, response_model=SessionPage)
+@router.get("/sessions", dependencies=[*_READ, _LISTED], response_model=SessionPage)
 async def sessions(
     services: ServicesDep,
+    caller: CallerDep,
     phase: str | None = None,
     history: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -129,80 +139,80 @@ async def sessions(
     """
     more = False
     if history:
-        found, more, total = await services.cache.history(limit, mark(cursor))
+        found, more, total = await services.cache.history(limit, mark(cursor), caller.user)
     else:
-        live = [session_info(body) for body in services.cache.live()]
+        live = [session_info(body) for body in services.cache.seen_by(caller.user)]
         found, total = rest(live, cursor, phase)
     others = {"total": total}
     return page_response("sessions", found, cursor_after, more=more, most=limit, others=others)
 
 
-@router.get("/queue", dependencies=_READ, response_model=queue.QueueResponse)
-async def waiting(services: ServicesDep, cursor: str | None = None) -> Response:
+@router.get("/queue", dependencies=[*_READ, _LISTED], response_model=queue.QueueResponse)
+async def waiting(services: ServicesDep, caller: CallerDep, cursor: str | None = None) -> Response:
     """Who waits, in order, why, and since when; pages of at most 4 MiB."""
-    left = queue.waiting_sessions(services.cache.live(), cursor)
+    left = queue.waiting_sessions(services.cache.seen_by(caller.user), cursor)
     return page_response("waiting", left, queue.cursor_after)
 
 
 @router.delete("/queue/{session}", dependencies=_WRITE)
-async def cancel(services: ServicesDep, session: str) -> SessionInfo:
+async def cancel(services: ServicesDep, session: ChangeSessionDep) -> SessionInfo:
     """Take a waiting session out of the queue."""
-    return await services.commands.cancel(session)
+    return await services.commands.cancel(session.uid)
 
 
 @router.get("/{session}/status", dependencies=_READ)
-async def status(services: ServicesDep, session: str) -> SessionInfo:
+async def status(session: ReadSessionDep) -> SessionInfo:
     """One session by name or UID."""
-    return await services.cache.find(session)
+    return session
 
 
 @router.post("/{session}/stop", status_code=202, dependencies=_WRITE)
-async def stop(services: ServicesDep, session: str) -> SessionInfo:
+async def stop(services: ServicesDep, session: ChangeSessionDep) -> SessionInfo:
     """Save a checkpoint and end. Final."""
-    return await services.commands.edit(session, {"desiredState": "Stopped"})
+    return await services.commands.edit(session.uid, {"desiredState": "Stopped"})
 
 
 @router.post("/{session}/suspend", status_code=202, dependencies=_WRITE)
-async def suspend(services: ServicesDep, session: str) -> SessionInfo:
+async def suspend(services: ServicesDep, session: ChangeSessionDep) -> SessionInfo:
     """Save a checkpoint and release the GPUs."""
-    return await services.commands.edit(session, {"desiredState": "Suspended"})
+    return await services.commands.edit(session.uid, {"desiredState": "Suspended"})
 
 
 @router.post("/{session}/resume", status_code=202, dependencies=_WRITE)
-async def resume(services: ServicesDep, session: str) -> SessionInfo:
+async def resume(services: ServicesDep, session: ChangeSessionDep) -> SessionInfo:
     """Continue a suspended session."""
-    return await services.commands.edit(session, {"desiredState": "Running"})
+    return await services.commands.edit(session.uid, {"desiredState": "Running"})
 
 
 @router.patch("/{session}", dependencies=_WRITE)
-async def change(services: ServicesDep, session: str, body: PriorityChange) -> SessionInfo:
+async def change(
+    services: ServicesDep, session: ChangeSessionDep, body: PriorityChange
+) -> SessionInfo:
     """Change the priority."""
-    return await services.commands.edit(session, {"priority": body.priority})
+    return await services.commands.edit(session.uid, {"priority": body.priority})
 
 
 @router.get("/{session}/metrics", dependencies=_READ)
-async def metrics(services: ServicesDep, session: str) -> MetricsResponse:
+async def metrics(services: ServicesDep, session: ReadSessionDep) -> MetricsResponse:
     """Latest value of each metric."""
-    found = await services.cache.find(session)
-    values = await services.database.read(lambda c: latest.latest_values(c, found.uid))
-    return MetricsResponse(session=found.name, metrics=values)
+    values = await services.database.read(lambda c: latest.latest_values(c, session.uid))
+    return MetricsResponse(session=session.name, metrics=values)
 
 
 @router.get("/{session}/history", dependencies=_READ, response_model=HistoryResponse)
 async def history_of(
-    services: ServicesDep, session: str, asked: Annotated[HistoryQuery, Query()]
+    services: ServicesDep, session: ReadSessionDep, asked: Annotated[HistoryQuery, Query()]
 ) -> Response:
     """Values over the steps, down-sampled without losing spikes; `byEpoch`: epochs only."""
-    found = await services.cache.find(session)
     window = charts.Window(asked.max_points, asked.first_step, asked.last_step, asked.by_epoch)
-    body = await services.charts.read(found.name, found.uid, asked.metric, window)
+    body = await services.charts.read(session.name, session.uid, asked.metric, window)
     return Response(body, media_type="application/json")
 
 
 @router.get("/{session}/logs", dependencies=_READ, response_model=LogsResponse)
 async def logs(
     services: ServicesDep,
-    session: str,
+    session: ReadSessionDep,
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     tail: bool = False,
@@ -216,9 +226,8 @@ async def logs(
     A session keeps its first and its newest lines; a line of level `warning` says how many are not
     kept between them.
     """
-    found = await services.cache.find(session)
     page = await services.database.read(
-        lambda c: read_lines(c, found.uid, after, limit, tail, search=search)
+        lambda c: read_lines(c, session.uid, after, limit, tail, search=search)
     )
-    body = {"session": found.name, "lines": page.lines, "next": page.next, "more": page.more}
+    body = {"session": session.name, "lines": page.lines, "next": page.next, "more": page.more}
     return fast_json(body)

@@ -16,7 +16,9 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import MOST_ROWS, Cursor
-from trainyard_gateway.routes.deps import ServicesDep, allowed
+from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.routes.rules import Lists, rule
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.usage.reports import Answer, Asked, cursor_after, rows_after
 from trainyard_gateway.usage.row import UsageRow, as_csv
 
@@ -81,18 +83,21 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "",
-    dependencies=[allowed(Scope.SESSIONS_READ)],
+    dependencies=[allowed(Scope.SESSIONS_READ), rule(Lists(Kind.SESSION))],
     response_model=UsageResponse,
     responses=_RESPONSES,
 )
 async def usage(
-    services: ServicesDep, request: Request, asked: Annotated[UsageQuery, Query()]
+    services: ServicesDep,
+    caller: CallerDep,
+    request: Request,
+    asked: Annotated[UsageQuery, Query()],
 ) -> Response:
-    """What sessions held, summed by group: as JSON, or all of it as CSV."""
+    """What sessions that the caller may see held, summed by group: as JSON, or all of it as CSV."""
     by = tuple(asked.by)
     since, until = _micros(asked.since), _micros(asked.until)
     question = Asked(by, since, until, asked.label, asked.user, asked.queue)
-    answer = await services.usage.ask(question)
+    answer = await services.usage.ask(question, caller.user)
     if _wants_csv(asked.format, request.headers.get("accept", "")):
         return _csv(by, answer)
     rows = rows_after(by, answer.rows, asked.cursor)

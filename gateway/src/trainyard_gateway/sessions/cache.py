@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterable, Set
 
 import orjson
 
+from trainyard_api.rights.decision import sees
+from trainyard_api.rights.owner import Owner, User
 from trainyard_gateway.errors import NotFound
-from trainyard_gateway.sessions.info import SessionInfo, session_info
+from trainyard_gateway.rights.asking import Rights
+from trainyard_gateway.rights.users import Users
+from trainyard_gateway.sessions.info import SessionInfo, owned, session_info
 from trainyard_gateway.store import sessions
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.ledger import writing as ledger
 from trainyard_gateway.store.ledger.record import Rows
@@ -31,6 +37,8 @@ from trainyard_kube import (
     paths,
 )
 
+MOST_REMEMBERED = 50_000
+"""Sessions whose owners of before are remembered, for streams that have shown them."""
 _NAME_OR_UID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -39,7 +47,12 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 class SessionCache:
     """Every session of the namespace by UID."""
 
-    def __init__(self, kube: KubeClient, namespace: str, database: Database) -> None:
+    def __init__(
+        self, kube: KubeClient, namespace: str, database: Database, rights: Rights | None = None
+    ) -> None:
+        """`rights`: whose sessions are. Default: of an installation without users."""
+        self._rights = rights or Rights(Users(database), database)
+        self._former: dict[str, set[Owner]] = {}
         self._kube, self._namespace = kube, namespace
         self._watch = ListWatch(kube, paths.sessions(namespace))
         self._database = database
@@ -61,6 +74,24 @@ class SessionCache:
     def get(self, uid: str) -> Json | None:
         """A live object."""
         return self._objects.get(uid)
+
+    def seen_by(self, user: User) -> list[Json]:
+        """The objects of the cluster that a user sees."""
+        return [body for body in self._objects.values() if self.is_seen(user, body)]
+
+    def is_seen(self, user: User, body: Json) -> bool:
+        """Whether a user sees a live object."""
+        return sees(user, self._owner(body))
+
+    def was_seen(self, user: User, uid: str) -> bool:
+        """Whether a user could see a session that is gone, or that the user no longer sees."""
+        former = self._former.get(uid)
+        if former is None:
+            return user.is_administrator
+        return any(sees(user, owner) for owner in former)
+
+    def _owner(self, body: Json) -> Owner:
+        return self._rights.of_session(owned(body))
 
     def attempt_of(self, uid: str) -> int:
         """The current or last attempt of a session of the cluster; 1 where none is known."""
@@ -99,12 +130,12 @@ class SessionCache:
         if (newest := max(named, key=_version, default=None)) is not None:
             return session_info(newest)
         if not _NAME_OR_UID.fullmatch(name_or_uid):
-            raise _absent(name_or_uid)
+            raise absent(name_or_uid)
         if (unseen := await self._unseen(name_or_uid)) is not None:
             return session_info(unseen)
         row = await self._database.read(lambda c: sessions.find(c, name_or_uid), applied=False)
         if row is None:
-            raise _absent(name_or_uid)
+            raise absent(name_or_uid)
         return session_info(orjson.loads(row.object), deleted=row.deleted)
 
     async def _unseen(self, name: str) -> Json | None:
@@ -120,14 +151,15 @@ class SessionCache:
             return None
 
     async def history(
-        self, limit: int, before: tuple[str, str] | None
+        self, limit: int, before: tuple[str, str] | None, user: User
     ) -> tuple[list[SessionInfo], bool, int]:
-        """A page of deleted sessions, newest first; whether there are more; how many there are.
+        """A page of deleted sessions that a user sees, newest first; whether there are more; how
+        many there are.
 
         `before`: creation time and UID of the last session of the previous page.
         """
         rows, more, total = await self._database.read(
-            lambda c: sessions.deleted_page(c, limit, before), applied=False
+            lambda c: sessions.deleted_page(c, limit, before, user), applied=False
         )
         return [session_info(orjson.loads(r.object), deleted=True) for r in rows], more, total
 
@@ -151,9 +183,17 @@ class SessionCache:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
             held = self._unsaved.of(bodies, deleted)
-            await self._database.write(lambda c: _save(c, rows, list(held.values())))
+            found = {body["metadata"]["uid"]: self._owner(body) for body in bodies}
+            self._note(found)
+            await self._database.write(lambda c: _save(c, rows, list(held.values()), found))
             self._unsaved.saved(held, deleted)
         self._tell(body["metadata"]["uid"] for body in bodies)
+
+    def _note(self, found: dict[str, Owner]) -> None:
+        for uid, owner in found.items():
+            self._former.setdefault(uid, set()).add(owner)
+        while len(self._former) > MOST_REMEMBERED:
+            del self._former[next(iter(self._former))]
 
     def _tell(self, uids: Iterable[str]) -> None:
         for uid in uids:
@@ -161,8 +201,11 @@ class SessionCache:
                 listener(uid)
 
 
-def _save(connection: Connection, rows: list[SessionRow], held: list[Rows]) -> None:
+def _save(
+    connection: Connection, rows: list[SessionRow], held: list[Rows], found: dict[str, Owner]
+) -> None:
     sessions.save(connection, rows)
+    owners.save(connection, Kind.SESSION, found)
     ledger.save(connection, held)
     of_sessions.save(connection, rows)
 
@@ -173,7 +216,8 @@ def _mark_deleted_except(connection: Connection, present: Set[str]) -> None:
     ledger.close_gone(connection, present)
 
 
-def _absent(name_or_uid: str) -> NotFound:
+def absent(name_or_uid: str) -> NotFound:
+    """The answer where there is no session, or none that the caller may see."""
     return NotFound(
         f"there is no session {name_or_uid[:80]!r}; GET /api/v1/training/sessions lists them"
     )

@@ -10,16 +10,19 @@ import orjson
 from trainyard_api import names, timestamps
 from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
-from trainyard_api.session.datasets import named_datasets
+from trainyard_api.rights.owner import Owner, User, Visibility
+from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.code.bundles import CodeBundles, missing_bundle
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.datasets import Datasets
+from trainyard_gateway.rights.asking import Rights, new_owner
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo, session_info
-from trainyard_gateway.sessions.request import parse, require_fit
+from trainyard_gateway.sessions.request import parse, require_fit, sharing_of
 from trainyard_gateway.store import idempotency
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.idempotency import IdempotencyRow
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -44,38 +47,39 @@ class SessionCommands:
         datasets: Datasets,
         code: CodeBundles,
         volume: FileStore,
+        rights: Rights,
     ) -> None:
-        self._code = code
+        self._code, self._rights = code, rights
         self._volume = volume
         self._kube, self._namespace = kube, namespace
         self._cache, self._database, self._datasets = cache, database, datasets
 
     async def start(
-        self, body: dict[str, Any], user: str, key: str | None, dry_run: bool
+        self, body: dict[str, Any], user: User, key: str | None, dry_run: bool
     ) -> SessionInfo:
         """Create a session of `user`. The same idempotency `key` and body give the same session.
+
+        What the session reads must be there for the user: a dataset that is not to be seen is
+        answered like one that does not exist. The session in resumeFrom may come later; one that
+        is not to be seen is waited for like one that does not exist.
 
         The key's hash is written into the session, and a generated name is derived from it. A
         gateway that dies between creating the session and storing the key creates no second one.
         """
         digest = _digest(body)
-        mark = hashlib.sha256(f"{user}\0{key}".encode()).hexdigest() if key is not None else None
+        mark = (
+            hashlib.sha256(f"{user.name}\0{key}".encode()).hexdigest() if key is not None else None
+        )
         if mark is not None and (known := await self._remembered(mark, digest)) is not None:
             return await self._cache.find(known)
         name, spec = parse(body, mark)
+        sharing = sharing_of(body)
+        owner = new_owner(user, Kind.SESSION, sharing.team, sharing.visibility)
         # A run writes to the volume of all: one that starts on a full one fails, and fills it more.
         self._volume.require(0)
-        for named in named_datasets(body):
-            found = await self._datasets.find(named)
-            if found is None:
-                raise NotFound(
-                    f"there is no dataset {named!r}; upload it with POST /api/v1/datasets?name={named}"
-                )
-            require_fit(spec, found)
-        if spec.code is not None and not await self._code.has(spec.code.bundle):
-            raise missing_bundle(spec.code.bundle)
+        await self._require_sources(user, name, spec)
         manifest = TrainingSession.new(name, self._namespace, spec).manifest()
-        manifest["metadata"]["labels"] = {names.LABEL_USER: user}
+        manifest["metadata"]["labels"] = labels_of(owner)
         if mark is not None:
             manifest["metadata"]["annotations"] = {MARK: mark, MARK_BODY: digest}
         query = {"dryRun": "All"} if dry_run else {}
@@ -88,6 +92,29 @@ class SessionCommands:
                 )
                 await self._database.write(lambda c: idempotency.insert_if_absent(c, row))
         return session_info(created)
+
+    async def _require_sources(self, user: User, name: str, spec: TrainingSessionSpec) -> None:
+        """Raises NotFound and NotPermitted for what `user` may not read or write by a session."""
+        for named in [spec.dataset] if spec.dataset else spec.datasets or ():
+            await self._require_dataset(user, spec, named)
+        if spec.code is not None:
+            bundle = spec.code.bundle
+            seen = await self._rights.sees_bundle(user, bundle)
+            if not seen or not await self._code.has(bundle):
+                raise missing_bundle(bundle)
+        models = [output.name for output in spec.outputs or ()]
+        if spec.output_model is not None or spec.training is not None:
+            models.append(spec.output_model or name)
+        for model in dict.fromkeys(models):
+            await self._rights.require_model(user, model)
+
+    async def _require_dataset(self, user: User, spec: TrainingSessionSpec, name: str) -> None:
+        found = await self._datasets.find(name)
+        if found is None or not await self._rights.sees(user, Kind.DATASET, name):
+            raise NotFound(
+                f"there is no dataset {name!r}; upload it with POST /api/v1/datasets?name={name}"
+            )
+        require_fit(spec, found)
 
     async def _create(self, manifest: Json, query: dict[str, str]) -> Json:
         """Create a session, or find the one that the same idempotency key has created."""
@@ -182,6 +209,14 @@ class SessionCommands:
         except errors.KubeError as error:
             raise Unavailable(f"the cluster does not answer: {error}") from error
         return result
+
+
+def labels_of(owner: Owner) -> dict[str, str]:
+    """The labels of a session's object that say whose it is. Pure."""
+    labels = {names.LABEL_USER: owner.user, names.LABEL_TEAM: owner.team}
+    if owner.visibility != Visibility.TEAM:
+        labels[names.LABEL_VISIBILITY] = owner.visibility.value
+    return labels
 
 
 def _digest(body: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from trainyard_api.model import FieldError, field_errors
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_gateway.errors import MOST_ERRORS, Unprocessable
 from trainyard_gateway.registry.dataset_info import DatasetInfo
+from trainyard_gateway.rights.sharing import Sharing
 
 
 def require_fit(spec: TrainingSessionSpec, dataset: DatasetInfo) -> None:
@@ -29,9 +30,19 @@ def require_fit(spec: TrainingSessionSpec, dataset: DatasetInfo) -> None:
         raise Unprocessable(message, [FieldError(field, wrong.message)])
 
 
+def sharing_of(body: dict[str, Any]) -> Sharing:
+    """Team and visibility of a start request. Raises Unprocessable."""
+    try:
+        return Sharing.model_validate({k: body[k] for k in Sharing.model_fields if k in body})
+    except ValidationError as error:
+        wrong = field_errors(error, Sharing, MOST_ERRORS)
+        listed = "; ".join(f"{e.field}: {e.message}" for e in wrong)
+        raise Unprocessable(f"the request is not valid: {listed}", wrong) from error
+
+
 def parse(body: dict[str, Any], mark: str | None) -> tuple[str, TrainingSessionSpec]:
     """Name and spec of a start request. Raises Unprocessable with every wrong field."""
-    fields = dict(body)
+    fields = {k: v for k, v in body.items() if k not in Sharing.model_fields}
     name = fields.pop("name", None)
     if name is None:
         name = f"run-{mark[:12] if mark is not None else secrets.token_hex(4)}"

@@ -76,6 +76,13 @@ def code(bundle: str, there: bool) -> dict[str, Any]:
     return {"state": "Found" if there else "NotFound", "bundle": bundle}
 
 
+def resume_source(name: str, uid: str | None) -> dict[str, Any]:
+    """The value of `status.resumeSource`; `uid`: of the session that may be resumed from."""
+    if uid is None:
+        return {"state": "NotFound", "session": name}
+    return {"state": "Found", "session": name, "uid": uid}
+
+
 def model(found: ModelInfo) -> dict[str, Any]:
     """The value of `status.model`: name, version and hash of the registered model."""
     return {"name": found.name, "version": found.version, "sha256": found.sha256}

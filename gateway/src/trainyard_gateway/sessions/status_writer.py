@@ -15,16 +15,20 @@ from typing import Any
 import structlog
 
 from trainyard_api import names
-from trainyard_api.phase import CANCELLABLE
+from trainyard_api.phase import CANCELLABLE, TERMINAL
+from trainyard_api.rights.owner import User
 from trainyard_api.session.datasets import named_datasets
 from trainyard_gateway import telemetry
 from trainyard_gateway.code.bundles import CodeBundles, bundle_of
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
+from trainyard_gateway.rights.asking import Rights
+from trainyard_gateway.rights.users import Users
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.sessions.info import phase_of
+from trainyard_gateway.sessions.info import owned, phase_of
 from trainyard_gateway.sessions.reported.measured import measured
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_kube import Json, KubeClient, errors, paths
@@ -52,8 +56,11 @@ class StatusWriter:
         datasets: Datasets,
         code: CodeBundles,
         models: Models,
+        rights: Rights | None = None,
     ) -> None:
+        """`rights`: of the sessions' users. Default: of an installation without users."""
         self._code = code
+        self._rights = rights or Rights(Users(database), database)
         self._kube, self._namespace, self._cache = kube, namespace, cache
         self._database, self._datasets, self._models = database, datasets, models
         self._changed: dict[str, None] = {}
@@ -75,6 +82,13 @@ class StatusWriter:
         """Look at the sessions that name this bundle."""
         for body in self._cache.live():
             if bundle_of(body["spec"]) == bundle:
+                self.notify(body["metadata"]["uid"])
+
+    def notify_waiting(self) -> None:
+        """Look at every session that names a dataset or a session: rights have changed."""
+        for body in self._cache.live():
+            named = named_datasets(body["spec"]) or body["spec"].get("resumeFrom")
+            if named and phase_of(body) in CANCELLABLE:
                 self.notify(body["metadata"]["uid"])
 
     async def run(self) -> None:
@@ -142,10 +156,10 @@ class StatusWriter:
         self._not_before[uid] = time.monotonic() + pause
         self.notify(uid)
 
-    async def _wanted_datasets(self, spec: Json) -> dict[str, Any]:
+    async def _wanted_datasets(self, body: Json) -> dict[str, Any]:
         """`dataset` of the status, or `datasets` where the spec names several."""
-        named = named_datasets(spec)
-        found = [status.dataset(name, await self._datasets.find(name), spec) for name in named]
+        spec = body["spec"]
+        found = [await self._dataset(name, body) for name in named_datasets(spec)]
         if spec.get("datasets"):
             return {"datasets": found}
         return {"dataset": found[0]} if found else {}
@@ -153,10 +167,14 @@ class StatusWriter:
     async def _wanted(self, uid: str, body: Json) -> dict[str, Any]:
         wanted: dict[str, Any] = {}
         if phase_of(body) in CANCELLABLE:
-            wanted |= await self._wanted_datasets(body["spec"])
+            wanted |= await self._wanted_datasets(body)
+        source = (body["spec"].get("resumeFrom") or {}).get("session")
+        if source and phase_of(body) not in TERMINAL:
+            wanted["resumeSource"] = status.resume_source(source, self._source(source, body))
         bundle = bundle_of(body["spec"])
         if bundle is not None and phase_of(body) in CANCELLABLE:
-            wanted["code"] = status.code(bundle, await self._code.has(bundle))
+            seen = await self._rights.sees_bundle(self._user(body), bundle)
+            wanted["code"] = status.code(bundle, seen and await self._code.has(bundle))
         # Reads do not wait for the inbox: `on_applied` announces newer reports to this writer.
         found = await self._database.read(lambda c: measured(c, [uid]), applied=False)
         if uid in found:
@@ -167,3 +185,18 @@ class StatusWriter:
         if outputs := await self._models.outputs_of(uid):
             wanted["outputs"] = status.outputs(outputs)
         return wanted
+
+    async def _dataset(self, name: str, body: Json) -> dict[str, Any]:
+        """What a session may know of the dataset that it names: what its user may see."""
+        seen = await self._rights.sees(self._user(body), Kind.DATASET, name)
+        found = await self._datasets.find(name) if seen else None
+        return status.dataset(name, found, body["spec"])
+
+    def _source(self, name: str, body: Json) -> str | None:
+        """UID of the live session of that name that the session's user may see."""
+        user = self._user(body)
+        named = [b for b in self._cache.seen_by(user) if b["metadata"]["name"] == name]
+        return str(named[0]["metadata"]["uid"]) if named else None
+
+    def _user(self, body: Json) -> User:
+        return self._rights.users.of(owned(body).user or "")

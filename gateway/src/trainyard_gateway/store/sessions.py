@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
+from trainyard_api.rights.owner import User
 from trainyard_gateway.paging import first_page
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.tables import sessions
 from trainyard_gateway.store.sql.dialect import upsert
 
@@ -41,17 +44,19 @@ def find(connection: Connection, name_or_uid: str) -> SessionRow | None:
 
 
 def deleted_page(
-    connection: Connection, limit: int, before: tuple[str, str] | None
+    connection: Connection, limit: int, before: tuple[str, str] | None, user: User
 ) -> tuple[list[SessionRow], bool, int]:
-    """A page of up to `limit` deleted sessions, newest first; whether there are more; all of them.
+    """A page of up to `limit` deleted sessions that `user` sees, newest first; whether there are
+    more; all of them.
 
     `before`: creation time and UID of the last session of the page before; None is the first page.
     """
-    query = select(sessions).where(sessions.c.deleted)
+    wanted = sessions.c.deleted & owners.visible(user, Kind.SESSION, sessions.c.uid)
+    query = select(sessions).where(wanted)
     if before is not None:
         query = query.where(tuple_(sessions.c.created, sessions.c.uid) < before)
     query = query.order_by(sessions.c.created.desc(), sessions.c.uid.desc()).limit(limit + 1)
-    count = select(func.count()).select_from(sessions).where(sessions.c.deleted)
+    count = select(func.count()).select_from(sessions).where(wanted)
     with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
         of_rows = (SessionRow(*row) for row in found)
         rows, more = first_page(of_rows, lambda row: len(row.object.encode()), limit)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
+from trainyard_api.rights.owner import User
 from trainyard_gateway.errors import BadRequest, Unprocessable
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.ledger import reading
@@ -45,10 +46,10 @@ class UsageReports:
         """`clock` gives the microseconds since the epoch."""
         self._database, self._clock = database, clock
 
-    async def ask(self, asked: Asked) -> Answer:
-        """What the groups held. Raises Unprocessable."""
+    async def ask(self, asked: Asked, user: User) -> Answer:
+        """What the groups held, of sessions that `user` sees. Raises Unprocessable."""
         now = self._clock()
-        wanted = wanted_of(asked, now)
+        wanted = wanted_of(asked, now)._replace(asker=user)
         found = await self._database.read(lambda c: reading.sums(c, wanted), applied=False)
         rows = [row_of(wanted.by, key, sums) for key, sums in found.items()]
         return Answer(wanted.window, rows)

@@ -192,13 +192,12 @@ class _Decision:
         if session.status.phase not in TERMINAL:
             admissibility = cache.validator.answer(session.spec, state)
             cache.admissibility[uid] = admissibility
-        source = session.spec.resume_session
         found = evaluate(
             session,
             state.jobs_for(uid),
             state.pods_for(uid),
             admissibility,
-            source is None or source in state.names,
+            state.resume_ready(session),
             self.now,
             self.config,
             state.unreleased(session),
@@ -274,13 +273,12 @@ class _Decision:
         session = state.sessions[uid]
         self.cache.dequeue(uid)
         attempt = current_attempt(session, state.jobs_for(uid)) + 1
-        source = session.spec.resume_session
         job = build_job(
             session,
             attempt,
             admit.nodes,
             self.config,
-            resume_uid=state.names.get(source) if source else None,
+            resume_uid=state.resume_uid(session),
             backfilled=admit.backfilled,
         )
         service = build_service(session, self.config) if admit.request.shape.workers > 1 else None

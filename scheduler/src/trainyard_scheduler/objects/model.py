@@ -96,6 +96,8 @@ class SessionStatus:
     dataset_states: tuple[tuple[str, str], ...] = ()
     """Names of the datasets that the gateway looked up, each with Found, NotFound or nothing."""
     code_state: str = ""
+    resume_uid: str = ""
+    """UID of the session that it may resume from, as the gateway says."""
     environment: str = ""
     """Lock of the packages that were installed for it; empty before that."""
     environment_image: str = ""

@@ -33,7 +33,7 @@ from trainyard_scheduler.objects.fields import (
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
 
-GATEWAY_STATUS = ("progress", "metrics", "dataset", "datasets", "code", "model")
+GATEWAY_STATUS = ("progress", "metrics", "dataset", "datasets", "code", "resumeSource", "model")
 """Parts of the status that the gateway writes."""
 ERRORS_SHOWN = 5
 _PHASES = frozenset(Phase)
@@ -150,6 +150,7 @@ def _status(status: Json) -> SessionStatus:
             (text(d.get("name")), _dataset_state(d)) for d in (dataset, *datasets)
         ),
         code_state=text(mapping(status.get("code")).get("state")),
+        resume_uid=text(mapping(status.get("resumeSource")).get("uid")),
         dataset_problem=text(dataset.get("problem")),
         dataset=orjson.dumps(dataset) if dataset else b"",
         datasets=orjson.dumps(datasets) if datasets else b"",

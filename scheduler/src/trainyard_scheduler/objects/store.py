@@ -181,6 +181,22 @@ class ClusterState:
         released = {s.name for s in self.secrets.values()}
         return tuple(name for name in session.spec.secrets if name not in released)
 
+    def resume_uid(self, session: Session) -> str | None:
+        """UID of the session that resumeFrom names, if that may be resumed from.
+
+        It may if both are of the same user, or else if the gateway says so, which knows the teams.
+        """
+        name = session.spec.resume_session
+        uid = self.names.get(name) if name is not None else None
+        source = self.sessions.get(uid) if uid is not None else None
+        if source is None or uid is None:
+            return None
+        return uid if uid == session.status.resume_uid or source.user == session.user else None
+
+    def resume_ready(self, session: Session) -> bool:
+        """Whether it resumes from nothing, or from a session that is there for it."""
+        return session.spec.resume_session is None or self.resume_uid(session) is not None
+
     def put_session(self, item: Session | InvalidSession) -> None:
         """Add or replace a session."""
         self.drop_session(item.uid)

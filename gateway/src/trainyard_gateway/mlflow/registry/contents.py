@@ -55,7 +55,7 @@ class Contents:
 def origin_of(connection: Connection, source: Source, visitor: Visitor) -> Origin:
     """What a source names, if the caller may read it. Raises NotFound and BadRequest."""
     if isinstance(source, OtherVersion):
-        found = _version_of(connection, source)
+        found = _version_of(connection, source, visitor)
         return _of_version(connection, Place(found.name, "", found.version), visitor)
     if source.version is not None:
         return _of_version(connection, source, visitor)
@@ -130,7 +130,7 @@ def _session_of(connection: Connection, run_id: str, visitor: Visitor) -> str | 
 
 def _of_version(connection: Connection, place: Place, visitor: Visitor) -> Origin:
     visitor.require(Scope.MODELS_READ)
-    found = finding.version_of(connection, place.owner, place.version or 0)
+    found = finding.version_of(connection, place.owner, place.version or 0, visitor.user)
     if visitor.session_uid is not None and found.session_uid != visitor.session_uid:
         raise NotPermitted(
             "the program of a session makes versions of what its own session has made; an API key "
@@ -147,12 +147,12 @@ def _of_version(connection: Connection, place: Place, visitor: Visitor) -> Origi
     )
 
 
-def _version_of(connection: Connection, source: OtherVersion) -> NotedVersion:
+def _version_of(connection: Connection, source: OtherVersion, visitor: Visitor) -> NotedVersion:
     if source.is_alias:
-        return finding.version_by_alias(connection, source.name, source.which)
+        return finding.version_by_alias(connection, source.name, source.which, visitor.user)
     if source.which.isdecimal() and len(source.which) < 10:
-        return finding.version_of(connection, source.name, int(source.which))
-    name = finding.model_of(connection, source.name).name
+        return finding.version_of(connection, source.name, int(source.which), visitor.user)
+    name = finding.model_of(connection, source.name, visitor.user).name
     found = version_notes.newest_of_stages(connection, [name])
     if source.which.lower() != LATEST:
         found = [v for v in found if v.note and v.note.stage.lower() == source.which.lower()]

@@ -50,7 +50,7 @@ class VersionFiles:
         visitor.require(Scope.MODELS_READ)
 
         def find(connection: Connection) -> ModelRow:
-            found = finding.version_of(connection, place.owner, place.version or 0)
+            found = finding.version_of(connection, place.owner, place.version or 0, visitor.user)
             row = models.find(connection, found.name, found.version)
             if row is None:
                 raise _gone()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainyard_api.names import is_artifact_name
+from trainyard_api.rights.decision import sees
+from trainyard_api.rights.owner import User
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.mlflow.registry import shown
 from trainyard_gateway.mlflow.wire.answers import Json
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.registry import aliases, registered, version_notes
 from trainyard_gateway.store.registry.registered import NamedModel
@@ -24,30 +28,35 @@ def require_name(name: str) -> None:
         )
 
 
-def model_of(connection: Connection, name: str) -> NamedModel:
-    """A registered model, also one that has versions only. Raises NotFound."""
+def is_seen(connection: Connection, name: str, user: User) -> bool:
+    """Whether a user sees a model."""
+    return sees(user, owners.find(connection, Kind.MODEL, name))
+
+
+def model_of(connection: Connection, name: str, user: User) -> NamedModel:
+    """A registered model that `user` sees, also one that has versions only. Raises NotFound."""
     found = registered.find(connection, name) if is_artifact_name(name) else None
-    if found is None:
+    if found is None or not is_seen(connection, name, user):
         raise NotFound(f"Registered Model with name={visible(name[:140])} not found")
     return found
 
 
-def version_of(connection: Connection, name: str, version: int) -> NotedVersion:
-    """A version. Raises NotFound."""
+def version_of(connection: Connection, name: str, version: int, user: User) -> NotedVersion:
+    """A version that `user` sees. Raises NotFound."""
     known = is_artifact_name(name) and version < 2**31
     found = version_notes.find(connection, name, version) if known else None
-    if found is None:
+    if found is None or not is_seen(connection, name, user):
         raise NotFound(f"Model Version (name={visible(name[:140])}, version={version}) not found")
     return found
 
 
-def version_by_alias(connection: Connection, name: str, alias: str) -> NotedVersion:
+def version_by_alias(connection: Connection, name: str, alias: str, user: User) -> NotedVersion:
     """The version that has an alias. Raises NotFound, and BadRequest as MLflow does."""
-    model_of(connection, name)
+    model_of(connection, name, user)
     version = aliases.find(connection, name, alias)
     if version is None:
         raise BadRequest(f"Registered model alias {visible(alias[:100])} not found.")
-    return version_of(connection, name, version)
+    return version_of(connection, name, version, user)
 
 
 def version_shown(connection: Connection, found: NotedVersion) -> Json:

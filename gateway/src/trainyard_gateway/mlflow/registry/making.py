@@ -111,9 +111,9 @@ class VersionMaking:
         spec, name = (session.spec, session.name) if session is not None else ({}, "")
 
         def look(connection: Connection) -> Origin:
-            finding.model_of(connection, asked.name)
+            finding.model_of(connection, asked.name, visitor.user)
             rights.require_version(connection, asked.name, spec, name, visitor)
-            if asked.run_id is not None and visitor.session_uid is not None:
+            if asked.run_id is not None:
                 run_of(connection, asked.run_id, visitor)
             return contents.origin_of(connection, source, visitor)
 
@@ -135,7 +135,9 @@ class VersionMaking:
         if origin.session_uid is not None:
             self._places.on_registered(origin.session_uid)
         return await self._database.read(
-            lambda c: finding.version_shown(c, finding.version_of(c, row.name, row.version)),
+            lambda c: finding.version_shown(
+                c, finding.version_of(c, row.name, row.version, visitor.user)
+            ),
             applied=False,
         )
 
@@ -192,7 +194,7 @@ def _added(
     visitor: Visitor,
 ) -> ModelRow:
     """Insert the next version and what the protocol says of it. Raises Problem."""
-    finding.model_of(connection, asked.name)
+    finding.model_of(connection, asked.name, visitor.user)
     if visitor.session_uid is not None and row.session_uid is not None:
         known = models.find_tree(connection, row.session_uid, row.name, row.sha256)
         if known is not None:

@@ -24,6 +24,8 @@ from trainyard_gateway.mlflow.registry.shown import stage_of, version
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire.answers import Json
 from trainyard_gateway.registry.models import Models
+from trainyard_gateway.rights.asking import new_owner
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import aliases, models, registered, version_notes
 from trainyard_gateway.store.registry.registered import RegisteredRow
@@ -48,13 +50,16 @@ class RegisteredModels:
             if registered.find(connection, asked.name) is not None:
                 raise AlreadyThere(f"Registered Model (name={asked.name}) already exists.")
             tags = {tag.key: tag.value for tag in asked.tags}
+            if visitor.session_uid is None:
+                owner = new_owner(visitor.user, Kind.MODEL)
+                models.note_owner(connection, asked.name, None, owner)
             _add(connection, asked.name, visitor.session_uid, asked.description or "", tags)
 
-        return await self._changed(asked.name, change)
+        return await self._changed(asked.name, change, visitor)
 
-    async def get(self, asked: OfModel) -> Json:
+    async def get(self, asked: OfModel, visitor: Visitor) -> Json:
         """A model with its newest versions. Raises NotFound."""
-        return await self._database.read(lambda c: _shown(c, asked.name), applied=False)
+        return await self._database.read(lambda c: _shown(c, asked.name, visitor), applied=False)
 
     async def rename(self, asked: RenameModel, visitor: Visitor) -> Json:
         """Give a model another name, also in the registry. Raises NotFound and AlreadyThere."""
@@ -62,7 +67,8 @@ class RegisteredModels:
         finding.require_name(asked.new_name)
 
         def change(connection: Connection) -> None:
-            found = finding.model_of(connection, asked.name)
+            rights.require_change(connection, asked.name, visitor)
+            found = finding.model_of(connection, asked.name, visitor.user)
             if registered.find(connection, asked.new_name) is not None:
                 raise AlreadyThere(f"Registered Model (name={asked.new_name}) already exists.")
             models.rename(connection, found.name, asked.new_name)
@@ -70,7 +76,7 @@ class RegisteredModels:
             version_notes.rename(connection, found.name, asked.new_name, _now())
             registered.rename(connection, found.name, asked.new_name, _now())
 
-        return await self._changed(asked.new_name, change)
+        return await self._changed(asked.new_name, change, visitor)
 
     async def update(self, asked: UpdateModel, visitor: Visitor) -> Json:
         """Describe a model."""
@@ -80,7 +86,9 @@ class RegisteredModels:
     async def delete(self, asked: OfModel, visitor: Visitor) -> Json:
         """Delete a model with its versions and their files. Raises NotFound."""
         rights.require_owner(visitor)
-        await self._database.read(lambda c: finding.model_of(c, asked.name), applied=False)
+        await self._database.read(
+            lambda c: rights.require_removal(c, asked.name, visitor), applied=False
+        )
         await self._models.remove(asked.name)
         return {}
 
@@ -99,11 +107,11 @@ class RegisteredModels:
         )
         return {}
 
-    async def latest(self, asked: LatestVersions) -> Json:
+    async def latest(self, asked: LatestVersions, visitor: Visitor) -> Json:
         """The newest version of each stage, or of some."""
 
         def read(connection: Connection) -> Json:
-            name = finding.model_of(connection, asked.name).name
+            name = finding.model_of(connection, asked.name, visitor.user).name
             own = aliases.of_models(connection, [name]).get(name, {})
             found = version_notes.newest_of_stages(connection, [name])
             wanted = [v for v in found if not asked.stages or stage_of(v) in asked.stages]
@@ -116,7 +124,7 @@ class RegisteredModels:
 
         def change(connection: Connection) -> None:
             rights.require_change(connection, asked.name, visitor)
-            found = finding.version_of(connection, asked.name, int(asked.version))
+            found = finding.version_of(connection, asked.name, int(asked.version), visitor.user)
             if aliases.count(connection, found.name) >= MOST_ALIASES:
                 raise BadRequest(f"a model has at most {MOST_ALIASES} aliases; delete some first")
             aliases.put(connection, found.name, asked.alias, found.version)
@@ -130,18 +138,18 @@ class RegisteredModels:
 
         def change(connection: Connection) -> None:
             rights.require_change(connection, asked.name, visitor)
-            finding.model_of(connection, asked.name)
+            finding.model_of(connection, asked.name, visitor.user)
             aliases.remove(connection, asked.name, asked.alias)
             registered.change(connection, asked.name, updated=_now())
 
         await self._database.write(change)
         return {}
 
-    async def by_alias(self, asked: OfAlias) -> Json:
+    async def by_alias(self, asked: OfAlias, visitor: Visitor) -> Json:
         """The version that has an alias. Raises NotFound and BadRequest."""
 
         def read(connection: Connection) -> Json:
-            found = finding.version_by_alias(connection, asked.name, asked.alias)
+            found = finding.version_by_alias(connection, asked.name, asked.alias, visitor.user)
             return finding.version_shown(connection, found)
 
         return await self._database.read(read, applied=False)
@@ -150,23 +158,25 @@ class RegisteredModels:
         self, name: str, visitor: Visitor, change: Callable[[RegisteredRow], dict[str, Any]]
     ) -> Json:
         def carry_out(connection: Connection) -> None:
-            found = finding.model_of(connection, name)
+            found = finding.model_of(connection, name, visitor.user)
             rights.require_change(connection, name, visitor)
             row = found.row or _row_of(connection, name)
             registered.change(connection, name, **change(row), updated=_now())
 
-        return await self._changed(name, carry_out)
+        return await self._changed(name, carry_out, visitor)
 
-    async def _changed(self, name: str, change: Callable[[Connection], None]) -> Json:
+    async def _changed(
+        self, name: str, change: Callable[[Connection], None], visitor: Visitor
+    ) -> Json:
         def carry_out(connection: Connection) -> Json:
             change(connection)
-            return _shown(connection, name)
+            return _shown(connection, name, visitor)
 
         return await self._database.write(carry_out)
 
 
-def _shown(connection: Connection, name: str) -> Json:
-    [shown] = finding.models_shown(connection, [finding.model_of(connection, name)])
+def _shown(connection: Connection, name: str, visitor: Visitor) -> Json:
+    [shown] = finding.models_shown(connection, [finding.model_of(connection, name, visitor.user)])
     return {"registered_model": shown}
 
 

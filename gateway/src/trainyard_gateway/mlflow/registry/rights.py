@@ -11,8 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainyard_gateway.errors import NotPermitted
+from trainyard_api.rights.decision import OwnedObject, Verb
+from trainyard_api.visible_text import visible
+from trainyard_gateway.errors import NotFound, NotPermitted
+from trainyard_gateway.mlflow.registry import finding
 from trainyard_gateway.mlflow.visitor import Visitor
+from trainyard_gateway.rights.asking import require
+from trainyard_gateway.rights.asking import require_version as require_version_of
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.registry import models, registered
 from trainyard_gateway.trees import rights
@@ -27,7 +34,8 @@ def require_owner(visitor: Visitor) -> None:
 
 
 def require_change(connection: Connection, name: str, visitor: Visitor) -> None:
-    """Whether the caller may describe a model and its versions. Raises NotPermitted."""
+    """Whether the caller may describe a model. Raises NotPermitted and NotFound."""
+    _require(connection, name, visitor, Verb.UPDATE)
     if visitor.session_uid is not None and _is_of_others(connection, name, visitor.session_uid):
         raise NotPermitted(
             f"there is a model '{name}' that is an upload or of another user's session; the program "
@@ -39,6 +47,9 @@ def require_version(
     connection: Connection, name: str, spec: Mapping[str, Any], session: str, visitor: Visitor
 ) -> None:
     """Whether a pod may make a version; `spec`: of its session. Raises NotPermitted."""
+    owner = owners.find_existing(connection, Kind.MODEL, name)
+    if owner is not None:
+        require_version_of(visitor.user, name, owner)
     uid = visitor.session_uid
     if uid is None or rights.is_declared(spec, session, name):
         return
@@ -47,6 +58,18 @@ def require_version(
             f"there is a model '{name}' that is an upload or of another user's session; declare it "
             "in spec.outputs or as spec.outputModel, or give another name"
         )
+
+
+def require_removal(connection: Connection, name: str, visitor: Visitor) -> None:
+    """Whether the caller may delete a model or a version. Raises NotPermitted and NotFound."""
+    finding.model_of(connection, name, visitor.user)
+    _require(connection, name, visitor, Verb.DELETE)
+
+
+def _require(connection: Connection, name: str, visitor: Visitor, verb: Verb) -> None:
+    owner = owners.find(connection, Kind.MODEL, name)
+    gone = NotFound(f"Registered Model with name={visible(name[:140])} not found")
+    require(visitor.user, verb, OwnedObject(Kind.MODEL.value, name, owner), gone)
 
 
 def _is_of_others(connection: Connection, name: str, uid: str) -> bool:

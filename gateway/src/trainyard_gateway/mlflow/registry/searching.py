@@ -14,6 +14,7 @@ from trainyard_gateway.mlflow.registry.requests import (
     SearchModels,
     SearchVersions,
 )
+from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import tokens
 from trainyard_gateway.mlflow.wire.answers import Json
 from trainyard_gateway.store.database import Connection, Database
@@ -38,7 +39,7 @@ class RegistrySearch:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def models(self, asked: SearchModels) -> Json:
+    async def models(self, asked: SearchModels, visitor: Visitor) -> Json:
         """A page of models, by name unless asked otherwise. Raises BadRequest."""
         conditions = _conditions(asked.filter, filters.REGISTERED_MODELS)
         orders = filters.parse_orders(asked.order_by, filters.REGISTERED_MODELS) + BY_NAME
@@ -46,7 +47,8 @@ class RegistrySearch:
 
         def read(connection: Connection) -> Json:
             every = registered.named(connection, _only(conditions, "name"), MOST_SEARCHED)
-            found = [each for each in every if matching.matches(_model_facts(each), conditions)]
+            seen = [e for e in every if finding.is_seen(connection, e.name, visitor.user)]
+            found = [each for each in seen if matching.matches(_model_facts(each), conditions)]
             ordered = matching.ordered(found, _model_facts, orders)
             page = ordered[offset : offset + asked.max_results]
             listed = finding.models_shown(connection, page)
@@ -54,7 +56,7 @@ class RegistrySearch:
 
         return await self._database.read(read, applied=False)
 
-    async def versions(self, asked: SearchVersions) -> Json:
+    async def versions(self, asked: SearchVersions, visitor: Visitor) -> Json:
         """A page of versions, the last changed first unless asked otherwise. Raises BadRequest."""
         conditions = _conditions(asked.filter, filters.MODEL_VERSIONS)
         orders = filters.parse_orders(asked.order_by, filters.MODEL_VERSIONS) + NEWEST
@@ -65,7 +67,11 @@ class RegistrySearch:
             names, runs = _only(conditions, "name"), _only(conditions, "run_id")
             run = runs[0] if runs is not None and len(runs) == 1 else None
             every = version_notes.versions(connection, names, run, MOST_SEARCHED)
-            found = [each for each in every if matching.matches(_facts(each), conditions)]
+            names_seen = {
+                n for n in {e.name for e in every} if finding.is_seen(connection, n, visitor.user)
+            }
+            seen = [each for each in every if each.name in names_seen]
+            found = [each for each in seen if matching.matches(_facts(each), conditions)]
             ordered = matching.ordered(found, _facts, orders)
             page = ordered[offset : offset + most]
             given = aliases.of_models(connection, sorted({each.name for each in page}))

@@ -34,19 +34,20 @@ class ModelVersions:
     def __init__(self, database: Database, models: Models) -> None:
         self._database, self._models = database, models
 
-    async def get(self, asked: OfVersion) -> Json:
+    async def get(self, asked: OfVersion, visitor: Visitor) -> Json:
         """A version. Raises NotFound."""
 
         def read(connection: Connection) -> Json:
-            found = finding.version_of(connection, asked.name, int(asked.version))
+            found = finding.version_of(connection, asked.name, int(asked.version), visitor.user)
             return finding.version_shown(connection, found)
 
         return await self._database.read(read, applied=False)
 
-    async def download_uri(self, asked: OfVersion) -> Json:
+    async def download_uri(self, asked: OfVersion, visitor: Visitor) -> Json:
         """Where the files of a version are: the registry's own. Raises NotFound."""
         found = await self._database.read(
-            lambda c: finding.version_of(c, asked.name, int(asked.version)), applied=False
+            lambda c: finding.version_of(c, asked.name, int(asked.version), visitor.user),
+            applied=False,
         )
         return {"artifact_uri": shown.artifact_uri(found.name, found.version)}
 
@@ -92,9 +93,13 @@ class ModelVersions:
     async def delete(self, asked: OfVersion, visitor: Visitor) -> Json:
         """Delete a version with its files and aliases. Raises NotFound."""
         rights.require_owner(visitor)
-        found = await self._database.read(
-            lambda c: finding.version_of(c, asked.name, int(asked.version)), applied=False
-        )
+
+        def find(connection: Connection) -> NotedVersion:
+            found = finding.version_of(connection, asked.name, int(asked.version), visitor.user)
+            rights.require_removal(connection, found.name, visitor)
+            return found
+
+        found = await self._database.read(find, applied=False)
         await self._models.remove_version(found.name, found.version)
         await self._database.write(lambda c: registered.change(c, found.name, updated=_now()))
         return {}
@@ -108,7 +113,7 @@ class ModelVersions:
         self, asked: OfVersion, visitor: Visitor, change: Callable[[Connection, NoteRow], NoteRow]
     ) -> Json:
         def carry_out(connection: Connection) -> Json:
-            found = finding.version_of(connection, asked.name, int(asked.version))
+            found = finding.version_of(connection, asked.name, int(asked.version), visitor.user)
             rights.require_change(connection, found.name, visitor)
             note = change(connection, found.note or first_note(found))._replace(updated=_now())
             version_notes.put(connection, note)

@@ -22,13 +22,14 @@ from trainyard_gateway.notices.receivers import (
 )
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed
+from trainyard_gateway.routes.rules import NoObject, rule
 from trainyard_gateway.store.outbox import notices
 from trainyard_gateway.store.outbox.notices import NoticeRow
 
 router = APIRouter(prefix="/notices", tags=["notices"])
 
-_READ = [allowed(Scope.SESSIONS_READ)]
-_WRITE = [allowed(Scope.SESSIONS_WRITE)]
+_READ = [allowed(Scope.SESSIONS_READ), rule(NoObject())]
+_WRITE = [allowed(Scope.SESSIONS_WRITE), rule(NoObject())]
 _LAST = 2**62
 _ROWS = 500
 _CURSOR = re.compile(r"([0-9]{1,18})/(msg_[0-9a-f]{32})", re.ASCII)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.auth.users import NewTeam, TeamInfo
+from trainyard_gateway.rights.users import NewTeam, TeamInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 
 router = APIRouter(prefix="/teams", tags=["users"])

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response
 
 from trainyard_api.model import OpenModel
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.auth.users import NewUser, UserChange, UserInfo
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
+from trainyard_gateway.rights.users import NewUser, UserChange, UserInfo
 from trainyard_gateway.routes.deps import ServicesDep, allowed
 
 router = APIRouter(prefix="/users", tags=["users"])

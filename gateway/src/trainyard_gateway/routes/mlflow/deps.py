@@ -10,6 +10,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from trainyard_api.model import field_errors
+from trainyard_api.rights.owner import Role
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotPermitted
 from trainyard_gateway.http.policy import MLFLOW_BODY, RouterPolicy
@@ -17,6 +18,7 @@ from trainyard_gateway.mlflow.door import MlflowDoor
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
 from trainyard_gateway.mlflow.wire.errors import ROOT
 from trainyard_gateway.routes.deps import services_of
+from trainyard_gateway.sessions.info import owned
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -36,11 +38,14 @@ async def visitor_of(request: Request) -> Visitor:
     """Who asks: the key that the middleware has verified, or a pod, verified here."""
     caller = getattr(request.state, "caller", None)
     if caller is not None:
-        return Visitor(caller.name, caller.scopes)
+        return Visitor(caller.name, caller.scopes, user=caller.user)
     trainer = await services_of(request).tokens.trainer(request.scope)
     if trainer.stream is not None:
         raise NotPermitted("this token reports lines of the log only")
-    return Visitor("", OF_PODS, trainer.session_uid, trainer.attempt)
+    services = services_of(request)
+    session = services.cache.get(trainer.session_uid)
+    user = services.users.of((owned(session).user or "") if session is not None else "")
+    return Visitor("", OF_PODS, trainer.session_uid, trainer.attempt, user)
 
 
 def visitor_with(scope: Scope) -> Callable[[Request], Awaitable[Visitor]]:
@@ -73,6 +78,11 @@ async def _owner(request: Request) -> None:
     found.require(Scope.SESSIONS_WRITE)
     if found.session_uid is not None:
         raise NotPermitted("the program of a session may not change experiments; an API key may")
+    if found.user.role not in (Role.MAINTAINER, Role.ADMINISTRATOR):
+        raise NotPermitted(
+            f"user {found.name!r} is a {found.user.role}; experiments hold runs of several users, and"
+            " maintainers change them"
+        )
 
 
 OWNER = Depends(_owner)

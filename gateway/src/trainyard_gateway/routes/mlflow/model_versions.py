@@ -34,25 +34,25 @@ async def create(request: Request, door: DoorDep, visitor: ModelWriterDep) -> Re
 
 
 @router.get(f"{_VERSIONS}/get")
-async def get(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def get(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """One of them."""
     wanted = await asked(request, OfVersion)
-    return answered(await door.versions.get(wanted))
+    return answered(await door.versions.get(wanted, visitor))
 
 
 @router.get(f"{_VERSIONS}/get-download-uri")
-async def download_uri(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def download_uri(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """Where its files are."""
     wanted = await asked(request, OfVersion)
-    return answered(await door.versions.download_uri(wanted))
+    return answered(await door.versions.download_uri(wanted, visitor))
 
 
 @router.get(f"{_VERSIONS}/search")
 @router.post(f"{_VERSIONS}/search")
-async def search(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def search(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """Some of them."""
     wanted = await asked(request, SearchVersions)
-    return answered(await door.registry.versions(wanted))
+    return answered(await door.registry.versions(wanted, visitor))
 
 
 @router.patch(f"{_VERSIONS}/update")

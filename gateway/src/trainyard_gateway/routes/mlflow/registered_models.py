@@ -37,18 +37,18 @@ async def create(request: Request, door: DoorDep, visitor: ModelWriterDep) -> Re
 
 
 @router.get(f"{_MODELS}/get")
-async def get(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def get(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """One of them."""
     wanted = await asked(request, OfModel)
-    return answered(await door.models.get(wanted))
+    return answered(await door.models.get(wanted, visitor))
 
 
 @router.get(f"{_MODELS}/search")
 @router.post(f"{_MODELS}/search")
-async def search(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def search(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """Some of them."""
     wanted = await asked(request, SearchModels)
-    return answered(await door.registry.models(wanted))
+    return answered(await door.registry.models(wanted, visitor))
 
 
 @router.post(f"{_MODELS}/rename")
@@ -74,10 +74,10 @@ async def delete(request: Request, door: DoorDep, visitor: ModelWriterDep) -> Re
 
 @router.get(f"{_MODELS}/get-latest-versions")
 @router.post(f"{_MODELS}/get-latest-versions")
-async def latest(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def latest(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """The newest version of each stage."""
     wanted = await asked(request, LatestVersions)
-    return answered(await door.models.latest(wanted))
+    return answered(await door.models.latest(wanted, visitor))
 
 
 @router.post(f"{_MODELS}/set-tag")
@@ -95,10 +95,10 @@ async def delete_tag(request: Request, door: DoorDep, visitor: ModelWriterDep) -
 
 
 @router.get(f"{_MODELS}/alias")
-async def by_alias(request: Request, door: DoorDep, _: ModelReaderDep) -> Response:
+async def by_alias(request: Request, door: DoorDep, visitor: ModelReaderDep) -> Response:
     """The version that has an alias."""
     wanted = await asked(request, OfAlias)
-    return answered(await door.models.by_alias(wanted))
+    return answered(await door.models.by_alias(wanted, visitor))
 
 
 @router.post(f"{_MODELS}/alias")

@@ -8,8 +8,11 @@ from typing import Final, NamedTuple
 import orjson
 from sqlalchemy import Connection, Double, Select, cast, func, select
 
+from trainyard_api.rights.owner import User
 from trainyard_api.session.allocation import AllocationKind
 from trainyard_gateway.errors import Unprocessable
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.ledger.intervals import Interval
 from trainyard_gateway.store.ledger.sums import Held, Key, Sums, grouped
 from trainyard_gateway.store.schema.ledger_tables import allocations
@@ -33,6 +36,8 @@ class Wanted(NamedTuple):
     """Only this user's sessions."""
     queue: str | None = None
     """Only sessions of this queue."""
+    asker: User = User("", None)
+    """Only sessions that this user sees."""
 
 
 def sums(connection: Connection, wanted: Wanted, most: int = MOST_READ) -> dict[Key, Sums]:
@@ -52,7 +57,8 @@ def sums(connection: Connection, wanted: Wanted, most: int = MOST_READ) -> dict[
 def _query(wanted: Wanted) -> Select[tuple[object, ...]]:
     table, (since, until) = allocations.c, wanted.window
     begun = func.coalesce(table.start, table.finish) < until
-    query = select(allocations).where(begun, table.finish.is_(None) | (table.finish >= since))
+    seen = owners.visible(wanted.asker, Kind.SESSION, table.session_uid)
+    query = select(allocations).where(begun, table.finish.is_(None) | (table.finish >= since), seen)
     if wanted.user is not None:
         query = query.where(table.user == wanted.user)
     if wanted.queue is not None:

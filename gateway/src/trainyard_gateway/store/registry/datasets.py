@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from trainyard_api.rights.owner import User
 from trainyard_gateway.paging import first_page
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.tables import datasets
 
 
@@ -63,12 +66,15 @@ def schema_files(connection: Connection) -> list[SchemaFile]:
     return [file for file in found if file is not None]
 
 
-def read_page(connection: Connection, after: str | None = None) -> tuple[list[DatasetRow], bool]:
-    """A page of datasets by name, with empty `details`, and whether there are more.
+def read_page(
+    connection: Connection, user: User, after: str | None = None
+) -> tuple[list[DatasetRow], bool]:
+    """A page of datasets that `user` sees, by name, with empty `details`; whether there are more.
 
     `after` is the name of the last one of the page before.
     """
-    query = select(*_SUMMARY).order_by(datasets.c.name)
+    seen = owners.visible(user, Kind.DATASET, datasets.c.name)
+    query = select(*_SUMMARY).where(seen).order_by(datasets.c.name)
     if after is not None:
         query = query.where(datasets.c.name > after)
     with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, case, delete, func, insert, or_, select, update
 
+from trainyard_api.rights.owner import Owner, User
 from trainyard_gateway.paging import first_page
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.registry import aliases, registered, version_notes
 from trainyard_gateway.store.schema.run_tables import runs
 from trainyard_gateway.store.schema.tables import model_numbers, models, sessions
@@ -47,15 +50,18 @@ _listed_card = case((func.length(models.c.card) > LONGEST_LISTED_CARD, ""), else
 _LISTED = [*(models.c[name] for name in ModelRow._fields if name != "card"), _listed_card]
 
 
-def read_newest(connection: Connection, after: str | None = None) -> tuple[list[ModelRow], bool]:
-    """A page of the newest version of each model, by name, and whether there are more.
+def read_newest(
+    connection: Connection, user: User, after: str | None = None
+) -> tuple[list[ModelRow], bool]:
+    """A page of the newest version of each model that `user` sees, by name; whether there are more.
 
     `after` is the name of the last model of the page before. The card of a row is empty where it is
     longer than LONGEST_LISTED_CARD.
     """
     others = models.alias()
     newest = select(func.max(others.c.version)).where(others.c.name == models.c.name)
-    query = select(*_LISTED).where(models.c.version == newest.scalar_subquery())
+    seen = owners.visible(user, Kind.MODEL, models.c.name)
+    query = select(*_LISTED).where(models.c.version == newest.scalar_subquery(), seen)
     if after is not None:
         query = query.where(models.c.name > after)
     return _page(connection, query.order_by(models.c.name))
@@ -125,16 +131,28 @@ def is_of_others(connection: Connection, name: str, uid: str, session: str) -> b
     return connection.execute(query).first() is not None
 
 
-def add_next_version(connection: Connection, row: ModelRow) -> ModelRow:
+def add_next_version(connection: Connection, row: ModelRow, owner: Owner | None = None) -> ModelRow:
     """Insert a row as the next version of its model and return it; `row.version` is ignored.
+
+    `owner`: of a new model. Default: the owner of the session that has made it.
 
     Numbers are consecutive, since one transaction writes at a time; one that a deleted version has
     had is not given again.
     """
     last = max(_highest(connection, row.name), _last_number(connection, row.name))
     row = row._replace(version=last + 1)
+    note_owner(connection, row.name, row.session_uid, owner)
     connection.execute(insert(models).values(row._asdict()))
     return row
+
+
+def note_owner(
+    connection: Connection, name: str, session_uid: str | None, owner: Owner | None
+) -> None:
+    """Note whose a model is before it is made; nothing for one that is there."""
+    if owners.find_existing(connection, Kind.MODEL, name) is None:
+        made = owner or owners.find(connection, Kind.SESSION, session_uid or "")
+        owners.save(connection, Kind.MODEL, {name: made})
 
 
 def remove(connection: Connection, name: str) -> list[str] | None:
@@ -143,6 +161,7 @@ def remove(connection: Connection, name: str) -> list[str] | None:
     aliases.remove_all(connection, name)
     version_notes.remove_all(connection, name)
     had_row = registered.remove(connection, name)
+    owners.remove(connection, Kind.MODEL, name)
     statement = delete(models).where(models.c.name == name).returning(models.c.id)
     ids = list(connection.execute(statement).scalars())
     return ids if ids or had_row else None
@@ -163,6 +182,8 @@ def remove_version(connection: Connection, name: str, version: int) -> str | Non
     connection.execute(delete(model_numbers).where(model_numbers.c.name == name))
     if 0 < _highest(connection, name) < last:
         connection.execute(insert(model_numbers).values(name=name, last=last))
+    if not exists(connection, name) and registered.find(connection, name) is None:
+        owners.remove(connection, Kind.MODEL, name)
     return str(id)
 
 
@@ -170,6 +191,7 @@ def rename(connection: Connection, name: str, new: str) -> None:
     """Give a model and its versions another name, which no model has."""
     for table in (models, model_numbers):
         connection.execute(update(table).where(table.c.name == name).values(name=new))
+    owners.move(connection, Kind.MODEL, name, new)
 
 
 def has_version_of_others(connection: Connection, name: str, uid: str) -> bool:

@@ -6,8 +6,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from trainyard_api.rights.owner import Owner, Role, User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.tables import upload_parts, uploads
 from trainyard_gateway.store.sql.dialect import upsert
+
+EVERYBODY = User("", Role.ADMINISTRATOR)
+"""Who sees every upload."""
 
 
 class UploadRow(NamedTuple):
@@ -31,9 +37,10 @@ class UploadRow(NamedTuple):
     """Name of the key that began it."""
 
 
-def add(connection: Connection, row: UploadRow) -> None:
-    """Insert a new upload."""
+def add(connection: Connection, row: UploadRow, owner: Owner) -> None:
+    """Insert a new upload; `owner`: of what it becomes."""
     connection.execute(insert(uploads).values(row._asdict()))
+    owners.save(connection, Kind.UPLOAD, {row.id: owner})
 
 
 def find(connection: Connection, kind: str, upload: str) -> UploadRow | None:
@@ -43,10 +50,15 @@ def find(connection: Connection, kind: str, upload: str) -> UploadRow | None:
     return UploadRow(*row) if row is not None else None
 
 
-def read_all(connection: Connection, kind: str) -> list[tuple[UploadRow, int]]:
-    """The uploads of a kind, oldest first, each with the number of parts that were received."""
+def read_all(
+    connection: Connection, kind: str, user: User = EVERYBODY
+) -> list[tuple[UploadRow, int]]:
+    """The uploads of a kind that `user` sees, oldest first, each with the number of parts that were
+    received.
+    """
     parts = select(func.count()).where(upload_parts.c.upload_id == uploads.c.id).scalar_subquery()
-    query = select(uploads, parts).where(uploads.c.kind == kind)
+    seen = owners.visible(user, Kind.UPLOAD, uploads.c.id)
+    query = select(uploads, parts).where(uploads.c.kind == kind, seen)
     rows = connection.execute(query.order_by(uploads.c.created, uploads.c.id))
     return [(UploadRow(*row[:-1]), row[-1]) for row in rows]
 
@@ -94,3 +106,5 @@ def ids(connection: Connection, kind: str) -> set[str]:
 def _remove(connection: Connection, ids: list[str]) -> None:
     connection.execute(delete(upload_parts).where(upload_parts.c.upload_id.in_(ids)))
     connection.execute(delete(uploads).where(uploads.c.id.in_(ids)))
+    for id in ids:
+        owners.remove(connection, Kind.UPLOAD, id)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, true, tuple_
 
+from trainyard_api.rights.owner import User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind as Owned
 from trainyard_gateway.store.schema.run_tables import experiments, run_tags, runs
 from trainyard_gateway.store.schema.tables import sessions
 
@@ -67,23 +70,37 @@ class Wanted:
 
 
 def page(
-    connection: Connection, wanted: Wanted, before: tuple[int, str] | None, limit: int
+    connection: Connection,
+    wanted: Wanted,
+    before: tuple[int, str] | None,
+    limit: int,
+    user: User,
 ) -> list[ListedRun]:
-    """The newest runs that are not deleted: one more than `limit` if there are more.
+    """The newest runs that `user` sees and that are not deleted: one more than `limit` if there are
+    more.
 
     `before`: start and id of the last run of the page before.
     """
-    query = _runs().where(runs.c.lifecycle == "active", *_conditions(wanted))
+    query = _runs().where(runs.c.lifecycle == "active", visible(user), *_conditions(wanted))
     if before is not None:
         query = query.where(tuple_(runs.c.start_time, runs.c.id) < before)
     query = query.order_by(runs.c.start_time.desc(), runs.c.id.desc()).limit(limit + 1)
     return [_listed(row) for row in connection.execute(query)]
 
 
-def find(connection: Connection, id: str) -> ListedRun | None:
-    """The run with this id, also a deleted one."""
-    row = connection.execute(_runs().where(runs.c.id == id)).one_or_none()
+def find(connection: Connection, id: str, user: User) -> ListedRun | None:
+    """The run with this id, if `user` sees it; also a deleted one."""
+    row = connection.execute(_runs().where(runs.c.id == id, visible(user))).one_or_none()
     return _listed(row) if row is not None else None
+
+
+def visible(user: User) -> ColumnElement[bool]:
+    """The condition that `user` sees a run: its session, or the run itself if it has none."""
+    if user.is_administrator:
+        return true()
+    is_local = runs.c.session_uid.is_(None)
+    of_session = owners.visible(user, Owned.SESSION, runs.c.session_uid)
+    return or_(~is_local & of_session, is_local & owners.visible(user, Owned.RUN, runs.c.id))
 
 
 def _runs() -> Select[Any]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, exists, false, literal, select
 
+from trainyard_api.rights.owner import User
 from trainyard_gateway.store.runs.comparing import compared
 from trainyard_gateway.store.runs.conditions import Condition, Field, Order, Search
+from trainyard_gateway.store.runs.listed import visible
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.schema.run_tables import run_inputs, run_params, run_tags, runs
 from trainyard_gateway.store.schema.tables import series
@@ -35,19 +37,23 @@ _COLUMNS: dict[str, Any] = {
 
 
 def search(
-    connection: Connection, experiments: Sequence[str], wanted: Search, session: str | None
+    connection: Connection,
+    experiments: Sequence[str],
+    wanted: Search,
+    session: str | None,
+    user: User,
 ) -> list[RunRow]:
     """The runs that a search finds: one more than its limit if there are more.
 
-    `session`: the UID of the only session whose runs are found, None for all.
+    `session`: the UID of the only session whose runs are found; None for all that `user` sees.
     """
     query = select(runs).where(
         runs.c.experiment_id.in_(experiments) if experiments else false(),
         runs.c.lifecycle.in_(wanted.lifecycles),
         *(condition_of(connection, each) for each in wanted.conditions),
     )
-    if session is not None:
-        query = query.where(runs.c.session_uid == session)
+    seen = visible(user) if session is None else runs.c.session_uid == session
+    query = query.where(seen)
     orders = [part for order in wanted.orders for part in _order_of(order)]
     keys = {o.key for o in wanted.orders if o.field is Field.ATTRIBUTE}
     orders += [] if "start_time" in keys else [runs.c.start_time.desc()]

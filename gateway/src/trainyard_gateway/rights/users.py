@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints
 from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.rights.owner import DEFAULT_TEAM, Role, User
-from trainyard_gateway.errors import AlreadyThere, NotFound, Unprocessable
+from trainyard_gateway.errors import AlreadyThere, NotFound, NotPermitted, Unprocessable
 from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.access import users
 from trainyard_gateway.store.access.users import TeamRow, UserRow
@@ -114,6 +114,25 @@ class Users:
             return ADMIN_USER
         row = self._users.get(name)
         return User(name) if row is None else user_of(row)
+
+    def require_team(self, team: str, user: User) -> None:
+        """Raises NotPermitted if `user` is not in the team, Unprocessable if there is none."""
+        if user.is_administrator:
+            if team != DEFAULT_TEAM and team not in self._teams:
+                raise Unprocessable(
+                    f"team: there is no team {team!r}; make it with POST /api/v1/teams"
+                )
+        elif team not in user.teams:
+            raise NotPermitted(
+                f"user {user.name!r} is not in the team {team!r}; an administrator adds users to"
+                " teams"
+            )
+
+    def require_user(self, name: str) -> None:
+        """Raises Unprocessable if there is no such user."""
+        row = self._users.get(name)
+        if name != ADMIN_USER.name and (row is None or row.removed is not None):
+            raise Unprocessable(f"user: there is no user {name!r}")
 
     def all(self, after: str | None = None) -> list[UserInfo]:
         """Users that are not removed, by name, after the name `after`."""

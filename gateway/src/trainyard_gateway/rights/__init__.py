@@ -1,0 +1,1 @@
+"""Users, teams, and what they may do with the objects of the gateway."""
