@@ -155,6 +155,8 @@ def test_what_a_button_does_is_asked_first(
     page.goto(f"{lab.url}/#/session/{uid}")
     page.get_by_role("button", name=button).click()
     dialog = page.get_by_role("dialog")
+    # A key pressed before it is there closes nothing.
+    expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     assert spec_of(lab, name).items().isdisjoint(wanted.items())
