@@ -53,25 +53,32 @@ _MARK_LARGEST = """(() => {
 })()"""
 
 _STROKES = """(find) => {
-  let found = 0;
+  let most = 0;
   for (const canvas of document.querySelectorAll(find)) {
     const {width, height} = canvas;
     if (!width || !height) continue;
-    const {data} = canvas.getContext("2d").getImageData(0, Math.floor(height * 0.4), width, 1);
-    let last = -9;
-    for (let x = 0; x < width; x += 1) {
-      const [r, g, b, a] = data.slice(4 * x, 4 * x + 4);
-      if (a < 60 || Math.max(r, g, b) - Math.min(r, g, b) < 25) continue;
-      if (x - last > 6) found += 1;
-      last = x;
+    const rows = canvas.getContext("2d").getImageData(0, 0, width, Math.floor(height * 0.4)).data;
+    for (let y = 0; y < Math.floor(height * 0.4); y += 1) {
+      let found = 0, last = -9;
+      for (let x = 0; x < width; x += 1) {
+        const [r, g, b, a] = rows.subarray(4 * (y * width + x), 4 * (y * width + x) + 4);
+        if (a < 60 || Math.max(r, g, b) - Math.min(r, g, b) < 25) continue;
+        if (x - last > 3) found += 1;
+        last = x;
+      }
+      most = Math.max(most, found);
     }
   }
-  return found;
+  return most;
 }"""
+"""Near its top a spike is narrow; further down those of neighbours touch."""
 
 
 def strokes(page: Page, canvas: str) -> int:
-    """How many spikes cross a row of pixels: strokes of a colour, more than 6 pixels apart."""
+    """How many spikes are seen: strokes of a colour, more than 3 pixels apart, in one row of pixels.
+
+    The row is the one of the upper two fifths that has the most of them.
+    """
     return int(page.evaluate(_STROKES, canvas))
 
 
