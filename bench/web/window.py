@@ -58,6 +58,7 @@ _STROKES = """(find) => {
     const {width, height} = canvas;
     if (!width || !height) continue;
     const rows = canvas.getContext("2d").getImageData(0, 0, width, Math.floor(height * 0.4)).data;
+    let top = -1;
     for (let y = 0; y < Math.floor(height * 0.4); y += 1) {
       let found = 0, last = -9;
       for (let x = 0; x < width; x += 1) {
@@ -66,19 +67,18 @@ _STROKES = """(find) => {
         if (x - last > 3) found += 1;
         last = x;
       }
+      if (found > 0 && top < 0) top = y;
+      if (top >= 0 && y > top + 8) break;
       most = Math.max(most, found);
     }
   }
   return most;
 }"""
-"""Near its top a spike is narrow; further down those of neighbours touch."""
+"""In the eight rows below the top of the highest: further down a spike has two sides, and neighbours touch."""
 
 
 def strokes(page: Page, canvas: str) -> int:
-    """How many spikes are seen: strokes of a colour, more than 3 pixels apart, in one row of pixels.
-
-    The row is the one of the upper two fifths that has the most of them.
-    """
+    """How many spikes of one height are seen: strokes of a colour near the top of the highest one."""
     return int(page.evaluate(_STROKES, canvas))
 
 
