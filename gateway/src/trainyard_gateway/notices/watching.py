@@ -100,7 +100,7 @@ class NoticeWatcher:
         for uid in changed:
             body = self._cache.get(uid) or await self._gone(uid)
             if body is not None:
-                rows += self._rows(body)
+                rows += self._found(body)
         if rows:
             added = await self._database.write(lambda c: notices.add(c, rows, MOST_WAITING))
             self._added.update(dict.fromkeys(row.id for row in rows))
@@ -115,6 +115,15 @@ class NoticeWatcher:
         """The last state of a session that the cluster no longer has."""
         row = await self._database.read(lambda c: sessions.find(c, uid), applied=False)
         return orjson.loads(row.object) if row is not None else None
+
+    def _found(self, body: Json) -> list[NoticeRow]:
+        """Notices about one session; none, with a line in the log, after an error."""
+        try:
+            return list(self._rows(body))
+        except Exception as error:  # one session must never end the notices about all
+            name = body["metadata"]["name"]
+            _log.error("a session gives no notices", session=name, exc_info=error)
+            return []
 
     def _rows(self, body: Json) -> Iterator[NoticeRow]:
         now, uid = self._now(), body["metadata"]["uid"]
