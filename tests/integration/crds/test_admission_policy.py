@@ -136,6 +136,10 @@ def test_a_session_carries_the_name_of_who_hands_it_in_or_none(
 
     assert people.create(BOB, "bob", keep=True) is None
     assert people.change(ADA, {"annotations": {"note": "seen"}}) is None
+    for label, value in ((names.LABEL_TEAM, "robots"), (names.LABEL_VISIBILITY, "all")):
+        assert "who sees this session" in (people.change(ADA, {"labels": {label: value}}) or "")
+        for who in (BOB, ADMIN, gateway):
+            assert people.change(who, {"labels": {label: f"{value}-{len(who)}"}}) is None
     for label in ("ada_aexample.org-2", None):
         assert people.change(BOB, {"labels": {names.LABEL_USER: label}}) is not None
     assert people.change(ADMIN, {"labels": {names.LABEL_USER: "ada"}}) is None
