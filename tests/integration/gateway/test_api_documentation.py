@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cluster import api_client
-from gateway_lab import GatewayLab, monitor_token, simulated_node
+from gateway_lab import GatewayFactory, GatewayLab, monitor_token, simulated_node
 from kubernetes import client
 from staged_trees import stage
 
@@ -27,6 +27,12 @@ LINES = [
     for line in block.splitlines()
     if line and not line.startswith("export ")
 ]
+
+
+@pytest.fixture(scope="module")
+def lab(gateway_factory: GatewayFactory) -> GatewayLab:
+    """Notices may be made."""
+    return gateway_factory(notices_enabled="true", notices_internal_hosts="127.0.0.1")
 
 
 def method_of(line: str) -> str:
@@ -87,6 +93,7 @@ def test_every_line_works(lab: GatewayLab, http: httpx.Client, tmp_path: Path) -
         "KEY": lab.key,
         "SESSION": session,
         "TOKEN": trainer.token,
+        "HOOK": "http://127.0.0.1:9/nothing-listens-here",
         "MONITOR_TOKEN": monitor_token(lab, "trainyard-monitor", simulated_node(lab)),
     }
     work = tmp_path / "work"
