@@ -225,6 +225,7 @@ OPTIONAL: dict[str, tuple[dict[str, Any], Change]] = {
     "env": (COMMAND, {"env": [{"name": "A"}]}),
     "secrets": (COMMAND | {"secrets": ["hub"]}, {"secrets": None}),
     "dataset": (COMMAND, {"dataset": "digits"}),
+    "datasets": (COMMAND, {"datasets": ["digits"]}),
     "outputModel": (TRAINING, {"outputModel": "m"}),
     "outputs": (COMMAND, OUTPUTS),
     "packages": (COMMAND, LINES),
