@@ -23,5 +23,5 @@ def test_the_table_has_quota_share_and_use_and_a_dash_for_what_is_not_known() ->
         ["vision", "6", "4", "75%", "2", "1", "open"],
         ["work", "-", "-", "25%", "-", "-", "paused"],
     ]
-    assert wide[1][7:] == ["3", "yes", "-", "8"]
+    assert wide[1][7:] == ["BestEffortFIFO", "3", "yes", "-", "8"]
     assert plain(listing([], wide=False)) == "there are no queues"

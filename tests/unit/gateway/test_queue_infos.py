@@ -26,7 +26,25 @@ def test_limits_and_counts_are_told_and_what_is_not_counted_is_absent() -> None:
 
     assert (counted.gpu_quota, counted.borrow, counted.max_gpus_per_session) == (4, False, 8)
     assert (counted.running, counted.waiting, counted.gpus_used, counted.gpus_total) == (2, 0, 6, 8)
+    assert (fresh.queueing_strategy, fresh.time_slice_seconds) == ("BestEffortFIFO", None)
     assert (fresh.gpu_quota, fresh.running, fresh.waiting, fresh.gpus_used) == (None,) * 4
+
+
+def test_a_time_slice_belongs_to_shortest_remaining_time() -> None:
+    shortest = {"queueingStrategy": "ShortestRemainingTime"}
+    found = queue_infos(
+        [
+            queue("a", **shortest),
+            queue("b", **shortest, timeSliceSeconds=60),
+            queue("c", timeSliceSeconds=60),
+        ]
+    )
+
+    assert [(each.queueing_strategy, each.time_slice_seconds) for each in found] == [
+        ("ShortestRemainingTime", 3600),
+        ("ShortestRemainingTime", 60),
+        ("BestEffortFIFO", None),
+    ]
 
 
 def test_a_queue_that_makes_no_sense_hides_no_other_one() -> None:

@@ -30,8 +30,9 @@ def test_a_quota_in_words(web: WebFunctions, queue: dict[str, Any], said: str) -
         ({}, ""),
         ({"maxSessionsPerUser": 2}, "2 sessions of one user at once"),
         ({"maxSessionsPerUser": 1, "maxGpusPerSession": 0}, "1 session of one user at once, 0 GPUs for one session"),
+        ({"timeSliceSeconds": 3600}, "short ones first, turns of 1 h"),
     ],
-    ids=["none", "users", "both"],
+    ids=["none", "users", "both", "short ones first"],
 )  # fmt: skip
 def test_limits_in_words(web: WebFunctions, queue: dict[str, Any], said: str) -> None:
     assert web.call("text/shares", "limits", queue) == said

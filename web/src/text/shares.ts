@@ -1,6 +1,6 @@
 // What a queue may use and what it uses, in words, and who uses it. Pure.
 import type { QueueInfo, Row } from "../api/types";
-import { count, HOLDING } from "./words";
+import { count, duration, HOLDING } from "./words";
 
 /** `4 GPUs guaranteed, more while they are free`. */
 export function quota({ gpuQuota, borrow }: QueueInfo): string {
@@ -9,10 +9,11 @@ export function quota({ gpuQuota, borrow }: QueueInfo): string {
 }
 
 /** Its limits for users and sessions; empty without. */
-export function limits({ maxSessionsPerUser, maxGpusPerSession }: QueueInfo): string {
+export function limits({ maxSessionsPerUser, maxGpusPerSession, timeSliceSeconds }: QueueInfo): string {
   const found: string[] = [];
   if (maxSessionsPerUser !== undefined && maxSessionsPerUser !== null) found.push(`${count(maxSessionsPerUser, "session")} of one user at once`);
   if (maxGpusPerSession !== undefined && maxGpusPerSession !== null) found.push(`${count(maxGpusPerSession, "GPU")} for one session`);
+  if (timeSliceSeconds !== undefined && timeSliceSeconds !== null) found.push(`short ones first, turns of ${duration(timeSliceSeconds)}`);
   return found.join(", ");
 }
 

@@ -62,6 +62,10 @@ class QueueInfo(OpenModel):
     max_sessions_per_user: int | None = None
     max_gpus_per_session: int | None = None
     paused: bool
+    queueing_strategy: str = "BestEffortFIFO"
+    """Or ShortestRemainingTime."""
+    time_slice_seconds: int | None = None
+    """How long an attempt runs before it may yield; None unless ShortestRemainingTime."""
     running: int | None = None
     """Sessions; None, like the next three, until the operator has counted."""
     waiting: int | None = None

@@ -8,6 +8,7 @@ from contextlib import suppress
 import orjson
 
 from trainyard_api.model import OpenModel
+from trainyard_api.queue import QueueingStrategy
 from trainyard_scheduler.objects import fields, parse
 from trainyard_scheduler.objects.fields import Json, UnparsableObject
 from trainyard_scheduler.objects.model import Queue
@@ -30,6 +31,9 @@ class QueueInfo(OpenModel):
     max_sessions_per_user: int | None = None
     max_gpus_per_session: int | None = None
     paused: bool
+    queueing_strategy: QueueingStrategy
+    time_slice_seconds: int | None = None
+    """How long an attempt runs before it may yield; null unless ShortestRemainingTime."""
     running: int | None = None
     """Sessions that hold resources; null, like the next three, until the operator has counted."""
     waiting: int | None = None
@@ -58,6 +62,7 @@ def queue_infos(bodies: Iterable[Json]) -> list[QueueInfo]:
 
 def _info(queue: Queue, weights: int) -> QueueInfo:
     rules, status = queue.rules, orjson.loads(queue.own)
+    turn = rules.time_slice_seconds
     return QueueInfo(
         name=queue.name,
         gpu_quota=rules.gpu_quota,
@@ -67,6 +72,8 @@ def _info(queue: Queue, weights: int) -> QueueInfo:
         max_sessions_per_user=rules.max_sessions_per_user,
         max_gpus_per_session=rules.max_gpus_per_session,
         paused=rules.paused,
+        queueing_strategy="BestEffortFIFO" if turn is None else "ShortestRemainingTime",
+        time_slice_seconds=None if turn is None else int(turn),
         running=_counted(status, "running"),
         waiting=_counted(status, "waiting"),
         gpus_used=_counted(status, "gpusUsed"),

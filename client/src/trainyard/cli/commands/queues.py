@@ -31,6 +31,7 @@ def listing(queues: list[QueueInfo], *, wide: bool) -> Table:
         Column("RUNNING", lambda q: _count(q.running), right=True),
         Column("WAITING", lambda q: _count(q.waiting), right=True),
         Column("STATE", lambda q: "paused" if q.paused else "open"),
+        Column("STRATEGY", lambda q: q.queueing_strategy, wide=True),
         Column("WEIGHT", lambda q: str(q.weight), wide=True, right=True),
         Column("BORROWS", lambda q: "yes" if q.borrow else "no", wide=True),
         Column("USER MAX", lambda q: _count(q.max_sessions_per_user), wide=True, right=True),
