@@ -273,7 +273,7 @@ class _Cycle:
     def _releases(self, request: Request) -> list[tuple[float, Allocation]]:
         return sorted(
             (
-                (release_time(a, request, self.snapshot, self.now), a)
+                (release_time(a, request, self.snapshot, self.slices, self.now), a)
                 for a in self.snapshot.allocations
             ),
             key=lambda item: (item[0], item[1].uid),
@@ -289,7 +289,9 @@ class _Cycle:
         return Reason.WAITING_FOR_RESOURCES if fits else Reason.WAITING_FOR_GPUS
 
 
-def release_time(allocation: Allocation, request: Request, snapshot: Snapshot, now: float) -> float:
+def release_time(
+    allocation: Allocation, request: Request, snapshot: Snapshot, slices: TimeSlices, now: float
+) -> float:
     """When the resources of `allocation` are expected back, in seconds since the epoch.
 
     They are expected for `request`, past which `allocation` may have been backfilled. Infinity if
@@ -303,7 +305,7 @@ def release_time(allocation: Allocation, request: Request, snapshot: Snapshot, n
         known.append(now + allocation.eta_seconds)
     if allocation.limit is not None:
         known.append(max(now, allocation.limit))
-    if was_backfilled_past(allocation, request) and allocation.started is not None:
+    if was_backfilled_past(allocation, request, slices) and allocation.started is not None:
         earliest = max(now, allocation.started + policy.minimum_run_seconds)
         known.append(earliest + policy.grace_seconds)
     return min(known)

@@ -43,15 +43,23 @@ class Soonest:
         if allocation.leaving:
             return self._now
         end = self._end(allocation, self._miss[allocation.uid])
-        turn = self._turn(allocation.queue)
         started = self._now if allocation.started is None else allocation.started
-        return min(end, max(self._now, started + turn))
+        over = started + self._turn(allocation.queue)
+        if over <= self._now and allocation.checkpoint is None:
+            return end  # It saves none, so it yields to no one.
+        return min(end, max(self._now, over))
 
     def _turn(self, queue: str) -> float:
         """The time slice of a queue in seconds; infinity where no session yields."""
         rules = self._snapshot.queues.get(queue)
-        turn = None if rules is None else rules.time_slice_seconds
-        return math.inf if turn is None else turn
+        if rules is None or rules.time_slice_seconds is None:
+            return math.inf
+        # A fixed quota is judged first: no session yields for another that it keeps back.
+        return (
+            math.inf
+            if rules.gpu_quota is not None and not rules.borrow
+            else rules.time_slice_seconds
+        )
 
     def _end(self, allocation: Allocation, miss: float) -> float:
         ran = allocation.run_seconds(self._now)

@@ -317,7 +317,7 @@ def wrong_with(kind: str, ill: Json) -> list[str]:
 
 
 BROKEN = [
-    pytest.param({"status": {"own": b"no JSON"}, "spec": {"dataset": "d"}}, id="status"),
+    pytest.param({"status": {"own": b"no JSON"}, "spec": {"datasets": ("d",)}}, id="status"),
     pytest.param({"spec": {"json": b"no JSON"}}, id="spec"),
 ]
 

@@ -28,6 +28,7 @@ KIND = reference_classes(1, "ada", 4)
 OTHER = reference_classes(2, "bob", 1)
 RULES = QueueRules("default", time_slice_seconds=3600)
 HOUR = 3600.0
+DAY = 24 * HOUR
 
 
 def past(*runs: tuple[float, int]) -> RunHistory:
@@ -55,11 +56,12 @@ MOST = MOST_BEHIND_SECONDS
         pytest.param(THREE, came(99), 200, id="the median of its kind"),
         pytest.param(THREE, came(15), 100, id="of those that had ended when it came"),
         pytest.param(THREE, came(20), 100, id="not of one that ended in that moment"),
-        pytest.param(THREE, came(99, ran_seconds=150), 3850, id="of those that ran longer"),
-        pytest.param(THREE, came(99, ran_seconds=150, expected_seconds=70), 70, id="its progress"),
+        pytest.param(THREE, came(99, ran_seconds=150), 4000, id="of those that ran longer"),
+        pytest.param(THREE, came(99, ran_seconds=150, expected_seconds=70), 220, id="its progress"),
+        pytest.param(THREE, came(99, ran_seconds=150, expected_seconds=0), 4000, id="no time left"),
         pytest.param(THREE, came(99, classes=OTHER), 200, id="all, as its kind is new"),
-        pytest.param(THREE, came(99, ran_seconds=5000), MOST, id="it outlived all"),
-        pytest.param(THREE, came(99, ran_seconds=5000, limit_seconds=9), 9, id="then its limit"),
+        pytest.param(THREE, came(99, ran_seconds=5000), 5000 + MOST, id="it outlived all"),
+        pytest.param(THREE, came(99, ran_seconds=5000, limit_seconds=9), 5009, id="then its limit"),
         pytest.param(THREE, came(5), MOST, id="none had ended"),
         pytest.param(THREE, came(99, limit_seconds=9), 200, id="a limit says less than others"),
         pytest.param(past((1.0, 10**7)), came(9), MOST, id="three days at most"),
@@ -112,7 +114,8 @@ def runs(name: str = "a", **more: Any) -> Allocation:
         "shape": shape(4),
         **more,
     }
-    return Allocation(name, "default", "", 0, NOW - 9000, **fields)
+    queued = fields.pop("queued", NOW - 9000)
+    return Allocation(name, "default", "", 0, queued, **fields)
 
 
 def asks(**more: Any) -> Request:
@@ -160,6 +163,10 @@ SHORT = past(*((float(i), 600) for i in range(9)))
         pytest.param(runs(), asks(priority=-1), RULES, None, False, id="a lower priority asks"),
         pytest.param(runs(), asks(priority=1), RULES, None, True, id="a higher priority asks"),
         pytest.param(runs(), asks(queue="b"), RULES, None, False, id="another queue asks"),
+        pytest.param(runs(queued=NOW - 30 * DAY), asks(), RULES, None, False, id="it waited longer"),
+        pytest.param(runs(queued=NOW - 30 * DAY, ran_seconds=30 * DAY), asks(), RULES, None, True, id="it ran long"),
+        pytest.param(runs(eta_seconds=0.0), asks(), RULES, None, False, id="at its goal"),
+        pytest.param(runs(), asks(expected_seconds=0.0), RULES, None, False, id="the other at its"),
         pytest.param(runs(eta_seconds=None), asks(), RULES, None, False, id="nothing is known"),
         pytest.param(runs(eta_seconds=None, limit=NOW + 9000), asks(), RULES, None, True, id="limit"),
         pytest.param(runs(eta_seconds=None, limit=NOW + 99), asks(), RULES, None, False, id="ends"),
@@ -184,6 +191,42 @@ def test_who_yields(
     assert preempted == ({"a"} if yields or request_.priority > 0 else set())
 
 
+def test_those_that_yield_together_do_not_come_back_before_it() -> None:
+    """Two of four GPUs each yield to one of eight: the first to leave waits behind it."""
+    long = Request(
+        "a",
+        "a",
+        "default",
+        "",
+        0,
+        NOW - 12 * HOUR,
+        shape(4),
+        expected_seconds=3 * HOUR,
+        ran_seconds=10 * HOUR,
+    )
+    gang = asks()
+    ranks = [behind_seconds(each, RunHistory()) + each.queued for each in (gang, long)]
+    assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize(
+    ("backfilled", "first", "preempted"),
+    [
+        pytest.param({"eta_seconds": HOUR}, {"behind_seconds": 60 * HOUR}, set(), id="shorter"),
+        pytest.param(
+            {"eta_seconds": None}, {"behind_seconds": HOUR}, {"a"}, id="of unknown length"
+        ),
+    ],
+)
+def test_past_whom_a_session_was_backfilled_is_a_matter_of_this_order(
+    backfilled: dict[str, Any], first: dict[str, Any], preempted: set[str]
+) -> None:
+    running = runs(backfilled=True, checkpoint=None, queued=NOW - 2 * HOUR, **backfilled)
+    request = replace(asks(expected_seconds=None, **first), queued=NOW - 3 * HOUR)
+    found = run_cycle(cluster(running, request), NOW)
+    assert {p.uid for p in found.preempted} == preempted
+
+
 def test_the_shorter_one_is_next_although_it_came_later() -> None:
     long = Request("l", "l", "default", "", 0, NOW - 100, shape(4), behind_seconds=5000.0)
     short = Request("s", "s", "default", "", 0, NOW - 10, shape(4), behind_seconds=60.0)
@@ -199,6 +242,11 @@ def test_the_shorter_one_is_next_although_it_came_later() -> None:
         pytest.param(runs(started=NOW - 600), RULES, 3000, id="at the end of its turn"),
         pytest.param(runs(started=NOW - 600, eta_seconds=99.0), RULES, 99, id="it ends before"),
         pytest.param(runs(), QueueRules("default"), 3 * HOUR, id="no turns"),
+        pytest.param(runs(checkpoint=None), RULES, 3 * HOUR, id="it saves none"),
+        pytest.param(runs(started=NOW - 600, checkpoint=None), RULES, 3000, id="none until now"),
+        pytest.param(
+            runs(), replace(RULES, gpu_quota=4, borrow=False), 3 * HOUR, id="a fixed quota"
+        ),
     ],
 )
 def test_an_estimate_knows_of_turns(

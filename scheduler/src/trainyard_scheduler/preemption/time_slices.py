@@ -6,8 +6,10 @@ expected, a change of turn costs a start, and no session may starve. So:
 
 - an attempt keeps its resources for the queue's time slice;
 - it yields only right after a checkpoint, so that next to nothing is done again;
-- it yields only to a session that is expected to need at most half of its remaining time;
-- in the queue, the expected remaining time counts for three days at most.
+- it yields only to a session that is expected to need at most half of its remaining time, and
+  that stays ahead of it in the queue afterwards;
+- in the queue, the time that a session has run does not count as waiting, and its expected
+  remaining time counts for three days at most.
 """
 
 from __future__ import annotations
@@ -32,15 +34,22 @@ WORTH: Final = 2.0
 def behind_seconds(request: Request, history: RunHistory) -> float:
     """By how much a session counts as having come later, in seconds.
 
-    That is its expected remaining time: by its own progress; else the median of sessions like it
-    that ended before it was queued and ran longer than it has; else its limit. So its place does
-    not change while it waits. At most three days, also where nothing is known.
+    That is the time that it has run and its expected remaining time: by its own progress; else the
+    median of sessions like it that ended before it was queued and ran longer than it has; else its
+    limit. So its place does not change while it waits. The remaining time counts for at most three
+    days, also where nothing is known.
     """
     expected, ran = request.expected_seconds, request.ran_seconds
-    if expected is None:
+    if not expected:
         length = Lengths(history, before=request.queued).longest(request.classes, ran, 0.5)
         expected = request.limit_seconds if length is None else length - ran
-    return MOST_BEHIND_SECONDS if expected is None else min(MOST_BEHIND_SECONDS, max(0.0, expected))
+    return ran + _counted(expected)
+
+
+def _counted(remaining: float | None) -> float:
+    return (
+        MOST_BEHIND_SECONDS if remaining is None else min(MOST_BEHIND_SECONDS, max(0.0, remaining))
+    )
 
 
 class TimeSlices:
@@ -49,49 +58,56 @@ class TimeSlices:
     def __init__(self, snapshot: Snapshot, now: float) -> None:
         """`now` is in seconds since the epoch."""
         self._snapshot, self._now = snapshot, now
+        self._needs: dict[str, float | None] = {}
 
     def yields_to(self, allocation: Allocation, request: Request) -> bool:
         """Whether `allocation` may be preempted so that `request` has its turn."""
         if (
             allocation.queue != request.queue
             or allocation.priority > request.priority
-            or self._snapshot.queues[request.queue].time_slice_seconds is None
+            or not self._is_over(allocation)
         ):
             return False
-        remaining = self._over.get(allocation.uid)
-        needed = self._needed(request) if remaining is not None else None
-        return remaining is not None and needed is not None and remaining >= WORTH * needed
+        remaining, needed = self._remaining[allocation.uid], self._needed(request)
+        if remaining is None or needed is None or not 0 < WORTH * needed <= remaining:
+            return False
+        return self.is_ahead(request, allocation)
+
+    def is_ahead(self, request: Request, allocation: Allocation) -> bool:
+        """Whether `request` is ahead of `allocation` in their queue, if both waited there now."""
+        if self._turn(request.queue) is None:
+            return request.queued < allocation.queued
+        behind = allocation.run_seconds(self._now) + _counted(self._remaining[allocation.uid])
+        return request.queued + request.behind_seconds < allocation.queued + behind
+
+    def _turn(self, queue: str) -> float | None:
+        rules = self._snapshot.queues.get(queue)
+        return None if rules is None else rules.time_slice_seconds
+
+    def _is_over(self, allocation: Allocation) -> bool:
+        turn, started = self._turn(allocation.queue), past(allocation.started, self._now)
+        checkpoint = past(allocation.checkpoint, self._now)
+        return (
+            turn is not None
+            and not allocation.leaving
+            and started is not None
+            and checkpoint is not None
+            and self._now - started >= turn
+            and self._now - checkpoint <= CHECKPOINT_FRESH_SECONDS
+        )
 
     @cached_property
     def _lengths(self) -> Lengths:
         return self._snapshot.lengths(self._now)
 
     @cached_property
-    def _over(self) -> dict[str, float]:
-        """The expected remaining times of attempts that may yield now, by UID."""
-        found = {}
-        for allocation in self._snapshot.allocations:
-            remaining = self._remaining(allocation) if self._is_over(allocation) else None
-            if remaining is not None:
-                found[allocation.uid] = remaining
-        return found
+    def _remaining(self) -> dict[str, float | None]:
+        """The expected remaining time of each allocation in seconds, by UID; None if unknown."""
+        return {a.uid: self._remaining_of(a) for a in self._snapshot.allocations}
 
-    def _is_over(self, allocation: Allocation) -> bool:
-        rules = self._snapshot.queues.get(allocation.queue)
-        started = past(allocation.started, self._now)
-        checkpoint = past(allocation.checkpoint, self._now)
-        return (
-            rules is not None
-            and rules.time_slice_seconds is not None
-            and not allocation.leaving
-            and started is not None
-            and checkpoint is not None
-            and self._now - started >= rules.time_slice_seconds
-            and self._now - checkpoint <= CHECKPOINT_FRESH_SECONDS
-        )
-
-    def _remaining(self, allocation: Allocation) -> float | None:
-        if allocation.eta_seconds is not None:
+    def _remaining_of(self, allocation: Allocation) -> float | None:
+        # At its goal, or past it, a program may still evaluate: its progress says nothing then.
+        if allocation.eta_seconds:
             return allocation.eta_seconds
         ran = allocation.run_seconds(self._now)
         length = self._lengths.longest(allocation.classes, ran, 0.5)
@@ -100,8 +116,13 @@ class TimeSlices:
         return None if allocation.limit is None else allocation.limit - self._now
 
     def _needed(self, request: Request) -> float | None:
-        expected = self._snapshot.expected_seconds(request)
-        if expected is not None:
+        """The expected time that a session needs, in seconds; None if unknown."""
+        if request.uid not in self._needs:
+            self._needs[request.uid] = self._needed_by(request)
+        return self._needs[request.uid]
+
+    def _needed_by(self, request: Request) -> float | None:
+        if expected := self._snapshot.expected_seconds(request):
             return expected
         length = self._lengths.longest(request.classes, request.ran_seconds, 0.5)
         return request.limit_seconds if length is None else length - request.ran_seconds

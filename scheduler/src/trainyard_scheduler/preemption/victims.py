@@ -56,7 +56,7 @@ def candidates(
         a
         for a in preemptible
         if a.priority < request.priority
-        or was_backfilled_past(a, request)
+        or was_backfilled_past(a, request, slices)
         or slices.yields_to(a, request)
         or (entitled and a.queue != request.queue and _over_quota(snapshot, heads, a))
     ]
@@ -64,16 +64,16 @@ def candidates(
     return found
 
 
-def was_backfilled_past(allocation: Allocation, request: Request) -> bool:
+def was_backfilled_past(allocation: Allocation, request: Request, slices: TimeSlices) -> bool:
     """Whether the allocation was backfilled past `request`.
 
-    Then `request` has waited longer in the same queue with the same priority.
+    Then `request` is ahead in the same queue with the same priority.
     """
     return (
         allocation.backfilled
         and allocation.queue == request.queue
         and allocation.priority == request.priority
-        and allocation.queued > request.queued
+        and slices.is_ahead(request, allocation)
     )
 
 
