@@ -31,10 +31,10 @@ class Postgres:
     password_file: Path
     address: str = "127.0.0.1"
 
-    def database(self) -> str:
-        """The URL of a new, empty database, without the password."""
+    def database(self, *options: str) -> str:
+        """The URL of a new, empty database, without the password; `options`: of `createdb`."""
         name = f"t{secrets.token_hex(6)}"
-        self._run("createdb", name)
+        self._run("createdb", *options, name)
         return f"postgresql://{USER}@{self.address}:{self.port}/{name}"
 
     def sql(self, url: str, query: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from staged_trees import StagedTree
 
 from trainyard_api.report import TreeReport
+from trainyard_api.rights.owner import User
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.registry.models import Models
@@ -54,7 +55,7 @@ class TreeLab:
         """Register a staged tree."""
         of = session or Session()
         report = TreeReport.model_validate(tree.report(of.uid, name))
-        return await self.adoption.adopt(report, ModelOrigin(of, 1))
+        return await self.adoption.adopt(report, ModelOrigin(of, 1, user=User("ada")))
 
     def folders(self) -> list[str]:
         """Names of what lies in the folder of models."""

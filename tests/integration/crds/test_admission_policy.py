@@ -17,6 +17,7 @@ from trainyard_api import names
 pytestmark = pytest.mark.integration
 
 ADA, BOB, ADMIN = "ada@example.org", "bob", "root@example.org"
+ADA_LABEL = "ada_aexample.org"
 RULES = [{"apiGroups": [names.GROUP], "resources": [names.SESSION_PLURAL], "verbs": ["*"]}]
 ADMIN_RULES = [{"apiGroups": [names.GROUP], "resources": ["*"], "verbs": ["*"]}]
 
@@ -28,12 +29,23 @@ class People:
         self._kubeconfig, self._namespace = kubeconfig, namespace
         self._where = (names.GROUP, names.VERSION, namespace, names.SESSION_PLURAL)
 
-    def create(self, who: str, user: str | None, keep: bool = False, **spec: Any) -> str | None:
-        """What the API server objects to, None when it takes the session."""
+    def create(
+        self,
+        who: str,
+        user: str | None,
+        keep: bool = False,
+        shared: dict[str, str] | None = None,
+        **spec: Any,
+    ) -> str | None:
+        """What the API server objects to, None when it takes the session.
+
+        `shared`: labels besides that of the user.
+        """
+        labels = {**({} if user is None else {names.LABEL_USER: user}), **(shared or {})}
         body = {
             "apiVersion": names.API_VERSION,
             "kind": names.SESSION_KIND,
-            "metadata": {"name": "s", "labels": {} if user is None else {names.LABEL_USER: user}},
+            "metadata": {"name": "s", "labels": labels},
             "spec": {"command": ["run"], **spec},
         }
         return self._ask(who, "create_namespaced_custom_object", body, keep=keep)
@@ -136,13 +148,36 @@ def test_a_session_carries_the_name_of_who_hands_it_in_or_none(
 
     assert people.create(BOB, "bob", keep=True) is None
     assert people.change(ADA, {"annotations": {"note": "seen"}}) is None
-    for label, value in ((names.LABEL_TEAM, "robots"), (names.LABEL_VISIBILITY, "all")):
-        assert "who sees this session" in (people.change(ADA, {"labels": {label: value}}) or "")
-        for who in (BOB, ADMIN, gateway):
-            assert people.change(who, {"labels": {label: f"{value}-{len(who)}"}}) is None
     for label in ("ada_aexample.org-2", None):
         assert people.change(BOB, {"labels": {names.LABEL_USER: label}}) is not None
+    taken = people.change(ADA, {"labels": {names.LABEL_USER: ADA_LABEL}})
+    assert "only administrators change it" in (taken or "")
     assert people.change(ADMIN, {"labels": {names.LABEL_USER: "ada"}}) is None
+
+
+def test_a_session_of_no_user_becomes_no_users_own(people: People, namespace: str) -> None:
+    assert people.create(BOB, None, keep=True) is None
+
+    assert people.change(ADA, {"labels": {names.LABEL_USER: ADA_LABEL}}) is not None
+    assert people.change(BOB, {"labels": {names.LABEL_USER: "bob"}}) is not None
+    assert people.change(ADMIN, {"labels": {names.LABEL_USER: "bob"}}) is None
+
+
+def test_the_gateway_says_which_team_sees_a_session(people: People, namespace: str) -> None:
+    gateway = f"system:serviceaccount:{namespace}:ty-gateway"
+    for label, value in ((names.LABEL_TEAM, "robots"), (names.LABEL_VISIBILITY, "all")):
+        for user in ("bob", None):
+            assert "sees this session" in (people.create(BOB, user, shared={label: value}) or "")
+        for who in (ADMIN, gateway):
+            assert people.create(who, "bob", shared={label: value}) is None
+
+    assert people.create(BOB, "bob", keep=True) is None
+    for label, value in ((names.LABEL_TEAM, "robots"), (names.LABEL_VISIBILITY, "all")):
+        assert "sees this session" in (people.change(ADA, {"labels": {label: value}}) or "")
+        for who in (ADMIN, gateway):
+            assert people.change(who, {"labels": {label: value}}) is None
+    assert people.change(BOB, {"labels": {names.LABEL_TEAM: "robots"}}) is not None
+    assert people.change(BOB, {"labels": {names.LABEL_VISIBILITY: "all"}}) is None
 
 
 @pytest.mark.parametrize(

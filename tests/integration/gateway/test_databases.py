@@ -11,13 +11,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from postgres import Postgres
 from sqlalchemy import Connection, func, insert, select, text
 from store_lab import batch, new_uid, opened
 
+from trainyard_api.rights.owner import Owner, Role, User, Visibility
 from trainyard_gateway.auth.api_key_store import ApiKeyStore, NewKey
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.postgres import PostgresStore
 from trainyard_gateway.store.schema import migrate
@@ -55,6 +59,21 @@ async def test_api_keys_of_another_gateway_are_found_and_revoked(
     assert before[0] is not None
     assert (before[0].name, before[0].scopes) == ("k", {Scope.MODELS_READ})
     assert here.caller(made.key)[1] == "revoked"
+
+
+async def test_code_is_hidden_also_where_texts_have_the_order_of_a_language(
+    postgres: Postgres,
+) -> None:
+    order = ("--template=template0", "--locale-provider=icu", "--icu-locale=en-US")
+    bundle, eve = "a" * 64, User("eve", Role.MEMBER, ("default",))
+    async with opened(postgres.database(*order), postgres.password_file) as database:
+        ada = Owner("ada", "vision", Visibility.TEAM)
+        await database.write(lambda c: owners.share(c, Kind.BUNDLE, [bundle], ada))
+
+        async def seen(user: User) -> bool:
+            return await database.read(lambda c: owners.bundle_is_seen(c, bundle, user))
+
+        assert (await seen(User("ada", Role.MEMBER, ("vision",))), await seen(eve)) == (True, False)
 
 
 async def test_the_audit_log_keeps_the_newest_rows(database: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import httpx
 import pytest
 from cluster import unique
@@ -121,3 +123,27 @@ def test_other_gateways_hear_of_it(lab: GatewayLab, http: httpx.Client) -> None:
     lab.start()
 
     assert who(lab, key).json()["name"] == name
+
+
+def test_a_session_gets_no_name_of_a_model_of_another_team(
+    lab: GatewayLab, http: httpx.Client
+) -> None:
+    name, user = unique("net"), unique("eve")
+    http.post("/users", json={"name": user}).raise_for_status()
+    key = make_key(http, name=f"{user}-key", user=user, scopes=["sessions:write"])
+    team = unique("vision")
+    http.post("/teams", json={"name": team}).raise_for_status()
+    content = struct.pack("<Q", 2) + b"{}"
+    http.post("/models", params={"name": name, "team": team}, content=content).raise_for_status()
+
+    def start(called: str) -> httpx.Response:
+        body = {"name": called, "command": ["x"]}
+        headers = {"X-API-Key": key}
+        return httpx.post(
+            f"{lab.url}/api/v1/training/start", json=body, headers=headers, params={"dryRun": True}
+        )
+
+    assert start(unique("s")).is_success
+    refused = start(name)
+    assert refused.status_code == 403
+    assert f"the name of the model {name!r} is taken" in refused.json()["detail"]

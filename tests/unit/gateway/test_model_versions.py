@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from registry_lab import KEY, RegistryLab, registry_lab
 
+from trainyard_api.rights.owner import Owner, Role, User, Visibility
 from trainyard_gateway.errors import (
     AlreadyThere,
     BadRequest,
@@ -32,6 +34,8 @@ from trainyard_gateway.mlflow.registry.sources import OtherVersion
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire.places import Place, place_of
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 
 RUN = "0123456789abcdef" * 2
 LOGGED = "m-" + RUN
@@ -133,6 +137,21 @@ async def test_a_refusal_leaves_nothing(tmp_path: Path) -> None:
             with pytest.raises(error):
                 await lab.register(source.replace("RUN", run))
             assert lab.folders() == [], which
+
+
+async def test_a_model_that_a_program_makes_is_of_its_sessions_owner(tmp_path: Path) -> None:
+    async with registry_lab(tmp_path) as lab:
+        pod, owner = (
+            await lab.session(A, "first", "ada"),
+            Owner("ada", "robots", Visibility.PRIVATE),
+        )
+        await lab.database.write(lambda c: owners.save(c, Kind.SESSION, {A: owner}))
+        visitor = replace(pod, user=User("ada", Role.MEMBER, ("robots",)))
+
+        await lab.door.models.create(CreateModel(name="net"), visitor)
+
+        found = await lab.database.read(lambda c: owners.find(c, Kind.MODEL, "net"))
+        assert found == owner
 
 
 async def test_quotas_hold(tmp_path: Path) -> None:

@@ -63,6 +63,26 @@ async def test_a_hash_alone_opens_nothing(database: Database, kind: Kind) -> Non
         assert got == wanted, user
 
 
+async def test_code_is_for_those_who_have_sent_it(database: Database) -> None:
+    ada, bob = User("ada", Role.MEMBER, ("vision",)), User("bob", Role.MEMBER, ("default",))
+    bundle, other, old = "a" * 64, "a" * 63 + "b", "c" * 64
+    await database.write(
+        lambda c: owners.share(c, Kind.BUNDLE, [bundle], Owner("ada", "vision", Visibility.PRIVATE))
+    )
+    await database.write(lambda c: owners.share(c, Kind.BUNDLE, [other], Owner("bob", "default")))
+    no_sender = {"d" * 64: Owner("", "", Visibility.PRIVATE)}
+    await database.write(lambda c: owners.save(c, Kind.BUNDLE, no_sender))
+
+    async def seen(user: User) -> list[bool]:
+        hashes = (bundle, other, old, "d" * 64)
+        return [
+            await database.read(lambda c, h=h: owners.bundle_is_seen(c, h, user)) for h in hashes
+        ]
+
+    assert await seen(ada) == [True, False, False, False]
+    assert await seen(bob) == [False, True, True, False]
+
+
 async def test_a_name_that_is_given_again_has_another_owner(database: Database) -> None:
     def read(connection: Connection) -> Owner:
         return owners.find(connection, Kind.MODEL, "net")

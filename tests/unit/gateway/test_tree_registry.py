@@ -8,7 +8,9 @@ import io
 import json
 import os
 import shutil
+import struct
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +22,16 @@ from tree_lab import UID, Session, TreeLab, tree_lab
 
 from trainyard_api import contract
 from trainyard_api.report import TreeReport
+from trainyard_api.rights.owner import Owner, User, Visibility
 from trainyard_gateway.backup.errors import BackupError
 from trainyard_gateway.backup.restore import restore
 from trainyard_gateway.backup.save import save
 from trainyard_gateway.errors import BadRequest, NotPermitted, OutOfSpace, TooLarge
+from trainyard_gateway.registry.models import Uploader
 from trainyard_gateway.registry.quota import Quota
 from trainyard_gateway.settings import Settings
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.trees import rights
 from trainyard_gateway.trees.recovery import parsed
 from trainyard_gateway.trees.staged import UNFINISHED_SECONDS, PendingReport, StagedTrees
@@ -185,6 +191,46 @@ async def test_a_name_below_is_taken_by_the_first_session_of_another_name(tmp_pa
         with pytest.raises(NotPermitted, match="of another session"):
             await lab.adopt(stage(lab.run(), FILES), "s.x")
         assert (await lab.adopt(stage(lab.run(), FILES), "s.y")).version == 1
+
+
+@pytest.mark.parametrize(
+    ("session", "name"),
+    [
+        pytest.param(Session(), "s", id="its own name"),
+        pytest.param(Session(spec={"outputs": [{"path": "o", "name": "x"}]}), "x", id="declared"),
+    ],
+)
+async def test_no_session_adds_a_version_to_a_model_of_another_team(
+    tmp_path: Path, session: Session, name: str
+) -> None:
+    async with tree_lab(tmp_path) as lab:
+        theirs = {name: Owner("bob", "robots", Visibility.ALL)}
+        await lab.database.write(lambda c: owners.save(c, Kind.MODEL, theirs))
+        with pytest.raises(NotPermitted, match="belongs to user 'bob' of the team 'robots'"):
+            await lab.adopt(stage(lab.run(), FILES), name, session)
+
+        await lab.database.write(lambda c: owners.remove(c, Kind.MODEL, name))
+        await lab.database.write(lambda c: owners.save(c, Kind.MODEL, {name: Owner("ada")}))
+        assert (await lab.adopt(stage(lab.run(), FILES), name, session)).version == 1
+
+
+async def test_a_model_that_another_team_makes_during_an_upload_stays_theirs(
+    tmp_path: Path,
+) -> None:
+    content = struct.pack("<Q", 2) + b"{}"
+
+    async def chunks(lab: TreeLab) -> AsyncIterator[bytes]:
+        yield content[:4]
+        await lab.database.write(
+            lambda c: owners.save(c, Kind.MODEL, {"m": Owner("bob", "robots")})
+        )
+        yield content[4:]
+
+    async with tree_lab(tmp_path) as lab:
+        ada = Uploader(User("ada"), Owner("ada"))
+        with pytest.raises(NotPermitted, match="the name of the model 'm' is taken"):
+            await lab.models.upload("m", chunks(lab), len(content), ada)
+        assert lab.folders() == []
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ async def origin_of(services: Services, report: ModelReport) -> ModelOrigin:
     uid = claimed.get("sessionUid") if isinstance(claimed, dict) else None
     if source is None or not isinstance(uid, str) or not await _has_name(services, uid, source):
         uid = None
-    return ModelOrigin(session, report.attempt, uid)
+    return ModelOrigin(session, report.attempt, uid, services.cache.user_of(session))
 
 
 async def _has_name(services: Services, uid: str, source: dict[str, Any]) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from trainyard_api.rights.owner import User
+
 _DATASET = ("name", "file", "format", "sha256")
 _FOUND = "Found"
 
@@ -42,6 +44,8 @@ class ModelOrigin:
     attempt: int
     source_uid: str | None = None
     """UID of the session whose checkpoint it resumed from, if that is verified."""
+    user: User = User("", None)
+    """The session's user, whose rights count; the default has none."""
 
     @property
     def model_name(self) -> str:

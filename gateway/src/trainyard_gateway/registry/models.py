@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,22 @@ from trainyard_gateway.registry.model_info import ModelInfo, info_of, listed
 from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.rights.asking import require_next_version
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import models
 from trainyard_gateway.store.registry.models import ModelRow
 
 MOST_OUTPUTS_SHOWN = 64
 """Trees of a session that its status names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploader:
+    """Who uploads a model."""
+
+    user: User
+    owner: Owner
+    """Of a model that is new."""
 
 
 class Models:
@@ -102,12 +113,13 @@ class Models:
         name: str,
         chunks: AsyncIterator[bytes],
         declared: int | None,
-        owner: Owner,
+        uploader: Uploader,
         identity: str | None = None,
     ) -> ModelInfo:
         """Receive a safetensors file and register it as the next version.
 
-        `owner`: of a model that is new. The same `identity` again gives the same version.
+        The same `identity` again gives the same version. Raises NotPermitted for a model to which
+        the user may not add versions, also if it came while the file was received.
         """
         check_name("model", name)
         if identity is not None:
@@ -116,13 +128,13 @@ class Models:
                 return info_of(row)
         bounded = self._quota.bounded(self._database, chunks, declared)
         received = await self._store.receive(bounded, declared)
-        return await self._register(name, received, {}, owner, identity)
+        return await self._register(name, received, {}, uploader, identity)
 
     async def adopt(self, report: ModelReport, origin: ModelOrigin) -> ModelInfo:
         """Register the model that a session has left in its folder.
 
         The same report again gives the same version. Raises NotPermitted for another name than the
-        session's.
+        session's, and for a model to which the session's user may not add versions.
         """
         check_name("model", report.name)
         if report.name != origin.model_name:
@@ -130,6 +142,9 @@ class Models:
                 f"session {origin.session.name!r} registers its model as {origin.model_name!r} only"
                 " (spec.outputModel, or else the session's name)"
             )
+        await self._database.read(
+            lambda c: require_next_version(c, origin.user, report.name), applied=False
+        )
         known = await self.of_session(report.session_uid)
         if known is not None and known.sha256 == report.sha256 and known.name == report.name:
             return known
@@ -172,7 +187,7 @@ class Models:
         name: str,
         received: Received,
         card: dict[str, Any],
-        maker: ModelOrigin | Owner,
+        maker: ModelOrigin | Uploader,
         given: str | None = None,
     ) -> ModelInfo:
         origin = maker if isinstance(maker, ModelOrigin) else None
@@ -220,18 +235,19 @@ def absent(name: str, version: int | None = None) -> NotFound:
 
 
 def _add_within_quota(
-    connection: Connection, row: ModelRow, quota: Quota, maker: ModelOrigin | Owner
+    connection: Connection, row: ModelRow, quota: Quota, maker: ModelOrigin | Uploader
 ) -> ModelRow:
     """Insert as the next version, unless its session's newest model is the same.
 
-    Raises TooLarge and OutOfSpace.
+    Raises NotPermitted, TooLarge and OutOfSpace.
     """
     if row.session_uid is not None:
         known = models.find_by_session(connection, row.session_uid)
         if known is not None and (known.name, known.sha256) == (row.name, row.sha256):
             return known
+    require_next_version(connection, maker.user, row.name)
     quota.check(connection, row.size_bytes)
-    owner = maker if isinstance(maker, Owner) else None
+    owner = maker.owner if isinstance(maker, Uploader) else None
     return models.add_next_version(connection, row, owner)
 
 

@@ -145,19 +145,19 @@ class Rights:
         require(user, verb, thing, absent)
 
     async def require_model(self, user: User, name: str) -> None:
-        """Whether `user` may add versions to a model, or make it. Raises NotPermitted.
-
-        A name that a model has that the user may not see cannot be used, and is called taken.
-        """
-        owner = await self._database.read(
-            lambda c: owners.find_existing(c, Kind.MODEL, name), applied=False
-        )
-        if owner is not None:
-            require_version(user, name, owner)
+        """`require_next_version` in a transaction of its own, to refuse early."""
+        await self._database.read(lambda c: require_next_version(c, user, name), applied=False)
 
 
-def require_version(user: User, name: str, owner: Owner) -> None:
-    """Whether `user` may add a version to a model of `owner`. Raises NotPermitted."""
+def require_next_version(connection: Connection, user: User, name: str) -> None:
+    """Whether `user` may add versions to a model, or make it. Raises NotPermitted.
+
+    A name that a model has that the user may not see cannot be used, and is called taken. The
+    transaction that adds the version asks: meanwhile another user may have made the model.
+    """
+    owner = owners.find_existing(connection, Kind.MODEL, name)
+    if owner is None:
+        return
     decision = may(user, Verb.UPDATE, OwnedObject(Kind.MODEL.value, name, owner))
     if decision.hidden:
         raise NotPermitted(f"the name of the model {name!r} is taken; give another name")

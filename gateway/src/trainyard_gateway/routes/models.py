@@ -13,7 +13,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.http.pages import page_response
 from trainyard_gateway.paging import Cursor
 from trainyard_gateway.registry.model_info import ModelInfo
-from trainyard_gateway.registry.models import absent
+from trainyard_gateway.registry.models import Uploader, absent
 from trainyard_gateway.rights.asking import new_owner
 from trainyard_gateway.rights.sharing import OwnerInfo, SharingChange
 from trainyard_gateway.routes import files
@@ -80,7 +80,9 @@ async def upload(
     """
     owner = new_owner(caller.user, Kind.MODEL, sharing.team, sharing.visibility)
     await services.rights.require_model(caller.user, name)
-    made = await services.models.upload(name, body_chunks(request), declared_size(request), owner)
+    uploader = Uploader(caller.user, owner)
+    size = declared_size(request)
+    made = await services.models.upload(name, body_chunks(request), size, uploader)
     response.headers["Location"] = f"/api/v1/models/{name}"
     return made
 

@@ -16,6 +16,7 @@ from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.registry.dataset_info import DatasetInfo, Upload
 from trainyard_gateway.registry.dataset_schema import checked_json
 from trainyard_gateway.registry.model_info import ModelInfo
+from trainyard_gateway.registry.models import Uploader
 from trainyard_gateway.registry.uploads import NewUpload, UploadInfo, Uploads, UploadSummary
 from trainyard_gateway.rights.asking import new_owner
 from trainyard_gateway.routes.deps import (
@@ -158,6 +159,7 @@ async def complete_model(services: ServicesDep, caller: CallerDep, upload: str) 
     row, chunks = await services.model_uploads.whole(upload)
     owner = await services.model_uploads.owner(upload)
     await services.rights.require_model(caller.user, row.name)
-    found = await services.models.upload(row.name, chunks, row.size_bytes, owner, upload)
+    uploader = Uploader(caller.user, owner)
+    found = await services.models.upload(row.name, chunks, row.size_bytes, uploader, upload)
     await services.model_uploads.remove(upload)
     return found

@@ -83,6 +83,10 @@ class SessionCache:
         """Whether a user sees a live object."""
         return sees(user, self._owner(body))
 
+    def user_of(self, session: SessionInfo) -> User:
+        """The user that a session acts for: of its label, with role and teams."""
+        return self._rights.users.of(session.user or "")
+
     def was_seen(self, user: User, uid: str) -> bool:
         """Whether a user could see a session that is gone, or that the user no longer sees."""
         former = self._former.get(uid)

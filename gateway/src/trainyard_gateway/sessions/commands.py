@@ -102,9 +102,8 @@ class SessionCommands:
             seen = await self._rights.sees_bundle(user, bundle)
             if not seen or not await self._code.has(bundle):
                 raise missing_bundle(bundle)
-        models = [output.name for output in spec.outputs or ()]
-        if spec.output_model is not None or spec.training is not None:
-            models.append(spec.output_model or name)
+        # Its own name too: every program may register a model as `spec.outputModel` or that name.
+        models = [*(output.name for output in spec.outputs or ()), spec.output_model or name]
         for model in dict.fromkeys(models):
             await self._rights.require_model(user, model)
 

@@ -25,6 +25,7 @@ from trainyard_gateway.files.file_store import FileStore, remove_anything
 from trainyard_gateway.registry.model_origin import ModelOrigin
 from trainyard_gateway.registry.naming import check_name
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.rights.asking import require_next_version
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.registry import models
 from trainyard_gateway.store.registry.models import ModelRow
@@ -96,6 +97,9 @@ class TreeAdoption:
 
     async def _require_name(self, name: str, origin: ModelOrigin) -> None:
         session = origin.session
+        await self._database.read(
+            lambda c: require_next_version(c, origin.user, name), applied=False
+        )
         if rights.is_declared(session.spec, session.name, name):
             return
         if not rights.is_below(session.name, name):
@@ -195,5 +199,6 @@ def _add_within_quota(
     declared = rights.is_declared(session.spec, session.name, row.name)
     if not declared and _is_foreign(connection, row.name, origin):
         raise NotPermitted(rights.refusal(session.name, row.name, others=True))
+    require_next_version(connection, origin.user, row.name)
     quota.check(connection, row.size_bytes)
     return models.add_next_version(connection, row)

@@ -57,7 +57,8 @@ class Trees:
         session = await self._cache.find(report.session_uid)
         if session.uid != report.session_uid:
             raise NotFound(f"there is no session with the UID {report.session_uid!r}")
-        row = await self._adoption.adopt(report, ModelOrigin(session, report.attempt))
+        origin = ModelOrigin(session, report.attempt, user=self._cache.user_of(session))
+        row = await self._adoption.adopt(report, origin)
         self._on_registered(report.session_uid)
         return TreeReceipt(name=row.name, version=row.version, tree=row.sha256)
 

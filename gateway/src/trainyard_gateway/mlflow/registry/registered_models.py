@@ -50,9 +50,10 @@ class RegisteredModels:
             if registered.find(connection, asked.name) is not None:
                 raise AlreadyThere(f"Registered Model (name={asked.name}) already exists.")
             tags = {tag.key: tag.value for tag in asked.tags}
-            if visitor.session_uid is None:
-                owner = new_owner(visitor.user, Kind.MODEL)
-                models.note_owner(connection, asked.name, None, owner)
+            # What a program makes belongs to whom its session belongs to.
+            of_key = visitor.session_uid is None
+            owner = new_owner(visitor.user, Kind.MODEL) if of_key else None
+            models.note_owner(connection, asked.name, visitor.session_uid, owner)
             _add(connection, asked.name, visitor.session_uid, asked.description or "", tags)
 
         return await self._changed(asked.name, change, visitor)

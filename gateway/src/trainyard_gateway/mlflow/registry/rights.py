@@ -16,8 +16,7 @@ from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound, NotPermitted
 from trainyard_gateway.mlflow.registry import finding
 from trainyard_gateway.mlflow.visitor import Visitor
-from trainyard_gateway.rights.asking import require
-from trainyard_gateway.rights.asking import require_version as require_version_of
+from trainyard_gateway.rights.asking import require, require_next_version
 from trainyard_gateway.store.access import owners
 from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Connection
@@ -47,9 +46,7 @@ def require_version(
     connection: Connection, name: str, spec: Mapping[str, Any], session: str, visitor: Visitor
 ) -> None:
     """Whether a pod may make a version; `spec`: of its session. Raises NotPermitted."""
-    owner = owners.find_existing(connection, Kind.MODEL, name)
-    if owner is not None:
-        require_version_of(visitor.user, name, owner)
+    require_next_version(connection, visitor.user, name)
     uid = visitor.session_uid
     if uid is None or rights.is_declared(spec, session, name):
         return

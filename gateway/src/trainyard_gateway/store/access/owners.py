@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, exists, false, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from trainyard_api.rights.decision import sees
 from trainyard_api.rights.owner import DEFAULT_TEAM, Owner, User, Visibility
@@ -112,10 +123,13 @@ def sent_by(connection: Connection, kind: Kind, hashes: Sequence[str], user: Use
 
 
 def bundle_is_seen(connection: Connection, bundle: str, user: User) -> bool:
-    """Whether one of those who have sent a bundle of code lets `user` see it."""
-    query = select(owners).where(
-        owners.c.kind == Kind.BUNDLE.value, owners.c.id >= f"{bundle}:", owners.c.id < f"{bundle};"
-    )
+    """Whether one of those who have sent a bundle of code lets `user` see it.
+
+    The row of the bundle itself shows it to no user; one without any is of the team `default`.
+    """
+    # Not by a range: the order of texts is that of the database's collation.
+    sent = func.substr(owners.c.id, 1, len(bundle) + 1) == f"{bundle}:"
+    query = select(owners).where(owners.c.kind == Kind.BUNDLE.value, (owners.c.id == bundle) | sent)
     found = [owner_of(row.user, row.team, row.visibility) for row in connection.execute(query)]
     return any(sees(user, owner) for owner in found or [Owner()])
 
