@@ -145,7 +145,7 @@ class Rights:
         require(user, verb, thing, absent)
 
     async def require_model(self, user: User, name: str) -> None:
-        """`require_next_version` in a transaction of its own, to refuse early."""
+        """Ask `require_next_version` early, before a file is received."""
         await self._database.read(lambda c: require_next_version(c, user, name), applied=False)
 
 
