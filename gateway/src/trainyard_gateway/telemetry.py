@@ -40,7 +40,7 @@ GPU_SECONDS = Counter(
 )
 NOTICES = Counter(
     "trainyard_gateway_notices_total",
-    "Tries to deliver notices: delivered, failed and to be tried again, or dead.",
+    "Tries to deliver notices: delivered, failed and to be tried again, or dead; and dropped notices.",
     ["outcome"],
 )
 

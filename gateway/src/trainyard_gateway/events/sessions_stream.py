@@ -6,7 +6,8 @@ Guarantees:
   that it has. Where that is not known, `reset` says so and every row follows.
 - A row is sent as it is now: a session that changes often is sent once in `PAUSE_SECONDS`.
 - Progress and metrics of a session that runs are those of its last report, not of its status, which
-  is written less often. Where nothing else changed, they are sent without the row.
+  is written less often. Where nothing else changed, they are sent without the row. While the
+  database is away, rows have those of the status.
 - Rows are read and written as JSON once for all streams of a user at the same position.
 - A row that the user may see no more is `gone` at once; one that the user never saw is not named.
 """
@@ -31,6 +32,7 @@ from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
 from trainyard_gateway.sessions.reported.measured import Measured, measured
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.errors import is_unavailable
 from trainyard_kube import Json
 
 PAUSE_SECONDS = 0.5
@@ -121,8 +123,13 @@ class SessionsFollower:
         uids = [body["metadata"]["uid"] for body in bodies]
         if not uids:
             return {}
-        # Reads do not wait for the inbox: what is applied later wakes this stream again.
-        return await self._database.read(lambda c: measured(c, uids), applied=False)
+        try:
+            # Reads do not wait for the inbox: what is applied later wakes this stream again.
+            return await self._database.read(lambda c: measured(c, uids), applied=False)
+        except Exception as error:
+            if is_unavailable(error):
+                return {}  # rows then show the values of the status
+            raise
 
 
 def _row(body: Json, found: dict[str, Measured]) -> str:

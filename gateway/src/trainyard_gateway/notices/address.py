@@ -58,19 +58,19 @@ def host_of(url: URL) -> str:
 
 
 def refusal(address: Address, named: bool) -> str | None:
-    """Why nothing is sent to an address; None if it may be. Pure.
+    """What an address is to which nothing is sent; None if something may be. Pure.
 
     `named`: whether the administrator allows the host by its name.
     """
     if address.is_link_local or address.is_unspecified or address.is_multicast:
-        return f"{address} is link-local, unspecified or of a group"
+        return "link-local, unspecified or of a group"
     inner = _inner(address)
     if inner is not None:
         return refusal(inner, named)
     if address in _CLOUDS:
-        return f"{address} answers machines of a cloud"
+        return "of a cloud's metadata server"
     if not address.is_global and not named:
-        return f"{address} is an address inside of this network"
+        return "inside of this network"
     return None
 
 
@@ -94,7 +94,8 @@ async def resolve(url: URL, internal: Collection[str]) -> list[Address]:
     for address in addresses:
         if (why := refusal(address, host in internal)) is not None:
             raise RefusedAddress(
-                f"{host} is not allowed: {why}; an administrator names hosts inside of the network "
-                "in notices.internalHosts"
+                # Not which one: users are not to learn the addresses of this network.
+                f"{host} is not allowed: an address of it is {why}; an administrator names hosts "
+                "inside of the network in notices.internalHosts"
             )
     return addresses

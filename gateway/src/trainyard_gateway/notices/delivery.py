@@ -2,7 +2,11 @@
 
 A try is claimed in the database before the message is sent, and marked after the answer. A gateway
 that dies between the two leaves the claim, which ends after `Pace.claim` seconds; then the message
-is sent once more, with the same `webhook-id`.
+is sent once more, with the same `webhook-id`. While the database is away, tries that have
+begun end as always, and are marked when it is back.
+
+A receiver gets one message at a time, and none for a while after a try that failed. The receivers
+of one user take at most `OF_USER` of the `AT_ONCE` places.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,15 +24,19 @@ from yarl import URL
 
 from trainyard_gateway import telemetry
 from trainyard_gateway.notices import sending, signature
-from trainyard_gateway.notices.receivers import Receiver, Receivers
+from trainyard_gateway.notices.pauses import Pauses
+from trainyard_gateway.notices.receivers import Receivers
 from trainyard_gateway.notices.schedule import next_try
 from trainyard_gateway.notices.sending import TOTAL_SECONDS, Outcome
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.outbox import notices
-from trainyard_gateway.store.outbox.notices import NoticeRow
+from trainyard_gateway.store.outbox.notices import Due
 
 AT_ONCE: Final = 8
 """Receivers to which is sent at the same time, to each one message."""
+OF_USER: Final = 2
+"""Of these, receivers of one user."""
 
 _log = structlog.get_logger()
 
@@ -42,6 +51,8 @@ class Pace:
     """For one try with its mark; a gateway that takes longer has died."""
     look: float = 15.0
     """After which the outbox is looked at again in any case."""
+    away: float = 1.0
+    """After which the database is asked again that did not answer."""
 
 
 PACE: Final = Pace()
@@ -61,10 +72,14 @@ class NoticeDelivery:
         self._database, self._receivers = database, receivers
         self._pace, self._now = pace, now
         self._wake = asyncio.Event()
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
+        """Receivers to which is sent, with their users."""
+        self._pauses = Pauses()
 
-    def wake(self) -> None:
-        """Something new is in the outbox."""
+    def wake(self, receiver: str | None = None) -> None:
+        """Something new is in the outbox; `receiver` is one to try at once, also in a pause."""
+        if receiver is not None:
+            self._pauses.end(receiver)
         self._wake.set()
 
     async def run(self) -> None:
@@ -72,49 +87,65 @@ class NoticeDelivery:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                pause = await self._start_due(group)
+                pause = await self._start(group)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
 
-    async def _start_due(self, group: asyncio.TaskGroup) -> float:
+    async def _start(self, group: asyncio.TaskGroup) -> float:
         """Begin the tries that are due; seconds until there may be others."""
+        try:
+            return await self._start_due(group)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            # Tries that have begun must not end with this one.
+            _log.warning("notices wait for the database", error=repr(error)[:500])
+            return self._pace.away
+
+    async def _start_due(self, group: asyncio.TaskGroup) -> float:
         room = AT_ONCE - len(self._busy)
-        if room <= 0 or not self._receivers.all():
+        if room <= 0:
             return self._pace.look
-        now, busy = _micros(self._now()), frozenset(self._busy)
-        rows, later = await self._database.read(
-            lambda c: notices.due(c, now, room, busy), applied=False
+        began = self._now()
+        now, paused = _micros(began), self._pauses.paused(began)
+        but, taken = frozenset({*self._busy, *paused}), Counter(self._busy.values())
+        found, later = await self._database.read(
+            lambda c: notices.due(c, now, room, but, OF_USER, taken), applied=False
         )
-        for row in rows:
-            receiver = self._receivers.get(row.receiver)
-            if receiver is not None and await self._claim(row):
-                self._busy.add(row.receiver)
-                group.create_task(self._try(row._replace(tries=row.tries + 1), receiver))
-        return (
-            self._pace.look if later is None else min(self._pace.look, (later - now) / 1e6 + 0.01)
-        )
+        for one in found:
+            if await self._claim(one):
+                row = one.notice._replace(tries=one.notice.tries + 1)
+                self._busy[row.receiver] = one.receiver.user
+                group.create_task(self._try(one._replace(notice=row)))
+        times = [*paused.values(), *([] if later is None else [later / 1e6])]
+        return min([self._pace.look, *(time - began + 0.01 for time in times)])
 
-    async def _claim(self, row: NoticeRow) -> bool:
+    async def _claim(self, one: Due) -> bool:
         until = _micros(self._now() + self._pace.claim)
-        return await self._database.write(lambda c: notices.claim(c, row, until))
+        return await self._database.write(lambda c: notices.claim(c, one.notice, until))
 
-    async def _try(self, row: NoticeRow, receiver: Receiver) -> None:
+    async def _try(self, one: Due) -> None:
+        row, receiver = one.notice, one.receiver
         try:
             body = row.body.encode()
-            signed = signature.headers(receiver.row.secret, row.id, int(self._now()), body)
-            url, internal = URL(receiver.row.url), self._receivers.internal
+            signed = signature.headers(receiver.secret, row.id, int(self._now()), body)
+            url, internal = URL(receiver.url), self._receivers.internal
             outcome = await sending.send(url, body, signed, internal, self._pace.answer)
-            await self._mark(row, outcome)
+            if outcome.delivered:
+                self._pauses.end(receiver.id)
+            else:
+                self._pauses.failed(receiver.id, self._now(), outcome.retry_after)
+            await self._mark(one, outcome)
         except Exception as error:  # one receiver must never end the delivery to all
             # The claim ends, and the notice is tried again.
             _log.error("a notice was not marked", notice=row.id, exc_info=error)
         finally:
-            self._busy.discard(row.receiver)
+            self._busy.pop(row.receiver, None)
             self.wake()
 
-    async def _mark(self, row: NoticeRow, outcome: Outcome) -> None:
-        now = self._now()
+    async def _mark(self, one: Due, outcome: Outcome) -> None:
+        row, now = one.notice, self._now()
         again = None if outcome.final else next_try(row.id, row.tries, now, outcome.retry_after)
         if outcome.delivered:
             state, again, counted = notices.DELIVERED, now, "delivered"
@@ -122,11 +153,23 @@ class NoticeDelivery:
             state, again, counted = notices.DEAD, now, "dead"
         else:
             state, counted = notices.WAITING, "failed"
-        at = _micros(again)
-        await self._database.write(lambda c: notices.mark(c, row.id, state, at, outcome.words))
+        await self._write_mark(one, state, _micros(again), outcome.words)
         telemetry.NOTICES.labels(counted).inc()
         if not outcome.delivered:
             _log.warning("a notice was not delivered", notice=row.id, why=outcome.words)
+
+    async def _write_mark(self, one: Due, state: str, at: int, words: str) -> None:
+        """Mark a try. While the database is away, again and again until the claim has ended."""
+        until = self._now() + self._pace.claim
+        while True:
+            try:
+                return await self._database.write(
+                    lambda c: notices.mark(c, one.notice, state, at, words)
+                )
+            except Exception as error:
+                if not is_unavailable(error) or self._now() >= until:
+                    raise
+            await asyncio.sleep(self._pace.away)
 
 
 def _micros(seconds: float) -> int:

@@ -93,6 +93,8 @@ def _failure(status: Json, rule: FailureRule) -> Iterator[Event]:
 
 def _metric(status: Json, rule: MetricRule, now: float) -> Iterator[Event]:
     progress = status.get("progress") or {}
+    if int(progress.get("attempt") or 0) != _attempt(status):
+        return  # the values are those of the attempt before
     time = parse_seconds(progress.get("lastHeartbeat")) or now
     for metric in status.get("metrics") or ():
         if metric.get("name") == rule.name and beyond(_number(metric.get("value")), rule):

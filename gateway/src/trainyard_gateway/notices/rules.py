@@ -13,6 +13,8 @@ from trainyard_api.phase import FailureClass, Phase
 
 MOST_RULES: Final = 16
 """Rules of one receiver."""
+MOST_RULES_OF_USER: Final = 64
+"""Rules of all receivers of one user: each is looked at for each session."""
 DEFAULT_SECONDS: Final = 600
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import orjson
@@ -18,9 +18,10 @@ import structlog
 
 from trainyard_api import names
 from trainyard_api.rights.owner import User
+from trainyard_gateway import telemetry
 from trainyard_gateway.notices import message
 from trainyard_gateway.notices.events import events, is_due
-from trainyard_gateway.notices.receivers import Receiver, Receivers
+from trainyard_gateway.notices.receivers import MOST_WAITING, Receiver, Receivers
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import has_ended
 from trainyard_gateway.store import sessions
@@ -33,8 +34,8 @@ LOOK_SECONDS: Final = 15.0
 """All sessions that have not ended are looked at so often, since time passes for them."""
 PAUSE_SECONDS: Final = 0.5
 """Between two looks at sessions that change."""
-MOST_WAITING: Final = 1000
-"""Notices that wait for one receiver."""
+AT_ONCE: Final = 500
+"""Notices that are added in one transaction, and rules that are looked at without a pause."""
 KEPT_SECONDS: Final = 30 * 86_400.0
 """How long notices stay that wait no more; longer than the time in which events are sent."""
 
@@ -56,7 +57,10 @@ class NoticeWatcher:
         self._cache, self._database, self._receivers = cache, database, receivers
         self._user_of, self._now = user_of, now
         self._changed: dict[str, None] = {}
-        self._added: dict[str, None] = {}
+        self._added: dict[str, set[str]] = {}
+        """By UID of the session: notices that were added or dropped."""
+        self._looked = 0
+        """Rules since requests could be answered."""
         self._wake = asyncio.Event()
         self.on_added: Callable[[], None] = lambda: None
 
@@ -87,59 +91,86 @@ class NoticeWatcher:
         await self._receivers.load()
         before = int((self._now() - KEPT_SECONDS) * 1e6)
         await self._database.write(lambda c: notices.forget(c, before))
-        for body in self._cache.live():
-            if not has_ended(body):
-                self._changed[body["metadata"]["uid"]] = None
+        going = [b["metadata"]["uid"] for b in self._cache.live() if not has_ended(b)]
+        self._changed |= dict.fromkeys(going)
+        # Sessions that have ended are seldom looked at: the outbox knows what it has of them.
+        self._added = {uid: self._added[uid] for uid in going if uid in self._added}
 
     async def _look(self) -> None:
-        changed = list(self._changed)
+        changed, self._changed = self._changed, {}
         if not self._receivers.all():
-            self._changed.clear()
             return
-        rows: list[NoticeRow] = []
+        try:
+            await self._look_at(changed)
+        except BaseException:
+            # Nothing is lost: what the outbox has already is not added again.
+            self._changed = {**changed, **self._changed}
+            raise
+
+    async def _look_at(self, changed: Iterable[str]) -> None:
+        rows: dict[str, list[NoticeRow]] = {}
         for uid in changed:
             body = self._cache.get(uid) or await self._gone(uid)
-            if body is not None:
-                rows += self._found(body)
+            if body is not None and (found := await self._found(body)):
+                rows[uid] = found
+            if sum(map(len, rows.values())) >= AT_ONCE:
+                await self._add(rows)
+                rows = {}
         if rows:
-            added = await self._database.write(lambda c: notices.add(c, rows, MOST_WAITING))
-            self._added.update(dict.fromkeys(row.id for row in rows))
-            while len(self._added) > 10 * MOST_WAITING:
-                del self._added[next(iter(self._added))]
-            if added:
-                self.on_added()
-        for uid in changed:
-            self._changed.pop(uid, None)
+            await self._add(rows)
+
+    async def _add(self, rows: dict[str, list[NoticeRow]]) -> None:
+        """Add notices, by UID of their session."""
+        every = [row for found in rows.values() for row in found]
+        for start in range(0, len(every), AT_ONCE):
+            await self._write(every[start : start + AT_ONCE])
+        for uid, found in rows.items():
+            self._added.setdefault(uid, set()).update(row.id for row in found)
+
+    async def _write(self, rows: list[NoticeRow]) -> None:
+        added = await self._database.write(lambda c: notices.add(c, rows, MOST_WAITING))
+        if added.dropped:
+            telemetry.NOTICES.labels("dropped").inc(added.dropped)
+            _log.warning(
+                "notices were dropped: too many wait for their receivers", dropped=added.dropped
+            )
+        if added.new:
+            self.on_added()
 
     async def _gone(self, uid: str) -> Json | None:
         """The last state of a session that the cluster no longer has."""
         row = await self._database.read(lambda c: sessions.find(c, uid), applied=False)
         return orjson.loads(row.object) if row is not None else None
 
-    def _found(self, body: Json) -> list[NoticeRow]:
+    async def _found(self, body: Json) -> list[NoticeRow]:
         """Notices about one session; none, with a line in the log, after an error."""
+        found: list[NoticeRow] = []
         try:
-            return list(self._rows(body))
+            for receiver in self._receivers.all():
+                found += self._rows(body, receiver)
+                self._looked += 1 + len(receiver.rules)
+                if self._looked >= AT_ONCE:
+                    self._looked = 0
+                    await asyncio.sleep(0)  # requests are answered meanwhile
         except Exception as error:  # one session must never end the notices about all
             name = body["metadata"]["name"]
             _log.error("a session gives no notices", session=name, exc_info=error)
             return []
+        return found
 
-    def _rows(self, body: Json) -> Iterator[NoticeRow]:
+    def _rows(self, body: Json, receiver: Receiver) -> Iterator[NoticeRow]:
+        if not self._concerns(receiver, body):
+            return
         now, uid = self._now(), body["metadata"]["uid"]
-        for receiver in self._receivers.all():
-            if not self._concerns(receiver, body):
-                continue
-            for rule in receiver.rules:
-                for event in events(body, rule, now):
-                    identity = message.identity(receiver.row.id, uid, event.key)
-                    if identity in self._added or not is_due(
-                        event, receiver.row.created / 1e6, now
-                    ):
-                        continue
-                    made = int(now * 1e6)
-                    text = message.body(body, event)
-                    yield NoticeRow(identity, receiver.row.id, text, made, next_try=made)
+        added = self._added.get(uid, ())
+        for rule in receiver.rules:
+            for event in events(body, rule, now):
+                identity = message.identity(receiver.row.id, uid, event.key)
+                if identity in added or not is_due(event, receiver.row.created / 1e6, now):
+                    continue
+                made = int(now * 1e6)
+                text = message.body(body, event)
+                yield NoticeRow(identity, receiver.row.id, text, made, next_try=made)
 
     def _concerns(self, receiver: Receiver, body: Json) -> bool:
         """Whether the session is one of those that the receiver gets notices about."""

@@ -15,10 +15,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import notice_process
 import pytest
+from away_database import AwayDatabase
 from store_lab import opened
 from tls_server import TlsServer
 from webhook_receiver import Answer, WebhookReceiver, slowly
@@ -47,11 +49,11 @@ class Yard:
     def __init__(self, store: Store) -> None:
         self.store, self.receivers = store, Receivers(store, True, ["127.0.0.1"])
 
-    async def add(self, name: str, url: str, count: int = 1) -> list[str]:
+    async def add(self, name: str, url: str, count: int = 1, user: str = "ada") -> list[str]:
         """A receiver for which so many notices wait; their ids."""
-        made = await self.receivers.create("ada", NewReceiver(name=name, url=url, rules=RULES))
+        made = await self.receivers.create(user, NewReceiver(name=name, url=url, rules=RULES))
         assert made.secret.startswith("whsec_")
-        return [(await self.receivers.test("ada", name)).id for _ in range(count)]
+        return [(await self.receivers.test(user, name)).id for _ in range(count)]
 
     async def row(self, identity: str) -> NoticeRow:
         found = await self.store.read(lambda c: notices.find(c, identity), applied=False)
@@ -179,6 +181,54 @@ async def test_a_slow_receiver_holds_up_no_other_one(yard: Yard) -> None:
             for identity in told:
                 await yard.until(identity, notices.DELIVERED, within=10)
         assert Counter(quick.came) == dict.fromkeys(told, 1)
+
+
+async def test_eight_slow_receivers_of_one_user_hold_up_no_other(yard: Yard) -> None:
+    with WebhookReceiver(slowly(30)) as slow, WebhookReceiver() as quick:
+        for n in range(8):
+            await yard.add(f"slow-{n}", slow.url)
+        [identity] = await yard.add("quick", quick.url, user="bob")
+        async with yard.delivering(Pace(answer=20.0, look=0.05), time.time):
+            await yard.until(identity, notices.DELIVERED, within=10)
+            assert len(set(slow.came)) <= 2
+
+
+async def test_a_receiver_that_failed_gets_nothing_for_a_while(yard: Yard) -> None:
+    with WebhookReceiver(lambda _, __: (500, {})) as receiver:
+        told = await yard.add("bad", receiver.url, 3)
+        [other] = await yard.add("good", receiver.url)
+        async with yard.delivering(QUICK, time.time):
+            await yard.tried(told[0])
+            await yard.tried(other)
+            await asyncio.sleep(0.5)
+        assert sorted(receiver.came) == sorted([told[0], other])
+
+
+async def test_while_the_database_is_away_no_try_is_made_twice(yard: Yard) -> None:
+    database = AwayDatabase(yard.store)
+
+    def answer(_: str, __: int) -> Answer:
+        database.away = True
+        deadline = time.monotonic() + 10
+        while database.refused < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return 204, {}
+
+    with WebhookReceiver(answer) as receiver:
+        [identity] = await yard.add("slow", receiver.url)
+        delivery = NoticeDelivery(database, yard.receivers, replace(QUICK, answer=20.0, away=0.05))
+        task = asyncio.create_task(delivery.run())
+        deadline = time.monotonic() + 20
+        while database.refused < 6:
+            assert time.monotonic() < deadline
+            assert not task.done()
+            await asyncio.sleep(0.02)
+        database.away = False
+        row = await yard.until(identity, notices.DELIVERED)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert (row.tries, receiver.came) == (1, [identity])
 
 
 async def test_what_fails_for_more_than_a_day_is_dead_and_can_be_tried_again(yard: Yard) -> None:

@@ -39,8 +39,8 @@ LOSS = {"on": "metric", "name": "loss", "above": 10}
 FAILED = {"class": "OutOfMemory", "attempt": 1, "time": text(70)}
 
 
-def loss(value: object) -> dict[str, Any]:
-    progress = {"lastHeartbeat": text(3)}
+def loss(value: object, attempt: int = 2) -> dict[str, Any]:
+    progress = {"lastHeartbeat": text(3), "attempt": attempt}
     return session(metrics=[{"name": "loss", "value": value, "step": 1}], progress=progress)
 
 
@@ -87,6 +87,7 @@ def loss(value: object) -> dict[str, Any]:
         pytest.param({"on": "failure"}, session(), [], id="no-failure"),
         pytest.param(LOSS, loss("10.5"), [("metric/loss/10.0/None/2", 3)], id="above"),
         pytest.param(LOSS, loss("10"), [], id="at-the-bound"),
+        pytest.param(LOSS, loss("10.5", attempt=1), [], id="of-the-attempt-before"),
         pytest.param(LOSS, loss("NaN"), [("metric/loss/10.0/None/2", 3)], id="not-a-number"),
         pytest.param(LOSS, loss("-Infinity"), [], id="far-below"),
         pytest.param(

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from away_database import AwayDatabase
 from store_lab import opened
 
 from trainyard_api import names, timestamps
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.notices.receivers import NewReceiver, Receivers
 from trainyard_gateway.notices.rules import PhaseRule
-from trainyard_gateway.notices.watching import NoticeWatcher
+from trainyard_gateway.notices.watching import AT_ONCE, NoticeWatcher
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox.notices import Added, ReceiverRow
+from trainyard_gateway.store.store import Store
 from trainyard_kube import KubeClient, KubeConfig
 
 
@@ -65,3 +71,82 @@ async def test_each_event_is_in_the_outbox_once(tmp_path: Path) -> None:
                 await task
     assert len(rows) == 1
     assert '"session":"a"' in rows[0].body
+
+
+class Watched:
+    """A watcher of sessions of one user who has many receivers."""
+
+    def __init__(self, store: Store, cache: SessionCache, count: int) -> None:
+        self.database = AwayDatabase(store)
+        self.calls = 0
+        """How often a receiver was judged for a session."""
+        self.receivers = Receivers(self.database, True, [])
+        self.watcher = NoticeWatcher(cache, self.database, self.receivers, self._user)
+        self._count = count
+
+    def _user(self, name: str) -> User:
+        self.calls += 1
+        return user_of(name)
+
+    async def add(self, rule: PhaseRule) -> None:
+        rules = f"[{rule.model_dump_json(by_alias=True)}]"
+        rows = [
+            ReceiverRow(f"r{n}", "ada", f"r{n}", "https://x.example/", "s", "own", rules, 0)
+            for n in range(self._count)
+        ]
+        await self.database.write(lambda c: [notices.add_receiver(c, row) for row in rows])
+
+    async def judged(self, calls: int) -> None:
+        deadline = time.monotonic() + 60
+        while self.calls < calls:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def watching(
+    folder: Path, receivers: int, sessions: int, rule: PhaseRule
+) -> AsyncIterator[Watched]:
+    async with (
+        opened(f"sqlite:///{folder / 'outbox.db'}", None) as store,
+        KubeClient(KubeConfig(server="http://127.0.0.1:1"), user_agent="t") as kube,
+    ):
+        cache = SessionCache(kube, "ns", store)
+        start = {"phase": "Running", "attemptStartTime": timestamps.now_text()}
+        for n in range(sessions):
+            cache.put(session(f"s{n}", "ada", **start))
+        watched = Watched(store, cache, receivers)
+        await watched.add(rule)
+        task = asyncio.create_task(watched.watcher.run())
+        cache.synced.set()
+        try:
+            yield watched
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_many_sessions_and_receivers_do_not_block_requests(tmp_path: Path) -> None:
+    never = PhaseRule(on="phase", phases=["Failed"])
+    async with watching(tmp_path, 40, 50, never) as watched:
+        seen = [0]
+        while watched.calls < 40 * 50:
+            await asyncio.sleep(0)
+            seen.append(watched.calls)
+    assert max(after - before for before, after in pairwise(seen)) <= AT_ONCE
+
+
+async def test_what_is_in_the_outbox_is_not_added_at_every_look(tmp_path: Path) -> None:
+    runs = PhaseRule(on="phase", phases=["Running"])
+    count, sessions = 400, 26
+    async with watching(tmp_path, count, sessions, runs) as watched:
+        await watched.judged(count * sessions)
+        for look in (1, 2, 3):
+            # The look before has ended when the one after it has begun.
+            added = [r for r in watched.database.results if isinstance(r, Added)]
+            for n in range(sessions):
+                watched.watcher.notify(f"uid-s{n}")
+            await watched.judged(count * sessions * (look + 1))
+    assert sum(one.new for one in added) == count * sessions
+    assert [r for r in watched.database.results if isinstance(r, Added)] == added

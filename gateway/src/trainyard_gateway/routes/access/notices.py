@@ -83,7 +83,7 @@ class NoticesQuery(OpenModel):
 async def receivers(services: ServicesDep, caller: CallerDep) -> ReceiversResponse:
     """Your receivers."""
     return ReceiversResponse(
-        receivers=[info(r) for r in services.notices.receivers.of(caller.name)]
+        receivers=[info(r) for r in await services.notices.receivers.of(caller.name)]
     )
 
 
@@ -106,7 +106,7 @@ async def remove(services: ServicesDep, caller: CallerDep, name: str) -> None:
 async def send_test(services: ServicesDep, caller: CallerDep, name: str) -> NoticeInfo:
     """Send a receiver a notice of the type `notice.test`."""
     row = await services.notices.receivers.test(caller.name, name)
-    services.notices.delivery.wake()
+    services.notices.delivery.wake(row.receiver)
     return _info(row, name)
 
 
@@ -115,7 +115,7 @@ async def listed(
     services: ServicesDep, caller: CallerDep, asked: Annotated[NoticesQuery, Query()]
 ) -> Response:
     """Your notices, newest first; they stay for 30 days."""
-    called = {r.row.id: r.row.name for r in services.notices.receivers.of(caller.name)}
+    called = {r.row.id: r.row.name for r in await services.notices.receivers.of(caller.name)}
     before = _place(asked.cursor)
     rows = await services.database.read(
         lambda c: notices.page(c, called, asked.state, before, _ROWS + 1), applied=False
@@ -130,13 +130,13 @@ async def listed(
 async def retry(services: ServicesDep, caller: CallerDep, notice: str) -> NoticeInfo:
     """Try a dead notice again, from its first try on."""
     row = await services.database.read(lambda c: notices.find(c, notice), applied=False)
-    called = {r.row.id: r.row.name for r in services.notices.receivers.of(caller.name)}
+    called = {r.row.id: r.row.name for r in await services.notices.receivers.of(caller.name)}
     if row is None or row.receiver not in called:
         raise NotFound(f"there is no notice {notice[:80]!r}; GET /api/v1/notices lists yours")
     now = time.time_ns() // 1000
     if not await services.database.write(lambda c: notices.again(c, notice, now)):
         raise AlreadyThere(f"the notice is {row.state}; only a dead one is tried again")
-    services.notices.delivery.wake()
+    services.notices.delivery.wake(row.receiver)
     changed = row._replace(state=notices.WAITING, tries=0, next_try=now)
     return _info(changed, called[row.receiver])
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
 
 from trainyard_gateway.store.schema.notice_tables import notice_receivers, notices
+from trainyard_gateway.store.schema.user_tables import users
 from trainyard_gateway.store.sql.dialect import upsert
 
 WAITING: Final = "Waiting"
 DELIVERED: Final = "Delivered"
 DEAD: Final = "Dead"
+_IDS_AT_ONCE: Final = 500
 
 
 class ReceiverRow(NamedTuple):
@@ -42,10 +44,25 @@ class NoticeRow(NamedTuple):
     """Why the last try failed."""
 
 
+class Added(NamedTuple):
+    """What became of notices for the outbox."""
+
+    new: int
+    """So many were not there, and wait now."""
+    dropped: int = 0
+    """So many were not there, and their receiver has as many that wait as it may have."""
+
+
 def receivers(connection: Connection) -> list[ReceiverRow]:
     """All receivers, oldest first."""
     ordered = select(notice_receivers).order_by(notice_receivers.c.created, notice_receivers.c.id)
     return [ReceiverRow(*row) for row in connection.execute(ordered)]
+
+
+def receivers_of(connection: Connection, user: str) -> list[ReceiverRow]:
+    """The receivers of a user, by name."""
+    own = select(notice_receivers).where(notice_receivers.c.user == user)
+    return [ReceiverRow(*row) for row in connection.execute(own.order_by(notice_receivers.c.name))]
 
 
 def add_receiver(connection: Connection, row: ReceiverRow) -> bool:
@@ -60,47 +77,109 @@ def remove_receiver(connection: Connection, identity: str) -> None:
     connection.execute(delete(notice_receivers).where(notice_receivers.c.id == identity))
 
 
-def add(connection: Connection, rows: list[NoticeRow], most: int) -> int:
-    """Insert the notices that are not there; how many were not.
+def add(connection: Connection, rows: list[NoticeRow], most: int) -> Added:
+    """Insert the notices that are not there.
 
-    Of a receiver for which `most` wait, further ones are dead at once.
+    None for a receiver that is not there, nor for one for which `most` wait.
     """
-    added = 0
-    for row in rows:
-        waiting = _count(connection, row.receiver)
+    known = _known(connection, [row.id for row in rows])
+    fresh = {row.id: row for row in rows if row.id not in known}.values()
+    there = _waiting(connection, {row.receiver for row in fresh})
+    count = dropped = 0
+    for row in fresh:
+        waiting = there.get(row.receiver)
+        if waiting is None:
+            continue
         if waiting >= most:
-            words = f"{most} notices wait for this receiver already"
-            row = row._replace(state=DEAD, words=words)
-        absent = upsert(connection, notices).on_conflict_do_nothing()
-        added += connection.execute(absent, row._asdict()).rowcount
-    return added
+            dropped += 1
+            continue
+        connection.execute(upsert(connection, notices), row._asdict())
+        there[row.receiver] = waiting + 1
+        count += 1
+    return Added(count, dropped)
 
 
-def _count(connection: Connection, receiver: str) -> int:
-    waits = (notices.c.receiver == receiver) & (notices.c.state == WAITING)
-    query = select(func.count()).select_from(notices).where(waits)
-    return int(connection.execute(query).scalar_one())
+def _known(connection: Connection, ids: list[str]) -> set[str]:
+    """Those of the ids that the outbox has."""
+    found: set[str] = set()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = notices.c.id.in_(ids[start : start + _IDS_AT_ONCE])
+        found |= set(connection.execute(select(notices.c.id).where(some)).scalars())
+    return found
+
+
+def _waiting(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """How many notices wait for each of the receivers; those that are not there are absent."""
+    found = {}
+    for identity in ids:
+        waits = (notices.c.receiver == notice_receivers.c.id) & (notices.c.state == WAITING)
+        count = select(func.count()).select_from(notices).where(waits).scalar_subquery()
+        query = select(count).where(notice_receivers.c.id == identity)
+        if (waiting := connection.execute(query).scalar_one_or_none()) is not None:
+            found[identity] = int(waiting)
+    return found
+
+
+_OF_USERS: Final = notices.join(
+    notice_receivers, notice_receivers.c.id == notices.c.receiver
+).outerjoin(users, users.c.name == notice_receivers.c.user)
+"""Notices with their receivers, and the users of these."""
+
+
+class Due(NamedTuple):
+    """A notice to try now, with its receiver."""
+
+    notice: NoticeRow
+    receiver: ReceiverRow
 
 
 def due(
-    connection: Connection, now: int, most: int, others_than: Collection[str]
-) -> tuple[list[NoticeRow], int | None]:
+    connection: Connection,
+    now: int,
+    most: int,
+    others_than: Collection[str],
+    of_user: int,
+    taken: Mapping[str, int],
+) -> tuple[list[Due], int | None]:
     """Notices to try now, of each receiver the oldest, and when the next one may be tried.
 
-    None of the receivers `others_than`.
+    None of the receivers `others_than`, and none of users who are removed. `of_user`: how many
+    receivers of one user there may be at once, the `taken` ones of each user included.
     """
-    waits = notices.c.state == WAITING
-    free = waits & notices.c.receiver.not_in(others_than)
+    full = [user for user, count in taken.items() if count >= of_user]
+    free = (
+        (notices.c.state == WAITING)
+        & notices.c.receiver.not_in(others_than)
+        & notice_receivers.c.user.not_in(full)
+        & users.c.removed.is_(None)
+    )
     ready = free & (notices.c.next_try <= now)
-    oldest = func.min(notices.c.next_try)
-    first = select(notices.c.receiver).where(ready).group_by(notices.c.receiver)
     found = []
-    for receiver in connection.execute(first.order_by(oldest).limit(most)).scalars().all():
-        own = select(notices).where(ready & (notices.c.receiver == receiver))
+    for receiver in connection.execute(_first(ready, most, of_user, taken)).scalars().all():
+        own = select(notices).select_from(_OF_USERS)
+        own = own.where(ready & (notices.c.receiver == receiver))
         row = connection.execute(own.order_by(notices.c.next_try, notices.c.id).limit(1)).one()
-        found.append(NoticeRow(*row))
-    later = select(func.min(notices.c.next_try)).where(free & (notices.c.next_try > now))
+        its = select(notice_receivers).where(notice_receivers.c.id == receiver)
+        found.append(Due(NoticeRow(*row), ReceiverRow(*connection.execute(its).one())))
+    next_one = func.min(notices.c.next_try)
+    later = select(next_one).select_from(_OF_USERS).where(free & (notices.c.next_try > now))
     return found, connection.execute(later).scalar_one()
+
+
+def _first(
+    ready: ColumnElement[bool], most: int, of_user: int, taken: Mapping[str, int]
+) -> Select[tuple[str]]:
+    """The receivers whose notices have waited longest, of each user as many as fit."""
+    user, oldest = notice_receivers.c.user, func.min(notices.c.next_try)
+    of_its_user = func.row_number().over(partition_by=user, order_by=(oldest, notices.c.receiver))
+    columns = (notices.c.receiver, user, oldest.label("oldest"), of_its_user.label("place"))
+    each = select(*columns).select_from(_OF_USERS).where(ready)
+    first = each.group_by(notices.c.receiver, user).subquery()
+    fits = first.c.place <= of_user
+    for name, count in taken.items():
+        fits &= (first.c.user != name) | (first.c.place <= of_user - count)
+    chosen = select(first.c.receiver).where(fits).order_by(first.c.oldest, first.c.receiver)
+    return chosen.limit(most)
 
 
 def claim(connection: Connection, row: NoticeRow, until: int) -> bool:
@@ -111,11 +190,11 @@ def claim(connection: Connection, row: NoticeRow, until: int) -> bool:
     return connection.execute(taken).rowcount == 1
 
 
-def mark(connection: Connection, identity: str, state: str, next_try: int, words: str) -> None:
-    """Note what came of a try."""
+def mark(connection: Connection, row: NoticeRow, state: str, next_try: int, words: str) -> None:
+    """Note what came of a try; nothing if the notice was claimed again since."""
     changed = {"state": state, "next_try": next_try, "words": words}
-    waits = (notices.c.id == identity) & (notices.c.state == WAITING)
-    connection.execute(update(notices).where(waits).values(**changed))
+    same = (notices.c.id == row.id) & (notices.c.tries == row.tries)
+    connection.execute(update(notices).where(same & (notices.c.state == WAITING)).values(**changed))
 
 
 def again(connection: Connection, identity: str, now: int) -> bool:
@@ -151,11 +230,11 @@ def find(connection: Connection, identity: str) -> NoticeRow | None:
 
 
 def forget(connection: Connection, before: int) -> None:
-    """Delete notices that were made before `before` and wait no more."""
+    """Delete notices that were made before `before` and wait no more.
+
+    Also those whose receiver is not there, or has a user who is removed.
+    """
     over = (notices.c.created < before) & (notices.c.state != WAITING)
-    connection.execute(delete(notices).where(over))
-
-
-def put(connection: Connection, row: NoticeRow) -> None:
-    """Insert a notice that is not there."""
-    connection.execute(insert(notices).values(row._asdict()))
+    removed = select(users.c.name).where(users.c.removed.is_not(None))
+    kept = select(notice_receivers.c.id).where(notice_receivers.c.user.not_in(removed))
+    connection.execute(delete(notices).where(over | notices.c.receiver.not_in(kept)))
