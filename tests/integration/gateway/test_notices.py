@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,9 @@ def test_a_session_that_fails_is_noticed_once(
     before = start(http)
     fail(lab, before)
     eventually(lambda: http.get(f"/training/{before}/status").json()["phase"] == "Failed")
+    # Times of a status are whole seconds: what failed in the second of the receiver is told.
+    failed = int(time.time())
+    eventually(lambda: int(time.time()) > failed, what="the next second")
     made = add(http, webhook.url, FAILED, {"on": "failure"})
     assert made.status_code == 201, made.text
     assert made.json()["secret"].startswith("whsec_")
