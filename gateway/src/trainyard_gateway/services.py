@@ -299,8 +299,11 @@ def _session_changes(hub: Hub, cache: SessionCache, database: Store) -> SessionC
     return changes
 
 
-def _look_again(users: Users, datasets: Datasets, hub: Hub, status_writer: StatusWriter) -> None:
+def _look_again(
+    cache: SessionCache, users: Users, datasets: Datasets, hub: Hub, status_writer: StatusWriter
+) -> None:
     """At new schemas and rights, sessions that wait and streams look again at what they see."""
+    cache.on_change(status_writer.notify_resuming)
     datasets.on_schema(status_writer.notify_waiting_for)
     users.on_change(status_writer.notify_waiting)
     users.on_change(lambda: hub.notify(ALL))
@@ -322,7 +325,7 @@ async def _build(
     cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
     status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models, rights)
     _connect(cache, database, status_writer.notify, hub.notify)
-    _look_again(api_keys.users, datasets, hub, status_writer)
+    _look_again(cache, api_keys.users, datasets, hub, status_writer)
     return Services(
         settings=settings,
         database=database,

@@ -12,6 +12,7 @@ from kubernetes import client
 from poll import eventually
 
 from trainyard_api import names
+from trainyard_gateway.registry.datasets import needing
 
 pytestmark = pytest.mark.integration
 
@@ -107,6 +108,44 @@ def test_none_of_them_can_be_deleted_while_the_session_is_not_over(
             names.GROUP, names.VERSION, lab.namespace, names.SESSION_PLURAL, name
         )
     eventually(lambda: http.delete(f"/datasets/{second}").status_code == 204, within=60)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sessions", "words"),
+    [
+        (["a"], 1, "'a'"),
+        (["a"], 3, "'a' and 2 more"),
+        (list("abcdef"), 6, "'a', 'b', 'c', 'd', 'e' and 1 more"),
+        ([], 1, "a session that you may not see"),
+        ([], 2, "2 sessions that you may not see"),
+    ],
+    ids=str,
+)
+def test_sessions_of_others_are_counted_and_not_named(
+    seen: list[str], sessions: int, words: str
+) -> None:
+    assert needing(seen, sessions) == words
+
+
+def test_who_may_not_see_a_session_does_not_learn_its_name(
+    lab: GatewayLab, http: httpx.Client
+) -> None:
+    dataset, name, user, team = (unique(word) for word in ("data", "hidden", "eve", "vision"))
+    http.post("/teams", json={"name": team}).raise_for_status()
+    http.post("/users", json={"name": user, "role": "maintainer"}).raise_for_status()
+    key = http.post(
+        "/keys", json={"name": f"{user}-key", "user": user, "scopes": ["datasets:write"]}
+    ).json()["key"]
+    upload(http, dataset)
+    body = {"name": name, "command": ["run"], "datasets": [dataset], "team": team}
+    http.post("/training/start", json=body).raise_for_status()
+
+    url = f"{lab.url}/api/v1/datasets/{dataset}"
+    refused = httpx.delete(url, headers={"X-API-Key": key})
+
+    assert refused.status_code == 409
+    assert f"{dataset!r} is needed by a session that you may not see" in refused.json()["detail"]
+    assert name not in refused.text
 
 
 def test_a_name_that_is_registered_again_is_another_folder(

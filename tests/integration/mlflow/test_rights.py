@@ -324,6 +324,35 @@ def test_an_experiment_that_was_deleted_is_not_made_again(admin: httpx.Client) -
     assert (restored.status_code, after.status_code) == (200, 200)
 
 
+def test_an_experiment_is_deleted_and_restored_without_runs_of_other_teams(
+    lab: GatewayLab, admin: httpx.Client, callers: Callers
+) -> None:
+    keys = []
+    for user in (unique("ada"), unique("bob")):
+        team, body = unique("team"), {"name": f"{user}-key", "user": user}
+        admin.post("/api/v1/teams", json={"name": team}).raise_for_status()
+        about = {"name": user, "role": "maintainer", "teams": [team]}
+        admin.post("/api/v1/users", json=about).raise_for_status()
+        scopes = ["sessions:read", "sessions:write"]
+        made_key = admin.post("/api/v1/keys", json={**body, "scopes": scopes})
+        keys.append(callers(made_key.json()["key"]))
+    ada, bob = keys
+    id = ada.post(f"{API}/experiments/create", json={"name": unique("shared")}).json()[
+        "experiment_id"
+    ]
+    own, theirs = made(ada, experiment_id=id), made(bob, experiment_id=id)
+
+    def stages() -> list[str]:
+        shown = [admin.get(f"{API}/runs/get", params={"run_id": r}).json() for r in (own, theirs)]
+        return [each["run"]["info"]["lifecycle_stage"] for each in shown]
+
+    ada.post(f"{API}/experiments/delete", json={"experiment_id": id}).raise_for_status()
+    assert stages() == ["deleted", "active"]
+    bob.post(f"{API}/runs/delete", json={"run_id": theirs}).raise_for_status()
+    ada.post(f"{API}/experiments/restore", json={"experiment_id": id}).raise_for_status()
+    assert stages() == ["active", "deleted"]
+
+
 def test_a_run_with_a_given_id_is_made_once(admin: httpx.Client) -> None:
     id = "ab" * 16
     first = made(admin, run_id=id, run_name="one", start_time=7)

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from sqlalchemy import select
 
-from trainyard_api.rights.decision import sees
+from trainyard_api.rights.decision import OwnedObject, Verb, may, sees
 from trainyard_api.rights.owner import Owner, Role, User, Visibility
 from trainyard_gateway.store.access import owners
 from trainyard_gateway.store.access.owners import Kind
@@ -32,6 +32,26 @@ async def test_the_condition_finds_what_a_user_sees(database: Database) -> None:
 
         wanted = {id for id, owner in found.items() if sees(user, owner)}
         assert await database.read(read) == wanted, user
+
+
+async def test_the_condition_finds_what_a_user_may_change(database: Database) -> None:
+    found = {f"o{number}": owner for number, owner in enumerate(OWNERS)}
+    await database.write(lambda c: owners.save(c, Kind.DATASET, found))
+    # As sessions none of them has a row: all are of before.
+    kinds = {Kind.DATASET: found, Kind.SESSION: dict.fromkeys(found, Owner())}
+
+    for user, kind in product(USERS, kinds):
+
+        def read(connection: Connection, user: User = user, kind: Kind = kind) -> set[str]:
+            condition = owners.changeable(user, kind, LISTED.c.id)
+            return set(connection.execute(select(LISTED.c.id).where(condition)).scalars())
+
+        wanted = {
+            id
+            for id, owner in kinds[kind].items()
+            if may(user, Verb.UPDATE, OwnedObject(kind.value, id, owner)).allowed
+        }
+        assert await database.read(read) == wanted, (user, kind)
 
 
 async def test_what_has_no_row_is_of_the_team_of_before(database: Database) -> None:

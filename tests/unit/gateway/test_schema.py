@@ -100,19 +100,19 @@ async def test_names_of_keys_become_users_who_go_on_as_they_did(tmp_path: Path) 
     config.set_main_option("script_location", str(migrate.FOLDER))
     engine = create_engine(url)
     keys = {
-        "ci": ("sessions:read", None),
-        "root": ("keys:admin sessions:read", None),
-        "old-root": ("keys:admin", "2026-01-01T00:00:00Z"),
-        "admin": ("keys:admin", None),
+        "ci": ("sessions:read", None, None),
+        "root": ("keys:admin sessions:read", "9999-01-01T00:00:00Z", None),
+        "late-root": ("keys:admin", "2026-01-01T00:00:00Z", None),
+        "old-root": ("keys:admin", None, "2026-01-01T00:00:00Z"),
+        "admin": ("keys:admin", None, None),
     }
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0010")
-        for name, (scopes, revoked) in keys.items():
-            connection.execute(
-                text("INSERT INTO api_keys VALUES (:id, :id, 'h', :scopes, 'c', NULL, :revoked)"),
-                {"id": name, "scopes": scopes, "revoked": revoked},
-            )
+        for name, (scopes, expires, revoked) in keys.items():
+            row = {"id": name, "scopes": scopes, "expires": expires, "revoked": revoked}
+            values = "(:id, :id, 'h', :scopes, 'c', :expires, :revoked)"
+            connection.execute(text(f"INSERT INTO api_keys VALUES {values}"), row)
     engine.dispose()
 
     store = connect(url)
@@ -124,6 +124,7 @@ async def test_names_of_keys_become_users_who_go_on_as_they_did(tmp_path: Path) 
 
     assert {u.name: (u.role, u.teams) for u in found.all()} == {
         "ci": ("maintainer", ["default"]),
+        "late-root": ("maintainer", ["default"]),
         "old-root": ("maintainer", ["default"]),
         "root": ("administrator", ["default"]),
     }

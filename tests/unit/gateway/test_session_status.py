@@ -16,21 +16,27 @@ from pydantic import ValidationError
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
-from trainyard_api import timestamps
+from trainyard_api import names, timestamps
 from trainyard_api.report import Batch, CheckpointReport, Heartbeat
 from trainyard_api.session.progress import Progress
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
 from trainyard_gateway.code.folders import CodeFolders
+from trainyard_gateway.errors import Unavailable
 from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.registry.models import Models
 from trainyard_gateway.registry.quota import Quota
+from trainyard_gateway.rights.users import Users
+from trainyard_gateway.routes.mlflow.deps import user_of_pod
 from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.resuming_sessions import ResumingSessions
 from trainyard_gateway.sessions.status_writer import StatusWriter
+from trainyard_gateway.store import sessions
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_gateway.store.schema import tables
+from trainyard_gateway.store.sessions import SessionRow
 from trainyard_gateway.store.store import Store
 from trainyard_kube import KubeClient, KubeConfig
 
@@ -146,40 +152,67 @@ async def test_a_stored_report_of_an_earlier_version_does_no_harm(database: Stor
     assert later.heartbeat == heartbeat
 
 
-def session(uid: str, name: str, dataset: Any) -> dict[str, Any]:
+def session(uid: str, name: str, dataset: Any, **spec: Any) -> dict[str, Any]:
     metadata = {"name": name, "uid": uid, "resourceVersion": "1", "creationTimestamp": NOW}
-    return {"metadata": metadata, "spec": {"dataset": dataset}}
+    return {"metadata": metadata, "spec": {"dataset": dataset, **spec}}
 
 
 async def test_a_session_whose_status_cannot_be_computed_stops_no_other(
     database: Store, tmp_path: Path
 ) -> None:
     """The API server is away, so that the other's status is tried without success."""
-    kube = KubeClient(KubeConfig(server="http://127.0.0.1:1"))
-    cache = SessionCache(kube, "a", database)
-    store = FileStore(tmp_path, 0)
-    datasets = Datasets(store, database, Quota("dataset", tables.datasets), Inspector())
-    models = Models(store, tmp_path, database, Quota("model", tables.models))
-    limits = CodeLimits(max_bytes=1, max_files=1)
-    code = CodeBundles(CodeFolders(tmp_path / "code"), store, CodeBounds(limits, 1))
-    writer = StatusWriter(kube, "a", cache, database, datasets, code, models)
+    kube, cache, writer = lab(database, tmp_path)
     for body in (session("bad", "x", {"not": "a name"}), session("good", "y", "digits")):
         cache.put(body)
         writer.notify(body["metadata"]["uid"])
+    assert await tries(kube, cache, writer, {"bad", "good"})
+
+
+async def test_sessions_that_wait_are_looked_at_again_when_rights_change(
+    database: Store, tmp_path: Path
+) -> None:
+    kube, cache, writer = lab(database, tmp_path)
+    cache.put(session("coded", "x", None, code={"bundle": "a" * 64}))
+    cache.put(session("resumes", "y", None, resumeFrom={"session": "first"}))
+    writer.notify_resuming("resumes")
+    cache.put(session("source", "first", None))
+
+    writer.notify_resuming("source")
+    assert await tries(kube, cache, writer, {"resumes"})
+    writer.notify_waiting()
+    assert await tries(kube, cache, writer, {"coded", "resumes"})
+
+
+def lab(database: Store, data: Path) -> tuple[KubeClient, SessionCache, StatusWriter]:
+    """A writer whose API server is away, so that it says which sessions it tries."""
+    kube = KubeClient(KubeConfig(server="http://127.0.0.1:1"))
+    cache = SessionCache(kube, "a", database)
+    store = FileStore(data, 0)
+    datasets = Datasets(store, database, Quota("dataset", tables.datasets), Inspector())
+    models = Models(store, data, database, Quota("model", tables.models))
+    limits = CodeLimits(max_bytes=1, max_files=1)
+    code = CodeBundles(CodeFolders(data / "code"), store, CodeBounds(limits, 1))
+    return kube, cache, StatusWriter(kube, "a", cache, database, datasets, code, models)
+
+
+async def tries(
+    kube: KubeClient, cache: SessionCache, writer: StatusWriter, uids: set[str]
+) -> bool:
+    """Whether a writer that runs tries these sessions, and does not end by itself."""
     cache.synced.set()
     with capture_logs() as said:
         async with kube:
             task = asyncio.create_task(writer.run())
 
             async def tried() -> bool:
-                return {"bad", "good"} <= {entry.get("session") for entry in said}
+                return uids <= {entry.get("session") for entry in said}
 
             await eventually_async(tried, within=60, every=0.05)
             running = not task.done()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    assert running
+    return running
 
 
 def test_a_patch_takes_away_what_is_over() -> None:
@@ -194,3 +227,42 @@ def test_a_patch_takes_away_what_is_over() -> None:
         "dataset": {"name": "d", "problem": None}, "metrics": [2], "progress": {"a": 1},
     }  # fmt: skip
     assert status.patch(wanted, wanted) == {}
+
+
+def resuming(uid: str, name: str, source: str | None = None, user: str = "ada") -> dict[str, Any]:
+    spec = {} if source is None else {"resumeFrom": {"session": source}}
+    labels = {names.LABEL_USER: user}
+    return {"metadata": {"name": name, "uid": uid, "labels": labels}, "spec": spec}
+
+
+def test_sessions_that_resume_are_looked_at_when_their_source_comes_changes_and_goes() -> None:
+    found = ResumingSessions()
+    for uid in ("b", "c"):
+        assert found.of_changed(uid, resuming(uid, f"of-{uid}", "first")) == []
+
+    came = found.of_changed("a", resuming("a", "first"))
+    same = found.of_changed("a", resuming("a", "first"))
+    given = found.of_changed("a", resuming("a", "first", user="bob"))
+    found.of_changed("c", None)
+    gone = found.of_changed("a", None)
+
+    assert (came, same, given, gone) == (["b", "c"], [], ["b", "c"], ["b"])
+    assert found.of_changed("unknown", None) == []
+
+
+async def test_a_pod_acts_for_the_user_of_its_session_or_not_at_all(database: Store) -> None:
+    kube = KubeClient(KubeConfig(server="http://127.0.0.1:1"))
+    cache, users = SessionCache(kube, "a", database), Users(database)
+    past, live = UID, "22222222-2222-4222-8222-222222222222"
+    gone = {**resuming(past, "gone"), "spec": {}}
+    gone["metadata"]["creationTimestamp"] = NOW
+    row = SessionRow(past, "gone", NOW, json.dumps(gone), True)
+    await database.write(lambda c: sessions.save(c, [row]))
+    cache.put(resuming(live, "live", user="bob"))
+
+    async with kube:
+        found = [(await user_of_pod(cache, users, uid)).name for uid in (past, live)]
+        with pytest.raises(Unavailable):
+            await user_of_pod(cache, users, "33333333-3333-4333-8333-333333333333")
+
+    assert found == ["ada", "bob"]

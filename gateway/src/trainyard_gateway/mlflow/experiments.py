@@ -90,27 +90,30 @@ class Experiments:
         await self._database.write(change)
         return {}
 
-    async def delete(self, asked: ExperimentById) -> Json:
-        """Delete an experiment with its runs. They are kept; lists leave them out."""
+    async def delete(self, asked: ExperimentById, visitor: Visitor) -> Json:
+        """Delete an experiment with its runs. They are kept; lists leave them out.
+
+        Runs that the caller may not change stay as they are.
+        """
 
         def change(connection: Connection) -> None:
             found = active_experiment(connection, asked.experiment_id)
             _require_not_default(found)
             experiments.change(connection, found.id, _now(), lifecycle=DELETED)
-            rows.change_all(connection, found.id, lifecycle=DELETED)
+            rows.change_all(connection, found.id, visitor.user, lifecycle=DELETED)
 
         await self._database.write(change)
         return {}
 
-    async def restore(self, asked: ExperimentById) -> Json:
-        """Bring a deleted experiment and its runs back."""
+    async def restore(self, asked: ExperimentById, visitor: Visitor) -> Json:
+        """Bring a deleted experiment back, and those of its runs that the caller may change."""
 
         def change(connection: Connection) -> None:
             found = experiment_of(connection, asked.experiment_id)
             if found.lifecycle == ACTIVE:
                 raise BadRequest(f"Experiment {found.id} is not deleted")
             experiments.change(connection, found.id, _now(), lifecycle=ACTIVE)
-            rows.change_all(connection, found.id, lifecycle=ACTIVE)
+            rows.change_all(connection, found.id, visitor.user, lifecycle=ACTIVE)
 
         await self._database.write(change)
         return {}

@@ -176,17 +176,17 @@ class Datasets:
         """The folders that belong to a dataset."""
         return await self._database.read(datasets.ids, applied=False)
 
-    async def remove(self, name: str, needed_by: Sequence[str]) -> None:
+    async def remove(self, name: str, needed_by: Sequence[str], sessions: int) -> None:
         """Delete row and file.
 
-        Raises NotFound, and AlreadyThere while sessions (`needed_by`) will read it.
+        Raises NotFound, and AlreadyThere while `sessions` sessions will read it; it names those in
+        `needed_by`, which the caller sees.
         """
         found = await self._row(name)
-        if needed_by:
-            listed = ", ".join(repr(n) for n in needed_by[:5])
+        if sessions:
             raise AlreadyThere(
-                f"dataset {name!r} is needed by {listed}"
-                f"{f' and {len(needed_by) - 5} more' if len(needed_by) > 5 else ''}; stop or cancel them first"
+                f"dataset {name!r} is needed by {needing(needed_by, sessions)}; stop or cancel them "
+                "first"
             )
         await self._database.write(lambda c: _remove(c, name))
         self._refused.pop(found.id, None)
@@ -294,6 +294,16 @@ class Datasets:
         """After an error; where not even that can be asked, the next start cleans up."""
         if identity not in await self.identities():
             self._store.remove(identity)
+
+
+def needing(seen: Sequence[str], sessions: int) -> str:
+    """Which sessions need something: five of those that are seen, and how many more. Pure."""
+    named = ", ".join(repr(name) for name in seen[:5])
+    more = sessions - min(len(seen), 5)
+    if not named:
+        what = f"{more} sessions" if more > 1 else "a session"
+        return f"{what} that you may not see"
+    return f"{named} and {more} more" if more else named
 
 
 def absent(name: str) -> NotFound:

@@ -160,9 +160,11 @@ async def owner(services: ServicesDep, name: str) -> OwnerInfo:
 
 
 @router.delete("/{name}", status_code=204, dependencies=_REMOVED)
-async def remove(services: ServicesDep, name: str) -> None:
+async def remove(services: ServicesDep, caller: CallerDep, name: str) -> None:
     """Delete a dataset: its row and its file. Refused while sessions that are not over name it."""
-    await services.datasets.remove(name, queue.sessions_reading(services.cache.live(), name))
+    seen = queue.sessions_reading(services.cache.seen_by(caller.user), name)
+    sessions = len(queue.sessions_reading(services.cache.live(), name))
+    await services.datasets.remove(name, seen, sessions)
 
 
 def _answer(

@@ -28,6 +28,7 @@ from trainyard_gateway.sessions import status
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import owned, phase_of
 from trainyard_gateway.sessions.reported.measured import measured
+from trainyard_gateway.sessions.resuming_sessions import ResumingSessions
 from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.errors import is_unavailable
@@ -66,6 +67,7 @@ class StatusWriter:
         self._changed: dict[str, None] = {}
         self._not_before: dict[str, float] = {}
         self._wake = asyncio.Event()
+        self._resuming = ResumingSessions()
 
     def notify(self, uid: str) -> None:
         """Look at this session soon."""
@@ -85,11 +87,17 @@ class StatusWriter:
                 self.notify(body["metadata"]["uid"])
 
     def notify_waiting(self) -> None:
-        """Look at every session that names a dataset or a session: rights have changed."""
+        """Look at every session that names a dataset, code or a session: rights have changed."""
         for body in self._cache.live():
-            named = named_datasets(body["spec"]) or body["spec"].get("resumeFrom")
+            spec = body["spec"]
+            named = named_datasets(spec) or bundle_of(spec) or spec.get("resumeFrom")
             if named and phase_of(body) in CANCELLABLE:
                 self.notify(body["metadata"]["uid"])
+
+    def notify_resuming(self, uid: str) -> None:
+        """Look at the sessions that resume from this one, if it came, went or has another owner."""
+        for resuming in self._resuming.of_changed(uid, self._cache.get(uid)):
+            self.notify(resuming)
 
     async def run(self) -> None:
         """Patch without end."""

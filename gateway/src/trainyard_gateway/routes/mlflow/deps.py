@@ -10,14 +10,16 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from trainyard_api.model import field_errors
-from trainyard_api.rights.owner import Role
+from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.errors import BadRequest, NotPermitted
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted, Unavailable
 from trainyard_gateway.http.policy import MLFLOW_BODY, RouterPolicy
 from trainyard_gateway.mlflow.door import MlflowDoor
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
 from trainyard_gateway.mlflow.wire.errors import ROOT
+from trainyard_gateway.rights.users import Users
 from trainyard_gateway.routes.deps import services_of
+from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import owned
 
 T = TypeVar("T", bound=BaseModel)
@@ -43,9 +45,22 @@ async def visitor_of(request: Request) -> Visitor:
     if trainer.stream is not None:
         raise NotPermitted("this token reports lines of the log only")
     services = services_of(request)
-    session = services.cache.get(trainer.session_uid)
-    user = services.users.of((owned(session).user or "") if session is not None else "")
+    user = await user_of_pod(services.cache, services.users, trainer.session_uid)
     return Visitor("", OF_PODS, trainer.session_uid, trainer.attempt, user)
+
+
+async def user_of_pod(cache: SessionCache, users: Users, uid: str) -> User:
+    """The user of a pod's session, also of one that is gone. Raises Unavailable for an unknown."""
+    live = cache.get(uid)
+    if live is not None:
+        return users.of(owned(live).user or "")
+    try:
+        past = await cache.find(uid)
+    except NotFound:
+        past = None
+    if past is None or past.uid != uid:
+        raise Unavailable("the session of this pod is not known here; try again")
+    return cache.user_of(past)
 
 
 def visitor_with(scope: Scope) -> Callable[[Request], Awaitable[Visitor]]:
@@ -73,7 +88,7 @@ CALLER = Depends(visitor_of)
 """For `dependencies=[…]` of a route that any caller may use."""
 
 
-async def _owner(request: Request) -> None:
+async def _owner(request: Request) -> Visitor:
     found = await visitor_of(request)
     found.require(Scope.SESSIONS_WRITE)
     if found.session_uid is not None:
@@ -83,10 +98,13 @@ async def _owner(request: Request) -> None:
             f"user {found.name!r} is a {found.user.role}; experiments hold runs of several users, and"
             " maintainers change them"
         )
+    return found
 
 
 OWNER = Depends(_owner)
 """The caller may change what belongs to all: the owner of a key, and no pod."""
+OwnerDep = Annotated[Visitor, OWNER]
+"""The same, for an operation that looks further at the caller's rights."""
 
 
 async def asked(request: Request, kind: type[T]) -> T:

@@ -18,6 +18,7 @@ from trainyard_gateway.routes.mlflow.deps import (
     OWNER,
     READER,
     DoorDep,
+    OwnerDep,
     ReaderDep,
     WriterDep,
     answered,
@@ -63,18 +64,18 @@ async def update(request: Request, door: DoorDep) -> Response:
     return answered(await door.experiments.update(wanted))
 
 
-@router.post(f"{API}/experiments/delete", dependencies=[OWNER])
-async def delete(request: Request, door: DoorDep) -> Response:
+@router.post(f"{API}/experiments/delete")
+async def delete(request: Request, door: DoorDep, visitor: OwnerDep) -> Response:
     """Leave one out of lists."""
     wanted = await asked(request, ExperimentById)
-    return answered(await door.experiments.delete(wanted))
+    return answered(await door.experiments.delete(wanted, visitor))
 
 
-@router.post(f"{API}/experiments/restore", dependencies=[OWNER])
-async def restore(request: Request, door: DoorDep) -> Response:
+@router.post(f"{API}/experiments/restore")
+async def restore(request: Request, door: DoorDep, visitor: OwnerDep) -> Response:
     """Bring one back."""
     wanted = await asked(request, ExperimentById)
-    return answered(await door.experiments.restore(wanted))
+    return answered(await door.experiments.restore(wanted, visitor))
 
 
 @router.post(f"{API}/experiments/set-experiment-tag")

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from trainyard_api.rights.decision import sees
-from trainyard_api.rights.owner import DEFAULT_TEAM, Owner, User, Visibility
+from trainyard_api.rights.owner import DEFAULT_TEAM, Owner, Role, User, Visibility
 from trainyard_gateway.store.schema import run_tables, tables
 from trainyard_gateway.store.schema.user_tables import owners
 from trainyard_gateway.store.sql.dialect import upsert
@@ -161,6 +161,21 @@ def visible(user: User, kind: Kind, id: ColumnElement[Any]) -> ColumnElement[boo
     of_team = (owners.c.visibility == Visibility.TEAM.value) & owners.c.team.in_(user.teams)
     own = (owners.c.user == user.name) if user.name else false()
     found = exists().where(row, or_(own, shared, of_team))
+    return or_(found, ~exists().where(row)) if DEFAULT_TEAM in user.teams else found
+
+
+def changeable(user: User, kind: Kind, id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that `user` may change the object with this id: `may` of its owner, as SQL."""
+    if user.role in (None, Role.VIEWER):
+        return false()
+    if user.is_administrator:
+        return true()
+    row = (owners.c.kind == kind.value) & (owners.c.id == id)
+    own = (owners.c.user == user.name) if user.name else false()
+    if user.role != Role.MAINTAINER:
+        return exists().where(row, own)
+    shown = owners.c.visibility.in_((Visibility.TEAM.value, Visibility.ALL.value))
+    found = exists().where(row, or_(own, shown & owners.c.team.in_(user.teams)))
     return or_(found, ~exists().where(row)) if DEFAULT_TEAM in user.teams else found
 
 

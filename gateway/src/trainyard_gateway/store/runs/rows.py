@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
+from trainyard_api.rights.owner import User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.run_tables import runs
 from trainyard_gateway.store.sql.text import escape_nul
 
@@ -72,7 +75,10 @@ def local(connection: Connection, limit: int) -> Iterable[RunRow]:
     return [RunRow(*row) for row in connection.execute(query)]
 
 
-def change_all(connection: Connection, experiment: str, **values: Any) -> None:
-    """Set columns of all runs of an experiment."""
-    statement = update(runs).where(runs.c.experiment_id == experiment)
+def change_all(connection: Connection, experiment: str, user: User, **values: Any) -> None:
+    """Set columns of the runs of an experiment that `user` may change."""
+    is_local = runs.c.session_uid.is_(None)
+    of_session = owners.changeable(user, Kind.SESSION, runs.c.session_uid)
+    may = or_(~is_local & of_session, is_local & owners.changeable(user, Kind.RUN, runs.c.id))
+    statement = update(runs).where(runs.c.experiment_id == experiment, may)
     connection.execute(statement.values(values))

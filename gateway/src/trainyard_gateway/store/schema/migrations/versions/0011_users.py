@@ -40,13 +40,14 @@ def upgrade() -> None:
 def _make_users() -> None:
     """Users for the names of the keys, who may do what they did."""
     connection = op.get_bind()
-    keys = sa.table("api_keys", *map(sa.column, ("name", "scopes", "revoked")))
+    keys = sa.table("api_keys", *map(sa.column, ("name", "scopes", "expires", "revoked")))
     users = sa.table("users", *map(sa.column, ("name", "role", "teams", "created")))
     administers: dict[str, bool] = {}
-    for name, scopes, revoked in connection.execute(sa.select(keys)):
-        held = revoked is None and "keys:admin" in scopes.split()
-        administers[name] = administers.get(name, False) or held
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, scopes, expires, revoked in connection.execute(sa.select(keys)):
+        opens = revoked is None and (expires is None or expires > now)
+        held = opens and "keys:admin" in scopes.split()
+        administers[name] = administers.get(name, False) or held
     rows = [
         {
             "name": name,
