@@ -90,7 +90,11 @@ def test_one_version_of_a_tree(lab: GatewayLab, http: httpx.Client, trainer: Tra
         ("m/versions/newest", 422),
     ],
 )
-def test_what_is_no_version_is_refused(http: httpx.Client, path: str, status: int) -> None:
+def test_what_is_no_version_is_refused(
+    http: httpx.Client, tmp_path: Path, path: str, status: int
+) -> None:
+    put(http, "m", safetensors(tmp_path / "file"))
+
     assert http.delete(f"/models/{path}").status_code == status
 
 

@@ -88,6 +88,12 @@ COMMANDS = {
     "teams ls": "teams ls",
     "teams create": "teams create vision",
     "teams rm": "teams rm vision",
+    "notices add": "notices add lab https://hooks.example.com/x --on failure",
+    "notices ls": "notices ls",
+    "notices rm": "notices rm lab",
+    "notices test": "notices test lab",
+    "notices sent": "notices sent",
+    "notices retry": f"notices retry msg_{'0' * 32}",
 }
 ALONE = {"doctor", "logout", "import mlflow", "tensorboard"}
 """`doctor` makes a finding of every error, `logout` asks nobody. The others talk to more than the gateway, and have

@@ -20,6 +20,9 @@ from trainyard.code.sync_code import Code
 from trainyard.files import calls as file_calls
 from trainyard.files.async_files import AsyncFiles
 from trainyard.files.sync_files import Files
+from trainyard.notices import calls as notice_calls
+from trainyard.notices.async_notices import AsyncNotices
+from trainyard.notices.sync_notices import Notices
 from trainyard.trees import calls as tree_calls
 from trainyard.trees.async_trees import AsyncTrees
 from trainyard.trees.sync_trees import Trees
@@ -31,7 +34,7 @@ GIVEN = {
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
-    "id": "r", "by": ("user",),
+    "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None,
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),
@@ -40,6 +43,16 @@ OF_BROWSERS = {
     ("GET", "/training/events"),
 }
 """What only the web page needs: cookies, and the rows of its table."""
+BY_REST = {
+    ("GET", "/users/{}"),
+    ("GET", "/teams/{}"),
+    *(
+        (method, f"/{kind}/{{}}/owner")
+        for method in ("GET", "PATCH")
+        for kind in ("datasets", "models")
+    ),
+}
+"""Neither client has calls for these: the lists have each user and team, and sharing is by REST."""
 SEVERAL = {"verb": ("stop", "suspend", "resume"), "kind": ("datasets", "models")}
 
 
@@ -56,7 +69,7 @@ def every_call() -> list[Call[object]]:
     made = []
     functions = [
         function
-        for module in (calls, code_calls, file_calls, tree_calls)
+        for module in (calls, code_calls, file_calls, notice_calls, tree_calls)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not function.__name__.startswith("_")
     ]
@@ -75,6 +88,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
     assert public(Code) == public(AsyncCode)
     assert public(Files) == public(AsyncFiles)
+    assert public(Notices) == public(AsyncNotices)
     assert public(Trees) == public(AsyncTrees)
     assert list(inspect.signature(Client).parameters) == list(
         inspect.signature(AsyncClient).parameters
@@ -82,12 +96,16 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
 
 
 def test_every_endpoint_for_people_has_a_call() -> None:
-    described = {
-        (method.upper(), re.sub(r"\{.*?\}", "{}", path.removeprefix("/api/v1")))
-        for path, methods in json.loads(OPENAPI.read_text())["paths"].items()
-        for method in methods
-        if path.startswith("/api/v1/") and not path.startswith("/api/v1/report")
-    } - OF_BROWSERS
+    described = (
+        {
+            (method.upper(), re.sub(r"\{.*?\}", "{}", path.removeprefix("/api/v1")))
+            for path, methods in json.loads(OPENAPI.read_text())["paths"].items()
+            for method in methods
+            if path.startswith("/api/v1/") and not path.startswith("/api/v1/report")
+        }
+        - OF_BROWSERS
+        - BY_REST
+    )
     patterns = {
         (method, path): re.compile(path.replace("{}", "[^/]+")) for method, path in described
     }
