@@ -15,6 +15,13 @@ from poll import eventually
 pytestmark = pytest.mark.integration
 
 SECRET = "first-key"
+DEFAULTS = {
+    "borrow": True,
+    "weight": 1,
+    "paused": False,
+    "queueingStrategy": "BestEffortFIFO",
+    "timeSliceSeconds": 3600,
+}
 CHANGED = {"maxGpusPerSession": 2, "paused": True, "weight": 5}
 
 
@@ -56,7 +63,7 @@ def soon(what: str, ask: Any) -> Any:
 
 def test_what_is_missing_is_made_and_what_is_there_stays(lab: Lab) -> None:
     made = soon("the queue", lambda: queue(lab))
-    assert made["spec"] == {"gpuQuota": 4, "borrow": True, "weight": 1, "paused": False}
+    assert made["spec"] == DEFAULTS | {"gpuQuota": 4}
     first = soon("the key", lambda: key(lab))
     assert first.startswith("ty_")
     assert len(first) == 46
@@ -72,7 +79,7 @@ def test_what_is_missing_is_made_and_what_is_there_stays(lab: Lab) -> None:
     lab.create("s", {"command": ["sleep", "1"], "resources": {"gpus": 0}})
     lab.wait_phase("s", "Pending", "Queued", within=60)
 
-    assert queue(lab)["spec"] == {"gpuQuota": 4, "borrow": True, **CHANGED}
+    assert queue(lab)["spec"] == DEFAULTS | {"gpuQuota": 4} | CHANGED
     assert queue(lab)["metadata"]["generation"] == version
     assert queue(lab)["metadata"]["uid"] == made["metadata"]["uid"]
     assert key(lab) == first
