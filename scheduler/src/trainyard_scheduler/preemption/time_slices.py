@@ -19,7 +19,7 @@ from typing import Final
 
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.durations.history import RunHistory
-from trainyard_scheduler.durations.lengths import Lengths
+from trainyard_scheduler.durations.lengths import Classes, Lengths
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.snapshot import Snapshot
 
@@ -39,11 +39,22 @@ def behind_seconds(request: Request, history: RunHistory) -> float:
     limit. So its place does not change while it waits. The remaining time counts for at most three
     days, also where nothing is known.
     """
-    expected, ran = request.expected_seconds, request.ran_seconds
-    if not expected:
-        length = Lengths(history, before=request.queued).longest(request.classes, ran, 0.5)
-        expected = request.limit_seconds if length is None else length - ran
-    return ran + _counted(expected)
+    lengths, ran = Lengths(history, before=request.queued), request.ran_seconds
+    known, limit = request.expected_seconds, request.limit_seconds
+    return ran + _counted(_expected(known, lengths, request.classes, ran, limit))
+
+
+def _expected(
+    known: float | None, lengths: Lengths, classes: Classes, ran: float, limit: float | None
+) -> float | None:
+    """The expected remaining time in seconds: `known`, else the median's, else `limit`.
+
+    At its goal, or past it, a program may still evaluate: zero says nothing.
+    """
+    if known:
+        return known
+    length = lengths.longest(classes, ran, 0.5)
+    return limit if length is None else length - ran
 
 
 def _counted(remaining: float | None) -> float:
@@ -106,14 +117,9 @@ class TimeSlices:
         return {a.uid: self._remaining_of(a) for a in self._snapshot.allocations}
 
     def _remaining_of(self, allocation: Allocation) -> float | None:
-        # At its goal, or past it, a program may still evaluate: its progress says nothing then.
-        if allocation.eta_seconds:
-            return allocation.eta_seconds
-        ran = allocation.run_seconds(self._now)
-        length = self._lengths.longest(allocation.classes, ran, 0.5)
-        if length is not None:
-            return length - ran
-        return None if allocation.limit is None else allocation.limit - self._now
+        limit = None if allocation.limit is None else allocation.limit - self._now
+        ran, known = allocation.run_seconds(self._now), allocation.eta_seconds
+        return _expected(known, self._lengths, allocation.classes, ran, limit)
 
     def _needed(self, request: Request) -> float | None:
         """The expected time that a session needs, in seconds; None if unknown."""
@@ -122,7 +128,5 @@ class TimeSlices:
         return self._needs[request.uid]
 
     def _needed_by(self, request: Request) -> float | None:
-        if expected := self._snapshot.expected_seconds(request):
-            return expected
-        length = self._lengths.longest(request.classes, request.ran_seconds, 0.5)
-        return request.limit_seconds if length is None else length - request.ran_seconds
+        known, ran = self._snapshot.expected_seconds(request), request.ran_seconds
+        return _expected(known, self._lengths, request.classes, ran, request.limit_seconds)
