@@ -69,6 +69,11 @@ def render(values: dict[str, Any] | None = None, *more: str) -> Rendered:
     return _rendered("--namespace=ns", *_settings(values), *more)
 
 
+def render_by(helm: str, values: dict[str, Any] | None = None) -> Rendered:
+    """The same by another helm, given by its path."""
+    return _rendered("--namespace=ns", *_settings(values), helm=helm)
+
+
 def render_as(release: str, namespace: str, values: dict[str, Any]) -> Rendered:
     """The same for another release and namespace."""
     return _rendered(f"--namespace={namespace}", *_settings(values), release=release)
@@ -86,9 +91,9 @@ def _settings(values: dict[str, Any] | None) -> list[str]:
     return [f"--set-json={k}={json.dumps(v)}" for k, v in (values or {}).items()]
 
 
-def _rendered(*options: str, release: str = "ty") -> Rendered:
+def _rendered(*options: str, release: str = "ty", helm: str = "") -> Rendered:
     done = subprocess.run(
-        [tools()["helm"], "template", release, str(CHART), *options],
+        [helm or tools()["helm"], "template", release, str(CHART), *options],
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +32,14 @@ def tools() -> Mapping[str, str]:
     return found
 
 
+@cache
+def helm_3() -> str:
+    """Path of Helm 3, from the same cache; the chart works with both."""
+    command = [sys.executable, "-m", "trainyard_cluster", "tools", "helm3"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True)
+    return str(json.loads(shown.stdout)["helm3"])
+
+
 class CommandError(AssertionError):
     """kubectl or helm refused; the message is what it said."""
 
@@ -43,15 +51,20 @@ class Installation:
     kubeconfig: Path
     namespace: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    helm_program: str = ""
+    """Path of helm; empty means the one of `tools`."""
 
-    def kubectl(self, *arguments: str, manifest: Mapping[str, Any] | None = None) -> str:
-        """Output of kubectl in the release's namespace; `manifest` goes to its standard input."""
-        text = json.dumps(manifest) if manifest is not None else None
+    def kubectl(
+        self, *arguments: str, manifest: Mapping[str, Any] | None = None, text: str | None = None
+    ) -> str:
+        """Output of kubectl in the release's namespace; `manifest` or `text` goes to its standard input."""
+        text = json.dumps(manifest) if manifest is not None else text
         return self._run(tools()["kubectl"], "-n", self.namespace, *arguments, text=text)
 
     def helm(self, *arguments: str, text: str | None = None) -> str:
         """Output of helm in the release's namespace."""
-        return self._run(tools()["helm"], *arguments, f"--namespace={self.namespace}", text=text)
+        helm = self.helm_program or tools()["helm"]
+        return self._run(helm, *arguments, f"--namespace={self.namespace}", text=text)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """An object."""
@@ -145,11 +158,13 @@ def load_images(kubeconfig: Path) -> None:
 
 
 @contextmanager
-def installed(kubeconfig: Path, **values: Any) -> Iterator[Installation]:
-    """A release in a fresh namespace, gone afterwards."""
+def installed(
+    kubeconfig: Path, load: Callable[[Path], None] = load_images, **values: Any
+) -> Iterator[Installation]:
+    """A release in a fresh namespace, gone afterwards; `load` puts its images into the nodes."""
     with fresh_namespace(kubeconfig, "e2e") as namespace:
         installation = Installation(kubeconfig, namespace, values)
-        load_images(kubeconfig)
+        load(kubeconfig)
         try:
             installation.upgrade()
             yield installation

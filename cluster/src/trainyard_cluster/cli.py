@@ -46,6 +46,16 @@ class Provider(StrEnum):
     EMBEDDED = "embedded"
 
 
+class Tool(StrEnum):
+    """A program that people and tests call."""
+
+    KUBECTL = "kubectl"
+    HELM = "helm"
+    HELM_3 = "helm3"
+    KWOK = "kwok"
+    KIND = "kind"
+
+
 class Output(StrEnum):
     """How results are printed."""
 
@@ -149,12 +159,17 @@ def kubeconfig(name: Name = "trainyard") -> None:
 
 
 @app.command()
-def tools() -> None:
-    """Print the paths of kubectl and helm; build them if needed."""
+def tools(
+    names: Annotated[
+        list[Tool] | None, typer.Argument(help="Default: kubectl and helm.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the paths of programs; build them if needed."""
     progress = Progress(Console(stderr=True))
     with _explained():
-        folder = parts.obtain({"kubectl", "helm"}, progress)
-        typer.echo(json.dumps({tool: str(folder / tool) for tool in ("kubectl", "helm")}))
+        wanted = list(names or (Tool.KUBECTL, Tool.HELM))
+        folder = parts.obtain(set(wanted), progress)
+        typer.echo(json.dumps({tool: str(folder / tool) for tool in wanted}))
 
 
 @app.command()

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from trainyard_cluster.programs import parts
 from trainyard_cluster.programs.download import Release, UnavailableError, fetch, releases
-from trainyard_cluster.programs.versions import NODE_PARTS
+from trainyard_cluster.programs.versions import GO_TOOLS, HELM_3, KUBERNETES, NODE_PARTS
 
 PROGRAM = b"\x7fELF a program"
 
@@ -103,5 +104,20 @@ def test_nobody_answers(tmp_path: Path) -> None:
 
 
 def test_every_part_of_the_node_has_a_release() -> None:
-    assert {r.program for r in releases()} >= {*NODE_PARTS, "helm", "kwok", "kind"}
+    assert {r.program for r in releases()} >= {*NODE_PARTS, *GO_TOOLS, "helm3"}
     assert all(r.url.startswith("https://") for r in releases())
+
+
+def test_the_older_helm_is_built_with_the_nodes_versions() -> None:
+    """Then Go compiles Kubernetes' client once for both."""
+
+    def versions(module: str) -> dict[str, str]:
+        lines = (parts.SOURCES / module / "go.mod").read_text().splitlines()
+        words = [line.removeprefix("require").split() for line in lines]
+        return {w[0]: w[1] for w in words if len(w) > 1 and w[1].startswith("v")}
+
+    older, node = versions("helm3"), versions("node")
+    assert older["helm.sh/helm/v3"] == HELM_3
+    assert older["k8s.io/client-go"] == KUBERNETES.replace("v1.", "v0.")
+    shared = {name for name in older.keys() & node.keys() if node[name] != "v0.0.0"}
+    assert {name: older[name] for name in shared} == {name: node[name] for name in shared}

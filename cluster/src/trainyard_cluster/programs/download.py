@@ -56,11 +56,14 @@ def releases() -> list[Release]:
             f"{dns_base}/coredns_{coredns}_linux_amd64.tgz.sha256",
             "coredns",
         ),
-        Release(
-            "helm",
-            f"https://get.helm.sh/helm-{versions.HELM}-linux-amd64.tar.gz",
-            f"https://get.helm.sh/helm-{versions.HELM}-linux-amd64.tar.gz.sha256sum",
-            "linux-amd64/helm",
+        *(
+            Release(
+                name,
+                f"https://get.helm.sh/helm-{version}-linux-amd64.tar.gz",
+                f"https://get.helm.sh/helm-{version}-linux-amd64.tar.gz.sha256sum",
+                "linux-amd64/helm",
+            )
+            for name, version in (("helm", versions.HELM), ("helm3", versions.HELM_3))
         ),
         Release(
             "kwok",

@@ -109,6 +109,15 @@ def _build(missing: set[str], folder: Path, progress: Progress) -> None:
     if "pause" in missing:
         with progress.step("build the pod sandbox"):
             go_build(SOURCES / "pause", folder / "pause", _LDFLAGS, logs / "pause.log")
+    _build_tools(missing, folder, logs, progress)
+
+
+def _build_tools(missing: set[str], folder: Path, logs: Path, progress: Progress) -> None:
+    if "helm3" in missing:
+        with progress.step(f"build helm {versions.HELM_3} with Go (about a minute)"):
+            program = "helm.sh/helm/v3/cmd/helm"
+            log = logs / "helm3.log"
+            go_build(SOURCES / "helm3", folder / "helm3", _LDFLAGS, log, package=program)
     for name in sorted(missing & versions.GO_TOOLS.keys()):
         tool = versions.GO_TOOLS[name]
         with progress.step(f"build {name} {tool.version} with Go (about a minute)"):
@@ -124,11 +133,16 @@ def _build(missing: set[str], folder: Path, progress: Progress) -> None:
             run(argv, log=logs / f"{name}.log", env=env)
 
 
-def go_build(source: Path, target: Path, ldflags: str, log: Path, *options: str) -> None:
-    """Build a temporary file and rename it, so that no partial program remains."""
+def go_build(
+    source: Path, target: Path, ldflags: str, log: Path, *options: str, package: str = "."
+) -> None:
+    """Build a package by the module in `source`.
+
+    It is built into a temporary file and renamed, so that no partial program remains.
+    """
     temporary = target.with_suffix(".building")
     run(
-        ["go", "build", "-trimpath", "-ldflags", ldflags, *options, "-o", temporary, "."],
+        ["go", "build", "-trimpath", "-ldflags", ldflags, *options, "-o", temporary, package],
         cwd=source,
         log=log,
         env=_go_env(),

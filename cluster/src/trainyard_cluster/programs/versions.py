@@ -9,6 +9,8 @@ KUBERNETES: Final = "v1.37.2"
 ETCD: Final = "v3.7.0"
 COREDNS: Final = "v1.15.0"
 HELM: Final = "v4.3.1"
+HELM_3: Final = "v3.22.0"
+"""The older Helm, `helm3`; only tests of the chart use it. `cluster/helm3/go.mod` has it, too."""
 KWOK: Final = "v0.8.0"
 KIND: Final = "v0.33.0"
 
