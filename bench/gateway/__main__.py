@@ -2,8 +2,9 @@
 
     ingest     20 clients with a run of 20 metrics each report in batches of 1, 10, 500 points; points acknowledged per second, on
                SQLite and PostgreSQL
-    mlflow     MLflow's own client at the door for it: values per second of 1 and 20 writers in batches of 1, 10, 500, searches over
-               10,000 runs, a history of 1,000,000 values
+    writes     MLflow's own client at the door for it: values per second of 1 and 20 writers in batches of 1, 10, 500
+    searches   the same client: searches over 10,000 runs
+    history    the same client: a history of 1,000,000 values
     charts     20 runs × 20,000 points with a one-step spike each; the time of one chart of all runs, and whether the spikes are in it
     downloads  one large file against nginx with sendfile; MB/s, the memory that the gateway grew by, and the p99 of a small call meanwhile
     uploads    the same against nginx PUT, which neither hashes nor syncs; ours does both
@@ -11,6 +12,11 @@
 Peers alternate, so that what the machine does besides hits both; medians of `--pairs` pairs. Ours keeps every acknowledged point over a
 power cut (SQLite: synchronous FULL; PostgreSQL: fsync and synchronous commits); MLflow is run as it comes, on the same PostgreSQL server,
 but with as many database connections as 20 clients need. What it refuses is not acknowledged, and counted.
+MLflow's own client takes most of the time of most of its calls. So a third server takes part, which does nothing but answer: no
+server can be more times better than that one.
+
+`--only` measures some, `--databases`, `--writers` and `--batches` parts of them, and what the file has of others is kept.
+`--data FOLDER --fill` fills databases with runs and values only, and `--data FOLDER` measures what is there.
 Needs a cluster (trainers prove who they are by its tokens) and, for MLflow, a virtual environment with it: `make bench-gateway` makes both.
 """
 
@@ -20,10 +26,10 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -32,38 +38,50 @@ sys.path[:0] = [
     str(ROOT / "tests" / "support"), str(ROOT / "bench" / "operator"), str(Path(__file__).parent),
 ]  # fmt: skip
 
-import load  # noqa: E402  # found by the line above
+import clients  # noqa: E402  # found by the line above
+import load  # noqa: E402  # as above
 import machine  # noqa: E402  # as above
-from clients import reading, writing  # noqa: E402  # as above
 from cluster import apply_crds, fresh_namespace  # noqa: E402  # as above
 from comparing import Cost, compared, progress  # noqa: E402  # as above
 from gateway_lab import GatewayLab, on_postgres, running_gateway  # noqa: E402  # as above
-from peers import Mlflow, nginx  # noqa: E402  # as above
+from peers import Mlflow, nginx, replaying  # noqa: E402  # as above
 from postgres import running_postgres  # noqa: E402  # as above
+from table import table  # noqa: E402  # as above
 from tracking import Side  # noqa: E402  # as above
 
-_BESIDES = (
-    "batches refused by the peer",
-    "seconds the first time",
-    "spikes shown",
-    "gateway grew by MiB",
-    "small call meanwhile, p99 ms",
-)
 CLIENTS = 20
 RUNS, POINTS = 20, 20_000
+
+
+class Servers(NamedTuple):
+    """The gateway and an MLflow server on the same kind of database."""
+
+    ours: GatewayLab
+    peer: Mlflow
+    folder: Path
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """Their processes."""
+        assert self.ours.process is not None
+        return self.ours.process.pid, self.peer.pid
 
 
 def main() -> None:
     """Run the chosen measurements and write table and JSON."""
     options = _options()
     apply_crds(options.kubeconfig)
-    results: dict[str, Any] = {"machine": machine.shape()}
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    results["machine"] = machine.shape()
     chosen: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-        "ingest": ingest, "mlflow": mlflow, "charts": charts, "downloads": downloads, "uploads": uploads,
+        "ingest": ingest, "writes": writes, "searches": searches, "history": history,
+        "charts": charts, "downloads": downloads, "uploads": uploads,
     }  # fmt: skip
     for name in options.only:
-        results[name] = chosen[name](options)
-        print(name, json.dumps(results[name], indent=2), flush=True)
+        found = chosen[name](options)
+        # Parts of a measurement come in several runs.
+        results[name] = found if "pairs" in found else {**results.get(name, {}), **found}
+        print(name, json.dumps(found, indent=2), flush=True)
         # Each time: a run that is stopped has measured something.
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(results, indent=2) + "\n")
@@ -71,47 +89,23 @@ def main() -> None:
     print(f"written to {options.out}")
 
 
-def table(results: dict[str, Any]) -> str:
-    """The results in Markdown: medians, and how much better the gateway is."""
-    rows = [f"Machine: {json.dumps(results['machine'])}", ""]
-    rows += ["| measurement | unit | gateway | peer | times better | pairs |", "| --- | --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
-    for name, found in results.items():
-        measured = (
-            {name: found} if "pairs" in found else found if name in ("ingest", "mlflow") else {}
-        )
-        for what, one in measured.items():
-            parts = [(what, one)] + [(f"{what}: {k}", v) for k, v in one.items() if isinstance(v, dict) and "pairs" in v]  # fmt: skip
-            rows += [
-                f"| {w} | {o['unit']} | {o['gateway']:,.4g} | {o['peer']:,.4g} | {o['times better']} | {len(o['pairs'])} |"
-                for w, o in parts
-            ]
-            rows += [f"| {what}: {k} | | {one[k]} | | | |" for k in _BESIDES if k in one]
-    return "\n".join(rows) + "\n"
-
-
 def ingest(options: argparse.Namespace) -> dict[str, Any]:
     """Points per second by database and batch size."""
     found: dict[str, Any] = {}
     for database in options.databases:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
-            server = None
-            if database == "postgresql":
-                server = stack.enter_context(running_postgres(durable=True))
-            lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
-            peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
+        with _servers(options, database) as servers:
+            lab, peer = servers.ours, servers.peer
             ours = load.trainers(lab, CLIENTS)
             theirs = uvloop.run(load.mlflow_runs(peer.url, CLIENTS))
             names = [f"metric-{n}" for n in range(options.metrics)]
             for size in options.batches:
                 what = f"{database}, batches of {size}"
                 pairs, costs, refused = [], [], 0
-                assert lab.process is not None
                 # The first pair warms both up.
                 for number in range(options.pairs + 1):
-                    with Cost(lab.process.pid) as our_cost:
+                    with Cost(servers.pids[0]) as our_cost:
                         mine = uvloop.run(load.report(lab.url, ours, size, names, options.seconds))
-                    with Cost(peer.pid) as their_cost:
+                    with Cost(servers.pids[1]) as their_cost:
                         other, no = uvloop.run(
                             load.log_batch(peer.url, theirs, size, names, options.seconds)
                         )
@@ -128,23 +122,52 @@ def ingest(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def mlflow(options: argparse.Namespace) -> dict[str, Any]:
-    """MLflow's own client beside its server, by database."""
+def writes(options: argparse.Namespace) -> dict[str, Any]:
+    """What MLflow's own client logs in a second, by database."""
+    return _with_clients(options, lambda sides, _: clients.writes(options, sides))
+
+
+def searches(options: argparse.Namespace) -> dict[str, Any]:
+    """How long it takes to find runs."""
+    return _with_clients(options, lambda sides, kept: clients.searches(options, sides, kept))
+
+
+def history(options: argparse.Namespace) -> dict[str, Any]:
+    """How long it takes to read a long history."""
+    return _with_clients(options, lambda sides, kept: clients.history(options, sides, kept))
+
+
+def _with_clients(
+    options: argparse.Namespace,
+    measured: Callable[[clients.Sides, Path], Iterator[tuple[str, dict[str, Any]]]],
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for database in options.databases:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
-            server = None
-            if database == "postgresql":
-                server = stack.enter_context(running_postgres(durable=True))
-            lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
-            peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
-            assert lab.process is not None
-            sides = [Side("the gateway", f"{lab.url}/mlflow", lab.key), Side("mlflow", peer.url)]
-            pids = [lab.process.pid, peer.pid]
-            for what, one in [*writing(options, sides, pids), *reading(options, sides)]:
-                found[f"{database}, {what}"] = one
+        with _servers(options, database) as servers:
+            ours = Side("the gateway", f"{servers.ours.url}/mlflow", servers.ours.key)
+            with replaying(servers.ours.url) as nothing:
+                third = Side("a server that does nothing", f"{nothing}/mlflow", ours.token)
+                peer = Side("mlflow", servers.peer.url, database=servers.peer.store)
+                sides = clients.Sides(ours, peer, third, servers.pids)
+                for what, one in measured(sides, servers.folder):
+                    found[f"{database}, {what}"] = one
     return found
+
+
+@contextmanager
+def _servers(options: argparse.Namespace, database: str) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
+        if options.data is not None:
+            if database != "sqlite":
+                raise SystemExit("--data keeps SQLite's files only; give --databases sqlite")
+            folder = options.data
+        server = None
+        if database == "postgresql":
+            server = stack.enter_context(running_postgres(durable=True))
+        lab = _gateway(stack, options, folder, on_postgres(server) if server else {})
+        peer = stack.enter_context(Mlflow(options.mlflow, folder / "mlflow", server))
+        yield Servers(lab, peer, folder)
 
 
 def charts(options: argparse.Namespace) -> dict[str, Any]:
@@ -228,7 +251,7 @@ def _gateway(
 ) -> GatewayLab:
     namespace = stack.enter_context(fresh_namespace(options.kubeconfig, "bench"))
     place = folder / "gateway"
-    place.mkdir()
+    place.mkdir(parents=True, exist_ok=True)
     return stack.enter_context(running_gateway(options.kubeconfig, namespace, place, **settings))
 
 
@@ -239,7 +262,7 @@ def _options() -> argparse.Namespace:
         "--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin", help="folder of `mlflow`"
     )
     parser.add_argument(
-        "--only", nargs="+", default=(every := ["ingest", "mlflow", "charts", "downloads", "uploads"]),
+        "--only", nargs="+", default=(every := ["ingest", "writes", "searches", "history", "charts", "downloads", "uploads"]),
         choices=every,
     )  # fmt: skip
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
@@ -248,6 +271,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--writers", type=int, nargs="+", default=[1, 20], help="MLflow's clients")
     parser.add_argument("--runs", type=int, default=10_000, help="runs that a search looks at")
     parser.add_argument("--values", type=int, default=1_000_000, help="of the long history")
+    parser.add_argument("--data", type=Path, help="folder that keeps databases for another run")
+    parser.add_argument("--fill", action="store_true", help="fill them, and measure no reading")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of one ingest measurement"

@@ -1,4 +1,4 @@
-"""What both sides of a pair took, and how much better the gateway is."""
+"""What the sides took, and how much better the gateway is."""
 
 from __future__ import annotations
 
@@ -46,3 +46,22 @@ def compared(
         "times better": round(ratio, 2),
         "pairs": [(round(a, 4), round(b, 4)) for a, b in pairs],
     }
+
+
+def bounded(
+    rounds: list[tuple[float, float, float]], unit: str, smaller_is_better: bool = False
+) -> dict[str, Any]:
+    """The same, with a server that does nothing as the third: how much better the gateway could be with this client.
+
+    Beside it, how much less the gateway adds to the client's own time than the peer.
+    """
+    one = compared([(ours, peer) for ours, peer, _ in rounds], unit, smaller_is_better)
+    ours, peer, nothing = (statistics.median(r[n] for r in rounds) for n in range(3))
+    most = peer / nothing if smaller_is_better else nothing / peer
+    times = (ours, peer, nothing) if smaller_is_better else (1 / ours, 1 / peer, 1 / nothing)
+    added = times[0] - times[2]
+    one["nothing"] = round(nothing, 4)
+    one["times better at most"] = round(most, 2)
+    one["times less added"] = round((times[1] - times[2]) / added, 1) if added > 0 else None
+    one["rounds"] = [tuple(round(value, 4) for value in each) for each in rounds]
+    return one

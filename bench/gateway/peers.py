@@ -1,4 +1,4 @@
-"""The others: an MLflow tracking server and nginx, as processes of their own."""
+"""The others: an MLflow tracking server, nginx and a server that does nothing, as processes of their own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from load import cpu_seconds
@@ -26,6 +27,14 @@ CONNECTIONS = 60
 _CALM_SECONDS = 3.0
 
 
+def end(*processes: subprocess.Popen[Any]) -> None:
+    """End processes, and wait until they are gone."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(timeout=30)
+
+
 class Mlflow:
     """`mlflow server` with one worker on SQLite or on a database of the same PostgreSQL."""
 
@@ -35,16 +44,16 @@ class Mlflow:
         if not (binaries / "mlflow").exists():
             raise SystemExit(f"there is no mlflow in {binaries}; make bench-gateway brings it")
         self._binaries, self._folder, self._port = binaries, folder, free_port()
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # Clients send files to the server, or write them where it says.
         self._root = "--artifacts-destination" if serves_files else "--default-artifact-root"
         if server is None:
             # Whatever MLflow sets: its durability on SQLite is its own choice.
-            self._store = f"sqlite:///{folder / 'mlflow.db'}"
+            self.store = f"sqlite:///{folder / 'mlflow.db'}"
         else:
             address = server.database().removeprefix("postgresql://trainyard")
             password = server.password_file.read_text().strip()
-            self._store = f"postgresql+psycopg2://trainyard:{password}{address}"
+            self.store = f"postgresql+psycopg2://trainyard:{password}{address}"
 
     @property
     def url(self) -> str:
@@ -59,7 +68,7 @@ class Mlflow:
     def __enter__(self) -> Self:
         command = [
             str(self._binaries / "mlflow"), "server", "--host=127.0.0.1", f"--port={self._port}",
-            f"--backend-store-uri={self._store}", "--workers=1",
+            f"--backend-store-uri={self.store}", "--workers=1",
             f"{self._root}={self._folder / 'artifacts'}",
         ]  # fmt: skip
         with (self._folder / "log").open("wb") as log:
@@ -77,8 +86,7 @@ class Mlflow:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=30)
+        end(self._process)
 
     def _ready(self) -> bool:
         if self._process.poll() is not None:
@@ -93,6 +101,25 @@ class Mlflow:
         before = cpu_seconds(self.pid)
         time.sleep(_CALM_SECONDS)
         return cpu_seconds(self.pid) - before < _CALM_SECONDS / 20
+
+
+@contextmanager
+def replaying(upstream: str) -> Iterator[str]:
+    """The server of `replaying.py`, which asks another one for what it does not know; where it listens."""
+    port = free_port()
+    program = Path(__file__).with_name("replaying.py")
+    process = subprocess.Popen([sys.executable, str(program), str(port), upstream])
+    try:
+        eventually(lambda: listens(port), within=60, what="the server that does nothing listening")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        end(process)
+
+
+def listens(port: int) -> bool:
+    """Whether a server takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 _NGINX = """
@@ -122,15 +149,8 @@ def nginx(root: Path) -> Iterator[str]:
     config.write_text(_NGINX.format(folder=folder, port=port, root=root, user=root.owner()))
     process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)])
     try:
-        url = f"http://127.0.0.1:{port}"
-
-        def listens() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        eventually(listens, within=10)
-        yield url
+        eventually(lambda: listens(port), within=10)
+        yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        end(process)
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The gateway's MLflow door beside an MLflow server: both are asked by MLflow's own client, and filled by raw requests."""
+"""Tracking servers that are asked by MLflow's own client, and filled by raw requests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from peers import end
 from wire import Wire, post
 
 AT_ONCE = 8
@@ -30,33 +31,31 @@ SEARCHES = {
 
 @dataclass(frozen=True)
 class Side:
-    """One of both: the address that MLflow's clients are given, and the token."""
+    """A tracking server: the address that MLflow's clients are given, and the token."""
 
     name: str
     uri: str
     token: str | None = None
-
-    def environment(self) -> dict[str, str]:
-        """What its clients have."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PYTHON"))}
-        token = {"MLFLOW_TRACKING_TOKEN": self.token} if self.token else {}
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ASYNC_LOGGING": "false"}
-        return {**kept, **quiet, "MLFLOW_TRACKING_URI": self.uri, **token}
+    database: str | None = None
+    """Of an MLflow server, which is filled there."""
 
 
 class Writer:
-    """MLflow's client in a process of its own."""
+    """MLflow's client in a process of its own; it talks to any side."""
 
-    def __init__(self, python: Path, side: Side) -> None:
+    def __init__(self, python: Path) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PYTHON"))}
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ASYNC_LOGGING": "false"}
         self.process = subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("writer.py"))], env=side.environment(),
+            [str(python), str(Path(__file__).with_name("writer.py"))], env={**kept, **quiet},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
 
-    def ask(self, do: str, **given: Any) -> None:
+    def ask(self, side: Side, do: str, **given: Any) -> None:
         """Begin a call."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"do": do, **given}) + "\n")
+        asked = {"uri": side.uri, "token": side.token, "do": do, **given}
+        self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
@@ -68,33 +67,30 @@ class Writer:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def call(self, do: str, **given: Any) -> dict[str, Any]:
+    def call(self, side: Side, do: str, **given: Any) -> dict[str, Any]:
         """Both."""
-        self.ask(do, **given)
+        self.ask(side, do, **given)
         return self.answer()
 
 
 @contextmanager
-def writers(python: Path, side: Side, count: int) -> Iterator[list[Writer]]:
+def writers(python: Path, count: int) -> Iterator[list[Writer]]:
     """So many clients that are ready."""
     with ExitStack() as stack:
-        made = [Writer(python, side) for _ in range(count)]
-        for one in made:
-            stack.callback(one.process.wait, 30)
-            stack.callback(one.process.terminate)
+        made = [Writer(python) for _ in range(count)]
+        stack.callback(end, *(one.process for one in made))
         for one in made:
             one.answer()
         yield made
 
 
 def points_per_second(
-    clients: list[Writer], runs: list[dict[str, Any]], size: int, names: list[str], seconds: float
-) -> float:
+    clients: list[Writer], side: Side, runs: list[dict[str, Any]], size: int, names: list[str], seconds: float,
+) -> float:  # fmt: skip
     """Values that all clients together have logged in a second, each to a run of its own."""
     for client, run in zip(clients, runs, strict=True):
-        client.ask(
-            "write", run=run["id"], size=size, names=names, seconds=seconds, first=run["points"]
-        )
+        given = {"run": run["id"], "size": size, "names": names, "seconds": seconds}
+        client.ask(side, "write", **given, first=run["points"])
     rate = 0.0
     for client, run in zip(clients, runs, strict=True):
         found = client.answer()
@@ -113,11 +109,14 @@ async def made_runs(side: Side, count: int) -> list[dict[str, Any]]:
         wire.close()
 
 
-async def filled(side: Side, runs: int) -> str:
+async def filled(side: Side, runs: int, python: Path) -> str:
     """The id of a new experiment with so many runs with params, metrics and a tag each."""
     wire = await Wire.to(side.uri)
     experiment = await _experiment(wire, side)
     wire.close()
+    if side.database is not None:
+        _fill(python, side.database, "runs", experiment, runs)
+        return experiment
     left = iter(range(runs))
 
     async def some() -> None:
@@ -140,9 +139,12 @@ async def filled(side: Side, runs: int) -> str:
     return experiment
 
 
-async def long_history(side: Side, values: int) -> str:
+async def long_history(side: Side, values: int, python: Path) -> str:
     """The id of a run with so many values of `loss`."""
     [run] = await made_runs(side, 1)
+    if side.database is not None:
+        _fill(python, side.database, "history", run["id"], values)
+        return str(run["id"])
     left = iter(range(0, values, 1000))
 
     async def some() -> None:
@@ -155,6 +157,11 @@ async def long_history(side: Side, values: int) -> str:
 
     await asyncio.gather(*(some() for _ in range(2)))
     return str(run["id"])
+
+
+def _fill(python: Path, database: str, what: str, id: str, count: int) -> None:
+    program = Path(__file__).with_name("filling.py")
+    subprocess.run([str(python), str(program), database, what, id, str(count)], check=True)
 
 
 async def _experiment(wire: Wire, side: Side) -> str:

@@ -65,10 +65,14 @@ class Wire(asyncio.Protocol):
 
 def post(url: str, body: bytes, token: str | None = None) -> bytes:
     """A whole request with JSON."""
-    parts = urlsplit(url)
+    return request("POST", url, urlsplit(url).path, body, token)
+
+
+def request(method: str, url: str, target: str, body: bytes, token: str | None = None) -> bytes:
+    """A whole request for a target of the server that a URL names."""
     lines = [
-        f"POST {parts.path} HTTP/1.1",
-        f"Host: {parts.netloc}",
+        f"{method} {target} HTTP/1.1",
+        f"Host: {urlsplit(url).netloc}",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         *([f"Authorization: Bearer {token}"] if token else []),

@@ -11,6 +11,7 @@ from typing import Final, Self
 import httpx
 import load
 import yard
+from peers import end
 from poll import eventually
 from ports import free_port
 
@@ -88,9 +89,7 @@ class Trackio:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for process in (self._values, self._process):
-            process.terminate()
-            process.wait(timeout=30)
+        end(self._values, self._process)
 
     def fill(self, runs: int, long_runs: int, points: int) -> None:
         """So many runs, of which the first have long curves with one spike each; the others one value."""
