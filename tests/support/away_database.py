@@ -23,6 +23,11 @@ class AwayDatabase(Database):
         self.results: list[object] = []
         """Of all writes."""
 
+    @property
+    def revision(self) -> int:  # type: ignore[override]  # it is only read
+        """That of the database behind."""
+        return self._database.revision
+
     async def open(self) -> None:
         await self._database.open()
 

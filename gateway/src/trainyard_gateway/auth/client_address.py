@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 UNKNOWN = "unknown"
@@ -36,6 +37,7 @@ def counted(text: str) -> str:
     return str(ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
 
 
+@lru_cache(maxsize=1024)
 def _parse(text: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(str(text).partition("%")[0])

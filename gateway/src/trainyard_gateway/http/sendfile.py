@@ -18,6 +18,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from trainyard_gateway.http.held_head import HeadHolder
 from trainyard_gateway.http.unread_answers import TAKEN
 
 EXTENSION = "http.response.pathsend"
@@ -42,6 +43,7 @@ class SendfileMiddleware:
         """Pass the request on, with the extension in its scope."""
         # The cycle of this request: the protocol's own may be a later one already.
         cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]  # a bound method
+        holder = HeadHolder(cycle, send)
 
         async def answer(message: Message) -> None:
             # uvicorn waits for this too, but does not look again whether the client is still there.
@@ -50,9 +52,10 @@ class SendfileMiddleware:
                 # uvicorn marks only the newest request of a closed connection.
                 cycle.disconnected = True
             if message["type"] == EXTENSION:
+                holder.flush()
                 await self._body(cycle, message["path"])
             else:
-                await send(message)
+                await holder.send(message)
 
         own = {EXTENSION: {}, TAKEN: cycle.flow.drain}
         scope["extensions"] = {**(scope.get("extensions") or {}), **own}

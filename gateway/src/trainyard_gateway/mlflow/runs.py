@@ -14,6 +14,7 @@ from typing import Any
 from trainyard_api.mlflow.run_report import RunDataset, RunInput, RunOutput
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.mlflow.finding import (
+    KnownRuns,
     active_experiment,
     active_run,
     changeable_run,
@@ -57,6 +58,7 @@ class Runs:
         """`attempt_of`: the current attempt of the session with this UID."""
         self._database = database
         self._metrics = MetricLog(database, attempt_of)
+        self._known = KnownRuns(database)
 
     async def create(self, asked: CreateRun, visitor: Visitor) -> Json:
         """Make a run; one that is there already is answered as it is."""
@@ -91,9 +93,7 @@ class Runs:
 
     async def log_metric(self, asked: LogMetric, visitor: Visitor) -> Json:
         """One value of a metric."""
-        run = await self._database.read(
-            lambda c: active_run(c, asked.run_id, visitor), applied=False
-        )
+        run = await self._known.active(asked.run_id, visitor)
         metric = Metric.model_construct(
             key=asked.key, value=asked.value, timestamp=asked.timestamp, step=asked.step
         )
@@ -114,7 +114,7 @@ class Runs:
         if params or tags:
             run = await self._database.write(change)
         else:
-            run = await self._database.read(change, applied=False)
+            run = await self._known.active(asked.run_id, visitor)
         await self._metrics.log(run, asked.metrics, visitor)
         return {}
 

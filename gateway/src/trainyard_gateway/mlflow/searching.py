@@ -68,17 +68,19 @@ class Searching:
             end = b'],"next_page_token":' + orjson.dumps(token)
         return b'{"runs":[' + b",".join(written) + end + b"}"
 
-    async def history(self, asked: GetHistory, visitor: Visitor) -> Json:
-        """A page of the values of one metric of a run, in the order of steps."""
+    async def history(self, asked: GetHistory, visitor: Visitor) -> bytes:
+        """A page of the values of one metric of a run as JSON, in the order of steps."""
         place = tokens.place_of(asked.page_token)
 
-        def read(connection: Connection) -> Json:
+        def read(connection: Connection) -> bytes:
             run = run_of(connection, asked.run_id, visitor)
             found, after = points.page(
                 connection, run.series_key, asked.metric_key, place, asked.max_results
             )
-            shown: Json = {"metrics": [answers.logged(asked.metric_key, p) for p in found]}
-            return shown | ({"next_page_token": tokens.of_place(after)} if after else {})
+            shown: Json = {"metrics": answers.logged_points(asked.metric_key, found)}
+            if after is not None:
+                shown["next_page_token"] = tokens.of_place(after)
+            return orjson.dumps(shown)
 
         return await self._database.read(read)
 
@@ -97,7 +99,7 @@ class Searching:
                 if left <= 0:
                     break
                 found, _ = points.page(connection, run.series_key, key, points.FIRST, left)
-                shown += [answers.logged(key, point) | {"run_id": id} for point in found]
+                shown += [each | {"run_id": id} for each in answers.logged_points(key, found)]
             return {"metrics": shown}
 
         return await self._database.read(read)

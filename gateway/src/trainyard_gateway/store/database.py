@@ -24,6 +24,10 @@ class Database(ABC):
     exclusive: bool
     """Whether this process is the only one that uses the database."""
 
+    revision: int = 0
+    """Grows when this process has written anything but reported values, before its caller hears of
+    it. Read in the event loop only."""
+
     @abstractmethod
     async def open(self) -> None:
         """Migrate the schema and start the writer.

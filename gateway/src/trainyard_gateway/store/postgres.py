@@ -24,6 +24,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
 from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
+from trainyard_gateway.store.report_ingest import changes_runs
 from trainyard_gateway.store.reports.backlog import MAX_POINTS, Backlog, weight
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
@@ -107,7 +108,11 @@ class PostgresStore(Store):
     async def write(self, action: Callable[[Connection], T]) -> T:
         """Run `action` in a transaction that holds the writer lock; see `Database.write`."""
         await self._apply_pending()
-        return await self._run_locked(action)
+        try:
+            return await self._run_locked(action)
+        finally:
+            # Also after an error: it may have been committed nevertheless.
+            self.revision += 1
 
     async def _run_locked(self, action: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
@@ -238,6 +243,7 @@ class PostgresStore(Store):
                     self._backlog.clear()
                     applied = await self._run_locked(self._processor.apply_pending)
                     self._processor.inbox.evict(applied)
+                    self.revision += any(changes_runs(entry.batch) for entry in applied)
                     self._notify_applied(entry.batch for entry in applied)
             except (
                 Exception

@@ -55,6 +55,11 @@ class ReportIngest(ABC):
         _notify(self._measured_listeners, filter(_measures, applied))
 
 
+def changes_runs(batch: Batch) -> bool:
+    """Whether a batch says more of runs than values of metrics. Pure."""
+    return any(report.model_fields_set - {"run", "metrics"} for report in batch.runs)
+
+
 def _measures(batch: Batch) -> bool:
     return bool(batch.metrics) or batch.heartbeat is not None or batch.checkpoint is not None
 

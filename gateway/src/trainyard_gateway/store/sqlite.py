@@ -24,6 +24,7 @@ from trainyard_api.report import Batch
 from trainyard_gateway.errors import SettingsError
 from trainyard_gateway.store.futures import resolve
 from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
+from trainyard_gateway.store.report_ingest import changes_runs
 from trainyard_gateway.store.reports.backlog import Backlog, weight
 from trainyard_gateway.store.reports.inbox import MAX_APPLIED, InboxEntry, ReceivedBatch
 from trainyard_gateway.store.reports.processor import InboxProcessor
@@ -206,7 +207,7 @@ class SqliteStore(Store):
         self._add_to_backlog(entries)
         futures = [future for _, future in group]
         outcomes = [(f, entry is None) for f, entry in zip(futures, entries, strict=True)]
-        self._publish(self._notify_durable, [batch for batch, _ in received], outcomes)
+        self._publish(self._notify_durable, [batch for batch, _ in received], outcomes, False)
         return True
 
     def _add_to_backlog(self, entries: Sequence[InboxEntry | None]) -> None:
@@ -225,7 +226,9 @@ class SqliteStore(Store):
                 with connection.begin():
                     applied = self._processor.apply_pending(connection)
                 self._processor.inbox.evict(applied)
-                self._publish(self._notify_applied, [entry.batch for entry in applied], [])
+                batches = [entry.batch for entry in applied]
+                changes = any(map(changes_runs, batches))
+                self._publish(self._notify_applied, batches, [], changes)
         except Exception as error:  # such as a full disk, which already holds the batches
             self._processor.clear_caches()
             self._backlog.failed(time.monotonic())
@@ -259,7 +262,7 @@ class SqliteStore(Store):
         durable = dict(accepted)
         results += [(future, entry is None) for future, entry in accepted]
         batches = [r.batch for r, f in received if f in durable]
-        self._publish(self._notify_durable, batches, [*results, *failures])
+        self._publish(self._notify_durable, batches, [*results, *failures], bool(actions))
 
     def _accept(
         self,
@@ -288,10 +291,15 @@ class SqliteStore(Store):
         notify: Callable[[list[Batch]], None],
         batches: list[Batch],
         outcomes: list[_Outcome],
+        changes: bool,
     ) -> None:
-        """Notify listeners and resolve futures in one call, since waking the loop costs most."""
+        """Notify listeners and resolve futures in one call, since waking the loop costs most.
+
+        `changes`: whether anything but values was written.
+        """
 
         def publish() -> None:
+            self.revision += changes
             notify(batches)
             for future, outcome in outcomes:
                 resolve(future, outcome)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from trainyard_api import timestamps
-from trainyard_api.mlflow.run_report import RunInput, RunNumber
+from trainyard_api.mlflow.run_report import RunInput, RunNumber, RunOutput
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.store.metrics.points import LoggedPoint
+from trainyard_gateway.store.metrics.series import NewestValue
 from trainyard_gateway.store.runs.experiments import ExperimentRow
+from trainyard_gateway.store.runs.records import Text
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.runs.search import RUN_NAME_TAG
 
@@ -29,12 +32,11 @@ PHASE_TAG = "trainyard.phase"
 class Records:
     """What belongs to a run."""
 
-    metrics: Sequence[Any] = ()
-    """Rows of `series`."""
-    params: Sequence[Any] = ()
-    tags: Sequence[Any] = ()
+    metrics: Sequence[NewestValue] = ()
+    params: Sequence[Text] = ()
+    tags: Sequence[Text] = ()
     inputs: Sequence[RunInput] = ()
-    outputs: Sequence[Any] = ()
+    outputs: Sequence[RunOutput] = ()
     session: str | None = None
     """Name of the session whose run it is."""
     user: str = field(default="")
@@ -81,15 +83,15 @@ def run_info(run: RunRow) -> Json:
 
 def whole_run(run: RunRow, records: Records) -> Json:
     """A run with the newest value of each metric."""
-    tags = {row.key: row.value for row in records.tags}
+    tags = dict(records.tags)
     if run.name:
         tags[RUN_NAME_TAG] = run.name
     if run.is_session:
         tags |= {SESSION_TAG: records.session or run.name, PHASE_TAG: str(run.phase)}
         tags.setdefault("mlflow.user", run.user)
     data = {
-        "metrics": [newest(row) for row in records.metrics],
-        "params": [{"key": row.key, "value": row.value} for row in records.params],
+        "metrics": [_newest(each) for each in records.metrics],
+        "params": pairs(records.params),
         "tags": pairs(sorted(tags.items())),
     }
     inputs = [dataset_input(each) for each in records.inputs]
@@ -102,16 +104,25 @@ def whole_run(run: RunRow, records: Records) -> Json:
     }
 
 
-def newest(row: Any) -> Json:
-    """The newest value of a metric; `row`: of `series`."""
-    value = math.nan if row.last_value is None else row.last_value
-    return _metric(row.name, value, row.last_time // 1000, row.last_step)
+def _newest(given: NewestValue) -> Json:
+    value = math.nan if given.value is None else given.value
+    return _metric(given.name, value, given.time // 1000, given.step)
 
 
-def logged(key: str, point: LoggedPoint) -> Json:
-    """One value of a metric's history."""
-    value = math.nan if point.nan else point.value
-    return _metric(key, value, point.time // 1000, point.step)
+def logged_points(key: str, points: Sequence[LoggedPoint]) -> list[Json]:
+    """Values of a metric's history."""
+    # One number that is not finite makes the sum so; as a sum of large ones may be, too.
+    if any(map(_NAN, points)) or not math.isfinite(sum(map(_VALUE, points))):
+        return [
+            _metric(key, math.nan if p.nan else p.value, p.time // 1000, p.step) for p in points
+        ]
+    return [
+        {"key": key, "value": value, "timestamp": time // 1000, "step": step}
+        for step, time, _, value in points
+    ]
+
+
+_NAN, _VALUE = itemgetter(2), itemgetter(3)
 
 
 def charted(key: str, point: Mapping[str, Any], run: str) -> Json:

@@ -25,6 +25,7 @@ from trainyard_gateway.mlflow.wire.fields import (
     Text,
     Token,
     Value,
+    without_booleans,
 )
 
 ViewType = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]
@@ -156,6 +157,11 @@ class LogBatch(OfRun):
     metrics: list[Metric] = Field(default=[], max_length=mlflow.MAX_METRICS, fail_fast=True)
     params: list[Param] = Field(default=[], max_length=mlflow.MAX_PARAMS, fail_fast=True)
     tags: list[Tag] = Field(default=[], max_length=mlflow.MAX_TAGS, fail_fast=True)
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        return without_booleans(given)
 
     @field_validator("params")
     @classmethod

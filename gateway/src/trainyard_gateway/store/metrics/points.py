@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, Select, case, cast, select
 
 from trainyard_gateway.store.schema.run_tables import repeated_points
 from trainyard_gateway.store.schema.tables import metrics, series
+from trainyard_gateway.store.sql.statements import fetch_tuples
 from trainyard_gateway.store.sql.text import escape_nul
 
 
@@ -42,16 +42,11 @@ def page(
     Values of one step are in order of time. `key`: what the series are stored under.
     """
     found = _from(connection, key, name, place, limit + 1 + place.given)
-    at_step = 0
-    points: list[LoggedPoint] = []
-    for point in found:
-        at_step += point.step == place.step
-        if point.step == place.step and at_step <= place.given:
-            continue
-        if len(points) == limit:
-            return points, _after(points, place)
-        points.append(point)
-    return points, None
+    given = 0
+    while given < min(place.given, len(found)) and found[given].step == place.step:
+        given += 1
+    points = found[given : given + limit]
+    return points, _after(points, place) if len(found) > given + limit else None
 
 
 def _after(points: list[LoggedPoint], place: Place) -> Place:
@@ -62,19 +57,19 @@ def _after(points: list[LoggedPoint], place: Place) -> Place:
 
 def _from(
     connection: Connection, key: str, name: str, place: Place, limit: int
-) -> Iterator[LoggedPoint]:
+) -> list[LoggedPoint]:
     found = select(series.c.id).where(
         series.c.session_uid == key, series.c.name == escape_nul(name)
     )
     id = connection.execute(found).scalar()
     if id is None:
-        return iter(())
-    kept = _kept(id, place.step, limit)
-    beside = _beside(id, place.step, limit)
-    both = (
-        (LoggedPoint._make(row) for row in connection.execute(query)) for query in (kept, beside)
+        return []
+    kept, beside = (
+        [LoggedPoint._make(row) for row in fetch_tuples(connection, query)]
+        for query in (_kept(id, place.step, limit), _beside(id, place.step, limit))
     )
-    return heapq.merge(*both)
+    # Nearly always there is one value for each step.
+    return list(heapq.merge(kept, beside)) if beside else kept
 
 
 def _kept(id: int, step: int, limit: int) -> Select[tuple[int, int, int, float]]:

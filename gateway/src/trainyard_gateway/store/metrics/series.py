@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from trainyard_gateway.store.schema.tables import series
-from trainyard_gateway.store.sql.statements import CompiledStatement
+from trainyard_gateway.store.sql.statements import CompiledStatement, fetch_tuples
 from trainyard_gateway.store.sql.text import escape_nul
 
 _MAX_CACHED = 100_000
@@ -155,4 +155,29 @@ def rows_of_many(connection: Connection, keys: Sequence[str]) -> dict[str, list[
     return found
 
 
+class NewestValue(NamedTuple):
+    """The newest value of a metric."""
+
+    name: str
+    value: float | None
+    """None is NaN."""
+    time: int
+    """Microseconds since the epoch."""
+    step: int
+
+
+def newest_of_many(connection: Connection, keys: Sequence[str]) -> dict[str, list[NewestValue]]:
+    """The newest values of several sessions or runs, by what they are stored under and by name."""
+    found: dict[str, list[NewestValue]] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = series.c.session_uid.in_(keys[start : start + _KEYS_AT_ONCE])
+        query = _NEWEST.where(some).order_by(series.c.session_uid, series.c.name)
+        for key, *values in fetch_tuples(connection, query):
+            found.setdefault(key, []).append(NewestValue._make(values))
+    return found
+
+
+_NEWEST = select(
+    series.c.session_uid, series.c.name, series.c.last_value, series.c.last_time, series.c.last_step
+)
 _KEYS_AT_ONCE = 500

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Column, Connection, Table, delete, insert, select
 
 from trainyard_api.mlflow.run_report import RunInput, RunOutput
 from trainyard_gateway.store.schema.run_tables import (
@@ -15,6 +15,7 @@ from trainyard_gateway.store.schema.run_tables import (
     run_tags,
 )
 from trainyard_gateway.store.sql.dialect import upsert
+from trainyard_gateway.store.sql.statements import fetch_tuples
 from trainyard_gateway.store.sql.text import escape_nul
 
 CONTEXT = "mlflow.data.context"
@@ -80,35 +81,53 @@ def add_outputs(connection: Connection, run: str, outputs: Iterable[RunOutput]) 
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
 
 
-def params_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """Rows of params of runs, by run and key."""
-    return _by_run(connection, run_params, "key", ids)
+class Text(NamedTuple):
+    """A param or a tag."""
+
+    key: str
+    value: str
 
 
-def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """Rows of tags of runs, by run and key."""
-    return _by_run(connection, run_tags, "key", ids)
+def params_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Text]]:
+    """Params of runs, by run and key."""
+    return _texts(connection, run_params, ids)
+
+
+def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Text]]:
+    """Tags of runs, by run and key."""
+    return _texts(connection, run_tags, ids)
 
 
 def inputs_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[RunInput]]:
     """Datasets of runs, by run."""
-    found = _by_run(connection, run_inputs, "name", ids)
-    return {
-        run: [RunInput.model_validate_json(row.body) for row in rows] for run, rows in found.items()
-    }
-
-
-def outputs_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """Rows of logged models of runs, by run."""
-    return _by_run(connection, run_outputs, "model_id", ids)
-
-
-def _by_run(
-    connection: Connection, table: Table, order: str, ids: Sequence[str]
-) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        query = select(table).where(table.c.run_id.in_(ids[start : start + _AT_ONCE]))
-        for row in connection.execute(query.order_by(table.c.run_id, table.c[order])):
-            found.setdefault(row.run_id, []).append(row)
+    columns = run_inputs.c.run_id, run_inputs.c.name, run_inputs.c.body
+    found: dict[str, list[RunInput]] = {}
+    for run, _, body in _of_runs(connection, columns, ids):
+        found.setdefault(run, []).append(RunInput.model_validate_json(body))
     return found
+
+
+def outputs_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[RunOutput]]:
+    """Logged models of runs, by run."""
+    columns = run_outputs.c.run_id, run_outputs.c.model_id, run_outputs.c.step
+    found: dict[str, list[RunOutput]] = {}
+    for run, id, step in _of_runs(connection, columns, ids):
+        found.setdefault(run, []).append(RunOutput(model_id=id, step=step))
+    return found
+
+
+def _texts(connection: Connection, table: Table, ids: Sequence[str]) -> dict[str, list[Text]]:
+    found: dict[str, list[Text]] = {}
+    for run, key, value in _of_runs(connection, (table.c.run_id, table.c.key, table.c.value), ids):
+        found.setdefault(run, []).append(Text(key, value))
+    return found
+
+
+def _of_runs(
+    connection: Connection, columns: Sequence[Column[Any]], ids: Sequence[str]
+) -> Iterator[Any]:
+    """Tuples of a table of runs, in the order of the first two columns."""
+    run = columns[0]
+    for start in range(0, len(ids), _AT_ONCE):
+        query = select(*columns).where(run.in_(ids[start : start + _AT_ONCE]))
+        yield from fetch_tuples(connection, query.order_by(run, columns[1]))

@@ -29,12 +29,16 @@ def apply(
     """
     accepted: list[Accepted] = []
     notes: list[tuple[Batch, str]] = []
+    # Of what is used of a run here nothing changes, and programs send a batch for each step.
+    known: dict[tuple[str, str], RunRow] = {}
     for batch in batches:
         for report in batch.runs:
-            run = _run_of(connection, batch.session_uid, report)
+            place = batch.session_uid, report.run
+            run = known.get(place) or _run_of(connection, batch.session_uid, report)
             if run is None:
                 notes.append((batch, _REFUSED.format(report.run)))
                 continue
+            known[place] = run
             accepted.append((batch, report, run.series_key))
             if other := _apply_one(connection, run, report):
                 named = ", ".join(sorted(other))[:500]

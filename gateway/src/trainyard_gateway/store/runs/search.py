@@ -14,6 +14,7 @@ from trainyard_gateway.store.runs.listed import visible
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.schema.run_tables import run_inputs, run_params, run_tags, runs
 from trainyard_gateway.store.schema.tables import series
+from trainyard_gateway.store.sql.statements import fetch_tuples
 
 RUN_NAME_TAG = "mlflow.runName"
 """The tag that is the name of the run."""
@@ -58,7 +59,7 @@ def search(
     keys = {o.key for o in wanted.orders if o.field is Field.ATTRIBUTE}
     orders += [] if "start_time" in keys else [runs.c.start_time.desc()]
     query = query.order_by(*orders, runs.c.id).offset(wanted.offset).limit(wanted.limit + 1)
-    return [RunRow(*row) for row in connection.execute(query)]
+    return [RunRow._make(row) for row in fetch_tuples(connection, query)]
 
 
 def condition_of(connection: Connection, condition: Condition) -> ColumnElement[bool]:

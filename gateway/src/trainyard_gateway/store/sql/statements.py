@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection
+from sqlalchemy import ClauseElement, Connection, Select
 
 _BLOCK_ROWS = 128
 """Rows of one INSERT. The widest table stays within the 32,766 parameters that SQLite accepts."""
@@ -33,10 +33,7 @@ class CompiledStatement:
         return connection.exec_driver_sql(text, values + constants).fetchall()
 
     def fetch_tuples(self, connection: Connection, *values: Any) -> Sequence[Any]:
-        """All rows of a query as the driver's tuples.
-
-        Rows with attributes cost more than reading them.
-        """
+        """All rows of a query as the driver's tuples."""
         text, constants = self._compile(connection)
         result = connection.exec_driver_sql(text, values + constants)
         found: Sequence[Any] = result.cursor.fetchall()
@@ -65,6 +62,17 @@ class CompiledStatement:
             constants = tuple(compiled.params[name] for name in positions[count:])
             found = self._compiled[dialect.name] = str(compiled), constants
         return found
+
+
+def fetch_tuples(connection: Connection, query: Select[Any]) -> Sequence[Any]:
+    """All rows of a query as the driver's tuples; for columns of texts and numbers.
+
+    Rows with attributes cost more than reading them.
+    """
+    result: Any = connection.execute(query)
+    found: Sequence[Any] = result.cursor.fetchall()
+    result.close()
+    return found
 
 
 def _insert_full_blocks(
