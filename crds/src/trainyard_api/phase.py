@@ -291,7 +291,7 @@ class FailureClass(SentencedEnum):
     )
     NODE_LOST = (
         "NodeLost",
-        "The pod's node is deleted, shut down or does not answer.",
+        "The pod's node is deleted, is shut down, has restarted or does not answer.",
     )
     STALLED = (
         "Stalled",

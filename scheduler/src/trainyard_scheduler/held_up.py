@@ -24,6 +24,18 @@ WAY_OUT: Final = (
 """What to do about a node that is lost; the node's name is left out."""
 
 
+NODE_DELETED: Final = (
+    "Kubernetes removes its pods within two minutes, and the session continues elsewhere."
+)
+"""What follows where the node is deleted already."""
+
+
+def way_out(name: str, nodes: Mapping[str, Node] | None) -> str:
+    """What follows for the pods of a troubled node, and what people can do about it."""
+    deleted = nodes is not None and name not in nodes
+    return NODE_DELETED if deleted else WAY_OUT.format(name)
+
+
 def node_trouble(name: str, nodes: Mapping[str, Node] | None) -> str:
     """What is wrong with a pod's node, as a sentence; empty if nothing is known to be.
 
@@ -64,7 +76,7 @@ def held_up(
     troubles = {p.assigned: t for p in late if (t := node_trouble(p.assigned, nodes))}
     if troubles:
         name, trouble = next(iter(troubles.items()))
-        return f"{sentence} {trouble} {WAY_OUT.format(name)}"
+        return f"{sentence} {trouble} {way_out(name, nodes)}"
     if not late[0].deleting:
         return (
             f"{sentence} Nothing ends it: its Job is over, and it runs on. Its GPUs count as used"

@@ -71,6 +71,10 @@ FAILED = [
     pytest.param({"exit_code": 64, "termination_message": '{"reason": "ProgramNotFound", "programExit": 64}'}, C.BAD_CONFIGURATION, id="a-program-that-says-so-itself"),
     pytest.param({"exit_code": 64, "termination_message": "trainyard: the image's python3 is 3.6.9; the supervisor needs"}, C.CONTAINER_CONFIG, id="old-python"),
     pytest.param({"exit_code": 139, "termination_message": '{"programSignal": 11}'}, C.PROGRAM_ERROR, id="segmentation-fault"),
+    pytest.param({"exit_code": 255, "terminated_reason": "Unknown"}, C.NODE_LOST, id="node-restarted"),
+    pytest.param({"exit_code": 137, "terminated_reason": "ContainerStatusUnknown"}, C.NODE_LOST, id="container-not-there-any-more"),
+    pytest.param({"exit_code": 255, "terminated_reason": "Error"}, C.PROGRAM_ERROR, id="its-own-255"),
+    pytest.param({"exit_code": 137, "terminated_reason": "ContainerStatusUnknown", "termination_message": '{"programExit": 3}'}, C.KILLED, id="its-program-had-ended-before-the-restart"),
 ]  # fmt: skip
 
 
@@ -106,6 +110,9 @@ SENTENCES = [
     pytest.param({"exit_code": 139, "termination_message": '{"programSignal": 11}'}, "The program of worker 0 was killed by signal 11 (SIGSEGV).", id="signal"),
     pytest.param({"exit_code": 192, "termination_message": '{"programSignal": 64}'}, "The program of worker 0 was killed by signal 64", id="signal-without-a-name"),
     pytest.param({"exit_code": 1, "termination_message": '{"programSignal": "x"}'}, "Worker 0 ended with exit code 1.", id="nonsense"),
+    pytest.param({"exit_code": 255, "terminated_reason": "Unknown"}, "The end of worker 0 was not seen: node ", id="node-restarted"),
+    pytest.param({"disruption": "DeletionByPodGC"}, "Worker 0 was taken off its node", id="node-deleted"),
+    pytest.param({}, "Worker 0 ended without an exit code.", id="no-word"),
     pytest.param({"setup_reason": "Error", "setup_message": "no space left"}, "The pod of worker 0 could not be prepared for the program: no space left", id="init-container"),
     pytest.param({"exit_code": 64, "termination_message": "trainyard: the image's python3 is 3.6.9; the supervisor needs 3.9"}, "trainyard: the image's python3 is 3.6.9", id="old-python"),
 ]  # fmt: skip

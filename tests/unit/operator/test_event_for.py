@@ -47,6 +47,13 @@ def test_a_node_below_a_running_session(
         assert event.message == SAID
 
 
+def test_a_node_whose_pods_are_gone_has_not_answered_again() -> None:
+    changes = {"failure": {"class": "NodeLost"}}
+    found = SessionState(Phase.RUNNING, SAID, Reason.PODS_RUNNING, changes)
+
+    assert event_for(make_session(phase=Phase.RUNNING), found, status(SILENT), {}) is None
+
+
 @pytest.mark.parametrize("conditions", [None, 3, "x", [3], [{}], [{"type": "Running"}]], ids=repr)
 def test_conditions_that_make_no_sense_count_as_none(conditions: object) -> None:
     found = SessionState(Phase.RUNNING, SAID, Reason.NODE_NOT_READY)

@@ -218,6 +218,15 @@ def test_a_dead_node_is_told_while_it_lasts() -> None:
     assert "kubectl delete node n1" in found.message
 
 
+def test_a_deleted_node_need_not_be_deleted_again() -> None:
+    session = make_session(phase=Phase.RUNNING, status=RAN)
+    job = make_job(session)
+    found = state_of(session, job, [make_pod(job, session)], nodes=(node("n2"),))
+    assert (found.phase, found.reason) == (Phase.RUNNING, Reason.NODE_NOT_READY)
+    assert found.message.startswith("Node n1 is not there any more. Kubernetes removes its pods")
+    assert "kubectl delete node" not in found.message
+
+
 def test_a_node_that_says_itself_that_it_is_not_ready_is_told_in_its_words() -> None:
     session = make_session(phase=Phase.RUNNING, status=RAN)
     job = make_job(session)

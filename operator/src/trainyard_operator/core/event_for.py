@@ -57,6 +57,9 @@ def _while_running(found: SessionState, current: Mapping[str, Any]) -> Event | N
         return None
     if troubled:
         return Event(EventReason.NODE_NOT_READY, found.message, warning=True)
+    if "failure" in found.changes:
+        # The mark is gone, but so are its pods.
+        return None
     return Event(EventReason.NODE_READY, EventReason.NODE_READY.sentence)
 
 

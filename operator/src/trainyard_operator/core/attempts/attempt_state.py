@@ -20,7 +20,7 @@ from trainyard_operator.core.attempts.disruption import NODE_LOSSES, Disruption
 from trainyard_operator.core.attempts.result import ended, succeeded
 from trainyard_operator.core.attempts.starting import Wait, first_due, first_reported, next_look
 from trainyard_operator.core.session_state import SessionState
-from trainyard_scheduler.held_up import WAY_OUT
+from trainyard_scheduler.held_up import NODE_DELETED, way_out
 from trainyard_scheduler.objects.model import Job
 from trainyard_scheduler.readiness import desired_state
 
@@ -35,8 +35,8 @@ _GONE: Final = (
     "A worker is gone, and Job {} does not say yet how it ended; kube-controller-manager does that."
 )
 _UNHEARD: Final = (
-    "Its workers may still run there. Five minutes after a node fell silent Kubernetes marks its pods"
-    " as lost."
+    " Its workers may still run there. Five minutes after a node fell silent Kubernetes marks its"
+    " pods as lost."
 )
 _UNSEEN: Final = (
     "No step is seen: the gateway has not renewed its Lease since {}. After its return the session"
@@ -200,7 +200,9 @@ class _Evaluation:
             reason = Reason.NODE_NOT_READY if disruption.reason in NODE_LOSSES else reason
         elif troubled := self.attempt.troubled_node():
             name, trouble = troubled
-            message, reason = f"{trouble} {_UNHEARD} {WAY_OUT.format(name)}", Reason.NODE_NOT_READY
+            advice = way_out(name, self.attempt.around.nodes)
+            unheard = "" if advice == NODE_DELETED else _UNHEARD
+            message, reason = f"{trouble}{unheard} {advice}", Reason.NODE_NOT_READY
         elif (since := self.attempt.unseen_since(started)) is not None:
             message = _UNSEEN.format(timestamps.to_seconds_text(since))
         found = self._running(message, started, wake=self.attempt.next_check(started))

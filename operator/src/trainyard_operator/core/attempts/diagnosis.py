@@ -55,6 +55,11 @@ _OWN_DISK = re.compile(
     r"|Pod ephemeral local storage usage exceeds"
 )
 """So begins what the kubelet says of a pod that wrote more than its own limit."""
+_VANISHED = frozenset({"Unknown", "ContainerStatusUnknown"})
+"""Why a container ended of which its node's runtime knows no end: node or runtime restarted."""
+_VANISHED_SENTENCE = (
+    "The end of worker {} was not seen: node {}, or its container runtime, restarted meanwhile."
+)
 _NO_START = ("StartError", "ContainerCannotRun")
 DISRUPTED = frozenset({C.EVICTED, C.NODE_LOST, C.WORKER_LOST, C.KILLED, C.UNKNOWN})
 """Classes that a disruption of one worker can have as its consequence in any worker."""
@@ -187,7 +192,12 @@ def _kind(pod: Pod, report: dict[str, Any], gang: bool) -> FailureClass:
     if code == ExitCode.PREEMPTED and gang:
         # Workers agree to leave when one of them is asked to; this one was not.
         return C.WORKER_LOST
-    return _by_signal(pod, code)
+    return C.NODE_LOST if _vanished(pod, report) else _by_signal(pod, code)
+
+
+def _vanished(pod: Pod, report: dict[str, Any]) -> bool:
+    """Whether the end of a container was not seen, as its node restarted."""
+    return pod.terminated_reason in _VANISHED and not _started(report)
 
 
 def _over_its_limit(pod: Pod) -> FailureClass | None:
@@ -230,8 +240,12 @@ def _sentence(pod: Pod, kind: FailureClass, report: dict[str, Any], lines: tuple
         return f"Worker {pod.worker} used more memory than it asked for and was killed."
     if pod.message:
         return pod.message
+    if _vanished(pod, report):
+        return _VANISHED_SENTENCE.format(pod.worker, pod.assigned or "it was on")
     if kind == C.CONTAINER_CONFIG and pod.termination_message and not report:
         return pod.termination_message
+    if pod.exit_code is None and (reason := disruption.reason_of(pod)):
+        return disruption.sentence(pod, reason)
     if pod.exit_code is None:
         return f"Worker {pod.worker} ended without an exit code."
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -74,7 +74,7 @@ def disruption_of(
         if not reason and deletion_counts and pod.deleting:
             reason, since = POD_DELETED, pod.deletion
         if reason and not _ended_before(pod, job, since):
-            return Disruption(reason[:128], _message(pod, reason)[:1024])
+            return Disruption(reason[:128], sentence(pod, reason)[:1024])
     return None
 
 
@@ -88,11 +88,12 @@ def _ended_before(pod: Pod, job: Job | None, since: float | None) -> bool:
     return pod.ended is not None and pod.ended + CLOCK_SKEW_SECONDS < since
 
 
-def _message(pod: Pod, reason: str) -> str:
+def sentence(pod: Pod, reason: str) -> str:
+    """That the cluster took a pod off its node for this reason, and what people can do."""
     where = f" its node {pod.assigned}" if pod.assigned else " its node"
     words = f": {pod.message}" if pod.message else "."
     verb = "is being" if pod.live else "was"
-    sentence = f"Worker {pod.worker} {verb} taken off{where} ({reason}){words}"
+    found = f"Worker {pod.worker} {verb} taken off{where} ({reason}){words}"
     if pod.live and pod.disruption in NODE_LOSSES:
-        sentence += f" {WAY_OUT.format(pod.assigned or 'NAME')}"
-    return sentence
+        found += f" {WAY_OUT.format(pod.assigned or 'NAME')}"
+    return found
