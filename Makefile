@@ -164,7 +164,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak nodes corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -188,6 +188,10 @@ soak: setup ## Random scenarios and faults for HOURS=2, with the operator's memo
 	@$(VENV)/bin/python tests/faults soak --hours $(HOURS) --seed $(SEED) \
 	  --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name faults)" || code=$$?; \
 	  $(RUN) trainyard_cluster down --name faults; exit $${code:-0}
+
+nodes: setup ## Drain and lose nodes of a separate three-node cluster under a gang; writes what a user reads to build/nodes (4 min)
+	@$(RUN) trainyard_images build
+	@$(RUN) pytest -q -n 0 tests/e2e/test_real_nodes.py
 
 kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and uploads, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-500} $(RUN) pytest -q -s tests/integration/gateway/test_killed_gateway.py

@@ -117,7 +117,7 @@ def _build_tools(missing: set[str], folder: Path, logs: Path, progress: Progress
         with progress.step(f"build helm {versions.HELM_3} with Go (about a minute)"):
             program = "helm.sh/helm/v3/cmd/helm"
             log = logs / "helm3.log"
-            go_build(SOURCES / "helm3", folder / "helm3", _LDFLAGS, log, package=program)
+            go_build(SOURCES / "helm3", folder / "helm3", _helm_3_flags(), log, package=program)
     for name in sorted(missing & versions.GO_TOOLS.keys()):
         tool = versions.GO_TOOLS[name]
         with progress.step(f"build {name} {tool.version} with Go (about a minute)"):
@@ -131,6 +131,18 @@ def _build_tools(missing: set[str], folder: Path, logs: Path, progress: Progress
                 f"{tool.package}@{tool.version}",
             ]
             run(argv, log=logs / f"{name}.log", env=env)
+
+
+def _helm_3_flags() -> str:
+    """As its releases are linked; otherwise it renders for Kubernetes 1.20."""
+    major, minor, _ = versions.KUBERNETES.removeprefix("v").split(".")
+    set_to = {"Major": major, "Minor": minor}
+    flags = [
+        f"-X helm.sh/helm/v3/pkg/{package}.k8sVersion{part}={number}"
+        for package in ("chartutil", "lint/rules")
+        for part, number in set_to.items()
+    ]
+    return " ".join((_LDFLAGS, *flags))
 
 
 def go_build(
