@@ -8,8 +8,12 @@ same machine.
 
 Every round begins with an empty cache. MLflow and Trackio are run as they come, with one worker on
 SQLite; the gateway runs on SQLite too. Needs a cluster (`make bench-web` brings one) and virtual
-environments with the others. `--only` measures some of the three, and keeps what the file has of
-the others. Times depend on what else the machine does: the load average stands beside each.
+environments with the others.
+
+`--only` measures some of the three and `--parts` some of the four. Every part is written when it
+is done, with its sizes and the load average before and after it; the files keep what they have of
+all other parts. So a long measurement can be made in pieces. Times depend on what else the machine
+does.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import gzip
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,7 +44,7 @@ from own_page import OwnPage  # noqa: E402  # as above
 from peer_page import PeerPage, filled  # noqa: E402  # as above
 from peers import Mlflow  # noqa: E402  # as above
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402  # as above
-from table import table  # noqa: E402  # as above
+from table import PARTS, table  # noqa: E402  # as above
 from trackio_page import TrackioPage  # noqa: E402  # as above
 from trackio_server import Trackio  # noqa: E402  # as above
 from window import NotDrawnError  # noqa: E402  # as above
@@ -49,24 +53,43 @@ _STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
 _LOG_BYTES = str(1 << 30)
 
 
+Figures = Iterator[tuple[str, dict[str, Any]]]
+"""Parts with their figures."""
+Measure = Callable[[], dict[str, Any]]
+
+
 def main() -> None:
     """Measure the pages, one after the other, and write JSON and Markdown."""
     options = _options()
-    results: dict[str, Any] = {}
-    if options.out.exists() and len(options.only) < len(_SIDES):
-        results = json.loads(options.out.read_text())
-    results |= {"page": sizes(), "asked": _asked(options)}
     with tempfile.TemporaryDirectory(prefix="bench-web-") as name:
         for what in options.only:
-            before = machine.shape()
-            results[what] = {"machine": before, **_SIDES[what](options, Path(name))}
-            print(what, json.dumps(results[what], indent=2), flush=True)
-            options.out.write_text(json.dumps(results, indent=2) + "\n")
-            options.out.with_suffix(".md").write_text(table(results))
+            for part, figures in _SIDES[what](options, Path(name)):
+                print(what, part, json.dumps(figures, indent=2), flush=True)
+                _write(options.out, what, part, {"asked": _asked(options), **figures})
     print(f"written to {options.out}")
 
 
-def own(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _write(file: Path, side: str, part: str, figures: dict[str, Any]) -> None:
+    """Put a part beside what the files have of the others."""
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    results["page"] = sizes()
+    results.setdefault(side, {})[part] = figures
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    file.with_suffix(".md").write_text(table(results))
+
+
+def _measured(parts: dict[str, Measure], wanted: list[str]) -> Figures:
+    """The wanted ones among the parts, each with what else the machine did."""
+    for name, measure in parts.items():
+        if name in wanted:
+            before = machine.shape()
+            figures = measure()
+            load = [before["loadAverage"], machine.shape()["loadAverage"]]
+            yield name, {"machine": before, "load": load, **figures}
+
+
+def own(options: argparse.Namespace, folder: Path) -> Figures:
     """The figures of our page."""
     if options.kubeconfig is None:
         raise SystemExit("--kubeconfig: our gateway needs a cluster; make bench-web brings one")
@@ -78,48 +101,57 @@ def own(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         gateway = running_gateway(options.kubeconfig, namespace, place, log_max_bytes=_LOG_BYTES)
         lab = stack.enter_context(gateway)
         clients = yard.sessions(lab, options.sessions)
-        yard.curves(lab, clients, options.points)
-        yard.lines(clients[-1], options.lines)
+        yard.curves(lab, clients, _points(options))
+        yard.lines(clients[-1], options.lines if "log" in options.parts else yard.LINES_AT_ONCE)
         # The browser has an event loop of its own, beside which none can fill.
         browser = stack.enter_context(running_browser())
         page = OwnPage(browser, lab, clients, options.rounds)
-        return {
-            "table": page.table(options.sessions),
-            "overlay": page.overlay(),
-            "log": page.log(clients[-1]),
-            "a line on the session's page": page.session_delay(clients[-1]),
-            "live": page.live(options.seconds),
+        parts: dict[str, Measure] = {
+            "table": partial(page.table, options.sessions),
+            "overlay": page.overlay,
+            "log": partial(page.log, clients[-1]),
+            "live": partial(page.live, options.seconds),
         }
+        yield from _measured(parts, options.parts)
 
 
-def peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def peer(options: argparse.Namespace, folder: Path) -> Figures:
     """The figures of MLflow's page."""
     place = folder / "mlflow"
     with Mlflow(options.mlflow, place, None) as server:
-        runs = filled(server, place, options.sessions, yard.REPORTING, options.points)
+        runs = filled(server, place, options.sessions, yard.REPORTING, _points(options))
         with running_browser() as browser:
             page = PeerPage(browser, server, runs, options.rounds)
-            return {
-                "table": _tried(page.table),
-                "overlay": _tried(page.overlay),
-                "live": _tried(partial(page.live, options.seconds)),
+            parts: dict[str, Measure] = {
+                "table": partial(_tried, page.table),
+                "overlay": partial(_tried, page.overlay),
+                "live": partial(_tried, partial(page.live, options.seconds)),
             }
+            yield from _measured(parts, options.parts)
 
 
-def second_peer(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def second_peer(options: argparse.Namespace, folder: Path) -> Figures:
     """The figures of Trackio's page."""
     with Trackio(options.trackio, folder / "trackio") as server:
-        server.fill(options.sessions, yard.REPORTING, options.points)
+        server.fill(options.sessions, yard.REPORTING, _points(options))
         with running_browser() as browser:
             page = TrackioPage(browser, server, options.rounds)
-            return {
-                "table": _tried(partial(page.table, options.sessions)),
-                "overlay": _tried(partial(page.overlay, min(options.sessions, yard.REPORTING))),
-                "live": _tried(partial(page.live, options.seconds)),
+            table_ = partial(page.table, options.sessions)
+            overlay = partial(page.overlay, min(options.sessions, yard.REPORTING))
+            parts: dict[str, Measure] = {
+                "table": partial(_tried, table_),
+                "overlay": partial(_tried, overlay),
+                "live": partial(_tried, partial(page.live, options.seconds)),
             }
+            yield from _measured(parts, options.parts)
 
 
-def _tried(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _points(options: argparse.Namespace) -> int:
+    """Of each curve; one is enough where none is looked at."""
+    return int(options.points) if {"overlay", "live"} & set(options.parts) else 1
+
+
+def _tried(measure: Measure) -> dict[str, Any]:
     """The figures of a peer, or that its page did not show it."""
     try:
         return measure()
@@ -127,7 +159,7 @@ def _tried(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"failed": str(error)[:500]}
 
 
-_SIDES: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
+_SIDES: dict[str, Callable[[argparse.Namespace, Path], Figures]] = {
     "trainyard": own,
     "mlflow": peer,
     "trackio": second_peer,
@@ -151,6 +183,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the web page.")
     parser.add_argument("--kubeconfig", type=Path, help="needed for our gateway")
     parser.add_argument("--only", nargs="+", choices=list(_SIDES), default=list(_SIDES))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--trackio", type=Path, default=ROOT / "build" / "trackio" / "bin")
     parser.add_argument("--mlflow", type=Path, default=ROOT / "build" / "mlflow" / "bin")
     parser.add_argument("--sessions", type=int, default=1000)

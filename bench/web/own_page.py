@@ -12,7 +12,7 @@ import load
 import yard
 from gateway_lab import GatewayLab
 from load import Client
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser
 from window import Window, strokes, window
 
 _HIDE = """(hidden) => {
@@ -21,9 +21,17 @@ _HIDE = """(hidden) => {
 }"""
 
 
-def _value(seen: Window, value: str) -> Locator:
-    """The cell with this last value of the metric; its curve and its best value follow."""
-    return seen.page.get_by_role("cell", name=re.compile(f"^{re.escape(value)}( |$)"))
+def _in_a_cell(value: str) -> str:
+    """JavaScript: a cell has this last value of the metric; its curve and its best value follow."""
+    pattern = f"^{re.escape(value)}( |$)"
+    return (
+        f"[...document.querySelectorAll('td')].some((cell) => /{pattern}/.test(cell.textContent))"
+    )
+
+
+def _in_the_log(text: str) -> str:
+    """JavaScript: a line of the log that is drawn begins so."""
+    return f"[...document.querySelectorAll('.log li')].some((line) => line.textContent.startsWith({text!r}))"
 
 
 class OwnPage:
@@ -93,7 +101,9 @@ class OwnPage:
                 heap.append(seen.heap_mib())
             passed = time.monotonic() - began
             received, cpu = seen.bytes - first, load.cpu_seconds(pid) - cpu
-            delays = [self._delay(seen, running[-1], 3_000_000 + n) for n in range(yard.DELAYS)]
+            with httpx.Client(timeout=60) as http:
+                steps = range(3_000_000, 3_000_000 + yard.DELAYS)
+                delays = [self._delay(seen, running[-1], step, http) for step in steps]
         return {
             "KiB/s": round(received / 1024 / passed, 1),
             "delay in the table, median s": round(statistics.median(delays), 2),
@@ -103,13 +113,13 @@ class OwnPage:
             "after a break": self._after_a_break(running),
         }
 
-    def _delay(self, seen: Window, one: Client, step: int) -> float:
+    def _delay(self, seen: Window, one: Client, step: int, http: httpx.Client) -> float:
         """Seconds from a report until its value stands in the table."""
         value = step % 1000 + 0.5
-        began = time.monotonic()
-        yard.report(one, yard.step(step, value))
-        _value(seen, f"{value:g}").wait_for()
-        return time.monotonic() - began
+        seen.arm(_in_a_cell(f"{value:g}"))
+        began = time.time()
+        yard.report(one, yard.step(step, value), http)
+        return seen.shown_at() - began
 
     def _after_a_break(self, running: list[Client]) -> dict[str, Any]:
         """What a window that was hidden gets again, beside what it got first."""
@@ -119,8 +129,9 @@ class OwnPage:
             first = seen.bytes
             seen.page.evaluate(_HIDE, True)
             yard.report(running[0], yard.step(4_000_000, 777.5))
+            seen.arm(_in_a_cell("777.5"))
             seen.page.evaluate(_HIDE, False)
-            _value(seen, "777.5").wait_for()
+            seen.shown_at()
             again = seen.bytes - first
         return {"KiB first": round(first / 1024, 1), "KiB again": round(again / 1024, 1)}
 
@@ -133,27 +144,32 @@ class OwnPage:
                 received = seen.bytes
                 button = seen.page.get_by_role("button", name="From the first line")
                 button.wait_for()
-                began = time.monotonic()
+                seen.arm(_in_the_log("step 0 loss"))
+                began = time.time()
                 button.click()
-                seen.page.get_by_text("step 0 loss").first.wait_for()
-                starts.append(time.monotonic() - began)
+                starts.append(seen.shown_at() - began)
                 frames = seen.frames(".log")
         return {
             "first lines s": round(statistics.median(seconds), 3),
             "to the first line of all s": round(statistics.median(starts), 3),
             "KiB received": round(received / 1024, 1),
             "frames while scrolling, ms": frames,
+            **self._delays_of_lines(one),
         }
 
-    def session_delay(self, one: Client) -> dict[str, Any]:
+    def _delays_of_lines(self, one: Client) -> dict[str, Any]:
         """From a printed line until it is read on the session's page."""
         delays = []
         with window(self._browser, "document.querySelector('.log li')", self._cookie) as seen:
             seen.open(f"{self._lab.url}/#/session/{one.trainer.session_uid}")
-            for n in range(yard.DELAYS):
-                text = f"noticed {n}"
-                began = time.monotonic()
-                yard.report(one, {"logs": [{"time": load.NOW, "message": text}]})
-                seen.page.get_by_text(text, exact=True).wait_for()
-                delays.append(time.monotonic() - began)
-        return {"median s": round(statistics.median(delays), 3), "longest s": round(max(delays), 3)}
+            with httpx.Client(timeout=60) as http:
+                for n in range(yard.DELAYS):
+                    seen.arm(_in_the_log(f"noticed {n} "))
+                    began = time.time()
+                    line = {"time": load.NOW, "message": f"noticed {n} of {yard.DELAYS}"}
+                    yard.report(one, {"logs": [line]}, http)
+                    delays.append(seen.shown_at() - began)
+        return {
+            "a printed line, median s": round(statistics.median(delays), 3),
+            "a printed line, longest s": round(max(delays), 3),
+        }

@@ -28,28 +28,66 @@ _ROWS = (
     ("a log of a million lines, until lines are drawn", "s", ("log", "first lines s")),
     ("… to its first line", "s", ("log", "to the first line of all s")),
     ("… frame while scrolling, median", "ms", ("log", "frames while scrolling, ms", "median")),
-    ("a printed line, until it is read", "s", ("a line on the session's page", "median s")),
+    ("a printed line, until it is read", "s", ("log", "a printed line, median s")),
 )
+PARTS = ("table", "overlay", "live", "log")
 _SIDES = ("trainyard", "mlflow", "trackio")
 _TITLES = ("Trainyard", "MLflow", "Trackio")
+_LOWER_IS_BETTER = ("s", "KiB", "KiB/s", "ms", "cores")
 
 
 def table(results: dict[str, Any]) -> str:
     """All figures; what a page does not have, or was not measured, is a dash."""
-    rows = [f"Asked: {json.dumps(results['asked'])}", ""]
-    for side in _SIDES:
-        rows += [f"{side}: {json.dumps(_at(results, (side, 'machine')))}", ""]
-    rows += [f"The page: {json.dumps(results['page'])}", ""]
-    rows += [
-        f"| Measurement | Unit | {' | '.join(_TITLES)} |",
-        "| --- | --- | ---: | ---: | ---: |",
+    rows = [
+        f"| Measurement | Unit | {' | '.join(_TITLES)} | Better than the better one |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     for what, unit, path in _ROWS:
-        found = [str(_at(results, (side, *path))) for side in _SIDES]
-        rows.append(f"| {what} | {unit} | {' | '.join(found)} |")
+        found = [_at(results, (side, *path)) for side in _SIDES]
+        shown = [
+            _shown(results, side, path, each) for side, each in zip(_SIDES, found, strict=True)
+        ]
+        rows.append(f"| {what} | {unit} | {' | '.join(shown)} | {_times(unit, *found)} |")
     heap = _at(results, ("trainyard", "live", "memory of scripts, MiB over time"))
-    last = f"Memory of our page's scripts over the live measurement, MiB: {heap}"
-    return "\n".join([*rows, "", last]) + "\n"
+    rows += ["", f"Memory of our page's scripts over the live measurement, MiB: {heap}", ""]
+    rows += [f"The page: {json.dumps(results['page'])}", "", *_circumstances(results)]
+    return "\n".join(rows) + "\n"
+
+
+def _shown(results: dict[str, Any], side: str, path: tuple[str, ...], found: Any) -> str:
+    """A figure, or that the page did not show it."""
+    failed = _at(results, (side, path[0], "failed"))
+    return str(found) if found != _NONE or failed == _NONE else "not shown"
+
+
+def _times(unit: str, ours: Any, *peers: Any) -> str:
+    """How many times smaller our figure is than the smaller of the others; a dash without both."""
+    others = [each for each in peers if isinstance(each, int | float)]
+    if unit not in _LOWER_IS_BETTER or not others or not isinstance(ours, int | float) or not ours:
+        return _NONE
+    return f"{min(others) / ours:.1f}"
+
+
+def _circumstances(results: dict[str, Any]) -> list[str]:
+    """When, where and with which sizes each part was measured."""
+    rows = [
+        "| Measured | Of | Date | Load average before and after | Sizes |",
+        "| --- | --- | --- | ---: | --- |",
+    ]
+    for side, title in zip(_SIDES, _TITLES, strict=True):
+        for part in PARTS:
+            found = results.get(side, {}).get(part)
+            if found is not None:
+                sizes = ", ".join(f"{value:,} {name}" for name, value in found["asked"].items())
+                before, after = found["load"]
+                date = found["machine"]["date"]
+                rows.append(f"| {part} | {title} | {date} | {before}, {after} | {sizes} |")
+    machines = {
+        f"{found['machine']['cores']} cores ({found['machine']['cpu']}), {found['machine']['memoryGiB']} GiB"
+        for side in _SIDES
+        for found in results.get(side, {}).values()
+    }
+    return [*rows, "", f"Machine: {'; '.join(sorted(machines))}"]
 
 
 def _at(found: Any, path: tuple[str, ...]) -> Any:

@@ -25,6 +25,19 @@ _WATCH = """(() => {
 })()"""
 """Notes the frame after the one in which the condition is true, in milliseconds since the navigation."""
 
+_ARM = """() => {
+  window.armed = new Promise((resolve, reject) => {
+    const end = Date.now() + 60000;
+    const look = () => {
+      if (CONDITION) requestAnimationFrame(() => resolve(Date.now() / 1000));
+      else if (Date.now() > end) reject(new Error("it was not shown within a minute"));
+      else requestAnimationFrame(look);
+    };
+    look();
+  });
+}"""
+"""Looks in every frame: Playwright's own waiting looks twice a second after the first moments."""
+
 _FRAMES = """async ([find, frames, pixels]) => {
   const element = find ? document.querySelector(find) : document.scrollingElement;
   const next = () => new Promise(requestAnimationFrame);
@@ -118,6 +131,14 @@ class Window:
             self.page.wait_for_timeout(20)
         shown = self.page.locator("body").inner_text()[:500]
         raise NotDrawnError(f"not drawn within {seconds:g} s; the page says: {shown}")
+
+    def arm(self, condition: str) -> None:
+        """From now on note the frame after the one in which `condition`, JavaScript, is true."""
+        self.page.evaluate(_ARM.replace("CONDITION", condition))
+
+    def shown_at(self) -> float:
+        """Wait for what `arm` named; seconds since 1970 by the clock of this machine."""
+        return float(self.page.evaluate("window.armed"))
 
     def frames(self, element: str = "", frames: int = 120, pixels: int = 300) -> dict[str, float]:
         """Milliseconds between the frames while `element` (the page) scrolls by so many pixels each."""

@@ -71,7 +71,7 @@ def lines(one: Client, count: int) -> None:
                 {"time": NOW, "message": f"step {n} {_WORDS}"}
                 for n in range(first, first + LINES_AT_ONCE)
             ]
-            _report(http, one, {"logs": printed})
+            report(one, {"logs": printed}, http)
 
 
 class Reports:
@@ -96,7 +96,7 @@ class Reports:
                 began = time.monotonic()
                 self.step += 1
                 for one in self._clients:
-                    _report(http, one, step(self.step, self.step / 7))
+                    report(one, step(self.step, self.step / 7), http)
                 self._over.wait(max(0.0, 1 - (time.monotonic() - began)))
 
 
@@ -109,12 +109,7 @@ def step(number: int, value: float) -> dict[str, Any]:
     }
 
 
-def report(one: Client, body: dict[str, Any]) -> None:
+def report(one: Client, body: dict[str, Any], http: httpx.Client | None = None) -> None:
     """Send one report."""
-    with httpx.Client(timeout=60) as http:
-        _report(http, one, body)
-
-
-def _report(http: httpx.Client, one: Client, body: dict[str, Any]) -> None:
     one.sequence += 1
     one.trainer.report({"sequence": one.sequence, **body}, http).raise_for_status()
