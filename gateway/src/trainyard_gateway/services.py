@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -48,6 +48,7 @@ from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.code_retention import CodeRetention
 from trainyard_gateway.sessions.commands import SessionCommands
 from trainyard_gateway.sessions.history_retention import HistoryRetention
+from trainyard_gateway.sessions.reported.measured_cache import MeasuredCache
 from trainyard_gateway.sessions.reported.report_rates import ReportRates
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
@@ -84,6 +85,7 @@ class Services:
     keys: ApiKeyStore
     audit_log: AuditLog
     hub: Hub
+    measured: MeasuredCache
     session_changes: SessionChanges
     authenticator: Authenticator
     cache: SessionCache
@@ -104,7 +106,7 @@ class Services:
     sign_of_life: SignOfLife
     usage: UsageReports
     notices: Notices
-    tasks: TaskSupervisor
+    tasks: TaskSupervisor = field(default_factory=lambda: TaskSupervisor(is_outage=is_unavailable))
 
     @property
     def rights(self) -> Rights:
@@ -292,6 +294,12 @@ def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> Trai
     return TrainerIdentity(kube, accounts, cache.live)
 
 
+def _measured(cache: SessionCache, database: Store) -> MeasuredCache:
+    measured = MeasuredCache(database)
+    _connect(cache, database, measured.forget)
+    return measured
+
+
 def _session_changes(hub: Hub, cache: SessionCache, database: Store) -> SessionChanges:
     changes = SessionChanges(hub)
     cache.on_change(changes.changed)
@@ -333,6 +341,7 @@ async def _build(
         keys=api_keys,
         audit_log=audit_log,
         hub=hub,
+        measured=_measured(cache, database),
         session_changes=_session_changes(hub, cache, database),
         authenticator=_authenticator(settings, api_keys, audit_log),
         cache=cache,
@@ -353,5 +362,4 @@ async def _build(
         sign_of_life=SignOfLife(kube, namespace, settings.release, database),
         usage=UsageReports(database, lambda: time.time_ns() // 1000),
         notices=notices.build(settings, cache, database, api_keys.users.of),
-        tasks=TaskSupervisor(is_outage=is_unavailable),
     )

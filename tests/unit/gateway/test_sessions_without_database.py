@@ -12,6 +12,7 @@ from trainyard_gateway.events.hub import Client, Hub
 from trainyard_gateway.events.session_changes import SessionChanges
 from trainyard_gateway.events.sessions_stream import SessionsFollower
 from trainyard_gateway.sessions.cache import SessionCache
+from trainyard_gateway.sessions.reported.measured_cache import MeasuredCache
 from trainyard_kube import KubeClient, KubeConfig
 
 RUNNING = {
@@ -31,7 +32,9 @@ async def test_rows_come_from_the_status(tmp_path: Path) -> None:
         cache.put(RUNNING)
         database.away = True
         client = Client("key", "127.0.0.1", lambda: True)
-        follower = SessionsFollower(SessionChanges(hub), cache, database, hub, client)
+        follower = SessionsFollower(
+            SessionChanges(hub), cache, MeasuredCache(database), hub, client
+        )
         sent = b""
         async with asyncio.timeout(10):
             async for piece in follower.follow(None):

@@ -8,7 +8,8 @@ Guarantees:
 - Progress and metrics of a session that runs are those of its last report, not of its status, which
   is written less often. Where nothing else changed, they are sent without the row. While the
   database is away, rows have those of the status.
-- Rows are read and written as JSON once for all streams of a user at the same position.
+- Rows are written as JSON once for all streams of a user at the same position; what was measured
+  is read once for all users.
 - A row that the user may see no more is `gone` at once; one that the user never saw is not named.
 """
 
@@ -30,8 +31,8 @@ from trainyard_gateway.events.session_row import RowValues, session_row
 from trainyard_gateway.events.stream import KEEP_ALIVE_SECONDS, frame, pieces, wait
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import phase_of
-from trainyard_gateway.sessions.reported.measured import Measured, measured
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.sessions.reported.measured import Measured
+from trainyard_gateway.sessions.reported.measured_cache import MeasuredCache
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_kube import Json
 
@@ -54,14 +55,14 @@ class SessionsFollower:
         self,
         changes: SessionChanges,
         cache: SessionCache,
-        database: Database,
+        values: MeasuredCache,
         hub: Hub,
         client: Client,
         user: Callable[[], User] = lambda: EVERYTHING,
     ) -> None:
         """`user`: who follows, as of now; rows that this user may not see are left out."""
         self._changes, self._cache, self._hub, self._client = changes, cache, hub, client
-        self._database, self._user = database, user
+        self._values, self._user = values, user
 
     async def follow(self, cursor: str | None) -> AsyncIterator[bytes]:
         """Events from a cursor on; None: from every row on."""
@@ -124,8 +125,7 @@ class SessionsFollower:
         if not uids:
             return {}
         try:
-            # Reads do not wait for the inbox: what is applied later wakes this stream again.
-            return await self._database.read(lambda c: measured(c, uids), applied=False)
+            return await self._values.read(uids)
         except Exception as error:
             if is_unavailable(error):
                 return {}  # rows then show the values of the status

@@ -67,7 +67,7 @@ async def of_all(
         return found.user if found is not None else User("", None)
 
     follower = SessionsFollower(
-        services.session_changes, services.cache, services.database, services.hub, client, user
+        services.session_changes, services.cache, services.measured, services.hub, client, user
     )
     return _streamed(follower.follow(last_event_id))
 

@@ -1,0 +1,80 @@
+"""What running sessions reported last, read once for everyone who looks at them.
+
+Many streams of different users show the same sessions. A session's values are read again only after
+it has reported or its object has changed. Who may see a session is asked before, for each user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from trainyard_gateway.sessions.reported.measured import Measured, measured
+from trainyard_gateway.store.database import Database
+
+MOST_KEPT = 20_000
+"""Sessions; the least recently read one is dropped first."""
+FRESH_SECONDS = 0.5
+"""For so long values are kept where other gateways take reports, too."""
+
+
+class _Kept(NamedTuple):
+    values: Measured | None
+    """None: there is neither a heartbeat nor a checkpoint."""
+    read_at: float
+
+
+class MeasuredCache:
+    """Values of sessions, kept until `forget` is told of them."""
+
+    def __init__(
+        self, database: Database, most: int = MOST_KEPT, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._most, self._clock = database, most, clock
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._forgotten = set[str]()
+        """Since the reading that is under way began."""
+        self._one_at_a_time = asyncio.Lock()
+
+    def forget(self, uid: str) -> None:
+        """Read a session again the next time: it has reported, or changed otherwise."""
+        self._kept.pop(uid, None)
+        self._forgotten.add(uid)
+
+    async def read(self, uids: Sequence[str]) -> dict[str, Measured]:
+        """By UID; sessions without a heartbeat or a checkpoint are absent.
+
+        Who asks while another one's reading is under way waits for it, and reads what it lacks.
+        Raises the errors of the database.
+        """
+        async with self._one_at_a_time:
+            kept = {uid: self._kept[uid].values for uid in uids if self._is_fresh(uid)}
+            missing = [uid for uid in uids if uid not in kept]
+            read: dict[str, Measured] = {}
+            if missing:
+                self._forgotten.clear()
+                # Reads do not wait for the inbox: what is applied later is told to `forget`.
+                read = await self._database.read(partial(measured, uids=missing), applied=False)
+                self._keep(missing, read)
+        return read | {uid: values for uid, values in kept.items() if values is not None}
+
+    def _is_fresh(self, uid: str) -> bool:
+        kept = self._kept.get(uid)
+        if kept is None:
+            return False
+        self._kept.move_to_end(uid)
+        return self._database.exclusive or self._clock() - kept.read_at < FRESH_SECONDS
+
+    def _keep(self, uids: Sequence[str], read: dict[str, Measured]) -> None:
+        now = self._clock()
+        for uid in uids:
+            # What changed during the reading may be newer than what was read.
+            if uid not in self._forgotten:
+                self._kept[uid] = _Kept(read.get(uid), now)
+                self._kept.move_to_end(uid)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
