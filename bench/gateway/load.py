@@ -161,18 +161,18 @@ async def fill(
 
 
 async def read_charts(lab: GatewayLab, clients: list[Client]) -> Chart:
-    """The metric of every run in 1,000 points, as a page with all runs asks for it."""
+    """The metric of every run in 1,000 points by the endpoint that our page uses."""
     async with _session() as http:
         started = time.perf_counter()
-
-        async def one(client: Client) -> bool:
-            place = f"{lab.url}/api/v1/training/{client.session}/history?metric=loss&maxPoints=1000"
-            async with http.get(place, headers={"X-API-Key": lab.key}) as answer:
-                found = orjson.loads(await answer.read())
-            return any(p["value"] == SPIKE for p in found["series"][0]["points"])
-
-        seen = await asyncio.gather(*(one(c) for c in clients))
-        return Chart(time.perf_counter() - started, sum(seen))
+        query = [("metric", "loss"), ("maxPoints", "1000")]
+        query += [("session", client.trainer.session_uid) for client in clients]
+        place = f"{lab.url}/api/v1/training/compare"
+        async with http.get(place, params=query, headers={"X-API-Key": lab.key}) as answer:
+            if answer.status != 200:
+                raise SystemExit(f"the gateway answered {answer.status}: {await answer.text()}")
+            found = orjson.loads(await answer.read())
+        seconds = time.perf_counter() - started
+    return Chart(seconds, sum(SPIKE in curve["values"] for curve in found["curves"]))
 
 
 async def mlflow_runs(url: str, count: int) -> list[dict[str, Any]]:

@@ -161,6 +161,15 @@ class AsyncClient:
         """
         return await self._connection.send(calls.history(session, names, by_epoch, max_points))
 
+    async def compare(
+        self, metric: str | None, *sessions: str, max_points: int = 1000
+    ) -> responses.Comparison:
+        """Up to 100 sessions side by side, with their curves of one metric as lists.
+
+        All curves together have at most 50,000 points; down-sampling keeps minima and maxima.
+        """
+        return await self._connection.send(calls.compare(metric, sessions, max_points))
+
     async def logs(
         self, session: str, *, after: int = 0, limit: int = 1000, tail: bool = False
     ) -> responses.Logs:

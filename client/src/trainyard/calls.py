@@ -126,6 +126,14 @@ def history(
     return Call("GET", f"/training/{_part(session)}/history", models.History, query=_given(query))
 
 
+def compare(
+    metric: str | None, sessions: tuple[str, ...], max_points: int
+) -> Call[models.Comparison]:
+    """GET /training/compare."""
+    query = {"session": list(sessions), "metric": metric, "maxPoints": max_points}
+    return Call("GET", "/training/compare", models.Comparison, query=_given(query))
+
+
 def logs(session: str, after: int, limit: int, tail: bool) -> Call[models.Logs]:
     """GET /training/{id}/logs."""
     query = {"after": after, "limit": limit, "tail": "true" if tail else None}

@@ -104,3 +104,39 @@ async def test_the_least_recently_used_session_is_evicted_at_the_limit(
 
     assert [await values(three, uid) for uid in ("a", "b", "c")] == [[1.0]] * 3
     assert [await values(two, uid) for uid in ("a", "c", "b")] == [[1.0], [1.0], [-1.0]]
+
+
+class CountedStore(SqliteStore):
+    """Counts its readings."""
+
+    readings = 0
+
+    async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
+        self.readings += 1
+        return await super().read(action, applied)
+
+
+async def columns(cache: ChartCache, *uids: str, metric: str = "loss") -> dict[str, list[float]]:
+    found = await cache.read_columns(uids, metric, Window(100))
+    return {uid: orjson.loads(body)["values"] for uid, body in found.items()}
+
+
+async def test_curves_of_many_sessions_are_read_at_once_and_only_where_they_grew(
+    tmp_path: Path,
+) -> None:
+    database = CountedStore(tmp_path / "db.sqlite3")
+    await database.open()
+    cache = ChartCache(database)
+    for uid in ("a", "b"):
+        await database.ingest(batch(uid, 1, 1.0))
+
+    assert await columns(cache, "b", "a", "silent") == {"a": [1.0], "b": [1.0]}
+    assert await columns(cache, "a", "b", "silent", metric="none") == {}
+    assert database.readings == 2
+    await database.write(change_without_report)
+    await database.ingest(batch("a", 2, 2.0))
+
+    assert await columns(cache, "a", "b", "silent") == {"a": [-1.0, 2.0], "b": [1.0]}
+    assert await values(cache, "b") == [-1.0]
+    assert database.readings == 4
+    await database.close()

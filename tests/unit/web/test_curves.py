@@ -72,6 +72,29 @@ def test_what_has_no_place_on_an_axis_is_a_gap_that_is_counted(
     assert web.call("text/curves", "notPositive", [given]) == 2
 
 
+def test_a_curve_of_lists_is_the_line_that_its_points_are(web: WebFunctions) -> None:
+    curve = {
+        "uid": "u", "total": 9, "steps": [0, 1, 2], "values": [0.5, "NaN", 2],
+        "times": [1767225600000000, 1767225600000001, 1767225601250000], "epochs": [None, None, 1],
+    }  # fmt: skip
+    made = web.call("text/curves", "lineOfCurve", "a", curve)
+    rows = web.call("text/curves", "csv", [made]).splitlines()[1:]
+
+    assert made["thinned"] is True
+    assert web.call("text/curves", "columns", made, "step", 0, False)["x"] == [0, 1, 2]
+    assert web.call("text/curves", "columns", made, "step", 0, False)["raw"] == [0.5, None, 2]
+    assert web.call("text/curves", "columns", made, "time", 0, False)["x"] == pytest.approx(
+        [0, 1e-6, 1.25], abs=1e-6
+    )
+    assert web.call("text/curves", "columns", made, "clock", 0, False)["x"][0] == 1767225600
+    assert web.call("text/curves", "columns", made, "epoch", 0, False)["x"] == [1]
+    assert rows == [
+        "a,0,,2026-01-01T00:00:00.000000Z,0.5",
+        "a,1,,2026-01-01T00:00:00.000001Z,NaN",
+        "a,2,1,2026-01-01T00:00:01.250000Z,2",
+    ]
+
+
 def test_points_that_came_twice_are_drawn_once(web: WebFunctions) -> None:
     joined = web.call("text/curves", "joined", points(1, 2), points(2, 3, start=1))
 

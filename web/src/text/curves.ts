@@ -1,11 +1,14 @@
 // Points as what a chart draws. Pure.
-import type { Point, Series } from "../api/types";
+import type { Curve, Point, Series } from "../api/types";
 
 export type Axis = "step" | "epoch" | "time" | "clock";
 
+/** A point whose time is a text, or a number of microseconds since 1970. */
+export type LinePoint = Omit<Point, "time"> & { time: string | number };
+
 export interface Line {
   label: string;
-  points: Point[];
+  points: LinePoint[];
   /** Whether the points are the lowest and highest of stretches. */
   thinned: boolean;
 }
@@ -24,6 +27,18 @@ export function lineOf(label: string, series: Series): Line {
   return { label, points: series.points, thinned: series.total > series.points.length };
 }
 
+/** A line of lists. */
+export function lineOfCurve(label: string, curve: Curve): Line {
+  const { steps, times, values, epochs } = curve;
+  const points = steps.map((step, n) => ({ step, time: times[n] ?? 0, value: values[n] ?? "NaN", epoch: epochs?.[n] ?? null }));
+  return { label, points, thinned: curve.total > points.length };
+}
+
+/** When a point was measured, in milliseconds since 1970. */
+export function timeOf({ time }: LinePoint): number {
+  return typeof time === "number" ? time / 1000 : Date.parse(time);
+}
+
 /** The points with later ones; what is already there comes no second time. */
 export function joined(points: Point[], later: Point[]): Point[] {
   const last = points.at(-1)?.step ?? -1;
@@ -31,7 +46,7 @@ export function joined(points: Point[], later: Point[]): Point[] {
 }
 
 /** The value of a point; null for NaN and infinities, which leave a gap. */
-export function valueOf(point: Point): number | null {
+export function valueOf(point: Pick<Point, "value">): number | null {
   return typeof point.value === "number" && Number.isFinite(point.value) ? point.value : null;
 }
 
@@ -61,7 +76,7 @@ export function summary(line: Line): { lowest?: number; highest?: number; last?:
 /** A line's columns on an axis, smoothed by an exponential mean of weight `smoothing` (0 to 0.99). */
 export function columns(line: Line, axis: Axis, smoothing: number, log = false): Columns {
   const some = axis === "epoch" ? line.points.filter((point) => typeof point.epoch === "number") : line.points;
-  const began = some.reduce((first, point) => Math.min(first, Date.parse(point.time)), Infinity);
+  const began = axis === "time" ? some.reduce((first, point) => Math.min(first, timeOf(point)), Infinity) : 0;
   const placed = some.map((point) => [place(point, axis, began), valueOf(point)] as const);
   // Clocks of workers jump, and attempts repeat times; a chart needs its places in order.
   if (placed.some(([x], n) => n > 0 && x < (placed[n - 1]?.[0] ?? x))) placed.sort(([a], [b]) => a - b);
@@ -70,10 +85,10 @@ export function columns(line: Line, axis: Axis, smoothing: number, log = false):
   return { x, raw, smooth: smoothed(raw, smoothing), ...band(raw, line.thinned) };
 }
 
-function place(point: Point, axis: Axis, began: number): number {
+function place(point: LinePoint, axis: Axis, began: number): number {
   if (axis === "epoch") return point.epoch ?? 0;
   if (axis === "step") return point.step;
-  const at = Date.parse(point.time);
+  const at = timeOf(point);
   return axis === "clock" ? at / 1000 : (at - began) / 1000;
 }
 
@@ -102,9 +117,16 @@ function band(raw: (number | null)[], thinned: boolean): Pick<Columns, "low" | "
 /** The points of all lines as CSV. */
 export function csv(lines: Line[]): string {
   const rows = lines.flatMap((line) =>
-    line.points.map((point) => [line.label, point.step, point.epoch ?? "", point.time, point.value].map(quoted).join(",")),
+    line.points.map((point) => [line.label, point.step, point.epoch ?? "", timeText(point.time), point.value].map(quoted).join(",")),
   );
   return ["line,step,epoch,time,value", ...rows].join("\n");
+}
+
+/** A time as the gateway writes it, in microseconds. */
+function timeText(time: string | number): string {
+  if (typeof time === "string") return time;
+  const milliseconds = Math.floor(time / 1000);
+  return new Date(milliseconds).toISOString().replace("Z", `${String(time - 1000 * milliseconds).padStart(3, "0")}Z`);
 }
 
 /** A text that begins like a formula gets a quote in front, so that no spreadsheet computes it. */

@@ -6,6 +6,7 @@ Unknown fields are ignored, so that an older client understands a newer gateway.
 from __future__ import annotations
 
 from trainyard.models.curves import (
+    Curve,
     History,
     LogLine,
     Logs,
@@ -48,6 +49,7 @@ from trainyard.models.registry import (
 from trainyard.models.runs import Run, RunDetails, Runs
 from trainyard.models.sessions import (
     Ahead,
+    Comparison,
     Estimate,
     Event,
     Queue,
@@ -58,7 +60,9 @@ from trainyard.models.sessions import (
 
 __all__ = [
     "Ahead",
+    "Comparison",
     "CreatedKey",
+    "Curve",
     "Dataset",
     "DatasetEntry",
     "DatasetFile",

@@ -51,6 +51,18 @@ class History(OpenModel):
     series: list[Series]
 
 
+class Curve(OpenModel):
+    """One metric of a session over the steps, as lists of the same length."""
+
+    uid: str
+    total: int
+    steps: list[int]
+    times: list[int]
+    """Microseconds since 1970."""
+    values: list[float | str]
+    epochs: list[int | None] | None = None
+
+
 class RunHistory(OpenModel):
     """Metrics of a run over the steps."""
 

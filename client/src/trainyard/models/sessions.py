@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trainyard.models.curves import Curve
 from trainyard.models.page import Page
 from trainyard_api.model import OpenModel
 from trainyard_api.phase import TERMINAL, Phase
@@ -40,6 +41,15 @@ class SessionPage(Page):
 
     sessions: list[Session]
     total: int
+
+
+class Comparison(OpenModel):
+    """Several sessions side by side, with their curves of one metric."""
+
+    sessions: list[Session]
+    curves: list[Curve]
+    unknown: list[str]
+    """What is asked for and not there."""
 
 
 class QueueEntry(OpenModel):

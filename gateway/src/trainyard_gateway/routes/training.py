@@ -17,6 +17,11 @@ from trainyard_gateway.routes.rules import ChangeSessionDep, Lists, Makes, ReadS
 from trainyard_gateway.sessions import queue
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.listing import SessionPage, cursor_after, mark, rest
+from trainyard_gateway.sessions.reported.comparison import (
+    Comparison,
+    ComparisonQuery,
+    comparison_json,
+)
 from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.logs.lines import LogEntry, read_lines
 from trainyard_gateway.store.metrics import charts, latest
@@ -145,6 +150,23 @@ async def sessions(
         found, total = rest(live, cursor, phase)
     others = {"total": total}
     return page_response("sessions", found, cursor_after, more=more, most=limit, others=others)
+
+
+@router.get("/compare", dependencies=[*_READ, _LISTED], response_model=Comparison)
+async def compare(
+    services: ServicesDep, caller: CallerDep, asked: Annotated[ComparisonQuery, Query()]
+) -> Response:
+    """Up to 100 sessions, each with the curve of one metric as lists; for all curves one reading.
+
+    Of many sessions each curve has fewer points, at most 50,000 in all.
+    """
+    found, unknown = await services.cache.find_seen(asked.session, caller.user)
+    curves: dict[str, bytes] = {}
+    if asked.metric is not None:
+        window = charts.Window(asked.max_points, asked.first_step, asked.last_step)
+        uids = [session.uid for session in found]
+        curves = await services.charts.read_columns(uids, asked.metric, window)
+    return Response(comparison_json(found, curves, unknown), media_type="application/json")
 
 
 @router.get("/queue", dependencies=[*_READ, _LISTED], response_model=queue.QueueResponse)

@@ -142,6 +142,24 @@ class SessionCache:
             raise absent(name_or_uid)
         return session_info(orjson.loads(row.object), deleted=row.deleted)
 
+    async def find_seen(
+        self, names_or_uids: Iterable[str], user: User
+    ) -> tuple[list[SessionInfo], list[str]]:
+        """The sessions that `find` finds and a user sees, each once; what is not among them."""
+        found: dict[str, SessionInfo] = {}
+        unknown = []
+        for asked in dict.fromkeys(names_or_uids):
+            try:
+                session = await self.find(asked)
+            except NotFound:
+                unknown.append(asked)
+                continue
+            if sees(user, self._rights.of_session(session)):
+                found.setdefault(session.uid, session)
+            else:
+                unknown.append(asked)
+        return list(found.values()), unknown
+
     async def _unseen(self, name: str) -> Json | None:
         """A new session that the watch has not reported yet.
 

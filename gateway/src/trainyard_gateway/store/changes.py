@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.store.logs.lines import read_lines
-from trainyard_gateway.store.metrics.charts import json_number
+from trainyard_gateway.store.metrics.chart_points import json_number
 from trainyard_gateway.store.schema.tables import batches, logs, metrics, series, streams
 
 MAX_BATCHES = 64

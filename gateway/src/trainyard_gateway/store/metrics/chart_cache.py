@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 
+from trainyard_gateway.store.database import Connection
 from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.store import Store
 
@@ -22,8 +24,16 @@ The least recently used session is evicted first.
 """
 _MAX_SESSIONS = 10_000
 
-_Charts = dict[tuple[tuple[str, ...], charts.Window], bytes]
-"""JSON by metric names and window."""
+
+class _Asked(NamedTuple):
+    """What a cached text is the answer to."""
+
+    names: tuple[str, ...]
+    window: charts.Window
+    as_columns: bool = False
+
+
+_Charts = dict[_Asked, bytes]
 
 
 class ChartCache:
@@ -43,23 +53,64 @@ class ChartCache:
 
         `session`: the name to show; `uid`: whose metrics are read.
         """
-        cached = self._sessions.setdefault(uid, {})
-        self._sessions.move_to_end(uid)
-        key = tuple(names), window
-        if (found := cached.get(key)) is not None:
+        cached = self._of(uid)
+        asked = _Asked(tuple(names), window)
+        if (found := cached.get(asked)) is not None:
             return found
         body = await self._store.read(
             lambda c: orjson.dumps(
                 {"session": session, "series": charts.read_charts(c, uid, names, window)}
             )
         )
+        self._keep(uid, cached, asked, body)
+        self._make_room()
+        return body
+
+    async def read_columns(
+        self, uids: Sequence[str], name: str, window: charts.Window
+    ) -> dict[str, bytes]:
+        """One metric of several sessions as JSON of `charts.read_columns`, by UID.
+
+        Of many sessions each has fewer points. What is not cached is read at once. Sessions without
+        the metric are absent.
+        """
+        asked = _Asked((name,), charts.bounded(window, len(uids)), as_columns=True)
+        cached = {uid: self._of(uid) for uid in uids}
+        found = {uid: each[asked] for uid, each in cached.items() if asked in each}
+        missing = [uid for uid in cached if uid not in found]
+        if missing:
+            read = await self._store.read(lambda c: _columns(c, missing, name, asked.window))
+            for uid in missing:
+                self._keep(uid, cached[uid], asked, read.get(uid, _WITHOUT))
+            found |= read
+            self._make_room()
+        return {uid: body for uid, body in found.items() if body != _WITHOUT}
+
+    def _of(self, uid: str) -> _Charts:
+        found = self._sessions.setdefault(uid, {})
+        self._sessions.move_to_end(uid)
+        return found
+
+    def _keep(self, uid: str, cached: _Charts, asked: _Asked, body: bytes) -> None:
         # A report that arrived during the read has evicted the dict, since the result may be older.
-        if self._store.exclusive and self._sessions.get(uid) is cached and key not in cached:
-            cached[key] = body
+        if self._store.exclusive and self._sessions.get(uid) is cached and asked not in cached:
+            cached[asked] = body
             self._bytes += len(body)
+
+    def _make_room(self) -> None:
         while self._bytes > self._max_bytes or len(self._sessions) > _MAX_SESSIONS:
             self._evict(next(iter(self._sessions)))
-        return body
 
     def _evict(self, uid: str) -> None:
         self._bytes -= sum(map(len, self._sessions.pop(uid, {}).values()))
+
+
+_WITHOUT = b""
+"""What is cached of a session without a metric."""
+
+
+def _columns(
+    connection: Connection, uids: Sequence[str], name: str, window: charts.Window
+) -> dict[str, bytes]:
+    found = charts.read_columns(connection, uids, name, window)
+    return {uid: orjson.dumps(columns) for uid, columns in found.items()}

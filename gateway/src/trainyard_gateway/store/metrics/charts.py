@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.store.metrics import rollups, series
+from trainyard_gateway.store.metrics.chart_points import (
+    ChartPoint,
+    downsample,
+    to_columns,
+    to_json,
+)
 from trainyard_gateway.store.metrics.summary import Summary, summarize
 from trainyard_gateway.store.schema.tables import metrics
 from trainyard_gateway.store.sql.statements import CompiledStatement
@@ -26,9 +30,6 @@ MAX_POINTS_IN_ALL = 50_000
 _FEWEST_POINTS = 4
 _READ_FOR_EACH = 4
 """Values of whole epochs that are read for each shown point. Of more, every n-th is read."""
-
-JsonPoint = dict[str, Any]
-"""A `metrics.latest.Point` as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +64,29 @@ def read_charts(
     for row in rows:
         total, points = _read_chart(connection, row, window)
         if points or not window.by_epoch:
-            found.append({"name": row.name, "total": total, "points": points})
+            shown = [to_json(point) for point in points]
+            found.append({"name": row.name, "total": total, "points": shown})
     return found
 
 
-def json_number(value: float | None) -> float | str:
-    """A value as JSON: a number, or the text NaN (for None), Infinity or -Infinity."""
-    if value is None:
-        return "NaN"
-    if math.isfinite(value):
-        return value
-    return "Infinity" if value > 0 else "-Infinity"
+def read_columns(
+    connection: Connection, uids: Sequence[str], name: str, window: Window
+) -> dict[str, dict[str, Any]]:
+    """One metric of several sessions, by UID, as JSON of `metrics.columns.Columns`.
+
+    Sessions without the metric are absent.
+    """
+    found = {}
+    rows = series.rows_of_metric(connection, uids, name)
+    for row in rows:
+        total, points = _read_chart(connection, row, window)
+        found[row.session_uid] = {"total": total, **to_columns(points)}
+    return found
 
 
-def _read_chart(connection: Connection, row: Any, window: Window) -> tuple[int, list[JsonPoint]]:
+def _read_chart(
+    connection: Connection, row: Any, window: Window
+) -> tuple[int, Sequence[ChartPoint]]:
     """The total number of points and the shown ones. `row`: of the table `series`."""
     if window.by_epoch:
         total, points = _read_epochs(connection, row.id, window)
@@ -89,7 +99,7 @@ def _read_chart(connection: Connection, row: Any, window: Window) -> tuple[int, 
         last = min(last, window.last_step)
     for level in range(_finest_level(row, first, last, window.max_points), -1, -1):
         rows = rollups.rows_between(connection, row.id, level, first - 1, last)
-        if rows and rows[-1].last_step > last:
+        if rows and rows[-1][_LAST_STEP] > last:
             rows = rows[:-1]
         # Steps may be uneven. If the range holds fewer points than estimated, use finer rows.
         if rows and (level == 0 or len(rows) * 4 > window.max_points // 2):
@@ -112,40 +122,41 @@ def _finest_level(row: Any, first: int, last: int, max_points: int) -> int:
     return max(0, math.ceil(math.log2(rows) / math.log2(rollups.ROWS_PER_ROW)))
 
 
+_FIRST_STEP, _LAST_STEP = 2, 3
+"""Places in a row of `rollups`."""
+
+
 def _points_of_rollups(
     connection: Connection, rows: Sequence[Any], size: int, first: int, last: int
-) -> list[JsonPoint]:
+) -> list[ChartPoint]:
     """The points of roll-up rows, and of the rest of the range from `first` to `last`.
 
     The rest has the same resolution.
 
     `size`: points that each of the rows summarizes.
     """
-    series_id = rows[0].series_id
-    before = _BETWEEN.fetch_rows(connection, series_id, first, rows[0].first_step)
-    after = _BETWEEN.fetch_rows(connection, series_id, rows[-1].last_step, last)
+    series_id = rows[0][0]
+    before = _BETWEEN.fetch_tuples(connection, series_id, first, rows[0][_FIRST_STEP])
+    after = _BETWEEN.fetch_tuples(connection, series_id, rows[-1][_LAST_STEP], last)
     shown = _points_of_rows(rows)
     for summary in (*_summaries(before, size), *_summaries(after, size)):
-        shown |= {p.step: (p.time, p.value) for p in summary[2:] if p is not None}
+        shown |= {p.step: (p.step, p.time, p.value, None) for p in summary[2:] if p is not None}
     # The ends of the range, and the nearest points of the rows, are always shown.
     for step, time, value in (*before[:1], *after[-1:]):
-        shown[step] = time, value
-    return [
-        {"step": step, "time": micros_to_text(time), "value": json_number(value)}
-        for step, (time, value) in sorted(shown.items())
-    ]
+        shown[step] = step, time, value, None
+    return [shown[step] for step in sorted(shown)]
 
 
-def _points_of_rows(rows: Sequence[Any]) -> dict[int, tuple[int, float | None]]:
-    """Time and value by step of the points that roll-up rows keep."""
-    points: dict[int, tuple[int, float | None]] = {}
+def _points_of_rows(rows: Sequence[Any]) -> dict[int, ChartPoint]:
+    """By step, the points that roll-up rows keep."""
+    points: dict[int, ChartPoint] = {}
     # Unpacked by position, since this runs for every row of every chart.
     for _, _, _, _, low, low_time, low_value, high, high_time, high_value, odd, time, value in rows:
         if low is not None:
-            points[low] = low_time, low_value
-            points[high] = high_time, high_value
+            points[low] = low, low_time, low_value, None
+            points[high] = high, high_time, high_value, None
         if odd is not None:
-            points[odd] = time, value
+            points[odd] = odd, time, value, None
     return points
 
 
@@ -166,20 +177,30 @@ def _summaries(points: Sequence[Any], size: int) -> list[Summary]:
     return [summarize(points[i : i + size]) for i in range(0, len(points), size)]
 
 
+_COLUMNS = (metrics.c.step, metrics.c.time, metrics.c.value, metrics.c.epoch)
+"""Of a `ChartPoint`."""
+_FROM = CompiledStatement(
+    select(*_COLUMNS)
+    .where(
+        metrics.c.series_id == bindparam("series"),
+        metrics.c.step >= bindparam("first"),
+        metrics.c.step <= bindparam("last"),
+    )
+    .order_by(metrics.c.step),
+    ["series", "first", "last"],
+)
+_LAST_OF_ALL = 2**63 - 1
+
+
 def _read_points(
     connection: Connection, series_id: int, first: int, last: int | None
-) -> list[JsonPoint]:
-    query = select(metrics.c.step, metrics.c.epoch, metrics.c.time, metrics.c.value).where(
-        metrics.c.series_id == series_id, metrics.c.step >= first
-    )
-    if last is not None:
-        query = query.where(metrics.c.step <= last)
-    return [_to_json(*r) for r in connection.execute(query.order_by(metrics.c.step))]
+) -> Sequence[ChartPoint]:
+    return _FROM.fetch_tuples(connection, series_id, first, _LAST_OF_ALL if last is None else last)
 
 
 def _read_epochs(
     connection: Connection, series_id: int, window: Window
-) -> tuple[int, list[JsonPoint]]:
+) -> tuple[int, Sequence[ChartPoint]]:
     """The number of values of epochs in the window, and some of them.
 
     At most twice `_READ_FOR_EACH` for each point that the window shows.
@@ -195,35 +216,6 @@ def _read_epochs(
     count = connection.execute(select(func.count()).where(*wanted)).scalar_one()
     if count > most:
         wanted.append(metrics.c.epoch % math.ceil(count / most) == 0)
-    columns = (metrics.c.step, metrics.c.epoch, metrics.c.time, metrics.c.value)
     # A program may call every value one of the same epoch.
-    query = select(*columns).where(*wanted).order_by(metrics.c.step).limit(2 * most)
-    return count, [_to_json(*r) for r in connection.execute(query)]
-
-
-def _to_json(step: int, epoch: int | None, time: int, value: float | None) -> JsonPoint:
-    point: JsonPoint = {"step": step, "time": micros_to_text(time), "value": json_number(value)}
-    if epoch is not None:
-        point["epoch"] = epoch
-    return point
-
-
-def downsample(points: list[JsonPoint], limit: int) -> list[JsonPoint]:
-    """About `limit` of the points at most. Pure.
-
-    Keeps the first and the last point, and of each bucket in between the lowest and the highest
-    value and the first one that is NaN or infinite.
-    """
-    if len(points) <= limit:
-        return points
-    buckets, inner = max(1, (limit - 2) // 2), len(points) - 2
-    kept = {0, len(points) - 1}
-    for bucket in range(buckets):
-        places = range(1 + bucket * inner // buckets, 1 + (bucket + 1) * inner // buckets)
-        finite = [
-            (points[i]["value"], i) for i in places if not isinstance(points[i]["value"], str)
-        ]
-        kept |= set(islice((i for i in places if isinstance(points[i]["value"], str)), 1))
-        if finite:
-            kept |= {min(finite)[1], max(finite)[1]}
-    return [points[i] for i in sorted(kept)]
+    query = select(*_COLUMNS).where(*wanted).order_by(metrics.c.step).limit(2 * most)
+    return count, [tuple(row) for row in connection.execute(query)]

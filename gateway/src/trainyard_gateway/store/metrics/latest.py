@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from trainyard_api.model import OpenModel
 from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.store.metrics import series
-from trainyard_gateway.store.metrics.charts import json_number
+from trainyard_gateway.store.metrics.chart_points import json_number
 
 
 class Point(OpenModel):

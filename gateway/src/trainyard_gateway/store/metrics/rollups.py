@@ -213,9 +213,9 @@ def rows_between(
 ) -> Sequence[Any]:
     """Rows of a level whose first step is above `after` and not above `until`, in order of steps.
 
-    They are rows of the table `rollups`, not summaries.
+    They are rows of the table `rollups` as tuples, not summaries.
     """
-    return _ROWS.fetch_rows(connection, series_id, level, after, until)
+    return _ROWS.fetch_tuples(connection, series_id, level, after, until)
 
 
 _NO_POINT = (None, None, None)

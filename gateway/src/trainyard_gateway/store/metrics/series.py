@@ -180,4 +180,16 @@ def newest_of_many(connection: Connection, keys: Sequence[str]) -> dict[str, lis
 _NEWEST = select(
     series.c.session_uid, series.c.name, series.c.last_value, series.c.last_time, series.c.last_step
 )
+
+
+def rows_of_metric(connection: Connection, uids: Sequence[str], name: str) -> list[Any]:
+    """Rows of `series` of one metric of several sessions; of those that have it."""
+    found: list[Any] = []
+    for start in range(0, len(uids), _KEYS_AT_ONCE):
+        some = series.c.session_uid.in_(uids[start : start + _KEYS_AT_ONCE])
+        query = select(series).where(some, series.c.name == escape_nul(name))
+        found += connection.execute(query).all()
+    return found
+
+
 _KEYS_AT_ONCE = 500
