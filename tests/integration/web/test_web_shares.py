@@ -85,6 +85,13 @@ def test_gpus_are_as_busy_as_the_monitor_of_their_node_reports(
     page.goto(f"{lab.url}/#/session/{uid}")
     expect(page.get_by_role("heading", name="Where it runs")).to_be_visible()
     expect(page.get_by_text("GPU 1, NVIDIA H200: 3 % busy")).to_be_visible()
+
+    page.goto(lab.url)
+    hold_gpus(lab, name, node, 2)
+    tell_of_gpus(lab, token, 98, 4, 5, 6)
+    for rate in (98, 4, 5, 6):
+        expect(box.get_by_text(f"{rate} % busy", exact=True)).to_be_visible()
+    expect(box).not_to_contain_text("busy:")
     assert reader.said == []
 
 

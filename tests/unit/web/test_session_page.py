@@ -69,6 +69,38 @@ def test_only_nodes_of_the_session_are_told_with_what_their_monitor_measured(
 
 
 @pytest.mark.parametrize(
+    ("gpus", "used", "held", "rates", "boxes"),
+    [
+        (2, 2, [("a", 2)], [97, 3.4], [("a", 97), ("a", 3)]),
+        (1, 1, [("a", 1)], [50], [("a", 50)]),
+        (1, 1, [], [50], [("other", 50)]),
+        (2, 0, [], [0, 1], [("free", 0), ("free", 1)]),
+        (2, 1, [("a", 1)], [97, 3], [("a", None), ("free", None)]),
+        (2, 2, [("a", 1), ("b", 1)], [97, 3], [("a", None), ("b", None)]),
+        (2, 2, [("a", 2)], [97], [("a", None), ("a", None)]),
+        (1, 1, [("a", 1)], None, [("a", None)]),
+    ],
+    ids=["one holder of two", "of one", "another pod", "free", "half held", "two sessions",
+         "not all measured", "no monitor"],
+)  # fmt: skip
+def test_a_box_is_as_busy_as_its_gpu_where_it_is_known_which_one_that_is(
+    web: WebFunctions, gpus: int, used: int, held: list[tuple[str, int]],
+    rates: list[float] | None, boxes: list[tuple[str, int | None]],
+) -> None:  # fmt: skip
+    holders = [{"session": session, "gpus": count} for session, count in held]
+    measured = [{"index": n, "utilizationPercent": rate} for n, rate in enumerate(rates or [])]
+    machine = None if rates is None else {"gpus": measured}
+    node = {"name": "n", "gpus": gpus, "gpusUsed": used, "holders": holders, "machine": machine}
+
+    found = web.call("text/machines", "boxes", node)
+
+    assert [
+        (box.get("session") or ("other" if box.get("other") else "free"), box.get("busy"))
+        for box in found
+    ] == boxes
+
+
+@pytest.mark.parametrize(
     ("metric", "best"),
     [
         ("train/loss", "lowest"),

@@ -29,7 +29,8 @@ type Told = { points?: LivePoint[]; lines?: LogEntry[]; truncated?: boolean };
 const MOST_POINTS = 1000;
 /** A chart that has grown beyond this is read again, thinned by the gateway. */
 const REREAD_POINTS = 4000;
-const NEWEST_LINES = 2000;
+/** What a screen shows is read first, then the rest. */
+const NEWEST_LINES = [200, 2000];
 const PAGE_LINES = 10_000;
 /** A program may print a million lines while the page is hidden. */
 const LONGEST_AWAY = 60_000;
@@ -61,6 +62,7 @@ export function useFollowing(name: string): Following {
   const [known, setKnown] = useState<Known>(NOTHING);
   const zoomed = useRef(new Set<string>()).current;
   const rereading = useRef(new Set<string>()).current;
+  const turns = useRef(0);
   const path = `/training/${encodeURIComponent(name)}`;
   const put = (change: (before: Known) => Partial<Known>) => setKnown((before) => ({ ...before, ...change(before) }));
 
@@ -99,21 +101,29 @@ export function useFollowing(name: string): Following {
 
   const readLines = (from: "start" | "next" | "newest") =>
     guarded(async () => {
+      const turn = ++turns.current;
+      // Whoever has asked for other lines meanwhile does not want these any more.
+      const read = async (query: string, change: (read: Logs, before: Known) => Partial<Known>) => {
+        const found = await get<Logs>(`${path}/logs?${query}`);
+        if (turn === turns.current) put((before) => change(found, before));
+        return turn === turns.current && found.more;
+      };
       if (from === "newest") {
-        const read = await get<Logs>(`${path}/logs?tail=true&limit=${NEWEST_LINES}`);
-        put((before) => ({
-          lines: before.newer ? read.lines : joinedLines(read.lines, before.lines),
-          older: read.more,
-          newer: false,
-        }));
+        for (const limit of NEWEST_LINES) {
+          const more = await read(`tail=true&limit=${limit}`, (found, before) => ({
+            lines: before.newer ? found.lines : joinedLines(found.lines, before.lines),
+            older: found.more,
+            newer: false,
+          }));
+          if (!more) return;
+        }
         return;
       }
       const after = from === "start" ? 0 : (known.lines.at(-1)?.cursor ?? 0);
-      const read = await get<Logs>(`${path}/logs?after=${after}&limit=${PAGE_LINES}`);
-      put((before) => ({
-        lines: from === "start" ? read.lines : joinedLines(before.lines, read.lines),
-        older: from === "next" && (before.older || before.lines.length + read.lines.length > MOST_LINES),
-        newer: read.more,
+      await read(`after=${after}&limit=${PAGE_LINES}`, (found, before) => ({
+        lines: from === "start" ? found.lines : joinedLines(before.lines, found.lines),
+        older: from === "next" && (before.older || before.lines.length + found.lines.length > MOST_LINES),
+        newer: found.more,
       }));
     });
 

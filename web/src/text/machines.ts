@@ -1,4 +1,4 @@
-// Nodes on which a session holds GPUs, in words. Pure.
+// Nodes and their GPUs: who holds them, and how busy they are. Pure.
 import type { GpuInfo, NodeInfo } from "../api/types";
 import { size } from "./bytes";
 import { count } from "./words";
@@ -27,4 +27,40 @@ export function nodesOf(session: string, nodes: NodeInfo[]): Told[] {
     said.push(`memory ${size(machine.memory.usedBytes)} of ${size(machine.memory.totalBytes)}`);
     return [{ node: node.name, said }];
   });
+}
+
+/** One box: a session, another pod, or nobody; how busy the GPU is in percent. */
+export interface Box {
+  session?: string;
+  other?: boolean;
+  busy?: number;
+}
+
+/**
+ * The boxes of a node, held ones first. Which GPUs of a node a session holds is not known, so a box says how busy its
+ * GPU is only where all GPUs have one holder.
+ */
+export function boxes(node: NodeInfo): Box[] {
+  const all = holders(node);
+  const measured = node.machine?.gpus ?? [];
+  const alike = all.every(({ session, other }) => session === all[0]?.session && other === all[0]?.other);
+  if (!alike || measured.length !== all.length) return all;
+  return all.map((box, n) => ({ ...box, busy: Math.round(measured[n]?.utilizationPercent ?? 0) }));
+}
+
+function holders(node: NodeInfo): Box[] {
+  const held: Box[] = (node.holders ?? []).flatMap((holder) =>
+    Array.from({ length: holder.gpus }, () => ({ session: holder.session })),
+  );
+  const others = Math.max(0, node.gpusUsed - held.length);
+  for (let n = 0; n < others; n++) held.push({ other: true });
+  while (held.length < node.gpus) held.push({});
+  return held;
+}
+
+/** How busy the GPUs of a node are, where its node monitor says so. */
+export function busy(node: NodeInfo): string {
+  const gpus = node.machine?.gpus ?? [];
+  if (gpus.length === 0) return "";
+  return `; busy: ${gpus.map((gpu) => `${Math.round(gpu.utilizationPercent)} %`).join(", ")}`;
 }
