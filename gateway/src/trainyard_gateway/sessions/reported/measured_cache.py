@@ -1,4 +1,4 @@
-"""What running sessions reported last, read once for everyone who looks at them.
+"""What running sessions reported last, read once for all who look at them.
 
 Many streams of different users show the same sessions. A session's values are read again only after
 it has reported or its object has changed. Who may see a session is asked before, for each user.
@@ -29,7 +29,7 @@ class _Kept(NamedTuple):
 
 
 class MeasuredCache:
-    """Values of sessions, kept until `forget` is told of them."""
+    """Values of sessions, kept until `forget` is called for them."""
 
     def __init__(
         self, database: Database, most: int = MOST_KEPT, clock: Callable[[], float] = time.monotonic
@@ -57,7 +57,7 @@ class MeasuredCache:
             read: dict[str, Measured] = {}
             if missing:
                 self._forgotten.clear()
-                # Reads do not wait for the inbox: what is applied later is told to `forget`.
+                # Reads do not wait for the inbox: later reports call `forget`.
                 read = await self._database.read(partial(measured, uids=missing), applied=False)
                 self._keep(missing, read)
         return read | {uid: values for uid, values in kept.items() if values is not None}

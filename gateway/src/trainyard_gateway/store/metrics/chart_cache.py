@@ -63,7 +63,7 @@ class ChartCache:
             )
         )
         self._keep(uid, cached, asked, body)
-        self._make_room()
+        self._evict_oldest()
         return body
 
     async def read_columns(
@@ -83,7 +83,7 @@ class ChartCache:
             for uid in missing:
                 self._keep(uid, cached[uid], asked, read.get(uid, _WITHOUT))
             found |= read
-            self._make_room()
+            self._evict_oldest()
         return {uid: body for uid, body in found.items() if body != _WITHOUT}
 
     def _of(self, uid: str) -> _Charts:
@@ -97,7 +97,7 @@ class ChartCache:
             cached[asked] = body
             self._bytes += len(body)
 
-    def _make_room(self) -> None:
+    def _evict_oldest(self) -> None:
         while self._bytes > self._max_bytes or len(self._sessions) > _MAX_SESSIONS:
             self._evict(next(iter(self._sessions)))
 
