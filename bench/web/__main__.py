@@ -44,11 +44,13 @@ from own_page import OwnPage  # noqa: E402  # as above
 from peer_page import PeerPage, filled  # noqa: E402  # as above
 from peers import Mlflow  # noqa: E402  # as above
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402  # as above
-from table import PARTS, table  # noqa: E402  # as above
+from table import BEGIN, END, PARTS, summary, table  # noqa: E402  # as above
 from trackio_page import TrackioPage  # noqa: E402  # as above
 from trackio_server import Trackio  # noqa: E402  # as above
 from window import NotDrawnError  # noqa: E402  # as above
 
+RESULTS = ROOT / "bench" / "results" / "web.json"
+_DOCS = ROOT / "docs" / "web.md"
 _STATIC = ROOT / "gateway" / "src" / "trainyard_gateway" / "static"
 _LOG_BYTES = str(1 << 30)
 
@@ -77,6 +79,11 @@ def _write(file: Path, side: str, part: str, figures: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n")
     file.with_suffix(".md").write_text(table(results))
+    if file == RESULTS:
+        text = _DOCS.read_text()
+        before, _, rest = text.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        _DOCS.write_text(before + BEGIN + summary(results) + END + after)
 
 
 def _measured(parts: dict[str, Measure], wanted: list[str]) -> Figures:
@@ -191,7 +198,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60, help="length of the live measurement")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "web.json")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

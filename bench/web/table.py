@@ -54,6 +54,45 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+BEGIN, END = "<!-- make bench-web -->\n", "<!-- end of make bench-web -->\n"
+_GOALS = (
+    ("1,000 sessions, until rows are drawn", "s", ("table", "first paint s"), 1.0),
+    ("100 curves of 20,000 points, until drawn", "s", ("overlay", "drawn s"), 1.5),
+    ("spikes of one step that are seen, of 100", "", ("overlay", "spikes that are seen"), None),
+    ("50 sessions report every second, received", "KiB/s", ("live", "KiB/s"), 50.0),
+    ("delay of a value, median", "s", ("live", "delay in the table, median s"), 1.0),
+    ("delay of a value, longest", "s", ("live", "delay in the table, longest s"), 1.0),
+    ("CPU of the server meanwhile", "cores", ("live", "gateway CPU, cores"), None),
+    ("a log of a million lines, until lines are drawn", "s", ("log", "first lines s"), 0.5),
+)
+
+
+def summary(results: dict[str, Any]) -> str:
+    """The figures that have a goal, and the sizes, for the documentation."""
+    rows = [
+        "| What | Unit | Goal | Trainyard | MLflow | Trackio |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for what, unit, path, goal in _GOALS:
+        found = [_shown(results, side, path, _at(results, (side, *path))) for side in _SIDES]
+        least = _NONE if goal is None else f"{goal:g}"
+        rows.append(f"| {what} | {unit} | {least} | {' | '.join(found)} |")
+    return "\n".join([*rows, "", *_sizes(results)]) + "\n"
+
+
+def _sizes(results: dict[str, Any]) -> list[str]:
+    """One line for each side."""
+    rows = []
+    for side, title in zip(_SIDES, _TITLES, strict=True):
+        told = [
+            f"{part} {found['asked']['rounds']} rounds, load {found['load'][0]} to {found['load'][1]}"
+            for part in PARTS
+            if (found := results.get(side, {}).get(part)) is not None
+        ]
+        rows.append(f"- {title}: {'; '.join(told) or 'not measured'}.")
+    return rows
+
+
 def _shown(results: dict[str, Any], side: str, path: tuple[str, ...], found: Any) -> str:
     """A figure, or that the page did not show it."""
     failed = _at(results, (side, path[0], "failed"))
