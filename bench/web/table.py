@@ -85,11 +85,11 @@ def _sizes(results: dict[str, Any]) -> list[str]:
     rows = []
     for side, title in zip(_SIDES, _TITLES, strict=True):
         told = [
-            f"{part} {found['asked']['rounds']} rounds, load {found['load'][0]} to {found['load'][1]}"
+            f"{part} {found['load'][0]} to {found['load'][1]}"
             for part in PARTS
             if (found := results.get(side, {}).get(part)) is not None
         ]
-        rows.append(f"- {title}: {'; '.join(told) or 'not measured'}.")
+        rows.append(f"- Load average, {title}: {', '.join(told) or 'not measured'}.")
     return rows
 
 

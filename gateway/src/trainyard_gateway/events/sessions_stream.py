@@ -37,7 +37,7 @@ from trainyard_gateway.store.errors import is_unavailable
 from trainyard_kube import Json
 
 PAUSE_SECONDS = 0.25
-"""Between two messages at least. Before it, reports wait for `backlog.MAX_DELAY_SECONDS` at most."""
+"""Between two messages at least."""
 ROWS_AT_ONCE = 200
 """Rows of one event."""
 
