@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from trainyard_api import contract, names, settings_file
 from trainyard_api.settings_file import InvalidSettingsError
 from trainyard_gateway.errors import SettingsError
+from trainyard_gateway.sso_settings import SsoSettings
 from trainyard_gateway.store.logs.limit import DEFAULT_MAX_BYTES
 from trainyard_scheduler.facts import Policy
 from trainyard_scheduler.objects.installation import InstallationConfig, RuntimePlacement
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     """The administrator's key itself; a file is safer."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Origins of browsers that may call the API; in the environment separated by commas."""
+    sso: SsoSettings | None = None
+    """Single sign-on by an OpenID provider; None: keys only."""
     notices_enabled: bool = False
     """Whether notices are sent to the webhooks of users."""
     notices_internal_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -13,10 +14,12 @@ from trainyard_api import timestamps
 from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.keys import ADMIN, Caller, Scope
+from trainyard_gateway.auth.open_logins import OpenLogins, scopes_of
 from trainyard_gateway.errors import BadRequest, NotFound, Unprocessable
 from trainyard_gateway.rights.users import ADMIN_USER, Name, Users, first_row, user_of
 from trainyard_gateway.store import api_keys
-from trainyard_gateway.store.access import users
+from trainyard_gateway.store.access import sso, users
+from trainyard_gateway.store.access.sso import LoginRow
 from trainyard_gateway.store.api_keys import ApiKeyRow
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.errors import DatabaseError
@@ -76,13 +79,18 @@ class ApiKeyStore:
         self.users = Users(database)
         """Read with the keys."""
         self._rows: dict[str, ApiKeyRow] = {}
+        self.logins = OpenLogins()
+        """Those by single sign-on, read with the keys."""
 
     async def load(self) -> None:
         """Read all keys and users from the database into memory, in place of those before."""
-        rows, found = await self._database.read(
-            lambda c: (api_keys.read_all(c), users.read_all(c)), applied=False
+        now = time.time()
+        rows, found, logins = await self._database.read(
+            lambda c: (api_keys.read_all(c), users.read_all(c), sso.read_all(c, now)),
+            applied=False,
         )
         self._rows = {r.id: r for r in rows}
+        self.logins.known(logins)
         self.users.known(found)
 
     async def run(self) -> None:
@@ -104,6 +112,8 @@ class ApiKeyStore:
         parts = keys.parse(key)
         if parts is None:
             return None, "unknown", None
+        if (login := self.logins.of(parts.public)) is not None:
+            return self._of_login(login, parts.secret)
         row = self._rows.get(parts.public)
         # Compared for an unknown id, too, so that it takes as long as a wrong secret.
         stored = row.hash if row is not None else self._admin
@@ -124,12 +134,26 @@ class ApiKeyStore:
         """The owner of a key that opens something now, by the key's public part."""
         if key_id == ADMIN.key_id:
             return ADMIN
+        if (login := self.logins.of(key_id)) is not None:
+            return self._caller_of(login) if self.logins.is_open(login) else None
         row = self._rows.get(key_id)
         if row is None or row.revoked is not None:
             return None
         if row.expires is not None and row.expires <= timestamps.now_text():
             return None
         return self._caller(row)
+
+    def _of_login(self, login: LoginRow, secret: str) -> tuple[Caller | None, str, str | None]:
+        if not hmac.compare_digest(keys.digest(secret), login.hash):
+            return None, "unknown", login.id
+        if not self.logins.is_open(login):
+            return None, "login over", login.id
+        return self._caller_of(login), "login", login.id
+
+    def _caller_of(self, login: LoginRow) -> Caller:
+        self.logins.use(login.id)
+        user = self.users.of(login.user)
+        return Caller(login.id, user.name, scopes_of(user.role), user.role, user.teams)
 
     def _caller(self, row: ApiKeyRow) -> Caller:
         user = self.users.of(row.owner)

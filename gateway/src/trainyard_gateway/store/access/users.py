@@ -41,6 +41,13 @@ def find(connection: Connection, name: str) -> UserRow | None:
     return UserRow(*row) if row is not None else None
 
 
+def find_like(connection: Connection, name: str) -> UserRow | None:
+    """A user whose name differs by upper and lower case only, also a removed one."""
+    query = select(users).where(func.lower(users.c.name) == name.lower())
+    row = connection.execute(query.limit(1)).one_or_none()
+    return UserRow(*row) if row is not None else None
+
+
 def save(connection: Connection, row: UserRow) -> None:
     """Insert a user, or replace the one of that name."""
     statement = upsert(connection, users)
