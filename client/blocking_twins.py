@@ -21,6 +21,7 @@ TWINS = {
     "files/async_files.py": "files/sync_files.py",
     "trees/async_trees.py": "trees/sync_trees.py",
     "notices/async_notices.py": "notices/sync_notices.py",
+    "logins/async_logins.py": "logins/sync_logins.py",
 }
 NAMES = {
     "async_client": "sync_client",
@@ -29,6 +30,7 @@ NAMES = {
     "async_files": "sync_files",
     "async_trees": "sync_trees",
     "async_notices": "sync_notices",
+    "async_logins": "sync_logins",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

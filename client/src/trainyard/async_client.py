@@ -17,6 +17,7 @@ from trainyard.calls import Spec
 from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
 from trainyard.files.async_files import AsyncFiles
+from trainyard.logins.async_logins import AsyncLogins
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.notices.async_notices import AsyncNotices
 from trainyard.retry import RETRIES, Retries
@@ -57,6 +58,7 @@ class AsyncClient:
         self.files = AsyncFiles(self._connection)
         self.trees = AsyncTrees(self._connection)
         self.notices = AsyncNotices(self._connection)
+        self.logins = AsyncLogins(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from trainyard.calls import Spec
 from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
 from trainyard.files.sync_files import Files
+from trainyard.logins.sync_logins import Logins
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.notices.sync_notices import Notices
 from trainyard.retry import RETRIES, Retries
@@ -60,6 +61,7 @@ class Client:
         self.files = Files(self._connection)
         self.trees = Trees(self._connection)
         self.notices = Notices(self._connection)
+        self.logins = Logins(self._connection)
 
     def __enter__(self) -> Self:
         return self

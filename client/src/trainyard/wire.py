@@ -40,8 +40,9 @@ def base(url: str) -> str:
 
 
 def headers(key: str) -> dict[str, str]:
-    """Headers of every request."""
-    return {"Authorization": f"Bearer {key}", "User-Agent": "trainyard-python"}
+    """Headers of every request; without a key those of a caller who has none yet."""
+    said = {"Authorization": f"Bearer {key}"} if key else {}
+    return {**said, "User-Agent": "trainyard-python"}
 
 
 def target(call: Call[Any]) -> str:

@@ -30,6 +30,7 @@ MANIFEST = "apiVersion: trainyard.io/v1alpha1\nkind: TrainingSession\nspec: {com
 
 COMMANDS = {
     "login": "login http://gateway.example --key-stdin",
+    "login --sso": "login http://gateway.example --sso",
     "run": "run --detach -- python3",
     "submit": "submit --name s -- x",
     "submit --watch": "submit --watch --name s -- x",

@@ -347,6 +347,10 @@ SENTENCES: dict[str, tuple[BaseException, Exit, str]] = {
     "hash": (errors.HashMismatch("bad"), Exit.GATEWAY, "run the command again"),
     "file": (FileNotFoundError(2, "No such file", "x.csv"), Exit.USAGE, "cannot use x.csv: no such file"),
     "400": (errors.from_answer(400, {"detail": "d"}, None), Exit.USAGE, "d"),
+    "401 of a login": (
+        errors.from_answer(401, {"detail": "the login is over: x"}, None), Exit.KEY,
+        "the login is over: x; run `trainyard login --sso`",
+    ),
     "401": (errors.from_answer(401, {}, None), Exit.KEY, "trainyard login"),
     "403": (errors.from_answer(403, {"detail": "needs x"}, None), Exit.KEY, "needs x"),
     "404": (errors.from_answer(404, {"detail": "no s"}, None), Exit.NOT_FOUND, "no s"),

@@ -20,6 +20,9 @@ from trainyard.code.sync_code import Code
 from trainyard.files import calls as file_calls
 from trainyard.files.async_files import AsyncFiles
 from trainyard.files.sync_files import Files
+from trainyard.logins import calls as login_calls
+from trainyard.logins.async_logins import AsyncLogins
+from trainyard.logins.sync_logins import Logins
 from trainyard.notices import calls as notice_calls
 from trainyard.notices.async_notices import AsyncNotices
 from trainyard.notices.sync_notices import Notices
@@ -34,12 +37,14 @@ GIVEN = {
     "cursor": None, "history": False, "names": (), "by_epoch": False, "max_points": 4, "after": 0, "tail": False,
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
-    "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None,
+    "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None, "handle": "h",
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),
     ("GET", "/login"),
-    ("DELETE", "/login"),
+    ("GET", "/login/sso/offer"),
+    ("GET", "/login/sso/start"),
+    ("GET", "/login/sso/callback"),
     ("GET", "/training/events"),
 }
 """What only the web page needs: cookies, and the rows of its table."""
@@ -69,7 +74,7 @@ def every_call() -> list[Call[object]]:
     made = []
     functions = [
         function
-        for module in (calls, code_calls, file_calls, notice_calls, tree_calls)
+        for module in (calls, code_calls, file_calls, login_calls, notice_calls, tree_calls)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not function.__name__.startswith("_")
     ]
@@ -88,6 +93,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
     assert public(Code) == public(AsyncCode)
     assert public(Files) == public(AsyncFiles)
+    assert public(Logins) == public(AsyncLogins)
     assert public(Notices) == public(AsyncNotices)
     assert public(Trees) == public(AsyncTrees)
     assert list(inspect.signature(Client).parameters) == list(

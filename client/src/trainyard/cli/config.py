@@ -16,6 +16,7 @@ from trainyard.cli.errors import NotLoggedIn, UsageProblem
 
 URL: Final = "TRAINYARD_URL"
 KEY: Final = "TRAINYARD_API_KEY"
+_SSO: Final = "sso"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Login:
 
     url: str
     key: str = field(repr=False)
+    by_sso: bool = False
+    """Whether the key is that of a login by single sign-on, which a logout ends."""
 
 
 def path(env: Mapping[str, str]) -> Path:
@@ -55,7 +58,8 @@ def save(env: Mapping[str, str], login: Login) -> Path:
         with os.fdopen(handle, "w") as file:
             import yaml
 
-            yaml.safe_dump({"url": login.url, "key": login.key}, file, sort_keys=False)
+            kind = {"kind": _SSO} if login.by_sso else {}
+            yaml.safe_dump({"url": login.url, "key": login.key, **kind}, file, sort_keys=False)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(target)
@@ -63,6 +67,16 @@ def save(env: Mapping[str, str], login: Login) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return target
+
+
+def remembered(env: Mapping[str, str]) -> Login | None:
+    """The login in the file, also if the environment has another one; None without a whole one."""
+    try:
+        stored = _read(path(env))
+    except UsageProblem:
+        return None
+    url, key = stored.get("url"), stored.get("key")
+    return Login(url, key, stored.get("kind") == _SSO) if url and key else None
 
 
 def forget(env: Mapping[str, str]) -> bool:

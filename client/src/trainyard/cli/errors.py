@@ -151,7 +151,8 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
 def _refused(error: errors.ApiError) -> tuple[str, Exit]:
     match error:
         case errors.NotAuthenticated():
-            return _WRONG_KEY, Exit.KEY
+            over = str(error).startswith(_OVER)
+            return f"{error}; run `trainyard login --sso`" if over else _WRONG_KEY, Exit.KEY
         case errors.NotPermitted():
             return f"{error}; use a key with that right (`trainyard login`)", Exit.KEY
         case errors.NotFound():
@@ -171,6 +172,8 @@ def _refused(error: errors.ApiError) -> tuple[str, Exit]:
 
 
 _WRONG_KEY = "the gateway does not accept the API key; get a new one and run `trainyard login`"
+_OVER = "the login is over"
+"""So begins the gateway's sentence about a login by single sign-on."""
 _ENDPOINT = re.compile(
     r"(GET|POST) /api/v1/(?:training/)?(sessions|models|datasets|keys)\b(?:\?\S*)?"
 )

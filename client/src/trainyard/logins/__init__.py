@@ -1,0 +1,1 @@
+"""Logins of command lines by single sign-on."""
