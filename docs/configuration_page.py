@@ -22,6 +22,7 @@ from trainyard_api import contract
 from trainyard_bot.settings import Chat
 from trainyard_bot.settings import Settings as BotSettings
 from trainyard_gateway.settings import Settings as GatewaySettings
+from trainyard_gateway.sso_settings import GroupRights, SsoSettings
 from trainyard_operator.settings import (
     EnvironmentSettings,
     FirstKey,
@@ -47,6 +48,8 @@ PROGRAMS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("Its `runAs`", RunAsSettings, ""),
     ("Its `firstKey`", FirstKey, ""),
     ("The gateway, `python -m trainyard_gateway`", GatewaySettings, "TRAINYARD_GATEWAY_"),
+    ("Its `sso`", SsoSettings, ""),
+    ("An entry of `sso.groups`", GroupRights, ""),
     ("The bot, `python -m trainyard_bot`", BotSettings, "TRAINYARD_BOT_"),
     ("An entry of its `chats`", Chat, ""),
 )

@@ -11,6 +11,11 @@ from flows import FLOWS, VALUES, Flow, allows
 from installation import ROOT
 
 DATABASE = {"database.url": "postgresql://t@db.example:6000/t", "database.passwordSecret": "db"}
+SIGN_ON = {
+    "sso.issuer": "https://id.lab.example:8443/realm",
+    "sso.clientId": "trainyard",
+    "sso.publicUrl": "https://trainyard.example",
+}
 NOTICES = {"notices.enabled": True}
 INSIDE = {"notices.enabled": True, "notices.internalHosts": ["hooks.lab.example"]}
 ONLY = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
@@ -48,6 +53,16 @@ def test_flows(flow: Flow) -> None:
         pytest.param(DATABASE, Flow("gateway", "internet", 6000, True, ""), id="a database"),
         pytest.param({}, Flow("gateway", "internet", 6000, False, ""), id="no database"),
         pytest.param(DATABASE, Flow("trainer", "internet", 6000, False, ""), id="not for trainers"),
+        pytest.param(
+            SIGN_ON, Flow("gateway", "private network", 8443, True, ""), id="a provider inside",
+        ),
+        pytest.param(
+            SIGN_ON, Flow("gateway", "private network", 9443, False, ""), id="only its port",
+        ),
+        pytest.param(
+            SIGN_ON, Flow("gateway", "machine's credentials", 8443, False, ""),
+            id="no credentials by a provider",
+        ),
         pytest.param(NOTICES, Flow("gateway", "internet", 443, True, ""), id="notices"),
         pytest.param(NOTICES, Flow("gateway", "internet", 80, False, ""), id="notices by https"),
         pytest.param(

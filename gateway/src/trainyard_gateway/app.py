@@ -36,7 +36,7 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import keys, login, notices, teams, users
+from trainyard_gateway.routes.access import keys, login, notices, sso, teams, users
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
@@ -65,6 +65,7 @@ MODULES = (
     users,
     teams,
     login,
+    sso,
     report,
 )
 """Every module of routes."""

@@ -15,6 +15,7 @@ from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.logins import Logins
+from trainyard_gateway.auth.sso.service import SingleSignOn
 from trainyard_gateway.auth.token_authenticator import TokenAuthenticator
 from trainyard_gateway.auth.trainer_identity import Accounts, TrainerIdentity
 from trainyard_gateway.code.bundles import CodeBounds, CodeBundles, CodeLimits
@@ -114,6 +115,11 @@ class Services:
         return Rights(self.keys.users, self.database)
 
     @property
+    def sso(self) -> SingleSignOn | None:
+        """Single sign-on, None without it."""
+        return self.authenticator.sso
+
+    @property
     def users(self) -> Users:
         """Users and teams, read with the keys."""
         return self.keys.users
@@ -189,6 +195,8 @@ async def _start_tasks(services: Services) -> None:
         retention = Retention(folders, cache, database, days)
         services.tasks.start(Retention.__name__, retention.run)
     services.notices.start(services.tasks)
+    if services.sso is not None:
+        services.tasks.start("single sign-on", services.sso.verification.run)
     if services.settings.history_retention_days is not None:
         history = HistoryRetention(cache, database, services.settings.history_retention_days)
         services.tasks.start(HistoryRetention.__name__, history.run)
@@ -287,11 +295,13 @@ async def _mlflow(
     return await open_door(artifacts, quota, registries.models, places)
 
 
-def _identity(settings: Settings, kube: KubeClient, cache: SessionCache) -> TrainerIdentity:
+def _tokens(
+    settings: Settings, kube: KubeClient, cache: SessionCache, audit_log: AuditLog
+) -> TokenAuthenticator:
     accounts = Accounts(
         settings.namespace, settings.trainer_audience, settings.monitor_service_account
     )
-    return TrainerIdentity(kube, accounts, cache.live)
+    return TokenAuthenticator(TrainerIdentity(kube, accounts, cache.live), audit_log)
 
 
 def _measured(cache: SessionCache, database: Store) -> MeasuredCache:
@@ -318,9 +328,12 @@ def _look_again(
     users.on_change(hub.wake_refused)
 
 
-def _authenticator(settings: Settings, api_keys: ApiKeyStore, audit_log: AuditLog) -> Authenticator:
-    logins = Logins(keys.digest(settings.admin_key()))
-    return Authenticator(api_keys, audit_log, logins, settings.requests_per_second)
+def _authenticator(
+    settings: Settings, api_keys: ApiKeyStore, audit_log: AuditLog, database: Store
+) -> Authenticator:
+    digest = keys.digest(settings.admin_key())
+    sso = SingleSignOn(settings.sso, api_keys, database, digest) if settings.sso else None
+    return Authenticator(api_keys, audit_log, Logins(digest), settings.requests_per_second, sso)
 
 
 async def _build(
@@ -343,7 +356,7 @@ async def _build(
         hub=hub,
         measured=_measured(cache, database),
         session_changes=_session_changes(hub, cache, database),
-        authenticator=_authenticator(settings, api_keys, audit_log),
+        authenticator=_authenticator(settings, api_keys, audit_log, database),
         cache=cache,
         commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume, rights),
         estimator=_estimator(settings, kube, cache, datasets, rights),
@@ -352,7 +365,7 @@ async def _build(
         models=models,
         dataset_uploads=registries.dataset_uploads,
         model_uploads=registries.model_uploads,
-        tokens=TokenAuthenticator(_identity(settings, kube, cache), audit_log),
+        tokens=_tokens(settings, kube, cache, audit_log),
         report_rates=ReportRates(settings.report_bytes_per_second),
         run_files=RunFiles(settings.data_dir / "runs", cache, settings.run_retention_days, slots),
         status_writer=status_writer,

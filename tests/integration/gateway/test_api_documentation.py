@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from cluster import api_client
 from gateway_lab import GatewayFactory, GatewayLab, monitor_token, simulated_node
+from identity_provider import identity_provider, sso_setting
 from kubernetes import client
 from staged_trees import stage
 
@@ -30,9 +32,16 @@ LINES = [
 
 
 @pytest.fixture(scope="module")
-def lab(gateway_factory: GatewayFactory) -> GatewayLab:
-    """Notices may be made."""
-    return gateway_factory(notices_enabled="true", notices_internal_hosts="127.0.0.1")
+def lab(
+    gateway_factory: GatewayFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayLab]:
+    """Notices may be made, and there is single sign-on."""
+    with identity_provider(tmp_path_factory.mktemp("provider"), "http://127.0.0.1:9") as provider:
+        yield gateway_factory(
+            notices_enabled="true",
+            notices_internal_hosts="127.0.0.1",
+            sso=sso_setting(provider, "http://127.0.0.1:9"),
+        )
 
 
 def method_of(line: str) -> str:

@@ -19,10 +19,10 @@ export class Refused extends Error {
   }
 }
 
-let whenLoggedOut = (): void => undefined;
+let whenLoggedOut: (why: string) => void = () => undefined;
 
-/** Call `then` when the gateway says that the login is over. */
-export function onLoggedOut(then: () => void): void {
+/** Call `then` with the gateway's sentence when it says that the login is over. */
+export function onLoggedOut(then: (why: string) => void): void {
   whenLoggedOut = then;
 }
 
@@ -59,13 +59,15 @@ export async function change(method: string, path: string, body?: unknown): Prom
 }
 
 async function refusal(response: Response): Promise<Refused> {
-  if (response.status === 401) whenLoggedOut();
+  let found: Refused;
   try {
     const problem = (await response.json()) as Problem;
-    return new Refused(response.status, problem.detail, problem.errors);
+    found = new Refused(response.status, problem.detail, problem.errors);
   } catch {
-    return new Refused(response.status, `The gateway answers ${response.status}.`);
+    found = new Refused(response.status, `The gateway answers ${response.status}.`);
   }
+  if (response.status === 401) whenLoggedOut(found.message);
+  return found;
 }
 
 /** What to show of an error. */

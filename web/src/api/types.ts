@@ -4,6 +4,7 @@ import type { components } from "../../build/schema";
 type Schemas = components["schemas"];
 
 export type LoginInfo = Schemas["LoginInfo"];
+export type SsoOffer = Schemas["SsoOffer"];
 export type Scope = Schemas["Scope"];
 export type SystemInfo = Schemas["SystemInfo"];
 export type NodeInfo = Schemas["NodeInfo"];

@@ -95,6 +95,11 @@ function Inside() {
       </header>
       <main id="main" tabIndex={-1}>
         {problem && <p role="alert" class="problem">{problem}</p>}
+        {login.value?.warning && (
+          <p role="status" class="notice">
+            {visible(login.value.warning)}
+          </p>
+        )}
         {outdated.value && (
           <p role="alert" class="notice">
             The gateway was upgraded and has a newer page.{" "}

@@ -1,16 +1,20 @@
 // Who is logged in.
 import { signal } from "@preact/signals";
 import { get, onLoggedOut, Refused, send, sentence } from "../api/client";
-import type { LoginInfo, Scope } from "../api/types";
+import type { LoginInfo, Scope, SsoOffer } from "../api/types";
 
 /** undefined until it is known, null without a login. */
 export const login = signal<LoginInfo | null | undefined>(undefined);
 /** Why it is not known; empty while the gateway is asked. */
 export const trouble = signal("");
 
+/** Why the login of this window ended by itself; empty otherwise. */
+export const ended = signal("");
+
 const PAUSE = 3000;
 
-onLoggedOut(() => {
+onLoggedOut((why) => {
+  if (login.value) ended.value = why;
   login.value = null;
 });
 
@@ -43,11 +47,23 @@ export function watchOtherWindows(): void {
 export async function logIn(key: string): Promise<void> {
   const response = await send("POST", "/login", { headers: { Authorization: `Bearer ${key}` } });
   login.value = (await response.json()) as LoginInfo;
+  ended.value = "";
+}
+
+/** Whether the gateway offers single sign-on, and why the last login by it failed. */
+export async function offer(): Promise<SsoOffer> {
+  return get<SsoOffer>("/login/sso/offer");
 }
 
 /** End the login. Throws Refused; then the cookie still opens the gateway. */
 export async function logOut(): Promise<void> {
-  await send("DELETE", "/login");
+  const response = await send("DELETE", "/login");
+  const where = response.headers.get("Location");
+  if (where) {
+    // The provider asks whether its own login ends too, and comes back.
+    location.assign(where);
+    return;
+  }
   login.value = null;
 }
 

@@ -13,8 +13,10 @@ from trainyard_gateway.auth.audit_log import AuditLog
 from trainyard_gateway.auth.client_address import counted_address
 from trainyard_gateway.auth.keys import Caller
 from trainyard_gateway.auth.logins import Logins
+from trainyard_gateway.auth.open_logins import over
 from trainyard_gateway.auth.rate_limits import FailedLoginThrottle
 from trainyard_gateway.auth.same_origin import OWN_HEADER, is_own
+from trainyard_gateway.auth.sso.service import SingleSignOn
 from trainyard_gateway.errors import (
     BadRequest,
     NotAuthenticated,
@@ -23,6 +25,10 @@ from trainyard_gateway.errors import (
     TooManyRequests,
 )
 from trainyard_gateway.token_buckets import TokenBuckets
+
+OPEN_PER_SECOND = 5.0
+"""Requests without a key that one address may send to the routes of single sign-on."""
+OPEN_BURST = 60.0
 
 
 class Authenticator:
@@ -34,10 +40,14 @@ class Authenticator:
         audit_log: AuditLog,
         logins: Logins,
         requests_per_second: float,
+        sso: SingleSignOn | None = None,
     ) -> None:
+        """`sso`: None without single sign-on."""
         self._api_keys, self._audit_log, self.logins = api_keys, audit_log, logins
         self._failures = FailedLoginThrottle(time.monotonic)
         self._buckets = TokenBuckets(requests_per_second, time.monotonic)
+        self._open = TokenBuckets(OPEN_PER_SECOND, time.monotonic, OPEN_BURST)
+        self.sso = sso
 
     def authenticate(self, scope: Scope, *, basic: bool = False) -> Caller:
         """The caller. Raises NotAuthenticated, NotPermitted, BadRequest or TooManyRequests.
@@ -58,6 +68,24 @@ class Authenticator:
             raise TooManyRequests("this key sends too many requests; slow down", wait)
         return caller
 
+    async def confirm(self, scope: Scope, caller: Caller) -> None:
+        """Let the caller pass unless its login by single sign-on is over.
+
+        Raises NotAuthenticated and Unavailable.
+        """
+        if self.sso is None:
+            return
+        try:
+            await self.sso.verification.confirm(caller.key_id)
+        except Problem:
+            self._audit_log.record(scope, False, "login over", caller.key_id)
+            raise
+
+    def require_pace(self, scope: Scope) -> None:
+        """Raises TooManyRequests for an address that asks too often without a key."""
+        if wait := self._open.take(counted_address(scope)):
+            raise TooManyRequests("too many logins are begun from your address; wait", wait)
+
     def _by_key(self, scope: Scope, key: str | None) -> Caller:
         client = counted_address(scope)
         if key is None:
@@ -71,6 +99,8 @@ class Authenticator:
             wait = self._failures.failed(client, key_id)
             if wait:
                 raise TooManyRequests("too many wrong keys; wait before the next try", wait)
+            if reason == "login over" and key_id is not None:
+                raise NotAuthenticated(over(self._api_keys.logins.of(key_id)))
             raise NotAuthenticated(_REFUSALS.get(reason, "the API key is not valid"))
         self._failures.succeeded(client, caller.key_id)
         return caller
@@ -80,7 +110,10 @@ class Authenticator:
         caller = self._api_keys.owner(login.key_id) if login is not None else None
         if login is None or caller is None:
             self._audit_log.record(scope, False, "login", login.key_id if login else None)
-            raise NotAuthenticated("the login is over; log in with the key again")
+            row = self._api_keys.logins.of(login.key_id) if login is not None else None
+            raise NotAuthenticated(
+                "the login is over; log in with the key again" if row is None else over(row)
+            )
         if not is_own(scope["method"], headers):
             self._audit_log.record(scope, False, "other origin", caller.key_id)
             raise NotPermitted(

@@ -3,7 +3,8 @@
 Guarantees:
 
 - Without a valid API key or login nothing is reachable but `/livez`, `/readyz`, the files of the
-  web page and the routers whose policy says that they verify a pod's token themselves.
+  web page, the routes that begin single sign-on, and the routers whose policy says that they verify
+  a pod's token themselves.
 - Nothing of a body is read before authentication.
 - Bodies are bounded by the policy of their router in bytes, JSON values and seconds, unless the
   route lifts the bound to stream them.
@@ -108,7 +109,7 @@ class RequestMiddleware:
         state = scope["state"]
         try:
             policy = self._policies.of(scope["path"])
-            if (caller := self._check(scope, state, policy)) is not None:
+            if (caller := await self._check(scope, state, policy)) is not None:
                 answer.slot = await self._slots.begin(caller.key_id)
                 self._unread.require_room(caller.key_id)
             state["body_bound"] = policy.body
@@ -125,7 +126,9 @@ class RequestMiddleware:
         if "caller" in state:
             await self._unread.until_taken(scope, state["caller"].key_id, answer.last_bytes)
 
-    def _check(self, scope: Scope, state: dict[str, Any], policy: RouterPolicy) -> Caller | None:
+    async def _check(
+        self, scope: Scope, state: dict[str, Any], policy: RouterPolicy
+    ) -> Caller | None:
         """Authenticate the caller and refuse packed bodies. Raises Problem.
 
         Returns the owner of the key; None where no key is needed.
@@ -134,7 +137,9 @@ class RequestMiddleware:
             return None
         caller = None
         if policy.api_key and not (policy.pods and _is_of_pod(scope)):
-            caller = self._authenticator().authenticate(scope, basic=policy.basic)
+            authenticator = self._authenticator()
+            caller = authenticator.authenticate(scope, basic=policy.basic)
+            await authenticator.confirm(scope, caller)
             state["caller"] = caller
         encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if any(value.lower() != b"identity" for value in encodings):

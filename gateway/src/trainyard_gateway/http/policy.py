@@ -55,7 +55,8 @@ class RouterPolicy:
     """The rules for all routes of one router."""
 
     api_key: bool = True
-    """Whether an API key is needed. Without, the routes verify a pod's token themselves."""
+    """Whether an API key is needed. Without, the routes verify a pod's token themselves, or begin a
+    login."""
     body: BodyBound | None = OTHER_BODY
     """Bound of a body. None: the routes bound it themselves. A route that streams may lift it."""
     pods: bool = False

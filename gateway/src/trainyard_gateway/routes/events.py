@@ -112,6 +112,8 @@ def _client(
         found = services.keys.owner(caller.key_id)
         if found is None or Scope.SESSIONS_READ not in found.scopes:
             return False
+        if services.sso is not None and services.sso.verification.is_overdue(caller.key_id):
+            return False
         body = services.cache.get(session) if session is not None else None
         return body is None or services.cache.is_seen(found.user, body)
 

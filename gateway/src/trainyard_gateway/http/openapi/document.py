@@ -23,9 +23,9 @@ from trainyard_gateway.nodes.machine import Machine
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = """Trains models on a Kubernetes cluster that a team shares: sessions, their queue, metrics and logs, datasets, models.
 
-Every route but `/livez` and `/readyz` needs a key: `Authorization: Bearer <key>` or `X-API-Key: <key>`. A browser may exchange its
-key for a cookie at `/api/v1/login`. Trainers' routes under `/api/v1/report` take the pod's own token instead. Errors are RFC 9457
-problems of one shape; wrong fields are listed in `errors`.
+Every route but `/livez`, `/readyz` and those that begin single sign-on needs a key: `Authorization: Bearer <key>` or
+`X-API-Key: <key>`. A browser may exchange its key for a cookie at `/api/v1/login`. Trainers' routes under `/api/v1/report` take the
+pod's own token instead. Errors are RFC 9457 problems of one shape; wrong fields are listed in `errors`.
 """
 _READS = {
     400: "What was sent cannot be understood",
@@ -113,6 +113,8 @@ def _add_schemas(found: dict[str, Any]) -> None:
 def _complete(operation: dict[str, Any], method: str, path: str) -> None:
     trainers = path.startswith("/api/v1/report/")
     operation["security"] = [{"trainer": []}] if trainers else _KEYED
+    if path.startswith("/api/v1/login/sso/"):
+        operation["security"] = []
     errors = _READS if method == "get" else _WRITES
     body = {"schema": {"$ref": _REFERENCE.format(model="ProblemBody")}}
     for status, title in errors.items():

@@ -10,7 +10,6 @@ from trainyard_api.timestamps import micros_to_text
 from trainyard_gateway.auth import login_cookies
 from trainyard_gateway.auth.authenticator import key_of
 from trainyard_gateway.auth.keys import Caller, Scope
-from trainyard_gateway.auth.login_cookies import Login
 from trainyard_gateway.auth.same_origin import is_secure
 from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep
@@ -33,7 +32,11 @@ class LoginInfo(OpenModel):
     scopes: list[Scope]
     """What the key allows."""
     expires: str | None = None
-    """When the cookie ends; absent for a caller that sends its key."""
+    """When the login ends; absent for a caller that sends an API key."""
+    provider: str | None = None
+    """Name of the provider of a login by single sign-on."""
+    warning: str | None = None
+    """A sentence for as long as that provider does not answer."""
 
 
 @router.post("", status_code=201)
@@ -45,7 +48,7 @@ async def login(
         raise BadRequest("give the key: Authorization: Bearer <key>; a cookie makes no other one")
     begun, value = services.authenticator.logins.begin(caller)
     _set_cookie(request, services, response, value)
-    return _info(caller, begun)
+    return _info(services, caller, begun.expires)
 
 
 @router.get("")
@@ -55,31 +58,50 @@ async def who(request: Request, services: ServicesDep, caller: CallerDep) -> Log
     found = (
         None if by_key else services.authenticator.logins.read(request.headers.get("cookie", ""))
     )
-    return _info(caller, found)
+    return _info(services, caller, None if found is None else found.expires)
 
 
 @router.delete("", status_code=204)
-async def logout(request: Request, services: ServicesDep, response: Response) -> None:
-    """End the login: the cookie opens nothing any more. Without a cookie nothing changes."""
+async def logout(
+    request: Request, services: ServicesDep, caller: CallerDep, response: Response
+) -> None:
+    """End the login: its cookie or key opens nothing any more. An API key stays as it is.
+
+    After a login by single sign-on, `Location` says where a browser ends that of the provider.
+    """
     found = services.authenticator.logins.read(request.headers.get("cookie", ""))
     if found is not None:
         services.authenticator.logins.end(found)
+    if services.sso is not None:
+        where = await services.sso.end(caller.key_id)
+        if where is not None:
+            response.headers["Location"] = where
+    services.audit_log.record(request.scope, True, "logout", caller.key_id)
     _set_cookie(request, services, response, "")
 
 
 def _set_cookie(request: Request, services: Services, response: Response, value: str) -> None:
-    name = services.authenticator.logins.name
     secure = is_secure(request.scope.get("scheme", "http"), request.headers)
-    response.headers["Set-Cookie"] = login_cookies.set_cookie(name, value, secure)
+    response.headers["Set-Cookie"] = set_cookie(services, value, secure=secure)
     response.headers["Cache-Control"] = "no-store"
 
 
-def _info(caller: Caller, found: Login | None) -> LoginInfo:
+def set_cookie(services: Services, value: str, *, secure: bool) -> str:
+    """The Set-Cookie header of a login; with an empty value, of a logout."""
+    return login_cookies.set_cookie(services.authenticator.logins.name, value, secure)
+
+
+def _info(services: Services, caller: Caller, expires: float | None) -> LoginInfo:
+    row, sso = services.keys.logins.of(caller.key_id), services.sso
+    if row is not None:
+        expires = row.expires if expires is None else min(row.expires, expires)
     return LoginInfo(
         name=caller.name,
         role=caller.role,
         teams=list(caller.teams),
         key_id=caller.key_id,
         scopes=sorted(caller.scopes),
-        expires=None if found is None else micros_to_text(found.expires * 1_000_000),
+        expires=None if expires is None else micros_to_text(int(expires) * 1_000_000),
+        provider=sso.settings.name if sso is not None and row is not None else None,
+        warning=sso.warning() if sso is not None and row is not None else None,
     )
