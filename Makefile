@@ -196,6 +196,10 @@ nodes: setup ## Drain and lose nodes of a separate three-node cluster under a ga
 kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and uploads, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-500} $(RUN) pytest -q -s tests/integration/gateway/test_killed_gateway.py
 
+.PHONY: kill-ledger
+kill-ledger: setup ## kill -9 operator and gateway 50 times, and compare the ledger with the pods' own times (TRAINYARD_LEDGER_KILLS=, TRAINYARD_LEDGER_KILLS_SEED=)
+	@TRAINYARD_LEDGER_KILLS=$${TRAINYARD_LEDGER_KILLS:-50} $(RUN) pytest -q -s -n 0 tests/integration/operator/test_ledger_and_budgets.py -k kills
+
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
 

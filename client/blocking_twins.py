@@ -22,6 +22,8 @@ TWINS = {
     "trees/async_trees.py": "trees/sync_trees.py",
     "notices/async_notices.py": "notices/sync_notices.py",
     "logins/async_logins.py": "logins/sync_logins.py",
+    "limits/async_limits.py": "limits/sync_limits.py",
+    "owners/async_owners.py": "owners/sync_owners.py",
 }
 NAMES = {
     "async_client": "sync_client",
@@ -31,6 +33,8 @@ NAMES = {
     "async_trees": "sync_trees",
     "async_notices": "sync_notices",
     "async_logins": "sync_logins",
+    "async_limits": "sync_limits",
+    "async_owners": "sync_owners",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

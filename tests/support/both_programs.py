@@ -11,6 +11,7 @@ from cluster_objects import NOW, Json, meta
 from operator_state import CONFIG
 
 from trainyard_api import timestamps
+from trainyard_api.limits.published import PublishedLimits
 from trainyard_api.phase import Reason
 from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.errors import Unprocessable
@@ -63,12 +64,18 @@ def created(request: Json, user: str, version: int, now: float) -> Json:
     return raw
 
 
-def gateway_says(objects: Objects, request: Json, user: str = "", now: float = NOW) -> Answer:
+def gateway_says(
+    objects: Objects,
+    request: Json,
+    user: str = "",
+    now: float = NOW,
+    limits: PublishedLimits | None = None,
+) -> Answer:
     """The gateway's answer to POST /training/estimate."""
     name, spec = parse(request, None)
-    listed = ClusterObjects(**{kind: objects.get(kind, ()) for kind in KINDS})
+    labels = {"trainyard.io/user": user}
     try:
-        found = estimate(listed, name, spec, user, CONFIG.installation, now)
+        found = estimate(_listed(objects, limits), name, spec, labels, CONFIG.installation, now)
     except Unprocessable as refusal:
         return Answer(possible=False, message=str(refusal))
     start = found.estimated_start
@@ -87,8 +94,12 @@ def gateway_says(objects: Objects, request: Json, user: str = "", now: float = N
 
 def gateway_state(objects: Objects) -> ClusterState:
     """The cluster as the gateway reads it."""
-    listed = ClusterObjects(**{kind: objects.get(kind, ()) for kind in KINDS})
-    return load(listed, CONFIG.installation)
+    return load(_listed(objects), CONFIG.installation)
+
+
+def _listed(objects: Objects, limits: PublishedLimits | None = None) -> ClusterObjects:
+    nodes, pods, jobs, queues, sessions = (objects.get(kind, ()) for kind in KINDS)
+    return ClusterObjects(nodes, pods, jobs, queues, sessions, limits)
 
 
 def operator_state(objects: Objects) -> ClusterState:
@@ -100,9 +111,12 @@ def operator_state(objects: Objects) -> ClusterState:
     return informer.state
 
 
-def operator_says(objects: Objects, new: Json, now: float = NOW) -> Answer:
+def operator_says(
+    objects: Objects, new: Json, now: float = NOW, limits: PublishedLimits | None = None
+) -> Answer:
     """What the operator's first decision after the creation of `new` does about it."""
     state = operator_state({**objects, "sessions": [*objects.get("sessions", ()), new]})
+    state.limits = limits
     uid = new["metadata"]["uid"]
     writes = [w for w in decide(state, now, CONFIG).writes if w.uid == uid]
     if any(isinstance(w, CreateJob) for w in writes):

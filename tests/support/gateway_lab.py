@@ -52,8 +52,8 @@ class GatewayLab:
         """Everything that it said."""
         return self.folder / "gateway.log"
 
-    def start(self) -> None:
-        """Start and wait until it is ready."""
+    def start(self, wait: bool = True) -> None:
+        """Start it, and mostly wait until it is ready."""
         key_file = self.folder / "key"
         key_file.write_text(self.key)
         with self.log.open("ab") as sink:
@@ -71,6 +71,11 @@ class GatewayLab:
                 stdout=sink,
                 stderr=sink,
             )
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until it is ready."""
         # An end is noticed at once; a machine with other work needs its time to import everything.
         eventually(self._ready, within=120, what="the gateway being ready")
 

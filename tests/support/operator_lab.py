@@ -122,9 +122,12 @@ class Lab:
         """A TrainingQueue."""
         self._create(QUEUES, "TrainingQueue", name, spec)
 
-    def create(self, name: str, spec: dict[str, Any], user: str | None = None) -> dict[str, Any]:
-        """A TrainingSession."""
-        labels = {f"{GROUP}/user": user} if user else {}
+    def create(
+        self, name: str, spec: dict[str, Any], user: str | None = None, **others: str
+    ) -> dict[str, Any]:
+        """A TrainingSession; `others` are further labels of ours, such as `team`."""
+        given = {**others, **({"user": user} if user else {})}
+        labels = {f"{GROUP}/{name}": value for name, value in given.items()}
         return self._create(SESSIONS, "TrainingSession", name, spec, labels)
 
     def _create(

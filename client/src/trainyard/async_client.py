@@ -17,9 +17,11 @@ from trainyard.calls import Spec
 from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
 from trainyard.files.async_files import AsyncFiles
+from trainyard.limits.async_limits import AsyncLimits
 from trainyard.logins.async_logins import AsyncLogins
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.notices.async_notices import AsyncNotices
+from trainyard.owners.async_owners import AsyncOwners
 from trainyard.retry import RETRIES, Retries
 from trainyard.transfer import Download, Progress, Upload
 from trainyard.trees.async_trees import AsyncTrees
@@ -59,6 +61,8 @@ class AsyncClient:
         self.trees = AsyncTrees(self._connection)
         self.notices = AsyncNotices(self._connection)
         self.logins = AsyncLogins(self._connection)
+        self.limits = AsyncLimits(self._connection)
+        self.owners = AsyncOwners(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,9 +19,11 @@ from trainyard.calls import Spec
 from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
 from trainyard.files.sync_files import Files
+from trainyard.limits.sync_limits import Limits
 from trainyard.logins.sync_logins import Logins
 from trainyard.multipart import Kind, MultipartUpload, UploadState, upload_state_folder
 from trainyard.notices.sync_notices import Notices
+from trainyard.owners.sync_owners import Owners
 from trainyard.retry import RETRIES, Retries
 from trainyard.sync_connection import Connection, OnResponse
 from trainyard.transfer import Download, Progress, Upload
@@ -62,6 +64,8 @@ class Client:
         self.trees = Trees(self._connection)
         self.notices = Notices(self._connection)
         self.logins = Logins(self._connection)
+        self.limits = Limits(self._connection)
+        self.owners = Owners(self._connection)
 
     def __enter__(self) -> Self:
         return self

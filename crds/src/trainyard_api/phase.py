@@ -154,6 +154,11 @@ class Reason(SentencedEnum):
         "WaitingForUserLimit",
         "Its user runs as many sessions of this queue as are allowed at once.",
     )
+    WAITING_FOR_GPU_LIMIT = (
+        "WaitingForGPULimit",
+        "Its user, team or key holds as many GPUs as it may at once.",
+    )
+    BUDGET_SPENT = "BudgetSpent", "The GPU-hours of its user, team or key are spent for now."
     WAITING_FOR_RETRY = (
         "WaitingForRetry",
         "The last attempt failed or was disrupted; the next one starts later.",

@@ -36,7 +36,7 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import keys, login, notices, sso, teams, users
+from trainyard_gateway.routes.access import keys, limits, login, notices, sso, teams, users
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
@@ -59,6 +59,7 @@ MODULES = (
     uploads,
     usage,
     queues,
+    limits,
     notices,
     system,
     keys,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
@@ -30,6 +31,7 @@ from trainyard_gateway.files.inspect import Inspector
 from trainyard_gateway.files.relayed import RelayedArtifacts
 from trainyard_gateway.files.runs import RunFolders
 from trainyard_gateway.files.spool import SpoolFolders
+from trainyard_gateway.limits.service import Limits
 from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.artifact_recovery import ArtifactRecovery
 from trainyard_gateway.mlflow.door import MlflowDoor, open_door
@@ -54,6 +56,7 @@ from trainyard_gateway.sessions.reported.report_rates import ReportRates
 from trainyard_gateway.sessions.retention import Retention
 from trainyard_gateway.sessions.spool_recovery import SpoolRecovery
 from trainyard_gateway.sessions.status_writer import StatusWriter
+from trainyard_gateway.sessions.teams.team_labels import TeamLabels
 from trainyard_gateway.sessions.user_caches import UserCaches
 from trainyard_gateway.settings import Settings
 from trainyard_gateway.sign_of_life import SignOfLife
@@ -114,6 +117,20 @@ class Services:
         """Whose objects are, and what callers may do with them."""
         return Rights(self.keys.users, self.database)
 
+    def require_subject(self, subject: Subject) -> None:
+        """Raises NotFound or Unprocessable if there is no such user, team or key."""
+        if subject.kind == SubjectKind.TEAM:
+            self.users.team(subject.name)
+        elif subject.kind == SubjectKind.USER:
+            self.users.require_user(subject.name)
+        elif subject.name != keys.ADMIN.key_id:
+            self.keys.one(subject.name)
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of users, teams and keys."""
+        return self.commands.limits
+
     @property
     def sso(self) -> SingleSignOn | None:
         """Single sign-on, None without it."""
@@ -146,6 +163,8 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         stack.push_async_callback(services.trees.close)
         stack.push_async_callback(services.mlflow.close)
         await stack.enter_async_context(services.tasks)
+        _label_sessions(kube, services)
+        services.notices.watcher.limits = services.limits.spent
         await _start_tasks(services)
         yield services
 
@@ -159,6 +178,14 @@ def _place_database(settings: Settings) -> None:
         require_not_moved(old)
     elif move_in(old, new):
         _log.warning("the database was moved; the earlier file stays", old=str(old), new=str(new))
+
+
+def _label_sessions(kube: KubeClient, services: Services) -> None:
+    """Sessions by `kubectl` get the label of their team."""
+    namespace, cache = services.settings.namespace, services.cache
+    labels = TeamLabels(kube, namespace, cache, services.rights)
+    cache.on_change(labels.notify)
+    services.tasks.start(TeamLabels.__name__, labels.run)
 
 
 async def _start_tasks(services: Services) -> None:
@@ -274,8 +301,9 @@ def _estimator(
     cache: SessionCache,
     datasets: Datasets,
     rights: Rights,
+    limits: Limits,
 ) -> Estimator:
-    snapshots = SnapshotReader(kube, settings.namespace, cache)
+    snapshots = SnapshotReader(kube, settings.namespace, cache, limits)
     return Estimator(snapshots, settings.installation(), datasets, rights)
 
 
@@ -317,10 +345,16 @@ def _session_changes(hub: Hub, cache: SessionCache, database: Store) -> SessionC
     return changes
 
 
-def _look_again(
-    cache: SessionCache, users: Users, datasets: Datasets, hub: Hub, status_writer: StatusWriter
+def _look_again(  # what changes, and what looks
+    cache: SessionCache,
+    database: Store,
+    users: Users,
+    datasets: Datasets,
+    hub: Hub,
+    status_writer: StatusWriter,
 ) -> None:
     """At new schemas and rights, sessions that wait and streams look again at what they see."""
+    _connect(cache, database, status_writer.notify, hub.notify)
     cache.on_change(status_writer.notify_resuming)
     datasets.on_schema(status_writer.notify_waiting_for)
     users.on_change(status_writer.notify_waiting)
@@ -344,9 +378,9 @@ async def _build(
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
     api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
     cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
-    status_writer = StatusWriter(kube, namespace, cache, database, datasets, code, models, rights)
-    _connect(cache, database, status_writer.notify, hub.notify)
-    _look_again(cache, api_keys.users, datasets, hub, status_writer)
+    known = (kube, namespace, cache, database, datasets, code)
+    status_writer = StatusWriter(*known, models, rights)
+    _look_again(cache, database, api_keys.users, datasets, hub, status_writer)
     return Services(
         settings=settings,
         database=database,
@@ -358,8 +392,8 @@ async def _build(
         session_changes=_session_changes(hub, cache, database),
         authenticator=_authenticator(settings, api_keys, audit_log, database),
         cache=cache,
-        commands=SessionCommands(kube, namespace, cache, database, datasets, code, volume, rights),
-        estimator=_estimator(settings, kube, cache, datasets, rights),
+        commands=SessionCommands(*known, volume, rights, limits := Limits(database)),
+        estimator=_estimator(settings, kube, cache, datasets, rights, limits),
         code=code,
         datasets=datasets,
         models=models,
@@ -372,7 +406,7 @@ async def _build(
         system=SystemMonitor(kube, settings.gpu_resource_name, settings.data_dir, namespace),
         trees=Trees(registries.trees, models, cache, slots, status_writer.notify),
         mlflow=await _mlflow(settings, registries, cache, status_writer),
-        sign_of_life=SignOfLife(kube, namespace, settings.release, database),
+        sign_of_life=SignOfLife(kube, namespace, settings.release, database, limits.published),
         usage=UsageReports(database, lambda: time.time_ns() // 1000),
         notices=notices.build(settings, cache, database, api_keys.users.of),
     )

@@ -1,5 +1,7 @@
 """Shows that the gateway takes in reports: it renews the Lease `<release>-gateway` meanwhile.
 
+On the Lease it publishes for the operator the limits of users, teams and keys, and what is spent.
+
 The operator reads the steps of sessions in their statuses, where the gateway writes them. While the
 Lease is not renewed, it ends no session because its step does not rise.
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -31,24 +33,27 @@ _log = structlog.get_logger()
 class SignOfLife:
     """Renews the Lease in the background, after each write that the database has taken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # where, who, what it publishes, and the clock
         self,
         kube: KubeClient,
         namespace: str,
         release: str,
         database: Database,
+        limits: Callable[[], Awaitable[str]] | None = None,
         *,
         identity: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`identity` is who renews; default: the name of this host, in a pod the pod's.
+        """`limits` gives what the operator reads of limits.
 
-        `now` gives seconds since the epoch.
+        `identity` is who renews; default: the name of this host, in a pod the pod's. `now` gives
+        seconds since the epoch.
         """
         self._kube, self._database, self._now = kube, database, now
         self._name, self._namespace = names.gateway_lease(release), namespace
         self._path = paths.leases(namespace, self._name)
         self._identity = identity or socket.gethostname()
+        self._limits, self._published = limits, ""
         self._refused = False
 
     async def run(self) -> None:
@@ -60,6 +65,8 @@ class SignOfLife:
     async def renew(self) -> None:
         """Renew once. Raises the database's error when it takes no writes."""
         await self._database.write(trial_write)
+        if self._limits is not None:
+            self._published = await self._limits()
         try:
             await self._renew()
         except errors.Conflict:
@@ -82,6 +89,12 @@ class SignOfLife:
 
     def _lease(self, old: Json) -> Json:
         metadata = old.get("metadata") or {"name": self._name, "namespace": self._namespace}
+        if self._published:
+            kept = metadata.get("annotations") or {}
+            metadata = {
+                **metadata,
+                "annotations": {**kept, names.ANNOTATION_LIMITS: self._published},
+            }
         spec = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": LEASE_SECONDS,

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from trainyard_api.limits.published import PublishedLimits
 from trainyard_kube import KubeClient, KubeConfig
 from trainyard_operator.control_loop import ControlLoop
 from trainyard_operator.events import EventSink
@@ -45,9 +46,11 @@ class Operator:
             settings.identity,
             seconds=settings.lease_seconds,
         )
-        self._gateway = GatewayWatch(self._kube, settings.namespace, settings.release)
+        self._gateway = GatewayWatch(
+            self._kube, settings.namespace, settings.release, on_limits=self._limit
+        )
         self._control_loop = ControlLoop(
-            self._informer, config, self._metrics, self._may_write, self._gateway.life
+            self._informer, config, self._metrics, self._may_decide, self._gateway.life
         )
         self._events = EventSink(
             self._kube, settings.namespace, settings.identity, self._metrics, self._may_write
@@ -102,6 +105,14 @@ class Operator:
 
     def _may_write(self) -> bool:
         return self._elector.valid
+
+    def _may_decide(self) -> bool:
+        """No session starts before the limits are known."""
+        return self._may_write() and self._gateway.looked
+
+    def _limit(self, limits: PublishedLimits) -> None:
+        self._informer.state.limits = limits
+        self._changed()
 
     def _unhealthy(self) -> list[str]:
         problems = [f"the watch of {kind} is silent" for kind in self._informer.silent()]

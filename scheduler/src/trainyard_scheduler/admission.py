@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import Allocation, Request, Shape
 from trainyard_scheduler.fair_share import QueueCursor, QueueHeads
+from trainyard_scheduler.limits.limit import LimitUse
 from trainyard_scheduler.placement import give, place, take
 from trainyard_scheduler.preemption.time_slices import TimeSlices
 from trainyard_scheduler.preemption.victims import (
@@ -91,6 +92,7 @@ class _Cycle:
         self.may_preempt = preempt
         self.heads = QueueHeads(snapshot, now)
         self.slices = TimeSlices(snapshot, now)
+        self.limits = LimitUse(snapshot.limits, snapshot.allocations)
         self.free = dict(snapshot.free)
         self.failed: set[Shape] = set()
         """Shapes that fit nowhere now."""
@@ -133,6 +135,9 @@ class _Cycle:
         limit = rules.max_sessions_per_user
         if limit is not None and self.heads.users[rules.name, request.user] >= limit:
             return Reason.WAITING_FOR_USER_LIMIT
+        # Sessions behind it may belong to others: they start, and nothing is reserved for it.
+        if (wait := self.limits.wait(request, self.now)) is not None:
+            return wait.reason
         gpus = request.shape.gpus
         if rules.gpu_quota is None or rules.borrow or gpus == 0:
             return None
@@ -177,6 +182,7 @@ class _Cycle:
             nodes, backfilled = allowed
         take(self.free, nodes, request.shape.worker)
         self.heads.started(request)
+        self.limits.started(request)
         self.admitted.append(Admit(request, nodes, backfilled))
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trainyard_api.limits.published import Subject
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.durations.history import ReferenceClass
 from trainyard_scheduler.resources import ResourceVector, gpus, scaled
@@ -161,6 +162,8 @@ class Request:
     """Run time of its earlier attempts."""
     behind_seconds: float = 0.0
     """By how much it counts as having come later, since shorter ones start first."""
+    subjects: tuple[Subject, ...] = ()
+    """User, team and key, whose limits it is under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,8 @@ class Allocation:
     """Its reference classes, from the most specific to the most general."""
     ran_seconds: float = 0.0
     """Run time of its earlier attempts."""
+    subjects: tuple[Subject, ...] = ()
+    """User, team and key, whose limits it is under."""
 
     def run_seconds(self, now: float) -> float:
         """Run time of all its attempts at `now`, in seconds since the epoch."""

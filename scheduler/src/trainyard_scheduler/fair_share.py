@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
 
 from trainyard_scheduler.facts import QueueRules, Request, Shape
+from trainyard_scheduler.limits.limit import LimitUse
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
+MOST_LIMITED = 25
+"""Sessions that wait for a limit, of those whose start is forecast."""
 AGEING_BETWEEN_QUEUES = 12
 """Between queues a point of priority is worth this many times as much waiting as within one."""
 
@@ -106,10 +108,23 @@ def _all_blocked(
 
 
 def front(snapshot: Snapshot, now: float, count: int) -> list[Request]:
-    """The first `count` waiting sessions, if each started when it is its turn."""
-    heads = QueueHeads(snapshot, now)
-    order = []
-    for _, request in islice(heads.heads(), count):
-        heads.started(request)
+    """The first `count` waiting sessions, if each started when it is its turn.
+
+    Of those that wait for a limit only the first `MOST_LIMITED` are among them: a program that
+    submits a thousand hides none of the others.
+    """
+    heads, limits = QueueHeads(snapshot, now), LimitUse(snapshot.limits, snapshot.allocations)
+    order: list[Request] = []
+    limited = 0
+    for _, request in heads.heads():
+        if limits.wait(request, now) is None:
+            heads.started(request)
+            limits.started(request)
+        elif limited >= MOST_LIMITED:
+            continue
+        else:
+            limited += 1
         order.append(request)
+        if len(order) >= count:
+            break
     return order

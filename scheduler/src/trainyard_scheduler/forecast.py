@@ -24,6 +24,7 @@ from trainyard_scheduler.admission import CycleResult, run_cycle
 from trainyard_scheduler.assumptions import Assumption, Longest, Soonest
 from trainyard_scheduler.facts import Allocation, Request
 from trainyard_scheduler.fair_share import front
+from trainyard_scheduler.limits.limit import LimitUse
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.placement import give, take
@@ -42,6 +43,7 @@ FORECAST_DEPTH = 100
 
 Sessions behind them get their position and `WaitingForTurn`.
 """
+_MAY_BE_LIMITED = (Reason.BUDGET_SPENT, Reason.WAITING_FOR_GPU_LIMIT, Reason.WAITING_FOR_TURN)
 MAX_STEPS = 150
 """Ends of sessions that one run forward in time looks at."""
 
@@ -60,6 +62,13 @@ class QueuePosition:
     """Earliest start in seconds since the epoch; None if unknown."""
     latest: float | None = None
     """Latest start in seconds since the epoch; None if unknown."""
+    details: str = ""
+    """The reason in a sentence with numbers, where there is more to say than its own sentence."""
+
+    @property
+    def message(self) -> str:
+        """Why it does not start now, in a sentence."""
+        return self.details or self.reason.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class QueueForecast:
         self._earliest = _starts(ahead, now, Soonest(snapshot, lengths, now))
         self._latest = _starts(ahead, now, Longest(snapshot, lengths, now))
         self._gpus_ahead: dict[str, list[int]] = {}
+        self._limits, self._now = LimitUse(snapshot.limits, snapshot.allocations), now
 
     def position(self, request: Request) -> QueuePosition:
         """Where a waiting session stands. Raises KeyError or ValueError if it does not wait."""
@@ -94,9 +104,7 @@ class QueueForecast:
         if request.queue not in self._gpus_ahead:
             self._gpus_ahead[request.queue] = gpus_ahead(queue)
         ahead = queue.index(request)
-        reason = self._reasons.get(request.uid, Reason.WAITING_FOR_TURN)
-        if self._snapshot.queues[request.queue].paused:
-            reason = Reason.QUEUE_PAUSED
+        reason, details = self._why(request)
         return QueuePosition(
             position=ahead + 1,
             ahead_sessions=ahead,
@@ -104,7 +112,18 @@ class QueueForecast:
             reason=reason,
             earliest=self._earliest.get(request.uid),
             latest=self._latest.get(request.uid),
+            details=details,
         )
+
+    def _why(self, request: Request) -> tuple[Reason, str]:
+        if self._snapshot.queues[request.queue].paused:
+            return Reason.QUEUE_PAUSED, ""
+        reason = self._reasons.get(request.uid, Reason.WAITING_FOR_TURN)
+        if reason in _MAY_BE_LIMITED:
+            wait = self._limits.wait(request, self._now)
+            if wait is not None:
+                return wait.reason, wait.message
+        return reason, ""
 
 
 def forecast_session(
@@ -186,6 +205,7 @@ def allocation_at_start(
         shape=request.shape,
         nodes=nodes,
         started=started,
+        subjects=request.subjects,
         eta_seconds=snapshot.expected_seconds(request),
         limit=None if request.limit_seconds is None else started + request.limit_seconds,
     )
@@ -202,10 +222,14 @@ def _starts(snapshot: Snapshot, now: float, assumed: Assumption) -> dict[str, fl
     ends: list[tuple[float, str]] = []
     for allocation in snapshot.allocations:
         _push(ends, assumed.end(allocation), allocation.uid)
+    limits = snapshot.limits
+    for renewal in limits.renewals():
+        _push(ends, renewal, "")
     starts: dict[str, float] = {}
     time = now
     for _ in range(MAX_STEPS):
-        state = replace(snapshot, free=free, allocations=tuple(running.values()), waiting=waiting)
+        held = tuple(running.values())
+        state = replace(snapshot, free=free, allocations=held, waiting=waiting, limits=limits)
         for admit in run_cycle(state, time, preempt=False).admitted:
             request = admit.request
             waiting[request.queue].remove(request)
@@ -215,10 +239,14 @@ def _starts(snapshot: Snapshot, now: float, assumed: Assumption) -> dict[str, fl
             _push(ends, time + assumed.length(request), request.uid)
         if not ends or not any(waiting.values()):
             break
-        time = ends[0][0]
+        later = max(time, ends[0][0])
+        limits = limits.after(running.values(), time, later)
+        time = later
         while ends and ends[0][0] <= time:
-            ended = running.pop(heapq.heappop(ends)[1])
-            give(free, ended.nodes, ended.shape.worker)
+            _, uid = heapq.heappop(ends)
+            if uid:
+                ended = running.pop(uid)
+                give(free, ended.nodes, ended.shape.worker)
     return starts
 
 

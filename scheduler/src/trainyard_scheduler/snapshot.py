@@ -9,6 +9,7 @@ from functools import cached_property
 from trainyard_scheduler.durations.history import RunHistory
 from trainyard_scheduler.durations.lengths import Lengths
 from trainyard_scheduler.facts import Allocation, Node, Policy, QueueRules, Request, Runtime
+from trainyard_scheduler.limits.limit import NO_LIMITS, Limits
 from trainyard_scheduler.resources import ResourceVector, gpus
 from trainyard_scheduler.waiting_queue import WaitingQueue
 
@@ -30,6 +31,8 @@ class Snapshot:
     """Usual run time of each kind of session that is known, in seconds."""
     history: RunHistory = field(default_factory=RunHistory)
     """Run times of the ended sessions."""
+    limits: Limits = NO_LIMITS
+    """Of users, teams and keys."""
 
     @cached_property
     def _eligible(self) -> dict[str, tuple[str, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from trainyard_api.phase import Phase
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.facts import Allocation, Request
+from trainyard_scheduler.limits.spending import Held, limits_at
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.model import (
     Assumed,
@@ -100,17 +101,37 @@ def snapshot_of(
     allocations: AllocationCache,
 ) -> Snapshot:
     """The facts of a cycle at `now` (seconds since the epoch), with `waiting` as the queues."""
+    found = tuple(allocations.of(state, now))
     return Snapshot(
         nodes=state.nodes,
         free=free_resources(state),
         runtimes=config.runtimes,
         queues=state.rules,
-        allocations=tuple(allocations.of(state, now)),
+        allocations=found,
         waiting=waiting,
         policy=config.policy,
         usual_seconds=state.durations.usual_seconds,
         history=state.history,
+        limits=limits_at(state.limits, _held(state, found), now),
     )
+
+
+def _held(state: ClusterState, allocations: Iterable[Allocation]) -> Iterator[Held]:
+    """The GPUs that attempts hold, and those that attempts held which ended lately."""
+    published = state.limits
+    if published is None or all(v.budget_gpu_seconds is None for v in published.limits):
+        return
+    for session in state.sessions.values():
+        held = session.status.held
+        if held and held[-1].end > published.as_of:
+            for record in held:
+                yield Held(session.subjects, record.gpus, record.start, record.end)
+    for allocation in allocations:
+        status = state.sessions[allocation.uid].status
+        start = status.attempt_started if status.allocated is None else status.allocated
+        over = any(record.number == status.attempt for record in status.held)
+        if allocation.shape.gpus and start is not None and not over:
+            yield Held(allocation.subjects, allocation.shape.gpus, start)
 
 
 def request_of(session: Session, state: ClusterState, now: float) -> Request:
@@ -129,6 +150,7 @@ def request_of(session: Session, state: ClusterState, now: float) -> Request:
         kind=None if status.attempt else spec.kind,
         classes=classes_of(session),
         ran_seconds=float(status.run_seconds),
+        subjects=session.subjects,
     )
     rules = state.rules.get(spec.queue)
     if rules is None or rules.time_slice_seconds is None:
@@ -210,6 +232,7 @@ def _allocation(
         backfilled=job.backfilled if job is not None else False,
         classes=classes_of(session),
         ran_seconds=float(status.run_seconds),
+        subjects=session.subjects,
     )
 
 

@@ -822,6 +822,28 @@ def test_users_and_teams_from_making_to_removing(cli: CommandLine) -> None:
     assert "grace" not in cli.ok("users", "ls").out
 
 
+def test_limits_from_setting_to_deleting(cli: CommandLine) -> None:
+    cli.ok("limits", "set", "team", "default", "--gpu-hours", "100", "--max-gpus", "4")
+    shown = cli.ok("limits", "ls").out
+    listed = cli.ok("limits", "ls", "-o", "json").json["limits"]
+
+    assert shown.splitlines()[-1].split()[:4] == ["team", "default", "4", "100"]
+    assert [(v["kind"], v["gpuHours"], v["period"]) for v in listed] == [("team", 100, "month")]
+    assert cli.run("limits", "set", "team", "default").code == 2
+    cli.ok("limits", "rm", "team", "default")
+    assert cli.ok("limits", "ls", "-o", "json").json["limits"] == []
+
+
+def test_share_shows_and_changes_who_sees_a_session(cli: CommandLine) -> None:
+    name = "shared-later"
+    cli.ok("submit", "--name", name, "--", "x")
+    before = cli.ok("share", "session", name).out
+    after = cli.ok("share", "session", name, "--visibility", "private", "-o", "json").json
+
+    assert before == f"session {name}: user admin, team default, visibility team\n"
+    assert (after["team"], after["visibility"]) == ("default", "private")
+
+
 def test_system_shows_machine_and_cluster(cli: CommandLine, lab: GatewayLab) -> None:
     shown = cli.ok("system").out
     told = cli.ok("system", "-o", "json").json

@@ -180,6 +180,25 @@ def test_the_gateway_says_which_team_sees_a_session(people: People, namespace: s
     assert people.change(BOB, {"labels": {names.LABEL_VISIBILITY: "all"}}) is None
 
 
+def test_the_gateway_says_which_key_started_a_session(people: People, namespace: str) -> None:
+    gateway, key = f"system:serviceaccount:{namespace}:ty-gateway", {names.LABEL_KEY: "k1"}
+    assert "which API key" in (people.create(BOB, "bob", shared=key) or "")
+    for who in (ADMIN, gateway):
+        assert people.create(who, "bob", shared=key) is None
+    assert people.create(BOB, "bob", keep=True) is None
+    assert "which API key" in (people.change(BOB, {"labels": key}) or "")
+    assert people.change(gateway, {"labels": key}) is None
+
+
+def test_a_kubernetes_user_named_admin_is_not_the_gateways_administrator(
+    people: People, namespace: str
+) -> None:
+    people.allow(["admin"])
+    assert "the key that the gateway was started with" in (people.create("admin", "admin") or "")
+    assert people.create("admin", None) is None
+    assert people.create(f"system:serviceaccount:{namespace}:ty-gateway", "admin") is None
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

@@ -132,7 +132,17 @@ async def test_attempts_of_before_are_unknown_after_the_upgrade(
 
 def downgrade(connection: Connection, revision: str) -> None:
     """The database as the version of `revision` left it: what is new since is taken away."""
-    for name in ("allocations", "users", "teams", "owners", "notice_receivers", "notices"):
+    for name in (
+        "allocations",
+        "users",
+        "teams",
+        "owners",
+        "notice_receivers",
+        "notices",
+        "limits",
+        "sso_identities",
+        "sso_logins",
+    ):
         metadata.tables[name].drop(connection)
     connection.execute(text('ALTER TABLE api_keys DROP COLUMN "user"'))
     config = Config()

@@ -17,6 +17,7 @@ from cluster_objects import AMD, NOW, Json, at, foreign_pod, job, node, pod, que
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainyard_api.limits.published import PublishedLimit, PublishedLimits
 from trainyard_api.phase import HOLDING_GPUS, DesiredState, Phase
 
 WORLDS = 1500
@@ -36,6 +37,8 @@ MET = {
     "WaitingForGPUs, start unknown",
     "WaitingForQuota, start unknown",
     "WaitingForUserLimit, start unknown",
+    "BudgetSpent, start known",
+    "WaitingForGPULimit, start unknown",
 }
 fractions = st.sampled_from([0.0, 0.25, 0.999])
 
@@ -287,19 +290,42 @@ def crowded(draw: Draw) -> dict[str, list[Json]]:
     return world
 
 
+@st.composite
+def limited(draw: Draw) -> PublishedLimits | None:
+    """Limits of users, mostly none; budgets that are spent, or are being spent."""
+    if draw(st.booleans()):
+        return None
+    fields = {
+        "kind": "user",
+        "name": draw(st.sampled_from(["ada", "ada", "bob"])),
+        "maxGpus": draw(st.sampled_from([None, None, None, 1])),
+        "budgetGpuSeconds": draw(st.sampled_from([None, 0, 3600, 3600])),
+        "spentGpuSeconds": draw(st.sampled_from([0, 3000, 3600])),
+        "period": draw(st.sampled_from(["day", "month", "total"])),
+        "whenSpent": draw(st.sampled_from(["wait", "suspend"])),
+    }
+    as_of = NOW - draw(st.sampled_from([0.0, 30.0, 600.0, 90_000.0, -20.0]))
+    return PublishedLimits(as_of=as_of, limits=[PublishedLimit.model_validate(fields)])
+
+
 def test_the_estimate_is_the_status_a_moment_later(
     record_property: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[Answer] = []
 
     @settings(max_examples=WORLDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(question=questions(), user=st.sampled_from(USERS), fraction=fractions)
-    def compare(question: tuple[dict[str, list[Json]], Json], user: str, fraction: float) -> None:
+    @given(question=questions(), user=st.sampled_from(USERS), fraction=fractions, limits=limited())
+    def compare(
+        question: tuple[dict[str, list[Json]], Json],
+        user: str,
+        fraction: float,
+        limits: PublishedLimits | None,
+    ) -> None:
         world, request_ = question
         now = NOW + fraction
         new = created(request_, user, 100_000, now)
-        estimated = gateway_says(world, request_, user, now)
-        written = operator_says(world, new, now)
+        estimated = gateway_says(world, request_, user, now, limits)
+        written = operator_says(world, new, now, limits)
         seen.append(written)
         assert estimated == written
 

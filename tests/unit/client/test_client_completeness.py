@@ -20,12 +20,18 @@ from trainyard.code.sync_code import Code
 from trainyard.files import calls as file_calls
 from trainyard.files.async_files import AsyncFiles
 from trainyard.files.sync_files import Files
+from trainyard.limits import calls as limit_calls
+from trainyard.limits.async_limits import AsyncLimits
+from trainyard.limits.sync_limits import Limits
 from trainyard.logins import calls as login_calls
 from trainyard.logins.async_logins import AsyncLogins
 from trainyard.logins.sync_logins import Logins
 from trainyard.notices import calls as notice_calls
 from trainyard.notices.async_notices import AsyncNotices
 from trainyard.notices.sync_notices import Notices
+from trainyard.owners import calls as owner_calls
+from trainyard.owners.async_owners import AsyncOwners
+from trainyard.owners.sync_owners import Owners
 from trainyard.trees import calls as tree_calls
 from trainyard.trees.async_trees import AsyncTrees
 from trainyard.trees.sync_trees import Trees
@@ -38,6 +44,7 @@ GIVEN = {
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
     "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None, "handle": "h",
+    "whose": "team",
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),
@@ -51,14 +58,13 @@ OF_BROWSERS = {
 BY_REST = {
     ("GET", "/users/{}"),
     ("GET", "/teams/{}"),
-    *(
-        (method, f"/{kind}/{{}}/owner")
-        for method in ("GET", "PATCH")
-        for kind in ("datasets", "models")
-    ),
 }
-"""Neither client has calls for these: the lists have each user and team, and sharing is by REST."""
-SEVERAL = {"verb": ("stop", "suspend", "resume"), "kind": ("datasets", "models")}
+"""Neither client has calls for these: the lists have each user and team."""
+SEVERAL = {
+    "verb": ("stop", "suspend", "resume"),
+    "kind": ("datasets", "models"),
+    "of": ("session", "dataset", "model"),
+}
 
 
 def public(kind: type) -> dict[str, list[str]]:
@@ -74,7 +80,16 @@ def every_call() -> list[Call[object]]:
     made = []
     functions = [
         function
-        for module in (calls, code_calls, file_calls, login_calls, notice_calls, tree_calls)
+        for module in (
+            calls,
+            code_calls,
+            file_calls,
+            limit_calls,
+            login_calls,
+            notice_calls,
+            owner_calls,
+            tree_calls,
+        )
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not function.__name__.startswith("_")
     ]
@@ -94,6 +109,8 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Code) == public(AsyncCode)
     assert public(Files) == public(AsyncFiles)
     assert public(Logins) == public(AsyncLogins)
+    assert public(Owners) == public(AsyncOwners)
+    assert public(Limits) == public(AsyncLimits)
     assert public(Notices) == public(AsyncNotices)
     assert public(Trees) == public(AsyncTrees)
     assert list(inspect.signature(Client).parameters) == list(

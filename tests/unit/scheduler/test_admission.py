@@ -8,54 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cycles import cluster, holds, waits
 from operator_state import INSTALLATION, NOW, amount, node, shape
 
 from trainyard_api.phase import Reason
 from trainyard_scheduler.admission import run_cycle
-from trainyard_scheduler.facts import Allocation, Policy, QueueRules, Request
+from trainyard_scheduler.facts import Allocation, QueueRules, Request
 from trainyard_scheduler.fair_share import front
 from trainyard_scheduler.forecast import QueueForecast
 from trainyard_scheduler.placement import could_ever_fit, place
 from trainyard_scheduler.resources import minus
 from trainyard_scheduler.snapshot import Snapshot
-from trainyard_scheduler.waiting_queue import waiting_queues
-
-POLICY = Policy(ageing_seconds=300, minimum_run_seconds=300, grace_seconds=60)
-
-
-def waits(name: str, gpus: int = 1, age: float = 100, **more: Any) -> Request:
-    fields = {"queue": "default", "user": "", "priority": 0, "shape": shape(gpus), **more}
-    return Request(uid=name, name=name, queued=NOW - age, **fields)
-
-
-def holds(name: str, gpus: int = 1, ran: float | None = 1000, **more: Any) -> Allocation:
-    fields = {
-        "queue": "default",
-        "user": "",
-        "priority": 0,
-        "queued": NOW - 2000,
-        "shape": shape(gpus),
-        "nodes": ("n1",),
-        **more,
-    }
-    return Allocation(uid=name, started=None if ran is None else NOW - ran, **fields)
-
-
-def cluster(
-    *found: Request | Allocation,
-    gpus: tuple[int, ...] = (4,),
-    queues: tuple[QueueRules, ...] = (QueueRules("default"),),
-    policy: Policy = POLICY,
-) -> Snapshot:
-    nodes = {f"n{i}": node(f"n{i}", g) for i, g in enumerate(gpus, 1)}
-    free = {name: n.allocatable for name, n in nodes.items()}
-    allocations = tuple(h for h in found if isinstance(h, Allocation))
-    for allocation in allocations:
-        for name in allocation.nodes:
-            free[name] = minus(free[name], allocation.shape.worker)
-    waiting = waiting_queues((r for r in found if isinstance(r, Request)), policy)
-    rules = {q.name: q for q in queues}
-    return Snapshot(nodes, free, INSTALLATION.runtimes, rules, allocations, waiting, policy)
 
 
 def started(found: Snapshot) -> list[str]:

@@ -168,6 +168,20 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "teams", "Set up", "access.teams", "app", "Make, list and remove teams (administrators)."
     ),
+    Entry(
+        "share",
+        "Keep",
+        "access.share",
+        "share",
+        "Show whose a session, dataset or model is, and change who sees it.",
+    ),
+    Entry(
+        "limits",
+        "Set up",
+        "access.limits",
+        "app",
+        "GPUs at once and GPU-hours of users, teams and keys.",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trainyard_api.rights.owner import DEFAULT_TEAM, Role, User
+from trainyard_gateway.limits.service import Starter
 
 _ALPHABET = string.digits + string.ascii_letters
 _KEY = re.compile(r"ty_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
@@ -56,6 +57,11 @@ class Caller:
     def user(self) -> User:
         """The user whose key it is."""
         return User(self.name, self.role, self.teams)
+
+    @property
+    def starter(self) -> Starter:
+        """Who starts sessions by this key."""
+        return Starter(self.user, self.key_id)
 
 
 ADMIN = Caller("admin", "admin", EVERYTHING, Role.ADMINISTRATOR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trainyard_api import names, timestamps
+from collections.abc import Mapping
+
+from trainyard_api import timestamps
 from trainyard_api.model import FieldError, OpenModel
 from trainyard_api.phase import Reason
 from trainyard_api.session.datasets import named_datasets
@@ -67,19 +69,20 @@ def estimate(  # noqa: PLR0913  # the session, the cluster and the time
     objects: ClusterObjects,
     name: str,
     spec: TrainingSessionSpec,
-    user: str,
+    labels: Mapping[str, str],
     config: InstallationConfig,
     now: float,
     resume_uid: str | None = None,
 ) -> Estimate:
-    """The answer for a session that `user` would create at `now`, in seconds since the epoch.
+    """The answer for a session that would be created at `now`, in seconds since the epoch.
 
+    `labels` say whose it would be.
     `resume_uid`: of the session that resumeFrom names, if `user` may see it. A dataset that it
     names counts as registered, since without it the gateway would refuse to create the session.
     Raises Unprocessable for a runtime or a queue that does not exist.
     """
     state = load(objects, config)
-    session = new_session(name, spec, user, state, config, now, resume_uid)
+    session = new_session(name, spec, labels, state, config, now, resume_uid)
     state.put_session(session)
     found = forecast_session(state, session.uid, config, now)
     queue, gpus = spec.queue, session.spec.shape.gpus
@@ -101,7 +104,7 @@ def estimate(  # noqa: PLR0913  # the session, the cluster and the time
 def new_session(  # noqa: PLR0913  # the session, the cluster and the time
     name: str,
     spec: TrainingSessionSpec,
-    user: str,
+    labels: Mapping[str, str],
     state: ClusterState,
     config: InstallationConfig,
     now: float,
@@ -114,7 +117,7 @@ def new_session(  # noqa: PLR0913  # the session, the cluster and the time
         "resourceVersion": str(state.newest_version() + 1),
         "generation": 1,
         "creationTimestamp": timestamps.to_seconds_text(now),
-        "labels": {names.LABEL_USER: user},
+        "labels": dict(labels),
     }
     facts = {"state": "Found", "file": "unknown/unknown", "format": "unknown", "sha256": ""}
     found = [facts | {"name": named} for named in named_datasets(raw["spec"])]
@@ -145,7 +148,7 @@ def _in_queue(queue: str, gpus: int, found: QueuePosition, *, starts_now: bool) 
         position=found.position,
         ahead=Ahead(sessions=found.ahead_sessions, gpus=found.ahead_gpus),
         reason=None if starts_now else found.reason.value,
-        message=STARTS_NOW if starts_now else found.reason.sentence,
+        message=STARTS_NOW if starts_now else found.message,
         estimated_start=start,
     )
 

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from trainyard_api.rights.decision import sees
-from trainyard_api.rights.owner import User
+from trainyard_api.rights.owner import Owner, User
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_gateway.estimates.estimate import Estimate, estimate
 from trainyard_gateway.estimates.snapshot import SnapshotReader
+from trainyard_gateway.limits.service import Starter
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.rights.asking import Rights
+from trainyard_gateway.sessions.commands import labels_of
 from trainyard_gateway.sessions.info import owned
-from trainyard_gateway.sessions.request import parse, require_fit
+from trainyard_gateway.sessions.request import parse, require_fit, sharing_of
 from trainyard_gateway.store.access.owners import Kind
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.load import ClusterObjects
@@ -38,12 +40,14 @@ class Estimator:
         self._config, self._now = config, now
         self._datasets, self._rights = datasets, rights
 
-    async def estimate(self, body: dict[str, Any], user: User) -> Estimate:
+    async def estimate(self, body: dict[str, Any], starter: Starter) -> Estimate:
         """The estimate for the session of a start request. Raises Unprocessable or Unavailable.
 
         A dataset that `user` may not see counts as one that is not there yet.
         """
         name, spec = parse(body, None)
+        user, sharing = starter.user, sharing_of(body)
+        owner = Owner(user.name, sharing.team or user.team, sharing.visibility)
         if spec.dataset is not None:
             found = await self._datasets.find(spec.dataset)
             if found is not None and await self._rights.sees(user, Kind.DATASET, spec.dataset):
@@ -52,7 +56,14 @@ class Estimator:
         now = self._now()
         uid = self._source(user, spec, objects)
         return await asyncio.to_thread(
-            estimate, objects, name, spec, user.name, self._config, now, uid
+            estimate,
+            objects,
+            name,
+            spec,
+            labels_of(owner, starter.key_id),
+            self._config,
+            now,
+            uid,
         )
 
     def _source(self, user: User, spec: TrainingSessionSpec, objects: ClusterObjects) -> str | None:

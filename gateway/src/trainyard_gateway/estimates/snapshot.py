@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from trainyard_api import names
+from trainyard_api.limits.published import read_limits
 from trainyard_gateway.errors import Unavailable
+from trainyard_gateway.limits.service import Limits
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_scheduler.objects.load import ClusterObjects
@@ -19,8 +22,11 @@ _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 class SnapshotReader:
     """Lists nodes, pods, Jobs and queues; sessions come from the cache, which watches them."""
 
-    def __init__(self, kube: KubeClient, namespace: str, cache: SessionCache) -> None:
+    def __init__(
+        self, kube: KubeClient, namespace: str, cache: SessionCache, limits: Limits
+    ) -> None:
         self._kube, self._namespace, self._cache = kube, namespace, cache
+        self._limits = limits
         self._lock = asyncio.Lock()
         self._read: tuple[float, ClusterObjects] | None = None
 
@@ -36,7 +42,8 @@ class SnapshotReader:
                 except errors.KubeError as error:
                     raise Unavailable(f"the cluster does not answer: {error}") from error
             read = self._read[1]
-        return ClusterObjects(read.nodes, read.pods, read.jobs, read.queues, self._cache.live())
+        limits = read_limits(await self._limits.published())
+        return replace(read, sessions=self._cache.live(), limits=limits)
 
     async def _list(self) -> ClusterObjects:
         nodes, live, ours, jobs, queues = await asyncio.gather(

@@ -16,6 +16,7 @@ from typing import Any, Final
 from trainyard_api.phase import TERMINAL, Phase
 from trainyard_api.timestamps import parse_seconds
 from trainyard_gateway.notices.rules import (
+    BudgetRule,
     FailureRule,
     MetricRule,
     NoticeRule,
@@ -55,6 +56,8 @@ def events(body: Json, rule: NoticeRule, now: float) -> list[Event]:
             found = _stalled(body, status, rule, now)
         case StartsSoonRule():
             found = _soon(body, status, rule, now)
+        case BudgetRule():
+            return []  # of no session
     return list(found)
 
 

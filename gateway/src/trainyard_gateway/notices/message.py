@@ -45,6 +45,11 @@ def trial(receiver: str, now: float) -> str:
     return _whole("notice.test", now, {"receiver": receiver})
 
 
+def about_budget(kind: str, facts: dict[str, Any], now: float) -> str:
+    """The message about a budget."""
+    return _whole(kind, now, facts)
+
+
 def _whole(kind: str, time: float, facts: dict[str, Any]) -> str:
     shown = {k: _bounded(v) for k, v in facts.items() if v is not None}
     whole = {"type": kind, "timestamp": timestamps.to_seconds_text(time), "data": shown}

@@ -72,7 +72,14 @@ class StartsSoonRule(RuledModel):
     """Largest time to the earliest expected start."""
 
 
+class BudgetRule(RuledModel):
+    """A budget of the user or of a team of the user is spent, or nearly; for administrators with
+    `sessions: all` any budget. One notice of each for a period."""
+
+    on: Literal["budget"]
+
+
 NoticeRule = Annotated[
-    PhaseRule | FailureRule | MetricRule | StalledRule | StartsSoonRule,
+    PhaseRule | FailureRule | MetricRule | StalledRule | StartsSoonRule | BudgetRule,
     Field(discriminator="on"),
 ]

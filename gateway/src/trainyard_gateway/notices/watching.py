@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import orjson
@@ -19,7 +19,9 @@ import structlog
 from trainyard_api import names
 from trainyard_api.rights.owner import User
 from trainyard_gateway import telemetry
+from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices import message
+from trainyard_gateway.notices.budgets import budget_notices
 from trainyard_gateway.notices.events import events, is_due
 from trainyard_gateway.notices.receivers import MOST_WAITING, Receiver, Receivers
 from trainyard_gateway.sessions.cache import SessionCache
@@ -63,6 +65,8 @@ class NoticeWatcher:
         """Rules since requests could be answered."""
         self._wake = asyncio.Event()
         self.on_added: Callable[[], None] = lambda: None
+        self.limits: Callable[[], Awaitable[list[Spent]]] | None = None
+        """Gives the budgets, about which there are notices too."""
 
     def notify(self, uid: str) -> None:
         """Look at this session soon."""
@@ -89,12 +93,26 @@ class NoticeWatcher:
     async def _prepare(self) -> None:
         """Know the receivers, forget old notices, and look at all sessions that have not ended."""
         await self._receivers.load()
+        await self._look_at_budgets()
         before = int((self._now() - KEPT_SECONDS) * 1e6)
         await self._database.write(lambda c: notices.forget(c, before))
         going = [b["metadata"]["uid"] for b in self._cache.live() if not has_ended(b)]
         self._changed |= dict.fromkeys(going)
         # Sessions that have ended are seldom looked at: the outbox knows what it has of them.
         self._added = {uid: self._added[uid] for uid in going if uid in self._added}
+
+    async def _look_at_budgets(self) -> None:
+        receivers = self._receivers.all()
+        if self.limits is None or not receivers:
+            return
+        limits, now = await self.limits(), self._now()
+        rows = [
+            row
+            for receiver in receivers
+            for row in budget_notices(receiver, self._user_of(receiver.row.user), limits, now)
+        ]
+        for start in range(0, len(rows), AT_ONCE):
+            await self._write(rows[start : start + AT_ONCE])
 
     async def _look(self) -> None:
         changed, self._changed = self._changed, {}

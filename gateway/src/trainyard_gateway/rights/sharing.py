@@ -32,6 +32,15 @@ class SharingChange(ClosedModel):
     """Who sees it: its user (`private`), its team (`team`) or every user (`all`)."""
 
 
+class SessionSharing(ClosedModel):
+    """What changes of a session's owner; what is absent stays. Its user acts in it, and stays."""
+
+    team: Named | None = Field(default=None)
+    """Another one of the caller's teams."""
+    visibility: Visibility | None = None
+    """Who sees it: its user (`private`), its team (`team`) or every user (`all`)."""
+
+
 class OwnerInfo(OpenModel):
     """Whose an object is."""
 

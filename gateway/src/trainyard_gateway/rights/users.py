@@ -23,6 +23,7 @@ from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.access import users
 from trainyard_gateway.store.access.users import TeamRow, UserRow
 from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.outbox import notices
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 """Names of users, teams and keys: values that a label can hold."""
@@ -183,7 +184,10 @@ class Users:
         return _info(row)
 
     async def remove(self, name: str) -> None:
-        """Remove a user and revoke the user's keys; what the user made stays. Raises NotFound."""
+        """Remove a user with keys and receivers of notices; what the user made stays.
+
+        Raises NotFound.
+        """
         _require_free(name)
         now = timestamps.now_text()
 
@@ -191,6 +195,7 @@ class Users:
             row = _present(connection, name)
             users.save(connection, row._replace(removed=now))
             api_keys.revoke_of(connection, name, now)
+            notices.remove_receivers_of(connection, name)
 
         await self._database.write(remove)
         await self.load()

@@ -12,6 +12,7 @@ from trainyard_api.session.spec import PRIORITY_MAX, PRIORITY_MIN
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.estimates.estimate import Estimate
 from trainyard_gateway.http.pages import page_response
+from trainyard_gateway.rights.sharing import OwnerInfo, SessionSharing, info_of
 from trainyard_gateway.routes.deps import CallerDep, ServicesDep, allowed, fast_json
 from trainyard_gateway.routes.rules import ChangeSessionDep, Lists, Makes, ReadSessionDep, rule
 from trainyard_gateway.sessions import queue
@@ -114,7 +115,7 @@ async def start(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
-    session = await services.commands.start(body, caller.user, idempotency_key, dry_run)
+    session = await services.commands.start(body, caller.starter, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
 
@@ -126,7 +127,7 @@ async def estimate(
     body: Annotated[dict[str, Any], Body()],
 ) -> Estimate:
     """Position and start time of a session, without creating it: the body of a start request."""
-    return await services.estimator.estimate(body, caller.user)
+    return await services.estimator.estimate(body, caller.starter)
 
 
 @router.get("/sessions", dependencies=[*_READ, _LISTED], response_model=SessionPage)
@@ -208,10 +209,25 @@ async def resume(services: ServicesDep, session: ChangeSessionDep) -> SessionInf
 
 @router.patch("/{session}", dependencies=_WRITE)
 async def change(
-    services: ServicesDep, session: ChangeSessionDep, body: PriorityChange
+    services: ServicesDep, caller: CallerDep, session: ChangeSessionDep, body: PriorityChange
 ) -> SessionInfo:
     """Change the priority."""
-    return await services.commands.edit(session.uid, {"priority": body.priority})
+    return await services.commands.prioritise(session.uid, body.priority, caller.starter)
+
+
+@router.get("/{session}/owner", dependencies=_READ)
+async def owner(services: ServicesDep, session: ReadSessionDep) -> OwnerInfo:
+    """Whose a session is, and who sees it."""
+    return info_of(services.rights.of_session(session))
+
+
+@router.patch("/{session}/owner", dependencies=_WRITE)
+async def share(
+    services: ServicesDep, caller: CallerDep, session: ChangeSessionDep, changes: SessionSharing
+) -> OwnerInfo:
+    """Give a session to another team, or let others see it."""
+    shared = await services.commands.share(session.uid, caller.user, changes)
+    return info_of(services.rights.of_session(shared))
 
 
 @router.get("/{session}/metrics", dependencies=_READ)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from trainyard_api import names, timestamps
+from trainyard_api.limits.published import subjects_of
 from trainyard_api.model import FieldError
 from trainyard_api.phase import CANCELLABLE
 from trainyard_api.rights.owner import Owner, User, Visibility
@@ -16,8 +17,10 @@ from trainyard_api.session.training_session import TrainingSession
 from trainyard_gateway.code.bundles import CodeBundles, missing_bundle
 from trainyard_gateway.errors import AlreadyThere, BadRequest, NotFound, Unavailable, Unprocessable
 from trainyard_gateway.files.file_store import FileStore
+from trainyard_gateway.limits.service import Limits, Starter
 from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.rights.asking import Rights, new_owner
+from trainyard_gateway.rights.sharing import SessionSharing, SharingChange
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import SessionInfo, session_info
 from trainyard_gateway.sessions.request import parse, require_fit, sharing_of
@@ -48,16 +51,19 @@ class SessionCommands:
         code: CodeBundles,
         volume: FileStore,
         rights: Rights,
+        limits: Limits,
     ) -> None:
         self._code, self._rights = code, rights
+        self.limits = limits
+        """What is asked before a session starts."""
         self._volume = volume
         self._kube, self._namespace = kube, namespace
         self._cache, self._database, self._datasets = cache, database, datasets
 
     async def start(
-        self, body: dict[str, Any], user: User, key: str | None, dry_run: bool
+        self, body: dict[str, Any], starter: Starter, key: str | None, dry_run: bool
     ) -> SessionInfo:
-        """Create a session of `user`. The same idempotency `key` and body give the same session.
+        """Create a session of a user. The same idempotency `key` and body give the same session.
 
         What the session reads must be there for the user: a dataset that is not to be seen is
         answered like one that does not exist. The session in resumeFrom may come later; one that
@@ -66,7 +72,7 @@ class SessionCommands:
         The key's hash is written into the session, and a generated name is derived from it. A
         gateway that dies between creating the session and storing the key creates no second one.
         """
-        digest = _digest(body)
+        user, digest = starter.user, _digest(body)
         mark = (
             hashlib.sha256(f"{user.name}\0{key}".encode()).hexdigest() if key is not None else None
         )
@@ -75,11 +81,12 @@ class SessionCommands:
         name, spec = parse(body, mark)
         sharing = sharing_of(body)
         owner = new_owner(user, Kind.SESSION, sharing.team, sharing.visibility)
+        await self.limits.require_within(starter, owner.team, spec)
         # A run writes to the volume of all: one that starts on a full one fails, and fills it more.
         self._volume.require(0)
         await self._require_sources(user, name, spec)
         manifest = TrainingSession.new(name, self._namespace, spec).manifest()
-        manifest["metadata"]["labels"] = labels_of(owner)
+        manifest["metadata"]["labels"] = labels_of(owner, starter.key_id)
         if mark is not None:
             manifest["metadata"]["annotations"] = {MARK: mark, MARK_BODY: digest}
         query = {"dryRun": "All"} if dry_run else {}
@@ -148,18 +155,44 @@ class SessionCommands:
 
         Raises NotFound, and AlreadyThere for a session that has ended or was deleted.
         """
+        return await self._patch(name_or_uid, {"spec": spec})
+
+    async def share(self, uid: str, user: User, changes: SessionSharing) -> SessionInfo:
+        """Change team and visibility of a session, at `user`'s wish.
+
+        Raises NotPermitted for a team that is not the user's, and AlreadyThere for a session that
+        was deleted.
+        """
+        wanted = SharingChange(team=changes.team, visibility=changes.visibility)
+        self._rights.require_sharing(user, wanted)
+        labels: dict[str, str | None] = {}
+        if changes.team is not None:
+            labels[names.LABEL_TEAM] = changes.team
+        if changes.visibility is not None:
+            shown = changes.visibility
+            labels[names.LABEL_VISIBILITY] = None if shown == Visibility.TEAM else shown.value
+        return await self._patch(uid, {"metadata": {"labels": labels}})
+
+    async def _patch(self, name_or_uid: str, patch: dict[str, Any]) -> SessionInfo:
         session = await self._cache.find(name_or_uid)
         if session.deleted:
             raise AlreadyThere(
                 f"session {session.name!r} is gone from the cluster; only its history is left"
             )
-        changed = await self._call(self._patched(session.name, session.uid, spec))
+        changed = await self._call(self._patched(session.name, session.uid, patch))
         self._cache.put(changed)
         return session_info(changed)
 
-    async def _patched(self, name: str, uid: str, spec: dict[str, Any]) -> Json:
+    async def prioritise(self, uid: str, priority: int, starter: Starter) -> SessionInfo:
+        """Change the priority, within the limits of the session and of who does it."""
+        labels = (self._cache.get(uid) or {}).get("metadata", {}).get("labels") or {}
+        found = (labels.get(n) or "" for n in (names.LABEL_USER, names.LABEL_TEAM, names.LABEL_KEY))
+        await self.limits.require_priority(starter, subjects_of(*found), priority)
+        return await self.edit(uid, {"priority": priority})
+
+    async def _patched(self, name: str, uid: str, changes: dict[str, Any]) -> Json:
         path = paths.sessions(self._namespace, name)
-        patch = {"metadata": {"uid": uid}, "spec": spec}
+        patch = {**changes, "metadata": {**changes.get("metadata", {}), "uid": uid}}
         for _ in range(CONFLICTS):
             try:
                 return await self._kube.merge_patch(path, patch, names.GATEWAY_FIELD_MANAGER)
@@ -210,11 +243,13 @@ class SessionCommands:
         return result
 
 
-def labels_of(owner: Owner) -> dict[str, str]:
-    """The labels of a session's object that say whose it is. Pure."""
+def labels_of(owner: Owner, key_id: str) -> dict[str, str]:
+    """The labels of a session's object that say whose it is, and which key started it. Pure."""
     labels = {names.LABEL_USER: owner.user, names.LABEL_TEAM: owner.team}
     if owner.visibility != Visibility.TEAM:
         labels[names.LABEL_VISIBILITY] = owner.visibility.value
+    if key_id:
+        labels[names.LABEL_KEY] = key_id
     return labels
 
 

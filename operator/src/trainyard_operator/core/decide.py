@@ -27,6 +27,7 @@ from trainyard_operator.core.actions import (
     PatchStatus,
     Write,
 )
+from trainyard_operator.core.attempts.attempt_state import OVER_BUDGET
 from trainyard_operator.core.attempts.gateway_life import GatewayLife
 from trainyard_operator.core.attempts.surroundings import Surroundings
 from trainyard_operator.core.builder_job import build_builder
@@ -42,15 +43,16 @@ from trainyard_operator.core.status import merge_patch, render, render_invalid
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.admission import Admit, Preempt, run_cycle
 from trainyard_scheduler.forecast import after_cycle
+from trainyard_scheduler.limits.limit import over_budget
 from trainyard_scheduler.objects.model import InvalidSession, Session, current_attempt
 from trainyard_scheduler.objects.store import ClusterState
 from trainyard_scheduler.snapshot import Snapshot
 from trainyard_scheduler.usage import request_of, snapshot_of
 
 TICK_SECONDS: Final = 5.0
-"""While sessions wait, decide at least this often.
+"""While sessions wait or limited ones run, decide at least this often.
 
-The end of another session's minimum run time is no event.
+The end of another session's minimum run time is no event, nor is that of a budget.
 """
 UNDECIDED_SECONDS: Final = 60.0
 """A session for which nothing could be decided is evaluated again after this."""
@@ -103,6 +105,8 @@ class _Decision:
                 self._admit(admit)
         for preempt in result.preempted:
             self._preempt(preempt)
+        for allocation in over_budget(snapshot.limits, snapshot.allocations, self.now):
+            self._suspend(self.state.sessions[allocation.uid])
         snapshot = after_cycle(snapshot, result, cache.waiting, self.now)
         if status_updates > 0:
             self._publish_positions(snapshot, status_updates)
@@ -110,7 +114,7 @@ class _Decision:
         self.writes.sort(key=_urgency)
         return Decisions(
             writes=tuple(self.writes),
-            wake=self._wake(),
+            wake=self._wake(snapshot),
             waiting=len(cache.requests),
             unpublished=len(cache.unpublished),
             allocations=len(snapshot.allocations),
@@ -297,6 +301,14 @@ class _Decision:
         self.writes = [w for w in self.writes if w.uid != preempt.uid]
         self._write_status(session, found, None, lane_of(found))
 
+    def _suspend(self, session: Session) -> None:
+        """Its budget is spent, which says that running sessions wait as well."""
+        if session.uid in self.state.busy:
+            return
+        found = SessionState(Phase.SUSPENDING, OVER_BUDGET, Reason.BUDGET_SPENT)
+        self.writes = [w for w in self.writes if w.uid != session.uid]
+        self._write_status(session, found, None, lane_of(found))
+
     # ── what waiting sessions and queues show ─────────────────────────────────────────────
 
     def _publish_positions(self, snapshot: Snapshot, limit: int) -> None:
@@ -315,9 +327,10 @@ class _Decision:
                 self.cache.queue_written[queue.uid] = self.now
                 self.writes.append(PatchQueue(queue.uid, queue.name, {"status": patch}))
 
-    def _wake(self) -> float | None:
+    def _wake(self, snapshot: Snapshot) -> float | None:
         due = [self.cache.next_wake] if self.cache.next_wake is not None else []
-        if self.cache.requests:
+        may_be_spent = snapshot.allocations and snapshot.limits.by_subject
+        if self.cache.requests or may_be_spent:
             due.append(self.now + TICK_SECONDS)
         return min(due, default=None)
 

@@ -36,7 +36,7 @@ def event_for(
         return Event(EventReason.RETRYING, found.message, warning=True)
     if new == Phase.SUSPENDING and found.reason == Reason.DISRUPTED:
         return Event(EventReason.DISRUPTED, found.message, warning=True)
-    if new == Phase.SUSPENDING and found.reason != Reason.PREEMPTED:
+    if new == Phase.SUSPENDING and found.reason not in (Reason.PREEMPTED, Reason.BUDGET_SPENT):
         return None
     attempt = wanted.get("attempt")
     if new == Phase.STARTING:

@@ -57,7 +57,7 @@ class QueueStatus:
             "position": p.position,
             "ahead": {"sessions": p.ahead_sessions, "gpus": p.ahead_gpus},
             "reason": p.reason.value,
-            "message": p.reason.sentence,
+            "message": p.message,
         }
         start = {"earliest": p.earliest, "latest": p.latest}
         known = {k: timestamps.to_seconds_text(v) for k, v in start.items() if v is not None}
@@ -80,6 +80,8 @@ class QueueStatus:
             return math.inf
         if reason != self.found.reason:
             return 1.0 if {reason, self.found.reason} <= TRANSIENT_REASONS else math.inf
+        if self.found.details and fields.text(published.get("message")) != self.found.details:
+            return 1.0
         moved = abs(position - self.found.position) / self.found.position
         start = published.get("estimatedStart")
         start = start if isinstance(start, dict) else {}

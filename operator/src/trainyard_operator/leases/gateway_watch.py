@@ -1,4 +1,4 @@
-"""Watches the Lease that the gateway renews while it takes in reports.
+"""Watches the Lease that the gateway renews while it takes in reports, with limits on it.
 
 Only changes of the Lease count, and when this process saw them, by its monotonic clock. So no clock
 of another machine matters, and none that is set meanwhile.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from trainyard_api import names
+from trainyard_api.limits.published import PublishedLimits, read_limits
 from trainyard_kube import Json, KubeClient, errors, paths
 from trainyard_operator.core.attempts.gateway_life import (
     LOOK_SECONDS,
@@ -36,9 +37,14 @@ class GatewayWatch:
         namespace: str,
         release: str,
         *,
+        on_limits: Callable[[PublishedLimits], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` gives monotonic seconds."""
+        """`on_limits` gets what the gateway publishes; `clock` gives monotonic seconds."""
+        self._on_limits = on_limits
+        self._limits = ""
+        self.looked = False
+        """Whether the Lease was read once, or is not there to be read."""
         self._kube = kube
         self._path = paths.leases(namespace, names.gateway_lease(release))
         self._clock = clock
@@ -59,7 +65,9 @@ class GatewayWatch:
     async def look(self) -> None:
         """Look once."""
         try:
-            self._see(await self._kube.get(self._path))
+            lease = await self._kube.get(self._path)
+            self._read_limits(lease)
+            self._see(lease)
             self._troubled("")
         except errors.NotFound:
             self._life = self._renewal = None
@@ -69,6 +77,22 @@ class GatewayWatch:
             self._troubled(str(error))
         except errors.KubeError as error:
             self._troubled(str(error))
+            return
+        self.looked = True
+
+    def _read_limits(self, lease: Json) -> None:
+        """Pass on what the gateway publishes. What it published last stays while it is away."""
+        metadata = lease.get("metadata")
+        given = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+        annotations: Mapping[str, object] = given if isinstance(given, Mapping) else {}
+        text = annotations.get(names.ANNOTATION_LIMITS)
+        if not isinstance(text, str) or text == self._limits:
+            return
+        self._limits = text
+        try:
+            self._on_limits(read_limits(text))
+        except ValueError as error:
+            _log.warning("cannot read the limits on the gateway's Lease", error=str(error)[:500])
 
     def _see(self, lease: Json) -> None:
         given = lease.get("spec")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from trainyard_api.limits.published import PublishedLimits
 from trainyard_scheduler.objects import parse
 from trainyard_scheduler.objects.fields import Json, UnparsableObject
 from trainyard_scheduler.objects.installation import InstallationConfig
@@ -25,11 +26,13 @@ class ClusterObjects:
     jobs: Iterable[Json]
     queues: Iterable[Json]
     sessions: Iterable[Json]
+    limits: PublishedLimits | None = None
+    """As the gateway publishes them."""
 
 
 def load(objects: ClusterObjects, config: InstallationConfig) -> ClusterState:
     """The state of these objects. Objects that make no sense are skipped, as the operator does."""
-    state = ClusterState()
+    state = ClusterState(limits=objects.limits)
     for raw in objects.nodes:
         with suppress(UnparsableObject):
             state.put_node(parse.node(raw, config))

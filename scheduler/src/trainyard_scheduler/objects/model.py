@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from trainyard_api.limits.published import Subject, subjects_of
 from trainyard_api.phase import DesiredState, Phase
 from trainyard_scheduler.clocks import past
 from trainyard_scheduler.durations.history import ReferenceClass, reference_classes
@@ -51,6 +53,16 @@ class SessionSpec:
     """Whether it asks for packages over those of its runtime."""
 
 
+class HeldGpus(NamedTuple):
+    """GPUs that an ended attempt held. Times are seconds since the epoch."""
+
+    number: int
+    """Of the attempt."""
+    gpus: int
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
     """The status of a session, as far as decisions need it.
@@ -70,6 +82,8 @@ class SessionStatus:
     attempt_started: float | None = None
     allocated: float | None = None
     """When the first worker of the current attempt was bound to a node."""
+    held: tuple[HeldGpus, ...] = ()
+    """What its last ended attempts held, without those that held no GPU."""
     completed: float | None = None
     run_seconds: int = 0
     """Run time of all earlier attempts together."""
@@ -91,6 +105,8 @@ class SessionStatus:
     disruption_message: str = ""
     preempting: bool = False
     """Suspending because the operator asked for it, not the owner."""
+    over_budget: bool = False
+    """Preempting since a budget is spent."""
     dataset_problem: str = ""
     """Why the training does not fit the dataset, as the gateway says."""
     dataset_states: tuple[tuple[str, str], ...] = ()
@@ -155,6 +171,15 @@ class Session:
     deleting: bool
     spec: SessionSpec
     status: SessionStatus
+    team: str = ""
+    """Of its label; empty without it, like the next one."""
+    key: str = ""
+    """Public part of the API key that started it."""
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """User, team and key, whose limits it is under."""
+        return subjects_of(self.user, self.team, self.key)
 
 
 @dataclass(frozen=True, slots=True)

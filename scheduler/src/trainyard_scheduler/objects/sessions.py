@@ -14,6 +14,7 @@ from trainyard_api.attempt import AttemptDataset
 from trainyard_api.model import field_errors
 from trainyard_api.phase import ConditionType, Phase, Reason
 from trainyard_api.quantity import millicores, whole
+from trainyard_api.session.allocation import MOST_ALLOCATIONS, AllocationKind
 from trainyard_api.session.datasets import in_own_folder
 from trainyard_api.session.spec import TrainingSessionSpec
 from trainyard_api.timestamps import parse_seconds
@@ -31,7 +32,13 @@ from trainyard_scheduler.objects.fields import (
     text,
 )
 from trainyard_scheduler.objects.installation import InstallationConfig
-from trainyard_scheduler.objects.model import InvalidSession, Session, SessionSpec, SessionStatus
+from trainyard_scheduler.objects.model import (
+    HeldGpus,
+    InvalidSession,
+    Session,
+    SessionSpec,
+    SessionStatus,
+)
 
 GATEWAY_STATUS = ("progress", "metrics", "dataset", "datasets", "code", "resumeSource", "model")
 """Parts of the status that the gateway writes."""
@@ -57,12 +64,15 @@ def parse_session(
     else:
         spec = _spec(raw.get("spec"), config)
     uid, name, version = meta["uid"], meta["name"], fields.version(meta)
+    labels = mapping(meta.get("labels"))
     if isinstance(spec, str):
         return InvalidSession(uid, name, version, generation, spec, _own(status))
     return Session(
         uid=uid,
         name=name,
-        user=text(mapping(meta.get("labels")).get(names.LABEL_USER)),
+        user=text(labels.get(names.LABEL_USER)),
+        team=text(labels.get(names.LABEL_TEAM)),
+        key=text(labels.get(names.LABEL_KEY)),
         created=parse_seconds(meta.get("creationTimestamp")) or 0.0,
         generation=generation,
         version=version,
@@ -139,13 +149,15 @@ def _status(status: Json) -> SessionStatus:
         started=parse_seconds(status.get("startTime")),
         attempt_started=parse_seconds(status.get("attemptStartTime")),
         allocated=parse_seconds(status.get("attemptAllocatedTime")),
+        held=_held(status),
         completed=parse_seconds(status.get("completionTime")),
         run_seconds=count(status.get("runSeconds")),
         gpu_seconds=count(status.get("gpuSeconds")),
         disrupted_attempt=ordinal(disruption.get("attempt")),
         disruption_reason=text(disruption.get("reason")),
         disruption_message=text(disruption.get("message")),
-        preempting=_preempting(status),
+        preempting=_preempting(status) is not None,
+        over_budget=_preempting(status) == Reason.BUDGET_SPENT,
         dataset_states=tuple(
             (text(d.get("name")), _dataset_state(d)) for d in (dataset, *datasets)
         ),
@@ -229,11 +241,24 @@ def _dataset_state(dataset: Json) -> str:
     return state
 
 
-def _preempting(status: Json) -> bool:
-    return status.get("phase") == Phase.SUSPENDING and any(
-        c.get("type") == ConditionType.ADMITTED and c.get("reason") == Reason.PREEMPTED
-        for c in items(status.get("conditions"))
-    )
+def _preempting(status: Json) -> Reason | None:
+    """Why the operator asked it to leave; None if it did not."""
+    if status.get("phase") != Phase.SUSPENDING:
+        return None
+    conditions = items(status.get("conditions"))
+    given = {c.get("reason") for c in conditions if c.get("type") == ConditionType.ADMITTED}
+    return next((r for r in (Reason.PREEMPTED, Reason.BUDGET_SPENT) if r in given), None)
+
+
+def _held(status: Json) -> tuple[HeldGpus, ...]:
+    found = []
+    for item in items(status.get("allocations"))[:MOST_ALLOCATIONS]:
+        start, end = parse_seconds(item.get("startTime")), parse_seconds(item.get("endTime"))
+        gpus, number = count(item.get("gpus")), ordinal(item.get("number"))
+        of_attempt = item.get("kind", AllocationKind.ATTEMPT) == AllocationKind.ATTEMPT
+        if of_attempt and gpus and number and start is not None and end is not None:
+            found.append(HeldGpus(number, gpus, start, end))
+    return tuple(found)
 
 
 def _unreleased(status: Json) -> str:

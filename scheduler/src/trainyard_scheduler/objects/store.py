@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from trainyard_api.limits.published import PublishedLimits
 from trainyard_api.phase import TERMINAL, WAITING, Phase
 from trainyard_scheduler.durations.history import RunHistory
 from trainyard_scheduler.durations.usual import Durations
@@ -87,6 +88,8 @@ class ClusterState:
     """Rules by queue name."""
     revision: int = 0
     """Counts changes of nodes and queues, on which admissibility depends."""
+    limits: PublishedLimits | None = None
+    """As the gateway published them last; None before it has."""
     durations: Durations = field(default_factory=Durations)
     """How long sessions of each kind usually run."""
     history: RunHistory = field(default_factory=RunHistory)

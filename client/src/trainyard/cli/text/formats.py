@@ -39,6 +39,12 @@ def since(time: str | datetime | None, now: datetime) -> str:
     return UNKNOWN if moment is None else duration((now - moment).total_seconds())
 
 
+def until(time: str | None, now: datetime) -> str:
+    """Time from now until `time` (RFC 3339); `-` if there is none."""
+    at = timestamps.parse(time)
+    return UNKNOWN if at is None else duration((at - now).total_seconds())
+
+
 def size(number: int | None) -> str:
     """`512 B`, `1.5 KiB`, `12 GiB`: one decimal below ten."""
     if number is None or not 0 <= number < MAX_BYTES:

@@ -43,6 +43,9 @@ class AllocationRow(NamedTuple):
     memory_bytes: int
     outcome: str
     checkpoint: int | None
+    team: str = ""
+    """Of the session's label, like the next one."""
+    api_key: str = ""
 
 
 class Rows(NamedTuple):
@@ -110,6 +113,8 @@ def _base(body: Body) -> AllocationRow:
         memory_bytes=0,
         outcome="",
         checkpoint=None,
+        team=str(labels.get(names.LABEL_TEAM) or "")[:64],
+        api_key=str(labels.get(names.LABEL_KEY) or "")[:64],
     )
 
 

@@ -77,6 +77,12 @@ def remove_receiver(connection: Connection, identity: str) -> None:
     connection.execute(delete(notice_receivers).where(notice_receivers.c.id == identity))
 
 
+def remove_receivers_of(connection: Connection, user: str) -> None:
+    """Delete the receivers of a user with their notices."""
+    for row in receivers_of(connection, user):
+        remove_receiver(connection, row.id)
+
+
 def add(connection: Connection, rows: list[NoticeRow], most: int) -> Added:
     """Insert the notices that are not there.
 

@@ -37,6 +37,8 @@ allocations = Table(
     Column("memory_bytes", BigInteger, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("checkpoint", BigInteger),
+    Column("team", String(64), nullable=False, server_default=""),
+    Column("api_key", String(64), nullable=False, server_default=""),
     PrimaryKeyConstraint("session_uid", "kind", "number"),
     Index("allocations_by_finish", "finish"),
 )

@@ -31,6 +31,9 @@ ENDING_DELAY_SECONDS: Final = 10.0
 
 Mostly the Job is complete a second later, which saves a write.
 """
+OVER_BUDGET: Final = (
+    "Its budget is spent; it saves a checkpoint and waits until the budget renews or is raised."
+)
 _GONE: Final = (
     "A worker is gone, and Job {} does not say yet how it ended; kube-controller-manager does that."
 )
@@ -140,6 +143,8 @@ class _Evaluation:
             phase, reason = self._holding_as()
             why = f"{self.status.failure_class}: {self.status.failure_message}"
             return phase, reason, f"{_OVERSTAYS} {why}"[:1024]
+        if self.status.over_budget:
+            return Phase.SUSPENDING, Reason.BUDGET_SPENT, OVER_BUDGET
         if self.status.preempting:
             message = (
                 "Preempted by another session; it saves a checkpoint and goes back to the queue."

@@ -26,7 +26,7 @@ app = typer.Typer(
 _METRIC: Final = re.compile(r"metric=(.+)([<>])([^<>]+)")
 _FORMS: Final = (
     "phase=Failed,Succeeded, failure, failure=OutOfMemory, 'metric=loss>10', stalled, stalled=600, "
-    "starts-soon or starts-soon=600"
+    "starts-soon, starts-soon=600 or budget"
 )
 OnOption = Annotated[
     list[str],
@@ -139,6 +139,8 @@ def rule_of(text: str) -> dict[str, Any]:
     match kind:
         case "phase" if values:
             return {"on": kind, "phases": values}
+        case "budget" if not sign:
+            return {"on": kind}
         case "failure":
             return {"on": kind, **({"classes": values} if values else {})}
         case "stalled" | "starts-soon":
@@ -160,6 +162,8 @@ def rule_text(rule: dict[str, Any]) -> str:
     """A rule as `--on` takes it. Pure."""
     kind = str(rule.get("on"))
     match kind:
+        case "budget":
+            return kind
         case "phase" | "failure":
             values = rule.get("phases") or rule.get("classes") or []
             return f"{kind}={','.join(map(str, values))}" if values else kind

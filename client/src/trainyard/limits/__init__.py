@@ -1,0 +1,1 @@
+"""Limits of users, teams and keys."""

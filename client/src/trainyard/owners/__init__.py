@@ -1,0 +1,1 @@
+"""Whose sessions, datasets and models are, and who sees them."""

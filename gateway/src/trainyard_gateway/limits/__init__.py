@@ -1,0 +1,1 @@
+"""Limits of users, teams and keys: set, asked at a submission, published for the operator."""
