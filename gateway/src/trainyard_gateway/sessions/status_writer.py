@@ -108,9 +108,11 @@ class StatusWriter:
                 self._wake.clear()
                 timeout = 0.2 if self._changed else None
                 try:
-                    await asyncio.wait_for(self._wake.wait(), timeout)
+                    # Not `wait_for`: Python 3.11's may swallow a cancellation.
+                    async with asyncio.timeout(timeout):
+                        await self._wake.wait()
                 except TimeoutError:
-                    continue
+                    pass
                 continue
             await self._publish(uid)
             await asyncio.sleep(1 / PATCHES_PER_SECOND)
