@@ -4,6 +4,8 @@
     b  64 slots under 100 … 10,000 waiting sessions: decision time, freed slot → next Job, slots busy
     c  restart with all those sessions: time to the first right decision, memory
     d  idle with finished and running sessions: API writes, CPU
+    k  N jobs as plain Jobs, as sessions and as Jobs of a queue of Kueue, in turns: makespan, writes, CPU, memory
+    q  the same three with 64 slots and a deep queue: freed slot → next start, slots busy
 
 Needs a cluster with KWOK (`make cluster-up KWOK_NODES=1`). Results go to bench/results/operator.json.
 """
@@ -22,7 +24,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
-import machine  # noqa: E402  # found by the line above
+import arms  # noqa: E402  # found by the line above
+import comparison  # noqa: E402
+import machine  # noqa: E402
 import scenarios  # noqa: E402
 from cluster import apply_crds  # noqa: E402
 
@@ -30,6 +34,8 @@ SCENARIOS: dict[str, Callable[[Path, Path, argparse.Namespace], Awaitable[dict[s
     "a": scenarios.throughput,
     "b": scenarios.backlog,
     "d": scenarios.idle,
+    "k": comparison.makespan,
+    "q": comparison.deep_queue,
 }
 
 
@@ -37,10 +43,13 @@ def main() -> None:
     """Run the chosen scenarios and write the results."""
     parser = argparse.ArgumentParser(description="Measure the operator.")
     parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--only", default="abd", help="scenarios to run (c is part of b)")
-    parser.add_argument("--sessions", type=int, default=2000, help="sessions of scenario a")
+    parser.add_argument("--only", default="abdkq", help="scenarios to run (c is part of b)")
+    parser.add_argument("--sessions", type=int, default=2000, help="sessions of scenarios a and k")
     parser.add_argument("--waiting", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--seconds", type=float, default=60, help="how long b and d watch")
+    parser.add_argument("--seconds", type=float, default=60, help="how long b, d and q watch")
+    parser.add_argument("--arms", nargs="+", choices=arms.NAMES, default=list(arms.NAMES))
+    parser.add_argument("--rounds", type=int, default=2, help="of k and q, each with every arm")
+    parser.add_argument("--deep", type=int, default=1000, help="how many wait in q")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "operator.json")
     options = parser.parse_args()
     apply_crds(options.kubeconfig)

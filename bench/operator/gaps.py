@@ -13,7 +13,7 @@ from trainyard_kube import Applied, KubeClient, ListWatch, Synced, paths
 
 
 class Gaps:
-    """From the end of a pod to the creation of the next Job, and how many slots hold a pod, as an independent watcher sees it."""
+    """From the end of a pod to the start of the next Job, and how many slots hold a pod."""
 
     def __init__(self, kube: KubeClient, namespace: str) -> None:
         self._kube, self._namespace = kube, namespace
@@ -46,12 +46,16 @@ class Gaps:
                     ended()
 
     async def watch_jobs(self) -> None:
-        """Follow the Jobs."""
+        """Follow the Jobs: each counts once it is there and not suspended."""
         async for change in ListWatch(self._kube, paths.jobs(self._namespace)):
             if isinstance(change, Synced):
-                self._jobs.update(change.objects)
+                self._jobs.update(u for u, job in change.objects.items() if not _is_suspended(job))
                 self._listed.set()
-            elif isinstance(change, Applied) and change.object["metadata"]["uid"] not in self._jobs:
+            elif (
+                isinstance(change, Applied)
+                and not _is_suspended(change.object)
+                and change.object["metadata"]["uid"] not in self._jobs
+            ):
                 self._jobs.add(change.object["metadata"]["uid"])
                 self.admitted += 1
                 if self._freed:
@@ -97,3 +101,7 @@ class Gaps:
             self.gaps.append(0.0)
         else:
             self._freed.append(time.monotonic())
+
+
+def _is_suspended(job: dict[str, Any]) -> bool:
+    return bool(job["spec"].get("suspend"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,9 +75,30 @@ class Meter:
     def __init__(self, pids: dict[str, int]) -> None:
         self._pids = pids
         self._start = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        self._machine = busy_seconds()
 
     def used(self) -> dict[str, float]:
         """CPU seconds since the start."""
         return {
             name: round(cpu_seconds(pid) - self._start[name], 2) for name, pid in self._pids.items()
         }
+
+    def machine_used(self) -> float:
+        """CPU seconds of the whole machine since the start."""
+        return round(busy_seconds() - self._machine, 2)
+
+
+def busy_seconds() -> float:
+    """CPU seconds of all processors so far that were not idle."""
+    fields = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / _TICK
+
+
+async def calm(pids: dict[str, int], cores: float = 0.25, within: float = 60) -> None:
+    """Wait, at most `within` seconds, until these processes use less than `cores` over 5 s."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        meter = Meter(pids)
+        await asyncio.sleep(5)
+        if sum(meter.used().values()) / 5 < cores:
+            return

@@ -7,33 +7,20 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import machine
+from arms import PER_NODE, job_of_a_session, session
 from gaps import Gaps
+from handing_in import create, until_complete
 from operator_lab import GPU, LABEL, Lab, laboratory
 
-from trainyard_kube import Applied, KubeClient, KubeConfig, ListWatch, Synced, paths
+from trainyard_kube import KubeClient, KubeConfig, paths
 
-PER_NODE = 8
-CREATORS = 16
 SETTLE_SECONDS = 10
 """Before anything is measured."""
-
-
-def _session(name: str, command: list[str]) -> dict[str, Any]:
-    return {
-        "apiVersion": "trainyard.io/v1alpha1",
-        "kind": "TrainingSession",
-        "metadata": {"name": name},
-        "spec": {
-            "command": command,
-            "resources": {"gpus": 1, "cpu": "100m", "memory": "128Mi"},
-            "retry": {"limit": 0},
-        },
-    }
 
 
 def _plain_job(name: str, namespace: str, seconds: int = 5) -> dict[str, Any]:
@@ -62,58 +49,31 @@ def _plain_job(name: str, namespace: str, seconds: int = 5) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {"spec": pod}}}
 
 
-async def _create(kube: KubeClient, path: str, bodies: Iterable[dict[str, Any]]) -> None:
-    left = iter(bodies)
-
-    async def creator() -> None:
-        for body in left:
-            await kube.create(path, body)
-
-    await asyncio.gather(*(creator() for _ in range(CREATORS)))
-
-
-async def _until_complete(kube: KubeClient, namespace: str, count: int) -> None:
-    """Until `count` Jobs of the namespace are over."""
-    over: set[str] = set()
-
-    def look(job: dict[str, Any]) -> None:
-        conditions = (job.get("status") or {}).get("conditions") or ()
-        if any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions):
-            over.add(job["metadata"]["uid"])
-
-    async for change in ListWatch(kube, paths.jobs(namespace)):
-        if isinstance(change, Synced):
-            for job in change.objects.values():
-                look(job)
-        elif isinstance(change, Applied):
-            look(change.object)
-        if len(over) >= count:
-            return
-
-
 async def throughput(kubeconfig: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """a: sessions against plain Jobs, small ones and ones whose pods are those of sessions."""
     count = options.sessions
     nodes = (PER_NODE,) * max(1, count // 5 // PER_NODE)
     results: dict[str, Any] = {"count": count, "slots": len(nodes) * PER_NODE}
     async with KubeClient(KubeConfig.from_file(kubeconfig)) as kube:
+        alike = await job_of_a_session(kubeconfig, folder, kube)
         with laboratory(kubeconfig, folder, nodes) as lab:
             assert lab.process is not None
             pids = {**machine.parts(kubeconfig), "operator": lab.process.pid}
-            alike = await _job_of_a_session(kube, lab)
             for what in ("plain Jobs", "plain Jobs with the pods of sessions", "sessions"):
                 meter, before, started = machine.Meter(pids), lab.scrape(), time.monotonic()
-                done = asyncio.create_task(_until_complete(kube, lab.namespace, count))
+                done = asyncio.create_task(until_complete(kube, lab.namespace, count))
                 if what == "sessions":
-                    bodies = (_session(f"s-{i}", ["sleep", "5"]) for i in range(count))
-                    await _create(kube, paths.sessions(lab.namespace), bodies)
+                    bodies = (session(f"s-{i}", ["sleep", "5"]) for i in range(count))
+                    await create(kube, paths.sessions(lab.namespace), bodies)
                 else:
                     small = what == "plain Jobs"
                     jobs = (
-                        _plain_job(f"j-{i}", lab.namespace) if small else alike(f"a-{i}")
+                        _plain_job(f"j-{i}", lab.namespace)
+                        if small
+                        else alike(f"a-{i}", lab.namespace, 5)
                         for i in range(count)
                     )
-                    await _create(kube, paths.jobs(lab.namespace), jobs)
+                    await create(kube, paths.jobs(lab.namespace), jobs)
                 created = time.monotonic() - started
                 await done
                 results[what] = {
@@ -133,23 +93,6 @@ async def throughput(kubeconfig: Path, folder: Path, options: argparse.Namespace
     alikes = results["plain Jobs with the pods of sessions"]["makespanSeconds"]
     results["ratioToTheSamePods"] = round(spent / alikes, 3)
     return results
-
-
-async def _job_of_a_session(kube: KubeClient, lab: Lab) -> Callable[[str], dict[str, Any]]:
-    """Makes Jobs such as the operator makes for a session, under other names and without an owner."""
-    lab.create("pattern", _session("pattern", ["sleep", "5"])["spec"])
-    lab.wait_phase("pattern", "Succeeded", within=120)
-    (job,) = (await kube.list(paths.jobs(lab.namespace)))["items"]
-    lab.delete("pattern")
-    await _remove_jobs(kube, lab)
-    spec = {k: v for k, v in job["spec"].items() if k not in ("selector", "manualSelector")}
-    labels = spec["template"]["metadata"]["labels"]
-    spec["template"]["metadata"]["labels"] = {
-        k: v
-        for k, v in labels.items()
-        if not k.endswith(("controller-uid", "job-name")) and "session" not in k
-    }
-    return lambda name: {"metadata": {"name": name}, "spec": spec}
 
 
 def _writes(before: dict[str, float], after: dict[str, float], count: int) -> dict[str, float]:
@@ -224,8 +167,8 @@ async def _fill(
             return
         # More start while their positions are written.
         names = itertools.islice(numbers, missing + 5 * SLOTS)
-        bodies = (_session(f"s-{i}", ["sleep", str(3 + i % 4)]) for i in names)
-        await _create(kube, paths.sessions(lab.namespace), bodies)
+        bodies = (session(f"s-{i}", ["sleep", str(3 + i % 4)]) for i in names)
+        await create(kube, paths.sessions(lab.namespace), bodies)
         await _until_told(lab)
     raise SystemExit(
         f"fewer than {waiting} sessions wait; they start faster than they can be handed in"
@@ -311,11 +254,11 @@ async def idle(kubeconfig: Path, folder: Path, options: argparse.Namespace) -> d
     finished = min(1000, options.sessions)
     async with KubeClient(KubeConfig.from_file(kubeconfig)) as kube:
         with laboratory(kubeconfig, folder, (PER_NODE,) * 32) as lab:
-            bodies = (_session(f"s-{i}", ["sleep", "1"]) for i in range(finished))
-            await _create(kube, paths.sessions(lab.namespace), bodies)
-            await _until_complete(kube, lab.namespace, finished)
-            bodies = (_session(f"r-{i}", ["run"]) for i in range(10))
-            await _create(kube, paths.sessions(lab.namespace), bodies)
+            bodies = (session(f"s-{i}", ["sleep", "1"]) for i in range(finished))
+            await create(kube, paths.sessions(lab.namespace), bodies)
+            await until_complete(kube, lab.namespace, finished)
+            bodies = (session(f"r-{i}", ["run"]) for i in range(10))
+            await create(kube, paths.sessions(lab.namespace), bodies)
             lab.wait_phase("r-9", "Running")
             await asyncio.sleep(15)
             assert lab.process is not None
