@@ -53,16 +53,17 @@ class Arm:
             job["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "default"}
         return job
 
-    def is_own(self, write: str) -> bool:
-        """Whether only the controller of this arm makes such a write (`PATCH jobs`)."""
-        verb, _, resource = write.partition(" ")
-        if self.name == TRAINYARD:
-            is_status = resource in ("trainingsessions/status", "trainingqueues/status")
-            return is_status or write == "POST jobs"
-        if self.name == KUEUE:
-            of_kueue = resource.split("/")[0] in ("workloads", "clusterqueues", "localqueues")
-            return of_kueue or (resource == "jobs" and verb in ("PATCH", "PUT", "APPLY"))
-        return False
+
+def is_own(arm: str, write: str) -> bool:
+    """Whether only the controller of that arm makes such a write (`PATCH jobs`)."""
+    verb, _, resource = write.partition(" ")
+    if arm == TRAINYARD:
+        is_status = resource in ("trainingsessions/status", "trainingqueues/status")
+        return is_status or write == "POST jobs"
+    if arm == KUEUE:
+        of_kueue = resource.split("/")[0] in ("workloads", "clusterqueues", "localqueues")
+        return of_kueue or (resource == "jobs" and verb in ("PATCH", "PUT", "APPLY"))
+    return False
 
 
 def session(name: str, command: list[str]) -> dict[str, Any]:
@@ -168,5 +169,5 @@ async def _until_none(kube: KubeClient, path: str) -> None:
 
 async def _until_gone(kube: KubeClient, path: str) -> None:
     with suppress(NotFound):
-        while await kube.get(path):
+        while await kube.get(path):  # noqa: ASYNC110  # of the API server
             await asyncio.sleep(1)

@@ -19,7 +19,7 @@ from typing import Any
 
 import api_server
 import machine
-from arms import KUEUE, PLAIN, Arm, JobOfASession, arm, job_of_a_session
+from arms import KUEUE, PLAIN, Arm, JobOfASession, arm, is_own, job_of_a_session
 from gaps import Gaps
 from handing_in import create, until_complete
 from kueue_manifests import DEVIATIONS
@@ -131,7 +131,7 @@ def _cost(
     """CPU and writes of one job; memory of the controller."""
     used = meter.used()
     grown = {k: (v - before.get(k, 0.0)) / count for k, v in after.items() if v > before.get(k, 0)}
-    own = {k: round(v, 2) for k, v in sorted(grown.items()) if one.is_own(k) and v >= 0.01}
+    own = {k: round(v, 2) for k, v in sorted(grown.items()) if is_own(one.name, k) and v >= 0.01}
     return {
         "cpuMsPerJob": {k: round(v * 1000 / count, 1) for k, v in used.items()},
         "machineCpuMsPerJob": round(meter.machine_used() * 1000 / count, 1),
