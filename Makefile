@@ -264,9 +264,9 @@ $(RAY)/.ready: requirements/ray.lock | setup
 	@$(VENV)/bin/uv pip sync --quiet --require-hashes --python $(RAY)/bin/python requirements/ray.lock
 	@touch $@
 
-bench-operator: setup ## Measure the operator on a separate control plane with simulated nodes (15 min)
+bench-operator: setup ## Measure the operator beside plain Jobs and beside Kueue, on a separate control plane with simulated nodes (1 h; BENCH=)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
-	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" || code=$$?; \
+	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 bench-trace: setup ## Replay weeks of a real lab in simulated time under several policies; writes docs/replayed-weeks.md (15 min)

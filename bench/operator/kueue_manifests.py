@@ -45,7 +45,6 @@ def objects(rendered: list[dict[str, Any]], host: str, port: int) -> list[dict[s
         if kind == "CustomResourceDefinition":
             versions = document["spec"]["versions"]
             document["spec"]["versions"] = [v for v in versions if v["storage"]]
-            document["spec"].pop("conversion", None)
             found.append(document)
         elif kind == "Secret" and name == CERTIFICATE:
             found.append(document)
