@@ -47,6 +47,7 @@ ROUTES = [
 REPORTS = f"{PREFIX}{report.router.prefix}/"
 LOGIN = f"{PREFIX}{login.router.prefix}"
 KEYED = [route for route in ROUTES if not route.path.startswith((REPORTS, LOGIN))]
+SIGN_ON = [route for route in ROUTES if route.path.startswith(f"{LOGIN}/sso/")]
 LOGINS = [route for route in ROUTES if route.path == LOGIN]
 
 
@@ -130,7 +131,22 @@ def patience(http: httpx.Client) -> Callable[[], None]:
     return lambda: http.get("/keys").raise_for_status()  # type: ignore[func-returns-value]
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=str)
+@pytest.mark.parametrize("route", SIGN_ON, ids=str)
+def test_the_routes_that_begin_single_sign_on_open_nothing_without_it(
+    bare: httpx.Client, route: Route
+) -> None:
+    """They need no key. What they do with a provider is in test_single_sign_on.py."""
+    answer = bare.request(route.method, route.path, json={"handle": "x"})
+
+    assert "set-cookie" not in answer.headers
+    if route.path.endswith("/offer"):
+        assert (answer.status_code, answer.json()["name"]) == (200, None)
+    else:
+        assert answer.status_code == 404
+        assert "no single sign-on" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r not in SIGN_ON], ids=str)
 def test_every_method_of_every_route_is_closed(
     bare: httpx.Client,
     refused: dict[str, Sent],
