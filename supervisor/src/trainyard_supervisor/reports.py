@@ -92,6 +92,11 @@ class Reports:
         """Whether the program itself reports in this attempt."""
         return self._own_streams is not None and any(self._own_streams.glob("rank-*"))
 
+    def flush(self) -> None:
+        """Write what was reported so far to the spool, where a kill loses none of it."""
+        if self._sender is not None:
+            self._sender.flush()
+
     def finish(self, seconds: float) -> None:
         """Deliver what is left for at most `seconds`; the rest stays in the spool."""
         if (note := self.budget.note()) is not None:

@@ -71,7 +71,7 @@ def takers_of(
     reads = given.worker == 0 and given.reads_progress
     if reads and given.takes_status and status_server.is_wanted(environment):
         try:
-            status = StatusTaker(StatusListener(), progress, reports)
+            status = StatusTaker(StatusListener(reports.flush), progress, reports)
         except OSError as error:
             say(f"programs cannot report their status here ({error}); what they print is read")
     if given.takes_mlflow and relay.is_wanted(environment):

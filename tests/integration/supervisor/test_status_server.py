@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from report_stand_in import report_stand_in
 from supervisor_lab import SupervisorLab, python
+
+from trainyard_api import contract
 
 REPORTS = """
 import json, os, urllib.error, urllib.request
@@ -101,3 +104,31 @@ session.finish(20)
 
     assert ended.out == b"[200, 200, 200, 200]\n", ended.err
     assert rows == [(1, "loss", 0.5)]
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    source = (
+        REPORTS
+        + """
+import time
+for step in range(1, 21):
+    assert post(status(1, loss=step / 2, current_step=step)) == 200
+print("answered", flush=True)
+parent = os.getppid()
+while os.getppid() == parent:
+    time.sleep(0.02)
+"""
+    )
+    with report_stand_in() as gateway:
+        there = SupervisorLab(tmp_path, gateway)
+        there.environment[contract.ENV_GATEWAY_URL] = "http://127.0.0.1:9"
+        process = there.start(*python(source))
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"answered\n"
+        process.kill()
+        process.communicate(timeout=60)
+        spool = tmp_path / contract.SPOOL / "000001" / "supervisor-0"
+        batches = [json.loads(path.read_text()) for path in sorted(spool.glob("*.json"))]
+
+    rows = [(row["step"], row["values"]) for batch in batches for row in batch["metrics"]]
+    assert rows == [(step, {"loss": step / 2}) for step in range(1, 21)]

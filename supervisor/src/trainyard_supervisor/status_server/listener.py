@@ -7,9 +7,9 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainyard_api import contract
 
@@ -21,20 +21,34 @@ CERTIFICATE = "KUBEFLOW_TRAINER_SERVER_CA_CERT"
 PATH = "/trainer-status"
 MAX_WAITING = 100
 """Reports that wait to be looked at; then the oldest are forgotten."""
+TAKEN_SECONDS = 2.0
+"""How long an answer waits at most until its report is taken."""
+
+
+class Came(NamedTuple):
+    """A report that came, whose caller waits for an answer."""
+
+    status: TrainerStatus
+    taken: threading.Event
+    """To be set once its values are with those that are reported."""
 
 
 class StatusListener:
     """Listens on the loopback; nothing else is done until a program connects."""
 
-    def __init__(self) -> None:
-        """Raises OSError if there is no loopback or no place for the token."""
+    def __init__(self, keep: Callable[[], object]) -> None:
+        """`keep` writes to disk what was taken; an answer comes after that.
+
+        Raises OSError if there is no loopback or no place for the token.
+        """
+        self._keep = keep
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._token = os.urandom(24).hex()  # `secrets` would import OpenSSL
         handle, self._token_file = _new_file(os.environ.get("TMPDIR"))
         with os.fdopen(handle, "w") as file:
             file.write(self._token)
-        self._came: deque[TrainerStatus] = deque(maxlen=MAX_WAITING)
+        self._came: deque[Came] = deque(maxlen=MAX_WAITING)
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
@@ -68,7 +82,7 @@ class StatusListener:
         )
         thread.start()
 
-    def take(self) -> list[TrainerStatus]:
+    def take(self) -> list[Came]:
         """The reports that came since the last call, oldest first."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._read, 4096):
@@ -84,9 +98,12 @@ class StatusListener:
             Path(self._token_file).unlink()
 
     def _put(self, status: TrainerStatus) -> None:
-        self._came.append(status)
+        came = Came(status, threading.Event())
+        self._came.append(came)
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"\0")
+        came.taken.wait(TAKEN_SECONDS)
+        self._keep()
 
 
 def _new_file(temporary: str | None) -> tuple[int, str]:

@@ -42,16 +42,17 @@ class StatusTaker:
     def take(self) -> None:
         """Report what has come."""
         came = self._listener.take()
-        if not came or self._reports.program_reports():
-            return
-        from trainyard_supervisor.status_server.trainer_status import progress_of
+        if came and not self._reports.program_reports():
+            from trainyard_supervisor.status_server.trainer_status import progress_of
 
-        for status in came:
-            reported = progress_of(status, self._reported)
-            if reported is not None:
-                self._reported = reported
-                self._progress.report(reported, time.monotonic())
-            self._put(status.metrics)
+            for each in came:
+                reported = progress_of(each.status, self._reported)
+                if reported is not None:
+                    self._reported = reported
+                    self._progress.report(reported, time.monotonic())
+                self._put(each.status.metrics)
+        for each in came:
+            each.taken.set()
 
     def close(self) -> None:
         """Take the rest."""
