@@ -90,6 +90,32 @@ call("POST", "runs/update", run_id=run, status="FINISHED", end_time=170000000900
     }
 
 
+def test_values_of_logged_models_arrive_as_values_of_the_run_and_of_the_model(
+    tmp_path: Path,
+) -> None:
+    with report_stand_in() as gateway:
+        ended = ran(
+            lab(tmp_path, gateway),
+            """
+start()
+of = {"model_id": "m-" + "1" * 32, "dataset_name": "iris", "dataset_digest": "abc"}
+call("POST", "runs/log-metric", run_id=run, key="acc", value=0.5, timestamp=7, step=1, **of)
+values = [{"key": "acc", "value": 0.25, "timestamp": 8, "step": 2, **of}, {"key": "loss", "value": 1, "timestamp": 8}]
+call("POST", "runs/log-batch", run_id=run, metrics=values)
+print(call("POST", "runs/log-metric", run_id=run, key="acc", value=1, timestamp=9, model_id="net"))
+""",
+        )
+        runs, points = gateway.runs(), gateway.points(RUN)
+
+    assert ended.out == b"(404, 'RESOURCE_DOES_NOT_EXIST')\n", ended.err
+    assert points == [("acc", 1, 0.5), ("acc", 2, 0.25), ("loss", 0, 1)]
+    of = {"modelId": "m-" + "1" * 32, "datasetName": "iris", "datasetDigest": "abc"}
+    assert runs[RUN]["modelValues"] == [
+        {"key": "acc", "value": 0.5, "timestamp": 7, "step": 1, **of},
+        {"key": "acc", "value": 0.25, "timestamp": 8, "step": 2, **of},
+    ]
+
+
 def test_the_own_run_is_read_while_the_gateway_is_away(tmp_path: Path) -> None:
     with report_stand_in() as gateway:
         gateway.url = "http://127.0.0.1:9"

@@ -48,6 +48,17 @@ class RunPoint(OpenModel):
     """The step that it belongs to."""
 
 
+class RunModelPoint(RunPoint):
+    """One value of a metric of a logged model."""
+
+    model_id: str = Field(pattern=r"^m-[0-9a-f]{32}$")
+    """The logged model."""
+    dataset_name: str = Field(default="", max_length=500)
+    """Name of the dataset that it was measured with."""
+    dataset_digest: str = Field(default="", max_length=36)
+    """Fingerprint of that dataset."""
+
+
 class RunCreated(OpenModel):
     """A run that the program made."""
 
@@ -125,3 +136,5 @@ class RunReport(OpenModel):
     """Datasets that the run used."""
     outputs: list[RunOutput] = Field(default=[], max_length=1000)
     """Logged models that the run made."""
+    model_values: list[RunModelPoint] = Field(default=[], max_length=10_000, fail_fast=True)
+    """Values that the run measured of logged models; a value that is there already counts once."""

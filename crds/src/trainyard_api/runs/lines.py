@@ -14,7 +14,7 @@ from typing import Any
 Report = dict[str, Any]
 """A `trainyard_api.run_report.RunReport` as JSON; a line holds what one call says of one run."""
 
-LISTS = ("metrics", "inputs", "outputs")
+LISTS = ("metrics", "inputs", "outputs", "modelValues")
 LAST = ("experiment", "name", "status", "endTime", "deleted")
 """What a later line replaces."""
 

@@ -20,9 +20,9 @@ from trainyard_api.visible_text import visible
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted, Problem
 from trainyard_gateway.files.file_store import FileStore, Received
-from trainyard_gateway.mlflow import logged_models
 from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota, UsedBytes
 from trainyard_gateway.mlflow.finding import active_run, run_of
+from trainyard_gateway.mlflow.logged import logged_models
 from trainyard_gateway.mlflow.registry.files import VersionFiles
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, listing

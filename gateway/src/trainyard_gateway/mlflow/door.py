@@ -9,7 +9,7 @@ from trainyard_gateway.files.file_store import FileStore
 from trainyard_gateway.mlflow.artifact_quota import ArtifactQuota
 from trainyard_gateway.mlflow.artifacts import Artifacts
 from trainyard_gateway.mlflow.experiments import Experiments
-from trainyard_gateway.mlflow.logged_models import LoggedModels
+from trainyard_gateway.mlflow.logged.logged_models import LoggedModels
 from trainyard_gateway.mlflow.registry.files import VersionFiles
 from trainyard_gateway.mlflow.registry.making import RegistryPlaces, VersionMaking
 from trainyard_gateway.mlflow.registry.registered_models import RegisteredModels

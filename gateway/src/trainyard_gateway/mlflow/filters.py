@@ -89,7 +89,7 @@ LOGGED_MODELS: Final = Words(
     frozenset({"name", "model_id", "model_type", "status", "source_run_id"}),
     frozenset({"creation_timestamp", "creation_time", "last_updated_timestamp"}),
     frozenset(),
-    frozenset({Field.ATTRIBUTE, Field.TAG, Field.PARAM}),
+    frozenset({Field.ATTRIBUTE, Field.TAG, Field.PARAM, Field.METRIC}),
     (("creation_time", "creation_timestamp"),),
 )
 

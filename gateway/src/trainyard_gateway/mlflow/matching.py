@@ -19,11 +19,11 @@ class Facts:
     """What is compared of one thing."""
 
     attributes: Mapping[str, str | int]
-    others: Mapping[Field, Mapping[str, str]]
-    """Tags and params."""
+    others: Mapping[Field, Mapping[str, str] | Mapping[str, float]]
+    """Tags and params; metrics."""
 
-    def value(self, field: Field, key: str) -> str | int | None:
-        """The value of an attribute, a tag or a param; None without one."""
+    def value(self, field: Field, key: str) -> str | float | None:
+        """The value of an attribute, a tag, a param or a metric; None without one."""
         if field is Field.ATTRIBUTE:
             return self.attributes.get(key)
         return self.others.get(field, {}).get(key)

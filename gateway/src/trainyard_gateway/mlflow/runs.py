@@ -21,6 +21,7 @@ from trainyard_gateway.mlflow.finding import (
     records_of,
     run_of,
 )
+from trainyard_gateway.mlflow.logged import value_logging
 from trainyard_gateway.mlflow.logging import MetricLog
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers
@@ -94,6 +95,7 @@ class Runs:
     async def log_metric(self, asked: LogMetric, visitor: Visitor) -> Json:
         """One value of a metric."""
         run = await self._known.active(asked.run_id, visitor)
+        await value_logging.log(self._database, run, [asked], visitor)
         metric = Metric.model_construct(
             key=asked.key, value=asked.value, timestamp=asked.timestamp, step=asked.step
         )
@@ -115,6 +117,7 @@ class Runs:
             run = await self._database.write(change)
         else:
             run = await self._known.active(asked.run_id, visitor)
+        await value_logging.log(self._database, run, asked.metrics, visitor)
         await self._metrics.log(run, asked.metrics, visitor)
         return {}
 

@@ -86,7 +86,7 @@ class RunCalls:
 
     def log_metric(self, given: Fields) -> Answer:
         """`runs/log-metric`."""
-        return self._values(self._own(given), [fields.point(given)], {}, {})
+        return self._values(self._own(given), [given], {}, {})
 
     def log_parameter(self, given: Fields) -> Answer:
         """`runs/log-parameter`."""
@@ -109,19 +109,19 @@ class RunCalls:
     def log_batch(self, given: Fields) -> Answer:
         """`runs/log-batch`: all of it or nothing."""
         run = self._own(given)
-        points = [fields.point(m) for m in fields.objects(given, "metrics", MAX_METRICS)]
+        values = fields.objects(given, "metrics", MAX_METRICS)
         listed = [fields.param(p) for p in fields.objects(given, "params", MAX_PARAMS)]
         tags = dict(fields.tag(t) for t in fields.objects(given, "tags", MAX_TAGS))
-        if len(points) + len(listed) + len(tags) > MAX_ENTITIES:
+        if (total := len(values) + len(listed) + len(tags)) > MAX_ENTITIES:
             raise Refusal(
                 f"A batch logging request can contain at most {MAX_ENTITIES} metrics, params and "
-                f"tags in total. Got {len(points) + len(listed) + len(tags)}."
+                f"tags in total. Got {total}."
             )
         params: dict[str, str] = {}
         for key, value in listed:
             if params.setdefault(key, value) != value:
                 raise Refusal(f"Duplicate parameter keys have been submitted: ['{key}']")
-        return self._values(run, points, params, tags)
+        return self._values(run, values, params, tags)
 
     def log_inputs(self, given: Fields) -> Answer:
         """`runs/log-inputs`: datasets."""
@@ -204,13 +204,17 @@ class RunCalls:
         self._keep(report)
 
     def _values(
-        self, run: Run, points: list[Any], params: dict[str, str], tags: dict[str, str]
+        self, run: Run, values: list[Fields], params: dict[str, str], tags: dict[str, str]
     ) -> Answer:
+        points = [fields.point(each) for each in values]
+        of_models = [found for each in values if (found := fields.model_value(each)) is not None]
         if run is self._states.own and not self.begun and not self._first:
             self._begin({}, "", {})
         report: Report = {"run": run.id}
         if new := self._new_points(run, points):
             report["metrics"] = new
+        if of_models:
+            report["modelValues"] = of_models
         if changed := self._new_params(run, params):
             report["params"] = changed
         if tags:

@@ -12,7 +12,7 @@ from trainyard_api.visible_text import visible
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotPermitted
 from trainyard_gateway.mlflow.finding import run_of
-from trainyard_gateway.mlflow.logged_models import model_of
+from trainyard_gateway.mlflow.logged.logged_models import model_of
 from trainyard_gateway.mlflow.registry import finding
 from trainyard_gateway.mlflow.registry.sources import OtherVersion, Source
 from trainyard_gateway.mlflow.visitor import Visitor

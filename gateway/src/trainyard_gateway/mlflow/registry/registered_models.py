@@ -68,8 +68,8 @@ class RegisteredModels:
         finding.require_name(asked.new_name)
 
         def change(connection: Connection) -> None:
-            rights.require_change(connection, asked.name, visitor)
             found = finding.model_of(connection, asked.name, visitor.user)
+            rights.require_change(connection, asked.name, visitor)
             if registered.find(connection, asked.new_name) is not None:
                 raise AlreadyThere(f"Registered Model (name={asked.new_name}) already exists.")
             models.rename(connection, found.name, asked.new_name)
@@ -124,8 +124,8 @@ class RegisteredModels:
         """Give an alias to a version; another one loses it. Raises NotFound."""
 
         def change(connection: Connection) -> None:
-            rights.require_change(connection, asked.name, visitor)
             found = finding.version_of(connection, asked.name, int(asked.version), visitor.user)
+            rights.require_change(connection, asked.name, visitor)
             if aliases.count(connection, found.name) >= MOST_ALIASES:
                 raise BadRequest(f"a model has at most {MOST_ALIASES} aliases; delete some first")
             aliases.put(connection, found.name, asked.alias, found.version)
@@ -138,8 +138,8 @@ class RegisteredModels:
         """Remove an alias; fine where there is none. Raises NotFound."""
 
         def change(connection: Connection) -> None:
-            rights.require_change(connection, asked.name, visitor)
             finding.model_of(connection, asked.name, visitor.user)
+            rights.require_change(connection, asked.name, visitor)
             aliases.remove(connection, asked.name, asked.alias)
             registered.change(connection, asked.name, updated=_now())
 

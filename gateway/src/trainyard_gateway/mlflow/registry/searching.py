@@ -46,8 +46,8 @@ class RegistrySearch:
         offset = tokens.offset_of(asked.page_token)
 
         def read(connection: Connection) -> Json:
-            every = registered.named(connection, _only(conditions, "name"), MOST_SEARCHED)
-            seen = [e for e in every if finding.is_seen(connection, e.name, visitor.user)]
+            names = _only(conditions, "name")
+            seen = registered.named(connection, names, MOST_SEARCHED, visitor.user)
             found = [each for each in seen if matching.matches(_model_facts(each), conditions)]
             ordered = matching.ordered(found, _model_facts, orders)
             page = ordered[offset : offset + asked.max_results]
@@ -66,11 +66,7 @@ class RegistrySearch:
         def read(connection: Connection) -> Json:
             names, runs = _only(conditions, "name"), _only(conditions, "run_id")
             run = runs[0] if runs is not None and len(runs) == 1 else None
-            every = version_notes.versions(connection, names, run, MOST_SEARCHED)
-            names_seen = {
-                n for n in {e.name for e in every} if finding.is_seen(connection, n, visitor.user)
-            }
-            seen = [each for each in every if each.name in names_seen]
+            seen = version_notes.versions(connection, names, run, MOST_SEARCHED, visitor.user)
             found = [each for each in seen if matching.matches(_facts(each), conditions)]
             ordered = matching.ordered(found, _facts, orders)
             page = ordered[offset : offset + most]

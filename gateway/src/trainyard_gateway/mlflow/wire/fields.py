@@ -37,6 +37,9 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+_NULL_IS_EMPTY = BeforeValidator(lambda value: "" if value is None else value)
+
+
 def _cut(most: int) -> Callable[[Any], Any]:
     return lambda value: value[:most] if isinstance(value, str) else value
 
@@ -83,7 +86,17 @@ class Param(Request):
     value: ParamValue = ""
 
 
-class Metric(Request):
+class OfModel(Request):
+    """What a value of a metric says of a logged model."""
+
+    model_id: Annotated[Id, _NULL_IS_EMPTY] = ""
+    """The logged model of which it is a value, too."""
+    dataset_name: Annotated[str, _NULL_IS_EMPTY, Field(max_length=500)] = ""
+    """What it was measured with."""
+    dataset_digest: Annotated[str, _NULL_IS_EMPTY, Field(max_length=36)] = ""
+
+
+class Metric(OfModel):
     """One value of a metric, of many in a request; see `without_booleans`."""
 
     key: Key

@@ -16,6 +16,7 @@ from trainyard_gateway.mlflow.wire.fields import (
     Key,
     Metric,
     Millis,
+    OfModel,
     Param,
     ParamValue,
     Request,
@@ -122,7 +123,7 @@ class UpdateRun(OfRun):
     run_name: Text | None = None
 
 
-class LogMetric(OfRun):
+class LogMetric(OfRun, OfModel):
     """POST runs/log-metric."""
 
     key: Key

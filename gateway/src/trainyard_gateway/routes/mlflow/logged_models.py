@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from trainyard_gateway.mlflow.logged_models import (
+from trainyard_gateway.mlflow.wire.model_requests import (
     CreateLoggedModel,
     FinalizeLoggedModel,
     LogModelParams,

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from trainyard_api.rights.owner import User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.run_tables import registered_models
 from trainyard_gateway.store.schema.tables import models
 
@@ -41,8 +44,10 @@ def find(connection: Connection, name: str) -> NamedModel | None:
     return found[0] if found else None
 
 
-def named(connection: Connection, names: Sequence[str] | None, limit: int) -> list[NamedModel]:
-    """The first `limit` models by name; `names`: only these."""
+def named(
+    connection: Connection, names: Sequence[str] | None, limit: int, user: User | None = None
+) -> list[NamedModel]:
+    """The first `limit` models by name; `names`: only these; `user`: those that this user sees."""
     rows = select(registered_models).order_by(registered_models.c.name).limit(limit)
     times = (
         select(models.c.name, func.min(models.c.created), func.max(models.c.created))
@@ -53,6 +58,9 @@ def named(connection: Connection, names: Sequence[str] | None, limit: int) -> li
     if names is not None:
         rows = rows.where(registered_models.c.name.in_(names))
         times = times.where(models.c.name.in_(names))
+    if user is not None:
+        rows = rows.where(owners.visible(user, Kind.MODEL, registered_models.c.name))
+        times = times.where(owners.visible(user, Kind.MODEL, models.c.name))
     own = {row.name: RegisteredRow(*row) for row in connection.execute(rows)}
     made = {name: (first, last) for name, first, last in connection.execute(times)}
     every = sorted(own.keys() | made.keys())[:limit]

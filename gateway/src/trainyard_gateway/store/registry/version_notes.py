@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, tuple_, update
 
+from trainyard_api.rights.owner import User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
 from trainyard_gateway.store.schema.run_tables import model_versions, runs
 from trainyard_gateway.store.schema.tables import models
 from trainyard_gateway.store.sql.dialect import upsert
@@ -70,10 +73,14 @@ def newest(connection: Connection, name: str) -> NotedVersion | None:
 
 
 def versions(
-    connection: Connection, names: Sequence[str] | None, run_id: str | None, limit: int
+    connection: Connection, names: Sequence[str] | None, run_id: str | None, limit: int, user: User
 ) -> list[NotedVersion]:
-    """The newest `limit` versions, the newest first; `names`, `run_id`: only of these."""
+    """The newest `limit` versions that `user` sees, the newest first.
+
+    `names`, `run_id`: only of these.
+    """
     query = _NOTED.order_by(models.c.created.desc(), models.c.name, models.c.version.desc())
+    query = query.where(owners.visible(user, Kind.MODEL, models.c.name))
     if names is not None:
         query = query.where(models.c.name.in_(names))
     if run_id is not None:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from trainyard_gateway.store.schema.run_tables import logged_models, run_outputs
+from trainyard_api.rights.owner import User
+from trainyard_gateway.store.access import owners
+from trainyard_gateway.store.access.owners import Kind
+from trainyard_gateway.store.runs import model_values
+from trainyard_gateway.store.runs.conditions import Condition
+from trainyard_gateway.store.runs.listed import visible
+from trainyard_gateway.store.runs.model_values import Dataset
+from trainyard_gateway.store.schema.run_tables import logged_models, run_outputs, runs
 
 
 class LoggedModelRow(NamedTuple):
@@ -26,6 +33,22 @@ class LoggedModelRow(NamedTuple):
     params: str
     """An object of texts as JSON."""
     tags: str
+
+
+class Wanted(NamedTuple):
+    """Which logged models a search finds."""
+
+    experiments: Sequence[str]
+    limit: int
+    session: str | None
+    """The UID of the only session whose models are found; None for all that `user` sees."""
+    user: User
+    metrics: Sequence[Condition] = ()
+    """Conditions about metrics, each of which one of the values of a model meets."""
+    datasets: Sequence[Dataset] = ()
+    """Only values that were measured with one of them count, and one has to be there."""
+    newest: Sequence[tuple[str, Dataset | None]] = ()
+    """Metrics, measured with any dataset or with one, whose newest value stands beside a model."""
 
 
 def find(connection: Connection, id: str) -> LoggedModelRow | None:
@@ -54,16 +77,38 @@ def named(connection: Connection, run_id: str, name: str) -> LoggedModelRow | No
     return LoggedModelRow(*row) if row is not None else None
 
 
-def of_experiments(
-    connection: Connection, experiments: Sequence[str], limit: int
-) -> list[LoggedModelRow]:
-    """The newest logged models of experiments."""
-    query = select(logged_models).where(logged_models.c.experiment_id.in_(experiments))
-    query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(limit)
-    return [LoggedModelRow(*row) for row in connection.execute(query)]
+def search(
+    connection: Connection, wanted: Wanted
+) -> list[tuple[LoggedModelRow, tuple[float | None, ...]]]:
+    """The newest logged models that are wanted, each with its values of `wanted.newest`."""
+    of_run = select(runs.c.id).where(runs.c.id == logged_models.c.run_id)
+    if wanted.session is None:
+        owned = owners.visible(wanted.user, Kind.RUN, logged_models.c.id)
+        alone = (logged_models.c.run_id == "") & owned
+        seen: ColumnElement[bool] = of_run.where(visible(wanted.user)).exists() | alone
+    else:
+        seen = of_run.where(runs.c.session_uid == wanted.session).exists()
+    query = select(logged_models, *(model_values.newest(*each) for each in wanted.newest))
+    query = query.where(logged_models.c.experiment_id.in_(wanted.experiments), seen)
+    conditions: Sequence[Condition | None] = wanted.metrics
+    if wanted.datasets and not conditions:
+        conditions = [None]
+    for condition in conditions:
+        query = query.where(model_values.meets(connection, condition, wanted.datasets))
+    query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(wanted.limit)
+    own = len(LoggedModelRow._fields)
+    return [(LoggedModelRow(*row[:own]), tuple(row[own:])) for row in connection.execute(query)]
+
+
+def is_of_session(connection: Connection, id: str, session_uid: str | None) -> bool:
+    """Whether a run of the session has made a logged model."""
+    own = (logged_models.c.id == id) & (runs.c.session_uid == session_uid)
+    query = select(logged_models.c.id).join(runs, runs.c.id == logged_models.c.run_id).where(own)
+    return connection.execute(query).first() is not None
 
 
 def remove(connection: Connection, id: str) -> None:
-    """Delete a logged model, also from the outputs of runs."""
+    """Delete a logged model with its values, also from the outputs of runs."""
+    model_values.remove(connection, id)
     connection.execute(delete(logged_models).where(logged_models.c.id == id))
     connection.execute(delete(run_outputs).where(run_outputs.c.model_id == id))

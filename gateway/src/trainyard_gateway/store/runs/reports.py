@@ -11,7 +11,8 @@ from trainyard_api import mlflow
 from trainyard_api.mlflow.run_report import RunCreated, RunReport
 from trainyard_api.phase import Phase
 from trainyard_api.report import Batch
-from trainyard_gateway.store.runs import experiments, records, rows
+from trainyard_gateway.store.runs import experiments, logged_models, model_values, records, rows
+from trainyard_gateway.store.runs.model_values import ModelValue
 from trainyard_gateway.store.runs.rows import RunRow
 from trainyard_gateway.store.runs.search import RUN_NAME_TAG
 
@@ -43,9 +44,15 @@ def apply(
             if other := _apply_one(connection, run, report):
                 named = ", ".join(sorted(other))[:500]
                 notes.append((batch, f"params keep their first value: {named}"))
+            if report.model_values and (left := _add_model_values(connection, run, report)):
+                notes.append((batch, _MODELS_REFUSED.format(", ".join(sorted(left))[:500])))
     return accepted, notes
 
 
+_MODELS_REFUSED = (
+    "values of logged models are left out: {} are not there, not of this session, or have the most "
+    f"values that one may have ({model_values.MOST_VALUES:,})"
+)
 _REFUSED = "run {} is not one of this session; what was reported of it is left out"
 
 
@@ -71,6 +78,34 @@ def _apply_one(connection: Connection, run: RunRow, report: RunReport) -> dict[s
     records.add_inputs(connection, run.id, report.inputs)
     records.add_outputs(connection, run.id, report.outputs)
     return records.set_params(connection, run.id, report.params)
+
+
+def _add_model_values(connection: Connection, run: RunRow, report: RunReport) -> set[str]:
+    """Returns the logged models whose values are left out."""
+    left = set()
+    for model_id in {point.model_id for point in report.model_values}:
+        own = [point for point in report.model_values if point.model_id == model_id]
+        if not (
+            logged_models.is_of_session(connection, model_id, run.session_uid)
+            and model_values.count(connection, model_id) + len(own) <= model_values.MOST_VALUES
+        ):
+            left.add(model_id)
+            continue
+        found = [
+            ModelValue(
+                model_id,
+                point.key,
+                point.timestamp,
+                point.step,
+                run.id,
+                float(point.value),
+                point.dataset_name,
+                point.dataset_digest,
+            )
+            for point in own
+        ]
+        model_values.add(connection, found)
+    return left
 
 
 def _changes(connection: Connection, run: RunRow, report: RunReport) -> dict[str, object]:

@@ -157,6 +157,25 @@ logged_models = Table(
 )
 """Logged models; `params` and `tags` are objects as JSON."""
 
+logged_model_values = Table(
+    "logged_model_values",
+    metadata,
+    Column("model_id", String(34), nullable=False),
+    Column("key", String(250), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("nan", Boolean, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("dataset_name", String(500), nullable=False),
+    Column("dataset_digest", String(36), nullable=False),
+    PrimaryKeyConstraint("model_id", "key", "time", "step", "run_id", "nan", "value"),
+)
+"""Values of metrics of logged models, which are values of the run too that measured them.
+
+`time` is in milliseconds since the epoch. A NaN has the value 0 and `nan`.
+"""
+
 registered_models = Table(
     "registered_models",
     metadata,

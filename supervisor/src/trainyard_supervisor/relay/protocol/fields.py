@@ -6,6 +6,7 @@ Each function raises Refusal with a sentence that names the field.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ SHOWN = 60
 """Characters of a wrong value in an answer."""
 
 Fields = Mapping[str, Any]
+_MODEL = re.compile(r"m-[0-9a-f]{32}")
 
 
 def fields_of(body: bytes) -> Fields:
@@ -101,6 +103,21 @@ def point(given: Fields) -> dict[str, Any]:
         "value": _value(given.get("value")),
         "timestamp": millis(given, "timestamp"),
         "step": step,
+    }
+
+
+def model_value(given: Fields) -> dict[str, Any] | None:
+    """The same as a value of a logged model, if it is one."""
+    model = text(given, "model_id", "", most=256)
+    if not model:
+        return None
+    if not _MODEL.fullmatch(model):
+        raise Refusal(f"Logged model with ID '{model[:64]}' not found.", "RESOURCE_DOES_NOT_EXIST")
+    return {
+        **point(given),
+        "modelId": model,
+        "datasetName": text(given, "dataset_name", "", most=500),
+        "datasetDigest": text(given, "dataset_digest", "", most=36),
     }
 
 

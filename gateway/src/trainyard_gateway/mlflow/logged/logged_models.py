@@ -2,88 +2,51 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import orjson
-from pydantic import Field
 
 from trainyard_api.rights.decision import OwnedObject, Verb, sees
 from trainyard_api.visible_text import visible
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.mlflow import filters, matching, texts
 from trainyard_gateway.mlflow.finding import active_experiment, active_run, changeable_run, run_of
+from trainyard_gateway.mlflow.logged.shown_values import shown as shown_values
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire import answers, places, tokens
 from trainyard_gateway.mlflow.wire.answers import Json
-from trainyard_gateway.mlflow.wire.fields import ExperimentTag, Filter, Id, Param, Request, Token
+from trainyard_gateway.mlflow.wire.model_requests import (
+    CreateLoggedModel,
+    FinalizeLoggedModel,
+    LogModelParams,
+    OrderBy,
+    SearchLoggedModels,
+    SetModelTags,
+)
 from trainyard_gateway.rights.asking import new_owner, require
 from trainyard_gateway.store.access import owners
 from trainyard_gateway.store.access.owners import Kind as Owned
 from trainyard_gateway.store.database import Connection, Database
-from trainyard_gateway.store.runs import logged_models
+from trainyard_gateway.store.runs import logged_models, model_values
 from trainyard_gateway.store.runs.conditions import Field as Kind
 from trainyard_gateway.store.runs.conditions import Order
-from trainyard_gateway.store.runs.logged_models import LoggedModelRow
+from trainyard_gateway.store.runs.logged_models import LoggedModelRow, Wanted
+from trainyard_gateway.store.runs.model_values import Dataset, ModelValue
 
-Status = Literal[
-    "LOGGED_MODEL_UNSPECIFIED",
-    "LOGGED_MODEL_PENDING",
-    "LOGGED_MODEL_READY",
-    "LOGGED_MODEL_UPLOAD_FAILED",
-]
 MOST_SEARCHED = 10_000
 """The newest logged models that a search looks at."""
+MOST_SHOWN = 100_000
+"""Values of metrics in one answer to a search, which has fewer logged models then."""
 MOST_PARAMS = 10_000
 MOST_TAGS = 1_000
 
 
-class CreateLoggedModel(Request):
-    """POST logged-models."""
-
-    experiment_id: Id
-    name: Annotated[str, Field(max_length=500)] = ""
-    model_type: Annotated[str, Field(max_length=500)] = ""
-    source_run_id: Id = ""
-    params: list[Param] = Field(default=[], max_length=1000)
-    tags: list[ExperimentTag] = Field(default=[], max_length=100)
-
-
-class FinalizeLoggedModel(Request):
-    """PATCH logged-models/{id}."""
-
-    status: Status
-
-
-class LogModelParams(Request):
-    """POST logged-models/{id}/params."""
-
-    params: list[Param] = Field(default=[], max_length=1000)
-
-
-class SetModelTags(Request):
-    """PATCH logged-models/{id}/tags."""
-
-    tags: list[ExperimentTag] = Field(default=[], max_length=100)
-
-
-class OrderBy(Request):
-    """One key of an order of logged models."""
-
-    field_name: Filter
-    ascending: bool = True
-
-
-class SearchLoggedModels(Request):
-    """POST logged-models/search."""
-
-    experiment_ids: list[Id] = Field(default=[], max_length=10_000)
-    filter: Filter = ""
-    max_results: int = Field(default=50, ge=1, le=MOST_SEARCHED)
-    order_by: list[OrderBy] = Field(default=[], max_length=100)
-    page_token: Token | None = None
+Found = tuple[LoggedModelRow, tuple[float | None, ...]]
+"""A logged model, and what it is ordered by."""
 
 
 class LoggedModels:
@@ -118,17 +81,22 @@ class LoggedModels:
                 owners.save(connection, Owned.RUN, {row.id: new_owner(visitor.user, Owned.RUN)})
             return row
 
-        return {"model": shown(await self._database.write(change))}
+        return {"model": shown(await self._database.write(change), ())}
 
     async def get(self, id: str, visitor: Visitor) -> Json:
         """A logged model. Raises NotFound."""
-        row = await self._database.read(lambda c: model_of(c, id, visitor), applied=False)
-        return {"model": shown(row)}
+
+        def read(connection: Connection) -> Json:
+            row = model_of(connection, id, visitor)
+            values = model_values.of_models(connection, [row.id])
+            return {"model": shown(row, values.get(row.id, ()))}
+
+        return await self._database.read(read)
 
     async def finalize(self, id: str, asked: FinalizeLoggedModel, visitor: Visitor) -> Json:
         """Say whether a logged model is complete."""
-        changed = await self._change(id, visitor, lambda _: {"status": asked.status})
-        return {"model": shown(changed)}
+        await self._change(id, visitor, lambda _: {"status": asked.status})
+        return await self.get(id, visitor)
 
     async def log_params(self, id: str, asked: LogModelParams, visitor: Visitor) -> Json:
         """Add params."""
@@ -161,18 +129,25 @@ class LoggedModels:
     async def search(self, asked: SearchLoggedModels, visitor: Visitor) -> Json:
         """A page of the newest logged models of experiments. Raises BadRequest."""
         conditions = filters.parse_filter(asked.filter, filters.LOGGED_MODELS)
-        orders = tuple(_order(each) for each in asked.order_by)
+        orders, newest = _orders(asked.order_by)
         offset = tokens.offset_of(asked.page_token)
 
-        def read(connection: Connection) -> list[LoggedModelRow]:
-            found = logged_models.of_experiments(connection, asked.experiment_ids, MOST_SEARCHED)
-            return [row for row in found if _is_visible(connection, row, visitor)]
-
-        found = await self._database.read(read, applied=False)
-        matching_ones = [row for row in found if matching.matches(_facts(row), conditions)]
+        wanted = Wanted(
+            asked.experiment_ids,
+            MOST_SEARCHED,
+            visitor.session_uid,
+            visitor.user,
+            [c for c in conditions if c.field is Kind.METRIC],
+            [each.dataset for each in asked.datasets],
+            newest,
+        )
+        found = await self._database.read(lambda c: logged_models.search(c, wanted))
+        others = [c for c in conditions if c.field is not Kind.METRIC]
+        matching_ones = [each for each in found if matching.matches(_facts(each), others)]
         ordered = matching.ordered(matching_ones, _facts, orders)
-        page = ordered[offset : offset + asked.max_results]
-        answer: Json = {"models": [shown(row) for row in page]} if page else {}
+        rows = [row for row, _ in ordered[offset : offset + asked.max_results]]
+        page = await self._database.read(lambda c: _page(c, rows), applied=False)
+        answer: Json = {"models": page} if page else {}
         if len(ordered) > offset + len(page):
             answer["next_page_token"] = tokens.of_offset(offset + len(page))
         return answer
@@ -215,8 +190,8 @@ def artifact_uri(row: LoggedModelRow) -> str:
     return f"{answers.artifact_root(row.experiment_id)}/models/{row.id}/artifacts"
 
 
-def shown(row: LoggedModelRow) -> Json:
-    """A logged model as the protocol writes it. Pure."""
+def shown(row: LoggedModelRow, values: Sequence[ModelValue]) -> Json:
+    """A logged model with its values as the protocol writes it. Pure."""
     tags, params = orjson.loads(row.tags), orjson.loads(row.params)
     info: Json = {
         "model_id": row.id,
@@ -229,7 +204,9 @@ def shown(row: LoggedModelRow) -> Json:
         "model_type": row.model_type,
         "source_run_id": row.run_id,
     }
-    data = {"params": answers.pairs(params.items())} if params else {}
+    data: Json = {"params": answers.pairs(params.items())} if params else {}
+    if values:
+        data["metrics"] = shown_values(values)
     return {"info": info | ({"tags": answers.pairs(tags.items())} if tags else {}), "data": data}
 
 
@@ -243,7 +220,19 @@ def _is_visible(connection: Connection, row: LoggedModelRow, visitor: Visitor) -
     return True
 
 
-def _facts(row: LoggedModelRow) -> matching.Facts:
+def _page(connection: Connection, rows: Sequence[LoggedModelRow]) -> list[Json]:
+    """Logged models with their values; fewer of them if they have many."""
+    ids = [row.id for row in rows]
+    counts = model_values.counts(connection, ids)
+    total = itertools.accumulate(counts.get(id, 0) for id in ids)
+    fitting = max(1, sum(sum_so_far <= MOST_SHOWN for sum_so_far in total))
+    values = model_values.of_models(connection, ids[:fitting])
+    return [shown(row, values.get(row.id, ())) for row in rows[:fitting]]
+
+
+def _facts(found: Found) -> matching.Facts:
+    row, values = found
+    metrics = {str(n): value for n, value in enumerate(values) if value is not None}
     return matching.Facts(
         {
             "name": row.name,
@@ -254,10 +243,26 @@ def _facts(row: LoggedModelRow) -> matching.Facts:
             "creation_timestamp": row.created,
             "last_updated_timestamp": row.updated,
         },
-        {Kind.TAG: orjson.loads(row.tags), Kind.PARAM: orjson.loads(row.params)},
+        {
+            Kind.TAG: orjson.loads(row.tags),
+            Kind.PARAM: orjson.loads(row.params),
+            Kind.METRIC: metrics,
+        },
     )
 
 
-def _order(asked: OrderBy) -> Order:
-    [order] = filters.parse_orders([asked.field_name], filters.LOGGED_MODELS)
-    return Order(order.field, order.key, asked.ascending)
+def _orders(
+    asked: Sequence[OrderBy],
+) -> tuple[list[Order], list[tuple[str, Dataset | None]]]:
+    """Orders, those by a metric by the number of its value; and these metrics."""
+    orders: list[Order] = []
+    metrics: list[tuple[str, Dataset | None]] = []
+    for each in asked:
+        [order] = filters.parse_orders([each.field_name], filters.LOGGED_MODELS)
+        key = order.key
+        if order.field is Kind.METRIC:
+            key = str(len(metrics))
+            named = Dataset(each.dataset_name, each.dataset_digest) if each.dataset_name else None
+            metrics.append((order.key, named))
+        orders.append(Order(order.field, key, each.ascending))
+    return orders, metrics
