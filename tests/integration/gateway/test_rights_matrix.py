@@ -18,11 +18,11 @@ from cluster import unique
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from gateway_lab import GatewayFactory, GatewayLab
+from people import CALLERS, Person, Thing, given, people_of, wanted
 from poll import eventually
 
 from trainyard_api.rights.decision import Verb
 from trainyard_gateway.app import MODULES, PREFIX
-from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.auth.same_origin import OWN_HEADER
 from trainyard_gateway.routes.deps import scope_of
 from trainyard_gateway.routes.rules import Lists, Makes, OfObject, OfSession, Rule
@@ -82,27 +82,6 @@ def test_every_route_has_a_rule() -> None:
     assert len(NAMED) > 35
 
 
-@dataclass(frozen=True)
-class Person:
-    """A user with a key and a login."""
-
-    name: str
-    role: str
-    teams: tuple[str, ...]
-    key: str
-    cookie: str
-
-
-@dataclass(frozen=True)
-class Thing:
-    """An object of somebody."""
-
-    id: str
-    user: str
-    team: str
-    visibility: str
-
-
 @dataclass
 class World:
     """People of three teams, and what each of them has made."""
@@ -159,24 +138,8 @@ def world(gateway_factory: GatewayFactory) -> Iterator[World]:
 def populated(found: World) -> World:
     """The same with people and what they have made."""
     lab = found.lab
-    scopes = [s.value for s in Scope if s != Scope.KEYS_ADMIN]
+    found.people = people_of(lab)
     with lab.http() as http:
-        for team in ("vision", "speech", "robots"):
-            http.post("/teams", json={"name": team}).raise_for_status()
-        for name, role, team in (
-            ("vi", "viewer", "vision"), ("me", "member", "vision"), ("ma", "maintainer", "vision"),
-            ("out", "maintainer", "speech"), ("ad", "administrator", "speech"),
-            ("mate", "member", "vision"), ("far", "member", "robots"),
-        ):  # fmt: skip
-            # A viewer has made something before.
-            first = "member" if role == "viewer" else role
-            body = {"name": name, "role": first, "teams": [team]}
-            http.post("/users", json=body).raise_for_status()
-            made = http.post("/keys", json={"name": f"{name}-key", "user": name, "scopes": scopes})
-            key = made.json()["key"]
-            login = httpx.post(f"{lab.url}{PREFIX}/login", headers={"X-API-Key": key})
-            cookie = login.headers["Set-Cookie"].partition(";")[0]
-            found.people[name] = Person(name, role, (team,), key, cookie)
         for kind in (Kind.SESSION, Kind.DATASET, Kind.MODEL, Kind.UPLOAD):
             found.things[kind] = [
                 found.make(kind, who, who.teams[0], visibility)
@@ -188,27 +151,7 @@ def populated(found: World) -> World:
     return found
 
 
-CALLERS = ("vi", "me", "ma", "out", "ad")
 DOORS = {"key": CALLERS, "browser": ("me", "out")}
-
-
-def wanted(who: Person, verb: Verb, thing: Thing) -> str:
-    """What a cell answers: `yes`, `forbidden` or `absent`."""
-    if who.role == "administrator":
-        return "yes"
-    own, of_team = who.name == thing.user, thing.team in who.teams
-    if not (own or thing.visibility == "all" or (thing.visibility == "team" and of_team)):
-        return "absent"
-    if verb is Verb.GET:
-        return "yes"
-    changes = who.role != "viewer" and (own or (who.role == "maintainer" and of_team))
-    return "yes" if changes else "forbidden"
-
-
-def given(status: int) -> str:
-    """The same of an answer."""
-    assert status not in (401, 429, 500, 503)
-    return {403: "forbidden", 404: "absent"}.get(status, "yes")
 
 
 def path_to(cell: Cell, id: str) -> str:
