@@ -164,7 +164,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak nodes corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak nodes corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-reporting kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -199,6 +199,9 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 .PHONY: kill-ledger
 kill-ledger: setup ## kill -9 operator and gateway 50 times, and compare the ledger with the pods' own times (TRAINYARD_LEDGER_KILLS=, TRAINYARD_LEDGER_KILLS_SEED=)
 	@TRAINYARD_LEDGER_KILLS=$${TRAINYARD_LEDGER_KILLS:-50} $(RUN) pytest -q -s -n 0 tests/integration/operator/test_ledger_and_budgets.py -k kills
+
+kill-reporting: setup ## kill -9 gateway or pods 200 times while programs report by each protocol, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
+	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-200} $(RUN) pytest -q -s tests/integration/mlflow/test_killed_reporting.py
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-50} $(RUN) pytest -q -s tests/integration/trainer/test_killed_training.py -k random
@@ -324,7 +327,7 @@ lock: ## Resolve the pins again (requirements/*.lock); the dev lock constrains t
 	  $(LOCK) --no-deps --only-binary :all: requirements/corpus.in -o requirements/corpus.lock && \
 	  $(LOCK) requirements/mlflow.in -o requirements/mlflow.lock && \
 	  $(LOCK) requirements/trackio.in -o requirements/trackio.lock && \
-	  for client in requirements/mlflow-client-*.in; do \
+	  for client in requirements/mlflow-client-*.in requirements/event-writer.in; do \
 	    $(LOCK) "$$client" -o "$${client%.in}.lock" || exit 1; \
 	  done && \
 	  $(LOCK) requirements/scan.in -o requirements/scan.lock && \

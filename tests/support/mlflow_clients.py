@@ -77,9 +77,14 @@ def refused(work, *args, **kwargs):
 
 def installed(version: str) -> Path:
     """The folder of a version, installed once for each lock."""
-    lock = ROOT / "requirements" / f"mlflow-client-{version}.lock"
-    place = CLIENTS / f"{version}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
-    CLIENTS.mkdir(parents=True, exist_ok=True)
+    return packages(f"mlflow-client-{version}", CLIENTS / version)
+
+
+def packages(name: str, folder: Path) -> Path:
+    """What `requirements/<name>.lock` has, installed once for each lock beside `folder`."""
+    lock = ROOT / "requirements" / f"{name}.lock"
+    place = Path(f"{folder}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}")
+    place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{place}.lock"):
         if not (place / "complete").is_file():
             command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-deps"]
