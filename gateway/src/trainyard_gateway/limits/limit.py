@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StrictInt, StringConstraints
+from pydantic import Field, StrictFloat, StrictInt, StringConstraints
 
 from trainyard_api.limits.period import Period
 from trainyard_api.limits.published import MOST_GPUS, SubjectKind, WhenSpent
@@ -12,7 +12,10 @@ from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.session.spec import PRIORITY_MAX, PRIORITY_MIN
 
 MOST_GPU_HOURS = 1e9
-QueueName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+QueueName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+]
 
 
 class LimitSpec(ClosedModel):
@@ -20,7 +23,7 @@ class LimitSpec(ClosedModel):
 
     max_gpus: StrictInt | None = Field(default=None, ge=0, le=MOST_GPUS)
     """GPUs that they hold at once; further ones wait."""
-    gpu_hours: float | None = Field(default=None, ge=0, le=MOST_GPU_HOURS)
+    gpu_hours: StrictFloat | None = Field(default=None, ge=0, le=MOST_GPU_HOURS)
     """The budget: GPU-hours in a period. When it is spent, new sessions wait."""
     period: Period = Period.MONTH
     """When the budget is there again in full: each day, week (Monday) or month in UTC, or never."""
