@@ -392,7 +392,7 @@ async def _build(
         session_changes=_session_changes(hub, cache, database),
         authenticator=_authenticator(settings, api_keys, audit_log, database),
         cache=cache,
-        commands=SessionCommands(*known, volume, rights, limits := Limits(database)),
+        commands=SessionCommands(*known, volume, rights, limits := Limits(database, cache.synced)),
         estimator=_estimator(settings, kube, cache, datasets, rights, limits),
         code=code,
         datasets=datasets,

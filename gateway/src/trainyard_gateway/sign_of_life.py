@@ -44,7 +44,7 @@ class SignOfLife:
         identity: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`limits` gives what the operator reads of limits.
+        """`limits` gives what the operator reads of limits; empty leaves what is on the Lease.
 
         `identity` is who renews; default: the name of this host, in a pod the pod's. `now` gives
         seconds since the epoch.

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from trainyard_api import names
 from trainyard_gateway.sign_of_life import SignOfLife
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.store import Store
@@ -108,6 +109,25 @@ async def test_a_database_that_takes_no_writes_leaves_the_lease_alone(
         await sign.renew()
     assert is_unavailable(found.value)
     assert cluster.renewed == first
+
+
+async def test_limits_stay_on_the_lease_until_there_are_others(
+    cluster: Cluster, database: Store
+) -> None:
+    found = iter(["", "first", "", "second"])
+
+    async def limits() -> str:
+        return next(found)
+
+    sign = SignOfLife(cast(KubeClient, cluster), "yard", "ty", database, limits)
+    shown = []
+    for _ in range(4):
+        await sign.renew()
+        assert cluster.lease is not None
+        shown.append(
+            (cluster.lease["metadata"].get("annotations") or {}).get(names.ANNOTATION_LIMITS)
+        )
+    assert shown == [None, "first", "first", "second"]
 
 
 async def test_the_trial_leaves_nothing_behind(sign: SignOfLife, database: Store) -> None:

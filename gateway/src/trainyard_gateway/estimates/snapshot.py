@@ -42,7 +42,8 @@ class SnapshotReader:
                 except errors.KubeError as error:
                     raise Unavailable(f"the cluster does not answer: {error}") from error
             read = self._read[1]
-        limits = read_limits(await self._limits.published())
+        text = await self._limits.published()
+        limits = read_limits(text) if text else None
         return replace(read, sessions=self._cache.live(), limits=limits)
 
     async def _list(self) -> ClusterObjects:

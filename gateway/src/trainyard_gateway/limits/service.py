@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -57,12 +58,17 @@ class Limits:
     def __init__(
         self,
         database: Database,
+        seen: asyncio.Event | None = None,
         *,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` gives seconds since the epoch, `clock` monotonic seconds."""
+        """`seen` is set once the ledger follows the cluster. Default: it does.
+
+        `now` gives seconds since the epoch, `clock` monotonic seconds.
+        """
         self._database, self._now, self._clock = database, now, clock
+        self._seen = seen
         self._summed: tuple[float, str] | None = None
 
     async def all(self, user: User, key_id: str) -> list[LimitInfo]:
@@ -138,7 +144,12 @@ class Limits:
         return await self._database.read(lambda c: _spent(c, self._now()), applied=False)
 
     async def published(self) -> str:
-        """What the operator reads, as JSON."""
+        """What the operator reads, as JSON; empty while it is not known what is spent.
+
+        What ended while no gateway ran counts as held until the sessions of the cluster are seen.
+        """
+        if self._seen is not None and not self._seen.is_set():
+            return ""
         at = self._clock()
         if self._summed is None or at - self._summed[0] >= SUM_SECONDS:
             as_of = self._now()
