@@ -41,12 +41,15 @@ class Estimator:
         self._datasets, self._rights = datasets, rights
 
     async def estimate(self, body: dict[str, Any], starter: Starter) -> Estimate:
-        """The estimate for the session of a start request. Raises Unprocessable or Unavailable.
+        """The estimate for the session of a start request.
 
-        A dataset that `user` may not see counts as one that is not there yet.
+        Raises Unprocessable, Unavailable, and NotPermitted for a team that is not the user's: its
+        limits would be told. A dataset that `user` may not see counts as one that is not there yet.
         """
         name, spec = parse(body, None)
         user, sharing = starter.user, sharing_of(body)
+        if sharing.team is not None:
+            self._rights.users.require_team(sharing.team, user)
         owner = Owner(user.name, sharing.team or user.team, sharing.visibility)
         if spec.dataset is not None:
             found = await self._datasets.find(spec.dataset)
