@@ -93,18 +93,22 @@ class NoticeWatcher:
     async def _prepare(self) -> None:
         """Know the receivers, forget old notices, and look at all sessions that have not ended."""
         await self._receivers.load()
-        await self._look_at_budgets()
+        holding = await self._look_at_budgets()
         before = int((self._now() - KEPT_SECONDS) * 1e6)
-        await self._database.write(lambda c: notices.forget(c, before))
+        await self._database.write(lambda c: notices.forget(c, before, holding))
         going = [b["metadata"]["uid"] for b in self._cache.live() if not has_ended(b)]
         self._changed |= dict.fromkeys(going)
         # Sessions that have ended are seldom looked at: the outbox knows what it has of them.
         self._added = {uid: self._added[uid] for uid in going if uid in self._added}
 
-    async def _look_at_budgets(self) -> None:
+    async def _look_at_budgets(self) -> set[str]:
+        """Add notices about budgets; the ids of all that hold, which stay as long.
+
+        A period may be longer than notices are kept.
+        """
         receivers = self._receivers.all()
         if self.limits is None or not receivers:
-            return
+            return set()
         limits, now = await self.limits(), self._now()
         rows = [
             row
@@ -113,6 +117,7 @@ class NoticeWatcher:
         ]
         for start in range(0, len(rows), AT_ONCE):
             await self._write(rows[start : start + AT_ONCE])
+        return {row.id for row in rows}
 
     async def _look(self) -> None:
         changed, self._changed = self._changed, {}

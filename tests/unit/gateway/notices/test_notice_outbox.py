@@ -98,6 +98,22 @@ async def test_nothing_is_sent_to_a_user_who_is_removed(store: Store) -> None:
     assert await store.write(look) == (["to-ada", "to-bob"], ["to-bob"], True)
 
 
+async def test_what_still_holds_is_not_forgotten(store: Store) -> None:
+    def left(c: Connection) -> list[str]:
+        notices.add_receiver(c, receiver("r"))
+        rows = [notice(name, "r", 5) for name in ("holds", "over", "waits")]
+        notices.add(c, rows, 9)
+        for row in rows[:2]:
+            assert notices.claim(c, row, 0)
+            notices.mark(c, row._replace(tries=1), notices.DELIVERED, 0, "")
+        notices.forget(c, 5, {"holds", "waits", "unknown"})
+        assert notices.find(c, "over") is not None, "made at that time, not before"
+        notices.forget(c, 6, {"holds", "waits", "unknown"})
+        return sorted(row.id for row in notices.page(c, ["r"], None, (2**62, ""), 9))
+
+    assert await store.write(left) == ["holds", "waits"]
+
+
 async def test_an_old_try_marks_nothing(store: Store) -> None:
     def mark(c: Connection) -> list[str]:
         notices.add_receiver(c, receiver("r"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +16,13 @@ from away_database import AwayDatabase
 from store_lab import opened
 
 from trainyard_api import names, timestamps
+from trainyard_api.limits.period import Span
+from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.rights.owner import Role, User
+from trainyard_gateway.limits.limit import LimitSpec
+from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices.receivers import NewReceiver, Receivers
-from trainyard_gateway.notices.rules import PhaseRule
+from trainyard_gateway.notices.rules import BudgetRule, PhaseRule
 from trainyard_gateway.notices.watching import AT_ONCE, NoticeWatcher
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.store.outbox import notices
@@ -71,6 +76,45 @@ async def test_each_event_is_in_the_outbox_once(tmp_path: Path) -> None:
                 await task
     assert len(rows) == 1
     assert '"session":"a"' in rows[0].body
+
+
+async def test_a_budget_gives_a_notice_once_in_a_period_that_is_longer_than_notices_are_kept(
+    tmp_path: Path,
+) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'outbox.db'}", None) as store:
+        receivers = Receivers(store, True, ["127.0.0.1"])
+        new = NewReceiver(name="r", url="http://127.0.0.1:1/", rules=[BudgetRule(on="budget")])
+        await receivers.create("ada", new)
+        (receiver,) = receivers.all()
+        whose = Subject(SubjectKind.USER, "ada")
+        spent = Spent(whose, LimitSpec(gpu_hours=0.0), 0.0, Span(0.0, math.inf))
+
+        async def limits() -> list[Spent]:
+            return [spent]
+
+        days = iter(range(0, 400, 40))
+        async with KubeClient(KubeConfig(server="http://127.0.0.1:1"), user_agent="t") as kube:
+            cache, day = SessionCache(kube, "ns", store), [0]
+            watcher = NoticeWatcher(
+                cache, store, receivers, user_of, lambda: 1_800_000_000.0 + 86_400 * day[0]
+            )
+            watcher.limits = limits
+            made = []
+            for day[0] in days:
+                await watcher._prepare()
+                rows = await store.read(
+                    lambda c: notices.page(c, [receiver.row.id], None, (2**62, ""), 10),
+                    applied=False,
+                )
+                made.append([row.created for row in rows])
+                for row in rows:
+                    await store.write(lambda c, row=row: notices.claim(c, row, 0))
+                    sent = row._replace(tries=row.tries + 1)
+                    await store.write(
+                        lambda c, row=sent: notices.mark(c, row, notices.DELIVERED, 0, "")
+                    )
+    assert made == [made[0]] * len(made)
+    assert len(made[0]) == 1
 
 
 class Watched:

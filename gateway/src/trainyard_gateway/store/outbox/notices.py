@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
@@ -108,10 +108,16 @@ def add(connection: Connection, rows: list[NoticeRow], most: int) -> Added:
 def _known(connection: Connection, ids: list[str]) -> set[str]:
     """Those of the ids that the outbox has."""
     found: set[str] = set()
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        some = notices.c.id.in_(ids[start : start + _IDS_AT_ONCE])
-        found |= set(connection.execute(select(notices.c.id).where(some)).scalars())
+    for some in _parts(ids):
+        query = select(notices.c.id).where(notices.c.id.in_(some))
+        found |= set(connection.execute(query).scalars())
     return found
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    """As many as a statement takes at once."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]
 
 
 def _waiting(connection: Connection, ids: Collection[str]) -> dict[str, int]:
@@ -235,12 +241,16 @@ def find(connection: Connection, identity: str) -> NoticeRow | None:
     return NoticeRow(*row) if row is not None else None
 
 
-def forget(connection: Connection, before: int) -> None:
+def forget(connection: Connection, before: int, holding: Collection[str] = ()) -> None:
     """Delete notices that were made before `before` and wait no more.
 
-    Also those whose receiver is not there, or has a user who is removed.
+    Not those of `holding`, which would be added again. Also those whose receiver is not there, or
+    has a user who is removed.
     """
     over = (notices.c.created < before) & (notices.c.state != WAITING)
+    found = set(connection.execute(select(notices.c.id).where(over)).scalars()) - set(holding)
+    for some in _parts(list(found)):
+        connection.execute(delete(notices).where(over & notices.c.id.in_(some)))
     removed = select(users.c.name).where(users.c.removed.is_not(None))
-    kept = select(notice_receivers.c.id).where(notice_receivers.c.user.not_in(removed))
-    connection.execute(delete(notices).where(over | notices.c.receiver.not_in(kept)))
+    there = select(notice_receivers.c.id).where(notice_receivers.c.user.not_in(removed))
+    connection.execute(delete(notices).where(notices.c.receiver.not_in(there)))
