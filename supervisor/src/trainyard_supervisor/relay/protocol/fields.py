@@ -38,7 +38,10 @@ def fields_of(body: bytes) -> Fields:
 
 
 def text(given: Fields, name: str, default: str | None = None, most: int = MAX_TAG_VALUE) -> str:
-    """A text; required without `default`."""
+    """A text; required without `default`.
+
+    Halves of pairs of UTF-16, which no text of the gateway may have, become question marks.
+    """
     value = given.get(name)
     if value is None:
         value = default
@@ -48,7 +51,7 @@ def text(given: Fields, name: str, default: str | None = None, most: int = MAX_T
         raise Refusal(f"{name} is {_shown(value)}, not a text")
     if len(value) > most:
         raise Refusal(f"{name} has {len(value)} characters; {most} are accepted")
-    return value
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def run_id(given: Fields) -> str:
