@@ -62,6 +62,12 @@ STARTS = [
     pytest.param([mine("x")], [spent(KEY), Limit(ADA, max_gpus=0)], [], {"x": "BudgetSpent"}, id="a-spent-budget-is-said-first"),
     pytest.param([mine("x", 0)], [spent(TEAM), Limit(ADA, max_gpus=0)], ["x"], {}, id="without-a-gpu"),
     pytest.param([mine("x", 4), waits("y", age=50)], [spent(ADA)], ["y"], {"x": "BudgetSpent"}, id="it-reserves-nothing"),
+    pytest.param([waits("x", age=9, subjects=(ADA,))], [Limit(TEAM, max_gpus=9)], [], {"x": "WaitingForTurn"}, id="new-and-of-no-team-yet"),
+    pytest.param([waits("x", age=-9, subjects=(ADA,))], [Limit(TEAM, max_gpus=9)], [], {"x": "WaitingForTurn"}, id="new-by-a-clock-that-is-ahead"),
+    pytest.param([waits("x", age=10, subjects=(ADA,))], [Limit(TEAM, max_gpus=9)], ["x"], {}, id="no-gateway-gives-it-a-team"),
+    pytest.param([waits("x", age=0, subjects=(ADA,))], [Limit(ADA, max_gpus=9)], ["x"], {}, id="no-team-has-a-limit"),
+    pytest.param([waits("x", 0, age=0, subjects=(ADA,))], [Limit(TEAM, max_gpus=0)], ["x"], {}, id="new-without-a-gpu"),
+    pytest.param([waits("x", age=0, subjects=(ADA, TEAM))], [Limit(TEAM, max_gpus=9)], ["x"], {}, id="new-and-of-a-team"),
     pytest.param([mine("x"), waits("y", age=50)], [Limit(Subject(SubjectKind.USER, "vision"), max_gpus=0)], ["x", "y"], {}, id="a-user-named-like-the-team"),
 ]  # fmt: skip
 

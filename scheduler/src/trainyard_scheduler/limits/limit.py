@@ -17,6 +17,8 @@ from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import Allocation, Request
 
+TEAM_SECONDS: Final = 10.0
+"""While teams have limits, a new session without a team waits so long for the gateway's label."""
 _HOUR: Final = 3600
 _IN: Final = {
     Period.DAY: "this day",
@@ -88,6 +90,10 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
+_AWAITS_TEAM: Final = Wait(
+    Reason.WAITING_FOR_TURN,
+    "It waits until the gateway has said of which team it is, since teams have limits.",
+)
 
 
 class LimitUse:
@@ -96,9 +102,13 @@ class LimitUse:
     def __init__(self, limits: Limits, allocations: Iterable[Allocation]) -> None:
         self._limits = limits
         self._held = _held(limits, allocations)
+        self._of_teams = any(s.kind == SubjectKind.TEAM for s in limits.by_subject)
+        self._known: dict[tuple[tuple[Subject, ...], int, float], Wait | None] = {}
+        """Answers since the last start: thousands of sessions of one program have the same."""
 
     def started(self, request: Request) -> None:
         """Count a session that starts."""
+        self._known.clear()
         for subject in request.subjects:
             if subject in self._limits.by_subject:
                 self._held[subject] += request.shape.gpus
@@ -108,7 +118,15 @@ class LimitUse:
         gpus = request.shape.gpus
         if gpus == 0 or not self._limits.by_subject:
             return None
-        limits = self._limits.of(request.subjects)
+        if self._of_teams and _awaits_team(request, now):
+            return _AWAITS_TEAM
+        asked = request.subjects, gpus, now
+        if asked not in self._known:
+            self._known[asked] = self._wait(*asked)
+        return self._known[asked]
+
+    def _wait(self, subjects: tuple[Subject, ...], gpus: int, now: float) -> Wait | None:
+        limits = self._limits.of(subjects)
         for limit in limits:
             if limit.is_spent(now):
                 return Wait(Reason.BUDGET_SPENT, _spent(limit))
@@ -117,6 +135,12 @@ class LimitUse:
             if limit.max_gpus is not None and held + gpus > limit.max_gpus:
                 return Wait(Reason.WAITING_FOR_GPU_LIMIT, _too_many(limit, held, gpus))
         return None
+
+
+def _awaits_team(request: Request, now: float) -> bool:
+    """Whether it is new and has no team yet, as sessions by `kubectl` for a moment."""
+    named = any(s.kind == SubjectKind.TEAM for s in request.subjects)
+    return not named and abs(now - request.queued) < TEAM_SECONDS
 
 
 def over_budget(limits: Limits, allocations: Iterable[Allocation], now: float) -> list[Allocation]:
