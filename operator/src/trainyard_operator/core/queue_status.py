@@ -15,6 +15,7 @@ from trainyard_api.phase import Reason
 from trainyard_operator.core.cache import DecisionCache
 from trainyard_scheduler.facts import Request
 from trainyard_scheduler.forecast import QueueForecast, QueuePosition
+from trainyard_scheduler.limits.limit import without_spent
 from trainyard_scheduler.objects import fields
 from trainyard_scheduler.objects.model import Queue, Session
 from trainyard_scheduler.objects.store import ClusterState
@@ -80,7 +81,8 @@ class QueueStatus:
             return math.inf
         if reason != self.found.reason:
             return 1.0 if {reason, self.found.reason} <= TRANSIENT_REASONS else math.inf
-        if self.found.details and fields.text(published.get("message")) != self.found.details:
+        details, said = self.found.details, fields.text(published.get("message"))
+        if details and without_spent(said) != without_spent(details):
             return 1.0
         moved = abs(position - self.found.position) / self.found.position
         start = published.get("estimatedStart")

@@ -6,6 +6,7 @@ Times are seconds since the epoch. A session without GPUs spends nothing and wai
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -90,6 +91,7 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
+_FIGURE: Final = re.compile(r"(?<=is spent: )[\d,.]+(?= of )")
 _AWAITS_TEAM: Final = Wait(
     Reason.WAITING_FOR_TURN,
     "It waits until the gateway has said of which team it is, since teams have limits.",
@@ -175,6 +177,11 @@ def _spent(limit: Limit) -> str:
     if limit.renews == math.inf:
         return f"{words} It starts when an administrator raises the budget."
     return f"{words} It renews at {timestamps.to_seconds_text(limit.renews)}."
+
+
+def without_spent(message: str) -> str:
+    """The message without what is spent, which rises every second while others run."""
+    return _FIGURE.sub("", message)
 
 
 def _too_many(limit: Limit, held: int, gpus: int) -> str:
