@@ -51,6 +51,9 @@ def _put(connection: Connection, rows: list[AllocationRow], over: object) -> Non
     fields = (name for name in AllocationRow._fields if name not in _KEY)
     new = {name: statement.excluded[name] for name in fields}
     known, given = allocations.c.checkpoint, statement.excluded.checkpoint
+    # Who shares a session with another team later moves nothing of what a budget has paid.
+    team = allocations.c.team
+    new["team"] = case((team != "", team), else_=statement.excluded.team)
     # The next attempt's checkpoints are none of this one: what is known of it stays.
     new["checkpoint"] = case((known > func.coalesce(given, -1), known), else_=given)
     connection.execute(
