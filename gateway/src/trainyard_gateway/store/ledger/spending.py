@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Double, case, cast, func, select
+from sqlalchemy import Connection, Double, Select, case, cast, func, select
 
 from trainyard_api.limits.published import SubjectKind
 from trainyard_api.session.allocation import AllocationKind
@@ -28,18 +28,24 @@ def spent_by(
 
     An attempt under way counts until the end of the window.
     """
-    table, whose = allocations.c, _COLUMNS[kind]
-    finish = func.coalesce(table.finish, window.end)
-    end = case((finish < window.end, finish), else_=window.end)
-    start = case((table.start > window.start, table.start), else_=window.start)
-    query = (
-        select(whose, func.sum(cast(end - start, Double) * table.gpus / 1e6))
-        .where(table.kind == AllocationKind.ATTEMPT.value, table.gpus > 0)
-        .where(table.start < window.end, finish > window.start, finish > table.start)
-        .group_by(whose)
-    )
+    whose, query = _COLUMNS[kind], sums(kind, window)
     found: dict[str, float] = {}
     for at in range(0, len(names), _AT_ONCE):
         some = query.where(whose.in_(names[at : at + _AT_ONCE]))
         found |= {name: float(seconds) for name, seconds in connection.execute(some)}
     return found
+
+
+def sums(kind: SubjectKind, window: Interval) -> Select[str, float]:
+    """The query of all names; by the index of ends, since a ledger of years is long."""
+    table, whose = allocations.c, _COLUMNS[kind]
+    finish = func.coalesce(table.finish, window.end)
+    end = case((finish < window.end, finish), else_=window.end)
+    start = case((table.start > window.start, table.start), else_=window.start)
+    return (
+        select(whose, func.sum(cast(end - start, Double) * table.gpus / 1e6))
+        .where(table.kind == AllocationKind.ATTEMPT.value, table.gpus > 0)
+        .where(table.finish.is_(None) | (table.finish > window.start))
+        .where(table.start < window.end, finish > window.start, finish > table.start)
+        .group_by(whose)
+    )
