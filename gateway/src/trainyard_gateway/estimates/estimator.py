@@ -43,8 +43,9 @@ class Estimator:
     async def estimate(self, body: dict[str, Any], starter: Starter) -> Estimate:
         """The estimate for the session of a start request.
 
-        Raises Unprocessable, Unavailable, and NotPermitted for a team that is not the user's: its
-        limits would be told. A dataset that `user` may not see counts as one that is not there yet.
+        Raises Unprocessable, Unavailable, and NotPermitted for a team that is not the user's, whose
+        limits the answer would show. A dataset that `user` may not see counts as one that is not
+        there yet.
         """
         name, spec = parse(body, None)
         user, sharing = starter.user, sharing_of(body)
