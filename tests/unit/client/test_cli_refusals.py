@@ -291,3 +291,10 @@ def test_what_was_started_before_the_refusal_is_named(program: Program) -> None:
         "note: these sessions were started before and keep running: made-up-1\nerror: the queue is full\n"
     )
     assert (said.code, said.out) == (Exit.CONFLICT, "")
+
+
+def test_a_budget_that_no_json_can_say_is_refused(program: Program) -> None:
+    said = program.run(NOT_JSON, *("limits", "set", "user", "ada", "--gpu-hours", "inf"))
+
+    assert one_sentence(said).startswith("--gpu-hours must be a finite number")
+    assert said.code == Exit.USAGE

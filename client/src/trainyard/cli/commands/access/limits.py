@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -85,6 +86,8 @@ def set_limit(  # noqa: PLR0913  # one parameter for each option
     """Set a limit, in place of the one of before (administrators)."""
     if max_gpus is None and gpu_hours is None and not queues and max_priority is None:
         raise UsageProblem("give --max-gpus, --gpu-hours, --queue or --max-priority")
+    if gpu_hours is not None and not math.isfinite(gpu_hours):
+        raise UsageProblem("--gpu-hours must be a finite number; without it there is no budget")
     given: dict[str, Any] = {
         "maxGpus": max_gpus,
         "gpuHours": gpu_hours,
