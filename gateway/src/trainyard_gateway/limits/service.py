@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from pydantic import ValidationError
+
 from trainyard_api import timestamps
 from trainyard_api.limits.period import Span, period_at
 from trainyard_api.limits.published import (
@@ -124,6 +126,15 @@ class Limits:
         """Raises NotPermitted for a session beyond its limits of queue, priority and size."""
         subjects = subjects_of(starter.user.name, team, starter.key_id)
         require_within(spec, subjects, await self._of(subjects))
+
+    async def require_in_team(self, team: str, spec: object) -> None:
+        """Raises NotPermitted for a session, by the spec of its object, beyond a team's limits."""
+        try:
+            parsed = TrainingSessionSpec.model_validate(spec, context={"lenient": True})
+        except ValidationError:
+            return  # It never starts.
+        subjects = subjects_of("", team, "")
+        require_within(parsed, subjects, await self._of(subjects))
 
     async def require_priority(
         self, starter: Starter, subjects: Iterable[Subject], priority: int

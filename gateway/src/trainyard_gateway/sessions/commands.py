@@ -22,7 +22,7 @@ from trainyard_gateway.registry.datasets import Datasets
 from trainyard_gateway.rights.asking import Rights, new_owner
 from trainyard_gateway.rights.sharing import SessionSharing, SharingChange
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.sessions.info import SessionInfo, session_info
+from trainyard_gateway.sessions.info import SessionInfo, has_ended, session_info
 from trainyard_gateway.sessions.request import parse, require_fit, sharing_of
 from trainyard_gateway.store import idempotency
 from trainyard_gateway.store.access.owners import Kind
@@ -160,13 +160,16 @@ class SessionCommands:
     async def share(self, uid: str, user: User, changes: SessionSharing) -> SessionInfo:
         """Change team and visibility of a session, at `user`'s wish.
 
-        Raises NotPermitted for a team that is not the user's, and AlreadyThere for a session that
-        was deleted.
+        Raises NotPermitted for a team that is not the user's, or in which it could not have been
+        submitted, and AlreadyThere for a session that was deleted.
         """
         wanted = SharingChange(team=changes.team, visibility=changes.visibility)
         self._rights.require_sharing(user, wanted)
         labels: dict[str, str | None] = {}
         if changes.team is not None:
+            body = self._cache.get(uid)
+            if body is not None and not has_ended(body):
+                await self.limits.require_in_team(changes.team, body.get("spec"))
             labels[names.LABEL_TEAM] = changes.team
         if changes.visibility is not None:
             shown = changes.visibility
