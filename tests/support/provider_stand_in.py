@@ -64,7 +64,8 @@ async def provider_stand_in() -> AsyncIterator[Scripted]:
     found = Scripted()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", found.answer)
-    runner = web.AppRunner(app)
+    # A handler that a test lets wait is not waited for.
+    runner = web.AppRunner(app, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
