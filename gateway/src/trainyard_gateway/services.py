@@ -376,7 +376,8 @@ async def _build(
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
-    api_keys, audit_log = ApiKeyStore(settings.admin_key(), database), AuditLog(database)
+    issuer = settings.sso.issuer if settings.sso else None
+    api_keys, audit_log = ApiKeyStore(settings.admin_key(), database, issuer), AuditLog(database)
     cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
     known = (kube, namespace, cache, database, datasets, code)
     status_writer = StatusWriter(*known, models, rights)

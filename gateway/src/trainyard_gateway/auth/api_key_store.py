@@ -73,25 +73,35 @@ class CreatedKey(KeyInfo):
 class ApiKeyStore:
     """Finds the caller behind a key, in constant time for the secret part."""
 
-    def __init__(self, admin_key: str, database: Database) -> None:
+    def __init__(self, admin_key: str, database: Database, issuer: str | None = None) -> None:
+        """`issuer`: of single sign-on, None without it; logins by another one open nothing."""
         self._admin = keys.digest(admin_key)
-        self._database = database
+        self._database, self._issuer = database, issuer
         self.users = Users(database)
         """Read with the keys."""
         self._rows: dict[str, ApiKeyRow] = {}
+        self._loading = asyncio.Lock()
         self.logins = OpenLogins()
         """Those by single sign-on, read with the keys."""
 
     async def load(self) -> None:
         """Read all keys and users from the database into memory, in place of those before."""
-        now = time.time()
-        rows, found, logins = await self._database.read(
-            lambda c: (api_keys.read_all(c), users.read_all(c), sso.read_all(c, now)),
-            applied=False,
-        )
-        self._rows = {r.id: r for r in rows}
-        self.logins.known(logins)
-        self.users.known(found)
+        issuer, now = self._issuer, time.time()
+        # One after the other, so that no earlier look comes after a later one.
+        async with self._loading:
+            # Users last: whoever has a key or login is known with role and teams, also where
+            # another gateway makes both between two of these reads.
+            logins, rows, found = await self._database.read(
+                lambda c: (
+                    sso.read_all(c, issuer, now) if issuer is not None else [],
+                    api_keys.read_all(c),
+                    users.read_all(c),
+                ),
+                applied=False,
+            )
+            self._rows = {r.id: r for r in rows}
+            self.logins.known(logins)
+            self.users.known(found)
 
     async def run(self) -> None:
         """Follow what other gateways do to the keys."""

@@ -19,7 +19,7 @@ _READS: Final = frozenset(
 
 
 class OpenLogins:
-    """The logins that have not expired, and when each was used last."""
+    """The logins that the database keeps, and when each was used last."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class OpenLogins:
         self._used = {id: used for id, used in self._used.items() if id in self._rows}
 
     def of(self, id: str) -> LoginRow | None:
-        """The login with this id, also one that was ended."""
+        """The login with this id, also one that is over."""
         return self._rows.get(id)
 
     def is_open(self, row: LoginRow) -> bool:

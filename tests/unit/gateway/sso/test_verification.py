@@ -45,7 +45,7 @@ class Gateway:
         settings = stand_in_settings(
             scripted, groups={"g": {"teams": ["vision"]}}, grace_seconds=300
         )
-        self.keys = ApiKeyStore("a" * 40, database)
+        self.keys = ApiKeyStore("a" * 40, database, scripted.url)
         self.verification = Verification(
             settings, Provider(settings), self.keys, database, SEAL, clock
         )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from trainyard_gateway.store.schema.sso_tables import sso_identities, sso_logins
+
+KEPT_SECONDS: Final = 86_400
+"""How long a login that expired is kept."""
+MOST_OF_USER: Final = 100
+"""Logins of one user that are kept; at one more an ended one is forgotten, else the oldest, which
+then opens nothing."""
 
 
 class LoginRow(NamedTuple):
@@ -57,9 +63,10 @@ def add_identity(
     connection.execute(insert(sso_identities).values(values))
 
 
-def read_all(connection: Connection, now: float) -> list[LoginRow]:
-    """The logins that have not expired."""
-    query = select(*_READ).where(sso_logins.c.expires > now)
+def read_all(connection: Connection, issuer: str, now: float) -> list[LoginRow]:
+    """The logins by this issuer, also those that expired within a day: a command line is told."""
+    kept = (sso_logins.c.issuer == issuer) & (sso_logins.c.expires > now - KEPT_SECONDS)
+    query = select(*_READ).where(kept)
     return [LoginRow(*row) for row in connection.execute(query)]
 
 
@@ -76,8 +83,15 @@ def tokens_of(connection: Connection, id: str) -> str:
 
 
 def add(connection: Connection, row: LoginRow, tokens: str) -> None:
-    """Insert a login; those that expired a day before go."""
-    connection.execute(delete(sso_logins).where(sso_logins.c.expires < row.created - 86_400))
+    """Insert a login; those that expired a day before go, and one of too many."""
+    connection.execute(delete(sso_logins).where(sso_logins.c.expires < row.created - KEPT_SECONDS))
+    newest = (
+        select(sso_logins.c.id)
+        .where(sso_logins.c.user == row.user)
+        .order_by(sso_logins.c.ended.is_not(None), sso_logins.c.created.desc())
+    )
+    too_many = list(connection.execute(newest.offset(MOST_OF_USER - 1)).scalars())
+    connection.execute(delete(sso_logins).where(sso_logins.c.id.in_(too_many)))
     connection.execute(insert(sso_logins).values({**row._asdict(), "tokens": tokens}))
 
 
@@ -94,8 +108,12 @@ def claim(connection: Connection, row: LoginRow, now: float, until: float) -> bo
 
 def verify(connection: Connection, id: str, now: float, tokens: str) -> None:
     """The provider said that a login is good, and gave these tokens."""
-    values = {"verified": now, "tokens": tokens, "claimed": 0.0}
-    connection.execute(update(sso_logins).where(sso_logins.c.id == id).values(values))
+    _update_open(connection, id, {"verified": now, "tokens": tokens, "claimed": 0.0})
+
+
+def keep(connection: Connection, id: str, tokens: str) -> None:
+    """The provider gave these tokens in place of those of before."""
+    _update_open(connection, id, {"tokens": tokens})
 
 
 def release(connection: Connection, id: str) -> None:
@@ -105,6 +123,10 @@ def release(connection: Connection, id: str) -> None:
 
 def end(connection: Connection, id: str, now: float, reason: str) -> None:
     """End a login, and forget what the provider gave."""
+    _update_open(connection, id, {"ended": now, "reason": reason[:300], "tokens": ""})
+
+
+def _update_open(connection: Connection, id: str, values: dict[str, Any]) -> None:
+    """Change a login that was not ended, as by a logout while the provider was asked."""
     still_open = (sso_logins.c.id == id) & sso_logins.c.ended.is_(None)
-    values = {"ended": now, "reason": reason[:300], "tokens": ""}
     connection.execute(update(sso_logins).where(still_open).values(values))
