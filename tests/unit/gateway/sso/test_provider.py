@@ -155,3 +155,39 @@ async def test_claims_that_only_the_userinfo_has_count_if_it_is_about_the_same_i
         await provider.claims(tokens, expected)
     with pytest.raises(InvalidIdToken, match="no ID token"):
         await provider.claims(Tokens("t", None, None), expected)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, InvalidIdToken), (403, InvalidIdToken), (404, ProviderDown), (429, ProviderDown)],
+)
+async def test_a_userinfo_that_refuses_an_identity_is_no_outage(
+    scripted: Scripted, status: int, error: type[Exception]
+) -> None:
+    scripted.discovery = {"userinfo_endpoint": f"{scripted.url}/token"}
+    scripted.token = (status, {"error": "invalid_token"})
+    tokens = Tokens("t", id_token(scripted), None)
+
+    with pytest.raises(error):
+        await Provider(settings(scripted)).claims(tokens, Expected(scripted.url, "train yard"))
+
+
+async def test_the_userinfo_is_asked_whether_an_address_is_verified(scripted: Scripted) -> None:
+    provider = Provider(settings(scripted, user_claim="email"))
+    token = id_token(scripted, email="ada@lab.example", groups=[])
+    scripted.userinfo = {"sub": "u-1", "email_verified": True}
+    found = await provider.claims(Tokens("t", token, None), Expected(scripted.url, "train yard"))
+
+    assert found["email_verified"] is True
+
+
+async def test_a_secret_that_cannot_be_read_any_more_is_an_outage(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    provider = Provider(settings(scripted, client_secret_file=secret))
+    secret.unlink()
+
+    with pytest.raises(ProviderDown, match="secret cannot be read"):
+        await provider.tokens({})

@@ -10,10 +10,18 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from provider_stand_in import Scripted, id_token, provider_stand_in, stand_in_settings
+from provider_stand_in import (
+    FIRST,
+    SECOND,
+    Scripted,
+    id_token,
+    provider_stand_in,
+    stand_in_settings,
+)
 
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
+from trainyard_gateway.auth.sso import fetching
 from trainyard_gateway.auth.sso.provider import Provider
 from trainyard_gateway.auth.sso.sealed import Seal
 from trainyard_gateway.auth.sso.verification import PAUSE_SECONDS, Verification
@@ -42,9 +50,10 @@ class Gateway:
     """What one gateway knows and asks."""
 
     def __init__(self, scripted: Scripted, database: Store, clock: Clock) -> None:
-        settings = stand_in_settings(
+        settings = self.settings = stand_in_settings(
             scripted, groups={"g": {"teams": ["vision"]}}, grace_seconds=300
         )
+        self.database = database
         self.keys = ApiKeyStore("a" * 40, database, scripted.url)
         self.verification = Verification(
             settings, Provider(settings), self.keys, database, SEAL, clock
@@ -89,7 +98,7 @@ async def gateway(scripted: Scripted, database: Store, clock: Clock) -> Gateway:
     return found
 
 
-def good(scripted: Scripted, used: list[str], **claims: Any) -> Any:
+def good(scripted: Scripted, used: list[str], key: Any = FIRST, **claims: Any) -> Any:
     """Takes each refresh token once, and gives the next one."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -99,7 +108,7 @@ def good(scripted: Scripted, used: list[str], **claims: Any) -> Any:
             return web.json_response({"error": "invalid_grant"}, status=400)
         await asyncio.sleep(0.05)
         said = {"preferred_username": "ada", "groups": ["g"], **claims}
-        token = id_token(scripted, **said)
+        token = id_token(scripted, key, **said)
         return web.json_response(
             {"access_token": "t", "id_token": token, "refresh_token": f"r-{len(used)}"}
         )
@@ -146,11 +155,12 @@ async def test_a_clock_that_was_set_back_makes_no_login_fresh(
     ("token", "words"),
     [
         ((400, {"error": "invalid_grant"}), "the identity provider has ended your login"),
+        ((400, {"error": "interaction_required"}), "the identity provider has ended your login"),
         ({"groups": ["other"]}, "none of your groups"),
         ({"sub": "u-2"}, "about another identity"),
         ({"aud": "another"}, "for another client"),
     ],
-    ids=["refused", "no group", "another identity", "another client"],
+    ids=["refused", "the person is asked", "no group", "another identity", "another client"],
 )
 async def test_these_answers_end_the_login(
     gateway: Gateway, scripted: Scripted, clock: Clock, token: Any, words: str
@@ -202,3 +212,83 @@ async def test_an_account_that_comes_to_another_group_has_its_teams(
     caller = gateway.keys.owner(PARTS.public)
     assert caller is not None
     assert (caller.name, caller.teams) == ("ada", ("vision",))
+
+
+async def test_an_outage_after_the_exchange_of_a_refresh_token_ends_no_login(
+    gateway: Gateway, scripted: Scripted, clock: Clock
+) -> None:
+    used = list[str]()
+    scripted.discovery = {"jwks_uri": f"{scripted.url}/nothing"}
+    scripted.keys, scripted.token = [], good(scripted, used)
+    clock.now += 56
+    await gateway.confirm()
+    assert gateway.verification.silent_since is not None
+
+    gateway.verification = Verification(
+        gateway.settings, Provider(gateway.settings), gateway.keys, gateway.database, SEAL, clock
+    )
+    scripted.discovery, scripted.keys = {}, [FIRST]
+    await gateway.confirm()
+
+    assert used == ["r-0", "r-1"]
+    assert gateway.keys.caller(KEY)[0] is not None
+
+
+async def test_a_key_that_the_provider_has_not_published_yet_ends_no_login(
+    gateway: Gateway, scripted: Scripted, clock: Clock
+) -> None:
+    scripted.token = good(scripted, used := list[str](), key=SECOND)
+    clock.now += 56
+    await gateway.confirm()
+
+    assert used == ["r-0"]
+    assert gateway.keys.owner(PARTS.public) is not None
+
+
+async def test_an_answer_that_is_too_long_for_one_login_postpones_no_other(
+    gateway: Gateway,
+    scripted: Scripted,
+    database: Store,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetching, "MOST_BYTES", 4_000)
+    sealed = SEAL.close({"refresh": "long", "id": ""}, clock.now + 86_400)
+    other = LoginRow(
+        "longlong", "", "bob", scripted.url, "u-2", clock.now, clock.now + 86_400, clock.now
+    )
+    await database.write(lambda c: sso.add(c, other, sealed))
+    await gateway.keys.load()
+    usual, used = good(scripted, list[str]()), list[str]()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        used.append(str((await request.post())["refresh_token"]))
+        return web.Response(text=" " * 5_000) if used[-1] == "long" else await usual(request)
+
+    scripted.token = answer
+    clock.now += 56
+    await gateway.verification.confirm("longlong")
+    await gateway.verification.confirm("longlong")
+    await gateway.confirm()
+
+    assert used == ["long", "r-0"]
+    assert gateway.verification.silent_since is None
+    assert gateway.keys.logins.of(PARTS.public).verified == clock.now  # type: ignore[union-attr]
+
+
+async def test_a_logout_while_the_provider_is_asked_leaves_no_tokens(
+    gateway: Gateway, scripted: Scripted, database: Store, clock: Clock
+) -> None:
+    usual = good(scripted, list[str]())
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await database.write(lambda c: sso.end(c, PARTS.public, clock.now, "you have logged out"))
+        found: web.StreamResponse = await usual(request)
+        return found
+
+    scripted.token = answer
+    clock.now += 56
+    with pytest.raises(NotAuthenticated, match="you have logged out"):
+        await gateway.confirm()
+
+    assert await database.read(lambda c: sso.tokens_of(c, PARTS.public)) == ""

@@ -19,6 +19,10 @@ class ProviderDown(Exception):
     """The provider does not answer, or not as it should; later it may."""
 
 
+class OddAnswer(ProviderDown):
+    """An answer about one identity that cannot be used; others may have better ones."""
+
+
 async def fetch(
     method: str,
     url: str,
@@ -54,5 +58,5 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     async for piece in answer.content.iter_chunked(16_384):
         body += piece
         if len(body) > MOST_BYTES:
-            raise ProviderDown(f"its answer has more than {MOST_BYTES} bytes")
+            raise OddAnswer(f"its answer has more than {MOST_BYTES} bytes")
     return body

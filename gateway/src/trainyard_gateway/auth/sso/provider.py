@@ -128,7 +128,9 @@ class Provider:
         found: dict[str, Any] = {}
         if tokens.id is not None or expected.subject is None:
             found = await self._verified(tokens.id, expected)
-        wanted = (self._settings.user_claim, self._settings.groups_claim)
+        wanted = {self._settings.user_claim, self._settings.groups_claim}
+        if "email" in wanted:
+            wanted.add("email_verified")
         if found and all(claim in found for claim in wanted):
             return found
         subject = found.get("sub", expected.subject)
@@ -139,6 +141,8 @@ class Provider:
         if url is None:
             return {"sub": subject}
         status, said = await fetch("GET", url, headers={"Authorization": f"Bearer {access}"})
+        if status in (401, 403):
+            raise id_tokens.InvalidIdToken("the provider's userinfo refuses the identity")
         if status != 200:
             raise ProviderDown(f"its userinfo endpoint answers {status}")
         if said.get("sub") != subject:
@@ -168,7 +172,10 @@ class Provider:
         self, form: Mapping[str, str], basic: bool
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Form and headers with the client's credentials (RFC 6749, 2.3.1)."""
-        id, secret = self._settings.client_id, self._secret()
+        try:
+            id, secret = self._settings.client_id, self._secret()
+        except SettingsError as error:
+            raise ProviderDown("the client's secret cannot be read") from error
         if secret is None:
             return {**form, "client_id": id}, {}
         if not basic:

@@ -7,6 +7,9 @@ Guarantees:
 - One gateway asks about a login at a time: providers take a refresh token once.
 - A refused refresh, or groups that open nothing, ends the login at once. A provider that does not
   answer ends none, but after `graceSeconds` none opens anything until it answers.
+- A refresh token that the provider has exchanged is never sent again, also if the provider fails
+  right after it.
+- An answer that is odd for one login postpones the question about no other.
 """
 
 from __future__ import annotations
@@ -22,8 +25,8 @@ from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.open_logins import over
 from trainyard_gateway.auth.sso import people
 from trainyard_gateway.auth.sso.claims import Refusal, person_of
-from trainyard_gateway.auth.sso.fetching import ProviderDown
-from trainyard_gateway.auth.sso.id_tokens import Expected, InvalidIdToken
+from trainyard_gateway.auth.sso.fetching import OddAnswer, ProviderDown
+from trainyard_gateway.auth.sso.id_tokens import Expected, InvalidIdToken, UnknownKey
 from trainyard_gateway.auth.sso.provider import Provider, TokenRefused, Tokens
 from trainyard_gateway.auth.sso.sealed import Seal
 from trainyard_gateway.errors import NotAuthenticated, Unavailable
@@ -42,6 +45,14 @@ PAUSE_SECONDS: Final = 15.0
 """After a provider that did not answer, until it is asked again."""
 CLAIM_SECONDS: Final = 30.0
 _AT_ONCE: Final = 4
+_ENDS: Final = frozenset(
+    {
+        "invalid_grant", "access_denied", "interaction_required", "login_required",
+        "consent_required", "account_selection_required",
+    }
+)  # fmt: skip
+"""Refusals that are about the login (RFC 6749, 5.2; OpenID Connect Core, 3.1.2.6): the person has to
+go to the provider. Others are about the client or the provider."""
 
 _log = structlog.get_logger()
 
@@ -62,6 +73,7 @@ class Verification:
         self._database, self._seal, self._clock = database, seal, clock
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._down_until = 0.0
+        self._odd_until: dict[str, float] = {}
         self.silent_since: float | None = None
         """Since when the provider does not answer; None while it does."""
 
@@ -83,6 +95,10 @@ class Verification:
                 f"{self._settings.grace_seconds} s only; keys open the gateway as before",
                 PAUSE_SECONDS,
             )
+
+    def heard(self) -> None:
+        """The provider answers."""
+        self._down_until, self.silent_since = 0.0, None
 
     def is_overdue(self, id: str) -> bool:
         """Whether the provider has not said for too long that a login is good."""
@@ -118,14 +134,19 @@ class Verification:
 
     async def _ask(self, row: LoginRow) -> None:
         now = self._clock()
-        if now < self._down_until:
+        if now < max(self._down_until, self._odd_until.get(row.id, 0.0)):
             return
         if not await self._database.write(lambda c: sso.claim(c, row, now, now + CLAIM_SECONDS)):
             await self._wait_for_another(row)
             return
         try:
             await self._refresh(row)
-            self._down_until, self.silent_since = 0.0, None
+            self.heard()
+        except OddAnswer as error:
+            odd = {id: until for id, until in self._odd_until.items() if until > now}
+            self._odd_until = {**odd, row.id: self._clock() + PAUSE_SECONDS}
+            _log.warning("an answer of the identity provider", login=row.id, error=str(error))
+            await self._database.write(lambda c: sso.release(c, row.id))
         except ProviderDown as error:
             self._down_until = self._clock() + PAUSE_SECONDS
             self.silent_since = self.silent_since or now
@@ -154,13 +175,20 @@ class Verification:
             tokens = await self._provider.tokens(
                 {"grant_type": "refresh_token", "refresh_token": kept["refresh"]}
             )
-            expected = Expected(row.issuer, self._settings.client_id, subject=row.subject)
-            claims = await self._provider.claims(tokens, expected)
         except TokenRefused as error:
-            if error.code != "invalid_grant":
+            if error.code not in _ENDS:
                 raise ProviderDown(str(error)) from error
             await self._end(row, Refusal("the identity provider has ended your login", "refused"))
             return
+        if tokens.refresh not in (None, kept["refresh"]):
+            rotated = self._seal.close({**kept, "refresh": tokens.refresh}, row.expires)
+            await self._database.write(lambda c: sso.keep(c, row.id, rotated))
+        expected = Expected(row.issuer, self._settings.client_id, subject=row.subject)
+        try:
+            claims = await self._provider.claims(tokens, expected)
+        except UnknownKey as error:
+            # Its published keys lag behind those that it signs with.
+            raise ProviderDown(str(error)) from error
         except InvalidIdToken as error:
             await self._end(row, Refusal(str(error), "bad token"))
             return
