@@ -62,10 +62,12 @@ def test_groups_give_the_highest_role_and_all_teams(
         ({"sub": None}, "no subject"),
         ({"sub": 7}, "no subject"),
         ({"sub": "s" * 256}, "no subject"),
+        ({"sub": "u\0"}, "no subject"),
+        ({"sub": "\ud800"}, "no subject"),
     ],
     ids=[
         "none", "no claim", "not mapped", "a mapping", "a number", "too many", "empty subject",
-        "no subject", "a number as subject", "a long subject",
+        "no subject", "a number as subject", "a long subject", "a NUL in a subject", "half a character as subject",
     ],
 )  # fmt: skip
 def test_what_gives_nothing_is_refused_in_words(changed: dict[str, Any], code: str) -> None:

@@ -58,7 +58,7 @@ class Refusal:
 def person_of(claims: Mapping[str, Any], settings: SsoSettings) -> Person | Refusal:
     """The person with these verified claims, or why there is none."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT:
+    if not isinstance(subject, str) or not is_subject(subject):
         return Refusal("the provider sends no valid claim `sub`", "no subject")
     groups = groups_of(claims.get(settings.groups_claim))
     if groups is None:
@@ -78,6 +78,11 @@ def person_of(claims: Mapping[str, Any], settings: SsoSettings) -> Person | Refu
     return Person(subject, name, refusal, *found)
 
 
+def is_subject(text: str) -> bool:
+    """Whether a text can be a claim `sub`: ASCII without control characters."""
+    return 0 < len(text) <= MOST_SUBJECT and text.isascii() and text.isprintable()
+
+
 def groups_of(claim: object) -> list[str] | None:
     """The groups of a claim; a text is one group. None for what is not accepted."""
     if claim is None:
@@ -91,7 +96,8 @@ def groups_of(claim: object) -> list[str] | None:
 
 def rights_of(groups: list[str], settings: SsoSettings) -> tuple[Role, tuple[str, ...]] | None:
     """The highest role and all teams of these groups; None if they give none."""
-    mapped = [rights for group, rights in settings.groups.items() if group in groups]
+    given = set(groups)
+    mapped = [rights for group, rights in settings.groups.items() if group in given]
     if not mapped:
         role = settings.default_role
         return None if role is None else (role, (DEFAULT_TEAM,))

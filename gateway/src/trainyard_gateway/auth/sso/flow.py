@@ -13,7 +13,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from trainyard_api.visible_text import visible
-from trainyard_gateway.auth import login_cookies
 from trainyard_gateway.auth.sso.claims import Refusal
 from trainyard_gateway.auth.sso.provider import Endpoints
 from trainyard_gateway.sso_settings import SsoSettings
@@ -22,6 +21,8 @@ SECONDS: Final = 600
 """How long a person may take at the provider."""
 MOST_CODE: Final = 4_096
 """Characters of a code."""
+MOST_HINT: Final = 3_000
+"""Characters of an ID token that goes along to a logout."""
 _MOST_OF_WORDS: Final = 100
 
 
@@ -103,7 +104,8 @@ def logout_url(endpoints: Endpoints, settings: SsoSettings, id_token: str) -> st
     asked = {
         "client_id": settings.client_id,
         "post_logout_redirect_uri": f"{settings.public_url}/",
-        **({"id_token_hint": id_token} if id_token else {}),
+        # A long one makes an address that proxies refuse; the provider then asks the person.
+        **({"id_token_hint": id_token} if 0 < len(id_token) <= MOST_HINT else {}),
     }
     return _with_query(url, asked)
 
@@ -113,9 +115,8 @@ def set_cookie(name: str, value: str, secure: bool) -> str:
 
     `Lax`, since the browser comes back from another site.
     """
-    prefix, more = (login_cookies.SECURE_PREFIX, "; Secure") if secure else ("", "")
-    age = SECONDS if value else 0
-    return f"{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
+    age, more = SECONDS if value else 0, "; Secure" if secure else ""
+    return f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
 
 
 def _with_query(url: str, asked: Mapping[str, str]) -> str:

@@ -94,6 +94,9 @@ class SingleSignOn:
         id = login_cookies.name_of(login_cookies.signing_key(admin_digest))
         self._cookie = id.replace(login_cookies.NAME, "trainyard_sso")
         self._secure = settings.public_url.startswith("https:")
+        if self._secure:
+            # Under another name a page of a sibling host could set it, and so begin the login.
+            self._cookie = f"{login_cookies.SECURE_PREFIX}{self._cookie}"
 
     async def begin(self) -> tuple[str, str]:
         """Where the browser goes, and the Set-Cookie header. Raises Unavailable."""
@@ -254,6 +257,7 @@ class SingleSignOn:
         )
         sealed = self._tokens.close({"refresh": tokens.refresh, "id": tokens.id or ""}, row.expires)
         refusal = await self._database.write(lambda c: self._add(c, row, person, sealed))
+        self.verification.heard()
         await self._keys.load()
         caller = self._keys.owner(row.id)
         if caller is None:

@@ -1,0 +1,67 @@
+"""Logins of browsers as the routes ask for them, against a scripted stand-in at this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from provider_stand_in import Scripted, id_token, provider_stand_in, stand_in_settings
+
+from trainyard_gateway.auth.api_key_store import ApiKeyStore
+from trainyard_gateway.auth.sso.claims import Refusal
+from trainyard_gateway.auth.sso.service import Opened, SingleSignOn
+from trainyard_gateway.store.connect import connect
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Scripted]:
+    async with provider_stand_in() as found:
+        yield found
+
+
+@pytest.fixture
+async def service(scripted: Scripted, tmp_path: Path) -> AsyncIterator[SingleSignOn]:
+    database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}", None)
+    await database.open()
+    given: dict[str, Any] = {"groups": {"g": {}}, "public_url": "https://yard.example"}
+    keys = ApiKeyStore("a" * 40, database, scripted.url)
+    yield SingleSignOn(stand_in_settings(scripted, **given), keys, database, "admin")
+    await database.close()
+
+
+async def begun(service: SingleSignOn) -> tuple[dict[str, str], str, str]:
+    """What the provider is asked, and name and value of the cookie."""
+    url, header = await service.begin()
+    name, _, value = header.partition(";")[0].partition("=")
+    return {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}, name, value
+
+
+async def test_a_cookie_that_another_host_could_set_begins_no_login(service: SingleSignOn) -> None:
+    """Else a page of a sibling host would log people in as another person."""
+    asked, name, value = await begun(service)
+    query = {"state": asked["state"]}
+    own = await service.come_back(query, f"{name}={value}")
+    tossed = await service.come_back(query, f"{name.removeprefix('__Host-')}={value}")
+
+    assert name.startswith("__Host-trainyard_sso_")
+    assert [r.code for r in (own, tossed) if isinstance(r, Refusal)] == ["no code", "other state"]
+    refused = service.problem_cookie(Refusal("why", "w")).partition(";")[0]
+    assert service.problem(refused) == "why"
+
+
+async def test_a_new_login_shows_that_the_provider_answers_again(
+    service: SingleSignOn, scripted: Scripted
+) -> None:
+    asked, name, value = await begun(service)
+    claims = {"nonce": asked["nonce"], "preferred_username": "ada", "groups": ["g"]}
+    given = {"access_token": "t", "id_token": id_token(scripted, **claims), "refresh_token": "r"}
+    scripted.token = (200, given)
+    service.verification.silent_since = 1.0
+    query = {"state": asked["state"], "code": "c"}
+    opened = await service.come_back(query, f"{name}={value}")
+
+    assert isinstance(opened, Opened)
+    assert (opened.caller.name, service.warning()) == ("ada", None)
