@@ -10,6 +10,7 @@ Guarantees:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -20,7 +21,7 @@ from trainyard_api.model import ClosedModel, OpenModel
 from trainyard_api.rights.owner import DEFAULT_TEAM, Role, User
 from trainyard_gateway.errors import AlreadyThere, NotFound, NotPermitted, Unprocessable
 from trainyard_gateway.store import api_keys
-from trainyard_gateway.store.access import users
+from trainyard_gateway.store.access import sso, users
 from trainyard_gateway.store.access.users import TeamRow, UserRow
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.outbox import notices
@@ -184,7 +185,7 @@ class Users:
         return _info(row)
 
     async def remove(self, name: str) -> None:
-        """Remove a user with keys and receivers of notices; what the user made stays.
+        """Remove a user with keys, logins and receivers of notices; what the user made stays.
 
         Raises NotFound.
         """
@@ -195,6 +196,7 @@ class Users:
             row = _present(connection, name)
             users.save(connection, row._replace(removed=now))
             api_keys.revoke_of(connection, name, now)
+            sso.end_of(connection, name, time.time(), "an administrator has removed the user")
             notices.remove_receivers_of(connection, name)
 
         await self._database.write(remove)

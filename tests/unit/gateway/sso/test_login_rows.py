@@ -12,6 +12,8 @@ import pytest
 
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
+from trainyard_gateway.auth.open_logins import over
+from trainyard_gateway.rights.users import NewUser, Users
 from trainyard_gateway.store.access import sso, users
 from trainyard_gateway.store.access.sso import LoginRow
 from trainyard_gateway.store.access.users import UserRow
@@ -79,6 +81,17 @@ async def test_the_oldest_of_too_many_logins_of_a_user_are_forgotten(database: S
         ["newest", *(f"{n}" for n in range(20, sso.MOST_OF_USER + 20) if n != 70)]
     )
     assert [row.id for row in left if row.user == "bob"] == ["bob"]
+
+
+async def test_a_removed_user_who_comes_back_has_no_logins_of_before(database: Store) -> None:
+    people = Users(database)
+    await people.create(NewUser(name="ada"))
+    await people.remove("ada")
+    await people.create(NewUser(name="ada"))
+    store = await loaded(database)
+
+    assert store.caller(KEY)[1] == "login over"
+    assert "administrator" in over(store.logins.of(PARTS.public))
 
 
 class Slow:

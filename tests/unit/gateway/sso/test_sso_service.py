@@ -65,3 +65,20 @@ async def test_a_new_login_shows_that_the_provider_answers_again(
 
     assert isinstance(opened, Opened)
     assert (opened.caller.name, service.warning()) == ("ada", None)
+
+
+async def test_a_provider_that_revokes_no_token_ends_its_own_login_nevertheless(
+    service: SingleSignOn, scripted: Scripted
+) -> None:
+    more = ("revocation_endpoint", "end_session_endpoint")
+    scripted.discovery = {name: f"{scripted.url}/{name}" for name in more}
+    asked, name, value = await begun(service)
+    claims = {"nonce": asked["nonce"], "preferred_username": "ada", "groups": ["g"]}
+    given = {"access_token": "t", "id_token": id_token(scripted, **claims), "refresh_token": "r"}
+    scripted.token = (200, given)
+    opened = await service.come_back({"state": asked["state"], "code": "c"}, f"{name}={value}")
+    assert isinstance(opened, Opened)
+    scripted.token = (400, {"error": "unsupported_token_type"})
+    where = await service.end(opened.caller.key_id)
+
+    assert (where or "").startswith(f"{scripted.url}/end_session_endpoint?")

@@ -180,12 +180,15 @@ class SingleSignOn:
             return None
         try:
             endpoints = await self._provider.endpoints()
-            if endpoints.of("revocation_endpoint") is not None:
-                await self._provider.call("revocation_endpoint", {"token": kept["refresh"]})
-            return flow.logout_url(endpoints, self.settings, kept["id"])
-        except (ProviderDown, TokenRefused) as error:
+        except ProviderDown as error:
             _log.warning("the identity provider does not know of a logout", error=str(error))
             return None
+        if endpoints.of("revocation_endpoint") is not None:
+            try:
+                await self._provider.call("revocation_endpoint", {"token": kept["refresh"]})
+            except (ProviderDown, TokenRefused) as error:
+                _log.warning("the identity provider revokes no token", error=str(error))
+        return flow.logout_url(endpoints, self.settings, kept["id"])
 
     def warning(self) -> str | None:
         """A sentence while the provider does not answer."""

@@ -126,6 +126,13 @@ def end(connection: Connection, id: str, now: float, reason: str) -> None:
     _update_open(connection, id, {"ended": now, "reason": reason[:300], "tokens": ""})
 
 
+def end_of(connection: Connection, user: str, now: float, reason: str) -> None:
+    """End all logins of a user."""
+    still_open = (sso_logins.c.user == user) & sso_logins.c.ended.is_(None)
+    values = {"ended": now, "reason": reason, "tokens": ""}
+    connection.execute(update(sso_logins).where(still_open).values(values))
+
+
 def _update_open(connection: Connection, id: str, values: dict[str, Any]) -> None:
     """Change a login that was not ended, as by a logout while the provider was asked."""
     still_open = (sso_logins.c.id == id) & sso_logins.c.ended.is_(None)
