@@ -12,8 +12,11 @@ from provider_stand_in import Scripted, id_token, provider_stand_in, stand_in_se
 
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.sso.claims import Refusal
+from trainyard_gateway.auth.sso.sealed import MOST_CHARACTERS
 from trainyard_gateway.auth.sso.service import Opened, SingleSignOn
+from trainyard_gateway.store.access import sso
 from trainyard_gateway.store.connect import connect
+from trainyard_gateway.store.store import Store
 
 
 @pytest.fixture
@@ -23,13 +26,18 @@ async def scripted() -> AsyncIterator[Scripted]:
 
 
 @pytest.fixture
-async def service(scripted: Scripted, tmp_path: Path) -> AsyncIterator[SingleSignOn]:
+async def database(tmp_path: Path) -> AsyncIterator[Store]:
     database = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}", None)
     await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def service(scripted: Scripted, database: Store) -> SingleSignOn:
     given: dict[str, Any] = {"groups": {"g": {}}, "public_url": "https://yard.example"}
     keys = ApiKeyStore("a" * 40, database, scripted.url)
-    yield SingleSignOn(stand_in_settings(scripted, **given), keys, database, "admin")
-    await database.close()
+    return SingleSignOn(stand_in_settings(scripted, **given), keys, database, "admin")
 
 
 async def begun(service: SingleSignOn) -> tuple[dict[str, str], str, str]:
@@ -37,6 +45,19 @@ async def begun(service: SingleSignOn) -> tuple[dict[str, str], str, str]:
     url, header = await service.begin()
     name, _, value = header.partition(";")[0].partition("=")
     return {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}, name, value
+
+
+async def logged_in(
+    service: SingleSignOn, scripted: Scripted, refresh: str = "r", **more: Any
+) -> Opened:
+    """A login of ada."""
+    asked, name, value = await begun(service)
+    claims = {"nonce": asked["nonce"], "preferred_username": "ada", "groups": ["g"], **more}
+    given = {"access_token": "t", "id_token": id_token(scripted, **claims)}
+    scripted.token = (200, {**given, "refresh_token": refresh})
+    opened = await service.come_back({"state": asked["state"], "code": "c"}, f"{name}={value}")
+    assert isinstance(opened, Opened)
+    return opened
 
 
 async def test_a_cookie_that_another_host_could_set_begins_no_login(service: SingleSignOn) -> None:
@@ -55,16 +76,20 @@ async def test_a_cookie_that_another_host_could_set_begins_no_login(service: Sin
 async def test_a_new_login_shows_that_the_provider_answers_again(
     service: SingleSignOn, scripted: Scripted
 ) -> None:
-    asked, name, value = await begun(service)
-    claims = {"nonce": asked["nonce"], "preferred_username": "ada", "groups": ["g"]}
-    given = {"access_token": "t", "id_token": id_token(scripted, **claims), "refresh_token": "r"}
-    scripted.token = (200, given)
     service.verification.silent_since = 1.0
-    query = {"state": asked["state"], "code": "c"}
-    opened = await service.come_back(query, f"{name}={value}")
+    opened = await logged_in(service, scripted)
 
-    assert isinstance(opened, Opened)
     assert (opened.caller.name, service.warning()) == ("ada", None)
+
+
+async def test_tokens_that_are_long_can_be_opened_again(
+    service: SingleSignOn, scripted: Scripted, database: Store
+) -> None:
+    groups = ["g", *(f"group-{n:036}" for n in range(900))]
+    opened = await logged_in(service, scripted, refresh="r" * 60_000, groups=groups)
+    sealed = await database.read(lambda c: sso.tokens_of(c, opened.caller.key_id))
+
+    assert 60_000 < len(sealed) <= MOST_CHARACTERS
 
 
 async def test_a_provider_that_revokes_no_token_ends_its_own_login_nevertheless(
@@ -72,12 +97,7 @@ async def test_a_provider_that_revokes_no_token_ends_its_own_login_nevertheless(
 ) -> None:
     more = ("revocation_endpoint", "end_session_endpoint")
     scripted.discovery = {name: f"{scripted.url}/{name}" for name in more}
-    asked, name, value = await begun(service)
-    claims = {"nonce": asked["nonce"], "preferred_username": "ada", "groups": ["g"]}
-    given = {"access_token": "t", "id_token": id_token(scripted, **claims), "refresh_token": "r"}
-    scripted.token = (200, given)
-    opened = await service.come_back({"state": asked["state"], "code": "c"}, f"{name}={value}")
-    assert isinstance(opened, Opened)
+    opened = await logged_in(service, scripted)
     scripted.token = (400, {"error": "unsupported_token_type"})
     where = await service.end(opened.caller.key_id)
 

@@ -104,10 +104,17 @@ def logout_url(endpoints: Endpoints, settings: SsoSettings, id_token: str) -> st
     asked = {
         "client_id": settings.client_id,
         "post_logout_redirect_uri": f"{settings.public_url}/",
-        # A long one makes an address that proxies refuse; the provider then asks the person.
-        **({"id_token_hint": id_token} if 0 < len(id_token) <= MOST_HINT else {}),
+        **({"id_token_hint": hint} if (hint := hint_of(id_token)) else {}),
     }
     return _with_query(url, asked)
+
+
+def hint_of(id_token: str | None) -> str:
+    """What of an ID token is kept for the logout; empty if it is too long.
+
+    It would make an address that proxies refuse. Without it the provider asks the person.
+    """
+    return id_token if id_token is not None and len(id_token) <= MOST_HINT else ""
 
 
 def set_cookie(name: str, value: str, secure: bool) -> str:

@@ -258,7 +258,9 @@ class SingleSignOn:
             expires=now + seconds,
             verified=now,
         )
-        sealed = self._tokens.close({"refresh": tokens.refresh, "id": tokens.id or ""}, row.expires)
+        sealed = self._tokens.close(
+            {"refresh": tokens.refresh, "id": flow.hint_of(tokens.id)}, row.expires
+        )
         refusal = await self._database.write(lambda c: self._add(c, row, person, sealed))
         self.verification.heard()
         await self._keys.load()

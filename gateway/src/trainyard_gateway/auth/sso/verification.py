@@ -26,6 +26,7 @@ from trainyard_gateway.auth.open_logins import over
 from trainyard_gateway.auth.sso import people
 from trainyard_gateway.auth.sso.claims import Refusal, person_of
 from trainyard_gateway.auth.sso.fetching import OddAnswer, ProviderDown
+from trainyard_gateway.auth.sso.flow import hint_of
 from trainyard_gateway.auth.sso.id_tokens import Expected, InvalidIdToken, UnknownKey
 from trainyard_gateway.auth.sso.provider import Provider, TokenRefused, Tokens
 from trainyard_gateway.auth.sso.sealed import Seal
@@ -216,7 +217,8 @@ class Verification:
             people.strip(connection, row.user)
             sso.end(connection, row.id, now, user.reason)
             return user
-        after = {"refresh": tokens.refresh or kept["refresh"], "id": tokens.id or kept["id"]}
+        hint = hint_of(tokens.id) if tokens.id is not None else kept["id"]
+        after = {"refresh": tokens.refresh or kept["refresh"], "id": hint}
         sso.verify(connection, row.id, now, self._seal.close(after, row.expires))
         return None
 
