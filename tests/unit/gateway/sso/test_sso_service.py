@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from provider_stand_in import Scripted, id_token, provider_stand_in, stand_in_settings
+from sqlalchemy.exc import OperationalError
 
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.sso.claims import Refusal
 from trainyard_gateway.auth.sso.sealed import MOST_CHARACTERS
 from trainyard_gateway.auth.sso.service import Opened, SingleSignOn
+from trainyard_gateway.errors import Unavailable
 from trainyard_gateway.store.access import sso
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.store import Store
@@ -34,10 +38,17 @@ async def database(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def service(scripted: Scripted, database: Store) -> SingleSignOn:
+def later() -> list[float]:
+    """By how many seconds the service's clock is later than that of this machine."""
+    return [0.0]
+
+
+@pytest.fixture
+async def service(scripted: Scripted, database: Store, later: list[float]) -> SingleSignOn:
     given: dict[str, Any] = {"groups": {"g": {}}, "public_url": "https://yard.example"}
     keys = ApiKeyStore("a" * 40, database, scripted.url)
-    return SingleSignOn(stand_in_settings(scripted, **given), keys, database, "admin")
+    settings = stand_in_settings(scripted, **given)
+    return SingleSignOn(settings, keys, database, "admin", lambda: time.time() + later[0])
 
 
 async def begun(service: SingleSignOn) -> tuple[dict[str, str], str, str]:
@@ -102,3 +113,23 @@ async def test_a_provider_that_revokes_no_token_ends_its_own_login_nevertheless(
     where = await service.end(opened.caller.key_id)
 
     assert (where or "").startswith(f"{scripted.url}/end_session_endpoint?")
+
+
+async def test_without_the_database_a_login_lasts_as_long_as_without_the_provider(
+    service: SingleSignOn,
+    scripted: Scripted,
+    database: Store,
+    later: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id = (await logged_in(service, scripted)).caller.key_id
+    away = AsyncMock(side_effect=OperationalError("UPDATE", {}, Exception("disk is full")))
+    monkeypatch.setattr(database, "write", away)
+    later[0] = 56
+    await service.verification.confirm(id)
+    await service.verification.confirm(id)
+    assert away.call_count == 1
+
+    later[0] = 956
+    with pytest.raises(Unavailable):
+        await service.verification.confirm(id)

@@ -6,7 +6,8 @@ Guarantees:
   in use are asked about before that.
 - One gateway asks about a login at a time: providers take a refresh token once.
 - A refused refresh, or groups that open nothing, ends the login at once. A provider that does not
-  answer ends none, but after `graceSeconds` none opens anything until it answers.
+  answer ends none, but after `graceSeconds` none opens anything until it answers; nor does a
+  database that does not answer.
 - A refresh token that the provider has exchanged is never sent again, also if the provider fails
   right after it.
 - An answer that is odd for one login postpones the question about no other.
@@ -35,6 +36,7 @@ from trainyard_gateway.sso_settings import SsoSettings
 from trainyard_gateway.store.access import sso
 from trainyard_gateway.store.access.sso import LoginRow
 from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.errors import is_unavailable
 
 EARLY: Final = 0.7
 """The share of `checkSeconds` after which a login that is in use is asked about without a request
@@ -137,7 +139,17 @@ class Verification:
         now = self._clock()
         if now < max(self._down_until, self._odd_until.get(row.id, 0.0)):
             return
-        if not await self._database.write(lambda c: sso.claim(c, row, now, now + CLAIM_SECONDS)):
+        try:
+            until = now + CLAIM_SECONDS
+            is_ours = await self._database.write(lambda c: sso.claim(c, row, now, until))
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            # Sessions are read without a database, by keys as by logins.
+            self._down_until = self._clock() + PAUSE_SECONDS
+            _log.warning("logins are not checked without the database", error=str(error)[:200])
+            return
+        if not is_ours:
             await self._wait_for_another(row)
             return
         try:
