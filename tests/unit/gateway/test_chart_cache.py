@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, update
 
 from trainyard_api.report import Batch
-from trainyard_gateway.store.metrics.chart_cache import ChartCache
+from trainyard_gateway.store.metrics.chart_cache import ENTRY_BYTES, ChartCache
 from trainyard_gateway.store.metrics.charts import Window
 from trainyard_gateway.store.schema.tables import metrics
 from trainyard_gateway.store.sqlite import SqliteStore
@@ -95,7 +95,8 @@ async def test_the_least_recently_used_session_is_evicted_at_the_limit(
 ) -> None:
     for uid in ("a", "b", "c"):
         await database.ingest(batch(uid, 1, 1.0))
-    size = len(await ChartCache(database).read("name-of-a", "a", ["loss"], Window(100)))
+    body = await ChartCache(database).read("name-of-a", "a", ["loss"], Window(100))
+    size = ENTRY_BYTES + len("loss") + len(body)
     three, two = (ChartCache(database, max_bytes) for max_bytes in (3 * size, 3 * size - 1))
     for cache in (three, two):
         for uid in ("a", "b", "a", "c"):
@@ -139,4 +140,19 @@ async def test_curves_of_many_sessions_are_read_at_once_and_only_where_they_grew
     assert await columns(cache, "a", "b", "silent") == {"a": [-1.0, 2.0], "b": [1.0]}
     assert await values(cache, "b") == [-1.0]
     assert database.readings == 4
+    await database.close()
+
+
+async def test_charts_of_metrics_that_are_not_there_take_place_too(tmp_path: Path) -> None:
+    database = CountedStore(tmp_path / "db.sqlite3")
+    await database.open()
+    cache = ChartCache(database, max_bytes=10 * ENTRY_BYTES)
+    for number in range(15):
+        assert await columns(cache, "a", metric=f"none-{number}") == {}
+    before = database.readings
+
+    await columns(cache, "a", metric="none-14")
+    await columns(cache, "a", metric="none-0")
+
+    assert database.readings == before + 1
     await database.close()

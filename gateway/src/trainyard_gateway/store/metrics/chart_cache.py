@@ -22,6 +22,8 @@ MAX_BYTES = 32 << 20
 
 The least recently used session is evicted first.
 """
+ENTRY_BYTES = 500
+"""What a cached chart takes beside its text and the names asked for; an empty one, too."""
 _MAX_SESSIONS = 10_000
 
 
@@ -95,14 +97,19 @@ class ChartCache:
         # A report that arrived during the read has evicted the dict, since the result may be older.
         if self._store.exclusive and self._sessions.get(uid) is cached and asked not in cached:
             cached[asked] = body
-            self._bytes += len(body)
+            self._bytes += _size(asked, body)
 
     def _evict_oldest(self) -> None:
         while self._bytes > self._max_bytes or len(self._sessions) > _MAX_SESSIONS:
             self._evict(next(iter(self._sessions)))
 
     def _evict(self, uid: str) -> None:
-        self._bytes -= sum(map(len, self._sessions.pop(uid, {}).values()))
+        left = self._sessions.pop(uid, {})
+        self._bytes -= sum(_size(asked, body) for asked, body in left.items())
+
+
+def _size(asked: _Asked, body: bytes) -> int:
+    return ENTRY_BYTES + sum(map(len, asked.names)) + len(body)
 
 
 _WITHOUT = b""

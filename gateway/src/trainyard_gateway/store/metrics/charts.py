@@ -72,7 +72,7 @@ def read_charts(
 def read_columns(
     connection: Connection, uids: Sequence[str], name: str, window: Window
 ) -> dict[str, dict[str, Any]]:
-    """One metric of several sessions, by UID, as JSON of `metrics.columns.Columns`.
+    """One metric of several sessions, by UID, as JSON of a `Curve` without its UID.
 
     Sessions without the metric are absent.
     """
