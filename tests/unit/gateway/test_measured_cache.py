@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ class CountingStore(SqliteStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.readings, self.has_read, self.let_go = 0, asyncio.Event(), asyncio.Event()
+        self.error: Exception | None = None
         self.let_go.set()
 
     async def read(self, action: Callable[[Connection], T], applied: bool = True) -> T:
@@ -32,6 +34,8 @@ class CountingStore(SqliteStore):
             self.readings += 1
             self.has_read.set()
             await self.let_go.wait()
+            if self.error is not None:
+                raise self.error
         return found
 
 
@@ -110,6 +114,38 @@ async def test_a_reading_that_is_given_up_holds_up_no_other(store: CountingStore
     store.let_go.set()
 
     assert await steps(cache, "a") == {"a": 1}
+
+
+async def test_who_waited_for_a_reading_that_fails_does_not_wait_again(
+    store: CountingStore,
+) -> None:
+    cache = made(store)
+    await report(store, "a", 1)
+    store.let_go.clear()
+    readings = [asyncio.create_task(steps(cache, "a")) for _ in range(5)]
+    await store.has_read.wait()
+    store.error = ConnectionError("it is away")
+    store.let_go.set()
+
+    found = await asyncio.gather(*readings, return_exceptions=True)
+    store.error = None
+
+    assert found == [found[0]] * 5
+    assert isinstance(found[0], ConnectionError)
+    assert store.readings == 1
+    assert await steps(cache, "a") == {"a": 1}
+
+
+async def test_sessions_that_nobody_looks_at_take_no_memory(store: CountingStore) -> None:
+    cache = made(store)
+    uids = [str(number) for number in range(20_000)]
+    tracemalloc.start()
+    for uid in uids:
+        cache.forget(uid)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert used < 100_000
 
 
 async def test_the_least_recently_read_is_dropped(store: CountingStore) -> None:

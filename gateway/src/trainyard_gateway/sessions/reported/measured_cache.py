@@ -39,28 +39,46 @@ class MeasuredCache:
         self._forgotten = set[str]()
         """Since the reading that is under way began."""
         self._one_at_a_time = asyncio.Lock()
+        self._asked, self._failed = 0, 0
+        self._failure: Exception | None = None
+        """Of the last reading, if it failed; `_failed` readings were asked for by then."""
 
     def forget(self, uid: str) -> None:
         """Read a session again the next time: it has reported, or changed otherwise."""
         self._kept.pop(uid, None)
-        self._forgotten.add(uid)
+        if self._one_at_a_time.locked():
+            self._forgotten.add(uid)
 
     async def read(self, uids: Sequence[str]) -> dict[str, Measured]:
         """By UID; sessions without a heartbeat or a checkpoint are absent.
 
-        Who asks while another one's reading is under way waits for it, and reads what it lacks.
-        Raises the errors of the database.
+        Who asks while another one's reading is under way waits for it, and reads what it lacks. If
+        it fails, so does who has waited for it: a database that is away may take its time to say
+        so. Raises the errors of the database.
         """
+        self._asked += 1
+        turn = self._asked
         async with self._one_at_a_time:
             kept = {uid: self._kept[uid].values for uid in uids if self._is_fresh(uid)}
             missing = [uid for uid in uids if uid not in kept]
             read: dict[str, Measured] = {}
             if missing:
-                self._forgotten.clear()
-                # Reads do not wait for the inbox: later reports call `forget`.
-                read = await self._database.read(partial(measured, uids=missing), applied=False)
-                self._keep(missing, read)
+                if self._failure is not None and turn <= self._failed:
+                    raise self._failure.with_traceback(None)
+                read = await self._read(missing)
         return read | {uid: values for uid, values in kept.items() if values is not None}
+
+    async def _read(self, uids: Sequence[str]) -> dict[str, Measured]:
+        self._forgotten.clear()
+        self._failure = None
+        try:
+            # Reads do not wait for the inbox: later reports call `forget`.
+            read = await self._database.read(partial(measured, uids=uids), applied=False)
+        except Exception as error:
+            self._failure, self._failed = error, self._asked
+            raise
+        self._keep(uids, read)
+        return read
 
     def _is_fresh(self, uid: str) -> bool:
         kept = self._kept.get(uid)
