@@ -53,6 +53,7 @@ VALUES = [
     ModelValue(model(1), "acc", 2, 0, RUN, 0.1, "wine", "b"),
     ModelValue(model(2), "acc", 1, 0, RUN, 0.4, "iris", "c"),
     ModelValue(model(3), "acc", 1, 0, RUN, math.nan, "", ""),
+    ModelValue(model(4), "f1", 1, 0, RUN, 0.5, "a\0b", "\0"),
 ]
 ABOVE = Condition(Field.METRIC, "acc", ">", 0.2)
 SEARCHES = {
@@ -60,6 +61,7 @@ SEARCHES = {
     "of a dataset": ([ABOVE], [Dataset("wine")], set()),
     "of one of two datasets": ([ABOVE], [Dataset("wine"), Dataset("iris", "c")], {2}),
     "any value of a dataset": ([], [Dataset("iris", "a")], {1}),
+    "a NUL in the name of a dataset": ([], [Dataset("a\0b", "\0")], {4}),
     "both at once": ([ABOVE, Condition(Field.METRIC, "acc", "<", 0.2)], [], {1}),
     "another metric": ([Condition(Field.METRIC, "loss", ">", 0)], [], set()),
     "no number is no value": ([Condition(Field.METRIC, "acc", "<", 9)], [], {1, 2}),
@@ -71,7 +73,7 @@ async def test_logged_models_are_found_by_their_values(
     database: Store, metrics: list[Condition], datasets: list[Dataset], found: set[int]
 ) -> None:
     def add(connection: Connection) -> None:
-        for number in (1, 2, 3):
+        for number in (1, 2, 3, 4):
             logged_models.add(connection, logged(number, number))
         model_values.add(connection, VALUES)
         # Once more, as a client does that got no answer.
@@ -84,7 +86,7 @@ async def test_logged_models_are_found_by_their_values(
     rows = await database.read(lambda c: logged_models.search(c, wanted))
     kept = await database.read(lambda c: model_values.of_models(c, [model(1), model(3)]))
 
-    newest_of = {1: (0.1, 0.5), 2: (0.4, 0.4), 3: (None, None)}
+    newest_of = {1: (0.1, 0.5), 2: (0.4, 0.4), 3: (None, None), 4: (None, None)}
     assert {row.id: values for row, values in rows} == {model(n): newest_of[n] for n in found}
     assert kept[model(1)] == VALUES[:2]
     assert [str(value.value) for value in kept[model(3)]] == ["nan"]

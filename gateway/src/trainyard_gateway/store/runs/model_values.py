@@ -113,8 +113,9 @@ def newest(key: str, dataset: Dataset | None) -> ScalarSelect[Any]:
 
 
 def _of(dataset: Dataset) -> ColumnElement[bool]:
-    own = logged_model_values.c.dataset_name == dataset.name
-    return own & (logged_model_values.c.dataset_digest == dataset.digest) if dataset.digest else own
+    table = logged_model_values
+    own = table.c.dataset_name == escape_nul(dataset.name)
+    return own & (table.c.dataset_digest == escape_nul(dataset.digest)) if dataset.digest else own
 
 
 def of_models(connection: Connection, ids: Sequence[str]) -> dict[str, list[ModelValue]]:
