@@ -7,6 +7,7 @@ import json
 from email.message import Message
 from typing import Any
 
+import orjson
 import pytest
 
 from trainyard_supervisor.relay.protocol import fields
@@ -182,3 +183,11 @@ def test_a_query_of_many_fields_is_refused() -> None:
 def test_a_body_that_is_read_is_the_object_that_was_sent() -> None:
     assert fields.fields_of(json.dumps(METRIC).encode()) == METRIC
     assert fields.fields_of(b"") == {}
+
+
+def test_half_a_character_becomes_a_question_mark() -> None:
+    """The gateway would refuse the whole batch, with what was answered before."""
+    found = fields.tag(json.loads(r'{"key": "note", "value": "a \ud83d é \ud83d\ude00"}'))
+
+    assert found == ("note", "a ? é 😀")
+    assert orjson.loads(json.dumps(found)) == list(found)
