@@ -11,7 +11,7 @@ from trainyard_api.mlflow.run_report import RunReport
 from trainyard_api.report import Batch
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
-from trainyard_gateway.errors import NotFound, NotPermitted
+from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
 from trainyard_gateway.mlflow.logged.logged_models import LoggedModels
 from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
@@ -87,6 +87,27 @@ async def test_a_search_shows_and_compares_values(database: Store) -> None:
     assert await found(datasets=[{"dataset_name": "wine"}]) == []
     assert await found(BOB) == [0.5]
     assert await found(OTHER) == []
+
+
+@pytest.mark.parametrize(("metrics", "datasets"), [(100, 1), (10, 10), (1, 100), (2, 51)])
+async def test_a_search_compares_with_few_datasets(
+    database: Store, metrics: int, datasets: int
+) -> None:
+    """A hundred comparisons with a hundred datasets take minutes of a thread."""
+    asked = SearchLoggedModels.model_validate(
+        {
+            "experiment_ids": ["0"],
+            "filter": " AND ".join(["metrics.acc > 0.4"] * metrics),
+            "datasets": [{"dataset_name": f"d{n}"} for n in range(datasets)],
+        }
+    )
+    searched = LoggedModels(database).search(asked, ADA)
+
+    if metrics * datasets <= 100:
+        assert await searched == {}
+        return
+    with pytest.raises(BadRequest, match="2 comparisons of metrics with 51 datasets"):
+        await searched
 
 
 async def test_a_model_gets_values_from_those_who_may_change_it(database: Store) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from trainyard_api.rights.decision import OwnedObject, Verb, sees
 from trainyard_api.visible_text import visible
-from trainyard_gateway.errors import NotFound
+from trainyard_gateway.errors import BadRequest, NotFound
 from trainyard_gateway.mlflow import filters, matching, texts
 from trainyard_gateway.mlflow.finding import active_experiment, active_run, changeable_run, run_of
 from trainyard_gateway.mlflow.logged.shown_values import shown as shown_values
@@ -41,6 +41,8 @@ MOST_SEARCHED = 10_000
 """The newest logged models that a search looks at."""
 MOST_SHOWN = 100_000
 """Values of metrics in one answer to a search, which has fewer logged models then."""
+MOST_COMPARED = 100
+"""Comparisons of metrics, times datasets, in a search: each is made with every value of a model."""
 MOST_PARAMS = 10_000
 MOST_TAGS = 1_000
 
@@ -129,6 +131,12 @@ class LoggedModels:
     async def search(self, asked: SearchLoggedModels, visitor: Visitor) -> Json:
         """A page of the newest logged models of experiments. Raises BadRequest."""
         conditions = filters.parse_filter(asked.filter, filters.LOGGED_MODELS)
+        metrics = [c for c in conditions if c.field is Kind.METRIC]
+        if len(metrics) * len(asked.datasets) > MOST_COMPARED:
+            raise BadRequest(
+                f"{len(metrics)} comparisons of metrics with {len(asked.datasets)} datasets are more "
+                f"than {MOST_COMPARED}; name fewer of them"
+            )
         orders, newest = _orders(asked.order_by)
         offset = tokens.offset_of(asked.page_token)
 
@@ -137,7 +145,7 @@ class LoggedModels:
             MOST_SEARCHED,
             visitor.session_uid,
             visitor.user,
-            [c for c in conditions if c.field is Kind.METRIC],
+            metrics,
             [each.dataset for each in asked.datasets],
             newest,
         )
