@@ -8,6 +8,7 @@ import httpx
 import pytest
 from cluster import unique
 from gateway_lab import GatewayLab, Trainer
+from poll import eventually
 
 from trainyard.client import Client
 
@@ -36,6 +37,12 @@ def compared(http: httpx.Client, *sessions: str, **query: Any) -> dict[str, Any]
     return found
 
 
+def told(http: httpx.Client, session: str) -> bool:
+    """Whether a comparison says of a session what its status says, which changes after a report."""
+    [found] = compared(http, session)["sessions"]
+    return bool(found == http.get(f"/training/{session}/status").json())
+
+
 def test_sessions_stand_as_asked_and_their_curves_are_lists(
     lab: GatewayLab, http: httpx.Client
 ) -> None:
@@ -49,12 +56,12 @@ def test_sessions_stand_as_asked_and_their_curves_are_lists(
     assert [one["name"] for one in found["sessions"]] == [
         odd.session, without.session, plain.session,
     ]  # fmt: skip
-    assert found["sessions"][2] == http.get(f"/training/{plain.session}/status").json()
     assert found["curves"] == [
         {"uid": odd.session_uid, "total": 1, "steps": [7], "times": [MICROS], "values": ["NaN"], "epochs": [2]},
         {"uid": plain.session_uid, "total": 2, "steps": [0, 3], "times": [MICROS] * 2, "values": [0.5, 2.5]},
     ]  # fmt: skip
     assert found["unknown"] == ["no-such"]
+    eventually(lambda: told(http, plain.session), what="the same of a session")
     assert (len(alone["sessions"]), alone["curves"]) == (1, [])
 
 
