@@ -12,6 +12,7 @@ from trainyard_api.report import Batch
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
+from trainyard_gateway.mlflow.logged import value_logging
 from trainyard_gateway.mlflow.logged.logged_models import LoggedModels
 from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
@@ -67,6 +68,22 @@ async def test_a_value_is_one_of_the_run_and_of_the_model(database: Store) -> No
         {"key": "loss", "value": "NaN", "timestamp": 9, "step": 0, **of_run},
     ]
     assert sorted((m["key"], str(m["value"])) for m in newest) == [("acc", "9.0"), ("loss", "NaN")]
+
+
+async def test_a_full_model_takes_what_it_has_again_and_nothing_new(
+    database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(value_logging, "MOST_VALUES", 2)
+    run, model = await made(database, ADA)
+    runs = runs_of(database)
+    for step in (1, 2, 2):
+        await runs.log_metric(metric(run, model, step=step), ADA)
+
+    with pytest.raises(BadRequest, match="at most 2 values"):
+        await runs.log_metric(metric(run, model, step=3), ADA)
+
+    shown = (await LoggedModels(database).get(model, ADA))["model"]["data"]["metrics"]
+    assert [value["step"] for value in shown] == [1, 2]
 
 
 async def test_a_search_shows_and_compares_values(database: Store) -> None:

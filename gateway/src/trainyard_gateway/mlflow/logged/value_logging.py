@@ -40,11 +40,12 @@ async def log(
     ]
 
     def add(connection: Connection) -> None:
-        for id in {each.model_id for each in found}:
+        ids = sorted({each.model_id for each in found})
+        for id in ids:
             changeable_model(connection, id, visitor)
-            new = sum(each.model_id == id for each in found)
-            if model_values.count(connection, id) + new > MOST_VALUES:
-                raise BadRequest(f"a logged model has at most {MOST_VALUES:,} values of metrics")
         model_values.add(connection, found)
+        # Counted afterwards, since values that are there already count once.
+        if max(model_values.counts(connection, ids).values()) > MOST_VALUES:
+            raise BadRequest(f"a logged model has at most {MOST_VALUES:,} values of metrics")
 
     await database.write(add)
