@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from trainyard_api.mlflow import DEFAULT_EXPERIMENT
+from trainyard_api.mlflow import DEFAULT_EXPERIMENT, run_id_of
 from trainyard_api.mlflow.run_report import RunReport
 from trainyard_api.report import Batch
 from trainyard_api.rights.owner import Role, User
@@ -18,7 +19,8 @@ from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
 from trainyard_gateway.mlflow.wire.model_requests import CreateLoggedModel, SearchLoggedModels
 from trainyard_gateway.mlflow.wire.requests import CreateRun, LogBatch, LogMetric
-from trainyard_gateway.store.runs import experiments
+from trainyard_gateway.store.database import Connection
+from trainyard_gateway.store.runs import experiments, reports
 from trainyard_gateway.store.store import Store
 
 SCOPES = frozenset(Scope)
@@ -161,3 +163,24 @@ async def test_what_a_pod_reports_of_its_models_counts_once(database: Store) -> 
     [value] = (await models.get(model, POD))["model"]["data"]["metrics"]
     assert (value["value"], value["dataset_name"], value["run_id"]) == ("Infinity", "iris", run)
     assert "metrics" not in (await models.get(foreign, ADA))["model"]["data"]
+
+
+async def test_values_of_many_models_take_few_statements(database: Store) -> None:
+    """The writer of all sessions applies them."""
+    await database.write(lambda c: experiments.ensure(c, DEFAULT_EXPERIMENT, 1))
+    point = {"key": "acc", "value": 1, "timestamp": 7}
+    values = [{**point, "modelId": f"m-{number:032x}"} for number in range(10_000)]
+    report = RunReport.model_validate({"run": run_id_of(UID), "modelValues": values})
+    batch = Batch(session_uid=UID, attempt=1, stream="relay-0", sequence=1, runs=[report])
+    statements: list[str] = []
+
+    def apply(connection: Connection) -> list[str]:
+        event.listen(
+            connection, "before_cursor_execute", lambda *given: statements.append(given[2])
+        )
+        return [note for _, note in reports.apply(connection, [batch])[1]]
+
+    [note] = await database.write(apply)
+
+    assert "values of logged models are left out" in note
+    assert len(statements) < 100

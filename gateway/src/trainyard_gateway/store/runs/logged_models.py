@@ -16,6 +16,8 @@ from trainyard_gateway.store.runs.listed import visible
 from trainyard_gateway.store.runs.model_values import Dataset
 from trainyard_gateway.store.schema.run_tables import logged_models, run_outputs, runs
 
+_AT_ONCE = 500
+
 
 class LoggedModelRow(NamedTuple):
     """A row of `logged_models`."""
@@ -100,11 +102,17 @@ def search(
     return [(LoggedModelRow(*row[:own]), tuple(row[own:])) for row in connection.execute(query)]
 
 
-def is_of_session(connection: Connection, id: str, session_uid: str | None) -> bool:
-    """Whether a run of the session has made a logged model."""
-    own = (logged_models.c.id == id) & (runs.c.session_uid == session_uid)
+def ids_of_session(
+    connection: Connection, ids: Sequence[str], session_uid: str | None
+) -> list[str]:
+    """Those of some logged models that a run of the session has made."""
+    own = runs.c.session_uid == session_uid
     query = select(logged_models.c.id).join(runs, runs.c.id == logged_models.c.run_id).where(own)
-    return connection.execute(query).first() is not None
+    found: list[str] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        some = logged_models.c.id.in_(ids[first : first + _AT_ONCE])
+        found += connection.execute(query.where(some)).scalars()
+    return found
 
 
 def remove(connection: Connection, id: str) -> None:

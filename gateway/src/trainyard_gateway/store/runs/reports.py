@@ -82,18 +82,11 @@ def _apply_one(connection: Connection, run: RunRow, report: RunReport) -> dict[s
 
 def _add_model_values(connection: Connection, run: RunRow, report: RunReport) -> set[str]:
     """Returns the logged models whose values are left out."""
-    left = set()
-    for model_id in {point.model_id for point in report.model_values}:
-        own = [point for point in report.model_values if point.model_id == model_id]
-        if not (
-            logged_models.is_of_session(connection, model_id, run.session_uid)
-            and model_values.count(connection, model_id) + len(own) <= model_values.MOST_VALUES
-        ):
-            left.add(model_id)
-            continue
-        found = [
+    by_model: dict[str, list[ModelValue]] = {}
+    for point in report.model_values:
+        by_model.setdefault(point.model_id, []).append(
             ModelValue(
-                model_id,
+                point.model_id,
                 point.key,
                 point.timestamp,
                 point.step,
@@ -102,10 +95,12 @@ def _add_model_values(connection: Connection, run: RunRow, report: RunReport) ->
                 point.dataset_name,
                 point.dataset_digest,
             )
-            for point in own
-        ]
-        model_values.add(connection, found)
-    return left
+        )
+    ids = logged_models.ids_of_session(connection, list(by_model), run.session_uid)
+    counts = model_values.counts(connection, ids)
+    taken = {id for id in ids if counts.get(id, 0) + len(by_model[id]) <= model_values.MOST_VALUES}
+    model_values.add(connection, [value for id in sorted(taken) for value in by_model[id]])
+    return by_model.keys() - taken
 
 
 def _changes(connection: Connection, run: RunRow, report: RunReport) -> dict[str, object]:
