@@ -159,6 +159,8 @@ def lease(lab: GatewayLab) -> dict[str, Any]:
     with api_client(lab.kubeconfig) as api:
         found = client.CoordinationV1Api(api).read_namespaced_lease("ty-gateway", lab.namespace)
     annotations = found.metadata.annotations or {}
+    # A gateway says nothing before it has seen the cluster's sessions.
+    assert names.ANNOTATION_LIMITS in annotations
     published = read_limits(annotations[names.ANNOTATION_LIMITS])
     return {f"{v.kind}/{v.name}": v for v in published.limits}
 
