@@ -370,14 +370,18 @@ def _authenticator(
     return Authenticator(api_keys, audit_log, Logins(digest), settings.requests_per_second, sso)
 
 
+def _api_keys(settings: Settings, database: Store) -> ApiKeyStore:
+    issuer = settings.sso.issuer if settings.sso else None
+    return ApiKeyStore(settings.admin_key(), database, issuer)
+
+
 async def _build(
     settings: Settings, kube: KubeClient, database: Store, inspector: Inspector
 ) -> Services:
     registries = await _open_registries(settings, database, inspector)
     datasets, models, code = registries.datasets, registries.models, registries.code
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
-    issuer = settings.sso.issuer if settings.sso else None
-    api_keys, audit_log = ApiKeyStore(settings.admin_key(), database, issuer), AuditLog(database)
+    api_keys, audit_log = _api_keys(settings, database), AuditLog(database)
     cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
     known = (kube, namespace, cache, database, datasets, code)
     status_writer = StatusWriter(*known, models, rights)

@@ -89,7 +89,7 @@ class ApiKeyStore:
         issuer, now = self._issuer, time.time()
         # One after the other, so that no earlier look comes after a later one.
         async with self._loading:
-            # Users last: whoever has a key or login is known with role and teams, also where
+            # Users last: those with a key or login are known with role and teams, also where
             # another gateway makes both between two of these reads.
             logins, rows, found = await self._database.read(
                 lambda c: (

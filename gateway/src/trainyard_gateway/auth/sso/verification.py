@@ -54,8 +54,8 @@ _ENDS: Final = frozenset(
         "consent_required", "account_selection_required",
     }
 )  # fmt: skip
-"""Refusals that are about the login (RFC 6749, 5.2; OpenID Connect Core, 3.1.2.6): the person has to
-go to the provider. Others are about the client or the provider."""
+"""Refusals that are about the login (RFC 6749, 5.2; OpenID Connect Core, 3.1.2.6): the person has
+to go to the provider. Others are about the client or the provider."""
 
 _log = structlog.get_logger()
 

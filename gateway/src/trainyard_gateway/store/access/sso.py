@@ -64,7 +64,7 @@ def add_identity(
 
 
 def read_all(connection: Connection, issuer: str, now: float) -> list[LoginRow]:
-    """The logins by this issuer, also those that expired within a day: a command line is told."""
+    """The logins by this issuer, also those that expired within a day: those get another answer."""
     kept = (sso_logins.c.issuer == issuer) & (sso_logins.c.expires > now - KEPT_SECONDS)
     query = select(*_READ).where(kept)
     return [LoginRow(*row) for row in connection.execute(query)]
