@@ -27,7 +27,7 @@ def rights_and_storage() -> list[dict[str, Any]]:
     ]
 
 
-def volumes(layout: Layout, count: int = 8) -> list[dict[str, Any]]:
+def volumes(layout: Layout, count: int = 24) -> list[dict[str, Any]]:
     """Persistent volumes in folders of this machine."""
     return [_volume(layout, number) for number in range(1, count + 1)]
 
