@@ -118,7 +118,7 @@ def test_volumes_of_two_clusters_lie_apart() -> None:
         for volume in objects.volumes(layout(name))
     ]
 
-    assert len(paths) == len(set(paths)) == 16
+    assert len(paths) == len(set(paths)) == 48
 
 
 def test_only_the_own_volumes_are_freed() -> None:
