@@ -66,6 +66,16 @@ def is_own(arm: str, write: str) -> bool:
     return False
 
 
+def workloads(namespace: str) -> str:
+    """The path of Kueue's Workloads."""
+    return f"/apis/{VERSION}/namespaces/{namespace}/workloads"
+
+
+def pending_writes(lab: Lab) -> float:
+    """How many writes the operator has not sent yet."""
+    return sum(value for name, value in lab.scrape().items() if "writes_pending" in name)
+
+
 def session(name: str, command: list[str]) -> dict[str, Any]:
     """A session of one GPU."""
     return {
@@ -151,7 +161,7 @@ async def _clear(kube: KubeClient, namespace: str, kueue: Kueue | None) -> None:
     """Until nothing is left that its controller has to see go."""
     kinds = [paths.sessions(namespace), paths.jobs(namespace), paths.pods(namespace)]
     if kueue:
-        kinds.append(f"/apis/{VERSION}/namespaces/{namespace}/workloads")
+        kinds.append(workloads(namespace))
     for path in kinds[:2]:
         await kube.delete(path)
     for path in kinds:

@@ -19,7 +19,17 @@ from typing import Any
 
 import api_server
 import machine
-from arms import KUEUE, PLAIN, Arm, JobOfASession, arm, is_own, job_of_a_session
+from arms import (
+    KUEUE,
+    PLAIN,
+    Arm,
+    JobOfASession,
+    arm,
+    is_own,
+    job_of_a_session,
+    pending_writes,
+    workloads,
+)
 from gaps import Gaps
 from handing_in import create, until_complete
 from kueue_manifests import DEVIATIONS
@@ -112,12 +122,10 @@ async def _fill(kube: KubeClient, one: Arm, bodies: Iterator[dict[str, Any]], co
 
 async def _all_seen(kube: KubeClient, one: Arm, count: int) -> bool:
     if one.name == KUEUE:
-        path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{one.lab.namespace}/workloads"
-        page = await kube.get(path, limit=1)
+        page = await kube.get(workloads(one.lab.namespace), limit=1)
         left = int((page["metadata"]).get("remainingItemCount") or 0)
         return len(page["items"]) + left >= count
-    waiting = sum(v for k, v in one.lab.scrape().items() if "writes_pending" in k)
-    return waiting < SLOTS
+    return pending_writes(one.lab) < SLOTS
 
 
 def _pids(kubeconfig: Path, one: Arm) -> dict[str, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import machine
-from arms import PER_NODE, job_of_a_session, session
+from arms import PER_NODE, job_of_a_session, pending_writes, session
 from gaps import Gaps
 from handing_in import create, until_complete
 from operator_lab import GPU, LABEL, Lab, laboratory
@@ -179,7 +179,7 @@ async def _until_told(lab: Lab) -> None:
     """Until nothing is left of the burst of new sessions but the daily business, or two minutes are over."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
-        if sum(v for k, v in lab.scrape().items() if "writes_pending" in k) < SLOTS:
+        if pending_writes(lab) < SLOTS:
             break
         await asyncio.sleep(1)
     await asyncio.sleep(SETTLE_SECONDS)
