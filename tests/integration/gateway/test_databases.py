@@ -7,12 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
+from old_schema import begin_again
 from postgres import Postgres
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 from store_lab import batch, new_uid, opened
 
 from trainyard_api.rights.owner import Owner, Role, User, Visibility
@@ -130,14 +129,7 @@ async def test_a_database_of_the_first_schema_is_migrated_with_its_rows(
     key = {"id": "k", "name": "n", "hash": "h", "scopes": "", "created": "2026-01-01T00:00:00Z"}
 
     def go_back(connection: Connection) -> None:
-        metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE alembic_version"))
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("DROP FUNCTION keep_arrivals"))
-        config = Config()
-        config.set_main_option("script_location", str(migrate.FOLDER))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        begin_again(connection, "0001")
         connection.execute(insert(api_keys).values(key))
 
     await database.write(go_back)

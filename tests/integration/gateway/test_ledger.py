@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, insert, select, text
+from old_schema import begin_again
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.sql import column, table
 
 from trainyard_api.rights.owner import User
@@ -22,9 +21,7 @@ from trainyard_gateway.store.ledger import writing
 from trainyard_gateway.store.ledger.intervals import Interval
 from trainyard_gateway.store.ledger.reading import Wanted, sums, totals
 from trainyard_gateway.store.ledger.record import rows_of
-from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.ledger_tables import allocations
-from trainyard_gateway.store.schema.tables import metadata
 from trainyard_gateway.store.sessions import SessionRow, save
 from trainyard_gateway.store.store import Store
 from trainyard_gateway.usage.figures import UsageFigures
@@ -120,7 +117,7 @@ async def test_attempts_of_before_are_unknown_after_the_upgrade(
         {"uid": "there", "name": "s2", "created": T.format(0), "object": json.dumps(session(**ended)), "deleted": False},
     ]  # fmt: skip
     names = ("uid", "name", "created", "object", "deleted")
-    await old.write(lambda c: downgrade(c, "0009"))
+    await old.write(lambda c: begin_again(c, "0009"))
     await old.write(lambda c: c.execute(insert(table("sessions", *map(column, names))), rows))
     await old.close()
 
@@ -128,27 +125,6 @@ async def test_attempts_of_before_are_unknown_after_the_upgrade(
     await new.open()
     assert await new.read(hours) == [(1, None, 1, "Unknown"), (2, None, 1, "Unknown")]
     await new.close()
-
-
-def downgrade(connection: Connection, revision: str) -> None:
-    """The database as the version of `revision` left it: what is new since is taken away."""
-    for name in (
-        "allocations",
-        "users",
-        "teams",
-        "owners",
-        "notice_receivers",
-        "notices",
-        "limits",
-        "sso_identities",
-        "sso_logins",
-    ):
-        metadata.tables[name].drop(connection)
-    connection.execute(text('ALTER TABLE api_keys DROP COLUMN "user"'))
-    config = Config()
-    config.set_main_option("script_location", str(migrate.FOLDER))
-    config.attributes["connection"] = connection
-    command.stamp(config, revision)
 
 
 async def test_the_totals_for_prometheus_are_those_of_what_is_over(database: Store) -> None:

@@ -70,10 +70,13 @@ HARD = {
 
 @pytest.mark.parametrize("body", HARD.values(), ids=HARD)
 def test_counting_takes_a_moment(body: bytes) -> None:
-    started = time.process_time()
-    has_more_values(body, 500_000)
+    def seconds() -> float:
+        started = time.process_time()
+        has_more_values(body, 500_000)
+        return time.process_time() - started
 
-    assert time.process_time() - started < 0.4
+    # The best of a few, since a busy machine doubles the time of one.
+    assert min(seconds() for _ in range(5)) < 0.4
 
 
 async def test_a_body_that_does_not_come_is_given_up() -> None:

@@ -22,7 +22,8 @@ SESSION = {"metadata": {"name": "digits", "uid": "u-1"}}
 JOB = names.job_name("digits", "u-1", 1)
 BUILDER = names.builder_name("digits", "u-1", 1)
 NODE_POD = "monitor-abcde"
-EXPIRES = int(time.time()) + 3600
+# One value, since tokens are compared; further away than any run of the tests takes.
+EXPIRES = int(time.time()) + 86_400
 BASE = Claims(frozenset({"gateway"}), 2e9, "ns", "trainer", "p")
 
 

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from hot_queries import QUERIES
+from old_schema import make_schema
 from sqlalchemy import Connection, create_engine, text
 
 from trainyard_api.rights.owner import User
@@ -20,7 +19,6 @@ from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.connect import connect
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.registry import datasets
-from trainyard_gateway.store.schema import migrate
 from trainyard_gateway.store.schema.tables import metadata
 
 
@@ -69,12 +67,9 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
 async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
-    config = Config()
-    config.set_main_option("script_location", str(migrate.FOLDER))
     engine = create_engine(url)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+        make_schema(connection, "0002")
         details = (
             '{"samples": 3, "dimensions": [3, 2], "columns": [{"name": "a", "type": "int64"}]}'
         )
@@ -96,8 +91,6 @@ async def test_datasets_of_an_earlier_version_get_a_summary(tmp_path: Path) -> N
 
 async def test_names_of_keys_become_users_who_go_on_as_they_did(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
-    config = Config()
-    config.set_main_option("script_location", str(migrate.FOLDER))
     engine = create_engine(url)
     keys = {
         "ci": ("sessions:read", None, None),
@@ -107,8 +100,7 @@ async def test_names_of_keys_become_users_who_go_on_as_they_did(tmp_path: Path) 
         "admin": ("keys:admin", None, None),
     }
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0010")
+        make_schema(connection, "0010")
         for name, (scopes, expires, revoked) in keys.items():
             row = {"id": name, "scopes": scopes, "expires": expires, "revoked": revoked}
             values = "(:id, :id, 'h', :scopes, 'c', :expires, :revoked)"
