@@ -36,8 +36,8 @@ class Run:
         self.metrics: dict[str, Point] = {}
         """The latest value of each."""
         self.params: dict[str, str] = {}
-        self.new_params: set[str] = set()
-        """Those that were set in this attempt."""
+        self.given_params: dict[str, str] = {}
+        """What the program has given in this attempt; of a param of an earlier one, not its value."""
         self.tags: dict[str, str] = {}
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
@@ -67,7 +67,7 @@ class Run:
         for key, value in (report.get("params") or {}).items():
             self.params.setdefault(key, value)
             if this_attempt:
-                self.new_params.add(key)
+                self.given_params.setdefault(key, value)
         for key in report.get("removedTags") or ():
             self.tags.pop(key, None)
         self.tags.update(report.get("tags") or {})

@@ -242,19 +242,20 @@ class RunCalls:
 
     def _new_params(self, run: Run, params: dict[str, str]) -> dict[str, str]:
         """Those that are not known. Raises Refusal for one that changed within the attempt."""
-        changed = {k: v for k, v in params.items() if run.params.get(k, v) != v}
-        for key, value in changed.items():
-            if key in run.new_params:
+        for key, value in params.items():
+            if (given := run.given_params.get(key, value)) != value:
                 raise Refusal(
                     "Changing param values is not allowed. Params were already logged="
-                    f"'[{{'key': '{key}', 'old value': '{run.params[key][:200]}', "
+                    f"'[{{'key': '{key}', 'old value': '{given[:200]}', "
                     f"'new value': '{value[:200]}'}}]' for run ID='{run.id}'."
                 )
-        for key, value in changed.items():
-            self._say_once(
-                f"the param '{key}' was '{run.params[key][:100]}' in an earlier attempt and is"
-                f" '{value[:100]}' now; the first value stays"
-            )
+        run.given_params |= params
+        for key, value in params.items():
+            if (first := run.params.get(key, value)) != value:
+                self._say_once(
+                    f"the param '{key}' was '{first[:100]}' in an earlier attempt and is"
+                    f" '{value[:100]}' now; the first value stays"
+                )
         return {k: v for k, v in params.items() if k not in run.params}
 
     def _say_once(self, sentence: str) -> None:

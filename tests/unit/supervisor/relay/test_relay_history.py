@@ -166,4 +166,4 @@ def test_the_state_is_loaded_from_all_files_in_their_order(tmp_path: Path) -> No
 
     own = states_of(found).own
 
-    assert (own.status, own.params, own.new_params) == ("RUNNING", {"a": "1"}, {"a"})
+    assert (own.status, own.params, own.given_params) == ("RUNNING", {"a": "1"}, {"a": "1"})

@@ -128,18 +128,18 @@ def test_the_state_after_reports(reports: list[Any], wanted: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("attempt", "new"),
+    ("attempt", "given"),
     [
-        pytest.param(2, {"a"}, id="of this attempt"),
-        pytest.param(1, set(), id="of the attempt before"),
+        pytest.param(2, {"a": "1"}, id="of this attempt"),
+        pytest.param(1, {}, id="of the attempt before"),
     ],
 )
-def test_params_of_this_attempt(attempt: int, new: set[str]) -> None:
+def test_params_of_this_attempt(attempt: int, given: dict[str, str]) -> None:
     states = RunStates(Run(OWN), 2)
 
     states.apply({"run": OWN, "params": {"a": "1"}}, attempt)
 
-    assert states.own.new_params == new
+    assert states.own.given_params == given
 
 
 @pytest.mark.parametrize(

@@ -318,7 +318,10 @@ def test_names_of_metrics_beyond_the_bound_are_left_out_and_said_once() -> None:
         pytest.param(
             {"a": "1"}, [("a", "2")], {"a": "1"}, 1, id="other than in the attempt before"
         ),
-        pytest.param({"a": "1"}, [("a", "2"), ("a", "3")], {"a": "1"}, 2, id="and other again"),
+        pytest.param({"a": "1"}, [("a", "2"), ("a", "2")], {"a": "1"}, 1, id="and the same again"),
+        pytest.param({"a": "1"}, [("a", "2"), ("a", "3")], None, 0, id="and changed then"),
+        pytest.param({"a": "1"}, [("a", "2"), ("a", "1")], None, 0, id="and changed back"),
+        pytest.param({"a": "1"}, [("a", "1"), ("a", "2")], None, 0, id="the same, then changed"),
         pytest.param({"a": "1"}, [("b", "2")], {"a": "1", "b": "2"}, 0, id="another one"),
     ],
 )
