@@ -100,3 +100,32 @@ async def test_the_values_of_a_deleted_model_are_gone(database: Store) -> None:
         return model_values.counts(connection, [model(1), model(2)])
 
     assert await database.write(change) == {model(2): 1}
+
+
+OFTEN = [ModelValue(model(1), "loss", n, n, RUN, n / 8, "", "") for n in range(20)]
+SELDOM = [ModelValue(model(1), "acc", n, n, RUN, n / 8, "", "") for n in range(3)]
+OF_TWO = [ModelValue(model(1), "f1", n, n, RUN, 0.5, "iris", "ab"[n % 2]) for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("added", "most", "kept"),
+    [
+        pytest.param(OFTEN, 20, OFTEN, id="as many as there may be"),
+        pytest.param(OFTEN, 19, OFTEN[-17:], id="one more: the oldest are gone"),
+        pytest.param(SELDOM + OFTEN, 20, SELDOM + OFTEN[-15:], id="a rare metric stays whole"),
+        pytest.param(OF_TWO + OFTEN, 10, OF_TWO + OFTEN[-5:], id="of each dataset"),
+    ],
+)
+async def test_a_full_model_keeps_the_newest_values(
+    database: Store, added: list[ModelValue], most: int, kept: list[ModelValue]
+) -> None:
+    other = ModelValue(model(2), "loss", 0, 0, RUN, 0.5, "", "")
+
+    def change(connection: Connection) -> dict[str, list[ModelValue]]:
+        model_values.add(connection, [other, *added], most)
+        # Once more, as a client does that got no answer.
+        model_values.add(connection, added[-3:], most)
+        return model_values.of_models(connection, [model(1), model(2)])
+
+    found = await database.write(change)
+    assert found == {model(1): kept, model(2): [other]}

@@ -13,14 +13,14 @@ from trainyard_api.report import Batch
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import BadRequest, NotFound, NotPermitted
-from trainyard_gateway.mlflow.logged import value_logging
 from trainyard_gateway.mlflow.logged.logged_models import LoggedModels
 from trainyard_gateway.mlflow.runs import Runs
 from trainyard_gateway.mlflow.visitor import OF_PODS, Visitor
 from trainyard_gateway.mlflow.wire.model_requests import CreateLoggedModel, SearchLoggedModels
 from trainyard_gateway.mlflow.wire.requests import CreateRun, LogBatch, LogMetric
 from trainyard_gateway.store.database import Connection
-from trainyard_gateway.store.runs import experiments, reports
+from trainyard_gateway.store.runs import experiments, model_values, reports
+from trainyard_gateway.store.runs.model_values import MOST_VALUES, ModelValue
 from trainyard_gateway.store.store import Store
 
 SCOPES = frozenset(Scope)
@@ -72,20 +72,16 @@ async def test_a_value_is_one_of_the_run_and_of_the_model(database: Store) -> No
     assert sorted((m["key"], str(m["value"])) for m in newest) == [("acc", "9.0"), ("loss", "NaN")]
 
 
-async def test_a_full_model_takes_what_it_has_again_and_nothing_new(
-    database: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(value_logging, "MOST_VALUES", 2)
+async def test_a_training_goes_past_the_most_values_of_a_model(database: Store) -> None:
     run, model = await made(database, ADA)
-    runs = runs_of(database)
-    for step in (1, 2, 2):
-        await runs.log_metric(metric(run, model, step=step), ADA)
+    full = [ModelValue(model, "acc", 1, step, run, 0.5, "", "") for step in range(MOST_VALUES)]
+    await database.write(lambda c: model_values.add(c, full))
 
-    with pytest.raises(BadRequest, match="at most 2 values"):
-        await runs.log_metric(metric(run, model, step=3), ADA)
+    await runs_of(database).log_metric(metric(run, model, step=MOST_VALUES, timestamp=2), ADA)
 
     shown = (await LoggedModels(database).get(model, ADA))["model"]["data"]["metrics"]
-    assert [value["step"] for value in shown] == [1, 2]
+    assert shown[-1]["step"] == MOST_VALUES
+    assert len(shown) == MOST_VALUES * 9 // 10
 
 
 async def test_a_search_shows_and_compares_values(database: Store) -> None:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainyard_gateway.errors import BadRequest
 from trainyard_gateway.mlflow.logged.logged_models import changeable_model
 from trainyard_gateway.mlflow.visitor import Visitor
 from trainyard_gateway.mlflow.wire.fields import Metric
 from trainyard_gateway.mlflow.wire.requests import LogMetric
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import model_values
-from trainyard_gateway.store.runs.model_values import MOST_VALUES, ModelValue
+from trainyard_gateway.store.runs.model_values import ModelValue
 from trainyard_gateway.store.runs.rows import RunRow
 
 
 async def log(
     database: Database, run: RunRow, metrics: Sequence[Metric | LogMetric], visitor: Visitor
 ) -> None:
-    """Keep those values that are of logged models. Raises NotFound, NotPermitted, BadRequest."""
+    """Keep those values that are of logged models. Raises NotFound and NotPermitted."""
     given = [each for each in metrics if each.model_id]
     if not given:
         return
@@ -40,12 +39,8 @@ async def log(
     ]
 
     def add(connection: Connection) -> None:
-        ids = sorted({each.model_id for each in found})
-        for id in ids:
+        for id in sorted({each.model_id for each in found}):
             changeable_model(connection, id, visitor)
         model_values.add(connection, found)
-        # Counted afterwards, since values that are there already count once.
-        if max(model_values.counts(connection, ids).values()) > MOST_VALUES:
-            raise BadRequest(f"a logged model has at most {MOST_VALUES:,} values of metrics")
 
     await database.write(add)

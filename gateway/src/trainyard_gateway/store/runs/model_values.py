@@ -17,6 +17,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
 )
 
 from trainyard_gateway.store.runs.comparing import compared
@@ -26,7 +27,7 @@ from trainyard_gateway.store.sql.dialect import upsert
 from trainyard_gateway.store.sql.text import escape_nul
 
 MOST_VALUES = 10_000
-"""Of one logged model."""
+"""Of one logged model; when there are more, nine tenths of them stay."""
 _AT_ONCE = 500
 
 
@@ -52,8 +53,11 @@ class ModelValue(NamedTuple):
     dataset_digest: str
 
 
-def add(connection: Connection, values: Sequence[ModelValue]) -> None:
-    """Insert values; those that are there stay as they are."""
+def add(connection: Connection, values: Sequence[ModelValue], most: int = MOST_VALUES) -> None:
+    """Insert values; those that are there stay as they are.
+
+    A logged model with more than `most` values loses the oldest of those metrics that have many.
+    """
     rows = [
         {
             **each._asdict(),
@@ -66,6 +70,23 @@ def add(connection: Connection, values: Sequence[ModelValue]) -> None:
     ]
     if rows:
         connection.execute(upsert(connection, logged_model_values).on_conflict_do_nothing(), rows)
+    for id, number in counts(connection, sorted({each.model_id for each in values})).items():
+        if number > most:
+            _remove_oldest(connection, id, number - most * 9 // 10)
+
+
+def _remove_oldest(connection: Connection, model_id: str, number: int) -> None:
+    """Remove values that have the most newer ones of their metric, run and dataset."""
+    table = logged_model_values
+    keys = tuple(table.primary_key.columns)
+    alike = (table.c.key, table.c.run_id, table.c.dataset_name, table.c.dataset_digest)
+    newer_first = (table.c.time.desc(), table.c.step.desc(), table.c.nan, table.c.value)
+    newer = func.row_number().over(partition_by=alike, order_by=newer_first)
+    own = table.c.model_id == model_id
+    ranked = select(*keys, newer.label("newer")).where(own).subquery()
+    oldest = select(*(ranked.c[key.name] for key in keys))
+    oldest = oldest.order_by(ranked.c.newer.desc(), ranked.c.time, ranked.c.key).limit(number)
+    connection.execute(delete(table).where(own, tuple_(*keys).in_(oldest)))
 
 
 def count(connection: Connection, model_id: str) -> int:

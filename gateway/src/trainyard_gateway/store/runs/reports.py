@@ -49,10 +49,7 @@ def apply(
     return accepted, notes
 
 
-_MODELS_REFUSED = (
-    "values of logged models are left out: {} are not there, not of this session, or have the most "
-    f"values that one may have ({model_values.MOST_VALUES:,})"
-)
+_MODELS_REFUSED = "values of logged models are left out: {} are not there, or not of this session"
 _REFUSED = "run {} is not one of this session; what was reported of it is left out"
 
 
@@ -97,10 +94,8 @@ def _add_model_values(connection: Connection, run: RunRow, report: RunReport) ->
             )
         )
     ids = logged_models.ids_of_session(connection, list(by_model), run.session_uid)
-    counts = model_values.counts(connection, ids)
-    taken = {id for id in ids if counts.get(id, 0) + len(by_model[id]) <= model_values.MOST_VALUES}
-    model_values.add(connection, [value for id in sorted(taken) for value in by_model[id]])
-    return by_model.keys() - taken
+    model_values.add(connection, [value for id in sorted(ids) for value in by_model[id]])
+    return by_model.keys() - set(ids)
 
 
 def _changes(connection: Connection, run: RunRow, report: RunReport) -> dict[str, object]:
