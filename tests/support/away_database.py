@@ -34,9 +34,9 @@ class AwayDatabase(Database):
     async def close(self) -> None:
         await self._database.close()
 
-    async def write(self, action: Callable[[Connection], T]) -> T:
+    async def write(self, action: Callable[[Connection], T], applied: bool = True) -> T:
         self._require()
-        result = await self._database.write(action)
+        result = await self._database.write(action, applied)
         self.results.append(result)
         return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from trainyard_gateway.auth.authenticator import Authenticator
 from trainyard_gateway.auth.keys import Scope
@@ -99,32 +99,49 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
     def authenticator() -> Authenticator:
         return services().authenticator
 
-    app.add_middleware(LoggingFastPath)
-    app.add_middleware(ReportFastPath, services=services, path=f"{PREFIX}/report/batches")
-    app.add_middleware(
-        RequestMiddleware,
-        stale=lambda: services().cache.stale is not None,
-        authenticator=authenticator,
-        policies=RouterPolicies(
-            {PREFIX + m.router.prefix: getattr(m, "POLICY", DEFAULT) for m in MODULES}
-            | {f"{ROOT}/": MLFLOW_POLICY}
-        ),
+    def is_stale() -> bool:
+        return services().cache.stale is not None
+
+    policies = RouterPolicies(
+        {PREFIX + m.router.prefix: getattr(m, "POLICY", DEFAULT) for m in MODULES}
+        | {f"{ROOT}/": MLFLOW_POLICY}
     )
-    if settings.cors_origins:
+
+    def around(routes: ASGIApp) -> ASGIApp:
+        fast = ReportFastPath(LoggingFastPath(routes), services, f"{PREFIX}/report/batches")
+        found = RequestMiddleware(fast, is_stale, authenticator, policies)
         # Outermost: a browser sends preflight requests without an API key.
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=list(_EXPOSED),
-        )
+        return _with_origins(found, settings.cors_origins) if settings.cors_origins else found
+
+    app.around = around
     return app
 
 
-def described(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=list(_EXPOSED),
+    )
+
+
+class Gateway(FastAPI):
+    """FastAPI with our middleware outside of its own, which the fast paths do not pass."""
+
+    around: Callable[[ASGIApp], ASGIApp] | None = None
+    """Puts our middleware around the framework's."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Called by the framework before the first request."""
+        routes = super().build_middleware_stack()
+        return routes if self.around is None else self.around(routes)
+
+
+def described(lifespan: Lifespan[FastAPI] | None = None) -> Gateway:
     """Every route there is, without anything behind them yet."""
-    app = FastAPI(
+    app = Gateway(
         title="Trainyard",
         version=VERSION,
         lifespan=lifespan,

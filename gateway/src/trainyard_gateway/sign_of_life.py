@@ -64,7 +64,7 @@ class SignOfLife:
 
     async def renew(self) -> None:
         """Renew once. Raises the database's error when it takes no writes."""
-        await self._database.write(trial_write)
+        await self._database.write(trial_write, applied=False)
         if self._limits is not None:
             self._published = await self._limits()
         try:

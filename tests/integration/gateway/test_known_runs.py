@@ -146,6 +146,15 @@ async def test_values_alone_leave_what_is_known(database: Store) -> None:
     assert database.revision == before
 
 
+async def test_what_is_written_beside_reports_leaves_what_is_known(database: Store) -> None:
+    before = database.revision
+    await database.write(lambda _: None, applied=False)
+    beside = database.revision
+    await database.write(lambda _: None)
+
+    assert (beside, database.revision) == (before, before + 1)
+
+
 async def test_a_read_that_began_before_a_change_is_not_kept(database: Store) -> None:
     known, id = KnownRuns(database), await new_run(database)
     for _ in range(20):

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from trainyard_api.report import Batch
+from trainyard_gateway.store.schema.tables import inbox
 from trainyard_gateway.store.sqlite import SqliteStore
 
 
@@ -99,3 +101,33 @@ async def test_connections_that_open_beside_a_write_do_not_make_it_fail(
 
     await writing
     assert await stored(database) == [1]
+
+
+def batch(number: int) -> Batch:
+    return Batch(session_uid="s", attempt=1, stream="rank-0", sequence=number)
+
+
+def waiting(connection: Connection) -> int:
+    """Batches that are not applied."""
+    return int(connection.execute(select(func.count()).select_from(inbox)).scalar_one())
+
+
+async def test_only_actions_that_see_reports_apply_them(database: SqliteStore) -> None:
+    """Rows of the audit log come several times a second, and apply nothing by that."""
+    beside, after = list[int](), list[int]()
+    for number in range(1, 21):
+        await database.ingest(batch(number))
+        # Batches are applied by themselves after half a second: of many one still waits.
+        beside.append(await database.write(waiting, applied=False))
+        after.append(await database.write(waiting))
+
+    assert max(beside) == 1
+    assert after == [0] * 20
+
+
+async def test_a_read_that_waits_for_reports_changes_nothing(database: SqliteStore) -> None:
+    before = database.revision
+    await database.ingest(batch(1))
+    await database.read(waiting)
+
+    assert database.revision == before

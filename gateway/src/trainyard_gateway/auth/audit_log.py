@@ -112,7 +112,8 @@ class AuditLog:
         prune = self._since_pruning >= min(_PRUNE_EVERY, self._most_kept)
         try:
             await self._database.write(
-                lambda c: audit_log.append(c, rows, self._most_kept if prune else None)
+                lambda c: audit_log.append(c, rows, self._most_kept if prune else None),
+                applied=False,
             )
             if prune:
                 self._since_pruning = 0

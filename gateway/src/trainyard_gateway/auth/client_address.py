@@ -18,8 +18,7 @@ _IPV6_NETWORK = 64
 def client_address(scope: MutableMapping[str, Any]) -> str:
     """The client's address; `unknown` for what is no address."""
     client = scope.get("client")
-    address = _parse(client[0] if client else "")
-    return UNKNOWN if address is None else str(address)
+    return _shown(client[0] if client else "")
 
 
 def counted_address(scope: MutableMapping[str, Any]) -> str:
@@ -27,6 +26,7 @@ def counted_address(scope: MutableMapping[str, Any]) -> str:
     return counted(client_address(scope))
 
 
+@lru_cache(maxsize=1024)
 def counted(text: str) -> str:
     """As `counted_address`, of an address as text."""
     address = _parse(text)
@@ -38,6 +38,11 @@ def counted(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
+def _shown(text: object) -> str:
+    address = _parse(text)
+    return UNKNOWN if address is None else str(address)
+
+
 def _parse(text: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(str(text).partition("%")[0])

@@ -25,8 +25,8 @@ class Database(ABC):
     """Whether this process is the only one that uses the database."""
 
     revision: int = 0
-    """Grows when this process has written anything but reported values, before its caller hears of
-    it. Read in the event loop only."""
+    """Grows when this process has written anything but reported values, and what `applied=False`
+    writes, before its caller hears of it. Read in the event loop only."""
 
     @abstractmethod
     async def open(self) -> None:
@@ -40,11 +40,14 @@ class Database(ABC):
         """Finish what is queued, then close all connections."""
 
     @abstractmethod
-    async def write(self, action: Callable[[Connection], T]) -> T:
+    async def write(self, action: Callable[[Connection], T], applied: bool = True) -> T:
         """Run `action` in a transaction and return its result once it is durable.
 
         There is one writer at a time. The action sees every report that was acknowledged before. If
         it raises, its changes are undone and the exception is passed on.
+
+        `applied`: as for `read`. An action that comes often and has nothing to do with sessions,
+        runs and their owners leaves the inbox as it is.
         """
 
     @abstractmethod

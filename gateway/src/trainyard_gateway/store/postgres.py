@@ -105,8 +105,10 @@ class PostgresStore(Store):
             await self._ingest_connection.close()
         await self._engine.dispose()
 
-    async def write(self, action: Callable[[Connection], T]) -> T:
+    async def write(self, action: Callable[[Connection], T], applied: bool = True) -> T:
         """Run `action` in a transaction that holds the writer lock; see `Database.write`."""
+        if not applied:
+            return await self._run_locked(action)
         await self._apply_pending()
         try:
             return await self._run_locked(action)

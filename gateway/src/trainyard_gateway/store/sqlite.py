@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -41,7 +41,18 @@ from trainyard_gateway.store.store import Store
 T = TypeVar("T")
 
 _Future = asyncio.Future[Any]
-_Action = Callable[[Connection], Any]
+
+
+class _Action(NamedTuple):
+    """An action of the writer thread."""
+
+    run: Callable[[Connection], Any]
+    applied: bool = True
+    """Whether it sees every report that was acknowledged before."""
+    changes: bool = True
+    """Whether it may change what `Database.revision` counts."""
+
+
 _Request = tuple[_Action | ReceivedBatch, _Future]
 """A write that waits for the writer thread, with the future of its result."""
 _Outcome = tuple[_Future, Any]
@@ -112,9 +123,9 @@ class SqliteStore(Store):
         self._report_readers.shutdown()
         self._engine.dispose()
 
-    async def write(self, action: Callable[[Connection], T]) -> T:
+    async def write(self, action: Callable[[Connection], T], applied: bool = True) -> T:
         """Run `action` in the writer thread, in a transaction; see `Database.write`."""
-        result: T = await self._request(action)
+        result: T = await self._request(_Action(action, applied, changes=applied))
         return result
 
     async def ingest(self, batch: Batch, body: bytes | None = None) -> bool:
@@ -125,7 +136,7 @@ class SqliteStore(Store):
         """Run `action` in a thread; see `Database.read`."""
         if applied and self._backlog.since is not None:
             # The writer applies the inbox before it runs an action.
-            await self.write(_do_nothing)
+            await self._request(_Action(_do_nothing, changes=False))
         # Reads of reports can be large: they have separate threads, so that small ones wait for
         # none of them.
         pool = self._report_readers if applied else None
@@ -165,8 +176,8 @@ class SqliteStore(Store):
         """Do what waits, and keep none of it; False if the store closes after it."""
         group, last = self._next_group()
         if not self._commit_batches(connection, group):
-            # Actions see every report that was acknowledged before them.
-            self._apply_inbox(connection)
+            if any(action.applied for action in _actions(group)):
+                self._apply_inbox(connection)
             self._commit_group(connection, group)
         return not last
 
@@ -248,7 +259,7 @@ class SqliteStore(Store):
                 accepted = self._accept(connection, received, failures)
                 for action, future in actions:
                     try:
-                        results.append((future, in_savepoint(connection, action)))
+                        results.append((future, in_savepoint(connection, action.run)))
                     except TransactionRolledBack:
                         raise
                     except Exception as error:  # of any kind: it is this action's result
@@ -262,7 +273,8 @@ class SqliteStore(Store):
         durable = dict(accepted)
         results += [(future, entry is None) for future, entry in accepted]
         batches = [r.batch for r, f in received if f in durable]
-        self._publish(self._notify_durable, batches, [*results, *failures], bool(actions))
+        changes = any(action.changes for action in _actions(group))
+        self._publish(self._notify_durable, batches, [*results, *failures], changes)
 
     def _accept(
         self,
@@ -305,6 +317,10 @@ class SqliteStore(Store):
                 resolve(future, outcome)
 
         self._loop.call_soon_threadsafe(publish)
+
+
+def _actions(group: list[_Request]) -> list[_Action]:
+    return [request for request, _ in group if isinstance(request, _Action)]
 
 
 def _release_pages(connection: Connection) -> bool:

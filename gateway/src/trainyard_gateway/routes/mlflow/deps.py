@@ -109,17 +109,28 @@ OwnerDep = Annotated[Visitor, OWNER]
 
 async def asked(request: Request, kind: type[T]) -> T:
     """The request as a model: of its query for GET, else of its JSON. Raises BadRequest."""
+    if request.method != "GET":
+        return parsed(await request.body(), kind)
     try:
-        if request.method == "GET":
-            return kind.model_validate(_query(request, kind))
-        return kind.model_validate_json(await request.body() or b"{}")
+        return kind.model_validate(_query(request, kind))
     except ValidationError as error:
-        wrong = field_errors(error, kind, _MOST_ERRORS)
-        text = "; ".join(
-            f"Invalid value{f' {w.given}' if w.given else ''} for parameter '{w.field}' supplied: {w.message}"
-            for w in wrong
-        )
-        raise BadRequest(text) from error
+        raise _refused(error, kind) from error
+
+
+def parsed(body: bytes, kind: type[T]) -> T:
+    """A request's JSON as a model. Raises BadRequest."""
+    try:
+        return kind.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise _refused(error, kind) from error
+
+
+def _refused(error: ValidationError, kind: type[BaseModel]) -> BadRequest:
+    text = "; ".join(
+        f"Invalid value{f' {w.given}' if w.given else ''} for parameter '{w.field}' supplied: {w.message}"
+        for w in field_errors(error, kind, _MOST_ERRORS)
+    )
+    return BadRequest(text)
 
 
 def _query(request: Request, kind: type[BaseModel]) -> dict[str, Any]:

@@ -179,7 +179,8 @@ def insert_exclusive(connection: Connection, rows: Sequence[Row]) -> dict[RowKey
 
     Senders count sequences up, so only a sequence that is not above the highest one is looked up.
     """
-    last_id = connection.execute(_LAST_ID).scalar() or 0
+    [(last_id,)] = _LAST_ID.fetch_tuples(connection)
+    last_id = last_id or 0
     new: list[tuple[int, int, int, str]] = []
     for stream, sequence, body in rows:
         key = stream.id, sequence
@@ -206,7 +207,7 @@ def insert_shared(connection: Connection, rows: Sequence[Row]) -> dict[RowKey, i
     return {(r.stream_id, r.sequence): r.id for r in found}
 
 
-_LAST_ID = select(func.max(inbox.c.id))
+_LAST_ID = CompiledStatement(select(func.max(inbox.c.id)), [])
 _EXISTS = CompiledStatement(
     union_all(
         select(batches.c.id).where(
