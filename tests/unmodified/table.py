@@ -46,10 +46,11 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def write_into(file: Path, text: str) -> None:
+def write_into(file: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Replace what stands between the marks. Raises SystemExit without them."""
-    before, found, rest = file.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    begin, last = marks
+    before, found, rest = file.read_text().partition(begin)
+    _, end, after = rest.partition(last)
     if not (found and end):
-        raise SystemExit(f"{file} lacks the lines {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        raise SystemExit(f"{file} lacks the lines {begin} and {last}")
+    file.write_text(f"{before}{begin}\n{text}\n{last}{after}")
