@@ -88,8 +88,8 @@ def _same(written: Point, held: Point) -> bool:
 
 
 def _bits(value: float) -> bytes:
-    # All that is no number is one value.
-    return b"NaN" if value != value else struct.pack("<d", value)
+    # All that is no number is one value, and SQLite knows one zero.
+    return b"NaN" if value != value else struct.pack("<d", value or 0.0)
 
 
 def _key(curves: Curves) -> list[tuple[str, list[tuple[int, bytes]]]]:

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.integration
 KILLS = int(os.environ.get("TRAINYARD_KILLS", "6")) // 2
 """On each of the two databases."""
 SEED = int(os.environ.get("TRAINYARD_KILL_SEED", "7"))
+QUICK = os.environ.get("TRAINYARD_KILL_CLIENT") == "quick"
+"""Whether programs make the calls of MLflow's client without it, which takes seconds to import."""
 LONGEST = 0.7
 """Seconds until a kill, at most, once all have reported since the last one."""
 
@@ -41,8 +43,8 @@ def reporters(lab: GatewayLab, tmp_path: Path) -> Iterator[list[Reporter]]:
     client = installed("newest")
     writer = packages("event-writer", ROOT / "build" / "event-writer")
     found: list[Reporter] = [
-        in_pod(lab, tmp_path, "relay", programs.RELAY, client),
-        on_a_laptop(lab, tmp_path, programs.DIRECT, client),
+        in_pod(lab, tmp_path, "relay", programs.RELAY_QUICK if QUICK else programs.RELAY, client),
+        on_a_laptop(lab, tmp_path, programs.DIRECT_QUICK if QUICK else programs.DIRECT, client),
         in_pod(lab, tmp_path, "status", programs.STATUS, None),
         in_pod(lab, tmp_path, "event files", programs.EVENT_FILES, writer),
         in_pod(lab, tmp_path, "own", programs.OWN, None),
