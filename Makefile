@@ -200,7 +200,7 @@ kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and 
 kill-ledger: setup ## kill -9 operator and gateway 50 times, and compare the ledger with the pods' own times (TRAINYARD_LEDGER_KILLS=, TRAINYARD_LEDGER_KILLS_SEED=)
 	@TRAINYARD_LEDGER_KILLS=$${TRAINYARD_LEDGER_KILLS:-50} $(RUN) pytest -q -s -n 0 tests/integration/operator/test_ledger_and_budgets.py -k kills
 
-kill-reporting: setup ## kill -9 gateway or pods 200 times while programs report by each protocol, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
+kill-reporting: setup ## kill -9 gateway or pods 200 times while programs report by each protocol, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=, TRAINYARD_KILL_CLIENT=quick)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-200} $(RUN) pytest -q -s tests/integration/mlflow/test_killed_reporting.py
 
 kill-trainer: setup ## kill -9 a training at fifty random points and compare the bits (TRAINYARD_KILL_SEED=)
