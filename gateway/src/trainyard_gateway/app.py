@@ -128,7 +128,7 @@ def _with_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
 
 
 class Gateway(FastAPI):
-    """FastAPI with our middleware outside of its own, which the fast paths do not pass."""
+    """FastAPI with our middleware around its middleware, which the fast paths do not pass."""
 
     around: Callable[[ASGIApp], ASGIApp] | None = None
     """Puts our middleware around the framework's."""

@@ -37,7 +37,7 @@ class Run:
         """The latest value of each."""
         self.params: dict[str, str] = {}
         self.given_params: dict[str, str] = {}
-        """What the program has given in this attempt; of a param of an earlier one, not its value."""
+        """What the program has given in this attempt, also where an earlier value stays."""
         self.tags: dict[str, str] = {}
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
