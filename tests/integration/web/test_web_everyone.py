@@ -14,6 +14,7 @@ from client_lab import make_queue
 from cluster import unique
 from gateway_lab import GatewayLab
 from playwright.sync_api import Browser, Page, expect
+from web_runs import reported
 from web_sessions import run, start
 
 pytestmark = pytest.mark.integration
@@ -39,13 +40,16 @@ class Yard:
 
     session: str
     uid: str
+    run: str
+    """A run with such names, reported from elsewhere."""
 
     def pages(self) -> list[str]:
         """Every page that shows one of these names."""
         return [
             f"?search={self.session}", f"session/{self.uid}", "queue", f"new?from={self.uid}",
             f"compare?sessions={self.uid}&metric={MARKUP}", "datasets", "models", "keys", "nodes",
-            f"usage?by=user&user={MARKUP}&queue={MARKUP}",
+            f"usage?by=user&user={MARKUP}&queue={MARKUP}", f"runs?experiment={MARKUP}", "runs",
+            f"run/{self.run}", "limits", "notices", "users",
         ]  # fmt: skip
 
 
@@ -78,7 +82,9 @@ def yard(lab: GatewayLab, tmp_path_factory: pytest.TempPathFactory) -> Yard:
         body = len(packed).to_bytes(8, "little") + packed + b"\0" * 4
         http.post("/models", params={"name": "m" * 48}, content=body).raise_for_status()
         gateway.create_key("k" * 63, "sessions:read")
-    return Yard(session, uid)
+    plain = [name for name in HOSTILE if name.isascii() and "<" not in name and "$" not in name]
+    elsewhere = reported(lab, MARKUP, MARKUP + "שלום", "".join(HOSTILE), plain)
+    return Yard(session, uid, elsewhere)
 
 
 @pytest.fixture

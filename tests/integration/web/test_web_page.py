@@ -16,6 +16,11 @@ expect.set_options(timeout=PATIENCE)
 
 NOW = "2026-01-01T00:00:00Z"
 HOSTILE = "<img src=x onerror=alert(1)>"
+EVERY_PAGE = [
+    "new", "queue", "nodes", "datasets", "models", "runs", "usage", "limits", "notices", "users",
+    "keys",
+]  # fmt: skip
+"""Beside the first screen and those of sessions."""
 
 
 def row(page: Page, session: str) -> Page:
@@ -288,7 +293,7 @@ def test_axe_finds_nothing_wrong(browser: Browser, lab: GatewayLab, scheme: str)
         page.goto(f"{lab.url}/#/compare?sessions={trainer.session_uid}&metric=loss")
         page.get_by_role("img", name="Chart of loss. axe").wait_for()
         found["compare"] = violations(page)
-        for name in ("new", "queue", "nodes", "datasets", "models", "usage", "keys"):
+        for name in EVERY_PAGE:
             page.goto(f"{lab.url}/#/{name}")
             page.get_by_role("heading", level=1).wait_for()
             found[name] = violations(page)

@@ -1,9 +1,11 @@
-// What is known of one session, kept current by its stream: it is open before the rest is read, so that nothing is missed.
+// What is known of one session, kept current by its stream. What a screen shows is read at once; what was
+// read before the stream was open is read again then, so that nothing is missed.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, sentence } from "../api/client";
 import { follow } from "../api/stream";
 import type { History, LogEntry, Logs, Point, Series, SessionInfo } from "../api/types";
 import { joinedLines, MOST_LINES } from "../text/loglines";
+import { early, FIRST_LINES, newestPath, statusPath } from "../state/early";
 import { joined } from "../text/curves";
 
 export interface Known {
@@ -30,7 +32,7 @@ const MOST_POINTS = 1000;
 /** A chart that has grown beyond this is read again, thinned by the gateway. */
 const REREAD_POINTS = 4000;
 /** What a screen shows is read first, then the rest. */
-const NEWEST_LINES = [200, 2000];
+const MOST_NEWEST = 2000;
 const PAGE_LINES = 10_000;
 /** A program may print a million lines while the page is hidden. */
 const LONGEST_AWAY = 60_000;
@@ -77,7 +79,7 @@ export function useFollowing(name: string): Following {
 
   const refresh = useOneAtATime(() =>
     guarded(async () => {
-      const session = await get<SessionInfo>(`${path}/status`);
+      const session = await early<SessionInfo>(statusPath(name));
       put(() => ({ session }));
     }),
   );
@@ -99,18 +101,18 @@ export function useFollowing(name: string): Following {
       }));
     });
 
-  const readLines = (from: "start" | "next" | "newest") =>
+  const readLines = (from: "start" | "next" | "newest", limits = [FIRST_LINES, MOST_NEWEST]) =>
     guarded(async () => {
       const turn = ++turns.current;
       // Whoever has asked for other lines meanwhile does not want these any more.
-      const read = async (query: string, change: (read: Logs, before: Known) => Partial<Known>) => {
-        const found = await get<Logs>(`${path}/logs?${query}`);
+      const read = async (where: string, change: (read: Logs, before: Known) => Partial<Known>) => {
+        const found = await early<Logs>(where);
         if (turn === turns.current) put((before) => change(found, before));
         return turn === turns.current && found.more;
       };
       if (from === "newest") {
-        for (const limit of NEWEST_LINES) {
-          const more = await read(`tail=true&limit=${limit}`, (found, before) => ({
+        for (const limit of limits) {
+          const more = await read(newestPath(name, limit), (found, before) => ({
             lines: before.newer ? found.lines : joinedLines(found.lines, before.lines),
             older: found.more,
             newer: false,
@@ -120,7 +122,7 @@ export function useFollowing(name: string): Following {
         return;
       }
       const after = from === "start" ? 0 : (known.lines.at(-1)?.cursor ?? 0);
-      await read(`after=${after}&limit=${PAGE_LINES}`, (found, before) => ({
+      await read(`${path}/logs?after=${after}&limit=${PAGE_LINES}`, (found, before) => ({
         lines: from === "start" ? found.lines : joinedLines(before.lines, found.lines),
         older: from === "next" && (before.older || before.lines.length + found.lines.length > MOST_LINES),
         newer: found.more,
@@ -143,6 +145,8 @@ export function useFollowing(name: string): Following {
 
   useEffect(() => {
     let hasRead = false;
+    void refresh();
+    const shown = readLines("newest", [FIRST_LINES]);
     return follow(`${path}/events`, {
       tell: ({ event, data }) => {
         if (event !== "metrics" && event !== "logs") void refresh();
@@ -155,8 +159,11 @@ export function useFollowing(name: string): Following {
         void refresh();
         if (resumed && hasRead) return;
         hasRead = true;
-        void readSteps("", null);
-        void readLines("newest");
+        // Lines are there sooner than curves, whose drawing would hold them up.
+        void shown.then(() => {
+          void readSteps("", null);
+          if (turns.current === 1) void readLines("newest", [MOST_NEWEST]);
+        });
       },
     });
   }, [name]);

@@ -11,14 +11,19 @@ import { visible } from "../text/visible";
 import { ComparePage } from "./compare";
 import { DatasetsPage } from "./datasets";
 import { KeysPage } from "./keys";
+import { LimitsPage } from "./limits";
 import { LoginPage } from "./login";
 import { ModelsPage } from "./models";
 import { NewPage } from "./new";
 import { NodesPage } from "./nodes";
+import { NoticesPage } from "./notices";
 import { QueuePage } from "./queue";
+import { RunPage } from "./run";
+import { RunsPage } from "./runs";
 import { SessionPage } from "./session";
 import { SessionsPage } from "./sessions";
 import { UsagePage } from "./usage";
+import { UsersPage } from "./users";
 
 const PLACES = [
   ["/", "Sessions"],
@@ -27,9 +32,16 @@ const PLACES = [
   ["/nodes", "Nodes"],
   ["/datasets", "Datasets"],
   ["/models", "Models"],
+  ["/runs", "Runs"],
   ["/usage", "Usage"],
+  ["/limits", "Limits"],
+  ["/notices", "Notices"],
+  ["/users", "Users"],
   ["/keys", "Keys"],
 ] as const;
+
+/** Pages for administrators. */
+const ADMINISTER: string[] = ["/users", "/keys"];
 
 export function Page() {
   if (login.value === undefined) {
@@ -77,7 +89,7 @@ function Inside() {
           Trainyard
         </a>
         <nav aria-label="Pages">
-          {PLACES.filter(([to]) => to !== "/keys" || may("keys:admin")).map(([to, title]) => (
+          {PLACES.filter(([to]) => !ADMINISTER.includes(to) || may("keys:admin")).map(([to, title]) => (
             <a key={to} href={link(to)} aria-current={to === path ? "page" : undefined}>
               {title}
             </a>
@@ -128,6 +140,7 @@ function Place() {
   if (path === "/models") return <ModelsPage />;
   if (path === "/nodes") return <NodesPage />;
   if (path === "/keys") return <KeysPage />;
+  if (path === "/users") return <UsersPage />;
   if (!may("sessions:read")) {
     return (
       <p class="notice" role="alert">
@@ -140,6 +153,11 @@ function Place() {
   if (path === "/new") return <NewPage key={parameters.get("from") ?? ""} />;
   if (path === "/queue") return <QueuePage />;
   if (path === "/usage") return <UsagePage />;
+  const run = /^\/run\/([A-Za-z0-9.-]{1,64})$/.exec(path)?.[1];
+  if (run) return <RunPage key={run} id={run} />;
+  if (path === "/runs") return <RunsPage />;
+  if (path === "/limits") return <LimitsPage />;
+  if (path === "/notices") return <NoticesPage />;
   if (path === "/compare") return <ComparePage />;
   if (path === "/") return <SessionsPage />;
   return (

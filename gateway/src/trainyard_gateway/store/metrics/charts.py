@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -103,8 +104,7 @@ def _read_chart(
             rows = rows[:-1]
         # Steps may be uneven. If the range holds fewer points than estimated, use finer rows.
         if rows and (level == 0 or len(rows) * 4 > window.max_points // 2):
-            size = rollups.points_per_row(level)
-            return row.total, _points_of_rollups(connection, rows, size, first, last)
+            return row.total, _points_of_rollups(connection, row.id, level, rows, (first, last))
     points = _read_points(connection, row.id, first, last)
     return row.total, downsample(points, window.max_points)
 
@@ -122,42 +122,71 @@ def _finest_level(row: Any, first: int, last: int, max_points: int) -> int:
     return max(0, math.ceil(math.log2(rows) / math.log2(rollups.ROWS_PER_ROW)))
 
 
-_FIRST_STEP, _LAST_STEP = 2, 3
-"""Places in a row of `rollups`."""
+_FIRST_STEP, _LAST_STEP, _ODD_STEP = 0, 1, -1
+"""Places in a `rollups.ShownRow`."""
+_POINTS_OF_ROW = 3
 
 
 def _points_of_rollups(
-    connection: Connection, rows: Sequence[Any], size: int, first: int, last: int
+    connection: Connection, series_id: int, level: int, rows: Sequence[Any], steps: tuple[int, int]
 ) -> list[ChartPoint]:
-    """The points of roll-up rows, and of the rest of the range from `first` to `last`.
+    """The points of the rows of a level, and of the rest of the range `steps`, in order.
 
-    The rest has the same resolution.
-
-    `size`: points that each of the rows summarizes.
+    The rest has the same resolution. The ends of the range, and the nearest points of the rows, are
+    always shown.
     """
-    series_id = rows[0][0]
-    before = _BETWEEN.fetch_tuples(connection, series_id, first, rows[0][_FIRST_STEP])
-    after = _BETWEEN.fetch_tuples(connection, series_id, rows[-1][_LAST_STEP], last)
-    shown = _points_of_rows(rows)
-    for summary in (*_summaries(before, size), *_summaries(after, size)):
+    (first, last), size = steps, rollups.points_per_row(level)
+    begin, end = rows[0][_FIRST_STEP], rows[-1][_LAST_STEP]
+    before = _BETWEEN.fetch_tuples(connection, series_id, first, begin)
+    after = _BETWEEN.fetch_tuples(connection, series_id, end, last)
+    odd: Sequence[Any] = ()
+    if any(row[_ODD_STEP] is not None for row in rows):
+        odd = rollups.odd_points(connection, series_id, level, begin - 1, rows[-1][_FIRST_STEP])
+    inner = _points_of_rows(rows, odd)
+    head, tail = _rest(before, before[:1], size), _rest(after, after[-1:], size)
+    # The rest begins and ends with a point of the rows, which may be shown already.
+    for step, *_ in inner[:_POINTS_OF_ROW]:
+        head.pop(step, None)
+    for step, *_ in inner[-_POINTS_OF_ROW:]:
+        tail.pop(step, None)
+    return [*_in_order(head), *inner, *_in_order(tail)]
+
+
+def _rest(points: Sequence[Any], always: Sequence[Any], size: int) -> dict[int, ChartPoint]:
+    """By step, what `size` points each are summarized by, and the points that are always shown."""
+    shown: dict[int, ChartPoint] = {}
+    for summary in _summaries(points, size):
         shown |= {p.step: (p.step, p.time, p.value, None) for p in summary[2:] if p is not None}
-    # The ends of the range, and the nearest points of the rows, are always shown.
-    for step, time, value in (*before[:1], *after[-1:]):
+    for step, time, value in always:
         shown[step] = step, time, value, None
-    return [shown[step] for step in sorted(shown)]
+    return shown
 
 
-def _points_of_rows(rows: Sequence[Any]) -> dict[int, ChartPoint]:
-    """By step, the points that roll-up rows keep."""
-    points: dict[int, ChartPoint] = {}
+def _in_order(points: dict[int, ChartPoint]) -> list[ChartPoint]:
+    return [points[step] for step in sorted(points)]
+
+
+def _points_of_rows(rows: Sequence[Any], odd: Sequence[Any]) -> list[ChartPoint]:
+    """The points that roll-up rows keep, in order of steps."""
+    points: list[ChartPoint] = []
     # Unpacked by position, since this runs for every row of every chart.
-    for _, _, _, _, low, low_time, low_value, high, high_time, high_value, odd, time, value in rows:
-        if low is not None:
-            points[low] = low, low_time, low_value, None
-            points[high] = high, high_time, high_value, None
-        if odd is not None:
-            points[odd] = odd, time, value, None
+    for _, _, low, low_time, low_value, high, high_time, high_value, _ in rows:
+        if low is None:
+            continue
+        if low < high:
+            points.append((low, low_time, low_value, None))
+            points.append((high, high_time, high_value, None))
+        else:
+            points.append((high, high_time, high_value, None))
+            if low > high:
+                points.append((low, low_time, low_value, None))
+    if odd:
+        points += [(step, time, value, None) for step, time, value in odd]
+        points.sort(key=_step)
     return points
+
+
+_step = itemgetter(0)
 
 
 _BETWEEN = CompiledStatement(
