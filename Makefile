@@ -40,6 +40,10 @@ demo-down: demo-setup ## Remove everything that the demo made
 test: ## Run every check there is: lint, types, contracts, generated files, all tests
 	@./tests/run
 
+.PHONY: coverage
+coverage: ## The same, and which lines of the code the tests reach; slower (build/coverage/html)
+	@COVERAGE=1 ./tests/run
+
 ##@ Cluster and images
 .PHONY: cluster-up cluster-down cluster-status cluster-node-kill cluster-node-revive cluster-node-drain cluster-node-cut cluster-node-mend images
 cluster-up: demo-setup ## A real Kubernetes (NAME=, NODES=, GPUS= of each node, KWOK_NODES=, PROVIDER=kind|embedded, KIND_IMAGE=, KIND_CONFIG=)
