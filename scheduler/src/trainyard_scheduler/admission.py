@@ -23,7 +23,7 @@ from trainyard_api.phase import Reason
 from trainyard_scheduler.facts import Allocation, Request, Shape
 from trainyard_scheduler.fair_share import QueueCursor, QueueHeads
 from trainyard_scheduler.limits.limit import LimitUse
-from trainyard_scheduler.placement import give, place, take
+from trainyard_scheduler.placement import Placements, give, place, take
 from trainyard_scheduler.preemption.time_slices import TimeSlices
 from trainyard_scheduler.preemption.victims import (
     candidates,
@@ -94,6 +94,7 @@ class _Cycle:
         self.slices = TimeSlices(snapshot, now)
         self.limits = LimitUse(snapshot.limits, snapshot.allocations)
         self.free = dict(snapshot.free)
+        self.placements = Placements(self.free, snapshot.eligible)
         self.failed: set[Shape] = set()
         """Shapes that fit nowhere now."""
         self.reserved_against: set[Shape] = set()
@@ -155,7 +156,7 @@ class _Cycle:
         if shape in self.reserved_against and not self.snapshot.is_bounded(request):
             return Reason.RESERVED_FOR_OTHER
         if shape not in self.failed:
-            nodes = place(self.free, self.snapshot.eligible(shape.runtime), shape)
+            nodes = self.placements.find(shape)
             if nodes is not None:
                 return self._start(request, nodes)
             self.failed.add(shape)
@@ -180,7 +181,7 @@ class _Cycle:
                     self._skip_blocked()
                 return Reason.RESERVED_FOR_OTHER
             nodes, backfilled = allowed
-        take(self.free, nodes, request.shape.worker)
+        self.placements.take(nodes, request.shape.worker)
         self.heads.started(request)
         self.limits.started(request)
         self.admitted.append(Admit(request, nodes, backfilled))

@@ -11,11 +11,14 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
 from trainyard_scheduler.facts import Node, Runtime, Shape
 from trainyard_scheduler.resources import CPU, MEMORY, ResourceVector, copies, gpus, minus, scaled
+
+_Fullness = tuple[int, int, int, str]
 
 
 def place(
@@ -38,7 +41,55 @@ def place(
     return tuple(chosen)
 
 
-def _fullness(free: ResourceVector, name: str) -> tuple[int, int, int, str]:
+class Placements:
+    """Placements one after another, as `place` finds them, while nodes only get fuller.
+
+    For each shape it keeps the nodes that hold all workers in a heap, so that many starts at once
+    do not look at all nodes each.
+    """
+
+    def __init__(
+        self,
+        free: MutableMapping[str, ResourceVector],
+        eligible: Callable[[str], Iterable[str]],
+    ) -> None:
+        """`free` changes by `take` alone; `eligible` gives the names of a runtime's nodes."""
+        self._free = free
+        self._eligible = eligible
+        self._fullest: dict[Shape, tuple[frozenset[str], list[_Fullness]]] = {}
+
+    def find(self, shape: Shape) -> tuple[str, ...] | None:
+        """The node of each worker, or None if they do not all fit now."""
+        known = self._fullest.get(shape)
+        if known is None:
+            known = self._fullest[shape] = self._new(shape)
+        heap = known[1]
+        # A node that got fuller stands there twice, as it is now before as it was.
+        while heap and not self._holds(heap[0][-1], shape):
+            heappop(heap)
+        if heap:
+            return (heap[0][-1],) * shape.workers
+        return place(self._free, self._eligible(shape.runtime), shape)
+
+    def take(self, nodes: Sequence[str], worker: ResourceVector) -> None:
+        """Subtract one worker on each of `nodes`."""
+        take(self._free, nodes, worker)
+        for name in set(nodes):
+            for shape, (inside, heap) in self._fullest.items():
+                if name in inside and self._holds(name, shape):
+                    heappush(heap, _fullness(self._free[name], name))
+
+    def _new(self, shape: Shape) -> tuple[frozenset[str], list[_Fullness]]:
+        inside = frozenset(self._eligible(shape.runtime))
+        heap = [_fullness(self._free[name], name) for name in inside if self._holds(name, shape)]
+        heapify(heap)
+        return inside, heap
+
+    def _holds(self, name: str, shape: Shape) -> bool:
+        return copies(self._free[name], shape.worker) >= shape.workers
+
+
+def _fullness(free: ResourceVector, name: str) -> _Fullness:
     """Sort key: the node with the least left first, by GPUs, then CPU, then memory."""
     return (gpus(free), free[CPU], free[MEMORY], name)
 

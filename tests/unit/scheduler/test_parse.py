@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -41,6 +42,19 @@ def test_a_session() -> None:
     assert (found.spec.priority, found.spec.shape.workers, found.user) == (3, 2, "ada")
     assert (found.status.phase, found.status.attempt) == (Phase.RUNNING, 2)
     assert found.status.queued == 1767225600.000005
+
+
+def test_a_session_takes_little_memory() -> None:
+    """Tens of thousands may wait."""
+    bodies = [raw({"command": ["run", str(i)]}, {"phase": "Queued"}) for i in range(100)]
+    parse.session(bodies[0], INSTALLATION)
+    tracemalloc.start()
+    try:
+        found = [parse.session(body, INSTALLATION) for body in bodies]
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken / len(found) < 2500
 
 
 POISON = [

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import orjson
+
 from trainyard_api.visible_text import visible
 
 Json = Mapping[str, Any]
@@ -54,6 +56,11 @@ def mapping(value: object) -> Json:
 def items(value: object) -> list[Json]:
     """The JSON objects of a list, without its other items; [] for anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def packed(value: object) -> bytes:
+    """JSON to keep: the bytes that orjson returns hold on to a buffer of 4 KiB and more."""
+    return bytes(memoryview(orjson.dumps(value)))
 
 
 def text(value: object) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import orjson
-
 from trainyard_api.queue import TrainingQueueSpec
 from trainyard_scheduler.facts import QueueRules
 from trainyard_scheduler.objects import fields
-from trainyard_scheduler.objects.fields import Json, count, mapping
+from trainyard_scheduler.objects.fields import Json, count, mapping, packed
 from trainyard_scheduler.objects.model import Queue
 
 
@@ -34,7 +32,7 @@ def parse_queue(raw: Json) -> Queue:
         version=fields.version(meta),
         generation=count(meta.get("generation")),
         rules=rules,
-        own=orjson.dumps(mapping(raw.get("status"))),
+        own=packed(mapping(raw.get("status"))),
     )
 
 

@@ -28,6 +28,7 @@ from trainyard_scheduler.objects.fields import (
     items,
     mapping,
     ordinal,
+    packed,
     rate,
     text,
 )
@@ -107,7 +108,7 @@ def _spec(raw: Any, config: InstallationConfig) -> SessionSpec | str:
         grace_seconds=spec.grace_period_seconds,
         secrets=tuple(spec.secrets or ()),
         kind=_kind(spec),
-        json=orjson.dumps(raw),
+        json=packed(raw),
     )
 
 
@@ -164,8 +165,8 @@ def _status(status: Json) -> SessionStatus:
         code_state=text(mapping(status.get("code")).get("state")),
         resume_uid=text(mapping(status.get("resumeSource")).get("uid")),
         dataset_problem=text(dataset.get("problem")),
-        dataset=orjson.dumps(dataset) if dataset else b"",
-        datasets=orjson.dumps(datasets) if datasets else b"",
+        dataset=packed(dataset) if dataset else b"",
+        datasets=packed(datasets) if datasets else b"",
         **_environment(status),
         has_model=isinstance(status.get("model"), dict),
         unreleased=_unreleased(status),
@@ -271,4 +272,4 @@ def _unreleased(status: Json) -> str:
 
 
 def _own(status: Json) -> bytes:
-    return orjson.dumps({k: v for k, v in status.items() if k not in GATEWAY_STATUS})
+    return packed({k: v for k, v in status.items() if k not in GATEWAY_STATUS})
