@@ -168,7 +168,7 @@ $(SCAN)/.ready: requirements/scan.lock | setup
 	@touch $@
 
 ##@ Longer checks and measurements
-.PHONY: faults faults-full soak nodes corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-reporting kill-trainer bench-trainer gpu-check
+.PHONY: faults faults-full soak nodes corpus life upgrade programs flows bench-idle model-operator mutation-bot bench-operator bench-scale bench-watching bench-supervisor bench-outage bench-edit bench-trace fuzz fuzz-mlflow hostile bench-gateway mlflow-parity bench-web kill-gateway kill-reporting kill-trainer bench-trainer gpu-check
 model-operator: setup ## Explore three million interleavings of operator, cluster and users (2 min, 4 GiB)
 	@TRAINYARD_MODEL_STATES=3000000 $(RUN) pytest -q -s tests/property/operator/test_model.py
 
@@ -193,9 +193,9 @@ soak: setup ## Random scenarios and faults for HOURS=2, with the operator's memo
 	  --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name faults)" || code=$$?; \
 	  $(RUN) trainyard_cluster down --name faults; exit $${code:-0}
 
-nodes: setup ## Drain and lose nodes of a separate three-node cluster under a gang; writes what a user reads to build/nodes (4 min)
+nodes: setup ## Drain, lose, restart, cordon and cut nodes of a separate three-node cluster under a gang; writes what a user reads to build/nodes (15 min)
 	@$(RUN) trainyard_images build
-	@$(RUN) pytest -q -n 0 tests/e2e/test_real_nodes.py
+	@TRAINYARD_NODES_ALL=1 $(RUN) pytest -q -n 0 tests/e2e/test_real_nodes.py
 
 kill-gateway: setup ## kill -9 the gateway at 500 random moments of reports and uploads, half of them on each database (TRAINYARD_KILLS=, TRAINYARD_KILL_SEED=)
 	@TRAINYARD_KILLS=$${TRAINYARD_KILLS:-500} $(RUN) pytest -q -s tests/integration/gateway/test_killed_gateway.py
@@ -274,6 +274,14 @@ $(RAY)/.ready: requirements/ray.lock | setup
 bench-operator: setup ## Measure the operator beside plain Jobs and beside Kueue, on a separate control plane with simulated nodes (1 h; BENCH=)
 	@$(RUN) trainyard_cluster up --name bench --gpus 0 --kwok-nodes 1
 	@$(VENV)/bin/python bench/operator --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
+
+bench-scale: setup ## Measure decisions of the operator in clusters of 10, 100 and 1,000 nodes; writes bench/results/scale.json (3 min)
+	@$(VENV)/bin/python bench/scale $(BENCH)
+
+bench-watching: setup ## Measure the operator's watches beside kopf's, and what each misses, on a separate control plane (30 min; BENCH=)
+	@$(RUN) trainyard_cluster up --name bench --gpus 0
+	@$(VENV)/bin/python bench/watching --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name bench)" $(BENCH) || code=$$?; \
 	  $(RUN) trainyard_cluster down --name bench; exit $${code:-0}
 
 bench-trace: setup ## Replay weeks of a real lab in simulated time under several policies; writes docs/replayed-weeks.md (15 min)
