@@ -1,8 +1,12 @@
-"""Three real nodes: a gang of two trains on, whatever node is drained or lost. build/nodes has what a user reads."""
+"""Three real nodes: a gang of two trains on, whatever befalls its nodes. build/nodes has what a user reads.
+
+`make test` drains and loses nodes; `make nodes` does all of it (TRAINYARD_NODES_ALL=1).
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +28,21 @@ pytestmark = [
 ]
 STEPS = 200
 LIGHT: dict[str, Any] = {
-    "command": light_gang.command(STEPS),
     "runtime": PLAIN,
     "workers": 2,
     "resources": {"gpus": 1, "cpu": "100m", "memory": "128Mi"},
     "retry": {"limit": 0, "backoffSeconds": 1},
 }
+
+
+by_make_nodes = pytest.mark.skipif(
+    not os.environ.get("TRAINYARD_NODES_ALL"), reason="takes minutes: make nodes"
+)
+
+
+def light(steps: int, **more: Any) -> dict[str, Any]:
+    """A gang of two for that many tenths of a second."""
+    return {**LIGHT, "command": light_gang.command(steps), **more}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +118,7 @@ def printed(people: Client, name: str, word: str) -> list[str]:
 def test_a_drained_and_a_lost_node_cost_no_retry_and_change_no_bit(
     ground: Ground, release: Installation, people: Client
 ) -> None:
-    name = people.start_training(LIGHT, unique("moved")).name
+    name = people.start_training(light(STEPS), unique("moved")).name
     with Readings(release.kubeconfig, release.namespace, name) as readings:
         trains(people, name, attempt=1)
         drained = one_of(release, ground, name)
@@ -135,3 +148,129 @@ def test_a_drained_and_a_lost_node_cost_no_retry_and_change_no_bit(
     assert (ended.status.failures or 0, ended.status.preemptions) == (0, 2)
     assert readings.said("disrupted (EvictionByEvictionAPI)")
     assert printed(people, name, "result") == [light_gang.result(STEPS)]
+
+
+def unwell(readings: Readings, node: str) -> None:
+    """Wait until the user reads that the node does not answer."""
+    eventually(
+        lambda: readings.said(f"Node {node} does not answer since"),
+        within=180,
+        every=0.5,
+        what="the session's message about the silent node",
+    )
+
+
+@by_make_nodes
+def test_a_gang_trains_on_below_a_dead_kubelet_and_containerd(
+    ground: Ground, release: Installation, people: Client
+) -> None:
+    name = people.start_training(light(1200), unique("kubelet")).name
+    with Readings(release.kubeconfig, release.namespace, name) as readings:
+        trains(people, name, attempt=1)
+        silent = one_of(release, ground, name)
+        readings.note(f"kill -9 of kubelet and containerd of {silent}")
+        ground.fault("kill", silent)
+        unwell(readings, silent)
+        trains(people, name, attempt=1)
+        readings.note(f"{silent} is started again")
+        ground.fault("revive", silent)
+        eventually(
+            lambda: people.status(name).status.message == "All workers run.",
+            within=120,
+            every=0.5,
+            what="the status is as before",
+        )
+        ended = succeeded(people, name)
+    readings.write("kubelet")
+
+    assert ended.status.attempt == 1
+    assert (ended.status.failures or 0, ended.status.preemptions or 0) == (0, 0)
+    assert printed(people, name, "result") == [light_gang.result(1200)]
+
+
+@by_make_nodes
+def test_a_node_that_starts_anew_costs_no_retry(
+    ground: Ground, release: Installation, people: Client
+) -> None:
+    name = people.start_training(light(STEPS), unique("reboot")).name
+    with Readings(release.kubeconfig, release.namespace, name) as readings:
+        trains(people, name, attempt=1)
+        rebooted = one_of(release, ground, name)
+        readings.note(f"{rebooted} loses its power")
+        ground.fault("kill", rebooted, "--whole")
+        unwell(readings, rebooted)
+        readings.note(f"{rebooted} starts")
+        ground.fault("revive", rebooted)
+        trains(people, name, attempt=2)
+        ended = succeeded(people, name)
+    readings.write("reboot")
+
+    assert ended.status.attempt == 2
+    assert (ended.status.failures or 0, ended.status.preemptions) == (0, 1)
+    assert printed(people, name, "result") == [light_gang.result(STEPS)]
+
+
+@by_make_nodes
+def test_a_cordoned_node_keeps_its_worker_and_gets_no_other(
+    ground: Ground, release: Installation, people: Client
+) -> None:
+    name = people.start_training(light(400), unique("cordon")).name
+    with Readings(release.kubeconfig, release.namespace, name) as readings:
+        trains(people, name, attempt=1)
+        cordoned = one_of(release, ground, name)
+        readings.note(f"kubectl cordon {cordoned}")
+        release.kubectl("cordon", cordoned)
+        trains(people, name, attempt=1)
+        ended = succeeded(people, name)
+    readings.write("cordon")
+    assert (ended.status.attempt, ended.status.preemptions or 0) == (1, 0)
+
+    # Three nodes of one GPU, one of them cordoned: a gang of three cannot start, and says why.
+    three = light(20, workers=3)
+    waiting = people.start_training(three, unique("three")).name
+    message = eventually(
+        lambda: cordoned in (found := people.status(waiting).status.message or "") and found,
+        within=60,
+        every=0.5,
+        what="a message that names the cordoned node",
+    )
+    assert "cordoned" in message
+    people.stop(waiting)
+    release.kubectl("uncordon", cordoned)
+
+
+@by_make_nodes
+def test_a_gang_waits_while_its_nodes_are_cut_from_each_other(
+    ground: Ground, release: Installation, people: Client
+) -> None:
+    # The control plane's node takes no worker, so that the cut is between two workers alone.
+    release.kubectl("cordon", ground.name)
+    name = people.start_training(light(600), unique("cut")).name
+    with Readings(release.kubeconfig, release.namespace, name) as readings:
+        trains(people, name, attempt=1)
+        first, second = sorted(nodes_of(release, name))
+        readings.note(f"{first} and {second} are cut from each other")
+        ground.fault("cut", first, second)
+        still(people, name)
+        readings.note("the cut is mended")
+        ground.fault("mend", first, second)
+        ended = succeeded(people, name)
+    readings.write("cut")
+    release.kubectl("uncordon", ground.name)
+
+    assert (ended.status.attempt, ended.status.failures or 0) == (1, 0)
+    assert printed(people, name, "result") == [light_gang.result(600)]
+
+
+def still(people: Client, name: str, seconds: float = 20.0) -> None:
+    """Wait until no step was made for that long."""
+    last: list[tuple[int, float]] = [(-1, time.monotonic())]
+
+    def check() -> bool:
+        progress = people.status(name).status.progress
+        step = (progress.step or 0) if progress else 0
+        if step != last[0][0]:
+            last[0] = (step, time.monotonic())
+        return time.monotonic() - last[0][1] >= seconds
+
+    eventually(check, within=180, every=0.5, what=f"{name} makes no step")

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import aiohttp
 from aiohttp import web
-from fault_plan import KILLING, Fault, Kind, resource_of, what_of
+from fault_plan import KILLING, Call, Fault, Kind, resource_of, what_of
 from proxy_answers import EXPIRED, REFUSALS, Answer, WatchStream, aborted, answered, cut, refusal
 
 from trainyard_kube import KubeConfig
@@ -98,6 +99,12 @@ class FaultProxy:
         self._expire.clear()
         self._closed_until = self._failing_until = self._slow_until = 0.0
         return self.trial
+
+    def trouble(self, kind: Kind, seconds: float = 0.0) -> None:
+        """Carry out a fault of the watches now, without a request that brings it on."""
+        fault = Fault(kind, Call("", 0), seconds)
+        what = self._silence if kind is Kind.SILENT else partial(self._trouble_watches, fault)
+        self._loop.call_soon_threadsafe(what)
 
     async def _start(self) -> None:
         self._http = aiohttp.ClientSession(
@@ -265,7 +272,9 @@ class FaultProxy:
         if self._http is None:
             raise RuntimeError("the proxy is not started")
         if request.path in self._expire:
-            return web.json_response(EXPIRED, status=410)
+            # The API server says so inside of a stream that it opened with 200.
+            line = json.dumps({"type": "ERROR", "object": EXPIRED})
+            return web.Response(text=f"{line}\n", content_type="application/json")
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _OF_A_HOP}
         async with self._http.get(request.path, params=dict(request.query), headers=headers) as far:
             near = web.StreamResponse(status=far.status)
