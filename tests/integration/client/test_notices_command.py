@@ -48,6 +48,13 @@ def test_notices(cli: CommandLine, webhook: WebhookReceiver) -> None:
     eventually(lambda: "Delivered" in cli.ok("notices", "sent").out, within=30, what="it arrives")
     assert webhook.came == [dead["id"]] * 2
 
+    night = ("--quiet=22:00-7:00", "--quiet-days=Fri,Sat", "--time-zone=Europe/Berlin")
+    cli.ok("notices", "set", "lab", *night, "--digest=day=8:00", "--urgent=failure,budget")
+    listed = cli.ok("notices", "ls").out
+    assert "digest=day 08:00 quiet=22:00-07:00 Fri,Sat urgent=failure,budget Europe" in listed
+    cli.ok("notices", "set", "lab", "--at-once", "--on=budget")
+    assert "budget  at once" in cli.ok("notices", "ls").out
+
     cli.ok("notices", "rm", "lab")
     assert "no receivers" in cli.ok("notices", "ls").err + cli.ok("notices", "ls").out
 
@@ -66,5 +73,39 @@ def test_rules_that_nobody_can_make(
     cli: CommandLine, webhook: WebhookReceiver, rule: str, words: str
 ) -> None:
     said = cli.run("notices", "add", "wrong", webhook.url, f"--on={rule}")
+    assert said.code != 0
+    assert words in said.err
+
+
+def test_a_team_has_receivers(cli: CommandLine, webhook: WebhookReceiver) -> None:
+    of_team = "--team=default"
+    cli.ok("notices", "add", "team-lab", webhook.url, "--on=budget", of_team, "--digest=hour")
+    assert "team-lab  default" in cli.ok("notices", "ls").out
+    cli.ok("notices", "set", "team-lab", "--sessions=all", of_team)
+    sent = cli.ok("notices", "test", "team-lab", of_team, "-o", "json").json
+    assert sent["team"] == "default"
+    eventually(lambda: "Dead" in cli.ok("notices", "sent", of_team).out, within=30)
+    cli.ok("notices", "retry", sent["id"], of_team)
+    assert cli.run("notices", "rm", "team-lab").code != 0, "it is not the user's own"
+    cli.ok("notices", "rm", "team-lab", of_team)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param(["--quiet=22:00-07:00"], "give --time-zone", id="no-zone"),
+        pytest.param(["--digest=day=08:00"], "give --time-zone", id="no-zone-of-a-digest"),
+        pytest.param(["--quiet=at night", "--time-zone=UTC"], "START-END", id="no-hours"),
+        pytest.param(["--quiet-days=Sat"], "give both", id="days-alone"),
+        pytest.param(["--digest=week"], "write hour", id="no-such-digest"),
+        pytest.param(["--digest=day"], "write hour", id="no-time"),
+        pytest.param(["--time-zone=UTC"], "give --quiet or --digest", id="a-zone-alone"),
+        pytest.param(["--digest=hour", "--at-once"], "without them", id="both"),
+        pytest.param([], "give --url", id="nothing"),
+        pytest.param(["--digest=hour", "--time-zone=Mars"], "is no time zone", id="no-such-zone"),
+    ],
+)
+def test_times_that_nobody_can_set(cli: CommandLine, options: list[str], words: str) -> None:
+    said = cli.run("notices", "set", "any", *options)
     assert said.code != 0
     assert words in said.err

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from cluster import api_client, unique
+from cluster import unique
 from gateway_lab import GatewayFactory, GatewayLab
-from kubernetes import client
+from noticed import FAILED, data_of, fail
 from poll import eventually
 from webhook_receiver import WebhookReceiver
-
-from trainyard_api import names, timestamps
 
 pytestmark = pytest.mark.integration
 
@@ -46,39 +43,10 @@ def add(http: httpx.Client, url: str, *rules: dict[str, Any], **more: Any) -> ht
     return http.post("/notices/receivers", json=body)
 
 
-def fail(lab: GatewayLab, name: str) -> None:
-    """Let a session fail, as the operator would say."""
-    now = timestamps.now_text()
-    status = {
-        "phase": "Failed",
-        "attempt": 1,
-        "completionTime": now,
-        "message": "It broke.\n/stop",
-        "failure": {"class": "OutOfMemory", "attempt": 1, "time": now, "message": "no memory"},
-    }
-    with api_client(lab.kubeconfig) as api:
-        client.CustomObjectsApi(api).patch_namespaced_custom_object_status(
-            names.GROUP,
-            names.VERSION,
-            lab.namespace,
-            names.SESSION_PLURAL,
-            name,
-            {"status": status},
-        )
-
-
 def start(http: httpx.Client) -> str:
     name = unique("noticed")
     http.post("/training/start", json={"name": name, "command": ["run"]}).raise_for_status()
     return name
-
-
-def data_of(webhook: WebhookReceiver) -> list[tuple[str, dict[str, Any]]]:
-    found = [json.loads(body) for _, body in webhook.messages.values()]
-    return [(one["type"], one["data"]) for one in found]
-
-
-FAILED = {"on": "phase", "phases": ["Failed"]}
 
 
 def test_a_session_that_fails_is_noticed_once(

@@ -96,6 +96,7 @@ COMMANDS = {
     "limits rm": "limits rm team vision",
     "notices add": "notices add lab https://hooks.example.com/x --on failure",
     "notices ls": "notices ls",
+    "notices set": "notices set lab --digest hour",
     "notices rm": "notices rm lab",
     "notices test": "notices test lab",
     "notices sent": "notices sent",

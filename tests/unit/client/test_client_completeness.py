@@ -44,7 +44,7 @@ GIVEN = {
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
     "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None, "handle": "h",
-    "whose": "team",
+    "whose": "team", "team": "t", "body": {}, "times": None,
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),
@@ -91,7 +91,9 @@ def every_call() -> list[Call[object]]:
             tree_calls,
         )
         for _, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not function.__name__.startswith("_")
+        if function.__module__ == module.__name__
+        and not function.__name__.startswith("_")
+        and "Call[" in str(function.__annotations__["return"])
     ]
     for function in functions:
         arguments = {p: GIVEN.get(p) for p in inspect.signature(function).parameters}

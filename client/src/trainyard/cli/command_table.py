@@ -148,7 +148,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Set up",
         "access.notices",
         "app",
-        "Have notices about sessions sent to webhooks, and see what was sent.",
+        "Have notices about sessions sent to webhooks and services, and see what was sent.",
     ),
     Entry("import", "Keep", "trackers.imports", "app", "Bring runs of other trackers here."),
     Entry("code", "Keep", "folders.code", "app", "Send folders with programs, and get them back."),

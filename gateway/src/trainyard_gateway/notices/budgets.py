@@ -13,7 +13,8 @@ from trainyard_api.limits.published import SubjectKind
 from trainyard_api.rights.owner import User
 from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices import message
-from trainyard_gateway.notices.receivers import Receiver
+from trainyard_gateway.notices.receiver import Receiver
+from trainyard_gateway.notices.receivers import placed
 from trainyard_gateway.notices.rules import BudgetRule
 from trainyard_gateway.store.outbox.notices import NoticeRow
 
@@ -36,7 +37,7 @@ def budget_notices(
             )
             made = int(now * 1e6)
             text = message.about_budget(kind, facts(spent), now)
-            yield NoticeRow(identity, receiver.row.id, text, made, next_try=made)
+            yield placed(NoticeRow(identity, receiver.row.id, text, made), receiver, made)
 
 
 def stage(spent: Spent) -> str | None:

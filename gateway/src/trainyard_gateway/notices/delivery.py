@@ -6,7 +6,9 @@ is sent once more, with the same `webhook-id`. While the database is away, tries
 begun end as always, and are marked when it is back.
 
 A receiver gets one message at a time, and none for a while after a try that failed. The receivers
-of one user take at most `OF_USER` of the `AT_ONCE` places.
+of one user or team take at most `OF_OWNER` of the `AT_ONCE` places.
+
+What is held for a digest becomes one notice in one transaction, which is delivered as every other.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,20 +26,22 @@ import structlog
 from yarl import URL
 
 from trainyard_gateway import telemetry
-from trainyard_gateway.notices import sending, signature
+from trainyard_gateway.notices import message, sending, signature
 from trainyard_gateway.notices.pauses import Pauses
+from trainyard_gateway.notices.receiver import times_of
 from trainyard_gateway.notices.receivers import Receivers
 from trainyard_gateway.notices.schedule import next_try
 from trainyard_gateway.notices.sending import TOTAL_SECONDS, Outcome
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.notices.timing.release import is_urgent, quiet_until
+from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.errors import is_unavailable
-from trainyard_gateway.store.outbox import notices
-from trainyard_gateway.store.outbox.notices import Due
+from trainyard_gateway.store.outbox import digests, notices
+from trainyard_gateway.store.outbox.notices import Due, NoticeRow, Room
 
 AT_ONCE: Final = 8
 """Receivers to which is sent at the same time, to each one message."""
-OF_USER: Final = 2
-"""Of these, receivers of one user."""
+OF_OWNER: Final = 2
+"""Of these, receivers of one user or team."""
 
 _log = structlog.get_logger()
 
@@ -73,7 +78,7 @@ class NoticeDelivery:
         self._pace, self._now = pace, now
         self._wake = asyncio.Event()
         self._busy: dict[str, str] = {}
-        """Receivers to which is sent, with their users."""
+        """Receivers to which is sent, with their owners."""
         self._pauses = Pauses()
 
     def wake(self, receiver: str | None = None) -> None:
@@ -110,16 +115,47 @@ class NoticeDelivery:
         began = self._now()
         now, paused = _micros(began), self._pauses.paused(began)
         but, taken = frozenset({*self._busy, *paused}), Counter(self._busy.values())
+        places = Room(room, OF_OWNER, but, taken)
+        held = await self._collect(now)
         found, later = await self._database.read(
-            lambda c: notices.due(c, now, room, but, OF_USER, taken), applied=False
+            lambda c: notices.due(c, now, places), applied=False
         )
         for one in found:
-            if await self._claim(one):
+            if await self._is_quiet(one, began):
+                self.wake()
+            elif await self._claim(one):
                 row = one.notice._replace(tries=one.notice.tries + 1)
-                self._busy[row.receiver] = one.receiver.user
+                self._busy[row.receiver] = one.receiver.owner
                 group.create_task(self._try(one._replace(notice=row)))
-        times = [*paused.values(), *([] if later is None else [later / 1e6])]
+        times = [*paused.values(), *(at / 1e6 for at in (later, held) if at is not None)]
         return min([self._pace.look, *(time - began + 0.01 for time in times)])
+
+    async def _collect(self, now: int) -> int | None:
+        """Make the digests that are due; when the next one is."""
+
+        def body(rows: list[NoticeRow], dropped: int) -> str:
+            return message.digest([row.body for row in rows], dropped, now / 1e6)
+
+        def collect(connection: Connection) -> None:
+            for receiver in digests.due_digests(connection, now):
+                digests.collect(connection, receiver, f"msg_{uuid.uuid4().hex}", now, body)
+
+        if await self._database.read(lambda c: digests.due_digests(c, now), applied=False):
+            await self._database.write(collect)
+        return await self._database.read(lambda c: digests.next_digest(c, now), applied=False)
+
+    async def _is_quiet(self, one: Due, now: float) -> bool:
+        """Whether the receiver has quiet hours; then the notice waits until they end."""
+        times, row = times_of(one.receiver), one.notice
+        if times is None or is_urgent(times, message.kind_of(row.body)):
+            return False
+        until = quiet_until(times, now)
+        if until is None:
+            return False
+        await self._database.write(
+            lambda c: notices.place(c, row._replace(next_try=_micros(until)))
+        )
+        return True
 
     async def _claim(self, one: Due) -> bool:
         until = _micros(self._now() + self._pace.claim)

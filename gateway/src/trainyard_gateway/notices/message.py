@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -11,11 +13,16 @@ from trainyard_api import names, timestamps
 from trainyard_api.model import clip
 from trainyard_api.visible_text import visible
 from trainyard_gateway.notices.events import Event
+from trainyard_gateway.notices.timing.release import DIGEST, TRIAL
 from trainyard_gateway.sessions.info import phase_of
 from trainyard_kube import Json
 
 MOST_OF_TEXT: Final = 1000
 """Characters of a text that a program or a user wrote."""
+MOST_OF_DIGEST: Final = 100
+"""Notices that a digest shows."""
+MOST_BYTES: Final = 65_536
+"""Of the notices that a digest shows."""
 
 
 def identity(receiver: str, uid: str, key: str) -> str:
@@ -42,12 +49,39 @@ def body(session: Json, event: Event) -> str:
 
 def trial(receiver: str, now: float) -> str:
     """The message by which a user tries a receiver; `now` is in seconds since the epoch."""
-    return _whole("notice.test", now, {"receiver": receiver})
+    return _whole(TRIAL, now, {"receiver": receiver})
 
 
 def about_budget(kind: str, facts: dict[str, Any], now: float) -> str:
     """The message about a budget."""
     return _whole(kind, now, facts)
+
+
+def digest(bodies: Sequence[str], dropped: int, now: float) -> str:
+    """The message about several notices, the oldest first; `dropped` ones are only counted.
+
+    It holds as many of them as `MOST_OF_DIGEST` and `MOST_BYTES` allow.
+    """
+    messages = [orjson.loads(body) for body in bodies]
+    shown, size = [], 0
+    for body, found in zip(bodies[:MOST_OF_DIGEST], messages, strict=False):
+        size += len(body.encode())
+        if size > MOST_BYTES:
+            break
+        shown.append(found)
+    facts = {
+        "count": len(messages),
+        "types": dict(Counter(str(found["type"]) for found in messages)),
+        "notices": shown,
+        "notShown": len(messages) - len(shown),
+        "dropped": dropped,
+    }
+    return _whole(DIGEST, now, facts)
+
+
+def kind_of(body: str) -> str:
+    """The `type` of a message."""
+    return str(orjson.loads(body).get("type", ""))
 
 
 def _whole(kind: str, time: float, facts: dict[str, Any]) -> str:

@@ -16,18 +16,19 @@ from typing import Final
 import orjson
 import structlog
 
-from trainyard_api import names
 from trainyard_api.rights.owner import User
 from trainyard_gateway import telemetry
 from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices import message
+from trainyard_gateway.notices.audience import audience, concerns
 from trainyard_gateway.notices.budgets import budget_notices
 from trainyard_gateway.notices.events import events, is_due
-from trainyard_gateway.notices.receivers import MOST_WAITING, Receiver, Receivers
+from trainyard_gateway.notices.receiver import Receiver
+from trainyard_gateway.notices.receivers import MOST_WAITING, Receivers, placed
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import has_ended
 from trainyard_gateway.store import sessions
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.outbox import notices
 from trainyard_gateway.store.outbox.notices import NoticeRow
 from trainyard_kube import Json
@@ -96,6 +97,7 @@ class NoticeWatcher:
         holding = await self._look_at_budgets()
         before = int((self._now() - KEPT_SECONDS) * 1e6)
         await self._database.write(lambda c: notices.forget(c, before, holding))
+        await self._hasten()
         going = [b["metadata"]["uid"] for b in self._cache.live() if not has_ended(b)]
         self._changed |= dict.fromkeys(going)
         # Sessions that have ended are seldom looked at: the outbox knows what it has of them.
@@ -113,11 +115,28 @@ class NoticeWatcher:
         rows = [
             row
             for receiver in receivers
-            for row in budget_notices(receiver, self._user_of(receiver.row.user), limits, now)
+            for row in budget_notices(receiver, audience(receiver.row, self._user_of), limits, now)
         ]
         for start in range(0, len(rows), AT_ONCE):
             await self._write(rows[start : start + AT_ONCE])
         return {row.id for row in rows}
+
+    async def _hasten(self) -> None:
+        """What waits longer than a notice of now came by a clock that was ahead, and waits less."""
+        now = int(self._now() * 1e6)
+        timed = [r for r in self._receivers.all() if r.times is not None]
+
+        def late(connection: Connection) -> list[NoticeRow]:
+            pairs = [
+                (row, placed(row, receiver, now))
+                for receiver in timed
+                for row in notices.untried(connection, receiver.row.id)
+            ]
+            return [new for row, new in pairs if row.next_try > new.next_try]
+
+        rows = await self._database.read(late, applied=False) if timed else []
+        if rows:
+            await self._database.write(lambda c: notices.place_all(c, rows))
 
     async def _look(self) -> None:
         changed, self._changed = self._changed, {}
@@ -185,20 +204,16 @@ class NoticeWatcher:
         if not self._concerns(receiver, body):
             return
         now, uid = self._now(), body["metadata"]["uid"]
-        added = self._added.get(uid, ())
-        for rule in receiver.rules:
+        added, made = self._added.get(uid, ()), int(now * 1e6)
+        for rule, since in receiver.dated_rules():
             for event in events(body, rule, now):
                 identity = message.identity(receiver.row.id, uid, event.key)
-                if identity in added or not is_due(event, receiver.row.created / 1e6, now):
+                if identity in added or not is_due(event, since, now):
                     continue
-                made = int(now * 1e6)
-                text = message.body(body, event)
-                yield NoticeRow(identity, receiver.row.id, text, made, next_try=made)
+                row = NoticeRow(identity, receiver.row.id, message.body(body, event), made)
+                yield placed(row, receiver, made)
 
     def _concerns(self, receiver: Receiver, body: Json) -> bool:
         """Whether the session is one of those that the receiver gets notices about."""
-        owner = str((body["metadata"].get("labels") or {}).get(names.LABEL_USER) or "")
-        user = self._user_of(receiver.row.user)
-        if receiver.row.sessions == "own":
-            return owner == user.name and user.role is not None
-        return self._cache.is_seen(user, body)
+        reader = audience(receiver.row, self._user_of)
+        return concerns(receiver.row, reader, self._cache.owner_of(body))

@@ -34,6 +34,11 @@ def new_owner(
     return owner
 
 
+def _of_team(team: str) -> OwnedObject:
+    """What belongs to a team itself, and to no user."""
+    return OwnedObject("team", team, Owner("", team, Visibility.TEAM))
+
+
 class Session(Protocol):
     """What is asked of a session."""
 
@@ -119,6 +124,22 @@ class Rights:
             return new
 
         return info_of(await self._database.write(save))
+
+    def require_team(self, user: User, verb: Verb, team: str) -> None:
+        """Raises NotPermitted unless `user` may do that with what belongs to a team itself.
+
+        Raises Unprocessable for a team that is not there.
+        """
+        self.users.require_team(team, user)
+        if not may(user, verb, _of_team(team)).allowed:
+            raise NotPermitted(
+                f"user {user.name!r} is a {user.role} of the team {team!r}; its maintainers and "
+                "administrators do that"
+            )
+
+    def changes_receiver(self, user: User, team: str) -> bool:
+        """Whether `user` may change a receiver of notices of the team; without one, of `user`."""
+        return not team or may(user, Verb.UPDATE, _of_team(team)).allowed
 
     def require_sharing(self, user: User, changes: SharingChange) -> None:
         """Raises NotPermitted for a team that is not the user's, Unprocessable for no user."""

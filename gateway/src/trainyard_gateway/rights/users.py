@@ -24,7 +24,7 @@ from trainyard_gateway.store import api_keys
 from trainyard_gateway.store.access import sso, users
 from trainyard_gateway.store.access.users import TeamRow, UserRow
 from trainyard_gateway.store.database import Connection, Database
-from trainyard_gateway.store.outbox import notices
+from trainyard_gateway.store.outbox import receivers
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 """Names of users, teams and keys: values that a label can hold."""
@@ -197,7 +197,7 @@ class Users:
             users.save(connection, row._replace(removed=now))
             api_keys.revoke_of(connection, name, now)
             sso.end_of(connection, name, time.time(), "an administrator has removed the user")
-            notices.remove_receivers_of(connection, name)
+            receivers.remove_receivers_of(connection, name)
 
         await self._database.write(remove)
         await self.load()
@@ -229,7 +229,10 @@ class Users:
         return self._team(new.name)
 
     async def remove_team(self, name: str) -> None:
-        """Remove a team without users. Raises NotFound and AlreadyThere."""
+        """Remove a team without users, with its receivers of notices.
+
+        Raises NotFound and AlreadyThere.
+        """
         if name == DEFAULT_TEAM:
             raise AlreadyThere(f"the team {DEFAULT_TEAM!r} holds everything of before; it stays")
 
@@ -244,6 +247,7 @@ class Users:
                     f"{len(left)} users are in the team {name!r}: {listed}; take them out first"
                 )
             users.remove_team(connection, name)
+            receivers.remove_receivers_of(connection, team=name)
 
         await self._database.write(remove)
         await self.load()

@@ -124,6 +124,27 @@ class Lists(Rule):
         """Nothing: the route filters."""
 
 
+TeamQuery = Annotated[str | None, Query(min_length=1, max_length=63)]
+"""A team in the query."""
+
+
+class OfTeam(Rule):
+    """A dependency: the caller may do that for the team in the query; without one, for the caller.
+
+    A maintainer of a team changes what belongs to the team itself, and every user of it reads it.
+    """
+
+    def __init__(self, verb: Verb) -> None:
+        super().__init__(verb)
+
+    async def __call__(
+        self, request: Request, services: ServicesDep, team: TeamQuery = None
+    ) -> None:
+        """Raises NotPermitted, and Unprocessable for a team that is not there."""
+        if team is not None:
+            services.rights.require_team((await caller(request)).user, self.verb, team)
+
+
 class NoObject(Rule):
     """A dependency: the route is about nothing that has an owner, or only about the caller."""
 

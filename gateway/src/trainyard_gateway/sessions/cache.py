@@ -81,7 +81,7 @@ class SessionCache:
 
     def is_seen(self, user: User, body: Json) -> bool:
         """Whether a user sees a live object."""
-        return sees(user, self._owner(body))
+        return sees(user, self.owner_of(body))
 
     def user_of(self, session: SessionInfo) -> User:
         """The user that a session acts for: of its label, with role and teams."""
@@ -94,7 +94,8 @@ class SessionCache:
             return user.is_administrator
         return any(sees(user, owner) for owner in former)
 
-    def _owner(self, body: Json) -> Owner:
+    def owner_of(self, body: Json) -> Owner:
+        """Whose a live object is."""
         return self._rights.of_session(owned(body))
 
     def attempt_of(self, uid: str) -> int:
@@ -205,7 +206,7 @@ class SessionCache:
         if bodies:
             rows = [_row(b, deleted) for b in bodies]
             held = self._unsaved.of(bodies, deleted)
-            found = {body["metadata"]["uid"]: self._owner(body) for body in bodies}
+            found = {body["metadata"]["uid"]: self.owner_of(body) for body in bodies}
             self._note(found)
             await self._database.write(lambda c: _save(c, rows, list(held.values()), found))
             self._unsaved.saved(held, deleted)

@@ -16,9 +16,9 @@ from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.limits.limit import LimitSpec
 from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices.budgets import budget_notices, stage
-from trainyard_gateway.notices.receivers import Receiver
+from trainyard_gateway.notices.receiver import Receiver
 from trainyard_gateway.notices.rules import BudgetRule, FailureRule
-from trainyard_gateway.store.outbox.notices import ReceiverRow
+from trainyard_gateway.store.outbox.receivers import ReceiverRow
 
 NOW = 1_800_000_000.0
 TEAM = Subject(SubjectKind.TEAM, "vision")

@@ -7,11 +7,13 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,8 +29,10 @@ from webhook_receiver import Answer, WebhookReceiver, slowly
 
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.notices.delivery import NoticeDelivery, Pace
-from trainyard_gateway.notices.receivers import NewReceiver, Receivers
+from trainyard_gateway.notices.receiver import NewReceiver
+from trainyard_gateway.notices.receivers import MOST_WAITING, Receivers, placed
 from trainyard_gateway.notices.rules import PhaseRule
+from trainyard_gateway.notices.timing.delivery_times import DeliveryTimes
 from trainyard_gateway.store.outbox import notices
 from trainyard_gateway.store.outbox.notices import NoticeRow
 from trainyard_gateway.store.store import Store
@@ -55,6 +59,22 @@ class Yard:
         assert made.secret.startswith("whsec_")
         return [(await self.receivers.test(user, name)).id for _ in range(count)]
 
+    async def put(self, name: str, *kinds: str, at: float, user: str = "ada") -> list[str]:
+        """Notices of these types that come at a time for a receiver; their ids."""
+        [receiver] = [r for r in await self.receivers.of(user) if r.row.name == name]
+        made = int(at * 1e6)
+        bodies = [
+            f'{{"type":"{kind}","timestamp":"","data":{{"n":{n}}}}}' for n, kind in enumerate(kinds)
+        ]
+        rows = [
+            placed(
+                NoticeRow(f"msg_{uuid.uuid4().hex}", receiver.row.id, body, made), receiver, made
+            )
+            for body in bodies
+        ]
+        await self.store.write(lambda c: notices.add(c, rows, MOST_WAITING))
+        return [row.id for row in rows]
+
     async def row(self, identity: str) -> NoticeRow:
         found = await self.store.read(lambda c: notices.find(c, identity), applied=False)
         assert found is not None
@@ -62,14 +82,14 @@ class Yard:
 
     async def until(self, identity: str, state: str, within: float = 20) -> NoticeRow:
         """The notice when it is in that state."""
-        return await self._when(identity, lambda row: row.state == state, within)
+        return await self.when(identity, lambda row: row.state == state, within)
 
     async def tried(self, identity: str, within: float = 20) -> NoticeRow:
         """The notice after a try that failed."""
-        return await self._when(identity, lambda row: bool(row.words), within)
+        return await self.when(identity, lambda row: bool(row.words), within)
 
-    async def _when(
-        self, identity: str, holds: Callable[[NoticeRow], bool], within: float
+    async def when(
+        self, identity: str, holds: Callable[[NoticeRow], bool], within: float = 20
     ) -> NoticeRow:
         deadline = time.monotonic() + within
         while not holds(row := await self.row(identity)):
@@ -202,6 +222,43 @@ async def test_a_receiver_that_failed_gets_nothing_for_a_while(yard: Yard) -> No
             await yard.tried(other)
             await asyncio.sleep(0.5)
         assert sorted(receiver.came) == sorted([told[0], other])
+
+
+async def test_a_digest_is_one_message(yard: Yard) -> None:
+    times = DeliveryTimes.model_validate({"digest": {"every": "hour"}, "urgent": ["budget"]})
+    clock = faster(1200)
+    with WebhookReceiver() as receiver:
+        new = NewReceiver(name="lab", url=receiver.url, rules=RULES, times=times)
+        await yard.receivers.create("ada", new)
+        *held, urgent = await yard.put("lab", *["session.failure"] * 3, "budget.spent", at=clock())
+        async with yard.delivering(QUICK, clock):
+            await yard.until(urgent, notices.DELIVERED)
+            row = await yard.until(held[0], notices.DIGESTED)
+            assert row.digest is not None
+            await yard.until(row.digest, notices.DELIVERED)
+    assert receiver.came == [urgent, row.digest]
+    message = json.loads(receiver.messages[row.digest][1])
+    assert message["type"] == "notice.digest"
+    assert {one["data"]["n"] for one in message["data"]["notices"]} == {0, 1, 2}
+
+
+async def test_in_quiet_hours_nothing_is_sent_that_was_due_before(yard: Yard) -> None:
+    """A gateway comes back at night, with notices of the evening."""
+    evening, night = 1_764_529_140.0, 1_764_532_800.0  # 18:59 and 20:00 UTC
+    hours = {"start": "19:00", "end": "21:00"}
+    times = DeliveryTimes.model_validate({"quietHours": hours, "urgent": ["failure"]})
+    with WebhookReceiver() as receiver:
+        new = NewReceiver(name="lab", url=receiver.url, rules=RULES, times=times)
+        await yard.receivers.create("ada", new)
+        waits, urgent = await yard.put("lab", "session.phase", "session.failure", at=evening)
+        async with yard.delivering(QUICK, lambda: night):
+            await yard.until(urgent, notices.DELIVERED)
+            end = int((night + 3600) * 1e6)
+            row = await yard.when(waits, lambda row: row.next_try == end)
+            assert (row.state, row.tries) == ("Waiting", 0)
+        assert receiver.came == [urgent]
+        async with yard.delivering(QUICK, lambda: night + 3600):
+            await yard.until(waits, notices.DELIVERED)
 
 
 async def test_while_the_database_is_away_no_try_is_made_twice(yard: Yard) -> None:

@@ -12,8 +12,9 @@ from store_lab import opened
 from trainyard_gateway.store.access import users
 from trainyard_gateway.store.access.users import UserRow
 from trainyard_gateway.store.database import Connection
-from trainyard_gateway.store.outbox import notices
-from trainyard_gateway.store.outbox.notices import Added, NoticeRow, ReceiverRow
+from trainyard_gateway.store.outbox import notices, receivers
+from trainyard_gateway.store.outbox.notices import Added, NoticeRow, Room
+from trainyard_gateway.store.outbox.receivers import ReceiverRow
 from trainyard_gateway.store.schema import notice_tables
 from trainyard_gateway.store.store import Store
 
@@ -36,12 +37,12 @@ def notice(identity: str, to: str, at: int = 0) -> NoticeRow:
 
 def due(c: Connection, most: int = 8, **taken: int) -> list[str]:
     """Ids of what is due."""
-    return [one.notice.id for one in notices.due(c, NOW, most, (), 2, taken)[0]]
+    return [one.notice.id for one in notices.due(c, NOW, Room(most, 2, (), taken))[0]]
 
 
 async def test_notices_of_receivers_that_are_gone_wait_for_nothing(store: Store) -> None:
     def left(c: Connection) -> tuple[Added, list[str], list[bool]]:
-        notices.add_receiver(c, receiver("there"))
+        receivers.add_receiver(c, receiver("there"))
         added = notices.add(c, [notice("a", "gone"), notice("b", "there", 5)], 9)
         # As they are of a receiver that was deleted while a notice for it was added.
         orphans = [notice(f"o{n}", f"gone-{n}") for n in range(8)]
@@ -57,23 +58,26 @@ async def test_notices_of_receivers_that_are_gone_wait_for_nothing(store: Store)
 
 
 async def test_what_a_receiver_has_no_room_for_is_dropped(store: Store) -> None:
-    def add(c: Connection) -> tuple[list[Added], list[str]]:
-        notices.add_receiver(c, receiver("r"))
+    def add(c: Connection) -> tuple[list[Added], list[tuple[str, str]]]:
+        receivers.add_receiver(c, receiver("r"))
         rows = [notice(f"n{n}", "r", n) for n in range(5)]
         added = [notices.add(c, rows[:2], 3), notices.add(c, rows, 3), notices.add(c, rows[:3], 3)]
-        return added, [row.id for row in notices.page(c, ["r"], None, (2**62, ""), 9)]
+        found = notices.page(c, ["r"], None, (2**62, ""), 9)
+        return added, [(row.id, row.state) for row in found]
 
     added, there = await store.write(add)
     assert added == [Added(2), Added(1, 2), Added(0)]
-    assert there == ["n2", "n1", "n0"]
+    waiting, dropped = notices.WAITING, notices.DROPPED
+    states = [dropped, dropped, waiting, waiting, waiting]
+    assert there == list(zip(("n4", "n3", "n2", "n1", "n0"), states, strict=True))
 
 
 async def test_one_user_has_two_places_at_once(store: Store) -> None:
     def look(c: Connection) -> list[list[str]]:
         for n in range(8):
-            notices.add_receiver(c, receiver(f"ada-{n}"))
+            receivers.add_receiver(c, receiver(f"ada-{n}"))
             notices.add(c, [notice(f"a{n}", f"ada-{n}", n)], 9)
-        notices.add_receiver(c, receiver("bob", "bob"))
+        receivers.add_receiver(c, receiver("bob", "bob"))
         notices.add(c, [notice("b", "bob", 900)], 9)
         return [due(c), due(c, ada=1), due(c, ada=2), due(c, ada=1, bob=1), due(c, most=1)]
 
@@ -85,7 +89,7 @@ async def test_nothing_is_sent_to_a_user_who_is_removed(store: Store) -> None:
     def look(c: Connection) -> tuple[list[str], list[str], bool]:
         for name in ("ada", "bob"):
             users.save(c, UserRow(name, "member", "default", "2026-01-01T00:00:00Z"))
-            notices.add_receiver(c, receiver(name, name))
+            receivers.add_receiver(c, receiver(name, name))
             notices.add(c, [notice(f"to-{name}", name)], 9)
         before = due(c)
         row = users.find(c, "ada")
@@ -100,7 +104,7 @@ async def test_nothing_is_sent_to_a_user_who_is_removed(store: Store) -> None:
 
 async def test_what_still_holds_is_not_forgotten(store: Store) -> None:
     def left(c: Connection) -> list[str]:
-        notices.add_receiver(c, receiver("r"))
+        receivers.add_receiver(c, receiver("r"))
         rows = [notice(name, "r", 5) for name in ("holds", "over", "waits")]
         notices.add(c, rows, 9)
         for row in rows[:2]:
@@ -116,7 +120,7 @@ async def test_what_still_holds_is_not_forgotten(store: Store) -> None:
 
 async def test_an_old_try_marks_nothing(store: Store) -> None:
     def mark(c: Connection) -> list[str]:
-        notices.add_receiver(c, receiver("r"))
+        receivers.add_receiver(c, receiver("r"))
         row = notice("n", "r")
         notices.add(c, [row], 9)
         states = []

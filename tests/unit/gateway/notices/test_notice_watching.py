@@ -21,12 +21,15 @@ from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.limits.limit import LimitSpec
 from trainyard_gateway.limits.service import Spent
-from trainyard_gateway.notices.receivers import NewReceiver, Receivers
+from trainyard_gateway.notices.receiver import NewReceiver
+from trainyard_gateway.notices.receivers import Receivers, placed
 from trainyard_gateway.notices.rules import BudgetRule, PhaseRule
+from trainyard_gateway.notices.timing.delivery_times import DeliveryTimes
 from trainyard_gateway.notices.watching import AT_ONCE, NoticeWatcher
 from trainyard_gateway.sessions.cache import SessionCache
-from trainyard_gateway.store.outbox import notices
-from trainyard_gateway.store.outbox.notices import Added, ReceiverRow
+from trainyard_gateway.store.outbox import notices, receivers
+from trainyard_gateway.store.outbox.notices import Added, NoticeRow
+from trainyard_gateway.store.outbox.receivers import ReceiverRow
 from trainyard_gateway.store.store import Store
 from trainyard_kube import KubeClient, KubeConfig
 
@@ -138,7 +141,7 @@ class Watched:
             ReceiverRow(f"r{n}", "ada", f"r{n}", "https://x.example/", "s", "own", rules, 0)
             for n in range(self._count)
         ]
-        await self.database.write(lambda c: [notices.add_receiver(c, row) for row in rows])
+        await self.database.write(lambda c: [receivers.add_receiver(c, row) for row in rows])
 
     async def judged(self, calls: int) -> None:
         deadline = time.monotonic() + 60
@@ -194,3 +197,30 @@ async def test_what_is_in_the_outbox_is_not_added_at_every_look(tmp_path: Path) 
             await watched.judged(count * sessions * (look + 1))
     assert sum(one.new for one in added) == count * sessions
     assert [r for r in watched.database.results if isinstance(r, Added)] == added
+
+
+async def test_what_came_by_a_clock_that_was_ahead_waits_no_longer_than_what_comes_now(
+    tmp_path: Path,
+) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'outbox.db'}", None) as store:
+        receivers = Receivers(store, True, ["127.0.0.1"])
+        times = DeliveryTimes.model_validate({"digest": {"every": "hour"}})
+        rules = [PhaseRule(on="phase", phases=["Failed"])]
+        new = NewReceiver(name="r", url="http://127.0.0.1:1/", rules=rules, times=times)
+        await receivers.create("ada", new)
+        [receiver] = receivers.all()
+        now, day = 1_800_000_000, 86_400
+        made = [now * 1_000_000, (now + day) * 1_000_000]
+        rows = [
+            placed(
+                NoticeRow(f"n{n}", receiver.row.id, '{"type":"session.failure"}', at), receiver, at
+            )
+            for n, at in enumerate(made)
+        ]
+        await store.write(lambda c: notices.add(c, rows, 9))
+        async with KubeClient(KubeConfig(server="http://127.0.0.1:1"), user_agent="t") as kube:
+            cache = SessionCache(kube, "ns", store)
+            watcher = NoticeWatcher(cache, store, receivers, user_of, lambda: float(now))
+            await watcher._prepare()
+        found = await store.read(lambda c: notices.untried(c, receiver.row.id), applied=False)
+    assert [row.next_try for row in found] == [rows[0].next_try] * 2

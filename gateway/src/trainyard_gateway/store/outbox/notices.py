@@ -1,4 +1,4 @@
-"""Rows of `notice_receivers` and of the outbox of notices."""
+"""Rows of the outbox of notices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
 
+from trainyard_gateway.store.outbox.receivers import OWNER, SERVICE, ReceiverRow
 from trainyard_gateway.store.schema.notice_tables import notice_receivers, notices
 from trainyard_gateway.store.schema.user_tables import users
 from trainyard_gateway.store.sql.dialect import upsert
@@ -14,20 +15,14 @@ from trainyard_gateway.store.sql.dialect import upsert
 WAITING: Final = "Waiting"
 DELIVERED: Final = "Delivered"
 DEAD: Final = "Dead"
+HELD: Final = "Held"
+"""It waits for the next digest."""
+DIGESTED: Final = "Digested"
+"""It is in a digest, which is a notice."""
+DROPPED: Final = "Dropped"
+"""Too many waited when it came."""
+_UNSENT: Final = (WAITING, HELD)
 _IDS_AT_ONCE: Final = 500
-
-
-class ReceiverRow(NamedTuple):
-    """A row of `notice_receivers`. Times are microseconds since the epoch."""
-
-    id: str
-    user: str
-    name: str
-    url: str
-    secret: str
-    sessions: str
-    rules: str
-    created: int
 
 
 class NoticeRow(NamedTuple):
@@ -42,6 +37,8 @@ class NoticeRow(NamedTuple):
     next_try: int = 0
     words: str = ""
     """Why the last try failed."""
+    digest: str | None = None
+    """The notice that it is a part of, or by which it was said that it was dropped."""
 
 
 class Added(NamedTuple):
@@ -53,40 +50,10 @@ class Added(NamedTuple):
     """So many were not there, and their receiver has as many that wait as it may have."""
 
 
-def receivers(connection: Connection) -> list[ReceiverRow]:
-    """All receivers, oldest first."""
-    ordered = select(notice_receivers).order_by(notice_receivers.c.created, notice_receivers.c.id)
-    return [ReceiverRow(*row) for row in connection.execute(ordered)]
-
-
-def receivers_of(connection: Connection, user: str) -> list[ReceiverRow]:
-    """The receivers of a user, by name."""
-    own = select(notice_receivers).where(notice_receivers.c.user == user)
-    return [ReceiverRow(*row) for row in connection.execute(own.order_by(notice_receivers.c.name))]
-
-
-def add_receiver(connection: Connection, row: ReceiverRow) -> bool:
-    """Insert a receiver; False if its user has one of that name."""
-    added = upsert(connection, notice_receivers).on_conflict_do_nothing()
-    return connection.execute(added, row._asdict()).rowcount == 1
-
-
-def remove_receiver(connection: Connection, identity: str) -> None:
-    """Delete a receiver with its notices."""
-    connection.execute(delete(notices).where(notices.c.receiver == identity))
-    connection.execute(delete(notice_receivers).where(notice_receivers.c.id == identity))
-
-
-def remove_receivers_of(connection: Connection, user: str) -> None:
-    """Delete the receivers of a user with their notices."""
-    for row in receivers_of(connection, user):
-        remove_receiver(connection, row.id)
-
-
 def add(connection: Connection, rows: list[NoticeRow], most: int) -> Added:
     """Insert the notices that are not there.
 
-    None for a receiver that is not there, nor for one for which `most` wait.
+    None for a receiver that is not there. For one for which `most` wait they are there as Dropped.
     """
     known = _known(connection, [row.id for row in rows])
     fresh = {row.id: row for row in rows if row.id not in known}.values()
@@ -97,6 +64,7 @@ def add(connection: Connection, rows: list[NoticeRow], most: int) -> Added:
         if waiting is None:
             continue
         if waiting >= most:
+            connection.execute(upsert(connection, notices), row._replace(state=DROPPED)._asdict())
             dropped += 1
             continue
         connection.execute(upsert(connection, notices), row._asdict())
@@ -124,7 +92,7 @@ def _waiting(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """How many notices wait for each of the receivers; those that are not there are absent."""
     found = {}
     for identity in ids:
-        waits = (notices.c.receiver == notice_receivers.c.id) & (notices.c.state == WAITING)
+        waits = (notices.c.receiver == notice_receivers.c.id) & notices.c.state.in_(_UNSENT)
         count = select(func.count()).select_from(notices).where(waits).scalar_subquery()
         query = select(count).where(notice_receivers.c.id == identity)
         if (waiting := connection.execute(query).scalar_one_or_none()) is not None:
@@ -145,29 +113,38 @@ class Due(NamedTuple):
     receiver: ReceiverRow
 
 
-def due(
-    connection: Connection,
-    now: int,
-    most: int,
-    others_than: Collection[str],
-    of_user: int,
-    taken: Mapping[str, int],
-) -> tuple[list[Due], int | None]:
+class Room(NamedTuple):
+    """To which receivers may be sent now."""
+
+    most: int
+    """To so many."""
+    of_owner: int
+    """So many of one user or team, the `taken` ones of each included."""
+    but: Collection[str] = ()
+    """To none of these."""
+    taken: Mapping[str, int] = {}
+    """By owner: receivers to which is sent."""
+    services: bool = True
+    """Whether to those that are services."""
+
+
+def due(connection: Connection, now: int, room: Room) -> tuple[list[Due], int | None]:
     """Notices to try now, of each receiver the oldest, and when the next one may be tried.
 
-    None of the receivers `others_than`, and none of users who are removed. `of_user`: how many
-    receivers of one user there may be at once, the `taken` ones of each user included.
+    None of users who are removed.
     """
-    full = [user for user, count in taken.items() if count >= of_user]
+    full = [owner for owner, count in room.taken.items() if count >= room.of_owner]
     free = (
         (notices.c.state == WAITING)
-        & notices.c.receiver.not_in(others_than)
-        & notice_receivers.c.user.not_in(full)
+        & notices.c.receiver.not_in(room.but)
+        & OWNER.not_in(full)
         & users.c.removed.is_(None)
     )
+    if not room.services:
+        free &= notice_receivers.c.kind != SERVICE
     ready = free & (notices.c.next_try <= now)
     found = []
-    for receiver in connection.execute(_first(ready, most, of_user, taken)).scalars().all():
+    for receiver in connection.execute(_first(ready, room)).scalars().all():
         own = select(notices).select_from(_OF_USERS)
         own = own.where(ready & (notices.c.receiver == receiver))
         row = connection.execute(own.order_by(notices.c.next_try, notices.c.id).limit(1)).one()
@@ -178,20 +155,19 @@ def due(
     return found, connection.execute(later).scalar_one()
 
 
-def _first(
-    ready: ColumnElement[bool], most: int, of_user: int, taken: Mapping[str, int]
-) -> Select[tuple[str]]:
-    """The receivers whose notices have waited longest, of each user as many as fit."""
-    user, oldest = notice_receivers.c.user, func.min(notices.c.next_try)
-    of_its_user = func.row_number().over(partition_by=user, order_by=(oldest, notices.c.receiver))
-    columns = (notices.c.receiver, user, oldest.label("oldest"), of_its_user.label("place"))
+def _first(ready: ColumnElement[bool], room: Room) -> Select[tuple[str]]:
+    """The receivers whose notices have waited longest, of each owner as many as fit."""
+    owner, oldest = OWNER.label("owner"), func.min(notices.c.next_try)
+    of_its_owner = func.row_number().over(partition_by=OWNER, order_by=(oldest, notices.c.receiver))
+    columns = (notices.c.receiver, owner, oldest.label("oldest"), of_its_owner.label("place"))
     each = select(*columns).select_from(_OF_USERS).where(ready)
-    first = each.group_by(notices.c.receiver, user).subquery()
-    fits = first.c.place <= of_user
-    for name, count in taken.items():
-        fits &= (first.c.user != name) | (first.c.place <= of_user - count)
+    by = (notices.c.receiver, notice_receivers.c.user, notice_receivers.c.team)
+    first = each.group_by(*by).subquery()
+    fits = first.c.place <= room.of_owner
+    for name, count in room.taken.items():
+        fits &= (first.c.owner != name) | (first.c.place <= room.of_owner - count)
     chosen = select(first.c.receiver).where(fits).order_by(first.c.oldest, first.c.receiver)
-    return chosen.limit(most)
+    return chosen.limit(room.most)
 
 
 def claim(connection: Connection, row: NoticeRow, until: int) -> bool:
@@ -207,6 +183,27 @@ def mark(connection: Connection, row: NoticeRow, state: str, next_try: int, word
     changed = {"state": state, "next_try": next_try, "words": words}
     same = (notices.c.id == row.id) & (notices.c.tries == row.tries)
     connection.execute(update(notices).where(same & (notices.c.state == WAITING)).values(**changed))
+
+
+def place(connection: Connection, row: NoticeRow) -> None:
+    """Let a notice that was not tried wait in the state and for the time of `row`."""
+    same = (notices.c.id == row.id) & (notices.c.tries == row.tries)
+    values = {"state": row.state, "next_try": row.next_try}
+    connection.execute(update(notices).where(same & notices.c.state.in_(_UNSENT)).values(**values))
+
+
+def place_all(connection: Connection, rows: Collection[NoticeRow]) -> None:
+    """The same for several notices."""
+    for row in rows:
+        place(connection, row)
+
+
+def untried(connection: Connection, receiver: str) -> list[NoticeRow]:
+    """Notices of a receiver that wait for their first try."""
+    chosen = (
+        (notices.c.receiver == receiver) & notices.c.state.in_(_UNSENT) & (notices.c.tries == 0)
+    )
+    return [NoticeRow(*row) for row in connection.execute(select(notices).where(chosen))]
 
 
 def again(connection: Connection, identity: str, now: int) -> bool:
@@ -247,7 +244,7 @@ def forget(connection: Connection, before: int, holding: Collection[str] = ()) -
     Not those of `holding`, which would be added again. Also those whose receiver is not there, or
     has a user who is removed.
     """
-    over = (notices.c.created < before) & (notices.c.state != WAITING)
+    over = (notices.c.created < before) & notices.c.state.not_in(_UNSENT)
     found = set(connection.execute(select(notices.c.id).where(over)).scalars()) - set(holding)
     for some in _parts(list(found)):
         connection.execute(delete(notices).where(over & notices.c.id.in_(some)))

@@ -19,9 +19,18 @@ notice_receivers = Table(
     Column("sessions", String(8), nullable=False),
     Column("rules", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
-    UniqueConstraint("user", "name"),
+    Column("team", String(63), nullable=False),
+    Column("maker", String(64), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("times", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    UniqueConstraint("user", "team", "name"),
 )
-"""Webhooks of users; `rules` are JSON."""
+"""Receivers of users, and of teams with an empty `user`. `rules`, `times` and `since` are JSON.
+
+`kind` is webhook or service; `shown` is the URL without what is secret in it.
+"""
 
 notices = Table(
     "notices",
@@ -34,10 +43,12 @@ notices = Table(
     Column("tries", Integer, nullable=False),
     Column("next_try", BigInteger, nullable=False),
     Column("words", Text, nullable=False),
+    Column("digest", String(40)),
     Index("notices_by_next_try", "state", "next_try"),
     Index("notices_by_receiver", "receiver", "created"),
 )
-"""The outbox: Waiting, Delivered or Dead; `words` say why the last try failed.
+"""The outbox: Waiting, Held, Digested, Delivered, Dead or Dropped; `words` say why the last try failed.
 
-While a gateway tries one, `next_try` is when another one may.
+While a gateway tries one, `next_try` is when another one may. `digest` is the notice that it is a
+part of, or by which it was said that it was dropped.
 """

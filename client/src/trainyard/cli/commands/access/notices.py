@@ -1,4 +1,4 @@
-"""`notices ls|add|rm|test|sent|retry`."""
+"""`notices ls|add|set|rm|test|sent|retry`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from trainyard.cli.connection import gateway
 from trainyard.cli.errors import UsageProblem
 from trainyard.cli.output import Format, FormatOption
 from trainyard.cli.text import formats
+from trainyard.cli.text.notice_times import DIGESTS, times_of, times_text
 from trainyard.cli.text.table import Column, make_table
 
 if TYPE_CHECKING:
     from trainyard.notices.answers import Notice, NoticeReceiver
 
 app = typer.Typer(
-    help="Have notices about sessions sent to webhooks, and see what was sent.",
+    help="Have notices about sessions sent to webhooks and services, and see what was sent.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -28,23 +29,48 @@ _FORMS: Final = (
     "phase=Failed,Succeeded, failure, failure=OutOfMemory, 'metric=loss>10', stalled, stalled=600, "
     "starts-soon, starts-soon=600 or budget"
 )
-OnOption = Annotated[
-    list[str],
-    typer.Option("--on", metavar="RULE", help=f"What it gets notices about: {_FORMS}. Repeatable."),
-]
+_ON_HELP: Final = f"What it gets notices about: {_FORMS}. Repeatable."
+OnOption = Annotated[list[str], typer.Option("--on", metavar="RULE", help=_ON_HELP)]
+NewOnOption = Annotated[list[str] | None, typer.Option("--on", metavar="RULE", help=_ON_HELP)]
 NameArgument = Annotated[str, typer.Argument(help="The receiver's name.")]
+TeamOption = Annotated[
+    str | None, typer.Option(help="Of this team, not yours; its maintainers may change it.")
+]
+SessionsOption = Annotated[
+    Literal["own", "all"],
+    typer.Option(help="Yours or the team's, or all that you or the team may see."),
+]
+ZoneOption = Annotated[
+    str | None, typer.Option(help="Time zone of the times here: Europe/Berlin.")
+]
+QuietOption = Annotated[
+    str | None,
+    typer.Option(metavar="START-END", help="Hours in which notices wait: 22:00-07:00."),
+]
+QuietDaysOption = Annotated[
+    str | None, typer.Option(help="Days on which they begin: Sat,Sun. Default: every day.")
+]
+DigestOption = Annotated[
+    str | None, typer.Option(help=f"Notices come in one message, every {DIGESTS}.")
+]
+UrgentOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Rules whose notices come at once nevertheless: failure,budget."),
+]
 
 
 @app.command("ls")
-def ls(form: FormatOption = Format.TABLE) -> None:
-    """List your receivers by name."""
+def ls(team: TeamOption = None, form: FormatOption = Format.TABLE) -> None:
+    """List your receivers and those of your teams."""
     with gateway() as (client, clock):
-        found = client.notices.receivers()
+        found = client.notices.receivers(team=team)
     columns: list[Column[NoticeReceiver]] = [
         Column("NAME", lambda r: r.name),
+        Column("TEAM", lambda r: r.team or formats.UNKNOWN),
         Column("URL", lambda r: r.url),
         Column("SESSIONS", lambda r: r.sessions),
         Column("RULES", lambda r: " ".join(map(rule_text, r.rules))),
+        Column("TIMES", lambda r: times_text(r.times)),
         Column("AGE", lambda r: formats.since(r.created, clock.now()), right=True),
     ]
     table = make_table(columns, found, wide=form is Format.WIDE, empty="no receivers")
@@ -52,38 +78,81 @@ def ls(form: FormatOption = Format.TABLE) -> None:
 
 
 @app.command("add")
-def add(
+def add(  # noqa: PLR0913  # one parameter for each option
     name: NameArgument,
     url: Annotated[str, typer.Argument(help="Where notices are sent: https://…")],
     on: OnOption,
-    sessions: Annotated[
-        Literal["own", "all"], typer.Option(help="Yours, or all that you may see.")
-    ] = "own",
+    sessions: SessionsOption = "own",
+    team: TeamOption = None,
+    time_zone: ZoneOption = None,
+    quiet: QuietOption = None,
+    quiet_days: QuietDaysOption = None,
+    digest: DigestOption = None,
+    urgent: UrgentOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Make a receiver. Its secret, by which messages are signed, is shown this once."""
     rules = [rule_of(text) for text in on]
+    times = times_of(time_zone, quiet, quiet_days, digest, urgent or ())
     with gateway() as (client, _):
-        made = client.notices.create(name, url, rules, sessions=sessions)
+        made = client.notices.create(name, url, rules, sessions=sessions, times=times, team=team)
     if not output.for_programs(form, made.wire()):
         output.remark(f"receiver {made.name} made; its secret is shown only now:")
         output.line(made.secret)
 
 
+@app.command("set")
+def set_receiver(  # noqa: PLR0913  # one parameter for each option
+    name: NameArgument,
+    url: Annotated[str | None, typer.Option(help="Where notices are sent.")] = None,
+    on: NewOnOption = None,
+    sessions: Annotated[
+        Literal["own", "all"] | None, typer.Option(help="As with `notices add`.")
+    ] = None,
+    team: TeamOption = None,
+    time_zone: ZoneOption = None,
+    quiet: QuietOption = None,
+    quiet_days: QuietDaysOption = None,
+    digest: DigestOption = None,
+    urgent: UrgentOption = None,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Neither quiet hours nor a digest any more.")
+    ] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Change a receiver. Rules, and times together, come in place of those of before."""
+    times = times_of(time_zone, quiet, quiet_days, digest, urgent or ())
+    if at_once and times is not None:
+        raise UsageProblem("--at-once ends quiet hours and digests; give it without them")
+    given = {"url": url, "rules": [rule_of(t) for t in on] if on else None, "sessions": sessions}
+    changes: dict[str, Any] = {k: v for k, v in {**given, "times": times}.items() if v is not None}
+    changes |= {"times": None} if at_once else {}
+    if not changes:
+        raise UsageProblem("give --url, --on, --sessions, --quiet, --digest or --at-once")
+    with gateway() as (client, _):
+        changed = client.notices.change(name, changes, team=team)
+    if not output.for_programs(form, changed.wire()):
+        output.done(f"receiver {name} changed")
+
+
 @app.command("rm")
-def rm(names: Annotated[list[str], typer.Argument(metavar="NAME...")]) -> None:
+def rm(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...")], team: TeamOption = None
+) -> None:
     """Delete receivers with their notices."""
     with gateway() as (client, _):
         for one in names:
-            client.notices.remove(one)
+            client.notices.remove(one, team=team)
             output.done(f"receiver {one} deleted")
 
 
 @app.command("test")
-def send_test(name: NameArgument, form: FormatOption = Format.TABLE) -> None:
+def send_test(
+    name: NameArgument, team: TeamOption = None, form: FormatOption = Format.TABLE
+) -> None:
     """Send a receiver a notice that only shows that it arrives."""
     with gateway() as (client, _):
-        made = client.notices.test(name)
+        made = client.notices.test(name, team=team)
     if not output.for_programs(form, made.wire()):
         output.done(
             f"notice {made.id} is on its way; `trainyard notices sent` shows what came of it"
@@ -93,17 +162,20 @@ def send_test(name: NameArgument, form: FormatOption = Format.TABLE) -> None:
 @app.command("sent")
 def sent(
     state: Annotated[
-        Literal["Waiting", "Delivered", "Dead"] | None, typer.Option(help="Default: all.")
+        Literal["Waiting", "Held", "Digested", "Delivered", "Dead", "Dropped"] | None,
+        typer.Option(help="Default: all."),
     ] = None,
+    team: TeamOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List your notices, newest first, and why the last try failed."""
+    """List notices of receivers that you may change, newest first, and why the last try failed."""
     with gateway() as (client, clock):
-        page = client.notices.sent(state)
+        page = client.notices.sent(state, team=team)
     output.remark_more(page.cursor, len(page.notices))
     columns: list[Column[Notice]] = [
         Column("ID", lambda n: n.id),
         Column("RECEIVER", lambda n: n.receiver),
+        Column("TEAM", lambda n: n.team or formats.UNKNOWN, wide=True),
         Column("WHAT", lambda n: str(n.message.get("type", ""))),
         Column("SESSION", _session),
         Column("STATE", lambda n: n.state),
@@ -116,11 +188,13 @@ def sent(
 
 
 @app.command("retry")
-def retry(notices: Annotated[list[str], typer.Argument(metavar="ID...")]) -> None:
+def retry(
+    notices: Annotated[list[str], typer.Argument(metavar="ID...")], team: TeamOption = None
+) -> None:
     """Try dead notices again."""
     with gateway() as (client, _):
         for one in notices:
-            client.notices.retry(one)
+            client.notices.retry(one, team=team)
             output.done(f"notice {one} is tried again")
 
 

@@ -1,0 +1,1 @@
+"""When a receiver gets its notices: quiet hours and digests. Pure."""
