@@ -19,7 +19,7 @@ DIGEST: Final = "notice.digest"
 _HOUR: Final = 3600.0
 _DAYS_BACK: Final = 2
 _DAYS_AHEAD: Final = 9
-"""Quiet hours that follow each other without a pause are over by then: of a week one day is free."""
+"""Quiet hours without a pause between them are over by then: one day of a week is free."""
 
 
 class Release(NamedTuple):

@@ -47,8 +47,9 @@ notices = Table(
     Index("notices_by_next_try", "state", "next_try"),
     Index("notices_by_receiver", "receiver", "created"),
 )
-"""The outbox: Waiting, Held, Digested, Delivered, Dead or Dropped; `words` say why the last try failed.
+"""The outbox: Waiting, Held, Digested, Delivered, Dead or Dropped.
 
+`words` say why the last try failed.
 While a gateway tries one, `next_try` is when another one may. `digest` is the notice that it is a
 part of, or by which it was said that it was dropped.
 """
