@@ -40,9 +40,7 @@ SessionsOption = Annotated[
     Literal["own", "all"],
     typer.Option(help="Yours or the team's, or all that you or the team may see."),
 ]
-ZoneOption = Annotated[
-    str | None, typer.Option(help="Time zone of the times here: Europe/Berlin.")
-]
+ZoneOption = Annotated[str | None, typer.Option(help="Time zone of the times here: Europe/Berlin.")]
 QuietOption = Annotated[
     str | None,
     typer.Option(metavar="START-END", help="Hours in which notices wait: 22:00-07:00."),
