@@ -104,6 +104,29 @@ async def test_a_search_shows_and_compares_values(database: Store) -> None:
     assert await found(OTHER) == []
 
 
+@pytest.mark.parametrize(
+    ("most", "count", "found"),
+    [
+        pytest.param(2, 5, ["wanted"], id="beyond the first page"),
+        pytest.param(2, 20, [], id="beyond the last page"),
+        pytest.param(10, 9, ["wanted"], id="in one page"),
+    ],
+)
+async def test_a_search_looks_beyond_models_of_other_names(
+    database: Store, most: int, count: int, found: list[str]
+) -> None:
+    run, _ = await made(database, ADA)
+    models = LoggedModels(database, most)
+    for name in ["wanted", *(f"n{number}" for number in range(count))]:
+        asked = CreateLoggedModel(experiment_id="0", source_run_id=run, name=name)
+        await models.create(asked, ADA)
+
+    wanted = SearchLoggedModels(experiment_ids=["0"], filter="name = 'wanted'")
+    page = await models.search(wanted, ADA)
+
+    assert [each["info"]["name"] for each in page.get("models", [])] == found
+
+
 @pytest.mark.parametrize(("metrics", "datasets"), [(100, 1), (10, 10), (1, 100), (2, 51)])
 async def test_a_search_compares_with_few_datasets(
     database: Store, metrics: int, datasets: int

@@ -6,6 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -32,13 +33,15 @@ from trainyard_gateway.store.access import owners
 from trainyard_gateway.store.access.owners import Kind as Owned
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.runs import logged_models, model_values
+from trainyard_gateway.store.runs.conditions import Condition, Order
 from trainyard_gateway.store.runs.conditions import Field as Kind
-from trainyard_gateway.store.runs.conditions import Order
 from trainyard_gateway.store.runs.logged_models import LoggedModelRow, Wanted
 from trainyard_gateway.store.runs.model_values import Dataset, ModelValue
 
 MOST_SEARCHED = 10_000
-"""The newest logged models that a search looks at."""
+"""Logged models that a search finds: the newest ones."""
+MOST_LOOKED_AT = 10
+"""Pages of that many models which a search looks at."""
 MOST_SHOWN = 100_000
 """Values of metrics in one answer to a search, which has fewer logged models then."""
 MOST_COMPARED = 100
@@ -54,8 +57,8 @@ Found = tuple[LoggedModelRow, tuple[float | None, ...]]
 class LoggedModels:
     """Logged models."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, most_searched: int = MOST_SEARCHED) -> None:
+        self._database, self._most = database, most_searched
 
     async def create(self, asked: CreateLoggedModel, visitor: Visitor) -> Json:
         """Make a logged model, which is pending until it is finalized."""
@@ -142,23 +145,33 @@ class LoggedModels:
 
         wanted = Wanted(
             asked.experiment_ids,
-            MOST_SEARCHED,
+            self._most,
             visitor.session_uid,
             visitor.user,
             metrics,
             [each.dataset for each in asked.datasets],
             newest,
         )
-        found = await self._database.read(lambda c: logged_models.search(c, wanted))
         others = [c for c in conditions if c.field is not Kind.METRIC]
-        matching_ones = [each for each in found if matching.matches(_facts(each), others)]
-        ordered = matching.ordered(matching_ones, _facts, orders)
+        ordered = matching.ordered(await self._found(wanted, others), _facts, orders)
         rows = [row for row, _ in ordered[offset : offset + asked.max_results]]
         page = await self._database.read(lambda c: _page(c, rows), applied=False)
         answer: Json = {"models": page} if page else {}
         if len(ordered) > offset + len(page):
             answer["next_page_token"] = tokens.of_offset(offset + len(page))
         return answer
+
+    async def _found(self, wanted: Wanted, conditions: Sequence[Condition]) -> list[Found]:
+        """The newest models that meet all conditions; those of other names take no place."""
+        found: list[Found] = []
+        for _ in range(MOST_LOOKED_AT):
+            page = await self._database.read(partial(logged_models.search, wanted=wanted))
+            found += [each for each in page if matching.matches(_facts(each), conditions)]
+            if len(page) < wanted.limit or len(found) >= self._most:
+                break
+            last = page[-1][0]
+            wanted = wanted._replace(after=(last.created, last.id))
+        return found[: self._most]
 
     async def _change(
         self, id: str, visitor: Visitor, change: Callable[[LoggedModelRow], Mapping[str, str]]

@@ -51,6 +51,8 @@ class Wanted(NamedTuple):
     """Only values that were measured with one of them count, and one has to be there."""
     newest: Sequence[tuple[str, Dataset | None]] = ()
     """Metrics, measured with any dataset or with one, whose newest value stands beside a model."""
+    after: tuple[int, str] | None = None
+    """Time and id of the last model of the page before; None for the first page."""
 
 
 def find(connection: Connection, id: str) -> LoggedModelRow | None:
@@ -97,6 +99,10 @@ def search(
         conditions = [None]
     for condition in conditions:
         query = query.where(model_values.meets(connection, condition, wanted.datasets))
+    if wanted.after is not None:
+        created, id = wanted.after
+        same = (logged_models.c.created == created) & (logged_models.c.id > id)
+        query = query.where((logged_models.c.created < created) | same)
     query = query.order_by(logged_models.c.created.desc(), logged_models.c.id).limit(wanted.limit)
     own = len(LoggedModelRow._fields)
     return [(LoggedModelRow(*row[:own]), tuple(row[own:])) for row in connection.execute(query)]
