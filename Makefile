@@ -232,6 +232,13 @@ programs: setup ## Run the programs of tests/unmodified as sessions, each evicte
 	@$(VENV)/bin/python tests/unmodified --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name programs)" $(PROGRAMS) || code=$$?; \
 	  $(RUN) trainyard_cluster down --name programs; exit $${code:-0}
 
+.PHONY: curves
+curves: setup ## Compare the curves of the programs of tests/unmodified/reporters.yaml with what these wrote themselves (15 min, PROGRAMS="--only NAME")
+	@$(RUN) trainyard_images build
+	@$(RUN) trainyard_cluster up --name programs --gpus 4
+	@$(VENV)/bin/python tests/unmodified/reporters.py --kubeconfig "$$($(RUN) trainyard_cluster kubeconfig --name programs)" $(PROGRAMS) || code=$$?; \
+	  $(RUN) trainyard_cluster down --name programs; exit $${code:-0}
+
 flows: setup ## Try every network flow from the pods of an installation, beside what the policies say (3 min)
 	@$(RUN) trainyard_images build
 	@$(RUN) trainyard_cluster up --name bench

@@ -2,8 +2,8 @@
 
 Every program of reporters.yaml is run by `trainyard run` as it is. When it has ended, each point in
 the files that it wrote is compared with what the gateway holds of its session. The rows go to
-build/reporters.json, which keeps those of earlier runs, and into docs/programs.md once each program
-has one. The exit code is 1 if a point is lost, doubled or not the same.
+build/reporters.json, which keeps those of earlier runs, and into docs/programs.md. The exit code is
+1 if a point is lost, doubled or not the same.
 """
 
 from __future__ import annotations
@@ -168,15 +168,14 @@ def _last_lines(yard: Yard, session: str) -> list[str]:
 
 
 def _keep(file: Path, rows: Sequence[Row]) -> None:
-    """Put the rows beside those of earlier runs, and write the page once each program has one."""
+    """Put the rows beside those of earlier runs, and write the page."""
     file.parent.mkdir(parents=True, exist_ok=True)
     before = [Row(**fields) for fields in json.loads(file.read_text())] if file.is_file() else []
     found = {(row.name, row.by): row for row in (*before, *rows)}
     places = [(each.program.name, each.by) for each in entries()]
     kept = [found[place] for place in places if place in found]
     file.write_text(json.dumps([asdict(row) for row in kept], indent=1) + "\n")
-    if len(kept) == len(places):
-        write_into(PAGE, page(kept), MARKS)
+    write_into(PAGE, page(kept), MARKS)
 
 
 def page(rows: Sequence[Row]) -> str:
