@@ -13,9 +13,12 @@ from follower_lab import Lab, Point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_supervisor.event_files.followed import FILE
+from trainyard_supervisor.event_files.finding import Found
+from trainyard_supervisor.event_files.followed import FILE, Place, attributed
 from trainyard_supervisor.event_files.follower import PATIENCE
 from trainyard_supervisor.event_files.naming import MOST_NAMES
+from trainyard_supervisor.event_files.sending import EventStream
+from trainyard_supervisor.settings import Attempt
 
 NAME = "events.out.tfevents.1.host.1.0"
 
@@ -162,6 +165,42 @@ def test_what_nobody_read_of_an_attempt_before_takes_no_name(tmp_path: Path) -> 
     write(tmp_path, version(later) + records(3, 6, when=later), "logs/version_1")
 
     assert lab.all() == points(0, 5) + points(3, 6)
+
+
+def test_attempts_that_were_killed_within_a_second_keep_the_names(tmp_path: Path) -> None:
+    """No clock tells them apart, and the supervisors of the first two have read nothing."""
+
+    def begin(attempt: int) -> None:
+        given = Attempt("uid", attempt, "", tmp_path / "token")
+        EventStream(tmp_path, given, lambda _: None).attribute(since=-1)
+
+    for attempt in (1, 2):
+        begin(attempt)
+        write(tmp_path, version() + records(attempt, 5), f"logs/version_{attempt}")
+    began = (tmp_path / "logs/version_2" / NAME).stat().st_mtime
+    begin(3)
+    lab = Lab(tmp_path, attempt=3, started=began)
+    write(tmp_path, version(began) + records(3, 6, when=began), "logs/version_3")
+
+    assert lab.all() == points(1, 5) + points(2, 5) + points(3, 6)
+
+
+@pytest.mark.parametrize(
+    ("places", "since", "wanted"),
+    [
+        pytest.param({}, -1, {"a": (0, 4)}, id="nobody read it"),
+        pytest.param({}, 7, {}, id="it came with the code"),
+        pytest.param({"a": Place(9, inode=1)}, 7, {"a": (9, 4)}, id="added to the code's"),
+        pytest.param({"a": Place(9, attempt=2)}, -1, {"a": (9, 2)}, id="read by an earlier one"),
+        pytest.param({"b": Place(9)}, -1, {"a": (0, 4), "b": (9, 0)}, id="another file"),
+    ],
+)
+def test_whose_files_are_there_when_an_attempt_begins(
+    places: dict[str, Place], since: int, wanted: dict[str, tuple[int, int]]
+) -> None:
+    found = attributed(places, [Found("a", inode=1, size=20, changed=7)], 4, since)
+
+    assert {path: (place.position, place.attempt) for path, place in found.items()} == wanted
 
 
 def test_files_that_came_with_the_code_count_for_what_comes_after_that(tmp_path: Path) -> None:

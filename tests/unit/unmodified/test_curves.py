@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from curves import Curves, Point, compared, runs_compared
 from local_curves import Written
+from reporters import Reporting, Row, entries, page
 
 A, B, C = Point(1, 0.1, 1000), Point(2, 0.2, 2000), Point(3, 0.3, 3000)
 NAN = Point(1, math.nan)
@@ -91,3 +92,21 @@ def test_curves_of_files(tmp_path: Path) -> None:
     assert [str(point.value) for point in only] == ["nan"]
     with pytest.raises(ValueError, match="no file"):
         Written("events", "*tfevents*").read(tmp_path)
+
+
+@pytest.mark.parametrize("each", entries(), ids=lambda each: each.title)
+def test_programs_whose_curves_are_compared(each: Reporting, tmp_path: Path) -> None:
+    each.program.lay(tmp_path / "folder")
+
+    assert each.curves
+    assert {curve.kind for curve in each.curves} <= {"events", "table", "states", "rounds", "store"}
+    assert len({other.title for other in entries()}) == len(entries())
+
+
+def test_the_table_of_programs() -> None:
+    rows = [Row("a", "b", ["c", "d"], 1200), Row("a", "e", ["c"], 3, ["lost"])]
+
+    assert page(rows).splitlines()[2:] == [
+        "| a | b | `c`, `d` | 1,200 | yes |",
+        "| a | e | `c` | 3 | no |",
+    ]

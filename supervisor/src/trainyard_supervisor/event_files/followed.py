@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from trainyard_supervisor.event_files.finding import Found
 from trainyard_supervisor.event_files.naming import Owner
 
 FILE = ".trainyard/event-files.json"
@@ -36,7 +37,7 @@ class Place(NamedTuple):
     head_bytes: int = 0
     inode: int = 0
     attempt: int = 0
-    """The attempt that wrote it; 0 until something was read."""
+    """The attempt that wrote it; 0 if no later one has begun and nothing was read."""
     tail: int = 0
     """Checksum of the bytes before the place in a table; 0 if it is not known."""
     header: int = 0
@@ -85,6 +86,25 @@ def load(run_dir: Path, last_sequence: LastSequence) -> Followed:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Followed()
     return followed
+
+
+def attributed(
+    places: Mapping[str, Place], there: Iterable[Found], attempt: int, since: int
+) -> dict[str, Place]:
+    """The places with those files of which no attempt has read anything, as files of `attempt`. Pure.
+
+    They were there before the next attempt began. Its clock and theirs would not tell: an attempt
+    may begin in the second in which the one before was killed. Files that changed until `since`
+    (nanoseconds) came with the code.
+    """
+    found = dict(places)
+    for one in there:
+        place = places.get(one.path)
+        if place is None and one.changed > since:
+            found[one.path] = Place(inode=one.inode, attempt=attempt)
+        elif place is not None and not place.attempt:
+            found[one.path] = place._replace(attempt=attempt)
+    return found
 
 
 def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:

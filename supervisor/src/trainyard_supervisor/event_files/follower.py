@@ -213,7 +213,7 @@ class Follower:
             reading.looks[path] = _Look((about.st_size, about.st_mtime_ns))
         for sentence in found.left_out:
             self._say_once(self._session.shown(sentence))
-        attempt = max(place.attempt, self._attempt_of(path, about.st_mtime))
+        attempt = self._attempt_of(path, place, about.st_mtime)
         after = found.after._replace(attempt=attempt)
         reading.places[path] = self._take(path, after, found.events, reading)
         if found.epochs is not None and attempt == self._session.attempt:
@@ -224,7 +224,7 @@ class Follower:
         """Add the values of events to `reading`; the place with what they tell of the file."""
         for event in events:
             if not place.attempt:
-                place = place._replace(attempt=self._attempt_of(path, event.wall_time))
+                place = place._replace(attempt=self._attempt_of(path, place, event.wall_time))
             if not event.values:
                 continue
             if not 0 <= event.step <= MOST_STEP:
@@ -251,11 +251,18 @@ class Follower:
         takes = self._session.takes_of_tables if table else self._session.takes
         return name if takes(name) else None
 
-    def _attempt_of(self, path: str, wall_time: float) -> int:
-        """The attempt that wrote a file: the one before if file and first event are that old."""
-        begin = self._session.started - _CLOCK_SECONDS
-        before = max(wall_time, self._there[path].changed / 1e9) < begin
-        return max(1, self._session.attempt - before)
+    def _attempt_of(self, path: str, place: Place, wall_time: float) -> int:
+        """The attempt that wrote a value of a file.
+
+        Where it is not known, it is the one before if file and value are that old. A table of an
+        earlier attempt is of this one as soon as it is newer without a doubt.
+        """
+        session, changed = self._session, self._there[path].changed / 1e9
+        if not place.attempt:
+            before = max(wall_time, changed) < session.started - _CLOCK_SECONDS
+            return max(1, session.attempt - before)
+        now = min(wall_time, changed) > session.started + _CLOCK_SECONDS
+        return session.attempt if now else place.attempt
 
     def _rename(self, old: str, new: str) -> None:
         """A file was moved: it is read further where it is now, under the same names."""

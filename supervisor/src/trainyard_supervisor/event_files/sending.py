@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,16 @@ from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
-from trainyard_supervisor.event_files.followed import FILE, Batch, Followed, Place, load, save
+from trainyard_supervisor.event_files.finding import event_files
+from trainyard_supervisor.event_files.followed import (
+    FILE,
+    Batch,
+    Followed,
+    Place,
+    attributed,
+    load,
+    save,
+)
 from trainyard_supervisor.event_files.rows import Row
 from trainyard_supervisor.settings import Attempt
 
@@ -29,6 +39,20 @@ class EventStream:
     def followed(self) -> Followed:
         """What attempts before have left; to be called before anything is sent."""
         return load(self._run_dir, self._last_sequence)
+
+    def attribute(self, since: int) -> None:
+        """Remember which files attempts before have left; to be called before the program starts.
+
+        Files that changed until `since` (nanoseconds) came with the code.
+        """
+        there = event_files(self._run_dir)[0] if self._attempt.number > 1 else []
+        if not there:
+            return
+        followed = self.followed()
+        before = self._attempt.number - 1
+        followed.places = attributed(followed.places, there, before, since)
+        with contextlib.suppress(OSError):
+            save(self._run_dir, followed)
 
     @property
     def has_left(self) -> bool:

@@ -41,4 +41,5 @@ def event_feed(given: Settings, reports: Reports, warn: Callable[[str], None]) -
         )
 
     stream = EventStream(given.run_dir, attempt, warn)
+    stream.attribute(code_copied(given.run_dir))
     return EventFeed(given.run_dir, stream, session, reports.program_reports)

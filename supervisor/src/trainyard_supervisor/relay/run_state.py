@@ -6,7 +6,7 @@ may come twice without a change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trainyard_api.mlflow import DEFAULT_EXPERIMENT, experiment_id_of
@@ -71,8 +71,16 @@ class Run:
         for key in report.get("removedTags") or ():
             self.tags.pop(key, None)
         self.tags.update(report.get("tags") or {})
-        self.inputs += [i for i in report.get("inputs") or () if i not in self.inputs]
+        self._use(report.get("inputs") or ())
         self.outputs += [o for o in report.get("outputs") or () if o not in self.outputs]
+
+    def _use(self, inputs: Iterable[dict[str, Any]]) -> None:
+        """Take datasets; one that is there keeps its tags, if it has any."""
+        known = {_dataset(each): each for each in self.inputs}
+        for given in inputs:
+            if not known.get(_dataset(given), {}).get("tags"):
+                known[_dataset(given)] = given
+        self.inputs = list(known.values())
 
     def report(self) -> Report:
         """A report that makes this state again, but for older values of metrics."""
@@ -137,6 +145,10 @@ class RunStates:
                 return
             if run.status not in (RUNNING, "SCHEDULED"):
                 del self._runs[run.id]
+
+
+def _dataset(used: dict[str, Any]) -> tuple[Any, Any]:
+    return used["dataset"].get("name"), used["dataset"].get("digest")
 
 
 def _order(point: Point) -> tuple[int, int, float]:

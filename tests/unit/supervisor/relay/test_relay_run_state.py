@@ -13,6 +13,8 @@ from trainyard_api.mlflow import experiment_id_of
 from trainyard_supervisor.relay.run_state import MOST_RUNS, Run, RunStates
 
 OWN = "0" * 32
+UNTAGGED = {"dataset": {"name": "d", "digest": "1"}}
+USED = {**UNTAGGED, "tags": {"mlflow.data.context": "training"}}
 
 
 def point(value: Any, step: int = 0, timestamp: int = 0) -> dict[str, Any]:
@@ -84,6 +86,14 @@ def test_the_latest_value_of_a_metric(points: list[Any], latest: Any) -> None:
             [{"inputs": [{"dataset": {"name": "d"}}]}] * 2,
             {"inputs": [{"dataset": {"name": "d"}}]},
             id="an input twice",
+        ),
+        pytest.param(
+            [{"inputs": [USED]}, {"inputs": [UNTAGGED]}], {"inputs": [USED]}, id="tags of an input"
+        ),
+        pytest.param(
+            [{"inputs": [UNTAGGED]}, {"inputs": [USED]}],
+            {"inputs": [USED]},
+            id="tags that come later",
         ),
         pytest.param(
             [{"outputs": [{"modelId": "m", "step": 0}]}] * 2,

@@ -52,8 +52,14 @@ def remove_tags(connection: Connection, run: str, keys: Iterable[str]) -> int:
     return connection.execute(delete(run_tags).where(run_tags.c.run_id == run, wanted)).rowcount
 
 
-def add_inputs(connection: Connection, run: str, inputs: Iterable[RunInput]) -> None:
-    """Note datasets that a run used; the same one again replaces its tags."""
+def add_inputs(connection: Connection, run: str, inputs: Sequence[RunInput]) -> None:
+    """Note datasets that a run used; one that is there keeps its tags, if it has any.
+
+    Libraries log a dataset again, without what it was used for, with each value of it.
+    """
+    if not inputs:
+        return
+    there = inputs_of(connection, [run]).get(run, [])
     rows = [
         {
             "run_id": run,
@@ -62,13 +68,26 @@ def add_inputs(connection: Connection, run: str, inputs: Iterable[RunInput]) -> 
             "context": escape_nul(each.tags.get(CONTEXT, ""))[:500],
             "body": escape_nul(each.model_dump_json(by_alias=True)),
         }
-        for each in inputs
+        for each in _tagged_once(there, inputs)
     ]
     if rows:
         statement = upsert(connection, run_inputs)
         new = {name: statement.excluded[name] for name in ("context", "body")}
         keys = ["run_id", "name", "digest"]
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _tagged_once(there: Sequence[RunInput], given: Sequence[RunInput]) -> list[RunInput]:
+    """Those of `given` whose datasets have no tags before. Pure."""
+    tagged = {(each.dataset.name, each.dataset.digest) for each in there if each.tags}
+    found = []
+    for each in given:
+        place = (each.dataset.name, each.dataset.digest)
+        if place not in tagged:
+            found.append(each)
+        if each.tags:
+            tagged.add(place)
+    return found
 
 
 def add_outputs(connection: Connection, run: str, outputs: Iterable[RunOutput]) -> None:
