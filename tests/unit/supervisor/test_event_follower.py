@@ -13,7 +13,7 @@ from follower_lab import Lab, Point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainyard_supervisor.event_files.finding import Found
+from trainyard_supervisor.event_files.finding import MOST_FILES, Found
 from trainyard_supervisor.event_files.followed import FILE, Place, attributed
 from trainyard_supervisor.event_files.follower import PATIENCE
 from trainyard_supervisor.event_files.naming import MOST_NAMES
@@ -183,6 +183,18 @@ def test_attempts_that_were_killed_within_a_second_keep_the_names(tmp_path: Path
     write(tmp_path, version(began) + records(3, 6, when=began), "logs/version_3")
 
     assert lab.all() == points(1, 5) + points(2, 5) + points(3, 6)
+
+
+def test_of_many_files_an_attempt_remembers_those_that_are_followed(tmp_path: Path) -> None:
+    for number in range(MOST_FILES + 20):
+        (tmp_path / f"{number}.csv").write_text("a,b\n")
+    write(tmp_path, version() + records(0, 5))
+    stream = EventStream(tmp_path, Attempt("uid", 2, "", tmp_path / "token"), lambda _: None)
+    stream.attribute(since=-1)
+
+    places = stream.followed().places
+    assert len(places) == MOST_FILES
+    assert places[f"logs/{NAME}"].attempt == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from trainyard_api import contract
 MOST_NAMES = 100_000
 """Names that are looked at."""
 MOST_DEPTH = 16
+MOST_FILES = 500
+"""Files that are followed at a time: those that changed last."""
 _MARK = "tfevents"
 """TensorBoard, too, knows event files by it."""
 TABLES = frozenset(
@@ -60,6 +62,11 @@ def event_files(root: Path, most_names: int = MOST_NAMES) -> tuple[list[Found], 
             elif depth < MOST_DEPTH and _is_entered(entry, depth):
                 waiting.append((path, depth + 1))
     return found, True
+
+
+def newest(found: Iterable[Found]) -> list[Found]:
+    """The files that are followed, those that changed last at the end; event files before tables."""
+    return sorted(found, key=lambda one: (not is_table(one.path), one.changed))[-MOST_FILES:]
 
 
 def _children(folder: Path) -> Iterator[os.DirEntry[str]]:

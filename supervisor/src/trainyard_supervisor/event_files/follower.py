@@ -14,7 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from trainyard_supervisor.event_files.finding import TABLES, Found, event_files, is_table
+from trainyard_supervisor.event_files.finding import (
+    MOST_FILES,
+    TABLES,
+    Found,
+    event_files,
+    is_table,
+    newest,
+)
 from trainyard_supervisor.event_files.followed import (
     Followed,
     Place,
@@ -27,8 +34,6 @@ from trainyard_supervisor.event_files.records import Records, read_records
 from trainyard_supervisor.event_files.rows import MOST_STEP, Row, epoch_of, rows_of
 from trainyard_supervisor.event_files.summaries import Event, event_of
 
-MOST_FILES = 500
-"""Files that are followed at a time: those that changed last."""
 BATCH_BYTES = 64 << 10
 """Bytes that become one batch: at most a few thousand values."""
 PATIENCE = 5
@@ -105,9 +110,9 @@ class Follower:
             self._say_once("the run folder has too many files: event files may not be found")
         if len(found) > MOST_FILES:
             self._say_once(f"of all event files the {MOST_FILES} that changed last are followed")
-        newest = sorted(found, key=lambda one: (not is_table(one.path), one.changed))[-MOST_FILES:]
         # Event files first: of a value in both, that of the event file is the first.
-        self._there = {one.path: one for one in sorted(newest, key=lambda one: is_table(one.path))}
+        ordered = sorted(newest(found), key=lambda one: is_table(one.path))
+        self._there = {one.path: one for one in ordered}
         self._folders = {_folder(path) for path in self._there if not is_table(path)}
         places = self.followed.places
         moved = {place.inode: path for path, place in places.items() if path not in self._there}

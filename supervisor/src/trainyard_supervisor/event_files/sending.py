@@ -11,7 +11,7 @@ from trainyard.reporting.sender import Sender
 from trainyard.reporting.spool import Spool
 from trainyard.reporting.transport import GatewayTransport
 from trainyard_api import contract
-from trainyard_supervisor.event_files.finding import event_files
+from trainyard_supervisor.event_files.finding import event_files, newest
 from trainyard_supervisor.event_files.followed import (
     FILE,
     Batch,
@@ -45,7 +45,7 @@ class EventStream:
 
         Files that changed until `since` (nanoseconds) came with the code.
         """
-        there = event_files(self._run_dir)[0] if self._attempt.number > 1 else []
+        there = newest(event_files(self._run_dir)[0]) if self._attempt.number > 1 else []
         if not there:
             return
         followed = self.followed()
