@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from trainyard_api.report import Batch
+from trainyard_gateway.store.metrics.cardinality import MAX_METRIC_NAMES, TooManyMetricNames
 from trainyard_gateway.store.schema.tables import inbox
 from trainyard_gateway.store.sqlite import SqliteStore
 
@@ -35,6 +36,11 @@ def insert(value: int, how: str = "INSERT") -> Callable[[Connection], None]:
 
 async def together(database: SqliteStore, *actions: Callable[[Connection], Any]) -> list[Any]:
     """The results or exceptions of writes of one group, which form while the writer is held."""
+    return await in_one_group(database, *(database.write(action) for action in actions))
+
+
+async def in_one_group(database: SqliteStore, *requests: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The same of requests of any kind."""
     held, go = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> None:
@@ -43,12 +49,12 @@ async def together(database: SqliteStore, *actions: Callable[[Connection], Any])
 
     first = asyncio.create_task(database.write(hold))
     await asyncio.to_thread(held.wait, 30)
-    waiting = [asyncio.create_task(database.write(action)) for action in actions]
-    # Each task queues its action before it first waits.
+    tasks = [asyncio.create_task(request) for request in requests]
+    # Each task queues its request before it first waits.
     await asyncio.sleep(0)
     go.set()
     await first
-    return await asyncio.gather(*waiting, return_exceptions=True)
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def stored(database: SqliteStore) -> list[int]:
@@ -131,3 +137,30 @@ async def test_a_read_that_waits_for_reports_changes_nothing(database: SqliteSto
     await database.read(waiting)
 
     assert database.revision == before
+
+
+def names(number: int, first: int, last: int) -> Batch:
+    """A batch with metrics of those numbers."""
+    metrics = [
+        {"step": step, "time": "2026-01-01T00:00:00Z", "values": {f"m{n}": 1.0 for n in some}}
+        for step, some in enumerate(batched(range(first, last), 250))
+    ]
+    body = {"sessionUid": "s", "attempt": 1, "stream": "rank-0", "sequence": number}
+    return Batch.model_validate({**body, "metrics": metrics})
+
+
+def batched(numbers: range, size: int) -> list[range]:
+    return [numbers[at : at + size] for at in range(0, len(numbers), size)]
+
+
+async def test_names_that_wait_in_the_inbox_count_beside_other_writes(
+    database: SqliteStore,
+) -> None:
+    await database.ingest(names(1, 0, MAX_METRIC_NAMES))
+    for number in (2, 3):
+        more = names(number, MAX_METRIC_NAMES, MAX_METRIC_NAMES + 10)
+        beside = database.write(lambda _: "written", applied=False)
+        refused, written = await in_one_group(database, database.ingest(more), beside)
+
+        assert isinstance(refused, TooManyMetricNames)
+        assert written == "written"

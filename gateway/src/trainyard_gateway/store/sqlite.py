@@ -175,10 +175,15 @@ class SqliteStore(Store):
     def _serve_group(self, connection: Connection) -> bool:
         """Do what waits, and keep none of it; False if the store closes after it."""
         group, last = self._next_group()
-        if not self._commit_batches(connection, group):
-            if any(action.applied for action in _actions(group)):
-                self._apply_inbox(connection)
-            self._commit_group(connection, group)
+        beside = [(request, future) for request, future in group if _is_beside(request)]
+        others = [(request, future) for request, future in group if not _is_beside(request)]
+        if not self._commit_batches(connection, others):
+            # Actions see every report that was acknowledged before them, and so does what counts
+            # the names of metrics, when it reads them again because a batch has failed.
+            self._apply_inbox(connection)
+            self._commit_group(connection, others)
+        if beside:
+            self._commit_group(connection, beside)
         return not last
 
     def _next_group(self) -> tuple[list[_Request], bool]:
@@ -265,7 +270,8 @@ class SqliteStore(Store):
                     except Exception as error:  # of any kind: it is this action's result
                         failures.append((future, error))
         except Exception as error:  # nothing of the group is durable
-            self._processor.clear_caches()
+            if received:
+                self._processor.clear_caches()
             reason = error.reason if isinstance(error, TransactionRolledBack) else error
             own = dict(failures)
             accepted, results, failures = [], [], [(f, own.get(f, reason)) for _, f in group]
@@ -273,7 +279,7 @@ class SqliteStore(Store):
         durable = dict(accepted)
         results += [(future, entry is None) for future, entry in accepted]
         batches = [r.batch for r, f in received if f in durable]
-        changes = any(action.changes for action in _actions(group))
+        changes = any(action.changes for action, _ in actions)
         self._publish(self._notify_durable, batches, [*results, *failures], changes)
 
     def _accept(
@@ -319,8 +325,9 @@ class SqliteStore(Store):
         self._loop.call_soon_threadsafe(publish)
 
 
-def _actions(group: list[_Request]) -> list[_Action]:
-    return [request for request, _ in group if isinstance(request, _Action)]
+def _is_beside(request: _Action | ReceivedBatch) -> bool:
+    """Whether a request is an action that leaves the inbox as it is."""
+    return isinstance(request, _Action) and not request.applied
 
 
 def _release_pages(connection: Connection) -> bool:
