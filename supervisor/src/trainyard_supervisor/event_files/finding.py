@@ -65,7 +65,7 @@ def event_files(root: Path, most_names: int = MOST_NAMES) -> tuple[list[Found], 
 
 
 def newest(found: Iterable[Found]) -> list[Found]:
-    """The files that are followed, those that changed last at the end; event files before tables."""
+    """The files that are followed: tables first, each kind by the time of its last change."""
     return sorted(found, key=lambda one: (not is_table(one.path), one.changed))[-MOST_FILES:]
 
 

@@ -91,7 +91,7 @@ def load(run_dir: Path, last_sequence: LastSequence) -> Followed:
 def attributed(
     places: Mapping[str, Place], there: Iterable[Found], attempt: int, since: int
 ) -> dict[str, Place]:
-    """The places with those files of which no attempt has read anything, as files of `attempt`. Pure.
+    """The places, and files of which no attempt has read anything as files of `attempt`. Pure.
 
     They were there before the next attempt began. Its clock and theirs would not tell: an attempt
     may begin in the second in which the one before was killed. Files that changed until `since`
