@@ -23,6 +23,7 @@ TWINS = {
     "notices/async_notices.py": "notices/sync_notices.py",
     "logins/async_logins.py": "logins/sync_logins.py",
     "limits/async_limits.py": "limits/sync_limits.py",
+    "audit/async_audit.py": "audit/sync_audit.py",
     "owners/async_owners.py": "owners/sync_owners.py",
 }
 NAMES = {
@@ -34,6 +35,7 @@ NAMES = {
     "async_notices": "sync_notices",
     "async_logins": "sync_logins",
     "async_limits": "sync_limits",
+    "async_audit": "sync_audit",
     "async_owners": "sync_owners",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",

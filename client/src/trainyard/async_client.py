@@ -13,6 +13,7 @@ from trainyard import calls, multipart, transfer, wire
 from trainyard import choices as choices_json
 from trainyard import models as responses
 from trainyard.async_connection import AsyncConnection, OnResponse
+from trainyard.audit.async_audit import AsyncAudit
 from trainyard.calls import Spec
 from trainyard.code.async_code import AsyncCode
 from trainyard.concurrency import async_in_thread
@@ -63,6 +64,7 @@ class AsyncClient:
         self.logins = AsyncLogins(self._connection)
         self.limits = AsyncLimits(self._connection)
         self.owners = AsyncOwners(self._connection)
+        self.audit = AsyncAudit(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ import httpx
 from trainyard import calls, multipart, transfer, wire
 from trainyard import choices as choices_json
 from trainyard import models as responses
+from trainyard.audit.sync_audit import Audit
 from trainyard.calls import Spec
 from trainyard.code.sync_code import Code
 from trainyard.concurrency import in_thread
@@ -66,6 +67,7 @@ class Client:
         self.logins = Logins(self._connection)
         self.limits = Limits(self._connection)
         self.owners = Owners(self._connection)
+        self.audit = Audit(self._connection)
 
     def __enter__(self) -> Self:
         return self

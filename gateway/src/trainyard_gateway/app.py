@@ -36,7 +36,7 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import keys, limits, login, notices, sso, teams, users
+from trainyard_gateway.routes.access import audit, keys, limits, login, notices, sso, teams, users
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
@@ -62,6 +62,7 @@ MODULES = (
     limits,
     notices,
     system,
+    audit,
     keys,
     users,
     teams,
@@ -109,7 +110,7 @@ def create_app(settings: Settings, config: KubeConfig) -> FastAPI:
 
     def around(routes: ASGIApp) -> ASGIApp:
         fast = ReportFastPath(LoggingFastPath(routes), services, f"{PREFIX}/report/batches")
-        found = RequestMiddleware(fast, is_stale, authenticator, policies)
+        found = RequestMiddleware(fast, is_stale, authenticator, policies, lambda: services().trail)
         # Outermost: a browser sends preflight requests without an API key.
         return _with_origins(found, settings.cors_origins) if settings.cors_origins else found
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from trainyard_api.limits.published import Subject, SubjectKind
+from trainyard_gateway.audit.cluster import ClusterChanges
+from trainyard_gateway.audit.observed import Watched
+from trainyard_gateway.audit.trail import AuditTrail
 from trainyard_gateway.auth import keys
 from trainyard_gateway.auth.api_key_store import ApiKeyStore
 from trainyard_gateway.auth.audit_log import AuditLog
@@ -88,6 +91,7 @@ class Services:
     charts: ChartCache
     keys: ApiKeyStore
     audit_log: AuditLog
+    trail: AuditTrail
     hub: Hub
     measured: MeasuredCache
     session_changes: SessionChanges
@@ -160,6 +164,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         services = await _build(settings, kube, database, inspector)
         await services.keys.load()
         stack.push_async_callback(services.audit_log.close)
+        stack.push_async_callback(services.trail.close)
         stack.push_async_callback(services.trees.close)
         stack.push_async_callback(services.mlflow.close)
         await stack.enter_async_context(services.tasks)
@@ -191,7 +196,7 @@ def _label_sessions(kube: KubeClient, services: Services) -> None:
 async def _start_tasks(services: Services) -> None:
     for service in (
         services.cache, services.status_writer, services.system, services.keys, services.audit_log,
-        services.sign_of_life,
+        services.sign_of_life, services.trail,
     ):  # fmt: skip
         services.tasks.start(type(service).__name__, service.run)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
@@ -370,6 +375,10 @@ def _authenticator(
     return Authenticator(api_keys, audit_log, Logins(digest), settings.requests_per_second, sso)
 
 
+def _watched(settings: Settings) -> Watched:
+    return Watched(settings.audit_kubernetes_users, settings.session_retention_seconds)
+
+
 def _api_keys(settings: Settings, database: Store) -> ApiKeyStore:
     issuer = settings.sso.issuer if settings.sso else None
     return ApiKeyStore(settings.admin_key(), database, issuer)
@@ -382,7 +391,8 @@ async def _build(
     datasets, models, code = registries.datasets, registries.models, registries.code
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
     api_keys, audit_log = _api_keys(settings, database), AuditLog(database)
-    cache = SessionCache(kube, namespace, database, rights := Rights(api_keys.users, database))
+    rights, changes = Rights(api_keys.users, database), ClusterChanges(_watched(settings))
+    cache = SessionCache(kube, namespace, database, rights, changes)
     known = (kube, namespace, cache, database, datasets, code)
     status_writer = StatusWriter(*known, models, rights)
     _look_again(cache, database, api_keys.users, datasets, hub, status_writer)
@@ -392,6 +402,7 @@ async def _build(
         charts=ChartCache(database),
         keys=api_keys,
         audit_log=audit_log,
+        trail=AuditTrail(database, settings.audit_days, settings.audit_max_events),
         hub=hub,
         measured=_measured(cache, database),
         session_changes=_session_changes(hub, cache, database),

@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     history_retention_days: float | None = Field(default=90, gt=0, le=36_500)
     """Days after which log lines and metrics of a deleted session are removed from the database.
     None keeps all."""
+    audit_days: float = Field(default=365, gt=0, le=36_500)
+    """Days after which events of the audit log are deleted."""
+    audit_max_events: int = Field(default=1_000_000, ge=1_000)
+    """Events that the audit log keeps; the oldest go first."""
+    audit_kubernetes_users: bool = False
+    """Whether the API server writes the annotation `trainyard.io/changed-by`, as the chart's policy
+    makes it; without that it is not believed."""
+    session_retention_seconds: int | None = Field(default=None, ge=0)
+    """The operator's retentionSeconds, to tell its deletions from others."""
     log_max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1 << 20)
     """Bytes of the log lines that a session keeps: its first and its newest ones."""
     report_bytes_per_second: float = Field(default=4 << 20, ge=1 << 16)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from client_lab import IRIS, make_queue, report, safetensors, set_phase, submit
-from cluster import api_client, find_kubectl
+from cluster import api_client, find_kubectl, unique
 from command_line import CommandLine, rest_of
 from cutting_proxy import CuttingProxy
 from gateway_lab import GatewayFactory, GatewayLab
@@ -74,6 +74,21 @@ def test_usage_sums_what_sessions_held(cli: CommandLine) -> None:
     assert (shown["since"] < shown["until"], shown["usage"]) == (True, [])
     assert cli.ok("usage", "--label", "p", "--month", "2026-11").out.strip() == "nothing was used"
     assert "is no month" in cli.run("usage", "--month", "soon").err
+
+
+def test_audit_shows_and_exports_who_did_what(cli: CommandLine, lab: GatewayLab) -> None:
+    name = submit(lab, unique("audited")).name
+
+    (event,) = cli.ok("audit", "--object", name, "-o", "json").json["events"]
+    exported = csv.DictReader(cli.ok("audit", "--since", "1h", "--export", "csv").out.splitlines())
+    lines = cli.ok("audit", "--kind", "session", "--export", "jsonl").out.splitlines()
+
+    assert (event["user"], event["verb"], event["door"]) == ("admin", "create", "key")
+    assert name in {row["object"] for row in exported}
+    assert event["id"] in {json.loads(line)["id"] for line in lines}
+    assert "admin" in cli.ok("audit", "--user", "admin", "-n", "1").out
+    assert cli.ok("audit", "--until", "2020-01-01").out.strip() == "no events"
+    assert "is no time" in cli.run("audit", "--since", "soon").err
 
 
 def test_queues_are_listed_with_quota_and_use(cli: CommandLine) -> None:

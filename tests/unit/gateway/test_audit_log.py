@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from trainyard_gateway.auth.audit_log import AuditLog
-from trainyard_gateway.auth.repeated_failures import MOST_WRITTEN
+from trainyard_gateway.repeated_failures import MOST_WRITTEN
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.schema.tables import auth_logs
 

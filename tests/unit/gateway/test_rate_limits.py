@@ -6,7 +6,7 @@ import pytest
 
 from trainyard_gateway.auth.client_address import client_address, counted_address
 from trainyard_gateway.auth.rate_limits import FREE_FAILURES, FailedLoginThrottle
-from trainyard_gateway.auth.repeated_failures import (
+from trainyard_gateway.repeated_failures import (
     MOST_WRITTEN,
     WINDOW_SECONDS,
     RepeatedFailures,

@@ -58,6 +58,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         stale=lambda: False,
         authenticator=no_authenticator,  # type: ignore[arg-type]  # never called
         policies=RouterPolicies(POLICIES),
+        trail=no_authenticator,  # type: ignore[arg-type]  # without a caller there is no event
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as found:

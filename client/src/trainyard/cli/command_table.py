@@ -176,6 +176,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Show whose a session, dataset or model is, and change who sees it.",
     ),
     Entry(
+        "audit",
+        "Set up",
+        "access.audit",
+        "audit",
+        "Show who created, changed and deleted what (administrators).",
+    ),
+    Entry(
         "limits",
         "Set up",
         "access.limits",

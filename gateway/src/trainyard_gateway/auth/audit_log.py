@@ -16,7 +16,7 @@ import structlog
 from trainyard_api import timestamps
 from trainyard_api.visible_text import visible
 from trainyard_gateway.auth.client_address import client_address
-from trainyard_gateway.auth.repeated_failures import WINDOW_SECONDS, RepeatedFailures
+from trainyard_gateway.repeated_failures import WINDOW_SECONDS, RepeatedFailures
 from trainyard_gateway.store import audit_log
 from trainyard_gateway.store.audit_log import AuditRow
 from trainyard_gateway.store.database import Database

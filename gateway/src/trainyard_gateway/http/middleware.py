@@ -9,6 +9,7 @@ Guarantees:
 - Bodies are bounded by the policy of their router in bytes, JSON values and seconds, unless the
   route lifts the bound to stream them.
 - Few requests of a key are worked on at once, and its unread answers have a bound.
+- What a request changed is in the audit log before its answer begins.
 - Every response carries a request id, and every error has the same shape (RFC 9457).
 """
 
@@ -28,11 +29,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard_gateway import telemetry
+from trainyard_gateway.audit.trail import AuditTrail
 from trainyard_gateway.auth import pod_tokens
 from trainyard_gateway.auth.authenticator import Authenticator, bearer
 from trainyard_gateway.auth.keys import Caller
 from trainyard_gateway.errors import Problem, TooLarge, UnsupportedMedia
-from trainyard_gateway.http import problems
+from trainyard_gateway.http import audited, problems
 from trainyard_gateway.http.body import read_body
 from trainyard_gateway.http.policy import BodyBound, RouterPolicies, RouterPolicy
 from trainyard_gateway.http.unread_answers import UnreadAnswers
@@ -59,10 +61,12 @@ _STALE = (b"warning", b'110 - "the cluster does not answer; this may be out of d
 class _Answer:
     """What is sent for a request, with the headers that all answers have."""
 
-    def __init__(self, scope: Scope, send: Send, stale: Callable[[], bool]) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, stale: Callable[[], bool], trail: Callable[[], AuditTrail]
+    ) -> None:
         self._id = f"{_PROCESS_ID}{next(_NUMBERS):016x}"
         scope.setdefault("state", {})["id"] = self._id
-        self._send, self._stale = send, stale
+        self._send, self._stale, self._scope, self._trail = send, stale, scope, trail
         self.status, self.started, self.last_bytes = 500, False, 0
         self.slot: Slot | None = None
         """Of the request, until its answer begins."""
@@ -77,6 +81,7 @@ class _Answer:
         self.last_bytes = len(message.get("body", b""))
         if message["type"] == "http.response.start":
             self.end_slot()
+            await audited.note(self._trail, self._scope, message)
             self.status, self.started = message["status"], True
             headers = [*message["headers"], (b"x-request-id", self._id.encode()), _NOSNIFF]
             if self._stale():
@@ -94,9 +99,11 @@ class RequestMiddleware:
         stale: Callable[[], bool],
         authenticator: Callable[[], Authenticator],
         policies: RouterPolicies,
+        trail: Callable[[], AuditTrail],
     ) -> None:
         """`stale`: whether the session cache may be out of date."""
         self._app, self._stale, self._authenticator = app, stale, authenticator
+        self._trail = trail
         self._policies = policies
         self._slots, self._unread = RequestSlots(), UnreadAnswers()
 
@@ -105,7 +112,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, answer = time.perf_counter(), _Answer(scope, send, self._stale)
+        started, answer = time.perf_counter(), _Answer(scope, send, self._stale, self._trail)
         state = scope["state"]
         try:
             policy = self._policies.of(scope["path"])
@@ -185,6 +192,7 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
         try:
             _require_declared(declared, bound)
             body = await read_body(receive, bound)
+            state["body"] = body
         except ClientDisconnect:
             return {"type": "http.disconnect"}
         except Problem as error:

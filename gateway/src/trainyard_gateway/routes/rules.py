@@ -52,6 +52,7 @@ class OfSession(Rule):
     async def __call__(self, request: Request, services: ServicesDep, session: str) -> SessionInfo:
         """The session. Raises NotFound and NotPermitted."""
         found = await services.cache.find(session)
+        request.state.audited = (found.name, found.uid)
         user = (await caller(request)).user
         services.rights.require_session(user, self.verb, found, absent(session))
         return found

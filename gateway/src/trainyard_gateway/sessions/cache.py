@@ -11,6 +11,8 @@ import orjson
 
 from trainyard_api.rights.decision import sees
 from trainyard_api.rights.owner import Owner, User
+from trainyard_gateway.audit.cluster import ClusterChanges
+from trainyard_gateway.audit.observed import Watched
 from trainyard_gateway.errors import NotFound
 from trainyard_gateway.rights.asking import Rights
 from trainyard_gateway.rights.users import Users
@@ -48,9 +50,15 @@ class SessionCache:
     """Every session of the namespace by UID."""
 
     def __init__(
-        self, kube: KubeClient, namespace: str, database: Database, rights: Rights | None = None
+        self,
+        kube: KubeClient,
+        namespace: str,
+        database: Database,
+        rights: Rights | None = None,
+        changes: ClusterChanges | None = None,
     ) -> None:
         """`rights`: whose sessions are. Default: of an installation without users."""
+        self._changes = changes or ClusterChanges(Watched())
         self._rights = rights or Rights(Users(database), database)
         self._former: dict[str, set[Owner]] = {}
         self._kube, self._namespace = kube, namespace
@@ -196,7 +204,7 @@ class SessionCache:
         gone = self._objects.keys() - objects.keys()
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
-        await self._database.write(lambda c: _mark_deleted_except(c, objects.keys()))
+        await self._database.write(lambda c: self._mark_gone(c, objects.keys()))
         self._unsaved.forget(gone)
         self._tell(gone)
         self.stale = None
@@ -208,9 +216,20 @@ class SessionCache:
             held = self._unsaved.of(bodies, deleted)
             found = {body["metadata"]["uid"]: self.owner_of(body) for body in bodies}
             self._note(found)
-            await self._database.write(lambda c: _save(c, rows, list(held.values()), found))
+            news = self._changes.news(bodies, deleted=deleted)
+
+            def save(connection: Connection) -> None:
+                self._changes.write(connection, news, deleted=deleted)
+                _save(connection, rows, list(held.values()), found)
+
+            await self._database.write(save)
+            self._changes.saved(news, deleted=deleted)
             self._unsaved.saved(held, deleted)
         self._tell(body["metadata"]["uid"] for body in bodies)
+
+    def _mark_gone(self, connection: Connection, present: Set[str]) -> None:
+        self._changes.write_gone(connection, present)
+        _mark_deleted_except(connection, present)
 
     def _note(self, found: dict[str, Owner]) -> None:
         for uid, owner in found.items():

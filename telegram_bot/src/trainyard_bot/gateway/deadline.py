@@ -62,7 +62,8 @@ async def deadline(seconds: float, *, writes: bool = False) -> AsyncIterator[asy
 class TracingTransport(httpx.AsyncBaseTransport):
     """Sends by `inner` and notes in the current call what the client does not report.
 
-    The client waits out refusals (429, 503), and reads no body where it expects none.
+    The client waits out refusals (429, 503), and reads no body where it expects none. The audit log
+    of the gateway knows the bot by its `User-Agent`.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -79,6 +80,7 @@ class TracingTransport(httpx.AsyncBaseTransport):
                 call.problem = None
 
         request.extensions = {**request.extensions, "trace": trace}
+        request.headers["User-Agent"] = "trainyard-bot"
         try:
             response = await self._inner.handle_async_request(request)
         except httpx.TransportError as error:

@@ -38,6 +38,12 @@ DoorDep = Annotated[MlflowDoor, Depends(_door)]
 
 async def visitor_of(request: Request) -> Visitor:
     """Who asks: the key that the middleware has verified, or a pod, verified here."""
+    visitor = await _visitor(request)
+    request.state.visitor = visitor
+    return visitor
+
+
+async def _visitor(request: Request) -> Visitor:
     caller = getattr(request.state, "caller", None)
     if caller is not None:
         return Visitor(caller.name, caller.scopes, user=caller.user)
@@ -110,7 +116,8 @@ OwnerDep = Annotated[Visitor, OWNER]
 async def asked(request: Request, kind: type[T]) -> T:
     """The request as a model: of its query for GET, else of its JSON. Raises BadRequest."""
     if request.method != "GET":
-        return parsed(await request.body(), kind)
+        request.state.asked = found = parsed(await request.body(), kind)
+        return found
     try:
         return kind.model_validate(_query(request, kind))
     except ValidationError as error:

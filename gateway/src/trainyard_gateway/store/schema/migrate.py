@@ -9,7 +9,7 @@ from sqlalchemy.sql import column, table
 
 from trainyard_gateway.errors import SettingsError
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest revision under `migrations/versions`."""
 FOLDER = Path(__file__).parent / "migrations"
 

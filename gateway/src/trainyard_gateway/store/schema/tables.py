@@ -22,9 +22,9 @@ from sqlalchemy import (
     text,
 )
 
-from trainyard_gateway.store.schema import limit_tables
+from trainyard_gateway.store.schema import audit_tables
 
-metadata = limit_tables.metadata
+metadata = audit_tables.metadata
 # Tables of reports have no foreign keys, whose checks cost PostgreSQL a third of its time. Streams
 # are never deleted, series only long after their session; their ids are read in the transaction
 # that uses them.

@@ -1,0 +1,1 @@
+"""The audit log of changes: who did what to which object, when, and by which door."""

@@ -1,0 +1,107 @@
+"""Events are written before their answers, once, and only so many stay, on both databases' SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from trainyard_gateway.audit.answers import as_csv, as_lines, info, place_of
+from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Door
+from trainyard_gateway.audit.trail import AuditTrail, row_of
+from trainyard_gateway.repeated_failures import MOST_WRITTEN
+from trainyard_gateway.store.access import audit
+from trainyard_gateway.store.access.audit import AuditQuery, AuditRow
+from trainyard_gateway.store.database import Database
+
+
+def event(time: int = 1, **more: Any) -> AuditEvent:
+    given = {"object": f"s{time}", "door": Door.KEY, "user": "ada", "status": 200, **more}
+    return AuditEvent(time, AuditVerb.CREATE, AuditKind.SESSION, **given)
+
+
+async def objects(database: Database, **wanted: Any) -> list[str]:
+    query = AuditQuery(**wanted)
+    found = await database.read(lambda c: audit.page(c, query, None, 100))
+    return [row.object for _, row in found]
+
+
+async def test_an_event_is_durable_when_it_is_noted(database: Database) -> None:
+    trail = AuditTrail(database, 365, 1000)
+    running = asyncio.create_task(trail.run())
+    try:
+        await asyncio.gather(*(trail.note(event(n)) for n in range(1, 6)))
+        assert await objects(database) == ["s5", "s4", "s3", "s2", "s1"]
+    finally:
+        running.cancel()
+
+
+async def test_a_mark_is_written_once(database: Database) -> None:
+    rows = [row_of(event(n, mark="u:create")) for n in (1, 2)]
+    for row in rows:
+        await database.write(lambda c, row=row: audit.append(c, [row]))
+
+    assert await objects(database) == ["s1"]
+
+
+async def test_refusals_that_repeat_become_one_event_more(database: Database) -> None:
+    trail = AuditTrail(database, 365, 1000)
+    for n in range(1, 51):
+        noting = asyncio.ensure_future(trail.note(event(n, status=403)))
+        await asyncio.sleep(0)
+        noting.cancel()
+    await trail.close()
+
+    found = await database.read(lambda c: audit.page(c, AuditQuery(), None, 100))
+
+    assert len(found) == MOST_WRITTEN + 1
+    assert found[0][1].detail == "30 more like this"
+
+
+async def test_old_events_and_too_many_are_deleted(database: Database) -> None:
+    day = 86_400 * 1_000_000
+    rows = [row_of(event(n * day)) for n in range(1, 11)]
+    await database.write(lambda c: audit.append(c, rows))
+
+    await AuditTrail(database, 5, 1000, clock=lambda: 11 * 86_400).prune()
+    assert len(await objects(database)) == 5
+    await AuditTrail(database, 365, 2, clock=lambda: 11 * 86_400).prune()
+    assert await objects(database) == [f"s{n * day}" for n in (10, 9)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param({"user": "bob"}, ["s2"], id="user"),
+        pytest.param({"object": "s1"}, ["s1"], id="name"),
+        pytest.param({"object": "uid3"}, ["s3"], id="uid"),
+        pytest.param({"door": "kubectl"}, ["s3"], id="door"),
+        pytest.param({"verb": "delete"}, [], id="verb"),
+        pytest.param({"kind": "session", "since": 2, "until": 3}, ["s2"], id="times"),
+    ],
+)
+async def test_events_are_searched(
+    database: Database, wanted: dict[str, Any], found: list[str]
+) -> None:
+    rows = [event(1), event(2, user="bob"), event(3, door=Door.KUBECTL, uid="uid3", user="")]
+    await database.write(lambda c: audit.append(c, [row_of(e) for e in rows]))
+
+    assert await objects(database, **wanted) == found
+
+
+def test_an_export_has_no_formulas() -> None:
+    shown = [info(1, AuditRow(1, "=1+1", "key", "k", "", "create", "user", "a,b", "", 201, "", "r", None))]  # fmt: skip
+
+    header, line = as_csv(shown, header=True).splitlines()
+
+    assert header.startswith("id,time,user,door,credential,client,verb,kind,object,uid,status")
+    assert "'=1+1" in line
+    assert '"a,b"' in line
+    assert as_lines(shown).count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["1", "a.b", "-1.2", f"{'9' * 40}.1"])
+def test_other_texts_are_no_place(text: str) -> None:
+    with pytest.raises(ValueError, match="no cursor"):
+        place_of(text)
