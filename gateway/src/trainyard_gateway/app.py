@@ -36,7 +36,17 @@ from trainyard_gateway.routes import (
     uploads,
     usage,
 )
-from trainyard_gateway.routes.access import audit, keys, limits, login, notices, sso, teams, users
+from trainyard_gateway.routes.access import (
+    audit,
+    keys,
+    limits,
+    login,
+    logins,
+    notices,
+    sso,
+    teams,
+    users,
+)
 from trainyard_gateway.routes.cluster import queues, system
 from trainyard_gateway.routes.deps import allowed, services_of
 from trainyard_gateway.routes.mlflow.deps import POLICY as MLFLOW_POLICY
@@ -67,6 +77,7 @@ MODULES = (
     users,
     teams,
     login,
+    logins,
     sso,
     report,
 )

@@ -91,6 +91,12 @@ def test_audit_shows_and_exports_who_did_what(cli: CommandLine, lab: GatewayLab)
     assert "is no time" in cli.run("audit", "--since", "soon").err
 
 
+def test_logins_are_listed_and_one_that_is_not_there_ends_not(cli: CommandLine) -> None:
+    assert cli.ok("logins", "ls").out.strip() == "no logins"
+    assert cli.ok("logins", "ls", "--user", "x", "-o", "json").json == {"logins": []}
+    assert "there is no login" in cli.run("logins", "end", "nothing").err
+
+
 def test_queues_are_listed_with_quota_and_use(cli: CommandLine) -> None:
     (shown,) = cli.ok("queues", "-o", "json").json["queues"]
 

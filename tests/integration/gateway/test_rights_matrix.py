@@ -30,7 +30,7 @@ from trainyard_gateway.store.access.owners import Kind
 
 pytestmark = pytest.mark.integration
 
-WITHOUT = {"/report/", "/login", "/keys", "/users", "/teams", "/limits", "/audit"}
+WITHOUT = {"/report/", "/login", "/keys", "/users", "/teams", "/limits", "/audit", "/logins"}
 """Routes of pods, of the caller alone, and of administrators alone."""
 TABLE = b"length,width,kind\n" + b"".join(
     b"%d.%d,%d.5,%s\n" % (n, n, n + 1, b"ab"[n % 2 : n % 2 + 1]) for n in range(1, 30)

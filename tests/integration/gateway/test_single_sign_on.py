@@ -239,6 +239,28 @@ def test_a_logout_ends_the_login_here_and_at_the_provider(yard: SignedOnYard, ac
     assert (tokens, refresh_tokens(yard, account)) == (1, 0)
 
 
+def test_an_administrator_lists_and_ends_logins(yard: SignedOnYard, account: str) -> None:
+    first, second = yard.log_in(account), yard.log_in(account)
+    tokens = refresh_tokens(yard, account)
+    with admin(yard) as http:
+        listed = http.get("/logins", params={"user": account}).json()["logins"]
+        newest = listed[0]["id"]
+        ended = http.delete(f"/logins/{newest}").status_code
+        again = http.delete(f"/logins/{newest}").status_code
+        after = http.get("/logins", params={"user": account}).json()["logins"]
+        (event,) = http.get("/audit", params={"kind": "login", "object": newest, "limit": 1}).json()["events"]  # fmt: skip
+
+    assert [(row["user"], row["of"]) for row in listed] == [(account, "browser")] * 2
+    assert (ended, again) == (204, 404)
+    assert sorted((yard.who(first).status_code, yard.who(second).status_code)) == [200, 401]
+    assert "the administrator 'admin' has ended it" in yard.who(second).text
+    assert [bool(row.get("ended")) for row in after] == [True, False]
+    assert (tokens, refresh_tokens(yard, account)) == (2, 1)
+    assert event["verb"] == "delete"
+    refused = httpx.get(f"{yard.lab.url}/api/v1/logins", headers=first, timeout=30)
+    assert refused.status_code == 403
+
+
 def refresh_tokens(yard: SignedOnYard, account: str) -> int:
     """Those that the provider keeps for an account."""
     rows = json.loads((yard.provider.folder / "store.json").read_text())

@@ -176,6 +176,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Show whose a session, dataset or model is, and change who sees it.",
     ),
     Entry(
+        "logins",
+        "Set up",
+        "access.logins",
+        "app",
+        "List and end logins by single sign-on (administrators).",
+    ),
+    Entry(
         "audit",
         "Set up",
         "access.audit",

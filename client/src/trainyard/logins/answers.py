@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from trainyard.models.page import Page
 from trainyard_api.model import OpenModel
 
 
@@ -22,6 +23,31 @@ class DeviceLogin(OpenModel):
     """Seconds between two questions for the end."""
     handle: str = Field(repr=False)
     """What asks for the end."""
+
+
+class OpenLogin(OpenModel):
+    """A login by single sign-on."""
+
+    id: str
+    user: str
+    of: str = ""
+    """browser or commandLine."""
+    created: str = ""
+    expires: str = ""
+    verified: str = ""
+    """When the provider last said that it is good."""
+    used: str | None = None
+    """When it was used last, as far as the gateway remembers."""
+    ended: str | None = None
+    """When it ended before it expired."""
+    reason: str = ""
+    """Why."""
+
+
+class OpenLogins(Page):
+    """Logins, newest first."""
+
+    logins: list[OpenLogin]
 
 
 class DeviceAnswer(OpenModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainyard.async_connection import AsyncConnection
 from trainyard.logins import calls
-from trainyard.logins.answers import DeviceAnswer, DeviceLogin
+from trainyard.logins.answers import DeviceAnswer, DeviceLogin, OpenLogins
 
 
 class AsyncLogins:
@@ -30,3 +30,11 @@ class AsyncLogins:
     async def end(self) -> None:
         """End the login of this client's key. An API key stays as it is."""
         await self._connection.deliver(calls.end())
+
+    async def all(self, user: str | None = None, *, cursor: str | None = None) -> OpenLogins:
+        """Logins by single sign-on, newest first (administrators). `user`: only those of this one."""
+        return await self._connection.send_pages(calls.logins(user), "logins", cursor)
+
+    async def end_one(self, id: str) -> None:
+        """End a login of anyone (administrators). Raises NotFound for one that is not open."""
+        await self._connection.deliver(calls.end_one(id))

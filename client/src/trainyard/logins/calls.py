@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from trainyard.calls import Call
-from trainyard.logins.answers import DeviceAnswer, DeviceLogin
+from trainyard.logins.answers import DeviceAnswer, DeviceLogin, OpenLogins
 from trainyard_api.model import OpenModel
 
 
@@ -16,6 +18,16 @@ def ask_device(handle: str) -> Call[DeviceAnswer]:
     """POST /login/sso/device/end; not repeatable: the key comes once."""
     body = {"handle": handle}
     return Call("POST", "/login/sso/device/end", DeviceAnswer, body=body, repeatable=False)
+
+
+def logins(user: str | None) -> Call[OpenLogins]:
+    """GET /logins."""
+    return Call("GET", "/logins", OpenLogins, query={"user": user} if user else {})
+
+
+def end_one(id: str) -> Call[OpenModel]:
+    """DELETE /logins/{login}."""
+    return Call("DELETE", f"/logins/{quote(id, safe='')}", None)
 
 
 def end() -> Call[OpenModel]:

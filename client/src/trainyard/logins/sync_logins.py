@@ -6,7 +6,7 @@ Generated from logins/async_logins.py by `make manifests`; do not edit.
 from __future__ import annotations
 
 from trainyard.logins import calls
-from trainyard.logins.answers import DeviceAnswer, DeviceLogin
+from trainyard.logins.answers import DeviceAnswer, DeviceLogin, OpenLogins
 from trainyard.sync_connection import Connection
 
 
@@ -33,3 +33,11 @@ class Logins:
     def end(self) -> None:
         """End the login of this client's key. An API key stays as it is."""
         self._connection.deliver(calls.end())
+
+    def all(self, user: str | None = None, *, cursor: str | None = None) -> OpenLogins:
+        """Logins by single sign-on, newest first (administrators). `user`: only those of this one."""
+        return self._connection.send_pages(calls.logins(user), "logins", cursor)
+
+    def end_one(self, id: str) -> None:
+        """End a login of anyone (administrators). Raises NotFound for one that is not open."""
+        self._connection.deliver(calls.end_one(id))

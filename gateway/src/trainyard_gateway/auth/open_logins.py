@@ -35,6 +35,14 @@ class OpenLogins:
         """The login with this id, also one that is over."""
         return self._rows.get(id)
 
+    def all(self) -> list[LoginRow]:
+        """All logins, newest first, also those that were over within a day."""
+        return sorted(self._rows.values(), key=lambda row: (row.created, row.id), reverse=True)
+
+    def used(self, id: str) -> float | None:
+        """When a login was used last at this gateway; None if it was not since its start."""
+        return self._used.get(id)
+
     def is_open(self, row: LoginRow) -> bool:
         """Whether a login opens something."""
         return row.ended is None and row.expires > self._clock()

@@ -163,17 +163,17 @@ class SingleSignOn:
         except ProviderDown as error:
             raise _down(error) from error
 
-    async def end(self, id: str) -> str | None:
+    async def end(self, id: str, reason: str = "you have logged out") -> str | None:
         """End a login here and at the provider; returns where its own login is ended by a browser.
 
-        Nothing happens for the id of a key.
+        `reason`: what its next request gets to know. Nothing happens for the id of a key.
         """
         row = self._keys.logins.of(id)
         if row is None:
             return None
         sealed = await self._database.read(lambda c: sso.tokens_of(c, id), applied=False)
         now = self._clock()
-        await self._database.write(lambda c: sso.end(c, id, now, "you have logged out"))
+        await self._database.write(lambda c: sso.end(c, id, now, reason))
         await self._keys.load()
         kept = self._tokens.open(sealed, now)
         if kept is None:
