@@ -90,7 +90,6 @@ class Services:
     database: Store
     charts: ChartCache
     keys: ApiKeyStore
-    audit_log: AuditLog
     trail: AuditTrail
     hub: Hub
     measured: MeasuredCache
@@ -134,6 +133,11 @@ class Services:
     def limits(self) -> Limits:
         """Limits of users, teams and keys."""
         return self.commands.limits
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Attempts to authenticate."""
+        return self.authenticator.audit_log
 
     @property
     def sso(self) -> SingleSignOn | None:
@@ -375,8 +379,17 @@ def _authenticator(
     return Authenticator(api_keys, audit_log, Logins(digest), settings.requests_per_second, sso)
 
 
-def _watched(settings: Settings) -> Watched:
-    return Watched(settings.audit_kubernetes_users, settings.session_retention_seconds)
+def _cache(
+    settings: Settings, kube: KubeClient, database: Store, users: Users
+) -> tuple[Rights, SessionCache]:
+    rights = Rights(users, database)
+    watched = Watched(settings.audit_kubernetes_users, settings.session_retention_seconds)
+    changes = ClusterChanges(watched)
+    return rights, SessionCache(kube, settings.namespace, database, rights, changes)
+
+
+def _trail(settings: Settings, database: Store) -> AuditTrail:
+    return AuditTrail(database, settings.audit_days, settings.audit_max_events)
 
 
 def _api_keys(settings: Settings, database: Store) -> ApiKeyStore:
@@ -391,8 +404,7 @@ async def _build(
     datasets, models, code = registries.datasets, registries.models, registries.code
     namespace, volume, hub, slots = settings.namespace, registries.volume, Hub(), ArchiveSlots()
     api_keys, audit_log = _api_keys(settings, database), AuditLog(database)
-    rights, changes = Rights(api_keys.users, database), ClusterChanges(_watched(settings))
-    cache = SessionCache(kube, namespace, database, rights, changes)
+    rights, cache = _cache(settings, kube, database, api_keys.users)
     known = (kube, namespace, cache, database, datasets, code)
     status_writer = StatusWriter(*known, models, rights)
     _look_again(cache, database, api_keys.users, datasets, hub, status_writer)
@@ -401,8 +413,7 @@ async def _build(
         database=database,
         charts=ChartCache(database),
         keys=api_keys,
-        audit_log=audit_log,
-        trail=AuditTrail(database, settings.audit_days, settings.audit_max_events),
+        trail=_trail(settings, database),
         hub=hub,
         measured=_measured(cache, database),
         session_changes=_session_changes(hub, cache, database),

@@ -83,7 +83,7 @@ def test_audit_shows_and_exports_who_did_what(cli: CommandLine, lab: GatewayLab)
     exported = csv.DictReader(cli.ok("audit", "--since", "1h", "--export", "csv").out.splitlines())
     lines = cli.ok("audit", "--kind", "session", "--export", "jsonl").out.splitlines()
 
-    assert (event["user"], event["verb"], event["door"]) == ("admin", "create", "key")
+    assert (event["user"], event["verb"], event["channel"]) == ("admin", "create", "key")
     assert name in {row["object"] for row in exported}
     assert event["id"] in {json.loads(line)["id"] for line in lines}
     assert "admin" in cli.ok("audit", "--user", "admin", "-n", "1").out

@@ -1,4 +1,4 @@
-"""The audit log: by every door, each change once, also over ends of the gateway, on both databases."""
+"""The audit log: by every channel, each change once, also over ends of the gateway, on both databases."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def events(lab: GatewayLab, **wanted: Any) -> list[dict[str, Any]]:
 
 def seen(lab: GatewayLab, name: str) -> list[tuple[str, str, str]]:
     """Verbs, managers and details of the changes of a session in the cluster, oldest first."""
-    found = reversed(events(lab, object=name, door="kubectl"))
+    found = reversed(events(lab, object=name, channel="kubectl"))
     return [(e["verb"], e["credential"], e["detail"]) for e in found]
 
 
@@ -192,7 +192,8 @@ def test_a_session_by_rest_is_an_event_of_its_door_alone(lab: GatewayLab) -> Non
     httpx.post(f"{api}/training/{name}/stop", headers=bot).raise_for_status()
 
     found = [
-        (e["user"], e["door"], e["verb"], e["status"]) for e in reversed(events(lab, object=name))
+        (e["user"], e["channel"], e["verb"], e["status"])
+        for e in reversed(events(lab, object=name))
     ]
     assert refused.status_code == 404
     assert found == [
@@ -204,7 +205,7 @@ def test_a_session_by_rest_is_an_event_of_its_door_alone(lab: GatewayLab) -> Non
     assert "hunter2" not in json.dumps(events(lab, object=name))
 
 
-def test_a_program_is_a_door(lab: GatewayLab) -> None:
+def test_a_program_is_a_channel(lab: GatewayLab) -> None:
     trainer, experiment = lab.new_trainer(), unique("e")
     answer = httpx.post(
         f"{lab.url}/mlflow/api/2.0/mlflow/experiments/create",
@@ -215,7 +216,7 @@ def test_a_program_is_a_door(lab: GatewayLab) -> None:
     (event,) = events(lab, object=experiment)
 
     assert answer.status_code == 200, answer.text
-    assert (event["door"], event["credential"]) == ("program", trainer.session_uid)
+    assert (event["channel"], event["credential"]) == ("program", trainer.session_uid)
     assert (event["user"], event["kind"], event["verb"]) == ("admin", "experiment", "create")
 
 
@@ -257,7 +258,7 @@ def test_pages_and_exports_hold_every_event_once(lab: GatewayLab) -> None:
     [
         pytest.param({"since": "soon"}, 422, id="no-time"),
         pytest.param({"cursor": "1"}, 422, id="no-cursor"),
-        pytest.param({"door": "window"}, 422, id="no-door"),
+        pytest.param({"channel": "window"}, 422, id="no-channel"),
         pytest.param({"limit": 0}, 422, id="no-events"),
         pytest.param({"cursor": f"{10**17}.{10**17}"}, 200, id="far"),
         pytest.param({"cursor": f"{10**30}.1"}, 422, id="too-far"),

@@ -13,7 +13,7 @@ class AuditEvent(OpenModel):
     time: str
     user: str = ""
     """Empty if it is not known."""
-    door: str = ""
+    channel: str = ""
     """key, browser, bot, program, kubectl or operator."""
     credential: str = ""
     """Public part of the key, id of the login, UID of the program's session, or the name that a

@@ -18,6 +18,6 @@ class AsyncAudit:
     ) -> AuditEvents:
         """A page of events, newest first.
 
-        Filters are `user`, `kind`, `object`, `verb`, `door`, `since` and `until`.
+        Filters are `user`, `kind`, `object`, `verb`, `channel`, `since` and `until`.
         """
         return await self._connection.send(calls.events(filters, limit).after(cursor))

@@ -21,6 +21,6 @@ class Audit:
     ) -> AuditEvents:
         """A page of events, newest first.
 
-        Filters are `user`, `kind`, `object`, `verb`, `door`, `since` and `until`.
+        Filters are `user`, `kind`, `object`, `verb`, `channel`, `since` and `until`.
         """
         return self._connection.send(calls.events(filters, limit).after(cursor))

@@ -32,7 +32,7 @@ class AsyncLogins:
         await self._connection.deliver(calls.end())
 
     async def all(self, user: str | None = None, *, cursor: str | None = None) -> OpenLogins:
-        """Logins by single sign-on, newest first (administrators). `user`: only those of this one."""
+        """Logins by single sign-on, newest first (administrators); with `user` only this one's."""
         return await self._connection.send_pages(calls.logins(user), "logins", cursor)
 
     async def end_one(self, id: str) -> None:

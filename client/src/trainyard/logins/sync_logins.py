@@ -35,7 +35,7 @@ class Logins:
         self._connection.deliver(calls.end())
 
     def all(self, user: str | None = None, *, cursor: str | None = None) -> OpenLogins:
-        """Logins by single sign-on, newest first (administrators). `user`: only those of this one."""
+        """Logins by single sign-on, newest first (administrators); with `user` only this one's."""
         return self._connection.send_pages(calls.logins(user), "logins", cursor)
 
     def end_one(self, id: str) -> None:

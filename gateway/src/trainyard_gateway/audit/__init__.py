@@ -1,1 +1,1 @@
-"""The audit log of changes: who did what to which object, when, and by which door."""
+"""The audit log of changes: who did what to which object, when, and by which channel."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from trainyard_api.model import OpenModel
 from trainyard_api.timestamps import micros_to_text
-from trainyard_gateway.audit.event import AuditKind, AuditVerb, Door
+from trainyard_gateway.audit.event import AuditKind, AuditVerb, Channel
 from trainyard_gateway.store.access.audit import AuditRow
 
 _MOST_DIGITS: Final = 18
@@ -26,7 +26,7 @@ class AuditEventInfo(OpenModel):
     """When it was answered; of a change in the cluster when it was made, or else seen."""
     user: str
     """Name of the user; empty if it is not known."""
-    door: Door
+    channel: Channel
     """By what it came in: key, browser, bot, program, kubectl or operator."""
     credential: str
     """Public part of the key, id of the login, or UID of the program's session; of a change in the
@@ -75,7 +75,7 @@ def as_lines(rows: Sequence[AuditEventInfo]) -> str:
 
 
 def as_csv(rows: Sequence[AuditEventInfo], *, header: bool) -> str:
-    """A table (RFC 4180). What a spreadsheet would take for a formula has an apostrophe in front."""
+    """A table (RFC 4180); what a spreadsheet takes for a formula gets an apostrophe."""
     text = io.StringIO()
     table = csv.writer(text)
     if header:

@@ -35,7 +35,7 @@ class ClusterChanges:
         self._watched, self._clock = watched, clock
         self._marks: dict[str, tuple[object, ...]] = {}
 
-    def news(self, bodies: Iterable[Json], *, deleted: bool = False) -> list[Json]:
+    def changed(self, bodies: Iterable[Json], *, deleted: bool = False) -> list[Json]:
         """Those that may have changed in what is audited since `saved`."""
         return [
             body

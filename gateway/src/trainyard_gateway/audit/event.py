@@ -12,7 +12,7 @@ MOST_DETAIL: Final = 500
 """Characters of a detail."""
 
 
-class Door(TextEnum):
+class Channel(TextEnum):
     """By what a change came in."""
 
     KEY = "key"
@@ -68,7 +68,7 @@ class AuditEvent:
     kind: AuditKind
     object: str
     """Name or id, as the caller gave it or as the object has it."""
-    door: Door
+    channel: Channel
     user: str = ""
     """Name of the user; empty if it is not known."""
     credential: str = ""

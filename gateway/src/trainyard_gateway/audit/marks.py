@@ -10,7 +10,7 @@ from typing import Final
 
 from trainyard_api import timestamps
 from trainyard_api.phase import FailureClass
-from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Door
+from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Channel
 from trainyard_kube import Json
 
 _COMPARED: Final = ("class", "reason", "attempt", "time")
@@ -45,7 +45,7 @@ def _deletion(body: Json, kind: AuditKind, what: Json, now: int) -> AuditEvent:
         verb=AuditVerb.DELETE,
         kind=kind,
         object=body["metadata"]["name"],
-        door=Door.KUBECTL,
+        channel=Channel.KUBECTL,
         uid=uid,
         detail=f"of attempt {attempt}",
         mark=f"{uid}:{kind}:{attempt}",

@@ -20,7 +20,7 @@ from trainyard_gateway.audit.event import (
     AuditEvent,
     AuditKind,
     AuditVerb,
-    Door,
+    Channel,
     bounded,
 )
 from trainyard_gateway.audit.managers import Entry, entries_of, manager_of
@@ -149,7 +149,7 @@ def _changes(
         for path in before.fields.keys() | state.fields.keys()
         if before.fields.get(path) != state.fields.get(path)
         and not (state.deleting and path in ("finalizers", "ownerReferences"))
-        # A new version of the definition has other defaults: nobody wrote them.
+        # A new version of the definition has other defaults, which no client wrote.
         and not (path.startswith("spec.") and before.generation == state.generation)
     )
     entries = entries_of(body["metadata"])
@@ -195,7 +195,7 @@ def _is_due(body: Json, retention: int | None, now: int) -> bool:
 def _deletion(body: Json, now: int, *, by_operator: bool) -> AuditEvent:
     if by_operator:
         found = _event(body, AuditVerb.DELETE, names.OPERATOR_FIELD_MANAGER, now)
-        return replace(found, door=Door.OPERATOR, detail="its time after the end was over")
+        return replace(found, channel=Channel.OPERATOR, detail="its time after the end was over")
     finalizers = body["metadata"].get("finalizers") or []
     cascade = {"orphan": "orphan", "foregroundDeletion": "foreground"}
     how = next((f"cascade={cascade[f]}" for f in finalizers if f in cascade), "")
@@ -226,7 +226,7 @@ def _event(
         verb=verb,
         kind=AuditKind.SESSION,
         object=metadata["name"],
-        door=Door.KUBECTL,
+        channel=Channel.KUBECTL,
         user=bounded(user, 256),
         credential=bounded(manager, 64),
         uid=metadata["uid"],

@@ -17,7 +17,7 @@ from trainyard_gateway.audit.event import (
     AuditEvent,
     AuditKind,
     AuditVerb,
-    Door,
+    Channel,
     bounded,
 )
 
@@ -105,7 +105,7 @@ class Who:
     """Who sent a request."""
 
     user: str
-    door: Door
+    channel: Channel
     credential: str
     client: str
 
@@ -137,7 +137,7 @@ def event_of(
         verb=verb,
         kind=_kind(below),
         object=bounded(_object(asked), 256),
-        door=who.door,
+        channel=who.channel,
         user=bounded(who.user, 256),
         credential=bounded(who.credential, 64),
         client=who.client,

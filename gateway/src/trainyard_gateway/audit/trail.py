@@ -120,5 +120,5 @@ class AuditTrail:
 
 def row_of(event: AuditEvent) -> AuditRow:
     """An event as the database has it. Pure."""
-    words = {"verb": event.verb.value, "kind": event.kind.value, "door": event.door.value}
+    words = {"verb": event.verb.value, "kind": event.kind.value, "channel": event.channel.value}
     return AuditRow(**{**asdict(event), **words})

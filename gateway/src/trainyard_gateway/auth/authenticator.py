@@ -43,7 +43,7 @@ class Authenticator:
         sso: SingleSignOn | None = None,
     ) -> None:
         """`sso`: None without single sign-on."""
-        self._api_keys, self._audit_log, self.logins = api_keys, audit_log, logins
+        self._api_keys, self.audit_log, self.logins = api_keys, audit_log, logins
         self._failures = FailedLoginThrottle(time.monotonic)
         self._buckets = TokenBuckets(requests_per_second, time.monotonic)
         self._open = TokenBuckets(OPEN_PER_SECOND, time.monotonic, OPEN_BURST)
@@ -58,7 +58,7 @@ class Authenticator:
         try:
             key = key_of(headers, basic=basic)
         except Problem:
-            self._audit_log.record(scope, False, "malformed")
+            self.audit_log.record(scope, False, "malformed")
             raise
         if key is None and self.logins.is_in(headers.get("cookie", "")):
             caller = self._by_login(scope, headers)
@@ -78,7 +78,7 @@ class Authenticator:
         try:
             await self.sso.verification.confirm(caller.key_id)
         except Problem:
-            self._audit_log.record(scope, False, "login over", caller.key_id)
+            self.audit_log.record(scope, False, "login over", caller.key_id)
             raise
 
     def require_pace(self, scope: Scope) -> None:
@@ -89,12 +89,12 @@ class Authenticator:
     def _by_key(self, scope: Scope, key: str | None) -> Caller:
         client = counted_address(scope)
         if key is None:
-            self._audit_log.record(scope, False, "missing")
+            self.audit_log.record(scope, False, "missing")
             raise NotAuthenticated(
                 "an API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
             )
         caller, reason, key_id = self._api_keys.caller(key)
-        self._audit_log.record(scope, caller is not None, reason, key_id)
+        self.audit_log.record(scope, caller is not None, reason, key_id)
         if caller is None:
             wait = self._failures.failed(client, key_id)
             if wait:
@@ -109,18 +109,18 @@ class Authenticator:
         login = self.logins.read(headers.get("cookie", ""))
         caller = self._api_keys.owner(login.key_id) if login is not None else None
         if login is None or caller is None:
-            self._audit_log.record(scope, False, "login", login.key_id if login else None)
+            self.audit_log.record(scope, False, "login", login.key_id if login else None)
             row = self._api_keys.logins.of(login.key_id) if login is not None else None
             raise NotAuthenticated(
                 "the login is over; log in with the key again" if row is None else over(row)
             )
         if not is_own(scope["method"], headers):
-            self._audit_log.record(scope, False, "other origin", caller.key_id)
+            self.audit_log.record(scope, False, "other origin", caller.key_id)
             raise NotPermitted(
                 f"with a cookie only requests of the gateway's page are taken, with {OWN_HEADER}; "
                 "programs send a key"
             )
-        self._audit_log.record(scope, True, "login", caller.key_id)
+        self.audit_log.record(scope, True, "login", caller.key_id)
         return caller
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers
 from starlette.types import Message, Scope
 
-from trainyard_gateway.audit.event import Door
+from trainyard_gateway.audit.event import Channel
 from trainyard_gateway.audit.requests import API_ROOT, METHODS, Asked, Who, event_of, is_event
 from trainyard_gateway.audit.trail import AuditTrail
 from trainyard_gateway.auth.authenticator import key_of
@@ -49,26 +49,26 @@ async def note(trail: Callable[[], AuditTrail], scope: Scope, message: Message) 
 
 
 def _who(scope: Scope) -> Who | None:
-    """Who sent a request; None of one that nobody's credential came with."""
+    """Who sent a request; None of a request without a verified credential."""
     client = client_address(scope)
     state = scope["state"]
     caller: Caller | None = state.get("caller")
     if caller is not None:
-        return Who(caller.name, _door(Headers(scope=scope)), caller.key_id, client)
+        return Who(caller.name, _channel(Headers(scope=scope)), caller.key_id, client)
     visitor: Visitor | None = state.get("visitor")
     if visitor is not None and visitor.session_uid is not None:
-        return Who(visitor.user.name, Door.PROGRAM, visitor.session_uid, client)
+        return Who(visitor.user.name, Channel.PROGRAM, visitor.session_uid, client)
     return None
 
 
-def _door(headers: Headers) -> Door:
+def _channel(headers: Headers) -> Channel:
     if headers.get("user-agent", "") == BOT_AGENT:
-        return Door.BOT
+        return Channel.BOT
     try:
         key = key_of(headers, basic=True)
     except Problem:
-        return Door.KEY
-    return Door.KEY if key is not None else Door.BROWSER
+        return Channel.KEY
+    return Channel.KEY if key is not None else Channel.BROWSER
 
 
 def _named(asked: Any) -> str:

@@ -216,14 +216,14 @@ class SessionCache:
             held = self._unsaved.of(bodies, deleted)
             found = {body["metadata"]["uid"]: self.owner_of(body) for body in bodies}
             self._note(found)
-            news = self._changes.news(bodies, deleted=deleted)
+            bodies_changed = self._changes.changed(bodies, deleted=deleted)
 
             def save(connection: Connection) -> None:
-                self._changes.write(connection, news, deleted=deleted)
+                self._changes.write(connection, bodies_changed, deleted=deleted)
                 _save(connection, rows, list(held.values()), found)
 
             await self._database.write(save)
-            self._changes.saved(news, deleted=deleted)
+            self._changes.saved(bodies_changed, deleted=deleted)
             self._unsaved.saved(held, deleted)
         self._tell(body["metadata"]["uid"] for body in bodies)
 

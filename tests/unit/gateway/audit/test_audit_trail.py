@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trainyard_gateway.audit.answers import as_csv, as_lines, info, place_of
-from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Door
+from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Channel
 from trainyard_gateway.audit.trail import AuditTrail, row_of
 from trainyard_gateway.repeated_failures import MOST_WRITTEN
 from trainyard_gateway.store.access import audit
@@ -17,7 +17,7 @@ from trainyard_gateway.store.database import Database
 
 
 def event(time: int = 1, **more: Any) -> AuditEvent:
-    given = {"object": f"s{time}", "door": Door.KEY, "user": "ada", "status": 200, **more}
+    given = {"object": f"s{time}", "channel": Channel.KEY, "user": "ada", "status": 200, **more}
     return AuditEvent(time, AuditVerb.CREATE, AuditKind.SESSION, **given)
 
 
@@ -76,7 +76,7 @@ async def test_old_events_and_too_many_are_deleted(database: Database) -> None:
         pytest.param({"user": "bob"}, ["s2"], id="user"),
         pytest.param({"object": "s1"}, ["s1"], id="name"),
         pytest.param({"object": "uid3"}, ["s3"], id="uid"),
-        pytest.param({"door": "kubectl"}, ["s3"], id="door"),
+        pytest.param({"channel": "kubectl"}, ["s3"], id="channel"),
         pytest.param({"verb": "delete"}, [], id="verb"),
         pytest.param({"kind": "session", "since": 2, "until": 3}, ["s2"], id="times"),
     ],
@@ -84,7 +84,7 @@ async def test_old_events_and_too_many_are_deleted(database: Database) -> None:
 async def test_events_are_searched(
     database: Database, wanted: dict[str, Any], found: list[str]
 ) -> None:
-    rows = [event(1), event(2, user="bob"), event(3, door=Door.KUBECTL, uid="uid3", user="")]
+    rows = [event(1), event(2, user="bob"), event(3, channel=Channel.KUBECTL, uid="uid3", user="")]
     await database.write(lambda c: audit.append(c, [row_of(e) for e in rows]))
 
     assert await objects(database, **wanted) == found
@@ -95,7 +95,7 @@ def test_an_export_has_no_formulas() -> None:
 
     header, line = as_csv(shown, header=True).splitlines()
 
-    assert header.startswith("id,time,user,door,credential,client,verb,kind,object,uid,status")
+    assert header.startswith("id,time,user,channel,credential,client,verb,kind,object,uid,status")
     assert "'=1+1" in line
     assert '"a,b"' in line
     assert as_lines(shown).count("\n") == 1

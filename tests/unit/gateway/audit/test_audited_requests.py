@@ -9,11 +9,11 @@ import pytest
 from fastapi.routing import APIRoute
 
 from trainyard_gateway.app import MODULES
-from trainyard_gateway.audit.event import Door
+from trainyard_gateway.audit.event import Channel
 from trainyard_gateway.audit.requests import DATA, METHODS, Asked, Who, event_of, is_event
 from trainyard_gateway.routes import mlflow
 
-WHO = Who("ada", Door.KEY, "k1", "10.0.0.1")
+WHO = Who("ada", Channel.KEY, "k1", "10.0.0.1")
 API = "/api/v1"
 ROUTES = [
     (method, prefix + route.path)

@@ -49,7 +49,7 @@ BEFORE = session(MADE)
 
 
 def told(events: list[AuditEvent]) -> list[tuple[str, str, str, str]]:
-    return [(e.verb.value, e.door.value, e.credential, e.detail) for e in events]
+    return [(e.verb.value, e.channel.value, e.credential, e.detail) for e in events]
 
 
 def after(

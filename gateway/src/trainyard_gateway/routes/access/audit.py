@@ -13,7 +13,7 @@ from trainyard_api.model import OpenModel
 from trainyard_api.timestamps import to_micros
 from trainyard_gateway.audit import answers
 from trainyard_gateway.audit.answers import AuditEventInfo
-from trainyard_gateway.audit.event import AuditKind, AuditVerb, Door
+from trainyard_gateway.audit.event import AuditKind, AuditVerb, Channel
 from trainyard_gateway.auth.keys import Scope
 from trainyard_gateway.errors import Unprocessable
 from trainyard_gateway.http.pages import page_response
@@ -42,7 +42,7 @@ class AuditAsked(OpenModel):
     """Only of the object with this name, id or UID."""
     verb: AuditVerb | None = None
     """create, update or delete."""
-    door: Door | None = None
+    channel: Channel | None = None
     """key, browser, bot, program, kubectl or operator."""
     since: WrittenTime | None = None
     """From this time."""
@@ -117,7 +117,7 @@ def _query(asked: AuditAsked) -> AuditQuery:
         asked.kind,
         None if asked.object is None else escape_nul(asked.object),
         asked.verb,
-        asked.door,
+        asked.channel,
         None if asked.since is None else to_micros(asked.since),
         None if asked.until is None else to_micros(asked.until),
     )

@@ -19,7 +19,7 @@ class AuditRow(NamedTuple):
 
     time: int
     user: str
-    door: str
+    channel: str
     credential: str
     client: str
     verb: str
@@ -40,7 +40,7 @@ class AuditQuery(NamedTuple):
     object: str | None = None
     """Name, id or UID."""
     verb: str | None = None
-    door: str | None = None
+    channel: str | None = None
     since: int | None = None
     until: int | None = None
     """Before this time."""
@@ -73,7 +73,7 @@ def page(
 
 
 def _conditions(wanted: AuditQuery) -> list[ColumnElement[bool]]:
-    names = ("user", "kind", "verb", "door")
+    names = ("user", "kind", "verb", "channel")
     found = [
         audit_events.c[name] == value
         for name in names

@@ -38,21 +38,21 @@ class Export(StrEnum):
     JSONL = "jsonl"
 
 
+VerbOption = Annotated[
+    Literal["create", "update", "delete"] | None, typer.Option(help="Only this.")
+]
+ChannelOption = Annotated[
+    Literal["key", "browser", "bot", "program", "kubectl", "operator"] | None,
+    typer.Option(help="Only what came in by this."),
+]
+
+
 def audit(  # noqa: PLR0913  one argument is one flag
     user: Annotated[str | None, typer.Option(help="Only what this user did.")] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="Only of such objects, such as session or key.")
-    ] = None,
-    object: Annotated[  # the name of the flag
-        str | None, typer.Option("--object", help="Only of the object with this name, id or UID.")
-    ] = None,
-    verb: Annotated[
-        Literal["create", "update", "delete"] | None, typer.Option(help="Only this.")
-    ] = None,
-    door: Annotated[
-        Literal["key", "browser", "bot", "program", "kubectl", "operator"] | None,
-        typer.Option(help="Only what came in by this."),
-    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of such objects, as session.")] = None,
+    object: Annotated[str | None, typer.Option(help="Only of this name, id or UID.")] = None,
+    verb: VerbOption = None,
+    channel: ChannelOption = None,
     since: Annotated[
         str | None, typer.Option(help="From this time, or from so long ago, such as 7d.")
     ] = None,
@@ -66,15 +66,8 @@ def audit(  # noqa: PLR0913  one argument is one flag
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show who created, changed and deleted what, newest first (administrators)."""
-    filters = {
-        "user": user,
-        "kind": kind,
-        "object": object,
-        "verb": verb,
-        "door": door,
-        "since": _time("--since", since),
-        "until": _time("--until", until),
-    }
+    filters = {"user": user, "kind": kind, "object": object, "verb": verb, "channel": channel}
+    filters |= {"since": _time("--since", since), "until": _time("--until", until)}
     with gateway() as (client, _):
         if export is not None:
             _export(client, filters, export)
@@ -120,7 +113,7 @@ def listing(events: list[AuditEvent], *, wide: bool) -> Table:
     columns: list[Column[AuditEvent]] = [
         Column("TIME", lambda e: e.time[:19] + "Z"),
         Column("USER", lambda e: e.user or formats.UNKNOWN),
-        Column("DOOR", lambda e: e.door),
+        Column("CHANNEL", lambda e: e.channel),
         Column("VERB", lambda e: e.verb),
         Column("KIND", lambda e: e.kind),
         Column("OBJECT", lambda e: e.object or formats.UNKNOWN),

@@ -8,7 +8,7 @@ down_revision = "0016"
 
 
 def upgrade() -> None:
-    texts = {"user": 256, "door": 16, "credential": 64, "client": 64, "verb": 16, "kind": 16, "object": 256, "uid": 64}  # fmt: skip
+    texts = {"user": 256, "channel": 16, "credential": 64, "client": 64, "verb": 16, "kind": 16, "object": 256, "uid": 64}  # fmt: skip
     op.create_table(
         "audit_events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
