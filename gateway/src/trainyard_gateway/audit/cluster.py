@@ -18,7 +18,7 @@ import orjson
 
 from trainyard_gateway.audit.event import AuditEvent
 from trainyard_gateway.audit.marks import job_marks
-from trainyard_gateway.audit.observed import SeenState, Watched, events_of, seen_state
+from trainyard_gateway.audit.observed import SeenState, Watched, events_of, seen_state, version_of
 from trainyard_gateway.audit.trail import row_of
 from trainyard_gateway.store import sessions
 from trainyard_gateway.store.access import audit
@@ -57,18 +57,20 @@ class ClusterChanges:
         if not bodies:
             return
         uids = [body["metadata"]["uid"] for body in bodies]
-        before = audit.states(connection, uids)
+        before = {uid: SeenState.read(t) for uid, t in audit.states(connection, uids).items()}
         found: list[AuditEvent] = []
+        newest: dict[str, str] = {}
         for uid, body in zip(uids, bodies, strict=True):
-            known = SeenState.read(before[uid]) if uid in before else None
+            known = before.get(uid)
+            if known is not None and not deleted and known.version > version_of(body):
+                continue  # Another gateway has seen more.
             found += events_of(known, body, self._watched, self._now(), deleted=deleted)
+            newest[uid] = seen_state(body).wire()
         audit.append(connection, [row_of(event) for event in found])
         if deleted:
             audit.forget_states(connection, uids)
-            return
-        audit.save_states(
-            connection, {u: seen_state(b).wire() for u, b in zip(uids, bodies, strict=True)}
-        )
+        else:
+            audit.save_states(connection, newest)
 
     def write_gone(self, connection: Connection, present: AbstractSet[str]) -> None:
         """Write the deletions of sessions that were seen before and are not there now."""

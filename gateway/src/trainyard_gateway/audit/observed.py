@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -57,12 +57,12 @@ class SeenState:
     """When each client wrote last."""
     deleting: bool = False
     generation: int = 0
+    version: int = 0
+    """The object's resourceVersion."""
 
     def wire(self) -> str:
         """As text for the database."""
-        return orjson.dumps(
-            [dict(self.fields), dict(self.written), self.deleting, self.generation]
-        ).decode()
+        return orjson.dumps(astuple(self)).decode()
 
     @classmethod
     def read(cls, text: str) -> SeenState:
@@ -83,7 +83,12 @@ def seen_state(body: Json) -> SeenState:
                 found[part] = _kept(part, given)
     written = {f"{e.manager}/{e.operation}": e.time for e in entries_of(metadata)}
     fields = {path: value for path, value in found.items() if path not in _UNNAMED}
-    return SeenState(fields, written, deleting, metadata.get("generation") or 0)
+    return SeenState(fields, written, deleting, metadata.get("generation") or 0, version_of(body))
+
+
+def version_of(body: Json) -> int:
+    """An object's resourceVersion; 0 without one."""
+    return int(body["metadata"].get("resourceVersion") or 0)
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
