@@ -64,6 +64,8 @@ def test_flows(flow: Flow) -> None:
             id="no credentials by a provider",
         ),
         pytest.param(NOTICES, Flow("gateway", "internet", 443, True, ""), id="notices"),
+        pytest.param(NOTICES, Flow("gateway", "internet", 587, True, ""), id="notices by mail"),
+        pytest.param(NOTICES, Flow("gateway", "internet", 25, False, ""), id="mail with TLS only"),
         pytest.param(NOTICES, Flow("gateway", "internet", 80, False, ""), id="notices by https"),
         pytest.param(
             NOTICES, Flow("gateway", "private network", 8443, False, ""), id="no notices inside",

@@ -19,6 +19,8 @@ class WebhookReceiver:
     answer: Callable[[str, int], Answer | None] = lambda _, __: (204, {})
     """Status and headers; None ends the connection without an answer."""
     port: int = 0
+    identity: Callable[[dict[str, str], bytes], str] = lambda headers, _: headers["webhook-id"]
+    """The id of a message by its headers and body."""
     came: list[str] = field(default_factory=list)
     """Ids of the messages, in the order in which they came."""
     messages: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
@@ -30,9 +32,9 @@ class WebhookReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                identity = self.headers["webhook-id"]
-                outer.came.append(identity)
                 headers = {k.lower(): v for k, v in self.headers.items()}
+                identity = outer.identity(headers, body)
+                outer.came.append(identity)
                 outer.messages[identity] = (headers, body)
                 answer = outer.answer(identity, outer.came.count(identity))
                 if answer is None:

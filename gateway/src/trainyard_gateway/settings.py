@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     sso: SsoSettings | None = None
     """Single sign-on by an OpenID provider; None: keys only."""
     notices_enabled: bool = False
-    """Whether notices are sent to the webhooks of users."""
+    """Whether notices are sent to the webhooks and services of users and teams."""
     notices_internal_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Hosts inside of this network to which notices may be sent, also by http. Default: none."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()

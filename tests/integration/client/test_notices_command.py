@@ -77,6 +77,17 @@ def test_rules_that_nobody_can_make(
     assert words in said.err
 
 
+def test_a_service_is_shown_without_its_secrets(cli: CommandLine) -> None:
+    url = "json://ada:password@127.0.0.1:1/?+X-Token=secret"
+    said = cli.ok("notices", "add", "service", url, "--on=failure")
+    assert "whsec_" not in said.out
+    assert "json://ada:****@127.0.0.1:1/" in cli.ok("notices", "ls").out
+    assert "password" not in cli.ok("notices", "ls", "-o", "json").out
+    refused = cli.run("notices", "add", "inside", "json://10.0.0.1/", "--on=failure")
+    assert "inside of this network" in refused.err
+    cli.ok("notices", "rm", "service")
+
+
 def test_a_team_has_receivers(cli: CommandLine, webhook: WebhookReceiver) -> None:
     of_team = "--team=default"
     cli.ok("notices", "add", "team-lab", webhook.url, "--on=budget", of_team, "--digest=hour")

@@ -1,1 +1,1 @@
-"""Notices: rules of users about sessions, and their delivery to webhooks."""
+"""Notices: rules of users and teams, and their delivery to webhooks and services."""

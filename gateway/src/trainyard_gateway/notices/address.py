@@ -42,7 +42,10 @@ def parse(text: str, internal: Collection[str]) -> URL:
     except ValueError:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise Unprocessable(f"url is not https://HOST/…, of at most {LONGEST_URL} characters")
+        raise Unprocessable(
+            "url is not https://HOST/… nor that of a service, such as ntfys://TOPIC; it has at most "
+            f"{LONGEST_URL} characters"
+        )
     if url.user is not None or url.password is not None:
         raise Unprocessable("url holds a user or a password; leave them out: messages are signed")
     if url.scheme != "https" and host_of(url) not in internal:

@@ -32,16 +32,20 @@ from trainyard_gateway.notices.receiver import times_of
 from trainyard_gateway.notices.receivers import Receivers
 from trainyard_gateway.notices.schedule import next_try
 from trainyard_gateway.notices.sending import TOTAL_SECONDS, Outcome
+from trainyard_gateway.notices.services import process
 from trainyard_gateway.notices.timing.release import is_urgent, quiet_until
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.errors import is_unavailable
 from trainyard_gateway.store.outbox import digests, notices
 from trainyard_gateway.store.outbox.notices import Due, NoticeRow, Room
+from trainyard_gateway.store.outbox.receivers import SERVICE, ReceiverRow
 
 AT_ONCE: Final = 8
 """Receivers to which is sent at the same time, to each one message."""
 OF_OWNER: Final = 2
 """Of these, receivers of one user or team."""
+SERVICES: Final = 3
+"""Of these, receivers that are services: each has its own process."""
 
 _log = structlog.get_logger()
 
@@ -52,7 +56,9 @@ class Pace:
 
     answer: float = TOTAL_SECONDS
     """For one try."""
-    claim: float = 2 * TOTAL_SECONDS + 30.0
+    service: float = process.SECONDS
+    """For one try of a service."""
+    claim: float = 2 * process.SECONDS + 30.0
     """For one try with its mark; a gateway that takes longer has died."""
     look: float = 15.0
     """After which the outbox is looked at again in any case."""
@@ -77,8 +83,8 @@ class NoticeDelivery:
         self._database, self._receivers = database, receivers
         self._pace, self._now = pace, now
         self._wake = asyncio.Event()
-        self._busy: dict[str, str] = {}
-        """Receivers to which is sent, with their owners."""
+        self._busy: dict[str, ReceiverRow] = {}
+        """Receivers to which is sent."""
         self._pauses = Pauses()
 
     def wake(self, receiver: str | None = None) -> None:
@@ -114,18 +120,21 @@ class NoticeDelivery:
             return self._pace.look
         began = self._now()
         now, paused = _micros(began), self._pauses.paused(began)
-        but, taken = frozenset({*self._busy, *paused}), Counter(self._busy.values())
-        places = Room(room, OF_OWNER, but, taken)
+        but, taken = (
+            frozenset({*self._busy, *paused}),
+            Counter(r.owner for r in self._busy.values()),
+        )
+        places = Room(room, OF_OWNER, but, taken, self._has_room_for_services())
         held = await self._collect(now)
         found, later = await self._database.read(
             lambda c: notices.due(c, now, places), applied=False
         )
         for one in found:
-            if await self._is_quiet(one, began):
+            if await self._is_quiet(one, began) or not self._has_room(one.receiver):
                 self.wake()
             elif await self._claim(one):
                 row = one.notice._replace(tries=one.notice.tries + 1)
-                self._busy[row.receiver] = one.receiver.owner
+                self._busy[row.receiver] = one.receiver
                 group.create_task(self._try(one._replace(notice=row)))
         times = [*paused.values(), *(at / 1e6 for at in (later, held) if at is not None)]
         return min([self._pace.look, *(time - began + 0.01 for time in times)])
@@ -157,6 +166,12 @@ class NoticeDelivery:
         )
         return True
 
+    def _has_room(self, receiver: ReceiverRow) -> bool:
+        return receiver.kind != SERVICE or self._has_room_for_services()
+
+    def _has_room_for_services(self) -> bool:
+        return sum(r.kind == SERVICE for r in self._busy.values()) < SERVICES
+
     async def _claim(self, one: Due) -> bool:
         until = _micros(self._now() + self._pace.claim)
         return await self._database.write(lambda c: notices.claim(c, one.notice, until))
@@ -164,10 +179,7 @@ class NoticeDelivery:
     async def _try(self, one: Due) -> None:
         row, receiver = one.notice, one.receiver
         try:
-            body = row.body.encode()
-            signed = signature.headers(receiver.secret, row.id, int(self._now()), body)
-            url, internal = URL(receiver.url), self._receivers.internal
-            outcome = await sending.send(url, body, signed, internal, self._pace.answer)
+            outcome = await self._send(one)
             if outcome.delivered:
                 self._pauses.end(receiver.id)
             else:
@@ -179,6 +191,14 @@ class NoticeDelivery:
         finally:
             self._busy.pop(row.receiver, None)
             self.wake()
+
+    async def _send(self, one: Due) -> Outcome:
+        row, receiver, internal = one.notice, one.receiver, self._receivers.internal
+        if receiver.kind == SERVICE:
+            return await process.send(receiver.url, row.body, internal, self._pace.service)
+        body = row.body.encode()
+        signed = signature.headers(receiver.secret, row.id, int(self._now()), body)
+        return await sending.send(URL(receiver.url), body, signed, internal, self._pace.answer)
 
     async def _mark(self, one: Due, outcome: Outcome) -> None:
         row, now = one.notice, self._now()

@@ -30,7 +30,7 @@ class NewReceiver(ClosedModel):
     name: ReceiverName
     """Its name among the receivers of its user or team."""
     url: UrlText
-    """Where notices are sent: a webhook by https, without user and password."""
+    """Where notices are sent: a webhook by https, without user and password, or a service."""
     rules: list[NoticeRule] = Field(min_length=1, max_length=MOST_RULES)
     """What it gets notices about."""
     sessions: Sessions = "own"

@@ -6,6 +6,8 @@ they were at its last `load`.
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 import uuid
 from collections.abc import Collection
@@ -27,13 +29,17 @@ from trainyard_gateway.notices.receiver import (
     times_text,
 )
 from trainyard_gateway.notices.rules import MOST_RULES_OF_USER
+from trainyard_gateway.notices.services import process
+from trainyard_gateway.notices.services.known_hosts import instead
+from trainyard_gateway.notices.services.process import RefusedService
 from trainyard_gateway.notices.timing.release import release
 from trainyard_gateway.store.access import users
 from trainyard_gateway.store.database import Connection, Database
 from trainyard_gateway.store.outbox import notices, receivers
 from trainyard_gateway.store.outbox.notices import NoticeRow
-from trainyard_gateway.store.outbox.receivers import WEBHOOK, ReceiverRow
+from trainyard_gateway.store.outbox.receivers import SERVICE, WEBHOOK, ReceiverRow
 
+_SERVICE: Final = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 MOST_RECEIVERS: Final = 20
 """Receivers of one user, or of one team."""
 MOST_WAITING: Final = 1000
@@ -59,6 +65,7 @@ class Receivers:
         self._database, self.enabled = database, enabled
         self.internal = frozenset(host.lower().rstrip(".") for host in internal)
         self._known: dict[str, Receiver] = {}
+        self._checks = asyncio.Semaphore(2)
 
     async def load(self) -> None:
         """Read them from the database."""
@@ -131,7 +138,15 @@ class Receivers:
 
     async def _place(self, text: str) -> _Place:
         """Where notices are sent for a URL. Raises Unprocessable."""
+        if _SERVICE.match(text):
+            async with self._checks:
+                return _Place(SERVICE, text, await _shown(text, self.internal))
         url = address.parse(text, self.internal)
+        if (scheme := instead(address.host_of(url))) is not None:
+            raise Unprocessable(
+                f"url: {url.host} takes messages in its own form; write {scheme}://…, as "
+                f"https://appriseit.com/services/ describes it"
+            )
         try:
             await address.resolve(url, self.internal)
         except RefusedAddress as error:
@@ -165,6 +180,16 @@ class Receivers:
             return row
 
         return await self._database.write(put)
+
+
+async def _shown(text: str, internal: Collection[str]) -> str:
+    """The URL of a service without its secrets. Raises Unprocessable."""
+    if not text.isprintable() or " " in text:
+        raise Unprocessable("url holds spaces or hidden characters; write them as %20")
+    try:
+        return await process.shown(text, internal)
+    except RefusedService as error:
+        raise Unprocessable(f"url: {error}") from error
 
 
 def placed(row: NoticeRow, receiver: Receiver, now: int) -> NoticeRow:

@@ -28,7 +28,7 @@ from tls_server import TlsServer
 from webhook_receiver import Answer, WebhookReceiver, slowly
 
 from trainyard_gateway.errors import Unprocessable
-from trainyard_gateway.notices.delivery import NoticeDelivery, Pace
+from trainyard_gateway.notices.delivery import SERVICES, NoticeDelivery, Pace
 from trainyard_gateway.notices.receiver import NewReceiver
 from trainyard_gateway.notices.receivers import MOST_WAITING, Receivers, placed
 from trainyard_gateway.notices.rules import PhaseRule
@@ -329,36 +329,122 @@ async def test_a_name_that_leads_inside_later_is_refused_then(yard: Yard) -> Non
     assert receiver.came == []
 
 
+def of_service(_: dict[str, str], body: bytes) -> str:
+    """The id of a message that a service got: the words of its title."""
+    return str(json.loads(body)["title"])
+
+
+async def test_a_service_gets_messages_and_its_url_is_shown_without_secrets(yard: Yard) -> None:
+    with WebhookReceiver(identity=of_service) as receiver:
+        url = f"json://ada:password@127.0.0.1:{receiver.port}/?+X-Token=secret"
+        made = await yard.receivers.create("ada", NewReceiver(name="lab", url=url, rules=RULES))
+        assert (made.kind, made.url) == ("service", f"json://ada:****@127.0.0.1:{receiver.port}/")
+        identity = (await yard.receivers.test("ada", "lab")).id
+        async with yard.delivering(QUICK, time.time):
+            row = await yard.until(identity, notices.DELIVERED, within=60)
+    assert receiver.came == ["A trial of the receiver lab"]
+    assert (row.tries, row.words) == (1, "")
+
+
+async def test_services_that_hang_hold_up_no_webhook_and_are_bounded(yard: Yard) -> None:
+    with WebhookReceiver(slowly(30), identity=of_service) as slow, WebhookReceiver() as quick:
+        for n in range(SERVICES + 2):
+            url = f"json://127.0.0.1:{slow.port}/?rto=60"
+            new = NewReceiver(name=f"slow-{n}", url=url, rules=RULES)
+            await yard.receivers.create(f"user-{n}", new)
+            await yard.receivers.test(f"user-{n}", f"slow-{n}")
+        [identity] = await yard.add("quick", quick.url, user="bob")
+        async with yard.delivering(replace(QUICK, service=60.0), time.time):
+            await yard.until(identity, notices.DELIVERED, within=30)
+            deadline = time.monotonic() + 60
+            while len(slow.came) < SERVICES:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(1.0)
+            assert len(set(slow.came)) == SERVICES
+
+
+@pytest.mark.parametrize(
+    "url", ["nope://x", "tgram://x", "json://10.0.0.1/", "ntfy://a b", "json://\x00/", "mailto:a@b"]
+)
+async def test_a_url_that_is_no_service_is_refused(yard: Yard, url: str) -> None:
+    with pytest.raises(Unprocessable, match="^url"):
+        await yard.receivers.create("ada", NewReceiver(name="bad", url=url, rules=RULES))
+
+
+async def test_a_pasted_url_of_a_service_is_refused_with_the_form_to_write(yard: Yard) -> None:
+    url = "https://discord.com/api/webhooks/123456789012345678/abcdef"
+    with pytest.raises(Unprocessable, match="write discord://"):
+        await yard.receivers.create("ada", NewReceiver(name="chat", url=url, rules=RULES))
+
+
+class Deadly:
+    """A receiver that kills the gateway that sends to it, the first time that a message comes."""
+
+    def __init__(self) -> None:
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.kills: list[str] = []
+
+    def answer(self, identity: str, count: int) -> Answer | None:
+        if count == 1 and len(self.kills) < KILLS:
+            self.kills.append(identity)
+            self.running[-1].send_signal(signal.SIGKILL)
+            return None
+        return 204, {}
+
+    def require_at_most_one_repeat(self, came: list[str], wanted: set[str]) -> None:
+        """Everything has come, and what came twice came by a kill."""
+        counts = Counter(came)
+        assert set(counts) == wanted
+        assert {identity for identity, count in counts.items() if count == 2} == set(self.kills)
+        assert max(counts.values()) == 2
+        assert len(self.kills) == KILLS
+
+
 async def test_a_gateway_that_dies_between_sending_and_marking_sends_once_more(
     tmp_path: Path,
 ) -> None:
     """The receiver kills the gateway that sends to it, before it answers."""
-    database = tmp_path / "outbox.db"
-    running: list[subprocess.Popen[bytes]] = []
-    kills: list[str] = []
-
-    def answer(identity: str, count: int) -> Answer | None:
-        if count == 1 and len(kills) < KILLS:
-            kills.append(identity)
-            running[-1].send_signal(signal.SIGKILL)
-            return None
-        return 204, {}
-
-    with WebhookReceiver(answer) as receiver:
+    database, deadly = tmp_path / "outbox.db", Deadly()
+    with WebhookReceiver(deadly.answer) as receiver:
         async with opened(f"sqlite:///{database}", None) as store:
             told = await Yard(store).add("deadly", receiver.url, KILLS + 2)
-        await asyncio.to_thread(
-            lambda: deliver_until(
-                database, running, lambda: len(receiver.came) >= len(told) + KILLS
-            )
-        )
+        await until_all_came(database, deadly, receiver, len(told))
         async with opened(f"sqlite:///{database}", None) as store:
             states = Counter([(await Yard(store).row(identity)).state for identity in told])
-    came = Counter(receiver.came)
-    assert set(came) == set(told)
-    assert {identity for identity, count in came.items() if count == 2} == set(kills)
-    assert max(came.values()) == 2
-    assert (len(kills), states) == (KILLS, {notices.DELIVERED: len(told)})
+    deadly.require_at_most_one_repeat(receiver.came, set(told))
+    assert states == {notices.DELIVERED: len(told)}
+
+
+async def test_a_gateway_that_dies_while_it_sends_digests_loses_and_doubles_no_notice(
+    tmp_path: Path,
+) -> None:
+    database, deadly = tmp_path / "outbox.db", Deadly()
+    times = DeliveryTimes.model_validate({"digest": {"every": "hour"}})
+    with WebhookReceiver(deadly.answer) as receiver:
+        told = []
+        async with opened(f"sqlite:///{database}", None) as store:
+            yard = Yard(store)
+            for n in range(KILLS + 2):
+                new = NewReceiver(name="deadly", url=receiver.url, rules=RULES, times=times)
+                await yard.receivers.create(f"user-{n}", new)
+                kinds = ["session.failure"] * 3
+                told += await yard.put("deadly", *kinds, at=time.time() - 3600, user=f"user-{n}")
+        await until_all_came(database, deadly, receiver, KILLS + 2)
+        async with opened(f"sqlite:///{database}", None) as store:
+            rows = [await Yard(store).row(identity) for identity in told]
+    digests = Counter([row.digest for row in rows])
+    assert {row.state for row in rows} == {notices.DIGESTED}
+    assert set(digests.values()) == {3}
+    deadly.require_at_most_one_repeat(receiver.came, {str(digest) for digest in digests})
+
+
+async def until_all_came(
+    database: Path, deadly: Deadly, receiver: WebhookReceiver, messages: int
+) -> None:
+    """Run gateways until every message has come, and once more for each kill."""
+    done = lambda: len(receiver.came) >= messages + KILLS  # noqa: E731  # it needs the arguments
+    await asyncio.to_thread(deliver_until, database, deadly.running, done)
 
 
 def deliver_until(

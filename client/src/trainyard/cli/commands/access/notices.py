@@ -78,7 +78,12 @@ def ls(team: TeamOption = None, form: FormatOption = Format.TABLE) -> None:
 @app.command("add")
 def add(  # noqa: PLR0913  # one parameter for each option
     name: NameArgument,
-    url: Annotated[str, typer.Argument(help="Where notices are sent: https://…")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="Where notices are sent: https://…, or a service such as ntfys://TOPIC."
+        ),
+    ],
     on: OnOption,
     sessions: SessionsOption = "own",
     team: TeamOption = None,
@@ -89,12 +94,16 @@ def add(  # noqa: PLR0913  # one parameter for each option
     urgent: UrgentOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Make a receiver. Its secret, by which messages are signed, is shown this once."""
+    """Make a receiver. A webhook's secret, by which messages are signed, is shown this once."""
     rules = [rule_of(text) for text in on]
     times = times_of(time_zone, quiet, quiet_days, digest, urgent or ())
     with gateway() as (client, _):
         made = client.notices.create(name, url, rules, sessions=sessions, times=times, team=team)
-    if not output.for_programs(form, made.wire()):
+    if output.for_programs(form, made.wire()):
+        return
+    if made.kind == "service":
+        output.done(f"receiver {made.name} made; `trainyard notices test {made.name}` tries it")
+    else:
         output.remark(f"receiver {made.name} made; its secret is shown only now:")
         output.line(made.secret)
 

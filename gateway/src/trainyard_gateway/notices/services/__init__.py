@@ -1,0 +1,1 @@
+"""Delivery to the services that Apprise knows, one process for each try."""
