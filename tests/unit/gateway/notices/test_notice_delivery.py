@@ -416,6 +416,24 @@ async def test_a_gateway_that_dies_between_sending_and_marking_sends_once_more(
     assert states == {notices.DELIVERED: len(told)}
 
 
+async def test_a_gateway_that_dies_while_a_service_is_asked_sends_once_more(
+    tmp_path: Path,
+) -> None:
+    database, deadly = tmp_path / "outbox.db", Deadly()
+    with WebhookReceiver(deadly.answer, identity=of_service) as receiver:
+        async with opened(f"sqlite:///{database}", None) as store:
+            yard = Yard(store)
+            url = f"json://127.0.0.1:{receiver.port}/"
+            await yard.receivers.create("ada", NewReceiver(name="deadly", url=url, rules=RULES))
+            kinds = [f"session.kind-{n}" for n in range(KILLS + 2)]
+            told = await yard.put("deadly", *kinds, at=time.time())
+        await until_all_came(database, deadly, receiver, len(told))
+        async with opened(f"sqlite:///{database}", None) as store:
+            states = Counter([(await Yard(store).row(identity)).state for identity in told])
+    deadly.require_at_most_one_repeat(receiver.came, set(kinds))
+    assert states == {notices.DELIVERED: len(told)}
+
+
 async def test_a_gateway_that_dies_while_it_sends_digests_loses_and_doubles_no_notice(
     tmp_path: Path,
 ) -> None:

@@ -48,7 +48,7 @@ def bound() -> None:
     signal.alarm(LONGEST_SECONDS)
     bounds = (
         (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_CPU, LONGEST_SECONDS),
-        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 128),
     )  # fmt: skip
     for kind, most in bounds:
         resource.setrlimit(kind, (most, most))
@@ -89,6 +89,8 @@ class Answering:
         known = _untyped(manager_plugins).NotificationManager()
         known.load_modules()
         self._note_answers(requests.Session, requests.exceptions.SSLError)
+        # Python may have cached the code of the library before.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         self._guard.install()
         asset = apprise.AppriseAsset(
             async_mode=False, app_id="Trainyard", app_desc="Trainyard", storage_mode="memory",

@@ -64,7 +64,7 @@ def read(answer: dict[str, Any] | None, seconds: float) -> Outcome:
 async def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
     """The answer of a new process; None without one."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-B", "-m", _MODULE,
+        sys.executable, "-I", "-m", _MODULE,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL, cwd="/", env={"PATH": os.defpath, "LANG": "C.UTF-8"},
     )  # fmt: skip
