@@ -104,7 +104,8 @@ def test_a_notice_that_is_refused_for_good_says_why_and_is_tried_again(
     sent.get_by_role("button", name="Try again").click()
     expect(sent).to_have_count(0)
     page.get_by_role("combobox", name="State", exact=True).select_option("Delivered")
-    expect(sent).to_contain_text("2 tries")
+    expect(sent).to_contain_text("1 try")
+    assert len(webhook.came) == 2
     assert reader.said == []
 
 

@@ -28,6 +28,7 @@ export function RunPage({ id }: { id: string }) {
       <Facts run={run} />
       <Curves id={id} />
       <Pairs title="Parameters" all={run.params} />
+      <h2>Newest values</h2>
       <Listing
         title="Newest values"
         columns={["Metric", "Newest value", "Step", "Measured"]}

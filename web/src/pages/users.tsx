@@ -20,7 +20,8 @@ const ROLES: [Role, string][] = [
   ["maintainer", "maintainer: changes what the teams see"],
   ["administrator", "administrator: does everything"],
 ];
-const NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?";
+/** As browsers read it, which take a bare hyphen among these for a mistake. */
+const NAME = "[A-Za-z0-9]([A-Za-z0-9_.\\-]*[A-Za-z0-9])?";
 
 type Asked = { what: "change" | "remove"; user: UserInfo } | { what: "team"; team: TeamInfo };
 

@@ -85,8 +85,8 @@ function Occasions() {
           </label>
         </div>
         <div class="filters">
-          <Minutes name="stalled" title="a running session makes no step" least={1} />
-          <Minutes name="starts" title="a waiting session starts soon" least={0} />
+          <Minutes name="stalled" title="a running session makes no step" unit="for minutes" least={1} />
+          <Minutes name="starts" title="a waiting session starts soon" unit="within minutes" least={0} />
           <label class="line">
             <input type="checkbox" name="budget" /> a budget is nearly spent, or spent
           </label>
@@ -96,14 +96,14 @@ function Occasions() {
   );
 }
 
-function Minutes({ name, title, least }: { name: string; title: string; least: number }) {
+function Minutes({ name, title, unit, least }: { name: string; title: string; unit: string; least: number }) {
   return (
     <>
       <label class="line">
         <input type="checkbox" name={name} /> {title}
       </label>
       <label>
-        within minutes
+        {unit}
         <input name={`${name}Minutes`} type="number" min={least} max={1440} step="any" defaultValue="10" />
       </label>
     </>
