@@ -16,11 +16,13 @@ from cluster import apply_crds, find_kubeconfig, fresh_namespace
 from gateway_lab import running_gateway
 from PIL import Image
 from web_story import lab_at_work
+from webhook_receiver import WebhookReceiver
 
 _WINDOW = {"width": 1280, "height": 1000}
 _COLOURS = 128
 """Of each picture: a page has few."""
 _PHONE = {"width": 390, "height": 844}
+_NOTICES = {"notices_enabled": "true", "notices_internal_hosts": "localhost"}
 
 
 def main(folder: Path) -> None:
@@ -30,10 +32,12 @@ def main(folder: Path) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="web-pictures-") as data,
         fresh_namespace(kubeconfig, "pictures") as namespace,
-        running_gateway(kubeconfig, namespace, Path(data)) as lab,
+        WebhookReceiver() as webhook,
+        running_gateway(kubeconfig, namespace, Path(data), **_NOTICES) as lab,
         lab_at_work(lab, Path(data)) as story,
         running_browser() as browser,
     ):
+        story.notices(webhook.port)
         with visit(browser, lab.url, viewport=_WINDOW, color_scheme="light") as seen:
             seen.log_in(lab.key)
             for name, (place, ready) in _places(story.uids).items():
@@ -58,7 +62,11 @@ def _places(uids: dict[str, str]) -> dict[str, tuple[str, str]]:
         "web-nodes": ("nodes", "tbody tr"),
         "web-datasets": ("datasets", "tbody tr"),
         "web-models": ("models", "tbody tr"),
+        "web-runs": ("runs", "tbody tr"),
         "web-usage": ("usage", "tbody meter"),
+        "web-limits": ("limits", "tbody meter"),
+        "web-notices": ("notices", "section tbody tr"),
+        "web-users": ("users", "tbody tr"),
         "web-keys": ("keys", "tbody tr"),
     }
 

@@ -51,6 +51,7 @@ class Story:
         make_queue(self._lab, "default")
         make_queue(self._lab, "vision", gpuQuota=4, weight=2, maxGpusPerSession=4)
         make_queue(self._lab, "night", borrow=False, gpuQuota=0, paused=True)
+        self._limits()
         self._files(folder)
         for rate in RATES:
             self._rate(rate)
@@ -82,6 +83,38 @@ class Story:
         for node in self._nodes:
             be_ready(self._lab, node)
         tell_of_gpus(self._lab, self._monitor, 97, 94, 88, 91)
+
+    def notices(self, port: int) -> None:
+        """Receivers at a webhook of this machine, and a notice to each."""
+        fails, slow = {"on": "failure"}, {"on": "stalled", "seconds": 1800}
+        high = {"on": "metric", "name": "train/loss", "above": 10}
+        with self._lab.http() as http:
+            for name, rules in (("lab-channel", [fails, slow]), ("watch-loss", [high])):
+                body = {
+                    "name": name, "url": f"http://localhost:{port}/hooks/{name}", "rules": rules,
+                    "sessions": "all",
+                }  # fmt: skip
+                http.post("/notices/receivers", json=body).raise_for_status()
+                http.post(f"/notices/receivers/{name}/test").raise_for_status()
+
+    def _limits(self) -> None:
+        """Of a team and of two of its users."""
+        with self._lab.http() as http:
+            for team in ("vision", "language"):
+                http.post("/teams", json={"name": team}).raise_for_status()
+            for user, teams in (
+                ("ada", ["vision"]),
+                ("ben", ["language"]),
+                ("chen", ["vision", "language"]),
+            ):
+                http.patch(f"/users/{user}", json={"teams": teams}).raise_for_status()
+            limits: dict[str, dict[str, Any]] = {
+                "team/vision": {"gpuHours": 500, "whenSpent": "suspend"},
+                "user/ada": {"gpuHours": 60, "maxGpus": 4},
+                "user/chen": {"gpuHours": 40, "period": "week", "queues": ["default"]},
+            }
+            for place, spec in limits.items():
+                http.put(f"/limits/{place}", json=spec).raise_for_status()
 
     def _start(
         self, user: str, name: str, queue: str, resources: dict[str, Any], command: list[str],

@@ -198,6 +198,7 @@ def _label_sessions(kube: KubeClient, services: Services) -> None:
 
 
 async def _start_tasks(services: Services) -> None:
+    await services.charts.prepare()
     for service in (
         services.cache, services.status_writer, services.system, services.keys, services.audit_log,
         services.sign_of_life, services.trail,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import orjson
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, event, update
 
 from trainyard_api.report import Batch
+from trainyard_gateway.store.metrics import charts
 from trainyard_gateway.store.metrics.chart_cache import ENTRY_BYTES, ChartCache
 from trainyard_gateway.store.metrics.charts import Window
 from trainyard_gateway.store.schema.tables import metrics
@@ -156,3 +157,38 @@ async def test_charts_of_metrics_that_are_not_there_take_place_too(tmp_path: Pat
 
     assert database.readings == before + 1
     await database.close()
+
+
+async def test_what_is_prepared_is_what_charts_run(database: Store) -> None:
+    """Of a series with roll-ups that hold a NaN, and of a short one."""
+    for uid, count in (("long", 600), ("short", 3)):
+        rows = [
+            {"step": n, "time": NOW, "values": {"loss": "NaN" if n == 7 else n}}
+            for n in range(count)
+        ]
+        body = {"sessionUid": uid, "attempt": 1, "stream": "rank-0", "sequence": 1, "metrics": rows}
+        await database.ingest(Batch.model_validate(body))
+
+    def statements(connection: Connection, *actions: Callable[[Connection], object]) -> set[str]:
+        ran: set[str] = set()
+
+        def note(_c: object, _k: object, statement: str, *_: object) -> None:
+            ran.add(statement)
+
+        event.listen(connection, "before_cursor_execute", note)
+        for action in actions:
+            action(connection)
+        return ran
+
+    prepared = await database.read(lambda c: statements(c, charts.prepare))
+    ran = await database.read(
+        lambda c: statements(
+            c,
+            lambda c: charts.read_charts(c, "long", ["loss"], Window(40)),
+            lambda c: charts.read_columns(c, ["long"], "loss", Window(40)),
+            lambda c: charts.read_columns(c, ["short"], "loss", Window(40)),
+        )
+    )
+
+    assert sum(statement.startswith("SELECT") for statement in ran) == 6
+    assert ran <= prepared

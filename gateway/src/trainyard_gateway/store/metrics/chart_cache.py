@@ -47,6 +47,10 @@ class ChartCache:
         self._bytes = 0
         store.on_durable(self._evict)
 
+    async def prepare(self) -> None:
+        """Take from the first chart what a process does only once; see `charts.prepare`."""
+        await self._store.read(charts.prepare, applied=False)
+
     async def read(
         self, session: str, uid: str, names: Sequence[str], window: charts.Window
     ) -> bytes:
