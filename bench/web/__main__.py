@@ -30,9 +30,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+# The gateway's bench has a module `table`, too: this folder comes first.
 sys.path[:0] = [
-    str(ROOT / "tests" / "support"), str(ROOT / "bench" / "operator"),
-    str(ROOT / "bench" / "gateway"), str(Path(__file__).parent),
+    str(Path(__file__).parent), str(ROOT / "tests" / "support"), str(ROOT / "bench" / "operator"),
+    str(ROOT / "bench" / "gateway"),
 ]  # fmt: skip
 
 import machine  # noqa: E402  # found by the line above
