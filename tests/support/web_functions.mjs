@@ -9,7 +9,7 @@ const require = createRequire(join(web, "package.json"));
 const { build } = await import(pathToFileURL(require.resolve("esbuild")));
 const { sessionSchema } = await import(pathToFileURL(join(web, "session_schema.mjs")));
 const MODULES = [
-  "text/bytes", "text/checkpoints", "text/curves", "text/form", "text/grid", "text/limits", "text/loglines", "text/machines", "text/parameters",
+  "text/audit", "text/bytes", "text/checkpoints", "text/curves", "text/form", "text/grid", "text/limits", "text/loglines", "text/machines", "text/parameters",
   "text/rows", "text/rules", "text/runs", "text/scales", "text/shares", "text/spark", "text/steps", "text/svg", "text/table", "text/timeline", "text/usage", "text/visible", "text/words", "text/yaml", "pages/listing", "state/version",
 ];
 const contents = [

@@ -124,6 +124,25 @@ def test_a_limit_is_removed_after_a_question_and_a_wrong_one_is_refused(
     assert http.get(f"/limits/user/{user}").status_code == 404
 
 
+def test_who_did_what_is_found_by_user_and_kind(
+    reader: Visit, lab: GatewayLab, http: httpx.Client
+) -> None:
+    page, user = reader.page, unique("eve")
+    http.post("/users", json={"name": user}).raise_for_status()
+    http.delete(f"/users/{user}").raise_for_status()
+    page.get_by_role("link", name="Audit log").click()
+    page.get_by_label("Name, id or UID").fill(user)
+    page.get_by_label("Name, id or UID").press("Enter")
+    page.get_by_role("combobox", name="Verb").select_option("delete")
+    expect(page).to_have_url(f"{lab.url}/#/audit?object={user}&verb=delete")
+    events = page.get_by_role("region", name="Events").get_by_role("row")
+    expect(events).to_have_count(2)
+    expect(events.last).to_contain_text(f"delete user {user}")
+    expect(events.last).to_contain_text("admin")
+    expect(events.last).to_contain_text("204")
+    assert reader.said == []
+
+
 def test_a_run_that_was_reported_from_elsewhere_is_found_by_its_experiment(
     reader: Visit, lab: GatewayLab
 ) -> None:

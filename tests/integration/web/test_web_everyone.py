@@ -49,7 +49,7 @@ class Yard:
             f"?search={self.session}", f"session/{self.uid}", "queue", f"new?from={self.uid}",
             f"compare?sessions={self.uid}&metric={MARKUP}", "datasets", "models", "keys", "nodes",
             f"usage?by=user&user={MARKUP}&queue={MARKUP}", f"runs?experiment={MARKUP}", "runs",
-            f"run/{self.run}", "limits", "notices", "users",
+            f"run/{self.run}", "limits", "notices", "users", "audit",
         ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ NOW = "2026-01-01T00:00:00Z"
 HOSTILE = "<img src=x onerror=alert(1)>"
 EVERY_PAGE = [
     "new", "queue", "nodes", "datasets", "models", "runs", "usage", "limits", "notices", "users",
-    "keys",
+    "keys", "audit",
 ]  # fmt: skip
 """Beside the first screen and those of sessions."""
 

@@ -124,3 +124,15 @@ def test_where_a_limit_is_kept(web: WebFunctions, name: str, path: str) -> None:
 )
 def test_which_runs_are_asked_for(web: WebFunctions, query: str, path: str) -> None:
     assert web.call("text/runs", "runsPath", query) == path
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("", "/audit?limit=200"),
+        ("user=ada%26x&limit=9&kind=session", "/audit?limit=200&user=ada%26x&kind=session"),
+    ],
+    ids=["all", "of a user"],
+)
+def test_which_events_are_asked_for(web: WebFunctions, query: str, path: str) -> None:
+    assert web.call("text/audit", "auditPath", query) == path

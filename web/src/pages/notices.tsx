@@ -20,6 +20,7 @@ type Receiver = Schemas["ReceiverInfo"];
 type Created = Schemas["CreatedReceiver"];
 type Notice = Schemas["NoticeInfo"];
 
+const SESSIONS = { you: ["your own", "all that you see"], team: ["the team's own", "all that the team sees"] };
 const STATES = ["Waiting", "Delivered", "Dead"];
 
 export function NoticesPage() {
@@ -40,21 +41,21 @@ export function NoticesPage() {
     }
   }
 
-  const make = (body: unknown) =>
+  const make = (body: unknown, team: string) =>
     guarded(async () => {
-      const response = await send("POST", "/notices/receivers", { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+      const response = await send("POST", `/notices/receivers${ofTeam(team)}`, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
       setMade((await response.json()) as Created);
       found.again();
       return "";
     });
   const test = (receiver: Receiver) =>
     guarded(async () => {
-      await change("POST", `/notices/receivers/${encodeURIComponent(receiver.name)}/test`);
+      await change("POST", `/notices/receivers/${encodeURIComponent(receiver.name)}/test${ofTeam(receiver.team)}`);
       return `A test is on its way to ${visible(receiver.name)}. Its state stands below.`;
     });
   const remove = (receiver: Receiver) =>
     guarded(async () => {
-      await change("DELETE", `/notices/receivers/${encodeURIComponent(receiver.name)}`);
+      await change("DELETE", `/notices/receivers/${encodeURIComponent(receiver.name)}${ofTeam(receiver.team)}`);
       found.again();
       return `${visible(receiver.name)} gets no more notices.`;
     });
@@ -68,13 +69,14 @@ export function NoticesPage() {
       <h2>Receivers</h2>
       <Listing
         title="Receivers"
-        columns={["Receiver", "URL", "Gets a notice when", "Sessions", "Action"]}
+        columns={["Receiver", "Of", "URL", "Gets a notice when", "Sessions", "Action"]}
         rows={found.value?.receivers}
         problem={found.problem}
         empty="You have no receivers. A receiver is a webhook: a URL to which notices are sent."
-        name={(receiver) => receiver.name}
+        name={(receiver) => `${receiver.team ?? ""}/${receiver.name}`}
         row={(receiver) => [
           <Name>{receiver.name}</Name>,
+          receiver.team ? <Name>{`team ${receiver.team}`}</Name> : "you",
           <Url url={receiver.url} name={receiver.name} />,
           <ul class="plain">
             {receiver.rules.map((rule, n) => (
@@ -83,8 +85,8 @@ export function NoticesPage() {
               </li>
             ))}
           </ul>,
-          receiver.sessions === "all" ? "all that you see" : "your own",
-          writes && (
+          SESSIONS[receiver.team ? "team" : "you"][receiver.sessions === "all" ? 1 : 0],
+          writes && receiver.changeable !== false && (
             <span class="buttons">
               <button type="button" onClick={() => void test(receiver)}>
                 Send a test<span class="hidden">{` to ${visible(receiver.name)}`}</span>
@@ -105,6 +107,11 @@ export function NoticesPage() {
       )}
     </>
   );
+}
+
+/** The part of a path that names the team of a receiver; none of your own. */
+function ofTeam(team: string | null | undefined): string {
+  return team ? `?team=${encodeURIComponent(team)}` : "";
 }
 
 function Secret({ made, done }: { made: Created; done: () => void }) {

@@ -8,6 +8,7 @@ import { followSessions } from "../state/sessions";
 import { outdated } from "../state/version";
 import { clock } from "../text/words";
 import { visible } from "../text/visible";
+import { AuditPage } from "./audit";
 import { ComparePage } from "./compare";
 import { DatasetsPage } from "./datasets";
 import { KeysPage } from "./keys";
@@ -38,10 +39,11 @@ const PLACES = [
   ["/notices", "Notices"],
   ["/users", "Users"],
   ["/keys", "Keys"],
+  ["/audit", "Audit log"],
 ] as const;
 
 /** Pages for administrators. */
-const ADMINISTER: string[] = ["/users", "/keys"];
+const ADMINISTER: string[] = ["/users", "/keys", "/audit"];
 
 export function Page() {
   if (login.value === undefined) {
@@ -141,6 +143,7 @@ function Place() {
   if (path === "/nodes") return <NodesPage />;
   if (path === "/keys") return <KeysPage />;
   if (path === "/users") return <UsersPage />;
+  if (path === "/audit") return <AuditPage />;
   if (!may("sessions:read")) {
     return (
       <p class="notice" role="alert">

@@ -2,8 +2,8 @@
 import { useRef, useState } from "preact/hooks";
 import { asked, PHASES } from "../text/rules";
 
-/** `make` takes the body of POST /notices/receivers. */
-export function NewReceiver({ make }: { make: (body: unknown) => Promise<void> }) {
+/** `make` takes the body of POST /notices/receivers, and the team whose receiver it is; empty: the reader's. */
+export function NewReceiver({ make }: { make: (body: unknown, team: string) => Promise<void> }) {
   const form = useRef<HTMLFormElement>(null);
   const [problem, setProblem] = useState("");
 
@@ -13,7 +13,7 @@ export function NewReceiver({ make }: { make: (body: unknown) => Promise<void> }
     const rules = asked([...data]);
     setProblem(rules.length === 0 ? "Choose at least one occasion." : "");
     if (rules.length === 0) return;
-    await make({ name: data.get("name"), url: data.get("url"), sessions: data.get("sessions"), rules });
+    await make({ name: data.get("name"), url: data.get("url"), sessions: data.get("sessions"), rules }, String(data.get("team") ?? "").trim());
   }
 
   return (
@@ -34,6 +34,10 @@ export function NewReceiver({ make }: { make: (body: unknown) => Promise<void> }
             <option value="own">your own</option>
             <option value="all">all that you see</option>
           </select>
+        </label>
+        <label>
+          Of the team; empty: yours
+          <input name="team" maxLength={63} autocomplete="off" />
         </label>
       </div>
       <Occasions />
