@@ -20,6 +20,8 @@ from trainyard_kube import KubeClient, KubeConfig, paths
 SESSIONS = 200
 HOLD_SECONDS = 10.0
 """How long a fault hides changes, but for the outage."""
+WATCHES = 7
+"""Kinds that an arm watches."""
 WITHIN = 180.0
 """How long after the fault the arm may take to know what there is."""
 
@@ -75,6 +77,8 @@ async def _tried(
             )
             if known == float("inf"):
                 raise SystemExit(f"{arm} does not come to know all: {watcher.said()}")
+            while near.open_watches < WATCHES:  # noqa: ASYNC110  # the proxy has a loop of its own
+                await asyncio.sleep(0.1)
             near.trouble(kind, seconds)
             await asyncio.sleep(1)
             gone = [name for name in mine.values() if int(name.rpartition("-")[2]) < 10]

@@ -100,6 +100,11 @@ class FaultProxy:
         self._closed_until = self._failing_until = self._slow_until = 0.0
         return self.trial
 
+    @property
+    def open_watches(self) -> int:
+        """How many watches there are now."""
+        return len(self._watches)
+
     def trouble(self, kind: Kind, seconds: float = 0.0) -> None:
         """Carry out a fault of the watches now, without a request that brings it on."""
         fault = Fault(kind, Call("", 0), seconds)
