@@ -228,13 +228,12 @@ def test_a_cordoned_node_keeps_its_worker_and_gets_no_other(
     # Three nodes of one GPU, one of them cordoned: a gang of three cannot start, and says why.
     three = light(20, workers=3)
     waiting = people.start_training(three, unique("three")).name
-    message = eventually(
-        lambda: cordoned in (found := people.status(waiting).status.message or "") and found,
-        within=60,
-        every=0.5,
-        what="a message that names the cordoned node",
-    )
-    assert "cordoned" in message
+
+    def said() -> bool:
+        place = people.status(waiting).status.queue
+        return place is not None and f"Node {cordoned} is cordoned" in (place.message or "")
+
+    eventually(said, within=60, every=0.5, what="a message that names the cordoned node")
     people.stop(waiting)
     release.kubectl("uncordon", cordoned)
 

@@ -22,8 +22,9 @@ from trainyard_api.phase import Reason
 from trainyard_scheduler.admissibility import Admissibility, Validator
 from trainyard_scheduler.admission import CycleResult, run_cycle
 from trainyard_scheduler.assumptions import Assumption, Longest, Soonest
-from trainyard_scheduler.facts import Allocation, Request
+from trainyard_scheduler.facts import Allocation, Request, Shape
 from trainyard_scheduler.fair_share import front
+from trainyard_scheduler.held_up import out_of_use
 from trainyard_scheduler.limits.limit import LimitUse
 from trainyard_scheduler.objects.installation import InstallationConfig
 from trainyard_scheduler.objects.store import ClusterState
@@ -44,6 +45,7 @@ FORECAST_DEPTH = 100
 Sessions behind them get their position and `WaitingForTurn`.
 """
 _MAY_BE_LIMITED = (Reason.BUDGET_SPENT, Reason.WAITING_FOR_GPU_LIMIT, Reason.WAITING_FOR_TURN)
+_MAY_LACK_NODES = (Reason.WAITING_FOR_GPUS, Reason.WAITING_FOR_RESOURCES)
 MAX_STEPS = 150
 """Ends of sessions that one run forward in time looks at."""
 
@@ -96,6 +98,7 @@ class QueueForecast:
         self._earliest = _starts(ahead, now, Soonest(snapshot, lengths, now))
         self._latest = _starts(ahead, now, Longest(snapshot, lengths, now))
         self._gpus_ahead: dict[str, list[int]] = {}
+        self._unused: dict[Shape, str] = {}
         self._limits, self._now = LimitUse(snapshot.limits, snapshot.allocations), now
 
     def position(self, request: Request) -> QueuePosition:
@@ -123,7 +126,15 @@ class QueueForecast:
             wait = self._limits.wait(request, self._now)
             if wait is not None:
                 return wait.reason, wait.message
+        if reason in _MAY_LACK_NODES and (said := self._out_of_use(request.shape)):
+            return reason, f"{reason.sentence} {said}"
         return reason, ""
+
+    def _out_of_use(self, shape: Shape) -> str:
+        if shape not in self._unused:
+            runtime = self._snapshot.runtimes[shape.runtime]
+            self._unused[shape] = out_of_use(self._snapshot.nodes, runtime, shape)
+        return self._unused[shape]
 
 
 def forecast_session(

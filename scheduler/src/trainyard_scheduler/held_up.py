@@ -1,4 +1,4 @@
-"""What keeps pods from ending, and what people can do about a node that does not answer."""
+"""What keeps pods from ending and nodes from use, and what people can do about it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Final
 
 from trainyard_api import timestamps
 from trainyard_scheduler.clocks import past
-from trainyard_scheduler.facts import Node
+from trainyard_scheduler.facts import Node, Runtime, Shape
 from trainyard_scheduler.objects.model import Job, Pod
+from trainyard_scheduler.placement import when_up
+from trainyard_scheduler.resources import copies
 
 LATE_SECONDS: Final = 30.0
 """So long after the end of its grace period a pod that is still there is held up by something."""
@@ -54,6 +56,28 @@ def node_trouble(name: str, nodes: Mapping[str, Node] | None) -> str:
         return f"Node {name} does not answer{at}."
     words = node.unready.message.rstrip(".")
     return f"Node {name} is not ready{at}{f': {words}' if words else ''}."
+
+
+def out_of_use(nodes: Mapping[str, Node], runtime: Runtime, shape: Shape) -> str:
+    """Which nodes could hold workers of a shape but take none, and why; empty if there are none.
+
+    They are cordoned, or not ready.
+    """
+    found = [
+        node
+        for _, node in sorted(nodes.items())
+        if not node.usable
+        and runtime.matches(when_up(node))
+        and copies(node.allocatable, shape.worker)
+    ]
+    troubles = [
+        node_trouble(node.name, nodes)
+        or f"Node {node.name} is cordoned (kubectl uncordon {node.name})."
+        for node in found[:MOST_NAMED]
+    ]
+    if len(found) > MOST_NAMED:
+        troubles.append(f"{len(found) - MOST_NAMED} more nodes are out of use.")
+    return " ".join(troubles)
 
 
 def held_up(
