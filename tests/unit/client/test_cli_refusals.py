@@ -100,6 +100,9 @@ COMMANDS = {
     "notices rm": "notices rm lab",
     "notices test": "notices test lab",
     "notices sent": "notices sent",
+    "audit": "audit",
+    "logins ls": "logins ls",
+    "logins end": "logins end 6f1ed002ab559585",
     "notices retry": f"notices retry msg_{'0' * 32}",
 }
 ALONE = {"doctor", "logout", "import mlflow", "tensorboard"}

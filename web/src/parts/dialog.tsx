@@ -21,13 +21,17 @@ export function Dialog({ title, action, final, close, act, children }: Asked) {
     leave();
   }
 
-  /** The browser gives the focus back to what opened the dialog, then tells `onClose`. */
+  /**
+   * The browser gives the focus back to what opened the dialog. Its event `close` comes later: by then
+   * the dialog may have been asked for again.
+   */
   function leave() {
     dialog.current?.close();
+    close();
   }
 
   return (
-    <dialog ref={dialog} aria-labelledby="asked" onClose={close}>
+    <dialog ref={dialog} aria-labelledby="asked" onCancel={leave}>
       <form onSubmit={submit}>
         <h2 id="asked">{title}</h2>
         {children}
