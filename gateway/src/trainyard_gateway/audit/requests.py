@@ -115,11 +115,14 @@ def is_event(method: str, path: str) -> bool:
     if method not in METHODS or (root := _root(path)) is None:
         return False
     below = path.removeprefix(root)
+    first, _, _ = below.partition("/")
+    # A path without a kind has no method that changes anything: such a request is refused by 405.
+    if first not in _KINDS:
+        return False
     if root == _ROOTS[0]:
         return f"{method} /{below}" not in DATA
-    first, _, _ = below.partition("/")
     last = below.rpartition("/")[2]
-    if first not in _KINDS or last == "search":
+    if last == "search":
         return False
     reported = last in _REPORTED or method == "PATCH" or "/tags" in below or below == first
     return not (first in ("runs", "logged-models") and reported)

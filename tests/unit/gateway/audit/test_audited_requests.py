@@ -117,6 +117,8 @@ def test_an_event_says_what_was_asked_for(
         pytest.param("POST", "/mlflow/api/2.0/mlflow/runs/log-batch", id="values"),
         pytest.param("POST", "/mlflow/api/2.0/mlflow/runs/search", id="a-search"),
         pytest.param("POST", "/elsewhere", id="no-route"),
+        pytest.param("PUT", f"{API}/queues", id="a-method-that-the-route-does-not-have"),
+        pytest.param("DELETE", f"{API}/report/batches", id="another-one"),
     ],
 )
 def test_other_requests_are_no_events(method: str, path: str) -> None:
