@@ -6,8 +6,10 @@ are in the log of attempts to authenticate; what programs report is in their ses
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -110,6 +112,7 @@ class Who:
     client: str
 
 
+@lru_cache(maxsize=1024)
 def is_event(method: str, path: str) -> bool:
     """Whether requests to a route are events."""
     if method not in METHODS or (root := _root(path)) is None:
@@ -209,7 +212,10 @@ def _fields(body: bytes) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # Lists in lists, or what no text or 64-bit number can be.
+        text = "…"
     return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}…"
 
 
@@ -217,10 +223,13 @@ def _parsed(body: bytes) -> dict[str, Any]:
     if not body or len(body) > _MOST_BODY:
         return {}
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        # As the framework reads it: of other JSON, as in UTF-16, the event would name no field.
+        found = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-_MOST_BODY: Final = 64 << 10
+_MOST_BODY: Final = 1 << 20
+"""Bytes of a body that is read again here: all that most routes take, so that no spaces hide what
+was asked for."""

@@ -30,8 +30,7 @@ async def note(trail: Callable[[], AuditTrail], scope: Scope, message: Message) 
     path = str(getattr(scope.get("route"), "path", ""))
     if scope["path"].startswith(f"{API_ROOT}/"):
         path = API_ROOT + path  # Routers are included below it.
-    who = _who(scope)
-    if who is None or not is_event(scope["method"], path):
+    if not is_event(scope["method"], path) or (who := _who(scope)) is None:
         return
     state = scope["state"]
     headers = Headers(raw=list(message.get("headers", ())))

@@ -132,3 +132,18 @@ def test_secrets_are_in_no_event() -> None:
 
     assert "hunter2" not in detail
     assert len(detail) <= 500
+
+
+TAKEN: list[Any] = [
+    pytest.param(b'{"teams": ' + b"[" * 300 + b"]" * 300 + b"}", "teams=…", id="lists-in-lists"),
+    pytest.param(b'{"maxGpus": 1' + b"0" * 30 + b"}", "maxGpus=…", id="a-long-number"),
+    pytest.param(b'{"user": "\\ud800"}', "user=\\ud800", id="half-a-character"),
+    pytest.param('{"role": "viewer"}'.encode("utf-16"), "role=viewer", id="utf-16"),
+    pytest.param(b'{"role": "viewer"' + b" " * 100_000 + b"}", "role=viewer", id="many-spaces"),
+    pytest.param(b"[" * 100_000, "", id="no-end"),
+]
+
+
+@pytest.mark.parametrize(("body", "detail"), TAKEN)
+def test_no_body_hides_what_it_asks_for_or_is_no_event(body: bytes, detail: str) -> None:
+    assert event("PATCH", f"{API}/users/{{name}}", body=body)[3] == detail
