@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from trainyard_api.limits.published import Subject, SubjectKind
+from trainyard_gateway.audit.bound import AuditBound
 from trainyard_gateway.audit.cluster import ClusterChanges
 from trainyard_gateway.audit.observed import Watched
 from trainyard_gateway.audit.trail import AuditTrail
@@ -197,6 +198,12 @@ def _label_sessions(kube: KubeClient, services: Services) -> None:
     services.tasks.start(TeamLabels.__name__, labels.run)
 
 
+def _bound_audit_log(services: Services) -> None:
+    settings = services.settings
+    bound = AuditBound(services.database, settings.audit_days, settings.audit_max_events)
+    services.tasks.start(AuditBound.__name__, bound.run)
+
+
 async def _start_tasks(services: Services) -> None:
     await services.charts.prepare()
     for service in (
@@ -204,6 +211,7 @@ async def _start_tasks(services: Services) -> None:
         services.sign_of_life, services.trail,
     ):  # fmt: skip
         services.tasks.start(type(service).__name__, service.run)
+    _bound_audit_log(services)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
     services.tasks.start("expiry of dataset uploads", services.dataset_uploads.run)
@@ -389,10 +397,6 @@ def _cache(
     return rights, SessionCache(kube, settings.namespace, database, rights, changes)
 
 
-def _trail(settings: Settings, database: Store) -> AuditTrail:
-    return AuditTrail(database, settings.audit_days, settings.audit_max_events)
-
-
 def _api_keys(settings: Settings, database: Store) -> ApiKeyStore:
     issuer = settings.sso.issuer if settings.sso else None
     return ApiKeyStore(settings.admin_key(), database, issuer)
@@ -414,7 +418,7 @@ async def _build(
         database=database,
         charts=ChartCache(database),
         keys=api_keys,
-        trail=_trail(settings, database),
+        trail=AuditTrail(database),
         hub=hub,
         measured=_measured(cache, database),
         session_changes=_session_changes(hub, cache, database),

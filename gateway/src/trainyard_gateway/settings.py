@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     audit_days: float = Field(default=365, gt=0, le=36_500)
     """Days after which events of the audit log are deleted."""
     audit_max_events: int = Field(default=1_000_000, ge=1_000)
-    """Events that the audit log keeps; the oldest go first."""
+    """Events that the audit log keeps; of users with the most the oldest go first."""
     audit_kubernetes_users: bool = False
     """Whether the API server writes the annotation `trainyard.io/changed-by`, as the chart's policy
     makes it; without that it is not believed."""

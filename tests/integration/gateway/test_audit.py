@@ -213,9 +213,10 @@ def test_a_program_is_a_channel(lab: GatewayLab) -> None:
         headers={"Authorization": f"Bearer {trainer.token}"},
     )
 
+    assert answer.status_code == 200, answer.text
+    eventually(lambda: events(lab, object=experiment), within=20, what="a program does not wait")
     (event,) = events(lab, object=experiment)
 
-    assert answer.status_code == 200, answer.text
     assert (event["channel"], event["credential"]) == ("program", trainer.session_uid)
     assert (event["user"], event["kind"], event["verb"]) == ("admin", "experiment", "create")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from trainyard_gateway.audit.answers import as_csv, as_lines, info, place_of
+from trainyard_gateway.audit.bound import AuditBound, share
 from trainyard_gateway.audit.event import AuditEvent, AuditKind, AuditVerb, Channel
 from trainyard_gateway.audit.trail import AuditTrail, row_of
 from trainyard_gateway.repeated_failures import MOST_WRITTEN
@@ -23,12 +24,12 @@ def event(time: int = 1, **more: Any) -> AuditEvent:
 
 async def objects(database: Database, **wanted: Any) -> list[str]:
     query = AuditQuery(**wanted)
-    found = await database.read(lambda c: audit.page(c, query, None, 100))
+    found = await database.read(lambda c: audit.page(c, query, None, 100), applied=False)
     return [row.object for _, row in found]
 
 
 async def test_an_event_is_durable_when_it_is_noted(database: Database) -> None:
-    trail = AuditTrail(database, 365, 1000)
+    trail = AuditTrail(database)
     running = asyncio.create_task(trail.run())
     try:
         await asyncio.gather(*(trail.note(event(n)) for n in range(1, 6)))
@@ -46,7 +47,7 @@ async def test_a_mark_is_written_once(database: Database) -> None:
 
 
 async def test_refusals_that_repeat_become_one_event_more(database: Database) -> None:
-    trail = AuditTrail(database, 365, 1000)
+    trail = AuditTrail(database)
     for n in range(1, 51):
         noting = asyncio.ensure_future(trail.note(event(n, status=403)))
         await asyncio.sleep(0)
@@ -64,10 +65,60 @@ async def test_old_events_and_too_many_are_deleted(database: Database) -> None:
     rows = [row_of(event(n * day)) for n in range(1, 11)]
     await database.write(lambda c: audit.append(c, rows))
 
-    await AuditTrail(database, 5, 1000, clock=lambda: 11 * 86_400).prune()
+    await AuditBound(database, 5, 1000, clock=lambda: 11 * 86_400).prune()
     assert len(await objects(database)) == 5
-    await AuditTrail(database, 365, 2, clock=lambda: 11 * 86_400).prune()
+    await AuditBound(database, 365, 2, clock=lambda: 11 * 86_400).prune()
     assert await objects(database) == [f"s{n * day}" for n in (10, 9)]
+
+
+async def test_noise_of_one_user_pushes_out_no_events_of_others(database: Database) -> None:
+    noise = [row_of(event(n, user="mallory")) for n in range(100, 120)]
+    rows = [row_of(event(n, user=user)) for n, user in ((1, "ada"), (2, "mallory"), (3, "bob"))]
+    await database.write(lambda c: audit.append(c, [*rows, *noise]))
+
+    await AuditBound(database, 365, 12, clock=lambda: 0.0).prune()
+
+    assert await objects(database) == [*(f"s{n}" for n in range(119, 109, -1)), "s3", "s1"]
+
+
+SHARES: list[Any] = [
+    pytest.param([], 10, None, id="nothing"),
+    pytest.param([5, 5], 10, None, id="just-full"),
+    pytest.param([6, 5], 10, 5, id="equal"),
+    pytest.param([1, 100], 10, 9, id="one-has-all"),
+    pytest.param([1, 2, 50, 50], 13, 5, id="two-have-most"),
+    pytest.param([1] * 20, 10, None, id="one-of-each-stays"),
+    pytest.param([2] * 20, 10, 1, id="more-users-than-events"),
+]
+
+
+@pytest.mark.parametrize(("counts", "keep", "wanted"), SHARES)
+def test_users_with_the_most_events_share_what_may_stay(
+    counts: list[int], keep: int, wanted: int | None
+) -> None:
+    assert share(counts, keep) == wanted
+    assert share(reversed(counts), keep) == wanted
+
+
+async def test_writing_and_deleting_leave_reports_as_they_are(database: Database) -> None:
+    trail, before = AuditTrail(database), database.revision
+    noting = asyncio.ensure_future(trail.note(event()))
+    await asyncio.sleep(0)
+    await trail.flush()
+    await noting
+    await AuditBound(database, 1, 1000).prune()
+
+    assert await objects(database) == []
+    assert database.revision == before
+
+
+async def test_a_program_does_not_wait_for_its_events(database: Database) -> None:
+    trail = AuditTrail(database)
+    await trail.note(event(channel=Channel.PROGRAM))
+    assert await objects(database) == []
+    await trail.close()
+
+    assert await objects(database) == ["s1"]
 
 
 @pytest.mark.parametrize(

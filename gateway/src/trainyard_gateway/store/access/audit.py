@@ -90,16 +90,35 @@ def _conditions(wanted: AuditQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def prune(connection: Connection, before: int, keep: int) -> bool:
-    """Delete some events older than `before`, and of more than `keep` some of the first ones.
+def prune(connection: Connection, before: int) -> bool:
+    """Delete some events older than `before`. Returns whether there may be more."""
+    old = select(audit_events.c.id).where(audit_events.c.time < before).limit(PRUNED_AT_ONCE)
+    gone = connection.execute(delete(audit_events).where(audit_events.c.id.in_(old))).rowcount
+    return gone == PRUNED_AT_ONCE
+
+
+def counts(connection: Connection, keep: int) -> dict[str, int]:
+    """How many events each user has; empty if there are at most `keep`."""
+    first, last = func.min(audit_events.c.id), func.max(audit_events.c.id)
+    if (connection.execute(select(last - first + 1)).scalar_one() or 0) <= keep:
+        return {}  # Ids have gaps: there are no more events than ids.
+    query = select(audit_events.c.user, func.count()).group_by(audit_events.c.user)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def prune_user(connection: Connection, user: str, keep: int) -> bool:
+    """Delete some of the oldest events of a user with more than `keep`.
 
     Returns whether there may be more to delete.
     """
-    newest = connection.execute(select(func.max(audit_events.c.id))).scalar_one() or 0
-    old = (audit_events.c.time < before) | (audit_events.c.id <= newest - keep)
-    some = select(audit_events.c.id).where(old).limit(PRUNED_AT_ONCE)
-    gone = connection.execute(delete(audit_events).where(audit_events.c.id.in_(some))).rowcount
-    return gone == PRUNED_AT_ONCE
+    own = audit_events.c.user == user
+    many = connection.execute(select(func.count()).where(own)).scalar_one() - keep
+    if many <= 0:
+        return False
+    order = (audit_events.c.time, audit_events.c.id)
+    oldest = select(audit_events.c.id).where(own).order_by(*order).limit(min(many, PRUNED_AT_ONCE))
+    connection.execute(delete(audit_events).where(audit_events.c.id.in_(oldest)))
+    return many > PRUNED_AT_ONCE
 
 
 def states(connection: Connection, uids: Sequence[str]) -> dict[str, str]:
