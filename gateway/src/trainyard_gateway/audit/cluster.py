@@ -18,7 +18,14 @@ import orjson
 
 from trainyard_gateway.audit.event import AuditEvent
 from trainyard_gateway.audit.marks import job_marks
-from trainyard_gateway.audit.observed import SeenState, Watched, events_of, seen_state, version_of
+from trainyard_gateway.audit.observed import (
+    SeenState,
+    Watched,
+    events_of,
+    gone_events,
+    seen_state,
+    version_of,
+)
 from trainyard_gateway.audit.trail import row_of
 from trainyard_gateway.store import sessions
 from trainyard_gateway.store.access import audit
@@ -72,13 +79,23 @@ class ClusterChanges:
         else:
             audit.save_states(connection, newest)
 
-    def write_gone(self, connection: Connection, present: AbstractSet[str]) -> None:
-        """Write the deletions of sessions that were seen before and are not there now."""
-        gone = [uid for uid in audit.all_states(connection) if uid not in present]
-        rows = (sessions.find(connection, uid) for uid in gone)
-        bodies = [orjson.loads(row.object) for row in rows if row is not None]
-        self.write(connection, bodies, deleted=True)
-        audit.forget_states(connection, gone)
+    def write_gone(self, connection: Connection, present: AbstractSet[str], version: int) -> None:
+        """Write the deletions of sessions that were seen before and are not in a list.
+
+        `version`: of the list. What another gateway has seen of later is not gone.
+        """
+        self._marks = {uid: mark for uid, mark in self._marks.items() if uid in present}
+        absent = [uid for uid in audit.all_states(connection) if uid not in present]
+        states = {uid: SeenState.read(t) for uid, t in audit.states(connection, absent).items()}
+        gone = {uid: state for uid, state in states.items() if state.version <= version}
+        rows = [row for uid in gone if (row := sessions.find(connection, uid)) is not None]
+        found: list[AuditEvent] = []
+        for row in rows:
+            if row.uid in gone:
+                body, before = orjson.loads(row.object), gone[row.uid]
+                found += gone_events(before, body, self._watched, self._now())
+        audit.append(connection, [row_of(event) for event in found])
+        audit.forget_states(connection, list(gone))
 
     def _now(self) -> int:
         return int(self._clock() * 1_000_000)

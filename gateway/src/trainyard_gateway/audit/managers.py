@@ -41,6 +41,15 @@ def entries_of(metadata: Json) -> list[Entry]:
     ]
 
 
+def maker_of(entries: Sequence[Entry]) -> str:
+    """Who made an object: the owner of the whole spec, else who wrote first; empty of no entries.
+
+    The time of an entry is that of its client's last change.
+    """
+    whole = [entry for entry in entries if "." in (entry.fields.get("f:spec") or {})]
+    return min(whole or entries, key=lambda entry: entry.time).manager if entries else ""
+
+
 def manager_of(path: str, entries: Sequence[Entry], before: Mapping[str, str]) -> str:
     """Who changed the field `path`: its owner, or of a removed one who wrote since then.
 

@@ -23,7 +23,7 @@ from trainyard_gateway.audit.event import (
     Channel,
     bounded,
 )
-from trainyard_gateway.audit.managers import Entry, entries_of, manager_of
+from trainyard_gateway.audit.managers import entries_of, maker_of, manager_of
 from trainyard_gateway.audit.marks import job_events
 from trainyard_kube import Json
 
@@ -128,28 +128,38 @@ def events_of(
     found = [] if before is None else _changes(before, state, body, now, trusted=trusted)
     if before is None and (made := _creation(body, now, trusted=trusted)) is not None:
         found.append(made)
-    if (deleted or state.deleting) and not (before is not None and before.deleting):
-        by_operator = _is_due(body, watched.retention_seconds, now)
-        found.append(_deletion(body, now, by_operator=by_operator))
+    if deleted or state.deleting:
+        found += gone_events(before, body, watched, now)
     return [*found, *job_events(body, now)]
+
+
+def gone_events(
+    before: SeenState | None, body: Json, watched: Watched, now: int
+) -> list[AuditEvent]:
+    """The deletion of a session, unless it was seen before; `body` is the last that is known."""
+    if before is not None and before.deleting:
+        return []
+    by_operator = _is_due(body, watched.retention_seconds, now)
+    return [_deletion(body, now, by_operator=by_operator)]
 
 
 def _creation(body: Json, now: int, *, trusted: bool) -> AuditEvent | None:
     metadata = body["metadata"]
-    entries = sorted(entries_of(metadata), key=lambda entry: entry.time)
-    first = entries[0] if entries else Entry("", "Update", "", {})
-    if first.manager == names.GATEWAY_FIELD_MANAGER:
+    entries = entries_of(metadata)
+    maker = maker_of(entries)
+    if maker == names.GATEWAY_FIELD_MANAGER:
         return None
-    user = _user(metadata, trusted=trusted) or (metadata.get("labels") or {}).get(
-        names.LABEL_USER, ""
-    )
-    return _event(body, AuditVerb.CREATE, first.manager, now, user=user)
+    # The annotation names who wrote last: who made it, only if nobody has written since.
+    first = all(entry.time == metadata.get("creationTimestamp") for entry in entries)
+    user = _user(metadata, trusted=trusted and first)
+    user = user or (metadata.get("labels") or {}).get(names.LABEL_USER, "")
+    return _event(body, AuditVerb.CREATE, maker, now, user=user)
 
 
 def _changes(
     before: SeenState, state: SeenState, body: Json, now: int, *, trusted: bool
 ) -> list[AuditEvent]:
-    paths = sorted(
+    changed = (
         path
         for path in before.fields.keys() | state.fields.keys()
         if before.fields.get(path) != state.fields.get(path)
@@ -157,6 +167,7 @@ def _changes(
         # A new version of the definition has other defaults, which no client wrote.
         and not (path.startswith("spec.") and before.generation == state.generation)
     )
+    paths = sorted(changed, key=_rank)
     entries = entries_of(body["metadata"])
     by_manager: dict[str, list[str]] = {}
     for path in paths:
@@ -169,6 +180,11 @@ def _changes(
         for manager, changed in by_manager.items()
         if manager not in (names.GATEWAY_FIELD_MANAGER, names.OPERATOR_FIELD_MANAGER)
     ]
+
+
+def _rank(path: str) -> tuple[bool, bool, str]:
+    """First what an event shows and the spec, which labels and annotations of any name follow."""
+    return path not in _SHOWN, not path.startswith("spec."), path
 
 
 def _detail(before: SeenState, state: SeenState, paths: list[str]) -> str:

@@ -115,8 +115,8 @@ class SessionCache:
         """Follow the cluster without end."""
         async for change in self._watch:
             match change:
-                case Synced(objects):
-                    await self._replace(objects)
+                case Synced(objects, version):
+                    await self._replace(objects, version)
                 case Applied(body):
                     self._objects[body["metadata"]["uid"]] = body
                     await self._remember([body])
@@ -200,11 +200,11 @@ class SessionCache:
         if known is None or _version(known) < _version(body):
             self._objects[body["metadata"]["uid"]] = body
 
-    async def _replace(self, objects: dict[str, Json]) -> None:
+    async def _replace(self, objects: dict[str, Json], version: int) -> None:
         gone = self._objects.keys() - objects.keys()
         self._objects = dict(objects)
         await self._remember(list(objects.values()))
-        await self._database.write(lambda c: self._mark_gone(c, objects.keys()))
+        await self._database.write(lambda c: self._mark_gone(c, objects.keys(), version))
         self._unsaved.forget(gone)
         self._tell(gone)
         self.stale = None
@@ -227,8 +227,8 @@ class SessionCache:
             self._unsaved.saved(held, deleted)
         self._tell(body["metadata"]["uid"] for body in bodies)
 
-    def _mark_gone(self, connection: Connection, present: Set[str]) -> None:
-        self._changes.write_gone(connection, present)
+    def _mark_gone(self, connection: Connection, present: Set[str], version: int) -> None:
+        self._changes.write_gone(connection, present, version)
         _mark_deleted_except(connection, present)
 
     def _note(self, found: dict[str, Owner]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from trainyard_gateway.audit.cluster import ClusterChanges
 from trainyard_gateway.audit.observed import Watched
+from trainyard_gateway.store import sessions
 from trainyard_gateway.store.access import audit
 from trainyard_gateway.store.access.audit import AuditQuery
 from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.sessions import SessionRow
 
 
 def session(version: int, priority: int) -> dict[str, Any]:
@@ -63,6 +66,39 @@ async def test_a_deletion_that_two_gateways_see_is_one(database: Database) -> No
     await see(database, session(2, 0), deleted=True)
 
     assert await seen(database) == [("create", ""), ("delete", "")]
+
+
+async def test_a_list_from_before_a_session_deletes_nothing(database: Database) -> None:
+    """Another gateway has seen what was made after this one's list."""
+    await see(database, session(7, 0))
+    await database.write(lambda c: sessions.save(c, [row(session(7, 0))]))
+    behind = ClusterChanges(Watched())
+
+    await database.write(lambda c: behind.write_gone(c, set(), 6))
+    assert await seen(database) == [("create", "")]
+    for _ in range(2):
+        await database.write(lambda c: behind.write_gone(c, set(), 7))
+    assert await seen(database) == [("create", ""), ("delete", "")]
+
+
+async def test_what_is_gone_has_not_changed_before(database: Database) -> None:
+    """The object that the database keeps may be older than what was compared last."""
+    await see(database, session(1, 0))
+    await see(database, session(2, 5))
+    await database.write(lambda c: sessions.save(c, [row(session(1, 0))]))
+
+    await database.write(lambda c: ClusterChanges(Watched()).write_gone(c, set(), 9))
+
+    assert await seen(database) == [
+        ("create", ""),
+        ("delete", ""),
+        ("update", "spec.priority: 0 → 5"),
+    ]
+
+
+def row(body: dict[str, Any]) -> SessionRow:
+    created = body["metadata"]["creationTimestamp"]
+    return SessionRow("u", "s", created, json.dumps(body), deleted=False)
 
 
 def test_what_has_not_changed_is_not_looked_at_again() -> None:

@@ -43,6 +43,7 @@ def session(*entries: dict[str, Any], version: str = "7", **metadata: Any) -> di
 
 
 SPEC = {"f:spec": {"f:command": {}, "f:priority": {}}}
+WHOLE = {"f:spec": {".": {}, "f:command": {}, "f:priority": {}}}
 LABEL = {"f:metadata": {"f:labels": {"f:project": {}}}}
 MADE = entry(GATEWAY, CREATED, SPEC)
 BEFORE = session(MADE)
@@ -66,6 +67,22 @@ CASES: list[Any] = [
         session(entry("kubectl-create", CREATED, SPEC)),
         [("create", "kubectl", "kubectl-create", "")],
         id="made-by-kubectl",
+    ),
+    pytest.param(
+        None,
+        session(
+            entry("kubectl-label", LATER, LABEL),
+            entry(GATEWAY, "2026-11-30T20:00:09Z", WHOLE),
+            labels={"project": "a"},
+        ),
+        [],
+        id="made-by-the-gateway-which-has-written-again",
+    ),
+    pytest.param(
+        None,
+        session(entry("kubectl-create", LATER, WHOLE), entry(GATEWAY, CREATED, LABEL)),
+        [("create", "kubectl", "kubectl-create", "")],
+        id="made-by-kubectl-which-has-written-again",
     ),
     pytest.param(BEFORE, BEFORE, [], id="seen-again"),
     pytest.param(
@@ -182,6 +199,39 @@ def test_the_user_is_believed_only_where_the_api_server_names_it() -> None:
 
     assert (believed.user, other.user) == ("bob", "")
     assert believed.detail == "labels.project added"
+
+
+@pytest.mark.parametrize(
+    ("later", "user"),
+    [pytest.param([], "bob", id="alone"), pytest.param([LATER], "ada", id="changed-since")],
+)
+def test_who_changed_a_session_last_did_not_make_it(later: list[str], user: str) -> None:
+    """The annotation names who wrote last, as where several changes came while no gateway ran."""
+    entries = [entry("kubectl-create", CREATED, WHOLE), *(entry(KUBECTL, t, LABEL) for t in later)]
+    who = {
+        "annotations": {"trainyard.io/changed-by": "bob"},
+        "labels": {"trainyard.io/user": "ada"},
+    }
+    body = session(*entries, **who)
+
+    (event,) = events_of(None, body, Watched(names_users=True), NOW)
+
+    assert event.user == user
+
+
+def test_noise_hides_no_change_of_the_spec() -> None:
+    notes = {f"a{n}-{'x' * 300}": "y" for n in range(20)}
+    body = session(
+        entry(KUBECTL, LATER, {**SPEC, "f:metadata": {"f:annotations": dict.fromkeys((f"f:{n}" for n in notes), {})}}),
+        annotations=notes, labels={"trainyard.io/user": "bob"},
+        spec={"command": ["y"], "priority": 9}, generation=2,
+    )  # fmt: skip
+
+    (event,) = events_of(seen_state(BEFORE), body, Watched(), NOW)
+
+    assert event.detail.startswith(
+        "spec.priority: 0 → 9, labels.trainyard.io/user: none → bob, spec.command changed, annot"
+    )
 
 
 def test_a_session_by_kubectl_is_of_the_user_in_its_label() -> None:
