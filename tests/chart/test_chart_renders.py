@@ -547,6 +547,23 @@ def test_values_that_cannot_work_are_refused(values: dict[str, Any], message: st
     assert message in found.error
 
 
+@pytest.mark.parametrize(
+    ("version", "is_taken"),
+    [
+        pytest.param("1.35.9", False, id="before"),
+        pytest.param("1.36.0-gke.1", True, id="of-a-cloud"),
+        pytest.param("1.37.2", True, id="later"),
+    ],
+)
+def test_users_of_changes_need_a_cluster_that_names_them(version: str, is_taken: bool) -> None:
+    """An older API server does not know the policy: the message says so, not helm's words."""
+    found = render({"audit.kubernetesUsers": True}, f"--kube-version={version}")
+
+    assert (found.code == 0) == is_taken
+    assert bool(found.of("MutatingAdmissionPolicy")) == is_taken
+    assert ("audit.kubernetesUsers needs Kubernetes 1.36" in found.error) != is_taken
+
+
 def test_every_value_is_explained_and_in_the_schema() -> None:
     """A `# --` line above each value, and the schema closed at every level that is ours."""
     lines = (CHART / "values.yaml").read_text().splitlines()

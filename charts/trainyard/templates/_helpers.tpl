@@ -154,6 +154,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- if and .Values.environments.caConfigMap .Values.environments.caSecret -}}
 {{- fail "environments.caConfigMap and environments.caSecret both name certificates: leave one out" -}}
 {{- end -}}
+{{- if and .Values.audit.kubernetesUsers (semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "audit.kubernetesUsers needs Kubernetes 1.36, and this is %s: leave it false; helm template takes --kube-version" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- if gt (int .Values.priority.min) (int .Values.priority.max) -}}
 {{- fail "priority.min must not be above priority.max" -}}
 {{- end -}}
