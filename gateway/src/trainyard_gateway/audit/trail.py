@@ -23,6 +23,8 @@ from trainyard_gateway.store.access import audit
 from trainyard_gateway.store.access.audit import AuditRow
 from trainyard_gateway.store.database import Database
 
+_Waiting = tuple[AuditRow, asyncio.Future[None]]
+
 LONGEST_WAIT: Final = 2.0
 MOST_WAITING: Final = 10_000
 _MANY: Final = 1_000
@@ -39,8 +41,9 @@ class AuditTrail:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[AuditRow, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._more = asyncio.Event()
+        self._writing: asyncio.Task[bool] | None = None
         self._repeated = RepeatedFailures[AuditEvent](time.monotonic)
 
     async def note(self, event: AuditEvent) -> None:
@@ -82,6 +85,8 @@ class AuditTrail:
     async def close(self) -> None:
         """Write what waits, also the failures that are only counted until their minute is over."""
         self._count_repeated(all_of_them=True)
+        if self._writing is not None:
+            await self._writing
         await self.flush()
 
     async def flush(self) -> bool:
@@ -91,6 +96,11 @@ class AuditTrail:
         group, self._waiting = self._waiting, []
         if not group:
             return True
+        # The end of the gateway stops the loop around this, and no write.
+        self._writing = asyncio.create_task(self._write(group))
+        return await asyncio.shield(self._writing)
+
+    async def _write(self, group: list[_Waiting]) -> bool:
         try:
             rows = [row for row, _ in group]
             await self._database.write(lambda c: audit.append(c, rows), applied=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
+from away_database import AwayDatabase
 
 from trainyard_gateway.audit.answers import as_csv, as_lines, info, place_of
 from trainyard_gateway.audit.bound import AuditBound, share
@@ -14,7 +16,9 @@ from trainyard_gateway.audit.trail import AuditTrail, row_of
 from trainyard_gateway.repeated_failures import MOST_WRITTEN
 from trainyard_gateway.store.access import audit
 from trainyard_gateway.store.access.audit import AuditQuery, AuditRow
-from trainyard_gateway.store.database import Database
+from trainyard_gateway.store.database import Connection, Database
+
+T = TypeVar("T")
 
 
 def event(time: int = 1, **more: Any) -> AuditEvent:
@@ -119,6 +123,47 @@ async def test_a_program_does_not_wait_for_its_events(database: Database) -> Non
     await trail.close()
 
     assert await objects(database) == ["s1"]
+
+
+class SlowDatabase(AwayDatabase):
+    """Begins to write late, and not at all when its caller stops."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def write(self, action: Callable[[Connection], T], applied: bool = True) -> T:
+        self.asked.set()
+        await self.go.wait()
+        return await super().write(action, applied)
+
+
+async def test_the_end_of_the_gateway_loses_no_event(database: Database) -> None:
+    slow = SlowDatabase(database)
+    trail = AuditTrail(slow)
+    running = asyncio.create_task(trail.run())
+    await trail.note(event(1, channel=Channel.PROGRAM))
+    await slow.asked.wait()
+    await trail.note(event(2, channel=Channel.PROGRAM))
+    running.cancel()
+    await asyncio.wait([running])
+    slow.go.set()
+    await trail.close()
+
+    assert await objects(database) == ["s2", "s1"]
+
+
+async def test_events_wait_for_a_database_that_is_away(database: Database) -> None:
+    away = AwayDatabase(database)
+    trail = AuditTrail(away)
+    away.away = True
+    for n in (1, 2):
+        await trail.note(event(n, channel=Channel.PROGRAM))
+        assert not await trail.flush()
+    away.away = False
+
+    assert await trail.flush()
+    assert await objects(database) == ["s2", "s1"]
 
 
 @pytest.mark.parametrize(
