@@ -178,7 +178,8 @@ def _changes(
             body, AuditVerb.UPDATE, manager, now, user=user, detail=_detail(before, state, changed)
         )
         for manager, changed in by_manager.items()
-        if manager not in (names.GATEWAY_FIELD_MANAGER, names.OPERATOR_FIELD_MANAGER)
+        # The operator writes statuses only: who calls itself so here is another client.
+        if manager != names.GATEWAY_FIELD_MANAGER
     ]
 
 

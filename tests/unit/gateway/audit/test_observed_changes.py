@@ -98,6 +98,12 @@ CASES: list[Any] = [
     ),
     pytest.param(
         BEFORE,
+        session(MADE, entry(OPERATOR, LATER, LABEL), labels={"project": "a"}),
+        [("update", "kubectl", OPERATOR, "labels.project added")],
+        id="a-client-in-the-operator's-name",
+    ),
+    pytest.param(
+        BEFORE,
         session(entry(GATEWAY, LATER, SPEC), spec={"command": ["x"], "priority": 5}, generation=2),
         [],
         id="priority-by-the-gateway",
