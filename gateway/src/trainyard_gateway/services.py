@@ -174,6 +174,7 @@ async def running(settings: Settings, config: KubeConfig) -> AsyncIterator[Servi
         stack.push_async_callback(services.mlflow.close)
         await stack.enter_async_context(services.tasks)
         _label_sessions(kube, services)
+        _bound_audit_log(services)
         services.notices.watcher.limits = services.limits.spent
         await _start_tasks(services)
         yield services
@@ -211,7 +212,6 @@ async def _start_tasks(services: Services) -> None:
         services.sign_of_life, services.trail,
     ):  # fmt: skip
         services.tasks.start(type(service).__name__, service.run)
-    _bound_audit_log(services)
     services.tasks.start("DatasetSchemas", services.datasets.keep_schemas_current)
     cache, database, days = services.cache, services.database, services.settings.run_retention_days
     services.tasks.start("expiry of dataset uploads", services.dataset_uploads.run)

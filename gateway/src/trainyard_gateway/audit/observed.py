@@ -149,7 +149,7 @@ def _creation(body: Json, now: int, *, trusted: bool) -> AuditEvent | None:
     maker = maker_of(entries)
     if maker == names.GATEWAY_FIELD_MANAGER:
         return None
-    # The annotation names who wrote last: who made it, only if nobody has written since.
+    # The annotation names who wrote last: who made it only where no write has followed.
     first = all(entry.time == metadata.get("creationTimestamp") for entry in entries)
     user = _user(metadata, trusted=trusted and first)
     user = user or (metadata.get("labels") or {}).get(names.LABEL_USER, "")
