@@ -146,13 +146,14 @@ def gone_events(
 def _creation(body: Json, now: int, *, trusted: bool) -> AuditEvent | None:
     metadata = body["metadata"]
     entries = entries_of(metadata)
-    maker = maker_of(entries)
-    if maker == names.GATEWAY_FIELD_MANAGER:
+    maker, labels = maker_of(entries), metadata.get("labels") or {}
+    # The gateway gives each session a team, and no user may: another client can take its name only.
+    if maker == names.GATEWAY_FIELD_MANAGER and names.LABEL_TEAM in labels:
         return None
     # The annotation names who wrote last: who made it only where no write has followed.
     first = all(entry.time == metadata.get("creationTimestamp") for entry in entries)
     user = _user(metadata, trusted=trusted and first)
-    user = user or (metadata.get("labels") or {}).get(names.LABEL_USER, "")
+    user = user or labels.get(names.LABEL_USER, "")
     return _event(body, AuditVerb.CREATE, maker, now, user=user)
 
 

@@ -33,6 +33,8 @@ async def note(trail: Callable[[], AuditTrail], scope: Scope, message: Message) 
     if not is_event(scope["method"], path) or (who := _who(scope)) is None:
         return
     state = scope["state"]
+    if state.get("dry_run"):
+        return
     headers = Headers(raw=list(message.get("headers", ())))
     named, uid = state.get("audited") or (_named(state.get("asked")), "")
     asked = Asked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import Field, StrictInt
 
 from trainyard_api.model import ClosedModel, OpenModel
@@ -106,7 +106,8 @@ class LogsResponse(OpenModel):
     dependencies=[*_WRITE, rule(Makes(Kind.SESSION))],
     openapi_extra=_START,
 )
-async def start(
+async def start(  # noqa: PLR0913  # what FastAPI gives a route
+    request: Request,
     services: ServicesDep,
     caller: CallerDep,
     response: Response,
@@ -115,6 +116,7 @@ async def start(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
 ) -> SessionInfo:
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
+    request.state.dry_run = dry_run
     session = await services.commands.start(body, caller.starter, idempotency_key, dry_run)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session

@@ -45,6 +45,7 @@ def session(*entries: dict[str, Any], version: str = "7", **metadata: Any) -> di
 SPEC = {"f:spec": {"f:command": {}, "f:priority": {}}}
 WHOLE = {"f:spec": {".": {}, "f:command": {}, "f:priority": {}}}
 LABEL = {"f:metadata": {"f:labels": {"f:project": {}}}}
+TEAM = {"trainyard.io/team": "a"}
 MADE = entry(GATEWAY, CREATED, SPEC)
 BEFORE = session(MADE)
 
@@ -61,7 +62,13 @@ def after(
 
 
 CASES: list[Any] = [
-    pytest.param(None, session(MADE), [], id="made-by-the-gateway"),
+    pytest.param(None, session(MADE, labels=TEAM), [], id="made-by-the-gateway"),
+    pytest.param(
+        None,
+        session(MADE, labels={"trainyard.io/user": "ada"}),
+        [("create", "kubectl", GATEWAY, "")],
+        id="made-by-a-client-in-the-gateway's-name",
+    ),
     pytest.param(
         None,
         session(entry("kubectl-create", CREATED, SPEC)),
@@ -73,7 +80,7 @@ CASES: list[Any] = [
         session(
             entry("kubectl-label", LATER, LABEL),
             entry(GATEWAY, "2026-11-30T20:00:09Z", WHOLE),
-            labels={"project": "a"},
+            labels={"project": "a", **TEAM},
         ),
         [],
         id="made-by-the-gateway-which-has-written-again",
