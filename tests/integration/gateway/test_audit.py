@@ -194,6 +194,7 @@ def test_a_session_by_rest_is_an_event_of_its_door_alone(lab: GatewayLab) -> Non
         for e in reversed(events(lab, object=name))
     ]
     assert refused.status_code == 404
+    assert len({e["uid"] for e in events(lab, object=name)}) == 1, "a search by UID finds all"
     assert found == [
         ("me", "key", "create", 201),
         ("me", "browser", "update", 200),

@@ -118,6 +118,7 @@ async def start(  # noqa: PLR0913  # what FastAPI gives a route
     """Start a session: the fields of a TrainingSession's spec, and optionally a name."""
     request.state.dry_run = dry_run
     session = await services.commands.start(body, caller.starter, idempotency_key, dry_run)
+    request.state.audited = (session.name, session.uid)
     response.headers["Location"] = f"/api/v1/training/{session.name}/status"
     return session
 

@@ -31,11 +31,12 @@ async def noted(database: Database, method: str, path: str, **state: Any) -> lis
     await audited.note(lambda: trail, scope, {"status": 201, "headers": []})
     running.cancel()
     found = await database.read(lambda c: audit.page(c, AuditQuery(), None, 9), applied=False)
-    return [(r.verb, r.object, r.client, r.request_id) for _, r in found]
+    return [(r.verb, r.object, r.uid, r.client, r.request_id) for _, r in found]
 
 
 REQUESTS: list[Any] = [
-    pytest.param("POST", {"body": b'{"name": "s"}'}, [("create", "s", "10.0.0.1", "r1")], id="start"),
+    pytest.param("POST", {"body": b'{"name": "s"}'}, [("create", "s", "", "10.0.0.1", "r1")], id="start"),
+    pytest.param("POST", {"audited": ("s", "u")}, [("create", "s", "u", "10.0.0.1", "r1")], id="of-a-session"),
     pytest.param("POST", {"body": b'{"name": "s"}', "dry_run": True}, [], id="dry-run"),
     pytest.param("GET", {}, [], id="a-read"),
     pytest.param("POST", {"caller": None}, [], id="without-a-credential"),
