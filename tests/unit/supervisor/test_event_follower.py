@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainyard_supervisor.event_files.finding import MOST_FILES, Found
-from trainyard_supervisor.event_files.followed import FILE, Place, attributed
+from trainyard_supervisor.event_files.followed import FILE, Place, attributed, save
 from trainyard_supervisor.event_files.follower import PATIENCE
 from trainyard_supervisor.event_files.naming import MOST_NAMES
 from trainyard_supervisor.event_files.sending import EventStream
@@ -185,6 +185,18 @@ def test_attempts_that_were_killed_within_a_second_keep_the_names(tmp_path: Path
     assert lab.all() == points(1, 5) + points(2, 5) + points(3, 6)
 
 
+def test_a_folder_that_is_moved_before_the_next_attempt_is_not_read_again(tmp_path: Path) -> None:
+    write(tmp_path, version() + records(0, 5))
+    lab = Lab(tmp_path)
+    assert lab.all() == points(0, 5)
+    save(tmp_path, lab.follower.followed)
+    (tmp_path / "logs").rename(tmp_path / "kept")
+    EventStream(tmp_path, Attempt("uid", 2, "", tmp_path / "token"), lambda _: None).attribute(-1)
+
+    write(tmp_path, records(5, 7), "kept")
+    assert Lab(tmp_path, attempt=2).all() == points(5, 7)
+
+
 def test_of_many_files_an_attempt_remembers_those_that_are_followed(tmp_path: Path) -> None:
     for number in range(MOST_FILES + 20):
         (tmp_path / f"{number}.csv").write_text("a,b\n")
@@ -205,6 +217,7 @@ def test_of_many_files_an_attempt_remembers_those_that_are_followed(tmp_path: Pa
         pytest.param({"a": Place(9, inode=1)}, 7, {"a": (9, 4)}, id="added to the code's"),
         pytest.param({"a": Place(9, attempt=2)}, -1, {"a": (9, 2)}, id="read by an earlier one"),
         pytest.param({"b": Place(9)}, -1, {"a": (0, 4), "b": (9, 0)}, id="another file"),
+        pytest.param({"b": Place(9, inode=1)}, -1, {"b": (9, 4)}, id="moved"),
     ],
 )
 def test_whose_files_are_there_when_an_attempt_begins(

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trainyard_supervisor.event_files.finding import Found
+from trainyard_supervisor.event_files.finding import Found, is_table
 from trainyard_supervisor.event_files.naming import Owner
 
 FILE = ".trainyard/event-files.json"
@@ -95,16 +95,26 @@ def attributed(
 
     They were there before the next attempt began. Its clock and theirs would not tell: an attempt
     may begin in the second in which the one before was killed. Files that changed until `since`
-    (nanoseconds) came with the code.
+    (nanoseconds) came with the code. A file that was moved stays under its path of before, so that
+    `Follower.scan` sees the move.
     """
-    found = dict(places)
-    for one in there:
-        place = places.get(one.path)
+    found, present = dict(places), list(there)
+    moved = moves(places, {one.path for one in present})
+    for one in present:
+        path = one.path
+        if path not in places and not is_table(path):
+            path = moved.get(one.inode, path)
+        place = places.get(path)
         if place is None and one.changed > since:
-            found[one.path] = Place(inode=one.inode, attempt=attempt)
+            found[path] = Place(inode=one.inode, attempt=attempt)
         elif place is not None and not place.attempt:
-            found[one.path] = place._replace(attempt=attempt)
+            found[path] = place._replace(attempt=attempt)
     return found
+
+
+def moves(places: Mapping[str, Place], there: Container[str]) -> dict[int, str]:
+    """The paths of files that are not there any more, by inode: one may have been moved. Pure."""
+    return {place.inode: path for path, place in places.items() if path not in there}
 
 
 def save(run_dir: Path, followed: Followed, batch: Batch | None = None) -> None:

@@ -25,6 +25,7 @@ from trainyard_supervisor.event_files.finding import (
 from trainyard_supervisor.event_files.followed import (
     Followed,
     Place,
+    moves,
     place_now,
     with_head,
     with_tail,
@@ -115,7 +116,7 @@ class Follower:
         self._there = {one.path: one for one in ordered}
         self._folders = {_folder(path) for path in self._there if not is_table(path)}
         places = self.followed.places
-        moved = {place.inode: path for path, place in places.items() if path not in self._there}
+        moved = moves(places, self._there)
         for path, one in self._there.items():
             if path in places:
                 continue
