@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Never
 
 import httpx
 import pytest
 from fastapi import Body, FastAPI, Request
+from starlette.types import Receive, Scope, Send
 
 from trainyard_gateway.http import problems
 from trainyard_gateway.http.middleware import RequestMiddleware
@@ -36,6 +38,11 @@ def test_only_what_lies_below_a_prefix_is_exempt_from_api_keys(
     assert RouterPolicies(POLICIES).of(path) == policy
 
 
+def no_authenticator() -> Never:
+    """Nor an audit log: without a caller there is no event."""
+    raise AssertionError("these routes need no API key")
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
@@ -50,15 +57,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def streamed(request: Request) -> int:
         return sum([len(chunk) async for chunk in body_chunks(request)])
 
-    def no_authenticator() -> None:
-        raise AssertionError("these routes need no API key")
-
     app.add_middleware(
         RequestMiddleware,
         stale=lambda: False,
-        authenticator=no_authenticator,  # type: ignore[arg-type]  # never called
+        authenticator=no_authenticator,
         policies=RouterPolicies(POLICIES),
-        trail=no_authenticator,  # type: ignore[arg-type]  # without a caller there is no event
+        trail=no_authenticator,
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as found:
@@ -96,3 +100,25 @@ async def test_bodies_end_at_the_bound_of_their_router(
         assert answer.json() == size
     else:
         assert answer.json()["title"] == "Too large"
+
+
+async def test_the_body_is_dropped_when_the_answer_begins() -> None:
+    """The answer may be read late, and the request's state stays until then."""
+    held: list[bytes | None] = []
+
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        held.append(scope["state"].get("body"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        held.append(scope["state"].get("body"))
+        await send({"type": "http.response.body", "body": b""})
+
+    app = RequestMiddleware(
+        answers, lambda: False, no_authenticator, RouterPolicies(POLICIES), no_authenticator
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://gateway"
+    ) as http:
+        await http.post("/small/x", content=b"body")
+
+    assert held == [b"body", None]

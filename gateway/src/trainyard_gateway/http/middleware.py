@@ -50,8 +50,10 @@ _NUMBERS = itertools.count(1)
 """A request id is the process id and a number: unique without a system call per request."""
 
 _CLIENT_GONE = 499
-_MOST_OF_ERROR = 300
 """Status in logs and metrics of a request whose client disconnected before its response."""
+_MOST_OF_ERROR = 300
+_READ = ("body", "asked")
+"""What of a request's state takes as much memory as its body: nothing once its answer begins."""
 
 _log = structlog.get_logger()
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
@@ -82,6 +84,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.end_slot()
             await audited.note(self._trail, self._scope, message)
+            # An answer may wait long until it is read.
+            for read in _READ:
+                self._scope["state"].pop(read, None)
             self.status, self.started = message["status"], True
             headers = [*message["headers"], (b"x-request-id", self._id.encode()), _NOSNIFF]
             if self._stale():

@@ -42,6 +42,20 @@ async def test_an_event_is_durable_when_it_is_noted(database: Database) -> None:
         running.cancel()
 
 
+async def test_events_leave_what_is_known_of_runs(database: Database) -> None:
+    """Each would make programs that log values wait for a read of their runs."""
+    trail = AuditTrail(database, 365, 1000, clock=lambda: 0)
+    before = database.revision
+    noting = asyncio.create_task(trail.note(event()))
+    await asyncio.sleep(0)
+    await trail.flush()
+    await noting
+    await trail.prune()
+
+    assert await objects(database) == ["s1"]
+    assert database.revision == before
+
+
 async def test_a_mark_is_written_once(database: Database) -> None:
     rows = [row_of(event(n, mark="u:create")) for n in (1, 2)]
     for row in rows:

@@ -15,15 +15,15 @@ from trainyard_gateway.routes import mlflow
 
 WHO = Who("ada", Channel.KEY, "k1", "10.0.0.1")
 API = "/api/v1"
-ROUTES = [
+ALL_ROUTES = [
     (method, prefix + route.path)
     for prefix, routers in ((API, [m.router for m in MODULES]), ("", mlflow.ROUTERS))
     for router in routers
     for route in router.routes
     if isinstance(route, APIRoute)
     for method in sorted(route.methods)
-    if method in METHODS
 ]
+ROUTES = [(method, path) for method, path in ALL_ROUTES if method in METHODS]
 
 
 def event(method: str, path: str, **more: Any) -> tuple[str, str, str, str]:
@@ -40,8 +40,13 @@ def test_every_route_that_changes_something_is_an_event_or_says_why_not() -> Non
     assert len(rest) - len(others) > 35
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda value: str(value))
+PATHS = sorted({path for _, path in ALL_ROUTES})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_event_can_be_written(method: str, path: str) -> None:
+    """Also of a method that a route does not have."""
     if is_event(method, path):
         parameters = {name: "x" for name in ("name", "session") if f"{{{name}}}" in path}
         verb, kind, _, _ = event(method, path, parameters=parameters)
