@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import math
@@ -182,6 +183,19 @@ async def test_a_run_has_a_bounded_number_of_metrics(session: Session) -> None:
 
     with pytest.raises(TooManyMetricNames):
         await session.report({"metrics": [{"key": "more", "value": 1.0, "timestamp": 0}]})
+
+
+async def test_a_refusal_forgets_no_names_of_metrics(session: Session) -> None:
+    """Names of batches that wait to be applied count, however many were refused meanwhile."""
+    full = [{"key": f"m{n}", "value": 1.0, "timestamp": 0} for n in range(MAX_METRIC_NAMES)]
+    others = [[{"key": f"other{n}", "value": 1.0, "timestamp": 0}] for n in range(3)]
+    first, *refused = await asyncio.gather(
+        *(session.report({"metrics": metrics}) for metrics in (full, *others)),
+        return_exceptions=True,
+    )
+
+    assert not isinstance(first, Exception)
+    assert [type(each) for each in refused] == [TooManyMetricNames] * 3
 
 
 async def test_values_of_repeated_steps_go_with_the_history_of_their_session(

@@ -47,7 +47,8 @@ async def in_one_group(database: SqliteStore, *requests: Coroutine[Any, Any, Any
         held.set()
         assert go.wait(30)
 
-    first = asyncio.create_task(database.write(hold))
+    # It applies no batches, so that they wait in the inbox while the group is done.
+    first = asyncio.create_task(database.write(hold, applied=False))
     await asyncio.to_thread(held.wait, 30)
     tasks = [asyncio.create_task(request) for request in requests]
     # Each task queues its request before it first waits.
@@ -153,14 +154,37 @@ def batched(numbers: range, size: int) -> list[range]:
     return [numbers[at : at + size] for at in range(0, len(numbers), size)]
 
 
-async def test_names_that_wait_in_the_inbox_count_beside_other_writes(
-    database: SqliteStore,
+@pytest.mark.parametrize("applied", [False, True], ids=["beside rows of the audit log", "others"])
+async def test_names_that_wait_in_the_inbox_count_after_a_refusal(
+    database: SqliteStore, applied: bool
 ) -> None:
     await database.ingest(names(1, 0, MAX_METRIC_NAMES))
     for number in (2, 3):
         more = names(number, MAX_METRIC_NAMES, MAX_METRIC_NAMES + 10)
-        beside = database.write(lambda _: "written", applied=False)
-        refused, written = await in_one_group(database, database.ingest(more), beside)
+        other = database.write(lambda _: "written", applied=applied)
+        refused, written = await in_one_group(database, database.ingest(more), other)
 
         assert isinstance(refused, TooManyMetricNames)
         assert written == "written"
+
+
+async def test_a_refusal_forgets_no_names_of_its_group(database: SqliteStore) -> None:
+    """A sender that is refused between its others would have any number of names."""
+    parts = [
+        (0, MAX_METRIC_NAMES),
+        *((MAX_METRIC_NAMES * n, MAX_METRIC_NAMES * n + 5) for n in (1, 2, 3)),
+    ]
+    batches = [names(number, *part) for number, part in enumerate(parts, 1)]
+    first, *others = await in_one_group(database, *map(database.ingest, batches))
+
+    assert first is False
+    assert [type(other) for other in others] == [TooManyMetricNames] * 3
+
+
+async def test_names_of_a_refused_batch_do_not_count(database: SqliteStore) -> None:
+    almost = MAX_METRIC_NAMES - 5
+    await database.ingest(names(1, 0, almost))
+    with pytest.raises(TooManyMetricNames):
+        await database.ingest(names(2, almost, almost + 6))
+
+    assert await database.ingest(names(3, almost + 10, almost + 15)) is False

@@ -164,7 +164,7 @@ class PostgresStore(Store):
         try:
             entries = await self._insert(received)
         except Exception as error:  # of any kind: the sender gets it
-            self._processor.clear_caches()
+            self._processor.not_accepted(error)
             if len(group) == 1:
                 resolve(group[0][1], error)
                 return

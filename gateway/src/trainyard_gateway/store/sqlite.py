@@ -217,8 +217,8 @@ class SqliteStore(Store):
         try:
             with connection.begin():
                 entries = self._processor.accept(connection, received)
-        except Exception:  # the slow path finds out which request fails
-            self._processor.clear_caches()
+        except Exception as error:  # the slow path finds out which request fails
+            self._processor.not_accepted(error)
             return False
         self._add_to_backlog(entries)
         futures = [future for _, future in group]
@@ -298,7 +298,7 @@ class SqliteStore(Store):
         except TransactionRolledBack:
             raise
         except Exception as error:  # one of them is bad
-            self._processor.clear_caches()
+            self._processor.not_accepted(error)
             if len(received) == 1:
                 failures.append((received[0][1], error))
                 return []

@@ -32,6 +32,8 @@ class MetricNameLimit:
         self._names: dict[str, set[str]] = {}
         """By session UID."""
         self._count = 0
+        self._added: list[tuple[set[str], set[str]]] = []
+        """Of one check: sets, and the names that were added to them."""
 
     def clear_cache(self) -> None:
         """Forget all names, which may include those of a failed transaction.
@@ -44,8 +46,22 @@ class MetricNameLimit:
     def check(self, connection: Connection, batches: Iterable[Batch]) -> None:
         """Count the names of the batches.
 
-        Raises TooManyMetricNames at the first batch that exceeds the limit.
+        Raises TooManyMetricNames at the first batch that exceeds the limit; then no name of the
+        batches counts, and all others still do.
         """
+        if self._count > _MAX_CACHED:
+            self.clear_cache()
+        try:
+            self._check(connection, batches)
+        except TooManyMetricNames:
+            for known, new in self._added:
+                known -= new
+                self._count -= len(new)
+            raise
+        finally:
+            self._added.clear()
+
+    def _check(self, connection: Connection, batches: Iterable[Batch]) -> None:
         for batch in batches:
             for report in batch.runs:
                 if report.metrics:
@@ -62,8 +78,6 @@ class MetricNameLimit:
     def _known_names(self, connection: Connection, uid: str) -> set[str]:
         known = self._names.get(uid)
         if known is None:
-            if self._count > _MAX_CACHED:
-                self.clear_cache()
             query = select(series.c.name).where(series.c.session_uid == uid)
             known = self._names[uid] = set(connection.execute(query).scalars())
             self._count += len(known)
@@ -71,9 +85,12 @@ class MetricNameLimit:
 
     def _add(self, known: set[str], names: set[str]) -> None:
         new = names - known
+        if not new:
+            return
         if len(known) + len(new) > MAX_METRIC_NAMES:
             raise TooManyMetricNames(
                 f"a session has at most {MAX_METRIC_NAMES} different metrics; use fewer names"
             )
         known |= new
         self._count += len(new)
+        self._added.append((known, new))

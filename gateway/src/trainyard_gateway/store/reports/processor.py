@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from trainyard_api.mlflow import run_id_of
 from trainyard_api.report import Batch, LogLine
 from trainyard_gateway.store.logs.lines import insert_lines
-from trainyard_gateway.store.metrics.cardinality import MetricNameLimit
+from trainyard_gateway.store.metrics.cardinality import MetricNameLimit, TooManyMetricNames
 from trainyard_gateway.store.metrics.writer import MetricWriter, RunPoints
 from trainyard_gateway.store.reports import heartbeats
 from trainyard_gateway.store.reports.inbox import (
@@ -43,6 +43,13 @@ class InboxProcessor:
         self._metrics = MetricWriter(exclusive, bulk_insert)
         self._bulk_insert = bulk_insert
         self._log_max_bytes = log_max_bytes
+
+    def not_accepted(self, error: Exception) -> None:
+        """To be called after `accept` has raised that."""
+        # A refusal has written nothing. The names of batches that wait in the inbox are nowhere
+        # but in the cache.
+        if not isinstance(error, TooManyMetricNames):
+            self.clear_caches()
 
     def clear_caches(self) -> None:
         """To be called after a transaction failed: the caches may hold what it did not write."""
