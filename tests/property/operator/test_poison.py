@@ -252,10 +252,14 @@ def decided(informer: Informer) -> Decisions:
 def out_of_bounds(patch: PatchStatus) -> list[str]:
     """The texts that the API server would refuse, or that forge what a reader sees."""
     status = orjson.loads(orjson.dumps(patch.patch["status"]))
-    failure = status.get("failure") or {}
+    failure, queue = status.get("failure") or {}, status.get("queue") or {}
     texts = [(status.get("message"), 1024), (failure.get("message"), 2048)]
     texts += [(c["message"], 1024) for c in status.get("conditions") or ()]
-    texts += [(failure.get("hint"), 1024), (failure.get("reason"), 128)]
+    texts += [
+        (queue.get("message"), 1024),
+        (failure.get("hint"), 1024),
+        (failure.get("reason"), 128),
+    ]
     texts += [(line, 512) for line in failure.get("lastLogLines") or ()]
     return [
         f"{text[:40]!r} of {len(text)} characters"

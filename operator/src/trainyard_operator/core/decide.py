@@ -39,7 +39,7 @@ from trainyard_operator.core.lifecycle import evaluate
 from trainyard_operator.core.manifests import build_job, build_service
 from trainyard_operator.core.queue_status import MAX_STATUS_UPDATES, queue_totals, select_updates
 from trainyard_operator.core.session_state import SessionState
-from trainyard_operator.core.status import merge_patch, render, render_invalid
+from trainyard_operator.core.status import MESSAGE_LENGTH, merge_patch, render, render_invalid
 from trainyard_scheduler.admissibility import ADMISSIBLE
 from trainyard_scheduler.admission import Admit, Preempt, run_cycle
 from trainyard_scheduler.forecast import after_cycle
@@ -339,7 +339,7 @@ def _not_in_queue(found: SessionState) -> dict[str, Any] | None:
     """`status.queue` of a session that is Queued but may not start yet."""
     if found.phase != Phase.QUEUED:
         return None
-    return {"reason": str(found.reason), "message": found.message}
+    return {"reason": str(found.reason), "message": found.message[:MESSAGE_LENGTH]}
 
 
 def lane_of(found: SessionState) -> Lane:

@@ -13,6 +13,7 @@ import orjson
 from trainyard_api import timestamps
 from trainyard_api.phase import Reason
 from trainyard_operator.core.cache import DecisionCache
+from trainyard_operator.core.status import MESSAGE_LENGTH
 from trainyard_scheduler.facts import Request
 from trainyard_scheduler.forecast import QueueForecast, QueuePosition
 from trainyard_scheduler.limits.limit import without_spent
@@ -51,6 +52,11 @@ class QueueStatus:
     now: float
     """Seconds since the epoch."""
 
+    @property
+    def message(self) -> str:
+        """Why the session waits, as long as the custom resource takes it."""
+        return self.found.message[:MESSAGE_LENGTH]
+
     def render(self) -> dict[str, Any]:
         """The field as it is written."""
         p = self.found
@@ -58,7 +64,7 @@ class QueueStatus:
             "position": p.position,
             "ahead": {"sessions": p.ahead_sessions, "gpus": p.ahead_gpus},
             "reason": p.reason.value,
-            "message": p.message,
+            "message": self.message,
         }
         start = {"earliest": p.earliest, "latest": p.latest}
         known = {k: timestamps.to_seconds_text(v) for k, v in start.items() if v is not None}
@@ -81,8 +87,8 @@ class QueueStatus:
             return math.inf
         if reason != self.found.reason:
             return 1.0 if {reason, self.found.reason} <= TRANSIENT_REASONS else math.inf
-        details, said = self.found.details, fields.text(published.get("message"))
-        if details and without_spent(said) != without_spent(details):
+        said = fields.text(published.get("message"))
+        if without_spent(said) != without_spent(self.message):
             return 1.0
         moved = abs(position - self.found.position) / self.found.position
         start = published.get("estimatedStart")
@@ -145,7 +151,7 @@ def select_updates(
 
 def _change(session: Session, status: QueueStatus, cache: DecisionCache) -> float:
     published = orjson.loads(session.status.own)
-    if published.get("message") != cache.states[session.uid].message:
+    if published.get("message") != cache.states[session.uid].message[:MESSAGE_LENGTH]:
         return math.inf
     return status.change(published.get("queue"))
 
