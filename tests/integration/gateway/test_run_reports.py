@@ -177,6 +177,15 @@ async def test_no_session_writes_to_the_run_of_another(session: Session, databas
     assert ["is not one of this session" in line["message"] for line in lines] == [True] * 3
 
 
+async def test_a_dataset_that_is_reported_again_keeps_its_tags(session: Session) -> None:
+    used = [{"dataset": {"name": f"d{n}", "digest": "1"}, "tags": {"a": str(n)}} for n in range(3)]
+    await session.report({"inputs": used})
+    await session.report({"inputs": [{"dataset": each["dataset"]} for each in used[:2]]})
+
+    found = (await session.read(lambda c: records.inputs_of(c, [session.run])))[session.run]
+    assert [each.tags for each in found] == [{"a": "0"}, {"a": "1"}, {"a": "2"}]
+
+
 async def test_a_run_has_a_bounded_number_of_metrics(session: Session) -> None:
     many = [{"key": f"m{n}", "value": 1.0, "timestamp": 0} for n in range(MAX_METRIC_NAMES)]
     await session.report({"metrics": many})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, func, select, update
 
 from trainyard_api.mlflow.run_report import RunDataset, RunInput
 from trainyard_gateway.store.runs import records
+from trainyard_gateway.store.schema.run_tables import run_inputs
 from trainyard_gateway.store.store import Store
 
 RUN = "0" * 32
@@ -37,3 +39,15 @@ async def test_a_dataset_keeps_its_first_tags(
 
     found = await database.read(lambda c: records.inputs_of(c, [RUN]))
     assert found == {RUN: kept}
+
+
+async def test_datasets_that_are_not_given_are_not_read(database: Store) -> None:
+    """A program may log another one at each step, and each may have megabytes."""
+
+    def add(connection: Connection) -> int:
+        records.add_inputs(connection, RUN, [used("other", a="b")])
+        connection.execute(update(run_inputs).values(body="no JSON, so that reading it fails"))
+        records.add_inputs(connection, RUN, [used()])
+        return int(connection.execute(select(func.count()).select_from(run_inputs)).scalar_one())
+
+    assert await database.write(add) == 2

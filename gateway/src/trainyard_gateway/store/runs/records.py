@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Table, delete, insert, select
+from sqlalchemy import Column, Connection, Table, delete, insert, select, tuple_
 
 from trainyard_api.mlflow.run_report import RunInput, RunOutput
 from trainyard_gateway.store.schema.run_tables import (
@@ -21,6 +22,8 @@ from trainyard_gateway.store.sql.text import escape_nul
 CONTEXT = "mlflow.data.context"
 """The tag of a dataset that says what it was used for."""
 _AT_ONCE = 500
+_Place = tuple[str, str]
+"""Name and digest of a dataset, as they are stored."""
 
 
 def set_params(connection: Connection, run: str, params: Mapping[str, str]) -> dict[str, str]:
@@ -59,16 +62,16 @@ def add_inputs(connection: Connection, run: str, inputs: Sequence[RunInput]) -> 
     """
     if not inputs:
         return
-    there = inputs_of(connection, [run]).get(run, [])
+    tagged = _tagged(connection, run, [_place(each) for each in inputs])
     rows = [
         {
             "run_id": run,
-            "name": escape_nul(each.dataset.name),
-            "digest": escape_nul(each.dataset.digest),
+            "name": name,
+            "digest": digest,
             "context": escape_nul(each.tags.get(CONTEXT, ""))[:500],
             "body": escape_nul(each.model_dump_json(by_alias=True)),
         }
-        for each in _tagged_once(there, inputs)
+        for (name, digest), each in _tagged_once(tagged, inputs)
     ]
     if rows:
         statement = upsert(connection, run_inputs)
@@ -77,17 +80,35 @@ def add_inputs(connection: Connection, run: str, inputs: Sequence[RunInput]) -> 
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
 
 
-def _tagged_once(there: Sequence[RunInput], given: Sequence[RunInput]) -> list[RunInput]:
-    """Those of `given` whose datasets have no tags before. Pure."""
-    tagged = {(each.dataset.name, each.dataset.digest) for each in there if each.tags}
-    found = []
-    for each in given:
-        place = (each.dataset.name, each.dataset.digest)
-        if place not in tagged:
-            found.append(each)
-        if each.tags:
-            tagged.add(place)
+def _tagged(connection: Connection, run: str, places: Sequence[_Place]) -> set[_Place]:
+    """Which of these datasets are there with tags. Of all others of the run none is read."""
+    found: set[_Place] = set()
+    columns = run_inputs.c.name, run_inputs.c.digest
+    for start in range(0, len(places), _AT_ONCE):
+        some = tuple_(*columns).in_(places[start : start + _AT_ONCE])
+        query = select(*columns, run_inputs.c.body).where(run_inputs.c.run_id == run, some)
+        for name, digest, body in fetch_tuples(connection, query):
+            if RunInput.model_validate_json(body).tags:
+                found.add((name, digest))
     return found
+
+
+def _tagged_once(
+    tagged: AbstractSet[_Place], given: Sequence[RunInput]
+) -> list[tuple[_Place, RunInput]]:
+    """Those of `given` whose datasets have no tags before. Pure."""
+    known, found = set(tagged), []
+    for each in given:
+        place = _place(each)
+        if place not in known:
+            found.append((place, each))
+        if each.tags:
+            known.add(place)
+    return found
+
+
+def _place(used: RunInput) -> _Place:
+    return escape_nul(used.dataset.name), escape_nul(used.dataset.digest)
 
 
 def add_outputs(connection: Connection, run: str, outputs: Iterable[RunOutput]) -> None:
