@@ -18,6 +18,9 @@ from heapq import heapify, heappop, heappush
 from trainyard_scheduler.facts import Node, Runtime, Shape
 from trainyard_scheduler.resources import CPU, MEMORY, ResourceVector, copies, gpus, minus, scaled
 
+MOST_SHAPES = 64
+"""Shapes whose nodes are kept: each start looks at its nodes for every one of them."""
+
 _Fullness = tuple[int, int, int, str]
 
 
@@ -44,23 +47,27 @@ def place(
 class Placements:
     """Placements one after another, as `place` finds them, while nodes only get fuller.
 
-    For each shape it keeps the nodes that hold all workers in a heap, so that many starts at once
-    do not look at all nodes each.
+    For each of the first shapes it keeps the nodes that hold all workers in a heap, so that many
+    starts at once do not look at all nodes each.
     """
 
     def __init__(
         self,
         free: MutableMapping[str, ResourceVector],
         eligible: Callable[[str], Iterable[str]],
+        most_shapes: int = MOST_SHAPES,
     ) -> None:
         """`free` changes by `take` alone; `eligible` gives the names of a runtime's nodes."""
         self._free = free
         self._eligible = eligible
+        self._most = most_shapes
         self._fullest: dict[Shape, tuple[frozenset[str], list[_Fullness]]] = {}
 
     def find(self, shape: Shape) -> tuple[str, ...] | None:
         """The node of each worker, or None if they do not all fit now."""
         known = self._fullest.get(shape)
+        if known is None and len(self._fullest) >= self._most:
+            return place(self._free, self._eligible(shape.runtime), shape)
         if known is None:
             known = self._fullest[shape] = self._new(shape)
         heap = known[1]

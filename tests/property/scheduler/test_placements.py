@@ -20,14 +20,15 @@ Shapes = st.builds(Shape, Workers, st.integers(1, 2), st.sampled_from(["left", "
     nodes=st.lists(Vectors, min_size=4, max_size=6),
     shapes=st.lists(Shapes, min_size=2, max_size=4),
     numbers=st.lists(st.integers(0, 3), min_size=6, max_size=30),
+    most=st.integers(0, 4),
 )
 def test_placements_are_those_of_a_look_at_all_nodes(
-    nodes: list[ResourceVector], shapes: list[Shape], numbers: list[int]
+    nodes: list[ResourceVector], shapes: list[Shape], numbers: list[int], most: int
 ) -> None:
     free = {f"n{i}": vector for i, vector in enumerate(nodes)}
     runtimes = {"all": tuple(free), "left": tuple(free)[: len(free) // 2]}
     looked, kept = dict(free), dict(free)
-    placements = Placements(kept, runtimes.__getitem__)
+    placements = Placements(kept, runtimes.__getitem__, most)
 
     for number in numbers:
         shape = shapes[number % len(shapes)]
