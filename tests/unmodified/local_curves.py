@@ -94,7 +94,9 @@ def table(files: Sequence[Path]) -> Curves:
     for file in files:
         with file.open(newline="") as lines:
             for row in csv.DictReader(lines):
-                column = next(name for name in STEPS if row.get(name))
+                column = next((name for name in STEPS if row.get(name)), None)
+                if column is None:
+                    raise ValueError(f"{file.name} has a line without any of {', '.join(STEPS)}")
                 for name, cell in row.items():
                     if cell and name != column and _is_number(cell):
                         point = Point(int(row[column]), float(cell))

@@ -90,6 +90,9 @@ def test_curves_of_files(tmp_path: Path) -> None:
     assert states == [{"loss": [Point(1, 2.0), Point(2, 1.0)]}]
     assert rounds == [{"auc": [Point(0, 0.5), Point(1, 0.75)]}]
     assert [str(point.value) for point in only] == ["nan"]
+    (tmp_path / "other.csv").write_text("loss\n0.5\n")
+    with pytest.raises(ValueError, match="a line without any of step, epoch"):
+        Written("table", "other.csv").read(tmp_path)
     with pytest.raises(ValueError, match="no file"):
         Written("events", "*tfevents*").read(tmp_path)
 

@@ -6,7 +6,7 @@ may come twice without a change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainyard_api.mlflow import DEFAULT_EXPERIMENT, experiment_id_of
@@ -74,8 +74,10 @@ class Run:
         self._use(report.get("inputs") or ())
         self.outputs += [o for o in report.get("outputs") or () if o not in self.outputs]
 
-    def _use(self, inputs: Iterable[dict[str, Any]]) -> None:
+    def _use(self, inputs: Sequence[dict[str, Any]]) -> None:
         """Take datasets; one that is there keeps its tags, if it has any."""
+        if not inputs:
+            return
         known = {_dataset(each): each for each in self.inputs}
         for given in inputs:
             if not known.get(_dataset(given), {}).get("tags"):
