@@ -44,13 +44,13 @@ async def test_an_event_is_durable_when_it_is_noted(database: Database) -> None:
 
 async def test_events_leave_what_is_known_of_runs(database: Database) -> None:
     """Each would make programs that log values wait for a read of their runs."""
-    trail = AuditTrail(database, 365, 1000, clock=lambda: 0)
+    trail = AuditTrail(database)
     before = database.revision
     noting = asyncio.create_task(trail.note(event()))
     await asyncio.sleep(0)
     await trail.flush()
     await noting
-    await trail.prune()
+    await AuditBound(database, 365, 1000, clock=lambda: 0).prune()
 
     assert await objects(database) == ["s1"]
     assert database.revision == before
