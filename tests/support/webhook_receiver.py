@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ class WebhookReceiver:
     """Ids of the messages, in the order in which they came."""
     messages: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
     """Headers and body of the last message of an id."""
+    text: bytes = b""
+    """The body of each answer."""
 
     def __enter__(self) -> Self:
         outer = self
@@ -41,9 +44,11 @@ class WebhookReceiver:
                     self.close_connection = True
                     return
                 self.send_response(answer[0])
-                for name, value in {**answer[1], "Content-Length": "0"}.items():
+                for name, value in {**answer[1], "Content-Length": str(len(outer.text))}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(outer.text)
 
             def log_message(self, *_: object) -> None:
                 return

@@ -22,8 +22,13 @@ from trainyard_gateway.notices.services.guard import Guard, refused_address
 
 LONGEST_SECONDS: Final = 30
 """The process ends then by itself, also if the gateway has died."""
-MOST_BYTES: Final = 1024**3
-"""Of address space; a service that answers with more than fits is not asked further."""
+MOST_BYTES: Final = 192 * 1024**2
+"""Of data, about three times what the library takes. A service that answers with more than fits is
+not asked further. All such processes of a gateway share the memory of its container."""
+MOST_OF_SPACE: Final = 1024**3
+"""Of addresses, most of them of libraries that all such processes share."""
+MOST_OF_WORDS: Final = 1000
+"""Characters of an answer's reason: the service may have written it."""
 _LOCAL: Final = frozenset(
     {
         "blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "rsyslog", "syslog",
@@ -47,8 +52,9 @@ def bound() -> None:
     """Let the process take a bounded time, memory and number of files."""
     signal.alarm(LONGEST_SECONDS)
     bounds = (
-        (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_CPU, LONGEST_SECONDS),
-        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_AS, MOST_OF_SPACE), (resource.RLIMIT_DATA, MOST_BYTES),
+        (resource.RLIMIT_CPU, LONGEST_SECONDS), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 128),
     )  # fmt: skip
     for kind, most in bounds:
         resource.setrlimit(kind, (most, most))
@@ -172,6 +178,7 @@ class Answering:
 
     def _send(self, service: Any, sender: Any, plain: Any) -> dict[str, Any]:
         service.overflow_mode = "truncate"
+        service.optional = False  # or a failure would be called a success
         sender.add(service)
         title, text = self._request["title"], self._request["text"]
         if sender.notify(title=title, body=text, body_format=plain):
@@ -181,7 +188,7 @@ class Answering:
         if self._distrusted:
             words = "the certificate of the service is not valid"
         return {
-            "delivered": False, "words": words, "status": status, "retryAfter": retry_after,
+            "delivered": False, "words": words[:MOST_OF_WORDS], "status": status, "retryAfter": retry_after,
             "refused": None,
         }  # fmt: skip
 

@@ -11,10 +11,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+import trainyard_api
+import trainyard_gateway
+from trainyard_api.visible_text import visible
 from trainyard_gateway.notices.sending import DELIVERED, Outcome, outcome
 from trainyard_gateway.notices.services.texts import title_and_text
 
@@ -22,6 +26,10 @@ SECONDS: Final = 25.0
 """For one try, the start of the process included."""
 _MOST_OF_WORDS: Final = 300
 _MODULE: Final = "trainyard_gateway.notices.services.child"
+_CODE: Final = dict.fromkeys(
+    str(Path(package.__path__[0]).parent) for package in (trainyard_gateway, trainyard_api)
+)
+"""Folders of our code. Images name them by PYTHONPATH, which the other process does not inherit."""
 
 
 class RefusedService(Exception):
@@ -56,26 +64,35 @@ def read(answer: dict[str, Any] | None, seconds: float) -> Outcome:
     status = answer.get("status")
     if isinstance(status, int) and status >= 300:
         return outcome(status, answer.get("retryAfter"))
-    return Outcome(
-        False, str(answer.get("words") or "the service did not take it")[:_MOST_OF_WORDS]
-    )
+    words = visible(str(answer.get("words") or "the service did not take it"))
+    return Outcome(False, words[:_MOST_OF_WORDS])
 
 
 async def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
     """The answer of a new process; None without one."""
+    try:
+        found = orjson.loads(await _output(orjson.dumps(request), seconds))
+    except (OSError, TimeoutError, orjson.JSONDecodeError):
+        return None  # Also if no process could be started.
+    return found if isinstance(found, dict) else None
+
+
+async def _output(request: bytes, seconds: float) -> bytes:
+    """What a new process writes. Raises OSError and TimeoutError."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", _MODULE,
+        sys.executable, "-s", "-P", "-m", _MODULE,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL, cwd="/", env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        stderr=asyncio.subprocess.DEVNULL, cwd="/", env=_environment(),
     )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate(orjson.dumps(request))
-        found = orjson.loads(output)
-    except (TimeoutError, orjson.JSONDecodeError):
-        return None
+            return (await process.communicate(request))[0]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    return found if isinstance(found, dict) else None
+
+
+def _environment() -> dict[str, str]:
+    """All variables of the other process."""
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(_CODE)}
