@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from trainyard_api import timestamps
-from trainyard_api.limits.published import SubjectKind
+from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.rights.owner import User
 from trainyard_gateway.limits.service import Spent
 from trainyard_gateway.notices import message
@@ -29,7 +29,7 @@ def budget_notices(
         return
     for spent in limits:
         kind = stage(spent)
-        if kind is not None and concerns(receiver.row.sessions, user, spent):
+        if kind is not None and concerns(receiver.row.sessions, user, spent.subject):
             subject, hours = spent.subject, spent.spec.gpu_hours
             key = f"{kind}/{hours:g}/{int(spent.span.start)}"
             identity = message.identity(
@@ -51,11 +51,11 @@ def stage(spent: Spent) -> str | None:
     return "budget.warning" if warns else None
 
 
-def concerns(sessions: str, user: User, spent: Spent) -> bool:
+def concerns(sessions: str, user: User, subject: Subject) -> bool:
     """Whether it is the budget of the user or of a team of the user; for administrators any."""
     if sessions == "all" and user.is_administrator:
         return True
-    kind, name = spent.subject
+    kind, name = subject
     if kind == SubjectKind.USER:
         return name == user.name
     return kind == SubjectKind.TEAM and name in user.teams

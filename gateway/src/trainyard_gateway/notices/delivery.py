@@ -30,6 +30,7 @@ from trainyard_gateway.notices import message, sending, signature
 from trainyard_gateway.notices.pauses import Pauses
 from trainyard_gateway.notices.receiver import times_of
 from trainyard_gateway.notices.receivers import Receivers
+from trainyard_gateway.notices.rights.recheck import Recheck, digest_body
 from trainyard_gateway.notices.schedule import next_try
 from trainyard_gateway.notices.sending import TOTAL_SECONDS, Outcome
 from trainyard_gateway.notices.services import process
@@ -78,9 +79,10 @@ class NoticeDelivery:
         receivers: Receivers,
         pace: Pace = PACE,
         now: Callable[[], float] = time.time,
+        recheck: Recheck | None = None,
     ) -> None:
-        """`now` gives seconds since the epoch."""
-        self._database, self._receivers = database, receivers
+        """`now` gives seconds since the epoch; without `recheck` rights are not asked for again."""
+        self._database, self._receivers, self._recheck = database, receivers, recheck
         self._pace, self._now = pace, now
         self._wake = asyncio.Event()
         self._busy: dict[str, ReceiverRow] = {}
@@ -129,8 +131,9 @@ class NoticeDelivery:
         found, later = await self._database.read(
             lambda c: notices.due(c, now, places), applied=False
         )
-        for one in found:
-            if await self._is_quiet(one, began) or not self._has_room(one.receiver):
+        for each in found:
+            one = await self._still_due(each, began)
+            if one is None:
                 self.wake()
             elif await self._claim(one):
                 row = one.notice._replace(tries=one.notice.tries + 1)
@@ -143,7 +146,7 @@ class NoticeDelivery:
         """Make the digests that are due; when the next one is."""
 
         def body(rows: list[NoticeRow], dropped: int) -> str:
-            return message.digest([row.body for row in rows], dropped, now / 1e6)
+            return digest_body(rows, dropped, now)
 
         def collect(connection: Connection) -> None:
             for receiver in digests.due_digests(connection, now):
@@ -152,6 +155,12 @@ class NoticeDelivery:
         if await self._database.read(lambda c: digests.due_digests(c, now), applied=False):
             await self._database.write(collect)
         return await self._database.read(lambda c: digests.next_digest(c, now), applied=False)
+
+    async def _still_due(self, one: Due, now: float) -> Due | None:
+        """The notice as its receiver may get it now; None if it gets none of it now."""
+        if await self._is_quiet(one, now) or not self._has_room(one.receiver):
+            return None
+        return one if self._recheck is None else await self._recheck.still_due(one)
 
     async def _is_quiet(self, one: Due, now: float) -> bool:
         """Whether the receiver has quiet hours; then the notice waits until they end."""

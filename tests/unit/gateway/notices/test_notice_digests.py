@@ -113,3 +113,11 @@ def test_a_digest_is_bounded_and_says_what_it_does_not_show(
     assert len(data["notices"]) == shown
     assert sum(data["types"].values()) == count
     assert list(data["types"]) == kinds
+
+
+def test_a_digest_has_the_time_at_which_it_was_made_and_its_notices_keep_theirs() -> None:
+    made = message.trial("r", 60.0)
+    whole = json.loads(message.digest([made], 0, 3600.0))
+    assert whole["timestamp"] == "1970-01-01T01:00:00Z"
+    assert whole["data"]["notices"] == [json.loads(made)]
+    assert whole["data"]["notices"][0]["timestamp"] == "1970-01-01T00:01:00Z"

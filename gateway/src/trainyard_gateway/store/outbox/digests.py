@@ -1,12 +1,12 @@
-"""Notices that are held for a digest, and the notice that they become."""
+"""Notices that are held for a digest, the notice that they become, and what is taken out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from trainyard_gateway.store.outbox.notices import DIGESTED, DROPPED, HELD, NoticeRow
+from trainyard_gateway.store.outbox.notices import DIGESTED, DROPPED, HELD, WAITING, NoticeRow
 from trainyard_gateway.store.schema.notice_tables import notices
 from trainyard_gateway.store.sql.dialect import upsert
 
@@ -44,9 +44,7 @@ def collect(
     taken = update(notices).where(over).values(state=DIGESTED, digest=identity)
     if connection.execute(taken).rowcount == 0:
         return False
-    of_digest = (notices.c.receiver == receiver) & (notices.c.digest == identity)
-    ordered = select(notices).where(of_digest).order_by(notices.c.created, notices.c.id)
-    rows = [NoticeRow(*row) for row in connection.execute(ordered)]
+    rows = parts(connection, identity)
     unsaid = (
         (notices.c.receiver == receiver) & (notices.c.state == DROPPED) & notices.c.digest.is_(None)
     )
@@ -54,3 +52,43 @@ def collect(
     made = NoticeRow(identity, receiver, body(rows, dropped), now, next_try=now)
     connection.execute(upsert(connection, notices), made._asdict())
     return True
+
+
+def parts(connection: Connection, identity: str) -> list[NoticeRow]:
+    """The notices of a digest, the oldest first."""
+    of_digest = (notices.c.digest == identity) & (notices.c.state == DIGESTED)
+    ordered = select(notices).where(of_digest).order_by(notices.c.created, notices.c.id)
+    return [NoticeRow(*row) for row in connection.execute(ordered)]
+
+
+def withdraw(
+    connection: Connection,
+    row: NoticeRow,
+    gone: Collection[str],
+    body: Callable[[int], str],
+) -> NoticeRow | None:
+    """Delete the notices `gone`, parts of the digest `row` or `row` itself; what is left to send.
+
+    Nothing is changed if another gateway tries it meanwhile. `body` gets the number of notices that
+    were dropped before this digest, and makes it without what is gone.
+    """
+    unchanged = (
+        (notices.c.id == row.id)
+        & (notices.c.state == WAITING)
+        & (notices.c.tries == row.tries)
+        & (notices.c.next_try == row.next_try)
+    )
+    if connection.execute(select(notices.c.id).where(unchanged)).one_or_none() is None:
+        return None
+    for identity in gone:
+        connection.execute(delete(notices).where(notices.c.id == identity))
+    if row.id in gone:
+        return None
+    said = (notices.c.digest == row.id) & (notices.c.state == DROPPED)
+    dropped = connection.execute(select(func.count()).where(said)).scalar_one()
+    if dropped == 0 and not parts(connection, row.id):
+        connection.execute(delete(notices).where(unchanged))
+        return None
+    left = row._replace(body=body(dropped))
+    connection.execute(update(notices).where(unchanged).values(body=left.body))
+    return left

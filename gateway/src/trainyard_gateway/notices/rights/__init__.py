@@ -1,0 +1,1 @@
+"""Whether a receiver may still get what waits for it."""
