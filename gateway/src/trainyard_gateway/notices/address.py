@@ -22,10 +22,19 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST_URL: Final = 2048
 RESOLVE_SECONDS: Final = 5.0
-_EMBEDDED: Final = ipaddress.IPv6Network("64:ff9b::/96")
-"""Addresses of IPv6 whose last four bytes are one of IPv4 (NAT64)."""
-_CLOUDS: Final = (ipaddress.IPv4Address("168.63.129.16"),)
-"""Addresses outside of all private networks at which clouds answer their machines."""
+_EMBEDDED: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Addresses of IPv6 whose last four bytes are one of IPv4: of NAT64, and older ones."""
+_INTERNET: Final = ipaddress.IPv6Network("2000::/3")
+"""Where all addresses of IPv6 are that are assigned to hosts of the internet."""
+_NOT_ASSIGNED: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "3fff::/20")))
+"""Others that old versions of Python's tables call global."""
+_CLOUDS: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"),
+    )
+)
+"""Addresses that are not link-local, at which clouds answer their machines."""
 
 
 class RefusedAddress(Exception):
@@ -72,16 +81,22 @@ def refusal(address: Address, named: bool) -> str | None:
         return refusal(inner, named)
     if address in _CLOUDS:
         return "of a cloud's metadata server"
-    if not address.is_global and not named:
+    if not named and not _is_global(address):
         return "inside of this network"
     return None
+
+
+def _is_global(address: Address) -> bool:
+    if any(address in network for network in _NOT_ASSIGNED):
+        return False
+    return address.is_global and (address.version == 4 or address in _INTERNET)
 
 
 def _inner(address: Address) -> Address | None:
     """The address of IPv4 that one of IPv6 stands for."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
-    if address in _EMBEDDED:
+    if any(address in network for network in _EMBEDDED):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo[1] if address.teredo else None
     return address.ipv4_mapped or address.sixtofour or teredo

@@ -25,13 +25,17 @@ INTERNAL = frozenset({"hooks.lab.example", "10.0.0.7"})
         ("93.184.216.34", True, True), ("2606:2800:220:1::1", True, True),
         ("127.0.0.1", False, True), ("::1", False, True), ("10.1.2.3", False, True),
         ("172.16.0.1", False, True), ("192.168.1.1", False, True), ("100.64.0.1", False, True),
-        ("100.100.100.200", False, True), ("fd00::1", False, True), ("192.0.2.1", False, True),
+        ("100.100.100.200", False, False), ("fd00::1", False, True), ("192.0.2.1", False, True),
         ("0.0.0.0", False, False), ("::", False, False), ("169.254.169.254", False, False),
         ("fe80::1", False, False), ("224.0.0.1", False, False), ("ff02::1", False, False),
         ("168.63.129.16", False, False), ("::ffff:127.0.0.1", False, True),
         ("::ffff:169.254.169.254", False, False), ("64:ff9b::7f00:1", False, True),
         ("64:ff9b::a9fe:a9fe", False, False), ("2002:7f00:1::", False, True),
         ("64:ff9b::5db8:d822", True, True), ("255.255.255.255", False, True),
+        ("fec0::2", False, True), ("::10.0.0.1", False, True), ("::ffff:0:10.0.0.1", False, True),
+        ("::169.254.169.254", False, False), ("64:ff9b:1::a00:1", False, True),
+        ("a000::1", False, True), ("3fff::1", False, True), ("5f00::1", False, True),
+        ("192.0.0.192", False, False), ("192.0.0.8", False, True), ("fd00:ec2::254", False, False),
     ],
 )  # fmt: skip
 def test_addresses(text: str, global_: bool, named: bool) -> None:
