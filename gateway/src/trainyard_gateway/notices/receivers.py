@@ -87,10 +87,6 @@ class Receivers:
 
     async def create(self, user: str, new: NewReceiver, team: str = "") -> CreatedReceiver:
         """Make a receiver. Raises Unprocessable and AlreadyThere."""
-        if not self.enabled:
-            raise Unprocessable(
-                "this installation sends no notices; an administrator sets notices.enabled"
-            )
         place = await self._place(new.url)
         row = ReceiverRow(
             id=uuid.uuid4().hex,
@@ -138,6 +134,10 @@ class Receivers:
 
     async def _place(self, text: str) -> _Place:
         """Where notices are sent for a URL. Raises Unprocessable."""
+        if not self.enabled:
+            raise Unprocessable(
+                "this installation sends no notices; an administrator sets notices.enabled"
+            )
         if _SERVICE.match(text):
             async with self._checks:
                 return _Place(SERVICE, text, await _shown(text, self.internal))

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from trainyard_api.visible_text import visible
 from trainyard_gateway.notices import address
 from trainyard_gateway.notices.address import Address, RefusedAddress
 
@@ -92,7 +93,7 @@ async def send(
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
     except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-        said = f"{type(error).__name__}: {error}"
+        said = visible(f"{type(error).__name__}: {error}")
         return Outcome(False, said[:_MOST_OF_WORDS])
 
 

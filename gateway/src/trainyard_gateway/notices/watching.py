@@ -28,7 +28,7 @@ from trainyard_gateway.notices.receivers import MOST_WAITING, Receivers, placed
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.sessions.info import has_ended
 from trainyard_gateway.store import sessions
-from trainyard_gateway.store.database import Connection, Database
+from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.outbox import notices
 from trainyard_gateway.store.outbox.notices import NoticeRow
 from trainyard_kube import Json
@@ -122,19 +122,15 @@ class NoticeWatcher:
         return {row.id for row in rows}
 
     async def _hasten(self) -> None:
-        """What waits longer than a notice of now came by a clock that was ahead, and waits less."""
+        """What waits longer than a notice of now waits less.
+
+        It came by a clock that was ahead, or by times of before that were known here still.
+        """
         now = int(self._now() * 1e6)
-        timed = [r for r in self._receivers.all() if r.times is not None]
-
-        def late(connection: Connection) -> list[NoticeRow]:
-            pairs = [
-                (row, placed(row, receiver, now))
-                for receiver in timed
-                for row in notices.untried(connection, receiver.row.id)
-            ]
-            return [new for row, new in pairs if row.next_try > new.next_try]
-
-        rows = await self._database.read(late, applied=False) if timed else []
+        known = {receiver.row.id: receiver for receiver in self._receivers.all()}
+        later = await self._database.read(lambda c: notices.untried_later(c, now), applied=False)
+        pairs = [(r, placed(r, known[r.receiver], now)) for r in later if r.receiver in known]
+        rows = [new for row, new in pairs if row.next_try > new.next_try]
         if rows:
             await self._database.write(lambda c: notices.place_all(c, rows))
 

@@ -54,6 +54,16 @@ async def test_a_receiver_is_there_at_once_for_another_gateway(store: Store) -> 
         await one.test("ada", "mine")
 
 
+async def test_where_notices_are_switched_off_no_url_is_looked_at(store: Store) -> None:
+    await gateway(store).create("ada", new("mine"))
+    off = gateway(store, enabled=False)
+    with pytest.raises(Unprocessable, match="sends no notices"):
+        await off.create("ada", new("other"))
+    with pytest.raises(Unprocessable, match="sends no notices"):
+        await off.change("ada", "mine", ReceiverChange(url="https://no-such-host.invalid/"))
+    await off.change("ada", "mine", ReceiverChange(sessions="all"))
+
+
 async def test_a_user_has_so_many_receivers_and_rules(store: Store) -> None:
     receivers = gateway(store)
     for n in range(MOST_RULES_OF_USER // MOST_RULES):

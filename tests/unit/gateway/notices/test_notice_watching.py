@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from away_database import AwayDatabase
 from store_lab import opened
 
@@ -21,7 +22,7 @@ from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.rights.owner import Role, User
 from trainyard_gateway.limits.limit import LimitSpec
 from trainyard_gateway.limits.service import Spent
-from trainyard_gateway.notices.receiver import NewReceiver
+from trainyard_gateway.notices.receiver import NewReceiver, ReceiverChange
 from trainyard_gateway.notices.receivers import Receivers, placed
 from trainyard_gateway.notices.rules import BudgetRule, PhaseRule
 from trainyard_gateway.notices.timing.delivery_times import DeliveryTimes
@@ -199,14 +200,22 @@ async def test_what_is_in_the_outbox_is_not_added_at_every_look(tmp_path: Path) 
     assert [r for r in watched.database.results if isinstance(r, Added)] == added
 
 
-async def test_what_came_by_a_clock_that_was_ahead_waits_no_longer_than_what_comes_now(
-    tmp_path: Path,
+HOURLY = DeliveryTimes.model_validate({"digest": {"every": "hour"}})
+TIMES = [
+    pytest.param(HOURLY, "Held", id="hourly"),
+    pytest.param(None, "Waiting", id="at-once-meanwhile"),
+]
+
+
+@pytest.mark.parametrize(("times_now", "state"), TIMES)
+async def test_what_waits_waits_no_longer_than_what_comes_now(
+    tmp_path: Path, times_now: DeliveryTimes | None, state: str
 ) -> None:
+    """It came by a clock that was ahead, or by times of before in another gateway."""
     async with opened(f"sqlite:///{tmp_path / 'outbox.db'}", None) as store:
         receivers = Receivers(store, True, ["127.0.0.1"])
-        times = DeliveryTimes.model_validate({"digest": {"every": "hour"}})
         rules = [PhaseRule(on="phase", phases=["Failed"])]
-        new = NewReceiver(name="r", url="http://127.0.0.1:1/", rules=rules, times=times)
+        new = NewReceiver(name="r", url="http://127.0.0.1:1/", rules=rules, times=HOURLY)
         await receivers.create("ada", new)
         [receiver] = receivers.all()
         now, day = 1_800_000_000, 86_400
@@ -217,10 +226,12 @@ async def test_what_came_by_a_clock_that_was_ahead_waits_no_longer_than_what_com
             )
             for n, at in enumerate(made)
         ]
+        await receivers.change("ada", "r", ReceiverChange(times=times_now))
         await store.write(lambda c: notices.add(c, rows, 9))
         async with KubeClient(KubeConfig(server="http://127.0.0.1:1"), user_agent="t") as kube:
             cache = SessionCache(kube, "ns", store)
             watcher = NoticeWatcher(cache, store, receivers, user_of, lambda: float(now))
             await watcher._prepare()
         found = await store.read(lambda c: notices.untried(c, receiver.row.id), applied=False)
-    assert [row.next_try for row in found] == [rows[0].next_try] * 2
+    at = made[0] if times_now is None else rows[0].next_try
+    assert [(row.state, row.next_try) for row in found] == [(state, at)] * 2

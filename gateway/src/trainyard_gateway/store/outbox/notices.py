@@ -206,6 +206,12 @@ def untried(connection: Connection, receiver: str) -> list[NoticeRow]:
     return [NoticeRow(*row) for row in connection.execute(select(notices).where(chosen))]
 
 
+def untried_later(connection: Connection, now: int) -> list[NoticeRow]:
+    """Notices of all receivers that wait for their first try, which is later than `now`."""
+    chosen = notices.c.state.in_(_UNSENT) & (notices.c.next_try > now) & (notices.c.tries == 0)
+    return [NoticeRow(*row) for row in connection.execute(select(notices).where(chosen))]
+
+
 def again(connection: Connection, identity: str, now: int) -> bool:
     """Let a dead notice wait again; False if it is not dead."""
     dead = (notices.c.id == identity) & (notices.c.state == DEAD)

@@ -102,7 +102,7 @@ def add(  # noqa: PLR0913  # one parameter for each option
     if output.for_programs(form, made.wire()):
         return
     if made.kind == "service":
-        output.done(f"receiver {made.name} made; `trainyard notices test {made.name}` tries it")
+        output.done(f"receiver {made.name} made; `{trial_of(made.name, team)}` tries it")
     else:
         output.remark(f"receiver {made.name} made; its secret is shown only now:")
         output.line(made.secret)
@@ -208,6 +208,11 @@ def retry(
 def _session(notice: Notice) -> str:
     data = notice.message.get("data")
     return str(data.get("session") or "") if isinstance(data, dict) else ""
+
+
+def trial_of(name: str, team: str | None) -> str:
+    """The command that tries a receiver. Pure."""
+    return f"trainyard notices test {name}" + (f" --team {team}" if team else "")
 
 
 def rule_of(text: str) -> dict[str, Any]:
