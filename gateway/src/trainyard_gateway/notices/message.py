@@ -84,6 +84,17 @@ def kind_of(body: str) -> str:
     return str(orjson.loads(body).get("type", ""))
 
 
+def messages(body: str) -> list[dict[str, Any]]:
+    """The messages that a digest shows; of another notice its own."""
+    whole = orjson.loads(body)
+    return list(whole["data"]["notices"]) if whole["type"] == DIGEST else [whole]
+
+
+def without_facts(body: str) -> str:
+    """A message of which only type and time are left."""
+    return orjson.dumps({**orjson.loads(body), "data": {}}).decode()
+
+
 def _whole(kind: str, time: float, facts: dict[str, Any]) -> str:
     shown = {k: _bounded(v) for k, v in facts.items() if v is not None}
     whole = {"type": kind, "timestamp": timestamps.to_seconds_text(time), "data": shown}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainyard_api.rights.owner import User
 from trainyard_gateway.notices.delivery import NoticeDelivery
 from trainyard_gateway.notices.receivers import Receivers
-from trainyard_gateway.notices.rights.recheck import Recheck, owners_of
+from trainyard_gateway.notices.rights.recheck import Recheck
 from trainyard_gateway.notices.watching import NoticeWatcher
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.settings import Settings
@@ -23,6 +23,7 @@ class Notices:
     receivers: Receivers
     watcher: NoticeWatcher
     delivery: NoticeDelivery
+    recheck: Recheck
 
     def start(self, tasks: TaskSupervisor) -> None:
         """Run what there is to run; nothing where notices are switched off."""
@@ -37,8 +38,8 @@ def build(
     """The parts, connected; `user_of` tells who the user of a name is."""
     receivers = Receivers(database, settings.notices_enabled, settings.notices_internal_hosts)
     watcher = NoticeWatcher(cache, database, receivers, user_of)
-    recheck = Recheck(database, owners_of(cache, database), user_of)
+    recheck = Recheck(cache, database, user_of)
     delivery = NoticeDelivery(database, receivers, recheck=recheck)
     watcher.on_added = delivery.wake
     cache.on_change(watcher.notify)
-    return Notices(receivers, watcher, delivery)
+    return Notices(receivers, watcher, delivery, recheck)

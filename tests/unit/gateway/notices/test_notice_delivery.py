@@ -114,7 +114,8 @@ async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
         yield Yard(store)
 
 
-QUICK = Pace(answer=1.0, claim=60.0, look=0.05)
+QUICK = Pace(answer=10.0, claim=60.0, look=0.05)
+HASTY = replace(QUICK, answer=1.0)
 
 
 async def test_a_message_arrives_once_and_is_signed(yard: Yard) -> None:
@@ -151,22 +152,23 @@ async def test_a_receiver_that_is_down_for_an_hour_gets_all(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "words", "pace"),
     [
-        pytest.param(slowly(3), "no answer within 1 s", id="slow"),
-        pytest.param(lambda _, __: (500, {}), "answered 500", id="error"),
-        pytest.param(lambda _, __: None, "Disconnected", id="ends-the-connection"),
+        pytest.param(slowly(3), "no answer within 1 s", HASTY, id="slow"),
+        pytest.param(lambda _, __: (500, {}), "answered 500", QUICK, id="error"),
+        pytest.param(lambda _, __: None, "Disconnected", QUICK, id="ends-the-connection"),
         pytest.param(
-            lambda _, __: (302, {"Location": "http://127.0.0.1:1/"}), "not followed", id="redirect"
+            lambda _, __: (302, {"Location": "http://127.0.0.1:1/"}), "not followed", QUICK,
+            id="redirect",
         ),
     ],
-)
+)  # fmt: skip
 async def test_why_it_was_not_delivered_is_noted(
-    yard: Yard, answer: Callable[[str, int], Answer | None], words: str
+    yard: Yard, answer: Callable[[str, int], Answer | None], words: str, pace: Pace
 ) -> None:
     with WebhookReceiver(answer) as receiver:
         [identity] = await yard.add("bad", receiver.url)
-        async with yard.delivering(QUICK, time.time):
+        async with yard.delivering(pace, time.time):
             row = await yard.tried(identity)
     assert words in row.words
     assert (row.state, row.tries) == (notices.WAITING, 1)

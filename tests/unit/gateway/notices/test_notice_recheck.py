@@ -18,7 +18,7 @@ from webhook_receiver import WebhookReceiver
 
 from trainyard_api import names
 from trainyard_api.rights.owner import Role, User
-from trainyard_gateway.notices import service
+from trainyard_gateway.notices import message, service
 from trainyard_gateway.notices.receiver import NewReceiver, Receiver
 from trainyard_gateway.notices.receivers import MOST_WAITING
 from trainyard_gateway.notices.rules import PhaseRule
@@ -207,3 +207,22 @@ async def test_who_leaves_a_team_gets_nothing_more_about_it(
         yard.people["ada"] = ("speech",)
     found = [one["type"] for one in await yard.deliver(receiver)]
     assert found == (out if leaves else in_team)
+
+
+async def test_what_was_not_delivered_is_listed_without_facts_of_a_private_session(
+    yard: Yard,
+) -> None:
+    receiver = await yard.add("ada", "vision")
+    yard.session("open")
+    yard.session("hidden", "private")
+    both = message.digest([json.dumps(about(name)) for name in ("open", "hidden")], 0, 0.0)
+    bodies = [*(json.dumps(about(name)) for name in ("open", "hidden")), both]
+    shown = [
+        await yard.notices.recheck.shown(NoticeRow("n", "r", body, 0, state), receiver.row)
+        for body in bodies
+        for state in ("Held", "Delivered")
+    ]
+    secret = ["secret of hidden" in row.body for row in shown]
+    assert secret == [False, False, False, True, False, True]
+    assert "secret of open" in shown[0].body
+    assert {json.loads(row.body)["type"] for row in shown} == {"session.phase", "notice.digest"}

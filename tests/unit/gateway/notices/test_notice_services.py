@@ -133,6 +133,7 @@ REFUSED = {
     "jsons://127.0.0.1/?verify=no": "verify=no is not allowed",
     "tgram://123456789:abcdefg_hijklmnop/1/2": "names 2 targets",
     "jsons://93.184.216.34:6379/": "the port 6379 is not allowed",
+    "json://93.184.216.34:443/": "write the scheme with TLS, often jsons://",
     "syslog://": "for the machine that sends",
     "dbus://": "for the machine that sends",
     "tgrm://x": "did you mean tgram://?",

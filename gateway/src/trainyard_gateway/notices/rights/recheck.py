@@ -12,7 +12,7 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -21,33 +21,33 @@ from trainyard_api.limits.published import Subject, SubjectKind
 from trainyard_api.rights.owner import Owner, User
 from trainyard_gateway.notices import budgets, message
 from trainyard_gateway.notices.audience import audience, concerns
-from trainyard_gateway.notices.timing.release import DIGEST
+from trainyard_gateway.notices.timing.release import DIGEST, TRIAL
 from trainyard_gateway.sessions.cache import SessionCache
 from trainyard_gateway.store import sessions
 from trainyard_gateway.store.database import Database
 from trainyard_gateway.store.outbox import digests
-from trainyard_gateway.store.outbox.notices import Due, NoticeRow
+from trainyard_gateway.store.outbox.notices import DELIVERED, Due, NoticeRow
 from trainyard_gateway.store.outbox.receivers import ReceiverRow
-
-OwnerOf = Callable[[str], Awaitable[Owner | None]]
 
 
 class Recheck:
-    """Judges notices that are due."""
+    """Judges notices by who may see their sessions now."""
 
     def __init__(
-        self, database: Database, owner_of: OwnerOf, user_of: Callable[[str], User]
+        self, cache: SessionCache, database: Database, user_of: Callable[[str], User]
     ) -> None:
-        """`owner_of` gives the owner of the session with a UID; None of one that is unknown."""
-        self._database, self._owner_of, self._user_of = database, owner_of, user_of
+        self._cache, self._database, self._user_of = cache, database, user_of
 
     async def still_due(self, one: Due) -> Due | None:
         """The notice as its receiver may get it; None if nothing of it is left."""
         row = one.notice
-        parts = [row]
-        if message.kind_of(row.body) == DIGEST:
+        kind, parts = message.kind_of(row.body), [row]
+        if kind == TRIAL:
+            return one
+        await self._cache.synced.wait()
+        if kind == DIGEST:
             parts = await self._database.read(lambda c: digests.parts(c, row.id), applied=False)
-        kept = [part for part in parts if await self._may_get(one.receiver, part.body)]
+        kept = [p for p in parts if await self._may_get(one.receiver, orjson.loads(p.body))]
         if len(kept) == len(parts):
             return one
         gone = {part.id for part in parts} - {part.id for part in kept}
@@ -55,17 +55,38 @@ class Recheck:
         left = await self._database.write(lambda c: digests.withdraw(c, row, gone, body))
         return None if left is None else one._replace(notice=left)
 
-    async def _may_get(self, receiver: ReceiverRow, body: str) -> bool:
-        whole = orjson.loads(body)
-        data = whole["data"]
-        reader = audience(receiver, self._user_of)
-        if str(whole["type"]).startswith("budget."):
+    async def shown(self, row: NoticeRow, receiver: ReceiverRow) -> NoticeRow:
+        """The notice as those see it who may change its receiver.
+
+        Until it is delivered, without the facts of what the receiver gets no notices about.
+        """
+        if row.state == DELIVERED:
+            return row
+        for found in message.messages(row.body):
+            if not await self._may_get(receiver, found):
+                return row._replace(body=message.without_facts(row.body))
+        return row
+
+    async def _may_get(self, receiver: ReceiverRow, found: dict[str, Any]) -> bool:
+        data, reader = found["data"], audience(receiver, self._user_of)
+        if str(found["type"]).startswith("budget."):
             subject = _subject(data)
             return subject is not None and budgets.concerns(receiver.sessions, reader, subject)
         if (uid := data.get("uid")) is None:
             return True  # a trial
         owner = await self._owner_of(uid)
         return owner is not None and concerns(receiver, reader, owner)
+
+    async def _owner_of(self, uid: str) -> Owner | None:
+        """The owner of a session, as the cluster has it, or had it last; None of an unknown one."""
+        if not self._cache.synced.is_set():
+            return None
+        if (body := self._cache.get(uid)) is not None:
+            return self._cache.owner_of(body)
+        row = await self._database.read(lambda c: sessions.find(c, uid), applied=False)
+        if row is None or row.uid != uid:  # A session may be named like the UID of another one.
+            return None
+        return self._cache.owner_of(orjson.loads(row.object))
 
 
 def _subject(data: dict[str, Any]) -> Subject | None:
@@ -76,18 +97,3 @@ def _subject(data: dict[str, Any]) -> Subject | None:
 def digest_body(parts: list[NoticeRow], dropped: int, made: int) -> str:
     """The body of a digest that was made at `made`, in microseconds since the epoch."""
     return message.digest([part.body for part in parts], dropped, made / 1e6)
-
-
-def owners_of(cache: SessionCache, database: Database) -> OwnerOf:
-    """Owners of sessions, as the cluster has them, and of deleted ones as it had them last."""
-
-    async def owner_of(uid: str) -> Owner | None:
-        await cache.synced.wait()
-        if (body := cache.get(uid)) is not None:
-            return cache.owner_of(body)
-        row = await database.read(lambda c: sessions.find(c, uid), applied=False)
-        if row is None or row.uid != uid:  # A session may be named like the UID of another one.
-            return None
-        return cache.owner_of(orjson.loads(row.object))
-
-    return owner_of

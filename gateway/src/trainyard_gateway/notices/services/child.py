@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from trainyard_gateway.notices.services.guard import Guard, refused_address
+from trainyard_gateway.notices.services.guard import PORTS, Guard, refused_address
 
 LONGEST_SECONDS: Final = 30
 """The process ends then by itself, also if the gateway has died."""
@@ -159,6 +159,9 @@ class Answering:
             return None
         if getattr(service, "smtp_host", None) and not service.secure:
             return "mail is sent with TLS only; write mailtos://"
+        if service.port and int(service.port) in PORTS and not service.secure:
+            scheme = self._url.partition("://")[0].lower()
+            return f"{scheme}:// is sent without TLS; write the scheme with TLS, often {scheme}s://"
         return self._unsafe_host(service, host)
 
     def _unsafe_host(self, service: Any, host: str) -> str | None:

@@ -162,7 +162,9 @@ async def listed(
     rows = await services.database.read(
         lambda c: notices.page(c, called, asked.state, before, _ROWS + 1), applied=False
     )
-    shown = (_of_receiver(row, called) for row in rows)
+    recheck = services.notices.recheck
+    seen = [await recheck.shown(row, called[row.receiver]) for row in rows]
+    shown = (_of_receiver(row, called) for row in seen)
     made = {row.id: row.created for row in rows}
     place = lambda one: f"{made[one.id]}/{one.id}"  # noqa: E731  # it needs the rows
     return page_response("notices", shown, place, most=_ROWS)
@@ -182,7 +184,8 @@ async def retry(
         raise AlreadyThere(f"the notice is {row.state}; only a dead one is tried again")
     services.notices.delivery.wake(row.receiver)
     changed = row._replace(state=notices.WAITING, tries=0, next_try=now)
-    return _of_receiver(changed, called)
+    seen = await services.notices.recheck.shown(changed, called[row.receiver])
+    return _of_receiver(seen, called)
 
 
 async def _seen(services: Services, user: User, team: str | None) -> list[Receiver]:
