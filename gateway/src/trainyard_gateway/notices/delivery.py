@@ -170,9 +170,7 @@ class NoticeDelivery:
         until = quiet_until(times, now)
         if until is None:
             return False
-        await self._database.write(
-            lambda c: notices.place(c, row._replace(next_try=_micros(until)))
-        )
+        await self._database.write(lambda c: notices.postpone(c, row, _micros(until)))
         return True
 
     def _has_room(self, receiver: ReceiverRow) -> bool:

@@ -134,3 +134,20 @@ async def test_an_old_try_marks_nothing(store: Store) -> None:
         return states
 
     assert await store.write(mark) == [notices.WAITING, notices.DELIVERED]
+
+
+async def test_what_was_placed_or_claimed_meanwhile_is_not_postponed(store: Store) -> None:
+    """Quiet hours hold up what is due; new times may have put it into a digest since."""
+
+    def look(c: Connection) -> list[tuple[str, int]]:
+        receivers.add_receiver(c, receiver("r"))
+        rows = [notice(name, "r", 5) for name in ("due", "placed", "claimed")]
+        notices.add(c, rows, 9)
+        notices.place(c, rows[1]._replace(state=notices.HELD, next_try=7))
+        assert notices.claim(c, rows[2], 8)
+        for row in rows:
+            notices.postpone(c, row, 9)
+        found = [notices.find(c, row.id) for row in rows]
+        return [(row.state, row.next_try) for row in found if row is not None]
+
+    assert await store.write(look) == [("Waiting", 9), ("Held", 7), ("Waiting", 8)]

@@ -185,6 +185,13 @@ def mark(connection: Connection, row: NoticeRow, state: str, next_try: int, word
     connection.execute(update(notices).where(same & (notices.c.state == WAITING)).values(**changed))
 
 
+def postpone(connection: Connection, row: NoticeRow, until: int) -> None:
+    """Let a notice that is due wait until `until`; nothing if it was placed or claimed since."""
+    same = (notices.c.id == row.id) & (notices.c.tries == row.tries)
+    unchanged = same & (notices.c.state == WAITING) & (notices.c.next_try == row.next_try)
+    connection.execute(update(notices).where(unchanged).values(next_try=until))
+
+
 def place(connection: Connection, row: NoticeRow) -> None:
     """Let a notice that was not tried wait in the state and for the time of `row`."""
     same = (notices.c.id == row.id) & (notices.c.tries == row.tries)
