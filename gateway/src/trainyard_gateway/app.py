@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Lifespan
 
@@ -147,8 +148,13 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Called by the framework before the first request."""
-        routes = super().build_middleware_stack()
-        return routes if self.around is None else self.around(routes)
+        whole = super().build_middleware_stack()
+        if self.around is None:
+            return whole
+        # Its outermost one would answer what routes raise before ours can.
+        if not isinstance(whole, ServerErrorMiddleware):
+            raise TypeError(f"{type(whole).__name__} is not the framework's outermost middleware")
+        return self.around(whole.app)
 
 
 def described(lifespan: Lifespan[FastAPI] | None = None) -> Gateway:
