@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 from trainyard import calls
+from trainyard.audit import calls as audit_calls
+from trainyard.audit.async_audit import AsyncAudit
+from trainyard.audit.sync_audit import Audit
 from trainyard.calls import Call
 from trainyard.client import AsyncClient, Client
 from trainyard.code import calls as code_calls
@@ -44,7 +47,7 @@ GIVEN = {
     "choices": {}, "changes": {}, "revision": None, "size": 1, "part_bytes": 1, "upload": "u", "number": 1,
     "manifest": {}, "sha256": "0", "bundle": "b", "path": "p",
     "id": "r", "by": ("user",), "notice": "msg", "url": "u", "rules": (), "sessions": "own", "state": None, "handle": "h",
-    "whose": "team", "team": "t", "body": {}, "times": None,
+    "whose": "team", "team": "t", "body": {}, "times": None, "filters": {},
 }  # fmt: skip
 OF_BROWSERS = {
     ("POST", "/login"),
@@ -81,6 +84,7 @@ def every_call() -> list[Call[object]]:
     functions = [
         function
         for module in (
+            audit_calls,
             calls,
             code_calls,
             file_calls,
@@ -108,6 +112,7 @@ def every_call() -> list[Call[object]]:
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert public(Client) == public(AsyncClient)
+    assert public(Audit) == public(AsyncAudit)
     assert public(Code) == public(AsyncCode)
     assert public(Files) == public(AsyncFiles)
     assert public(Logins) == public(AsyncLogins)

@@ -187,7 +187,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Set up",
         "access.audit",
         "audit",
-        "Show who created, changed and deleted what (administrators).",
+        "Show who created, changed and deleted what, newest first (administrators).",
     ),
     Entry(
         "limits",
