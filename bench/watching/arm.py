@@ -13,8 +13,6 @@ import asyncio
 import json
 import resource
 import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +40,11 @@ RESOURCES: dict[str, tuple[str, ...]] = {
 
 
 class Fed:
-    """The state, and how often it changed."""
+    """The state that an arm feeds."""
 
     def __init__(self, kube: KubeClient, namespace: str) -> None:
-        self.changes: Counter[str] = Counter()
-        self.informer = Informer(kube, example(namespace).config(), self._changed)
+        self.informer = Informer(kube, example(namespace).config(), lambda: None)
         self._began = _cpu_seconds()
-
-    def _changed(self) -> None:
-        self.changes["all"] += 1
 
     def event(self, kind: str, raw: dict[str, Any]) -> None:
         """What kopf delivers: an object as it is now, or the last state of one that is gone."""
@@ -58,7 +52,6 @@ class Fed:
             self.informer.remove(kind, raw["object"]["metadata"]["uid"])
         else:
             self.informer.absorb(kind, dict(raw["object"]))
-        self._changed()
 
     def answer(self, question: str) -> dict[str, Any]:
         """One line's answer."""
@@ -74,8 +67,6 @@ class Fed:
             "cpu": _cpu_seconds() - self._began,
             "mib": round(int(rss.split()[1]) / 1024, 1),
             "peakMib": round(peak / 1024, 1),
-            "stale": self.informer.stale,
-            "time": time.time(),
         }
 
 
